@@ -1,0 +1,127 @@
+"""Everything that can go wrong, by what the caller must do about it.
+
+    LogAggregatorError
+    ├── SettingsError          correct the settings; nothing was touched                    exit 2
+    ├── CannotStart            ask a person: bucket, permission, network; nothing touched   exit 3
+    ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
+    ├── SourceChanged          plan anew without these objects; they are the next run's
+    └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
+        ├── StoreError         S3 refused or could not be reached, after all retries
+        │   ├── AccessDenied   grant the permission
+        │   ├── NotFound       the object, version, upload or bucket is not there
+        │   ├── PreconditionFailed   somebody else was there first
+        │   └── ObjectFrozen   thaw it first: it is in an archive class
+        ├── UnreadableSources  look at the named objects; all others can be packed
+        ├── VerificationError  look at the pack: it is not what was written; nothing is deleted
+        ├── BadPack            the pack or its index cannot be read as this format
+        └── RetainedObjects    S3 keeps what was to be deleted: Object Lock, a policy, MFA delete
+
+`exit_code` is what the command line ends with, `state_name` the error name that a state machine sees.
+No error's text ever holds contents of a log.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LogAggregatorError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+    advice: ClassVar[str] = ""
+
+    @property
+    def state_name(self) -> str:
+        return type(self).__name__
+
+
+class SettingsError(LogAggregatorError):
+    """A setting is wrong. The text names the setting, the value, and what is allowed."""
+
+    exit_code = 2
+    advice = "Correct the setting and start again; nothing was touched."
+
+
+class CannotStart(LogAggregatorError):
+    """The run cannot begin: a bucket is missing, a permission, the network, the credentials."""
+
+    exit_code = 3
+    advice = "Nothing was touched. Check bucket names, credentials, region and permissions."
+
+
+class LimitExceeded(LogAggregatorError):
+    """More would be touched than the limits allow, so nothing is."""
+
+    exit_code = 3
+    advice = "Nothing was touched. Raise the limit, or run fewer dates or buckets at a time."
+
+
+class GroupFailed(LogAggregatorError):
+    """A group could not be finished. Its originals are where they were."""
+
+    advice = "The originals were kept. The next run takes them up again."
+
+
+class StoreError(GroupFailed):
+    """S3 refused a request, or could not be reached, after all retries. `code` is S3's own error code."""
+
+    def __init__(self, message: str, *, code: str = "", operation: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.operation = operation
+
+
+class AccessDenied(StoreError):
+    """S3 or KMS does not allow the request."""
+
+    advice = "Grant the permission that the message names. The originals were kept."
+
+
+class NotFound(StoreError):
+    """The bucket, object, version or upload is not there."""
+
+
+class PreconditionFailed(StoreError):
+    """A conditional request met another state than it asked for: somebody else was there first."""
+
+
+class ObjectFrozen(StoreError):
+    """The object is in an archive class and must be thawed before it can be read."""
+
+    advice = "Thaw the object (S3 RestoreObject) and try again."
+
+
+class UnreadableSources(GroupFailed):
+    """Some log objects cannot be read; they were left where they are, and their group's others were packed."""
+
+    advice = "Look at the named objects: permission, KMS key, damaged body. They were kept."
+
+
+class VerificationError(GroupFailed):
+    """What S3 stores is not what was written, or it cannot be shown that it is. Nothing is deleted."""
+
+    advice = "Nothing was deleted. Look at the named pack."
+
+
+class BadPack(GroupFailed):
+    """The pack or its index cannot be read as the pack format says."""
+
+    advice = "Nothing was deleted. Look at the named pack; see docs/internals/pack-format.md."
+
+
+class RetainedObjects(GroupFailed):
+    """S3 refused to delete originals: Object Lock, legal hold, MFA delete or a policy. They are packed all the same."""
+
+    advice = "The originals are packed and verified, but S3 keeps them. Check Object Lock, MFA delete and policies."
+
+
+class SourceChanged(LogAggregatorError):
+    """Objects changed or vanished between listing and reading. Plan anew without them: they are the next run's."""
+
+
+class Interrupted(LogAggregatorError):
+    """The user stopped the run. Uploads were aborted, originals of unfinished groups kept."""
+
+    exit_code = 130
+    advice = "Start the same command again: it goes on where this one stopped."

@@ -1,0 +1,34 @@
+"""Numbers that nothing may exceed: S3's own, and the defaults of ours. Sources: docs/reference/limits.md."""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+# S3's own (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html)
+PART_SIZE_BYTES_MIN = 5 * MIB
+PART_SIZE_BYTES_MAX = 5 * GIB
+PART_COUNT_MAX = 10_000
+COPY_RANGE_BYTES_MAX = 5 * GIB
+PUT_SIZE_BYTES_MAX = 5 * GIB
+KEY_BYTES_MAX = 1024
+LIST_PAGE_COUNT_MAX = 1_000
+DELETE_COUNT_MAX = 1_000
+
+# The pack format's own (docs/internals/pack-format.md)
+EXTRA_PIECE_BYTES_MAX = 16_000
+"""Payload of one gzip extra field. Readers differ: DuckDB refuses a field over 32,768 bytes."""
+TEXT_BLOCK_BYTES = 1 * MIB
+
+# Ours
+COPY_SIZE_BYTES_MIN = 16 * MIB
+"""From this size on a member is copied by S3 (UploadPartCopy) instead of read.
+
+S3 would take parts from 5 MiB on. Below 16 MiB a GET is ten times cheaper than a copy request, gives a SHA-256 and shows
+whether the gzip is whole, for a quarter of a second of network at most.
+"""
+PART_SIZE_BYTES = 16 * MIB
+STALE_UPLOAD_AGE_HOURS_MIN = 24
+UNREADABLE_COUNT_MAX = 100
+PLAN_ATTEMPTS_MAX = 3

@@ -1,0 +1,306 @@
+"""The nouns: what was listed, what is planned, what is written, what is verified.
+
+A state is a type. A log object goes through
+
+    LogObject  ->  PackPlan  ->  WrittenPack  ->  VerifiedPack  ->  (deleted)
+
+and each step accepts only what the step before it made. `VerifiedPack` checks its own evidence when it is made, so
+one that exists is one whose stored bytes were found to be right; it is the only thing that deletion accepts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from log_aggregator.errors import VerificationError
+
+NO_ACCOUNT = "all"
+"""Stands in a pack's key where the sources' keys name no account."""
+
+
+class ContentKind(StrEnum):
+    """What a log object's key promises about its bytes; the bytes themselves are looked at when they are read."""
+
+    GZIP_DOCUMENT = "gzip-document"  # gzip of one JSON document without a final newline: CloudTrail, Config
+    GZIP_LINES = "gzip-lines"  # gzip of text lines
+    TEXT = "text"  # text, not compressed
+    BINARY = "binary"  # parquet, zip, anything that must not be concatenated
+
+    @property
+    def pack_format(self) -> PackFormat:
+        return PackFormat.TAR if self is ContentKind.BINARY else PackFormat.GZIP
+
+
+class PackFormat(StrEnum):
+    """How a pack holds its members; see docs/internals/pack-format.md."""
+
+    GZIP = "gzip"
+    TAR = "tar"
+    COPY = "copy"  # one very large object, copied alone, byte for byte
+
+
+@dataclass(frozen=True, slots=True)
+class LogObject:
+    """One version of one object, exactly as it was listed: the identity by which it is read, copied and deleted.
+
+    `version_id` is None in a bucket that never had versioning; "null" is a real version id in S3.
+    `etag` is without its quotes.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size_bytes: int
+    last_modified: datetime
+    storage_class: str = "STANDARD"
+    is_latest: bool = True
+
+    @property
+    def identity(self) -> Identity:
+        return (self.key, self.version_id, self.etag, self.size_bytes)
+
+
+Identity = tuple[str, str | None, str, int]
+"""(key, version id, ETag, size in bytes), inside one bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMarker:
+    """A delete marker, as it was listed."""
+
+    bucket: str
+    key: str
+    version_id: str
+    last_modified: datetime
+    is_latest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """Everything that a bucket holds under one key, newest first. `versions` is empty where only delete markers are left."""
+
+    key: str
+    versions: tuple[LogObject, ...]
+    markers: tuple[DeleteMarker, ...] = ()
+
+    @property
+    def is_deleted(self) -> bool:
+        """The newest entry is a delete marker: somebody deleted the key, and it is left alone."""
+        return any(marker.is_latest for marker in self.markers)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What a key says by its layout."""
+
+    log_type: str
+    date: date
+    account: str | None
+    region: str | None
+    hour: int | None
+    kind: ContentKind
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Group:
+    """Log objects that may share a pack."""
+
+    bucket: str
+    log_type: str
+    account: str
+    date: date
+
+    def __post_init__(self) -> None:
+        for value in (self.bucket, self.log_type, self.account):
+            if not re.fullmatch(r"[A-Za-z0-9._-]+", value):
+                raise ValueError(f"not usable as one segment of a key: {value!r}")
+
+    @property
+    def path(self) -> str:
+        """`<source bucket>/<log type>/<account>/<YYYY>/<MM>/<DD>/`: no two groups share it, none is a prefix of another."""
+        return f"{self.bucket}/{self.log_type}/{self.account}/{self.date:%Y/%m/%d}/"
+
+    def __str__(self) -> str:
+        return f"{self.bucket} {self.log_type} {self.account} {self.date}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where packs and indexes go: a bucket, and in front of their keys `root` ("" or something that ends in a slash)."""
+
+    bucket: str
+    root: str = ""
+
+    def packs_prefix(self, group: Group) -> str:
+        return f"{self.root}packs/{group.path}"
+
+    def indexes_prefix(self, group: Group) -> str:
+        return f"{self.root}indexes/{group.path}"
+
+    def index_key(self, pack_key: str) -> str:
+        """The key of a pack's index. Raises ValueError where `pack_key` is not a pack's key of this target."""
+        packs = f"{self.root}packs/"
+        if not pack_key.startswith(packs):
+            raise ValueError(f"not the key of a pack: {pack_key!r}")
+        return f"{self.root}indexes/{pack_key.removeprefix(packs)}.index.jsonl.gz"
+
+    def pack_key(self, index_key: str) -> str:
+        """The inverse of `index_key`."""
+        indexes, suffix = f"{self.root}indexes/", ".index.jsonl.gz"
+        if not (index_key.startswith(indexes) and index_key.endswith(suffix)):
+            raise ValueError(f"not the key of an index: {index_key!r}")
+        return f"{self.root}packs/{index_key.removeprefix(indexes).removesuffix(suffix)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PackPlan:
+    """One pack to be written: its members, in their order, and its key, which follows from their identities."""
+
+    group: Group
+    target: Target
+    key: str
+    format: PackFormat
+    sources: tuple[LogObject, ...]
+    document_keys: frozenset[str] = frozenset()
+    """Keys whose members hold one document without a final newline; matters only for members that are copied unread."""
+    markers: tuple[DeleteMarker, ...] = ()
+    """Old delete markers of the members' keys, which go together with the members."""
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise ValueError("a pack has at least one member")
+        if any(source.bucket != self.group.bucket for source in self.sources):
+            raise ValueError("a pack's members come from one bucket")
+        if len({source.identity for source in self.sources}) != len(self.sources):
+            raise ValueError("an object may be a member of a pack only once")
+
+    @property
+    def index_key(self) -> str:
+        return self.target.index_key(self.key)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(source.size_bytes for source in self.sources)
+
+
+class Encoding(StrEnum):
+    """How a member's bytes lie in its pack."""
+
+    RAW = "raw"  # its own bytes, at offset, length of them
+    BLOCK = "block"  # text, inside the gzip block at offset; `inner_offset` counts inflated bytes
+    SEALED = "sealed"  # bytes that no reader may inflate, carried in the extra fields of empty gzip members
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One line of an index: what the original was, and where its bytes lie."""
+
+    key: str
+    version_id: str | None
+    etag: str
+    size_bytes: int
+    last_modified: datetime
+    offset: int
+    length_bytes: int
+    encoding: Encoding = Encoding.RAW
+    inner_offset: int = 0
+    sha256: str | None = None
+    """Hex SHA-256 of the original bytes. None for a member that S3 copied unread: `crc64nvme` stands for it."""
+    crc64nvme: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """User metadata. A CloudTrail digest's signature lives only here."""
+    content_type: str | None = None
+    content_encoding: str | None = None
+    flags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sha256 is None and self.crc64nvme is None:
+            raise ValueError("a member carries a hash of its bytes")
+
+    @property
+    def identity(self) -> Identity:
+        return (self.key, self.version_id, self.etag, self.size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The list of a pack's members, and what the pack's bytes must add up to."""
+
+    pack_key: str
+    format: PackFormat
+    group: Group
+    content_length_bytes: int
+    """Length of everything before the tail."""
+    content_crc64nvme: int
+    members: tuple[Member, ...]
+    markers: tuple[tuple[str, str], ...] = ()
+    """(key, version id) of old delete markers that go together with the members."""
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPack:
+    """A pack and its index that S3 has accepted. Nothing has been checked yet."""
+
+    target: Target
+    key: str
+    source_count: int
+    source_bytes: int
+    size_bytes: int
+
+    @property
+    def index_key(self) -> str:
+        return self.target.index_key(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What S3 says of an object that it holds (HeadObject)."""
+
+    bucket: str
+    key: str
+    size_bytes: int
+    etag: str
+    version_id: str | None
+    storage_class: str
+    crc64nvme: int | None
+    """CRC64NVME of the whole object, or None where S3 has none (or only one composed of the parts')."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPack:
+    """A pack of which it was seen that S3 stores the very bytes that its index describes.
+
+    It checks its evidence itself. `read_back_crc64nvme` is what the bytes gave when all of them were read back and every
+    member was compared; it must be there where S3 reports no checksum of the whole object.
+
+    Raises VerificationError.
+    """
+
+    target: Target
+    index: Index
+    stored: StoredObject
+    expected_size_bytes: int
+    expected_crc64nvme: int
+    read_back_crc64nvme: int | None = None
+
+    def __post_init__(self) -> None:
+        where = f"s3://{self.stored.bucket}/{self.stored.key}"
+        if (self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key):
+            raise VerificationError(f"{where}: the index is that of {self.index.pack_key}")
+        if self.stored.size_bytes != self.expected_size_bytes:
+            raise VerificationError(f"{where}: {self.stored.size_bytes} bytes are stored, {self.expected_size_bytes} were written")
+        seen = [crc for crc in (self.stored.crc64nvme, self.read_back_crc64nvme) if crc is not None]
+        if not seen:
+            raise VerificationError(f"{where}: S3 reports no checksum of the whole object, and it was not read back")
+        if any(crc != self.expected_crc64nvme for crc in seen):
+            raise VerificationError(f"{where}: the checksum of what is stored differs from that of what was written")
+
+    @property
+    def source_bucket(self) -> str:
+        return self.index.group.bucket
