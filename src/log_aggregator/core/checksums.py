@@ -1,0 +1,55 @@
+"""CRC64NVME, the checksum that S3 computes over whole objects, and how those of pieces combine.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from awscrt import checksums
+
+
+def crc64nvme(data: bytes | bytearray | memoryview, previous: int = 0) -> int:
+    """The CRC64NVME of what gave `previous`, followed by `data`."""
+    return int(checksums.crc64nvme(data, previous))
+
+
+def combine_crc64nvme(first: int, second: int, second_length_bytes: int) -> int:
+    """The CRC64NVME of two pieces one after the other, from the CRC of each and the length of the second."""
+    return int(checksums.combine_crc64nvme(first, second, second_length_bytes)) if second_length_bytes else first
+
+
+def encode_crc64nvme(crc: int) -> str:
+    """As S3 writes it: base64 of 8 bytes, big endian."""
+    return base64.b64encode(crc.to_bytes(8, "big")).decode()
+
+
+def decode_crc64nvme(text: str) -> int:
+    """The inverse. Raises ValueError."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("not a CRC64NVME in base64") from None
+    if len(raw) != 8:  # noqa: PLR2004 - 64 bits
+        raise ValueError("a CRC64NVME has 8 bytes")
+    return int.from_bytes(raw, "big")
+
+
+@dataclass(slots=True)
+class RunningChecksum:
+    """Length and CRC64NVME of everything that was taken so far."""
+
+    length_bytes: int = 0
+    crc: int = 0
+
+    def take(self, data: bytes | bytearray) -> None:
+        self.crc = crc64nvme(data, self.crc)
+        self.length_bytes += len(data)
+
+    def take_piece(self, length_bytes: int, crc: int) -> None:
+        """Bytes that were never here, only their length and CRC: a part that S3 copied."""
+        self.crc = combine_crc64nvme(self.crc, crc, length_bytes)
+        self.length_bytes += length_bytes

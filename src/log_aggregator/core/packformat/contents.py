@@ -1,0 +1,76 @@
+"""What a log object's bytes really are. Keys and headers promise; only the bytes say."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+_SLICE_BYTES = 64 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+_ANY_GZIP = 31  # zlib's window bits for a gzip member
+
+
+class Shape(StrEnum):
+    """What may be done with the bytes in a gzip pack."""
+
+    GZIP = "gzip"  # whole gzip members and nothing else: may be concatenated as they are
+    TEXT = "text"  # may be put into a gzip block
+    SEALED = "sealed"  # must not be inflated by a reader of the pack: damaged gzip, binary data
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """`lacks_newline`: inflated, it is text that does not end in a newline, so that the next member would join its last line."""
+
+    shape: Shape
+    lacks_newline: bool = False
+    flags: tuple[str, ...] = ()
+
+
+def inspect(data: bytes, *, promises_gzip: bool) -> Contents:
+    """Looks at all of `data`. Memory: 64 KiB of it are inflated at a time."""
+    if data.startswith(_GZIP_MAGIC):
+        return _inspect_gzip(data)
+    flags = ("not-gzip",) if promises_gzip else ()
+    if looks_like_text(data):
+        return Contents(Shape.TEXT, bool(data) and not data.endswith(b"\n"), flags)
+    return Contents(Shape.SEALED, flags=(*flags, "binary"))
+
+
+def looks_like_gzip(head: bytes) -> bool:
+    return head.startswith(_GZIP_MAGIC)
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Text has no zero bytes; binary formats of more than a few bytes do."""
+    return b"\x00" not in head and not head.startswith((b"PAR1", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ"))
+
+
+def _inspect_gzip(data: bytes) -> Contents:
+    ends = _inflate_ends(data)
+    if ends is None:
+        return Contents(Shape.SEALED, flags=("damaged-gzip",))
+    first, last = ends
+    is_text = first != _GZIP_MAGIC
+    return Contents(Shape.GZIP, lacks_newline=is_text and last not in (b"", b"\n"))
+
+
+def _inflate_ends(data: bytes) -> tuple[bytes, bytes] | None:
+    """The first two and the last byte of what `data` inflates to, over all its members; None where it is not whole gzip."""
+    first, last = b"", b""
+    inflater = zlib.decompressobj(_ANY_GZIP)
+    view = memoryview(data)
+    for start in range(0, len(view), _SLICE_BYTES):
+        rest = bytes(view[start : start + _SLICE_BYTES])
+        while rest:
+            if inflater.eof:
+                inflater = zlib.decompressobj(_ANY_GZIP)
+            try:
+                piece = inflater.decompress(rest)
+            except zlib.error:
+                return None
+            first = first if len(first) > 1 else (first + piece[:2])[:2]
+            last = piece[-1:] or last
+            rest = inflater.unused_data
+    return (first, last) if inflater.eof else None

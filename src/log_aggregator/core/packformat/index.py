@@ -1,0 +1,123 @@
+"""The index of a pack: JSON Lines in gzip; one line for the pack, then one for each member."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.errors import BadPack
+from log_aggregator.model import Encoding, Group, Index, Member, PackFormat
+
+FORMAT = "log-aggregator-index"
+VERSION = 1
+
+
+def encode_index(index: Index) -> bytes:
+    """The index as it is stored beside the pack and in its tail. The same index gives the same bytes (with the same zlib)."""
+    lines = [_dump(_pack_line(index)), *(_dump(_member_line(member)) for member in index.members)]
+    return gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
+
+
+def decode_index(data: bytes) -> Index:
+    """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version, wrong count of members."""
+    try:
+        lines = gzip.decompress(data).splitlines()
+        first, rest = json.loads(lines[0]), [json.loads(line) for line in lines[1:]]
+        if first["format"] != FORMAT or first["version"] != VERSION:
+            raise BadPack("the index is of another format or version")
+        if first["members"] != len(rest):
+            raise BadPack(f"the index names {first['members']} members and lists {len(rest)}")
+        return _parse_index(first, rest)
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
+
+
+def _pack_line(index: Index) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "pack": index.pack_key,
+        "pack_format": index.format.value,
+        "bucket": index.group.bucket,
+        "log_type": index.group.log_type,
+        "account": index.group.account,
+        "date": index.group.date.isoformat(),
+        "members": len(index.members),
+        "content_length": index.content_length_bytes,
+        "content_crc64nvme": encode_crc64nvme(index.content_crc64nvme),
+        "delete_markers": [list(marker) for marker in index.markers],
+        "tool": index.tool,
+    }
+
+
+def _member_line(member: Member) -> dict[str, object]:
+    return dict(_member_fields(member))
+
+
+def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
+    yield "key", member.key
+    yield "version_id", member.version_id
+    yield "etag", member.etag
+    yield "size", member.size_bytes
+    yield "last_modified", member.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    yield "offset", member.offset
+    yield "length", member.length_bytes
+    if member.encoding is not Encoding.RAW:
+        yield "encoding", member.encoding.value
+    if member.encoding is Encoding.BLOCK:
+        yield "inner_offset", member.inner_offset
+    if member.sha256 is not None:
+        yield "sha256", member.sha256
+    if member.crc64nvme is not None:
+        yield "crc64nvme", encode_crc64nvme(member.crc64nvme)
+    if member.metadata:
+        yield "metadata", dict(sorted(member.metadata.items()))
+    if member.content_type is not None:
+        yield "content_type", member.content_type
+    if member.content_encoding is not None:
+        yield "content_encoding", member.content_encoding
+    if member.flags:
+        yield "flags", list(member.flags)
+
+
+def _dump(line: dict[str, object]) -> bytes:
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _parse_index(first: dict[str, Any], rest: list[dict[str, Any]]) -> Index:
+    return Index(
+        pack_key=first["pack"],
+        format=PackFormat(first["pack_format"]),
+        group=Group(first["bucket"], first["log_type"], first["account"], date.fromisoformat(first["date"])),
+        content_length_bytes=int(first["content_length"]),
+        content_crc64nvme=decode_crc64nvme(first["content_crc64nvme"]),
+        members=tuple(_parse_member(line) for line in rest),
+        markers=tuple((key, version) for key, version in first["delete_markers"]),
+        tool=first["tool"],
+    )
+
+
+def _parse_member(line: dict[str, Any]) -> Member:
+    crc = line.get("crc64nvme")
+    return Member(
+        key=line["key"],
+        version_id=line["version_id"],
+        etag=line["etag"],
+        size_bytes=int(line["size"]),
+        last_modified=datetime.fromisoformat(line["last_modified"]),
+        offset=int(line["offset"]),
+        length_bytes=int(line["length"]),
+        encoding=Encoding(line.get("encoding", Encoding.RAW)),
+        inner_offset=int(line.get("inner_offset", 0)),
+        sha256=line.get("sha256"),
+        crc64nvme=None if crc is None else decode_crc64nvme(crc),
+        metadata=line.get("metadata", {}),
+        content_type=line.get("content_type"),
+        content_encoding=line.get("content_encoding"),
+        flags=tuple(line.get("flags", ())),
+    )

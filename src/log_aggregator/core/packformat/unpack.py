@@ -1,0 +1,97 @@
+"""Originals back from their pack's bytes, checked against the index. Streams: no more than a piece is held at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+
+from log_aggregator.core.checksums import RunningChecksum
+from log_aggregator.core.packformat.extra import OVERHEAD_BYTES, SEALED_PIECE, decode_extra
+from log_aggregator.errors import BadPack, VerificationError
+from log_aggregator.limits import EXTRA_PIECE_BYTES_MAX, MIB
+from log_aggregator.model import Encoding, Member
+
+
+def unpack_member(member: Member, stored: bytes) -> bytes:
+    """The original's bytes, from the pack's bytes [offset, offset + length).
+
+    Raises BadPack where they cannot be read at all, VerificationError where they are not the original's.
+    """
+    checker = MemberCheck(member)
+    data = bytearray()
+    for piece in cut_member(member, decode_stored(member.encoding, [stored])):
+        checker.take(piece)
+        data += piece
+    checker.finish()
+    return bytes(data)
+
+
+def decode_stored(encoding: Encoding, stored: Iterable[bytes]) -> Iterator[bytes]:
+    """What the stored bytes of one extent decode to. Raises BadPack."""
+    return {Encoding.RAW: iter, Encoding.BLOCK: _inflate, Encoding.SEALED: _unseal}[encoding](stored)
+
+
+def cut_member(member: Member, decoded: Iterable[bytes]) -> Iterator[bytes]:
+    """Only the member's own bytes out of what its extent decodes to."""
+    skip, left = member.inner_offset, member.size_bytes
+    for piece in decoded:
+        own = piece[skip : skip + left]
+        skip = max(0, skip - len(piece))
+        left -= len(own)
+        yield own
+
+
+class MemberCheck:
+    """Compares a member's bytes, as they pass, with the index."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._digest = hashlib.sha256()
+        self._running = RunningChecksum()
+
+    def take(self, piece: bytes) -> None:
+        if self._member.sha256 is not None:
+            self._digest.update(piece)
+        self._running.take(piece)
+
+    def finish(self) -> None:
+        """Raises VerificationError where the bytes are not the original's."""
+        member, running = self._member, self._running
+        if running.length_bytes != member.size_bytes:
+            raise VerificationError(f"{member.key}: {running.length_bytes} bytes in the pack, the original had {member.size_bytes}")
+        if member.sha256 is not None and self._digest.hexdigest() != member.sha256:
+            raise VerificationError(f"{member.key}: its SHA-256 differs from the one in the index")
+        if member.crc64nvme is not None and running.crc != member.crc64nvme:
+            raise VerificationError(f"{member.key}: its CRC64NVME differs from the one in the index")
+
+
+def _inflate(stored: Iterable[bytes]) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(31)
+    for piece in stored:
+        rest = piece
+        while rest:
+            try:
+                inflated = inflater.decompress(rest, MIB)
+            except zlib.error:
+                raise BadPack("a text block of the pack is damaged") from None
+            yield inflated
+            if inflater.eof:
+                break
+            rest = inflater.unconsumed_tail
+    if not inflater.eof:
+        raise BadPack("a text block of the pack is cut short")
+
+
+def _unseal(stored: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in stored:
+        held += piece
+        while len(held) >= EXTRA_PIECE_BYTES_MAX + OVERHEAD_BYTES:
+            payload = decode_extra(SEALED_PIECE, held, 0)
+            held = held[len(payload) + OVERHEAD_BYTES :]
+            yield payload
+    while held:
+        payload = decode_extra(SEALED_PIECE, held, 0)
+        held = held[len(payload) + OVERHEAD_BYTES :]
+        yield payload

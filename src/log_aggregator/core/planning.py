@@ -1,0 +1,137 @@
+"""From the log objects of a group to the packs that will hold them. Pure: the same objects give the same plan, and the same keys."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from log_aggregator.limits import COPY_RANGE_BYTES_MAX, COPY_SIZE_BYTES_MIN, GIB, KEY_BYTES_MAX, PART_SIZE_BYTES
+from log_aggregator.model import NO_ACCOUNT, ContentKind, DeleteMarker, Group, KeyFacts, LogObject, PackFormat, PackPlan, Target
+
+ID_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PackLimits:
+    """When a pack is full, and when an object is large enough to be copied alone or by S3."""
+
+    pack_size_bytes_max: int = GIB
+    members_max: int = 200_000
+    copy_alone_bytes_min: int = GIB
+    copy_size_bytes_min: int = COPY_SIZE_BYTES_MIN
+    part_size_bytes: int = PART_SIZE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A log object, and what its key says."""
+
+    log_object: LogObject
+    facts: KeyFacts
+
+
+def plan_packs(
+    group: Group, sources: Iterable[Source], target: Target, limits: PackLimits, markers: Mapping[str, Sequence[DeleteMarker]] | None = None
+) -> tuple[PackPlan, ...]:
+    """The packs for a group's log objects: each object in exactly one of them, in the order of key, then version."""
+    ordered = sorted(sources, key=lambda source: (source.log_object.key, source.log_object.version_id or ""))
+    by_format: dict[PackFormat, list[Source]] = {PackFormat.GZIP: [], PackFormat.TAR: [], PackFormat.COPY: []}
+    for source in ordered:
+        by_format[_format_for(group, source, target, limits)].append(source)
+    batches = [
+        *((PackFormat.GZIP, batch) for batch in _cut(by_format[PackFormat.GZIP], limits)),
+        *((PackFormat.TAR, batch) for batch in _cut(by_format[PackFormat.TAR], limits)),
+        *((PackFormat.COPY, [source]) for source in by_format[PackFormat.COPY]),
+    ]
+    return tuple(_plan_pack(group, pack_format, batch, target, markers or {}) for pack_format, batch in batches)
+
+
+def group_of(bucket: str, facts: KeyFacts) -> Group:
+    """The group of a bucket's log object, by what its key says."""
+    return Group(bucket, facts.log_type, facts.account or NO_ACCOUNT, facts.date)
+
+
+def pack_id(objects: Iterable[LogObject]) -> str:
+    """First 12 hex digits of the SHA-256 over the members' identities: other members, another name."""
+    digest = hashlib.sha256()
+    for log_object in objects:
+        digest.update(repr(log_object.identity).encode())
+    return digest.hexdigest()[:ID_LENGTH]
+
+
+def estimate_requests(packs: Iterable[PackPlan], limits: PackLimits) -> Counter[str]:
+    """Requests by S3 operation to write, verify and settle these packs; listings come on top."""
+    requests: Counter[str] = Counter()
+    for pack in packs:
+        large = [source for source in pack.sources if source.size_bytes >= limits.copy_size_bytes_min or pack.format is PackFormat.COPY]
+        parts = -(-pack.size_bytes // limits.part_size_bytes)
+        requests["GetObject"] += len(pack.sources) + 1
+        requests["HeadObject"] += 2
+        requests["PutObject"] += 1 if large or parts > 1 else 2
+        requests["DeleteObjects"] += -(-len(pack.sources) // 1000)
+        if large or parts > 1:
+            requests.update({"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1})
+            requests["UploadPartCopy"] += sum(-(-source.size_bytes // COPY_RANGE_BYTES_MAX) for source in large)
+            small_bytes = pack.size_bytes - sum(source.size_bytes for source in large)
+            requests["UploadPart"] += max(1, -(-small_bytes // limits.part_size_bytes)) + len(large)
+    return requests
+
+
+def _format_for(group: Group, source: Source, target: Target, limits: PackLimits) -> PackFormat:
+    size = source.log_object.size_bytes
+    if size >= limits.copy_alone_bytes_min and _copy_key_fits(group, source.log_object, target):
+        return PackFormat.COPY
+    return source.facts.kind.pack_format
+
+
+def _copy_key_fits(group: Group, log_object: LogObject, target: Target) -> bool:
+    key = _copy_key(group, log_object, target)
+    return len(target.index_key(key).encode()) <= KEY_BYTES_MAX
+
+
+def _copy_key(group: Group, log_object: LogObject, target: Target) -> str:
+    return f"{target.packs_prefix(group)}{pack_id([log_object])}/{log_object.key}"
+
+
+def _cut(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]]:
+    """Cuts where a pack is full: at the last change of hour or region if that leaves it at least half full, else right there."""
+    batch: list[Source] = []
+    size, boundary = 0, 0
+    for source in sources:
+        if batch and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max):
+            cut = boundary if boundary >= len(batch) / 2 else len(batch)
+            yield batch[:cut]
+            batch = batch[cut:]
+            size, boundary = sum(kept.log_object.size_bytes for kept in batch), 0
+        if batch and _hour_of(batch[-1]) != _hour_of(source):
+            boundary = len(batch)
+        batch.append(source)
+        size += source.log_object.size_bytes
+    if batch:
+        yield batch
+
+
+def _hour_of(source: Source) -> tuple[str | None, int | None]:
+    return (source.facts.region, source.facts.hour)
+
+
+def _plan_pack(
+    group: Group, pack_format: PackFormat, batch: Sequence[Source], target: Target, markers: Mapping[str, Sequence[DeleteMarker]]
+) -> PackPlan:
+    objects = tuple(source.log_object for source in batch)
+    documents = frozenset(source.log_object.key for source in batch if source.facts.kind is ContentKind.GZIP_DOCUMENT)
+    going = tuple(marker for log_object in objects if log_object.is_latest for marker in markers.get(log_object.key, ()))
+    key = (
+        _copy_key(group, objects[0], target)
+        if pack_format is PackFormat.COPY
+        else _pack_key(group, pack_format, objects, documents, target)
+    )
+    return PackPlan(group, target, key, pack_format, objects, documents, going)
+
+
+def _pack_key(group: Group, pack_format: PackFormat, objects: Sequence[LogObject], documents: frozenset[str], target: Target) -> str:
+    account = "" if group.account == NO_ACCOUNT else f"{group.account}_"
+    extension = "tar" if pack_format is PackFormat.TAR else "json.gz" if documents else "log.gz"
+    return f"{target.packs_prefix(group)}{account}{group.log_type}_{group.date:%Y%m%d}-{pack_id(objects)}.{extension}"
