@@ -33,7 +33,7 @@ def decode_crc64nvme(text: str) -> int:
         raw = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise ValueError("not a CRC64NVME in base64") from None
-    if len(raw) != 8:  # noqa: PLR2004 - 64 bits
+    if len(raw) != 8:
         raise ValueError("a CRC64NVME has 8 bytes")
     return int.from_bytes(raw, "big")
 

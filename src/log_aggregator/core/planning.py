@@ -100,7 +100,7 @@ def _cut(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]
     batch: list[Source] = []
     size, boundary = 0, 0
     for source in sources:
-        if batch and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max):
+        while batch and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max):
             cut = boundary if boundary >= len(batch) / 2 else len(batch)
             yield batch[:cut]
             batch = batch[cut:]

@@ -20,7 +20,9 @@ VERSION = 1
 def encode_index(index: Index) -> bytes:
     """The index as it is stored beside the pack and in its tail. The same index gives the same bytes (with the same zlib)."""
     lines = [_dump(_pack_line(index)), *(_dump(_member_line(member)) for member in index.members)]
-    return gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
+    data = gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
+    # Byte 9 names the system; what Python writes there differs from version to version. 255: unknown, as in RFC 1952.
+    return data[:9] + b"\xff" + data[10:]
 
 
 def decode_index(data: bytes) -> Index:
@@ -33,7 +35,7 @@ def decode_index(data: bytes) -> Index:
         if first["members"] != len(rest):
             raise BadPack(f"the index names {first['members']} members and lists {len(rest)}")
         return _parse_index(first, rest)
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat.extra import OVERHEAD_BYTES, SEALED_PIECE, decode_extra
@@ -29,7 +29,12 @@ def unpack_member(member: Member, stored: bytes) -> bytes:
 
 def decode_stored(encoding: Encoding, stored: Iterable[bytes]) -> Iterator[bytes]:
     """What the stored bytes of one extent decode to. Raises BadPack."""
-    return {Encoding.RAW: iter, Encoding.BLOCK: _inflate, Encoding.SEALED: _unseal}[encoding](stored)
+    decoders: dict[Encoding, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
+        Encoding.RAW: iter,
+        Encoding.BLOCK: _inflate,
+        Encoding.SEALED: _unseal,
+    }
+    return decoders[encoding](stored)
 
 
 def cut_member(member: Member, decoded: Iterable[bytes]) -> Iterator[bytes]:
@@ -76,9 +81,9 @@ def _inflate(stored: Iterable[bytes]) -> Iterator[bytes]:
             except zlib.error:
                 raise BadPack("a text block of the pack is damaged") from None
             yield inflated
-            if inflater.eof:
-                break
             rest = inflater.unconsumed_tail
+            if inflater.unused_data:
+                raise BadPack("there is more in the pack than its index says")
     if not inflater.eof:
         raise BadPack("a text block of the pack is cut short")
 
@@ -86,11 +91,12 @@ def _inflate(stored: Iterable[bytes]) -> Iterator[bytes]:
 def _unseal(stored: Iterable[bytes]) -> Iterator[bytes]:
     held = b""
     for piece in stored:
-        held += piece
-        while len(held) >= EXTRA_PIECE_BYTES_MAX + OVERHEAD_BYTES:
-            payload = decode_extra(SEALED_PIECE, held, 0)
-            held = held[len(payload) + OVERHEAD_BYTES :]
+        held, position = held + piece, 0
+        while len(held) - position >= EXTRA_PIECE_BYTES_MAX + OVERHEAD_BYTES:
+            payload = decode_extra(SEALED_PIECE, held, position)
+            position += len(payload) + OVERHEAD_BYTES
             yield payload
+        held = held[position:]
     while held:
         payload = decode_extra(SEALED_PIECE, held, 0)
         held = held[len(payload) + OVERHEAD_BYTES :]

@@ -1,0 +1,132 @@
+"""Every layout of the table, with keys as AWS writes them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from log_aggregator.core.layouts import LAYOUTS, Dated, Marker, Unknown, parse_key
+from log_aggregator.core.layouts.grammar import COMPACT, SLASHED
+from log_aggregator.model import ContentKind, KeyFacts
+
+EXAMPLES: dict[str, list[dict[str, Any]]] = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES["dated"], ids=lambda example: example["key"])
+def test_a_key_tells_its_facts(example: dict[str, Any]) -> None:
+    """Log type, date, account, region, hour and content kind of a documented key are what the example says."""
+    parsed = parse_key(example["key"])
+    assert isinstance(parsed, Dated), parsed
+    assert parsed.facts == KeyFacts(
+        log_type=example["log_type"],
+        date=example["date"],
+        account=example.get("account"),
+        region=example.get("region"),
+        hour=example.get("hour"),
+        kind=ContentKind(example["kind"]),
+    )
+
+
+@pytest.mark.parametrize("example", EXAMPLES["dated"], ids=lambda example: example["key"])
+def test_the_position_is_where_the_date_is(example: dict[str, Any]) -> None:
+    """The grammar reads the key's date at the end of the position's stem."""
+    parsed = parse_key(example["key"])
+    assert isinstance(parsed, Dated)
+    if parsed.position is None:
+        return
+    assert example["key"].startswith(parsed.position.stem)
+    read = parsed.position.grammar.read(example["key"], len(parsed.position.stem))
+    assert read is not None
+    assert read[0] == parsed.facts.date
+    assert parsed.position.year == parsed.facts.date.year
+
+
+@pytest.mark.parametrize("example", EXAMPLES["unknown"], ids=lambda example: example["why"])
+def test_what_carries_no_certain_date_is_unknown(example: dict[str, Any]) -> None:
+    """A key without a date, with an invalid or with an ambiguous one is left alone, with a reason."""
+    parsed = parse_key(example["key"])
+    assert isinstance(parsed, Unknown), parsed
+    assert parsed.reason
+
+
+@pytest.mark.parametrize("example", EXAMPLES["marker"], ids=lambda example: example["key"])
+def test_what_is_no_log_is_a_marker(example: dict[str, Any]) -> None:
+    """Probe files, folders, data written over in place and packs are never packed, although some of them carry a date."""
+    assert isinstance(parse_key(example["key"]), Marker)
+
+
+def test_every_row_has_an_example() -> None:
+    """No row of the table is without an example, and no example names a row that is not there."""
+    assert {row.name for row in LAYOUTS} == {example["layout"] for example in EXAMPLES["dated"]}
+    assert len({row.name for row in LAYOUTS}) == len(LAYOUTS)
+
+
+def test_rows_with_a_head_fix_the_place_of_the_date() -> None:
+    """A row that names every segment up to the date lets the skip-scan jump over all years of its stem."""
+    for example in EXAMPLES["dated"]:
+        row = next(row for row in LAYOUTS if row.name == example["layout"])
+        parsed = parse_key(example["key"])
+        assert isinstance(parsed, Dated)
+        expected = row.head != "free" and row.grammar is not None
+        assert (parsed.position is not None and parsed.position.whole_stem) == expected, example["key"]
+
+
+def test_nothing_jumps_from_a_compact_date_without_a_head() -> None:
+    """Between two compact dates may sort an account id, so a free compact date has no position."""
+    keys = ["x/20250401.log", "x/202504021234/us-east-1/b/2025/07/01/x", "x/20250403.log"]
+    assert keys == sorted(keys)
+    parsed = [parse_key(key) for key in keys]
+    assert [one.facts.date.day for one in parsed if isinstance(one, Dated)] == [1, 1, 3]
+    assert [one.position is None for one in parsed if isinstance(one, Dated)] == [True, False, True]
+
+
+def test_a_bad_date_behind_a_head_keeps_the_position() -> None:
+    """The stem of a row with a head is known even if the date is not valid, so that such keys can be jumped over."""
+    parsed = parse_key("AWSLogs/123456789012/vpcflowlogs/us-east-1/2025/13/01/x.log.gz")
+    assert isinstance(parsed, Unknown)
+    assert parsed.position is not None
+    assert parsed.position.stem == "AWSLogs/123456789012/vpcflowlogs/us-east-1/"
+    assert parsed.position.grammar is SLASHED
+
+
+def test_a_grammar_with_a_head_ends_in_its_separator() -> None:
+    """An unpadded "2025/4/3/" does not begin "2025/4/30/": whole days are jumped over."""
+    config = parse_key("AWSLogs/123456789012/Config/us-east-1/2025/4/3/ConfigHistory/x.json.gz")
+    assert isinstance(config, Dated)
+    assert config.position is not None
+    assert config.position.grammar.spell(config.facts.date) == {"2025/4/3/", "2025/04/3/", "2025/4/03/", "2025/04/03/"}
+    assert COMPACT.spell(config.facts.date) == {"20250403"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("x.gz", "gzip-lines"),
+        ("x.csv.GZ", "gzip-lines"),
+        ("x", "text"),
+        ("x.log", "text"),
+        ("x.jsonl", "text"),
+        ("x.gz.parquet", "binary"),
+        ("x.zip", "binary"),
+        ("x.orc", "binary"),
+        ("x.zst", "binary"),
+        ("x.never-heard-of", "binary"),
+        ("x.", "binary"),
+    ],
+)
+def test_the_last_suffix_tells_the_kind(name: str, kind: str) -> None:
+    """Only gzip and known text may be concatenated; what is not known goes the safe way."""
+    parsed = parse_key(f"some.thing/2025/04/03/{name}")
+    assert isinstance(parsed, Dated)
+    assert parsed.facts.kind == kind
+
+
+@pytest.mark.parametrize("service", ["..", ".", "-", "a b", "é", "a:b"])
+def test_a_log_type_is_one_safe_segment_of_a_key(service: str) -> None:
+    """A service name that could not stand in a pack's key becomes `Other`."""
+    parsed = parse_key(f"AWSLogs/123456789012/{service}/2025/04/03/x.log")
+    assert isinstance(parsed, Dated)
+    assert parsed.facts.log_type == "Other"
