@@ -1,0 +1,84 @@
+"""Is every original of a synthetic organisation still there, or in a pack, byte for byte? Compared with the manifest, not with us."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from log_aggregator.errors import GroupFailed
+from log_aggregator.lab.synthetic import ManifestEntry, Purpose, Step
+from log_aggregator.model import Target
+from log_aggregator.ports import ObjectStore
+from log_aggregator.steps.catalog import list_pack_keys
+from log_aggregator.steps.extract import Place, read_original_back
+from log_aggregator.steps.ledger import list_all, read_index
+from log_aggregator.steps.workers import Workers
+
+PACKED = frozenset({Purpose.LOG, Purpose.LATE})
+
+Identity = tuple[str, str, str | None]
+"""(bucket, key, version id)"""
+
+
+@dataclass(slots=True)
+class CheckResult:
+    """What was compared, and what was wrong."""
+
+    found_in_packs: int = 0
+    found_bytes: int = 0
+    still_there: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def check_originals(
+    store: ObjectStore, workers: Workers, targets: Iterable[Target], entries: Iterable[ManifestEntry], first: date, last: date
+) -> CheckResult:
+    """Every log of the manifest must come back from a pack with its bytes and metadata; everything else must be where it was."""
+    entries = list(entries)
+    places = {identity: place for target in targets for identity, place in _list_places(store, target, first, last)}
+    remaining = {(bucket, found.key) for bucket in {entry.bucket for entry in entries} for found in list_all(store, bucket, "")}
+    result = CheckResult()
+
+    def check(entry: ManifestEntry) -> tuple[ManifestEntry, str | None]:
+        if entry.purpose in PACKED:
+            return entry, _check_packed(store, entry, places, remaining)
+        is_there = (entry.bucket, entry.key) in remaining or entry.purpose is Purpose.DELETED
+        return entry, None if is_there else "is gone, though it had to stay"
+
+    for entry, problem in workers.read_ahead(check, (entry for entry in entries if entry.step is Step.PUT), lambda entry: entry.size_bytes):
+        if problem:
+            result.problems.append(f"s3://{entry.bucket}/{entry.key}: {problem}")
+        elif entry.purpose in PACKED:
+            result.found_in_packs += 1
+            result.found_bytes += entry.size_bytes
+        else:
+            result.still_there += 1
+    return result
+
+
+def _list_places(store: ObjectStore, target: Target, first: date, last: date) -> Iterator[tuple[Identity, Place]]:
+    for pack_key in list_pack_keys(store, target, first, last):
+        index, _ = read_index(store, target, pack_key)
+        for member in index.members:
+            yield (index.group.bucket, member.key, member.version_id), Place(target, pack_key, member)
+
+
+def _check_packed(store: ObjectStore, entry: ManifestEntry, places: dict[Identity, Place], remaining: set[tuple[str, str]]) -> str | None:
+    place = places.get((entry.bucket, entry.key, entry.version_id))
+    if place is None:
+        return "is in no pack"
+    if (entry.bucket, entry.key) in remaining:
+        return "is packed, but was not deleted"
+    digest = hashlib.sha256()
+    try:
+        for piece in read_original_back(store, place):
+            digest.update(piece)
+    except GroupFailed as error:
+        return str(error)
+    if digest.hexdigest() != entry.sha256:
+        return "came back with other bytes"
+    if dict(place.member.metadata) != dict(entry.metadata):
+        return "came back with other metadata"
+    return None
