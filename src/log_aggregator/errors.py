@@ -4,13 +4,15 @@
     ├── SettingsError          correct the settings; nothing was touched                    exit 2
     ├── CannotStart            ask a person: bucket, permission, network; nothing touched   exit 3
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
+    ├── NoSuchOriginal         check the key: no pack has it                                exit 1
     ├── SourceChanged          plan anew without these objects; they are the next run's
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
         ├── StoreError         S3 refused or could not be reached, after all retries
         │   ├── AccessDenied   grant the permission
         │   ├── NotFound       the object, version, upload or bucket is not there
         │   ├── PreconditionFailed   somebody else was there first
-        │   └── ObjectFrozen   thaw it first: it is in an archive class
+        │   ├── ObjectFrozen   thaw it first: it is in an archive class
+        │   └── Unreachable    S3 gave no answer at all: look at the network
         ├── UnreadableSources  look at the named objects; all others can be packed
         ├── VerificationError  look at the pack: it is not what was written; nothing is deleted
         ├── BadPack            the pack or its index cannot be read as this format
@@ -57,6 +59,12 @@ class LimitExceeded(LogAggregatorError):
     advice = "Nothing was touched. Raise the limit, or run fewer dates or buckets at a time."
 
 
+class NoSuchOriginal(LogAggregatorError):
+    """No pack holds a log object of this key (and version)."""
+
+    advice = "Check the key, character by character, and which bucket it was in; or it may still be there, not packed yet."
+
+
 class GroupFailed(LogAggregatorError):
     """A group could not be finished. Its originals are where they were."""
 
@@ -90,6 +98,12 @@ class ObjectFrozen(StoreError):
     """The object is in an archive class and must be thawed before it can be read."""
 
     advice = "Thaw the object (S3 RestoreObject) and try again."
+
+
+class Unreachable(StoreError):
+    """S3 gave no answer at all, after all retries."""
+
+    advice = "Look at the network and the endpoint. The originals were kept; start the same command again."
 
 
 class UnreadableSources(GroupFailed):

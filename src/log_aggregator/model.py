@@ -270,6 +270,8 @@ class StoredObject:
     storage_class: str
     crc64nvme: int | None
     """CRC64NVME of the whole object, or None where S3 has none (or only one composed of the parts')."""
+    has_md5_etag: bool = False
+    """The ETag is the MD5 of the bytes: written in one piece, and not encrypted with KMS or a customer's key."""
 
 
 @dataclass(frozen=True, slots=True)

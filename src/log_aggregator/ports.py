@@ -77,6 +77,8 @@ class Upload:
     key: str
     upload_id: str
     initiated: datetime | None = None
+    has_object_checksum: bool = True
+    """The store computes the CRC64NVME of the whole object. One that does not must be read back to be verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class ObjectStore(Protocol):
         """Names of all buckets of the account."""
 
     def get_bucket_versioning(self, bucket: str) -> str | None:
-        """ "Enabled", "Suspended" or None. Raises NotFound where the bucket does not exist."""
+        """Enabled, Suspended or None. Raises NotFound where the bucket does not exist."""
 
     def get_object(
         self,
@@ -140,8 +142,8 @@ class ObjectStore(Protocol):
         """As get_object, but the checksum that S3 stores is compared too. The second value: the ETag need not be the MD5
         of the body (KMS encryption), or a stored checksum was there and equal, so that the body can be trusted."""
 
-    def head_object(self, bucket: str, key: str) -> StoredObject:
-        """Raises NotFound."""
+    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
+        """Raises NotFound, PreconditionFailed (ETag is another)."""
 
     def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
         """Writes a new object; S3 checks the bytes. Raises PreconditionFailed where the key exists (If-None-Match: *)."""

@@ -1,0 +1,6 @@
+"""S3 through boto3 and obstore. Nothing else in this package imports them."""
+
+from log_aggregator.adapters.s3.clients import ClientSettings
+from log_aggregator.adapters.s3.store import S3Store
+
+__all__ = ["ClientSettings", "S3Store"]

@@ -1,0 +1,124 @@
+"""What boto3 and obstore raise, in the words of `log_aggregator.errors`.
+
+A message is one line: operation, object, S3's code, what S3 says. It never holds contents of an object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from obstore.exceptions import BaseError
+
+from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError, Unreachable
+
+ERRORS: dict[str, type[StoreError]] = {
+    "InvalidObjectState": ObjectFrozen,  # a 403, but no permission would help
+    "PreconditionFailed": PreconditionFailed,
+    "ConditionalRequestConflict": PreconditionFailed,  # a 409: another writer of the same key is at it
+    "NoSuchBucket": NotFound,
+    "NoSuchKey": NotFound,
+    "NoSuchVersion": NotFound,
+    "NoSuchUpload": NotFound,
+    "AccessDenied": AccessDenied,
+    "AllAccessDisabled": AccessDenied,
+    "AccountProblem": AccessDenied,
+    "ExpiredToken": AccessDenied,
+    "InvalidAccessKeyId": AccessDenied,
+    "InvalidToken": AccessDenied,
+    "SignatureDoesNotMatch": AccessDenied,
+    "RequestTimeTooSkewed": AccessDenied,
+    "KMS.DisabledException": AccessDenied,
+    "KMS.NotFoundException": AccessDenied,
+    # Not S3's: what botocore and (the last) obstore say where no answer came.
+    "ConnectTimeoutError": Unreachable,
+    "ConnectionClosedError": Unreachable,
+    "EndpointConnectionError": Unreachable,
+    "HTTPClientError": Unreachable,
+    "ProxyConnectionError": Unreachable,
+    "ReadTimeoutError": Unreachable,
+    "SSLError": Unreachable,
+    "RequestFailed": Unreachable,
+}
+"""By S3's code (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+
+STATUSES: dict[int, type[StoreError]] = {403: AccessDenied, 404: NotFound, 405: NotFound, 412: PreconditionFailed}
+"""By HTTP status, where the code is none of the above: answers to HEAD have no body. 405: the version is a delete marker."""
+
+REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+
+ACTIONS = {
+    "ListBuckets": "s3:ListAllMyBuckets",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "GetBucketVersioning": "s3:GetBucketVersioning",
+    "GetObject": "s3:GetObject, s3:GetObjectVersion, kms:Decrypt where it is encrypted with KMS",
+    "HeadObject": "s3:GetObject, s3:ListBucket, kms:Decrypt where it is encrypted with KMS",
+    "PutObject": "s3:PutObject, kms:GenerateDataKey where a KMS key is set",
+    "CreateMultipartUpload": "s3:PutObject, kms:GenerateDataKey where a KMS key is set",
+    "UploadPart": "s3:PutObject, kms:GenerateDataKey and kms:Decrypt where a KMS key is set",
+    "UploadPartCopy": "s3:PutObject, and on the source s3:GetObject, s3:GetObjectVersion, kms:Decrypt",
+    "CompleteMultipartUpload": "s3:PutObject, kms:Decrypt where a KMS key is set",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "DeleteObject": "s3:DeleteObject, s3:DeleteObjectVersion",
+    "DeleteObjects": "s3:DeleteObject, s3:DeleteObjectVersion, and s3:GetObject for conditional deletes",
+}
+"""The permissions (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html) that an operation needs."""
+
+MESSAGE_LENGTH_MAX = 300
+
+
+@contextmanager
+def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[None]:
+    """Everything that the two clients raise inside the block comes out as a StoreError. KeyboardInterrupt passes."""
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        raise make_error(operation, bucket, key, str(answer.get("Code", "")), status, str(answer.get("Message", ""))) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise make_error(operation, bucket, key, type(error).__name__, 403, str(error)) from error
+    except BotoCoreError as error:
+        raise make_error(operation, bucket, key, type(error).__name__, 0, str(error)) from error
+    except (BaseError, FileNotFoundError) as error:
+        raise make_error(operation, bucket, key, *parse_obstore_error(str(error))) from error
+
+
+def make_error(operation: str, bucket: str, key: str, code: str, status: int, message: str) -> StoreError:
+    kind = ERRORS.get(code) or STATUSES.get(status, StoreError)
+    where = f"s3://{bucket}/{key}" if bucket else "S3"
+    text = f"{operation} {where if where.isprintable() else repr(where)}: {code or status or 'failed'}"
+    if message:
+        text += f": {one_line(message)}"
+    if code in REGION_CODES:
+        text += " (is the bucket in another region? Set the region to the bucket's)"
+    if kind is AccessDenied:
+        text += f" (needs {ACTIONS.get(operation, 'permission')})"
+    return kind(text, code=code or str(status), operation=operation)
+
+
+def parse_obstore_error(text: str) -> tuple[str, int, str]:
+    """(S3's code, HTTP status, message). obstore has no fields for them; its text quotes the answer, then debugging details."""
+    told = text.partition("\n\nDebug source:")[0]
+    found = re.search(r"status code: (\d{3})", told)
+    status = int(found[1]) if found else 0
+    answer = told[found.end() :] if found else told
+    if "redirect without LOCATION" in told:
+        return ("PermanentRedirect", status or 301, "S3 sends the client elsewhere")
+    code = find_element(answer, "Code")
+    if code or found:
+        return (code, status, find_element(answer, "Message"))
+    return ("RequestFailed", 0, told.rpartition(" - ")[2])
+
+
+def find_element(text: str, name: str) -> str:
+    found = re.search(rf"<{name}>([^<]*)</{name}>", text)
+    return found[1] if found else ""
+
+
+def one_line(message: str) -> str:
+    return " ".join(message.split())[:MESSAGE_LENGTH_MAX]

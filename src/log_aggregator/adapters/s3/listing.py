@@ -1,0 +1,205 @@
+"""Listings, parsed by ElementTree instead of botocore.
+
+botocore takes 100 to 200 ms of CPU to parse a page of 1,000 entries. So its parser is handed an empty document, and the page is parsed here
+in 5 to 13 ms: botocore lets a `before-parse` handler put values into the answer. Signing, retries and errors stay botocore's.
+
+obstore's listing would be as fast, but it normalises paths: `a//b`, `/a` and `a/` do not come back as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote_plus
+from xml.etree.ElementTree import ParseError, fromstring
+
+from log_aggregator.adapters.s3.errors import store_errors
+from log_aggregator.errors import StoreError
+from log_aggregator.limits import LIST_PAGE_COUNT_MAX
+from log_aggregator.model import DeleteMarker, LogObject
+from log_aggregator.ports import ListStart, Page
+
+PREFIXES_MAX = 100_000
+ENTRY_FIELDS = {
+    "Version": {"Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size"},
+    "DeleteMarker": {"Key", "VersionId", "IsLatest", "LastModified"},
+    "Contents": {"Key", "LastModified", "ETag", "Size"},
+    "CommonPrefixes": {"Prefix"},
+}
+"""The entries of a listing, and what each of them must have."""
+
+PARSED = "ParsedListing"
+EMPTY_DOCUMENT = b"<ListBucketResult/>"
+
+
+@dataclass(slots=True)
+class Listing:
+    """A page as it came: `fields` of the page itself, and of every entry, in order."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    entries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def is_truncated(self) -> bool:
+        return self.fields.get("IsTruncated") == "true"
+
+    def select(self, name: str) -> list[dict[str, str]]:
+        return [entry for kind, entry in self.entries if kind == name]
+
+    def decode(self, value: str) -> str:
+        """We get encoding-type=url, which botocore asks for because XML cannot hold every key; not every server obliges."""
+        if ("%" in value or "+" in value) and self.fields.get("EncodingType") == "url":
+            return unquote_plus(value, errors="strict")
+        return value
+
+
+def register_fast_parsing(client: Any) -> None:
+    """Listings of this client come as a Listing under PARSED.
+
+    A pattern with a wildcard for the service runs before botocore's own handlers, one of which would parse the whole page once more, only
+    to see whether it is an error.
+    """
+    for operation in ("ListObjectVersions", "ListObjectsV2"):
+        client.meta.events.register_first(f"before-parse.*.{operation}", replace_parsing)
+
+
+def replace_parsing(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """What is not a whole, sound listing stays as it is: botocore knows how to fail and to retry."""
+    if response_dict["status_code"] >= 300:
+        return
+    try:
+        listing = parse_listing(response_dict["body"])
+    except (ParseError, ValueError):
+        return
+    customized_response_dict[PARSED] = listing
+    response_dict["body"] = EMPTY_DOCUMENT
+
+
+def list_object_versions(client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None) -> Page:
+    request = make_request(bucket, prefix, page_size)
+    if start is not None and start.key.encode() >= prefix.encode():  # one in front of the prefix says nothing, and SeaweedFS minds it
+        request["KeyMarker"] = start.key
+        if start.version_id is not None:
+            request["VersionIdMarker"] = start.version_id
+    with store_errors("ListObjectVersions", bucket, prefix):
+        listing = take_listing(client.list_object_versions(**request), "ListObjectVersions", bucket, prefix)
+    decode = listing.decode
+    return Page(
+        objects=tuple(make_log_object(bucket, entry, decode(entry["Key"]), entry["VersionId"]) for entry in listing.select("Version")),
+        markers=tuple(make_delete_marker(bucket, entry, decode(entry["Key"])) for entry in listing.select("DeleteMarker")),
+        next_start=find_next_version(bucket, prefix, listing),
+    )
+
+
+def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None) -> Page:
+    """StartAfter with the last key, and no continuation token: so a listing can go on anywhere, in any process."""
+    request = make_request(bucket, prefix, page_size)
+    if start is not None and start.key:
+        request["StartAfter"] = start.key
+    with store_errors("ListObjectsV2", bucket, prefix):
+        listing = take_listing(client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix)
+    objects = make_log_objects(bucket, listing)
+    if listing.is_truncated and not objects:
+        raise lost("ListObjectsV2", bucket, prefix)
+    return Page(objects=objects, next_start=ListStart(objects[-1].key) if listing.is_truncated else None)
+
+
+def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None) -> Page:
+    """All pages at once. With a delimiter servers disagree about a StartAfter inside of a prefix, so only S3's own token continues."""
+    request = {**make_request(bucket, prefix, page_size), "Delimiter": "/"}
+    if start is not None and start.key:
+        request["StartAfter"] = start.key
+    objects: list[LogObject] = []
+    prefixes: list[str] = []
+    while True:
+        with store_errors("ListObjectsV2", bucket, prefix):
+            listing = take_listing(client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix)
+        objects += make_log_objects(bucket, listing)
+        prefixes += [listing.decode(entry["Prefix"]) for entry in listing.select("CommonPrefixes")]
+        if not listing.is_truncated:
+            return Page(objects=tuple(objects), prefixes=tuple(prefixes))
+        if len(objects) + len(prefixes) > PREFIXES_MAX:
+            message = f"ListObjectsV2 s3://{bucket}/{prefix}: more than {PREFIXES_MAX:,} entries directly under the prefix"
+            raise StoreError(message, code="TooManyPrefixes", operation="ListObjectsV2")
+        if not (token := listing.fields.get("NextContinuationToken")):
+            raise lost("ListObjectsV2", bucket, prefix)
+        request["ContinuationToken"] = token
+
+
+def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefix: str) -> Listing:
+    listing = response.get(PARSED)
+    if isinstance(listing, Listing):
+        return listing
+    raise StoreError(f"{operation} s3://{bucket}/{prefix}: the answer is not a listing", code="InvalidListing", operation=operation)
+
+
+def make_request(bucket: str, prefix: str, page_size: int | None) -> dict[str, Any]:
+    request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    if page_size is not None and page_size < LIST_PAGE_COUNT_MAX:
+        request["MaxKeys"] = page_size
+    return request
+
+
+def make_log_objects(bucket: str, listing: Listing) -> tuple[LogObject, ...]:
+    return tuple(make_log_object(bucket, entry, listing.decode(entry["Key"]), None) for entry in listing.select("Contents"))
+
+
+def make_log_object(bucket: str, entry: Mapping[str, str], key: str, version_id: str | None) -> LogObject:
+    return LogObject(
+        bucket=bucket,
+        key=key,
+        version_id=version_id,
+        etag=entry["ETag"].strip('"'),
+        size_bytes=int(entry["Size"]),
+        last_modified=datetime.fromisoformat(entry["LastModified"]),
+        storage_class=entry.get("StorageClass") or "STANDARD",
+        is_latest=entry.get("IsLatest") != "false",
+    )
+
+
+def make_delete_marker(bucket: str, entry: Mapping[str, str], key: str) -> DeleteMarker:
+    return DeleteMarker(bucket, key, entry["VersionId"], datetime.fromisoformat(entry["LastModified"]), entry["IsLatest"] == "true")
+
+
+def find_next_version(bucket: str, prefix: str, listing: Listing) -> ListStart | None:
+    """Where S3 says that the next page begins; its markers are handed back exactly."""
+    if not listing.is_truncated:
+        return None
+    if not (key := listing.fields.get("NextKeyMarker")):
+        raise lost("ListObjectVersions", bucket, prefix)
+    return ListStart(listing.decode(key), listing.fields.get("NextVersionIdMarker") or None)
+
+
+def lost(operation: str, bucket: str, prefix: str) -> StoreError:
+    """Going on by guess could leave objects out without a word."""
+    message = f"{operation} s3://{bucket}/{prefix}: S3 says that the listing goes on, but not where"
+    return StoreError(message, code="InvalidListing", operation=operation)
+
+
+def parse_listing(body: bytes) -> Listing:
+    """Raises ParseError, and ValueError where the document is not a listing."""
+    root = fromstring(body)  # noqa: S314 - the document is S3's own answer
+    names = LocalNames()
+    if not names[root.tag].startswith("List"):
+        raise ValueError(root.tag)
+    listing = Listing()
+    for element in root:
+        name = names[element.tag]
+        if name not in ENTRY_FIELDS:
+            listing.fields[name] = element.text or ""
+            continue
+        entry = {names[child.tag]: child.text or "" for child in element}
+        if not ENTRY_FIELDS[name] <= entry.keys():
+            raise ValueError(name)
+        listing.entries.append((name, entry))
+    return listing
+
+
+class LocalNames(dict[str, str]):
+    """Names of elements without their namespace, which some servers leave out. A page has 12,000 names, and 20 different ones."""
+
+    def __missing__(self, tag: str) -> str:
+        self[tag] = name = tag.rpartition("}")[2]
+        return name

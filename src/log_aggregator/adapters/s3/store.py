@@ -1,0 +1,167 @@
+"""The object store that is S3, or speaks its language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from log_aggregator.adapters.s3 import listing, reading, writing
+from log_aggregator.adapters.s3.clients import Clients, ClientSettings, make_clients
+from log_aggregator.adapters.s3.errors import make_error, store_errors
+from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed
+from log_aggregator.limits import DELETE_COUNT_MAX
+from log_aggregator.model import LogObject, StoredObject
+from log_aggregator.ports import Body, Deletion, DeletionFailure, ListStart, Page, Part, Upload, WriteOptions
+
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold in any way (https://www.w3.org/TR/xml/#charsets). S3's keys may."""
+
+GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
+
+
+class S3Store:
+    """Implements `log_aggregator.ports.ObjectStore`. Thread safe. `page_size` is for tests of paging."""
+
+    def __init__(self, clients: Clients, *, page_size: int | None = None) -> None:
+        self._clients = clients
+        self._s3 = clients.s3
+        self._page_size = page_size
+
+    @classmethod
+    def connect(cls, settings: ClientSettings, *, page_size: int | None = None) -> S3Store:
+        """Makes the clients. Raises AccessDenied where there are no credentials."""
+        return cls(make_clients(settings), page_size=page_size)
+
+    def list_object_versions(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+        return listing.list_object_versions(self._s3, bucket, prefix, start, self._page_size)
+
+    def list_objects(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+        return listing.list_objects(self._s3, bucket, prefix, start, self._page_size)
+
+    def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
+        return listing.list_prefixes(self._s3, bucket, prefix, start, self._page_size)
+
+    def list_buckets(self) -> list[str]:
+        names: list[str] = []
+        request: dict[str, Any] = {"MaxBuckets": 1_000}
+        with store_errors("ListBuckets"):
+            while True:
+                response = self._s3.list_buckets(**request)
+                names += [bucket["Name"] for bucket in response.get("Buckets", [])]
+                if not (token := response.get("ContinuationToken")):
+                    return names
+                request["ContinuationToken"] = token
+
+    def get_bucket_versioning(self, bucket: str) -> str | None:
+        with store_errors("GetBucketVersioning", bucket):
+            status = self._s3.get_bucket_versioning(Bucket=bucket).get("Status")
+        return str(status) if status else None
+
+    def get_object(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        byte_range: tuple[int, int] | None = None,
+    ) -> Body:
+        return reading.get_object(self._clients, bucket, key, version_id, if_match, byte_range)
+
+    def get_object_checked(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> tuple[Body, bool]:
+        return reading.get_object_checked(self._s3, bucket, key, version_id, if_match)
+
+    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
+        request = reading.make_request(bucket, key, version_id, if_match, None) | {"ChecksumMode": "ENABLED"}
+        with store_errors("HeadObject", bucket, key):
+            response = self._s3.head_object(**request)
+        etag = response["ETag"].strip('"')
+        return StoredObject(
+            bucket=bucket,
+            key=key,
+            size_bytes=response["ContentLength"],
+            etag=etag,
+            version_id=response.get("VersionId"),
+            storage_class=response.get("StorageClass") or "STANDARD",
+            crc64nvme=writing.find_object_crc(response),
+            has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not reading.is_opaque(response),
+        )
+
+    def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
+        writing.put_object(self._s3, bucket, key, data, crc64nvme, options)
+
+    def create_multipart_upload(self, bucket: str, key: str, *, options: WriteOptions) -> Upload:
+        return writing.create_multipart_upload(self._s3, bucket, key, options)
+
+    def upload_part(self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int) -> Part:
+        return writing.upload_part(self._s3, upload, number, data, crc64nvme)
+
+    def upload_part_copy(self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]) -> Part:
+        return writing.upload_part_copy(self._s3, upload, number, source, byte_range)
+
+    def complete_multipart_upload(self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int) -> None:
+        writing.complete_multipart_upload(self._s3, upload, parts, size_bytes, crc64nvme)
+
+    def abort_multipart_upload(self, upload: Upload) -> None:
+        try:
+            with store_errors("AbortMultipartUpload", upload.bucket, upload.key):
+                self._s3.abort_multipart_upload(**writing.encode_upload(upload))
+        except NotFound as error:
+            if error.code != "NoSuchUpload":
+                raise
+
+    def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
+        pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        with store_errors("ListMultipartUploads", bucket, prefix):
+            return [
+                Upload(bucket, entry["Key"], entry["UploadId"], entry.get("Initiated"))
+                for page in pages
+                for entry in page.get("Uploads", [])
+            ]
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        if len(deletions) > DELETE_COUNT_MAX:
+            raise ValueError(f"{len(deletions)} deletions, at most {DELETE_COUNT_MAX} are allowed")
+        batch = [deletion for deletion in deletions if not NOT_IN_XML.search(deletion.key)]
+        single = [deletion for deletion in deletions if NOT_IN_XML.search(deletion.key)]
+        failures = self._delete_batch(bucket, batch) if batch else []
+        return failures + [failure for deletion in single for failure in self._delete_single(bucket, deletion)]
+
+    def _delete_batch(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        entries = [encode_deletion(deletion) for deletion in deletions]
+        with store_errors("DeleteObjects", bucket):
+            response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": entries, "Quiet": True})
+        return [failure for error in response.get("Errors", []) for failure in find_failures(bucket, deletions, error)]
+
+    def _delete_single(self, bucket: str, deletion: Deletion) -> list[DeletionFailure]:
+        """The key goes into the URL, where anything can be written."""
+        condition = {"VersionId": deletion.version_id} if deletion.version_id is not None else {"IfMatch": f'"{deletion.etag}"'}
+        try:
+            with store_errors("DeleteObject", bucket, deletion.key):
+                self._s3.delete_object(Bucket=bucket, Key=deletion.key, **condition)
+        except (AccessDenied, NotFound, PreconditionFailed) as error:
+            if error.code == "NoSuchBucket":
+                raise
+            return [] if error.code in GONE_CODES else [DeletionFailure(deletion, error.code, str(error))]
+        return []
+
+
+def encode_deletion(deletion: Deletion) -> dict[str, str]:
+    """With a version id no condition: S3 compares the ETag with the current version's, whichever version is to go."""
+    if deletion.version_id is not None:
+        return {"Key": deletion.key, "VersionId": deletion.version_id}
+    return {"Key": deletion.key, "ETag": f'"{deletion.etag}"'}
+
+
+def find_failures(bucket: str, deletions: Sequence[Deletion], error: Mapping[str, Any]) -> list[DeletionFailure]:
+    """Which of the deletions S3 means. Where it names no version, every deletion of the key counts as failed.
+
+    Raises StoreError where it means none that was asked for: then nothing is known of any.
+    """
+    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+    key, version_id = error.get("Key"), error.get("VersionId") or None
+    named = [deletion for deletion in deletions if deletion.key == key and version_id in (None, deletion.version_id)]
+    if not named:
+        raise make_error("DeleteObjects", bucket, "", code, 0, message)
+    return [] if code in GONE_CODES else [DeletionFailure(deletion, code, message) for deletion in named]

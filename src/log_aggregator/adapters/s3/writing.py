@@ -1,0 +1,110 @@
+"""Writing objects, whole or in parts. Nothing is ever overwritten, and S3 checks every byte against our CRC64NVME.
+
+botocore repeats requests whose answer was lost. Where the first one had its effect, the second then meets what the first one wrote, and the
+caller sees PreconditionFailed: it must look at what is there before it blames somebody else.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from log_aggregator.adapters.s3.errors import store_errors
+from log_aggregator.model import LogObject
+from log_aggregator.ports import Part, Upload, WriteOptions
+
+CRC_SIZE_BYTES = 8
+
+
+def put_object(s3: Any, bucket: str, key: str, data: bytes | bytearray, crc64nvme: int, options: WriteOptions) -> None:
+    with store_errors("PutObject", bucket, key):
+        s3.put_object(
+            Bucket=bucket, Key=key, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme), IfNoneMatch="*", **encode_options(options)
+        )
+
+
+def create_multipart_upload(s3: Any, bucket: str, key: str, options: WriteOptions) -> Upload:
+    with store_errors("CreateMultipartUpload", bucket, key):
+        response = s3.create_multipart_upload(
+            Bucket=bucket, Key=key, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT", **encode_options(options)
+        )
+    return Upload(bucket, key, response["UploadId"], has_object_checksum=response.get("ChecksumType") != "COMPOSITE")
+
+
+def upload_part(s3: Any, upload: Upload, number: int, data: bytes | bytearray, crc64nvme: int) -> Part:
+    with store_errors("UploadPart", upload.bucket, upload.key):
+        response = s3.upload_part(**encode_upload(upload), PartNumber=number, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme))
+    return Part(number, response["ETag"].strip('"'), len(data), crc64nvme)
+
+
+def upload_part_copy(s3: Any, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]) -> Part:
+    first, last = byte_range
+    copy_source = {"Bucket": source.bucket, "Key": source.key}
+    if source.version_id is not None:
+        copy_source["VersionId"] = source.version_id
+    request = {**encode_upload(upload), "PartNumber": number, "CopySource": copy_source, "CopySourceIfMatch": f'"{source.etag}"'}
+    if byte_range != (0, source.size_bytes):  # S3 refuses a range of a source of up to 5 MiB, even when it is the whole object
+        request["CopySourceRange"] = f"bytes={first}-{last - 1}"
+    with store_errors("UploadPartCopy", source.bucket, source.key):
+        result = s3.upload_part_copy(**request)["CopyPartResult"]
+    return Part(number, result["ETag"].strip('"'), last - first, decode_crc(result.get("ChecksumCRC64NVME")))
+
+
+def complete_multipart_upload(s3: Any, upload: Upload, parts: Sequence[Part], size_bytes: int, crc64nvme: int) -> None:
+    # A store that answered that it will compose a checksum of the parts' own would refuse the whole's.
+    whole = {"ChecksumCRC64NVME": encode_crc(crc64nvme), "ChecksumType": "FULL_OBJECT"} if upload.has_object_checksum else {}
+    with store_errors("CompleteMultipartUpload", upload.bucket, upload.key):
+        s3.complete_multipart_upload(
+            **encode_upload(upload),
+            **whole,
+            MultipartUpload={"Parts": [encode_part(part) for part in parts]},
+            MpuObjectSize=size_bytes,
+            IfNoneMatch="*",
+        )
+
+
+def encode_options(options: WriteOptions) -> dict[str, Any]:
+    request: dict[str, Any] = {"ContentType": options.content_type}
+    if options.metadata:
+        request["Metadata"] = dict(options.metadata)
+    if options.storage_class != "STANDARD":
+        request["StorageClass"] = options.storage_class
+    if options.kms_key_id is not None:
+        # A bucket key saves nearly all of KMS's requests: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+        request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": options.kms_key_id, "BucketKeyEnabled": True}
+    return request
+
+
+def encode_upload(upload: Upload) -> dict[str, Any]:
+    return {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.upload_id}
+
+
+def encode_part(part: Part) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"PartNumber": part.number, "ETag": f'"{part.etag}"'}
+    if part.crc64nvme is not None:
+        encoded["ChecksumCRC64NVME"] = encode_crc(part.crc64nvme)
+    return encoded
+
+
+def find_object_crc(response: Mapping[str, Any]) -> int | None:
+    """The CRC64NVME of a whole object, from HeadObject's answer. One of the parts' checksums ("...-7") is of no use.
+
+    Not every store reports ChecksumType: then the ETag tells whether the object was written in parts.
+    """
+    kind = response.get("ChecksumType")
+    if kind == "FULL_OBJECT" or (kind is None and "-" not in response.get("ETag", "")):
+        return decode_crc(response.get("ChecksumCRC64NVME"))
+    return None
+
+
+def encode_crc(crc64nvme: int) -> str:
+    return base64.b64encode(crc64nvme.to_bytes(CRC_SIZE_BYTES, "big")).decode()
+
+
+def decode_crc(value: str | None) -> int | None:
+    """None for a checksum of the parts' checksums ("...-7"), and for what cannot be one: an emulator gives four bytes."""
+    if not value or "-" in value:
+        return None
+    raw = base64.b64decode(value)
+    return int.from_bytes(raw, "big") if len(raw) == CRC_SIZE_BYTES else None

@@ -1,0 +1,302 @@
+"""The settings: one TOML file, every value overridable on the command line, read once at the edge.
+
+The rows of `SETTINGS` are the whole truth about them: name, default, what is allowed, what it means. The reference page of
+the docs and the command line's options are made from the same rows.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from log_aggregator.errors import SettingsError
+from log_aggregator.limits import GIB, MIB
+
+_SIZE_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 1000,
+    "KIB": 1024,
+    "MB": 1000**2,
+    "MIB": 1024**2,
+    "GB": 1000**3,
+    "GIB": 1024**3,
+    "TB": 1000**4,
+    "TIB": 1024**4,
+}
+_STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSettings:
+    """What is never touched, neither packed nor deleted. Dates are inclusive ranges."""
+
+    buckets: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    dates: tuple[tuple[date, date], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, parsed and checked."""
+
+    control_tower_bucket: tuple[str, ...] = ()
+    other_buckets: tuple[str, ...] = ()
+    organization_id: str | None = None
+    aggregation_regions: tuple[str, ...] = ()
+    other_regions: str = "keep"
+    destination_bucket: str | None = None
+    final_aggregation_prefix: str = "aggregated"
+    storage_class: str = "STANDARD"
+    kms_key_id: str | None = None
+    glacier_object_size: int = GIB
+    pack_size_max: int = GIB
+    members_max: int = 200_000
+    look_back_days: int = 2
+    verify: str = "checksum"
+    keep_originals_days: int = 0
+    holds: HoldSettings = field(default_factory=HoldSettings)
+    objects_max: int = 50_000_000
+    part_size: int = 16 * MIB
+    copy_size_min: int = 16 * MIB
+    readers: int = 64
+    groups_at_once: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row: how a value is read from TOML or from text."""
+
+    name: str
+    parse: Callable[[Any], Any]
+    allowed: str
+    meaning: str
+    on_command_line: bool = True
+
+
+def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
+    """The settings of a file, with overrides on top. Raises SettingsError, which names setting, value and what is allowed."""
+    values = dict(_read_file(path)) if path is not None else {}
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    rows = {row.name: row for row in SETTINGS}
+    unknown = sorted(set(values) - set(rows))
+    if unknown:
+        raise SettingsError(f"{unknown[0]}: there is no such setting; there are {', '.join(rows)}")
+    settings = Settings(**{name: _parse(rows[name], value) for name, value in values.items()})
+    _check_together(settings)
+    return settings
+
+
+def check_sources(settings: Settings) -> None:
+    """For those who take logs from somewhere. Raises SettingsError where no bucket is named."""
+    if not settings.control_tower_bucket and not settings.other_buckets:
+        raise SettingsError("control_tower_bucket, other_buckets: at least one bucket to take logs from must be named")
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """All values as they would stand in the file."""
+    return {row.name: getattr(settings, row.name) for row in SETTINGS}
+
+
+def _read_file(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"--config {path}: there is no such file") from None
+    except OSError as error:
+        raise SettingsError(f"--config {path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--config {path}: not a TOML file: {error}") from None
+
+
+def _parse(row: Setting, value: Any) -> Any:
+    try:
+        return row.parse(value)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        raise SettingsError(f"{row.name} = {value!r}: allowed is {row.allowed}") from None
+
+
+def _check_together(settings: Settings) -> None:
+    if not (settings.control_tower_bucket or settings.other_buckets or settings.destination_bucket):
+        raise SettingsError("control_tower_bucket, other_buckets, destination_bucket: no bucket is named; see aggregator.toml.example")
+    if settings.other_regions == "delete" and not settings.aggregation_regions:
+        raise SettingsError("other_regions = 'delete': allowed only together with aggregation_regions, which says what the others are")
+    if settings.pack_size_max < settings.part_size:
+        raise SettingsError(f"pack_size_max = {settings.pack_size_max}: allowed is part_size ({settings.part_size}) or more")
+
+
+def _size(low: int, high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool):
+            raise TypeError
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)\s*", str(value).upper())
+        if not found:
+            raise ValueError
+        return _within(int(float(found[1]) * _SIZE_UNITS[found[2]]), low, high)
+
+    return parse
+
+
+def _count(low: int, high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, (bool, float)):
+            raise TypeError
+        return _within(int(value), low, high)
+
+    return parse
+
+
+def _within(number: int, low: int, high: int) -> int:
+    if not low <= number <= high:
+        raise ValueError
+    return number
+
+
+def _word(pattern: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _optional(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value == "" else parse(value)
+
+
+def _words(pattern: str) -> Callable[[Any], tuple[str, ...]]:
+    one = _word(pattern)
+
+    def parse(value: Any) -> tuple[str, ...]:
+        items: Sequence[Any] = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+        return tuple(dict.fromkeys(one(item) for item in items if item != ""))
+
+    return parse
+
+
+def _choice(*allowed: str) -> Callable[[Any], str]:
+    return _word("|".join(map(re.escape, allowed)))
+
+
+def _prefix(value: Any) -> str:
+    text = _word(r"[A-Za-z0-9!_.*'()/-]{1,256}")(value).strip("/")
+    if not text or "//" in text:
+        raise ValueError
+    return text
+
+
+def _holds(value: Any) -> HoldSettings:
+    if set(value) - {item.name for item in fields(HoldSettings)}:
+        raise ValueError
+    return HoldSettings(
+        buckets=_words(_BUCKET)(value.get("buckets", ())),
+        accounts=_words(r"\d{12}")(value.get("accounts", ())),
+        prefixes=_words(r".{1,1024}")(value.get("prefixes", ())),
+        dates=tuple(_date_range(item) for item in value.get("dates", ())),
+    )
+
+
+def _date_range(value: Any) -> tuple[date, date]:
+    first, dots, last = str(value).partition("..")
+    days = date.fromisoformat(first.strip()), date.fromisoformat((last if dots else first).strip())
+    if days[0] > days[1]:
+        raise ValueError
+    return days
+
+
+_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+_BUCKET_OR_PREFIX = r"[a-z0-9][a-z0-9.-]{0,62}\*?"
+_REGION = r"[a-z]{2,4}(-[a-z]+)+-\d"
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "control_tower_bucket",
+        _words(_BUCKET),
+        "one bucket name or a list of them",
+        "Buckets that Control Tower writes CloudTrail and Config to.",
+    ),
+    Setting(
+        "other_buckets",
+        _words(_BUCKET_OR_PREFIX),
+        "a list of bucket names, or beginnings of bucket names ending in *",
+        "Auxiliary log buckets: names, or beginnings of names followed by *.",
+    ),
+    Setting(
+        "organization_id",
+        _optional(_word(r"o-[a-z0-9]{4,32}")),
+        "an organisation id such as o-abc123defg",
+        "The organisation's id. Left out: detected.",
+    ),
+    Setting("aggregation_regions", _words(_REGION), "a list of regions such as eu-west-1", "Regions whose logs are packed. Left out: all."),
+    Setting(
+        "other_regions",
+        _choice("keep", "delete"),
+        '"keep" or "delete"',
+        "What becomes of logs of regions that are not in aggregation_regions. `delete` deletes them without packing them.",
+    ),
+    Setting(
+        "destination_bucket",
+        _optional(_word(_BUCKET)),
+        "a bucket name",
+        "Where packs and indexes go. Left out: each source bucket keeps its own, under final_aggregation_prefix.",
+    ),
+    Setting("final_aggregation_prefix", _prefix, "a key prefix", "In front of packs/ and indexes/ where there is no destination_bucket."),
+    Setting(
+        "storage_class", _choice(*_STORAGE_CLASSES), ", ".join(_STORAGE_CLASSES), "Storage class of packs. Indexes are always STANDARD."
+    ),
+    Setting(
+        "kms_key_id",
+        _optional(_word(r"[A-Za-z0-9:/_-]{1,2048}")),
+        "a KMS key id, alias or ARN",
+        "Key for packs and indexes. Left out: the bucket's default.",
+    ),
+    Setting(
+        "glacier_object_size",
+        _size(128 * 1024, 5 * 1024 * GIB),
+        "a size from 128 KiB to 5 TiB",
+        "Objects of this size or more are copied alone, by S3, instead of packed.",
+    ),
+    Setting("pack_size_max", _size(5 * MIB, 100 * GIB), "a size from 5 MiB to 100 GiB", "A pack ends here; a busy day becomes several."),
+    Setting("members_max", _count(1, 1_000_000), "a number from 1 to 1000000", "A pack has at most this many members."),
+    Setting(
+        "look_back_days", _count(0, 366), "a number of days from 0 to 366", "Days before yesterday that are looked at again for late logs."
+    ),
+    Setting(
+        "verify", _choice("checksum", "read-back"), '"checksum" or "read-back"', "How packs are verified before originals are deleted."
+    ),
+    Setting(
+        "keep_originals_days",
+        _count(0, 3660),
+        "a number of days from 0 to 3660",
+        "Pack now, delete originals when their log date is this many days old.",
+    ),
+    Setting(
+        "holds",
+        _holds,
+        "a table with lists buckets, accounts, prefixes, dates",
+        "What is never touched: neither packed nor deleted.",
+        on_command_line=False,
+    ),
+    Setting("objects_max", _count(1, 10**9), "a number from 1 to 1000000000", "A run that would touch more log objects touches none."),
+    Setting(
+        "part_size",
+        _size(5 * MIB, GIB),
+        "a size from 5 MiB to 1 GiB",
+        "Size of a pack's parts. Memory is about this times 2 x groups_at_once.",
+    ),
+    Setting(
+        "copy_size_min",
+        _size(10 * MIB, 5 * GIB),
+        "a size from 10 MiB to 5 GiB",
+        "Members of this size or more are copied by S3 into the pack.",
+    ),
+    Setting("readers", _count(1, 512), "a number from 1 to 512", "GET requests at once."),
+    Setting("groups_at_once", _count(1, 64), "a number from 1 to 64", "Groups, and listings, at once."),
+)

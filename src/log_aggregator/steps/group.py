@@ -1,0 +1,226 @@
+"""One group, from its listed log objects to their deletion: combine, verify, delete, in this order and no other."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from log_aggregator.core.planning import Source, plan_packs
+from log_aggregator.errors import GroupFailed, LogAggregatorError, RetainedObjects, UnreadableSources
+from log_aggregator.limits import PLAN_ATTEMPTS_MAX
+from log_aggregator.model import Group, Identity, PackPlan, Target, WrittenPack
+from log_aggregator.ports import ObjectStore
+from log_aggregator.steps.combine import CombineOptions, combine
+from log_aggregator.steps.delete import DeletionReport, delete_originals
+from log_aggregator.steps.large import UnfitSources
+from log_aggregator.steps.ledger import Ledger, read_ledger
+from log_aggregator.steps.list import SourceBucket
+from log_aggregator.steps.read import Unreadable
+from log_aggregator.steps.selection import GroupSources
+from log_aggregator.steps.verify import Level, verify_pack
+from log_aggregator.steps.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """What will be done to a group: packs to write, and packs that hold some of its log objects already."""
+
+    group: Group
+    packs: tuple[PackPlan, ...]
+    settled: Mapping[str, int] = field(default_factory=dict)
+    """Key of a pack that exists, oldest first -> how many listed log objects are members of it."""
+    keep_originals: bool = False
+    """Whether the originals of the packs to be written are kept for now."""
+    kept: frozenset[str] = frozenset()
+    """Those of `settled` that are too young for their originals to go."""
+    discards: int = 0
+    """Log objects of other regions that the settings say to delete without a pack."""
+
+    @property
+    def operation(self) -> str:
+        """`pack`, `copy` (every pack is one object copied alone), or `none`."""
+        if not self.packs:
+            return "none"
+        return "copy" if all(pack.format == "copy" for pack in self.packs) else "pack"
+
+
+@dataclass(slots=True)
+class GroupResult:
+    """What was done to a group."""
+
+    group: Group
+    packs: list[WrittenPack] = field(default_factory=list)
+    packed: int = 0
+    copied: int = 0
+    deleted: int = 0
+    retained: int = 0
+    changed: int = 0
+    kept: int = 0
+    discarded: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that could not be done, and what to do about it."""
+
+    where: str
+    error: str
+    message: str
+    advice: str
+
+    @classmethod
+    def of(cls, where: str, error: LogAggregatorError) -> Failure:
+        return cls(where, error.state_name, str(error), error.advice)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRules:
+    """What holds for all groups of a run."""
+
+    combine: CombineOptions
+    level: Level = Level.CHECKSUM
+    keep_originals_days: int = 0
+
+    def keeps(self, since: date, today: date) -> bool:
+        """Whether originals that have been packed since then are kept."""
+        return (today - since).days < self.keep_originals_days
+
+
+def plan_group(
+    store: ObjectStore, group: Group, found: GroupSources, target: Target, rules: GroupRules, today: date, *, restore: bool = False
+) -> GroupPlan:
+    """Looks at the packs that a group has, and plans packs for the log objects that are in none of them."""
+    ledger = read_ledger(store, target, group, rules.combine.index, restore=restore)
+    return _plan(group, found, ledger, target, rules, today)
+
+
+def settle_group(
+    store: ObjectStore,
+    workers: Workers,
+    bucket: SourceBucket,
+    group: Group,
+    found: GroupSources,
+    target: Target,
+    rules: GroupRules,
+    today: date,
+) -> GroupResult:
+    """Does all of it. What fails is in the result's `failures`; the originals of what failed are where they were."""
+    result = GroupResult(group)
+    try:
+        _settle(store, workers, bucket, result, found, target, rules, today)
+    except GroupFailed as error:
+        result.failures.append(Failure.of(str(group), error))
+    return result
+
+
+def _settle(
+    store: ObjectStore,
+    workers: Workers,
+    bucket: SourceBucket,
+    result: GroupResult,
+    found: GroupSources,
+    target: Target,
+    rules: GroupRules,
+    today: date,
+) -> None:
+    plan = plan_group(store, result.group, found, target, rules, today, restore=True)
+    listed = {source.log_object.identity for source in found.sources}
+    with _timed(result, "combine"):
+        written = [pack.key for pack in _combine_all(store, workers, plan, found, rules, result)]
+    kept = plan.kept.union(written if plan.keep_originals else ())
+    for key in [*plan.settled, *written]:
+        with _timed(result, "verify"):
+            verified = verify_pack(store, target, key, rules.level)
+        if key in kept:
+            result.kept += sum(member.identity in listed for member in verified.index.members)
+            continue
+        with _timed(result, "delete"):
+            _take_deletions(delete_originals(store, workers, verified, bucket.versioning, listed), result)
+
+
+def _plan(group: Group, found: GroupSources, ledger: Ledger, target: Target, rules: GroupRules, today: date) -> GroupPlan:
+    pack_of = ledger.pack_of()
+    fresh = [source for source in found.sources if source.log_object.identity not in pack_of]
+    settled = Counter(pack_of[source.log_object.identity] for source in found.sources if source.log_object.identity in pack_of)
+    packs = plan_packs(group, fresh, target, rules.combine.limits, found.markers)
+    kept = frozenset(key for key in settled if rules.keeps(ledger.written[key].date(), today))
+    oldest_first = dict(sorted(settled.items(), key=lambda item: (ledger.written[item[0]], item[0])))
+    return GroupPlan(group, packs, oldest_first, rules.keeps(today, today), kept, len(found.discards))
+
+
+def _combine_all(
+    store: ObjectStore, workers: Workers, plan: GroupPlan, found: GroupSources, rules: GroupRules, result: GroupResult
+) -> list[WrittenPack]:
+    """Writes the plan's packs. Sources that turn out unfit are left out, and the rest of their pack is planned anew."""
+    written: list[WrittenPack] = []
+    facts = {source.log_object.identity: source for source in found.sources}
+    unreadable: list[Unreadable] = []
+    waiting = [(pack, 1) for pack in plan.packs]
+    while waiting:
+        pack, attempt = waiting.pop(0)
+        workers.check_stop()
+        try:
+            written.append(combine(store, workers, pack, rules.combine))
+            _take_written(pack, written[-1], result)
+        except UnfitSources as unfit:
+            unreadable += unfit.unreadable
+            result.changed += len(unfit.changed)
+            if attempt >= PLAN_ATTEMPTS_MAX:
+                raise GroupFailed(f"{plan.group}: its log objects change faster than they can be read") from unfit
+            rest = _without(pack, unfit, facts)
+            again = plan_packs(plan.group, rest, pack.target, rules.combine.limits, found.markers)
+            waiting = [*((replanned, attempt + 1) for replanned in again), *waiting]
+    if unreadable:
+        result.failures.append(_unreadable_failure(plan.group, unreadable))
+    return written
+
+
+def _without(pack: PackPlan, unfit: UnfitSources, facts: Mapping[Identity, Source]) -> list[Source]:
+    gone = {source.identity for source in unfit.sources}
+    return [facts[source.identity] for source in pack.sources if source.identity not in gone]
+
+
+def _unreadable_failure(group: Group, unreadable: Sequence[Unreadable]) -> Failure:
+    first = unreadable[0]
+    error = UnreadableSources(f"{len(unreadable)} log objects could not be read and were left; the first: {first.error}")
+    return Failure.of(str(group), error)
+
+
+def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> None:
+    result.packs.append(pack)
+    if plan.format == "copy":
+        result.copied += pack.source_count
+    else:
+        result.packed += pack.source_count
+    result.bytes_in += pack.source_bytes
+    result.bytes_out += pack.size_bytes
+
+
+def _take_deletions(report: DeletionReport, result: GroupResult) -> None:
+    result.deleted += report.deleted
+    result.retained += len(report.retained)
+    result.changed += len(report.changed)
+    if report.retained:
+        first = report.retained[0]
+        error = RetainedObjects(f"S3 keeps {len(report.retained)} originals ({first.code}); the first: {first.deletion.key}")
+        result.failures.append(Failure.of(str(result.group), error))
+
+
+class _timed:  # noqa: N801 - reads as a statement
+    """Adds the wall time of a step to a result."""
+
+    def __init__(self, result: GroupResult, step: str) -> None:
+        self._result, self._step = result, step
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._result.seconds[self._step] = self._result.seconds.get(self._step, 0.0) + time.perf_counter() - self._began

@@ -1,0 +1,172 @@
+"""Lists the log objects of a window of days, without a HEAD on any of them and without looking at the other days.
+
+Main logs: accounts, services and regions by delimiter, then the days of each. Auxiliary buckets: the date skip-scan over
+everything. Both give whole keys: all versions and delete markers of a key together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from log_aggregator.core.skipscan import DateWindow, next_start
+from log_aggregator.model import DeleteMarker, ListedKey, LogObject
+from log_aggregator.ports import ListStart, ObjectStore, Page
+from log_aggregator.steps.selection import Left, Rules, Selection, select
+from log_aggregator.steps.workers import Workers
+
+MAIN_SERVICES = frozenset(
+    {"CloudTrail", "CloudTrail-Digest", "CloudTrail-Insight", "CloudTrail-NetworkActivity", "CloudTrail-Aggregated", "Config"}
+)
+"""What is taken from a Control Tower bucket; anything else in it is reported and left alone."""
+
+_ACCOUNT = re.compile(r"\d{12}")
+_ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
+_FIRST_DAY = "2006/01/01/"
+"""Before S3 existed: under a prefix that ends where dates begin, the skip-scan jumps from here to the first wanted day."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBucket:
+    """A bucket that logs are taken from. `own_prefixes` are our own packs and indexes in it."""
+
+    name: str
+    versioning: str | None
+    is_main: bool
+    own_prefixes: tuple[str, ...] = ()
+
+
+def list_prefixes(
+    store: ObjectStore, workers: Workers, bucket: SourceBucket, rules: Rules, organization_id: str | None, selection: Selection
+) -> list[str]:
+    """The prefixes of a bucket that are listed, each by itself. What is seen on the way and left alone goes into `selection`."""
+    if not bucket.is_main:
+        return [""]
+    return list(_list_main_prefixes(store, workers, bucket, rules, organization_id, selection))
+
+
+def list_prefix(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules, on_progress: Callable[[int], None]) -> Selection:
+    """Everything under a prefix that the rules want, and what was left alone."""
+    listed = list_window(store, bucket, prefix, rules.window)
+    if bucket.own_prefixes:
+        listed = (found for found in listed if not found.key.startswith(bucket.own_prefixes))
+    return select(bucket.name, listed, rules, on_progress)
+
+
+def list_window(store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow) -> Iterator[ListedKey]:
+    """All keys under a prefix but those that are safely known to be of other days."""
+    first = next_start(prefix + _FIRST_DAY, window) if prefix else None
+    start = ListStart(first) if first else ListStart()
+    held: list[LogObject | DeleteMarker] = []
+    while True:
+        page = _list_page(store, bucket, prefix, start)
+        entries = held + _entries(page)
+        if page.next_start is None:
+            yield from _whole_keys(entries)
+            return
+        if not entries:
+            start = page.next_start
+            continue
+        last_key = entries[-1].key
+        jump = next_start(last_key, window, skip_prefixes=bucket.own_prefixes)
+        complete = [entry for entry in entries if entry.key != last_key]
+        held = [] if jump else entries[len(complete) :]
+        yield from _whole_keys(complete)
+        start = ListStart(jump) if jump else page.next_start
+
+
+def _list_page(store: ObjectStore, bucket: SourceBucket, prefix: str, start: ListStart) -> Page:
+    begin = start if start.key else None
+    if bucket.versioning is None:
+        return store.list_objects(bucket.name, prefix=prefix, start=begin)
+    return store.list_object_versions(bucket.name, prefix=prefix, start=begin)
+
+
+def _entries(page: Page) -> list[LogObject | DeleteMarker]:
+    """In key order; of one key, data versions and markers stand apart, each newest first."""
+    return sorted([*page.objects, *page.markers], key=lambda entry: entry.key) if page.markers else list(page.objects)
+
+
+def _whole_keys(entries: list[LogObject | DeleteMarker]) -> Iterator[ListedKey]:
+    first = 0
+    for position in range(1, len(entries) + 1):
+        if position < len(entries) and entries[position].key == entries[first].key:
+            continue
+        same = entries[first:position]
+        versions = tuple(entry for entry in same if isinstance(entry, LogObject))
+        markers = tuple(entry for entry in same if isinstance(entry, DeleteMarker))
+        yield ListedKey(same[0].key, versions, markers)
+        first = position
+
+
+def _list_main_prefixes(
+    store: ObjectStore, workers: Workers, bucket: SourceBucket, rules: Rules, organization_id: str | None, selection: Selection
+) -> Iterator[str]:
+    """`…/<account>/<service>/<region>/` of every account, in both organisation layouts."""
+
+    def list_regions(account_prefix: str) -> list[str]:
+        regions: list[str] = []
+        for service in _children(store, bucket, account_prefix, selection):
+            if _last(service) in MAIN_SERVICES:
+                regions += _children(store, bucket, service, selection)
+            else:
+                _leave_unknown(bucket, service, "not a service of a Control Tower bucket", selection)
+        return regions
+
+    for regions in workers.each(list_regions, list(_list_accounts(store, bucket, organization_id, selection))):
+        for prefix in regions:
+            if _is_skipped_region(_last(prefix), rules):
+                selection.leave(Left.OTHER_REGION)
+            else:
+                yield prefix
+
+
+def _list_accounts(store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection) -> Iterator[str]:
+    for root in _list_roots(store, bucket, organization_id, selection):
+        for prefix in _children(store, bucket, root, selection):
+            if _ACCOUNT.fullmatch(_last(prefix)):
+                yield prefix
+            elif _ORGANIZATION.fullmatch(_last(prefix)):
+                yield from (account for account in _children(store, bucket, prefix, selection) if _ACCOUNT.fullmatch(_last(account)))
+
+
+def _list_roots(store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection) -> Iterator[str]:
+    """`AWSLogs/`, and `<prefix>/AWSLogs/` where the prefix is the organisation's id or any other single segment."""
+    for top in _children(store, bucket, "", selection):
+        if top.startswith(bucket.own_prefixes):
+            continue
+        if top == "AWSLogs/":
+            yield top
+        elif organization_id and _ORGANIZATION.fullmatch(_last(top)) and _last(top) != organization_id:
+            _leave_unknown(bucket, top, "another organisation's", selection)
+        else:
+            roots = [prefix for prefix in _children(store, bucket, top, selection) if _last(prefix) == "AWSLogs"]
+            if not roots and not any(own.startswith(top) for own in bucket.own_prefixes):
+                _leave_unknown(bucket, top, "no AWSLogs/ under it", selection)
+            yield from roots
+
+
+def _children(store: ObjectStore, bucket: SourceBucket, prefix: str, selection: Selection) -> tuple[str, ...]:
+    """The prefixes right under one; objects there are reported, as no log lies there."""
+    page = store.list_prefixes(bucket.name, prefix=prefix)
+    selection.merge(select(bucket.name, (ListedKey(found.key, (found,)) for found in page.objects), _NOTHING))
+    return page.prefixes
+
+
+def _leave_unknown(bucket: SourceBucket, prefix: str, reason: str, selection: Selection) -> None:
+    selection.leave(Left.UNKNOWN)
+    selection.add_sample(f"s3://{bucket.name}/{prefix}", reason)
+
+
+def _is_skipped_region(region: str, rules: Rules) -> bool:
+    return rules.regions is not None and not rules.discard_other_regions and "-" in region and region not in rules.regions
+
+
+def _last(prefix: str) -> str:
+    return prefix.rstrip("/").rpartition("/")[2]
+
+
+_NOTHING = Rules(DateWindow(date.min, date.min))
+"""Wants no day at all."""

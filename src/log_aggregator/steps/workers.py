@@ -1,0 +1,123 @@
+"""Who does the waiting: threads in real life, the caller itself in simulations, so that these are deterministic."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from log_aggregator.errors import Interrupted
+from log_aggregator.limits import MIB
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Workers(Protocol):
+    """Runs functions, all at once or one after the other."""
+
+    def read_ahead(self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]) -> Iterator[Out]:
+        """`read(item)` for each item, results in the items' order, never more than the allowed bytes ahead of the caller."""
+
+    def start_write(self, write: Callable[[], Out]) -> Future[Out]:
+        """Starts an upload; waits first while as many as allowed are under way, so that memory is bounded."""
+
+    def each(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+        """`work(item)` for each item, several at once, results as they come. An error of `work` is raised here."""
+
+    def check_stop(self) -> None:
+        """Raises Interrupted once the run was told to stop."""
+
+
+class SerialWorkers:
+    """One thing after the other, in the caller's thread."""
+
+    def read_ahead(self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]) -> Iterator[Out]:
+        return map(read, items)
+
+    def start_write(self, write: Callable[[], Out]) -> Future[Out]:
+        future: Future[Out] = Future()
+        future.set_result(write())
+        return future
+
+    def each(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+        return map(work, items)
+
+    def check_stop(self) -> None:
+        """Never told to."""
+
+
+class ThreadWorkers:
+    """Three pools, so that none waits for itself: groups and listings wait for reads and writes, never the other way round."""
+
+    def __init__(self, *, readers: int = 64, writers: int = 4, groups: int = 4, ahead_bytes: int = 16 * MIB) -> None:
+        self._readers = ThreadPoolExecutor(readers, "read")
+        self._writers = ThreadPoolExecutor(writers, "write")
+        self._groups = ThreadPoolExecutor(groups, "group")
+        self._write_slots = threading.BoundedSemaphore(writers)
+        self._ahead_count = 2 * readers
+        self._ahead_bytes = ahead_bytes
+        self._group_count = groups
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            self._stop.set()
+        for pool in (self._groups, self._readers, self._writers):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def read_ahead(self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]) -> Iterator[Out]:
+        waiting: deque[tuple[Future[Out], int]] = deque()
+        ahead_bytes = 0
+        try:
+            for item in items:
+                size = size_bytes_of(item)
+                while waiting and (ahead_bytes + size > self._ahead_bytes or len(waiting) >= self._ahead_count):
+                    future, done = waiting.popleft()
+                    ahead_bytes -= done
+                    yield future.result()
+                self.check_stop()
+                waiting.append((self._readers.submit(read, item), size))
+                ahead_bytes += size
+            while waiting:
+                yield waiting.popleft()[0].result()
+        finally:
+            for future, _ in waiting:
+                future.cancel()
+
+    def start_write(self, write: Callable[[], Out]) -> Future[Out]:
+        self._write_slots.acquire()
+        try:
+            future = self._writers.submit(write)
+        except RuntimeError:
+            self._write_slots.release()
+            raise Interrupted("the run was stopped") from None
+        future.add_done_callback(lambda _: self._write_slots.release())
+        return future
+
+    def each(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+        waiting: deque[Future[Out]] = deque()
+        try:
+            for item in items:
+                self.check_stop()
+                waiting.append(self._groups.submit(work, item))
+                while len(waiting) > 2 * self._group_count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Interrupted("the run was stopped")

@@ -1,0 +1,105 @@
+"""The only place that builds adapters, and that turns settings into the rules of the steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.s3 import ClientSettings, S3Store
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import CannotStart, StoreError
+from log_aggregator.model import Target
+from log_aggregator.ports import ObjectStore, WriteOptions
+from log_aggregator.settings import HoldSettings, Settings, check_sources
+from log_aggregator.steps.combine import CombineOptions
+from log_aggregator.steps.group import GroupRules
+from log_aggregator.steps.run import RunRules, expand_names
+from log_aggregator.steps.selection import Holds, Rules
+from log_aggregator.steps.verify import Level
+from log_aggregator.steps.workers import ThreadWorkers
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach S3: what the standard AWS configuration says, unless named here."""
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+
+
+def connect(connection: Connection, readers: int = 64) -> CountingStore:
+    """The object store, with its requests counted. Raises CannotStart."""
+    try:
+        store = S3Store.connect(
+            ClientSettings(
+                region=connection.region,
+                profile=connection.profile,
+                endpoint_url=connection.endpoint_url,
+                access_key=connection.access_key,
+                secret_key=connection.secret_key,
+                concurrency=readers,
+            )
+        )
+    except StoreError as error:
+        raise CannotStart(str(error)) from error
+    return CountingStore(store)
+
+
+def make_workers(settings: Settings) -> ThreadWorkers:
+    return ThreadWorkers(readers=settings.readers, writers=settings.groups_at_once, groups=settings.groups_at_once)
+
+
+def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
+    """What a run over these days does. Raises SettingsError where no bucket to take logs from is named."""
+    check_sources(settings)
+    pack = WriteOptions(storage_class=settings.storage_class, kms_key_id=settings.kms_key_id)
+    index = WriteOptions(kms_key_id=settings.kms_key_id, content_type="application/gzip")
+    return RunRules(
+        main_buckets=settings.control_tower_bucket,
+        other_buckets=settings.other_buckets,
+        organization_id=settings.organization_id,
+        destination_bucket=settings.destination_bucket,
+        final_aggregation_prefix=settings.final_aggregation_prefix,
+        selection=Rules(
+            window=window,
+            regions=frozenset(settings.aggregation_regions) or None,
+            discard_other_regions=settings.other_regions == "delete",
+            holds=_make_holds(settings.holds),
+        ),
+        group=GroupRules(CombineOptions(_make_limits(settings), pack, index), Level(settings.verify), settings.keep_originals_days),
+        objects_max=settings.objects_max,
+    )
+
+
+def make_targets(store: ObjectStore, settings: Settings) -> list[Target]:
+    """Where packs may lie: the destination bucket, or every bucket that logs are taken from."""
+    if settings.destination_bucket is not None:
+        return [Target(settings.destination_bucket)]
+    names = [*settings.control_tower_bucket, *expand_names(store, settings.other_buckets)]
+    return [Target(name, f"{settings.final_aggregation_prefix}/") for name in dict.fromkeys(names)]
+
+
+def _make_limits(settings: Settings) -> PackLimits:
+    return PackLimits(
+        pack_size_bytes_max=settings.pack_size_max,
+        members_max=settings.members_max,
+        copy_alone_bytes_min=settings.glacier_object_size,
+        copy_size_bytes_min=settings.copy_size_min,
+        part_size_bytes=settings.part_size,
+    )
+
+
+def _make_holds(holds: HoldSettings) -> Holds:
+    return Holds(frozenset(holds.buckets), frozenset(holds.accounts), holds.prefixes, holds.dates)
