@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +36,16 @@ class Source:
 def plan_packs(
     group: Group, sources: Iterable[Source], target: Target, limits: PackLimits, markers: Mapping[str, Sequence[DeleteMarker]] | None = None
 ) -> tuple[PackPlan, ...]:
-    """The packs for a group's log objects: each object in exactly one of them, in the order of key, then version."""
+    """The packs for a group's log objects: each object in exactly one of them, in the order of key, then version.
+
+    All versions of a key go into the same pack, so that the order in which they are deleted is in one hand.
+    """
     ordered = sorted(sources, key=lambda source: (source.log_object.key, source.log_object.version_id or ""))
+    versions = Counter(source.log_object.key for source in ordered)
     by_format: dict[PackFormat, list[Source]] = {PackFormat.GZIP: [], PackFormat.TAR: [], PackFormat.COPY: []}
     for source in ordered:
-        by_format[_format_for(group, source, target, limits)].append(source)
+        may_be_alone = versions[source.log_object.key] == 1 and _copy_key_fits(group, source.log_object, target)
+        by_format[_format_for(source, limits, may_be_alone=may_be_alone)].append(source)
     batches = [
         *((PackFormat.GZIP, batch) for batch in _cut(by_format[PackFormat.GZIP], limits)),
         *((PackFormat.TAR, batch) for batch in _cut(by_format[PackFormat.TAR], limits)),
@@ -54,10 +60,10 @@ def group_of(bucket: str, facts: KeyFacts) -> Group:
 
 
 def pack_id(objects: Iterable[LogObject]) -> str:
-    """First 12 hex digits of the SHA-256 over the members' identities: other members, another name."""
+    """First 12 hex digits of the SHA-256 over the members' identities, each as a line of JSON: other members, another name."""
     digest = hashlib.sha256()
     for log_object in objects:
-        digest.update(repr(log_object.identity).encode())
+        digest.update(json.dumps(log_object.identity).encode() + b"\n")
     return digest.hexdigest()[:ID_LENGTH]
 
 
@@ -79,9 +85,8 @@ def estimate_requests(packs: Iterable[PackPlan], limits: PackLimits) -> Counter[
     return requests
 
 
-def _format_for(group: Group, source: Source, target: Target, limits: PackLimits) -> PackFormat:
-    size = source.log_object.size_bytes
-    if size >= limits.copy_alone_bytes_min and _copy_key_fits(group, source.log_object, target):
+def _format_for(source: Source, limits: PackLimits, *, may_be_alone: bool) -> PackFormat:
+    if source.log_object.size_bytes >= limits.copy_alone_bytes_min and may_be_alone:
         return PackFormat.COPY
     return source.facts.kind.pack_format
 
@@ -96,17 +101,26 @@ def _copy_key(group: Group, log_object: LogObject, target: Target) -> str:
 
 
 def _cut(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]]:
-    """Cuts where a pack is full: at the last change of hour or region if that leaves it at least half full, else right there."""
+    """Cuts where a pack is full: at the last change of hour or region if that leaves it at least half full, else right there.
+
+    Versions of one key are never parted, not even by the limits.
+    """
     batch: list[Source] = []
     size, boundary = 0, 0
     for source in sources:
-        while batch and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max):
+        is_other_key = bool(batch) and batch[-1].log_object.key != source.log_object.key
+        if is_other_key and _hour_of(batch[-1]) != _hour_of(source):
+            boundary = len(batch)
+        # Again where what remains after a cut at the hour is still too large together with this one.
+        while (
+            batch
+            and is_other_key
+            and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max)
+        ):
             cut = boundary if boundary >= len(batch) / 2 else len(batch)
             yield batch[:cut]
             batch = batch[cut:]
             size, boundary = sum(kept.log_object.size_bytes for kept in batch), 0
-        if batch and _hour_of(batch[-1]) != _hour_of(source):
-            boundary = len(batch)
         batch.append(source)
         size += source.log_object.size_bytes
     if batch:

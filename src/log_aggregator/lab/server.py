@@ -219,7 +219,7 @@ class EmbeddedS3:
         request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
         credentials = botocore.credentials.Credentials(self.access_key, self.secret_key)
         botocore.auth.S3SigV4Auth(credentials, "s3", self.region).add_auth(request)
-        connection = http.client.HTTPConnection(urlsplit(self.endpoint_url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(self.endpoint_url).netloc, timeout=3)
         try:
             connection.request(method, f"/{bucket}", headers=dict(request.headers.items()))
             response = connection.getresponse()

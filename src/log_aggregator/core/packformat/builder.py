@@ -7,19 +7,17 @@ in which they come. Large members come in two ways: copied by S3 (only their len
 from __future__ import annotations
 
 import hashlib
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat.contents import Contents, Shape, inspect, looks_like_gzip, looks_like_text
+from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
 from log_aggregator.core.packformat.extra import NEWLINE, SEALED_PIECE, encode_pieces
 from log_aggregator.core.packformat.tarheader import encode_tar_header, padding
 from log_aggregator.limits import TEXT_BLOCK_BYTES
 from log_aggregator.model import Encoding, Index, LogObject, Member, PackFormat, PackPlan
-
-_GZIP_LEVEL = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +160,20 @@ class GzipPackBuilder(PackBuilder):
 
     def stream(self, source: LogObject, pieces: Iterable[bytes], headers: Headers) -> Iterator[bytes]:
         offset, digest, is_text, last = self.content.length_bytes, hashlib.sha256(), None, b""
-        deflater = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
+        encoder = GzipEncoder()
         for piece in pieces:
             digest.update(piece)
-            is_text = looks_like_text(piece) if is_text is None else is_text
             last = piece[-1:]
+            if is_text is None:
+                is_text = looks_like_text(piece)
+                yield self._emit(encoder.begin() if is_text else b"")
             if is_text:
-                yield self._emit(deflater.compress(piece))
+                yield self._emit(encoder.take(piece))
             else:
                 for sealed in encode_pieces(SEALED_PIECE, piece):
                     yield self._emit(sealed)
         if is_text:
-            yield self._emit(deflater.flush())
+            yield self._emit(encoder.finish())
         flags = ("not-gzip",) if promises_gzip(source.key) else ()
         encoding = Encoding.BLOCK if is_text else Encoding.SEALED
         length = self.content.length_bytes - offset
@@ -196,8 +196,7 @@ class GzipPackBuilder(PackBuilder):
         if not self._block:
             return
         offset = self.content.length_bytes
-        deflater = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-        yield self._emit(deflater.compress(self._block_text) + deflater.flush())
+        yield self._emit(encode_gzip(self._block_text))
         for original, inner_offset in self._block:
             self._add_member(original, offset, Encoding.BLOCK, original.contents.flags, inner_offset)
         self._block.clear()

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.errors import BadPack
 from log_aggregator.model import Encoding, Group, Index, Member, PackFormat
 
@@ -20,9 +21,7 @@ VERSION = 1
 def encode_index(index: Index) -> bytes:
     """The index as it is stored beside the pack and in its tail. The same index gives the same bytes (with the same zlib)."""
     lines = [_dump(_pack_line(index)), *(_dump(_member_line(member)) for member in index.members)]
-    data = gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
-    # Byte 9 names the system; what Python writes there differs from version to version. 255: unknown, as in RFC 1952.
-    return data[:9] + b"\xff" + data[10:]
+    return encode_gzip(b"".join(lines))
 
 
 def decode_index(data: bytes) -> Index:

@@ -1,0 +1,115 @@
+"""Options that several commands have. Those for settings are made from the rows of `settings.SETTINGS`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import CannotStart, SettingsError
+from log_aggregator.settings import SETTINGS, Setting, Settings, read_settings
+from log_aggregator.wiring import Connection
+
+F = TypeVar("F", bound=Callable[..., Any])
+CONFIG_DEFAULT = Path("aggregator.toml")
+TARGET_SETTINGS = frozenset({"destination_bucket", "control_tower_bucket", "other_buckets", "final_aggregation_prefix", "readers"})
+
+
+def connection_options(function: F) -> F:
+    """--profile, --region, --endpoint-url: everything else is the standard AWS configuration."""
+    function = click.option("--endpoint-url", help="S3 endpoint; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS itself.")(function)
+    function = click.option("--region", help="AWS region of the buckets; else as configured for AWS.")(function)
+    return click.option("--profile", help="AWS profile; else as configured for AWS.")(function)
+
+
+def settings_options(function: F) -> F:
+    """--config, and an option for every setting, which wins over the file."""
+    return _add_settings(function, [row for row in SETTINGS if row.on_command_line])
+
+
+def target_options(function: F) -> F:
+    """--config, and options for those settings that say where packs are."""
+    return _add_settings(function, [row for row in SETTINGS if row.name in TARGET_SETTINGS])
+
+
+def _add_settings(function: F, rows: list[Setting]) -> F:
+    @functools.wraps(function)
+    def with_settings(**values: Any) -> Any:
+        overrides = {row.name: values.pop(row.name) for row in rows}
+        return function(settings=_read(values.pop("config"), overrides), **values)
+
+    decorated: Any = with_settings
+    for row in reversed(rows):
+        decorated = _option(row)(decorated)
+    help_text = f"The settings file. Left out: {CONFIG_DEFAULT}, if there is one."
+    return click.option("--config", type=click.Path(path_type=Path), help=help_text)(decorated)  # type: ignore[no-any-return]
+
+
+def date_options(function: F) -> F:
+    """--date, or --from and --to, or nothing: yesterday and the days before it that are looked at again."""
+    function = click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date of a range.")(function)
+    function = click.option("--from", "from_", metavar="YYYY-MM-DD", help="First log date of a range.")(function)
+    return click.option(
+        "--date", "date_", metavar="YYYY-MM-DD", help="One log date. Left out: yesterday (UTC), and look_back_days before it."
+    )(function)
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output, and nothing else there.")(function)
+
+
+@contextmanager
+def lab_extra() -> Iterator[None]:
+    """Around imports of the lab: what it needs is not installed with the rest. Raises CannotStart."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise CannotStart(f"{error.name} is not installed: pip install 'control-tower-log-aggregator[lab]'") from None
+
+
+def make_connection(profile: str | None, region: str | None, endpoint_url: str | None) -> Connection:
+    return Connection(profile, region, endpoint_url)
+
+
+def make_window(date_: str | None, from_: str | None, to_: str | None, look_back_days: int, days_kept: int = 0) -> DateWindow:
+    """The days that a command is about. Without any named: yesterday, as far back as is looked again or originals are kept."""
+    today = datetime.now(UTC).date()
+    if date_ is not None:
+        if from_ is not None or to_ is not None:
+            raise SettingsError("--date: allowed is either --date, or --from and --to")
+        return DateWindow(_date("--date", date_, today), _date("--date", date_, today))
+    if from_ is None and to_ is None:
+        yesterday = today - timedelta(days=1)
+        return DateWindow(yesterday - timedelta(days=look_back_days + days_kept), yesterday)
+    if from_ is None or to_ is None:
+        raise SettingsError("--from, --to: a range has both")
+    first, last = _date("--from", from_, today), _date("--to", to_, today)
+    if first > last:
+        raise SettingsError(f"--from {first} --to {last}: the range ends before it begins")
+    return DateWindow(first, last)
+
+
+def _date(option: str, text: str, today: date) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{option} {text!r}: allowed is a date such as 2026-01-31") from None
+    if not date(2006, 1, 1) <= day <= today:
+        raise SettingsError(f"{option} {day}: allowed is a date from 2006-01-01 to today ({today}, UTC)")
+    return day
+
+
+def _option(row: Setting) -> Callable[[Any], Any]:
+    return click.option(f"--{row.name.replace('_', '-')}", row.name, metavar="VALUE", help=f"{row.meaning} Allowed: {row.allowed}.")
+
+
+def _read(config: Path | None, overrides: dict[str, Any]) -> Settings:
+    if config is None and CONFIG_DEFAULT.exists():
+        config = CONFIG_DEFAULT
+    return read_settings(config, overrides)

@@ -1,0 +1,103 @@
+"""`run` and `plan`: the nightly job, and what it would do."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from typing import Any
+
+import click
+
+from log_aggregator.cli.options import connection_options, date_options, json_option, make_connection, make_window, settings_options
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.reports.plan import describe_plan, render_plan
+from log_aggregator.reports.progress import make_progress
+from log_aggregator.reports.run import Measured, describe_run, render_run
+from log_aggregator.settings import Settings
+from log_aggregator.steps import run as steps
+from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+
+
+@click.command()
+@date_options
+@settings_options
+@connection_options
+@json_option
+@click.option("--dry-run", is_flag=True, help="Only print the plan; the same as `log-aggregator plan`.")
+def run(
+    settings: Settings,
+    date_: str | None,
+    from_: str | None,
+    to_: str | None,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    dry_run: bool,
+) -> int:
+    """Pack a day's log objects, verify the packs, delete the originals.
+
+    Without a date: yesterday (UTC) and look_back_days before it, for logs that came late. May be stopped at any time and started
+    again: it goes on where it was.
+    """
+    window = make_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
+    connection = make_connection(profile, region, endpoint_url)
+    if dry_run:
+        return show_plan(settings, window, connection, as_json=as_json)
+    return do_run(settings, window, connection, as_json=as_json)
+
+
+@click.command()
+@date_options
+@settings_options
+@connection_options
+@json_option
+def plan(
+    settings: Settings,
+    date_: str | None,
+    from_: str | None,
+    to_: str | None,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> int:
+    """Show what `run` would do: groups, operations, packs, requests, dollars. Changes nothing."""
+    window = make_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
+    return show_plan(settings, window, make_connection(profile, region, endpoint_url), as_json=as_json)
+
+
+def do_run(settings: Settings, window: DateWindow, connection: Connection, *, as_json: bool) -> int:
+    """Runs, prints, and gives the exit code."""
+    described = measure_run(settings, window, connection, is_quiet=as_json)
+    if as_json:
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(render_run(described)))
+    return 1 if described["failures"] else 0
+
+
+def measure_run(settings: Settings, window: DateWindow, connection: Connection, *, is_quiet: bool) -> dict[str, Any]:
+    """Runs, and describes what was done."""
+    began = time.perf_counter()
+    rules = make_run_rules(settings, window)
+    store = connect(connection, settings.readers)
+    with make_progress(is_quiet=is_quiet) as progress, make_workers(settings) as workers:
+        result = steps.run(store, workers, SystemClock(), rules, progress)
+    return describe_run(result, Measured(store.requests, time.perf_counter() - began, peak_memory_bytes()))
+
+
+def show_plan(settings: Settings, window: DateWindow, connection: Connection, *, as_json: bool) -> int:
+    """Plans and prints."""
+    rules = make_run_rules(settings, window)
+    store = connect(connection, settings.readers)
+    with make_progress(is_quiet=as_json) as progress, make_workers(settings) as workers:
+        planned = steps.plan_run(store, workers, SystemClock(), rules, progress)
+    described = describe_plan(planned, rules.group.combine.limits, store.requests)
+    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_plan(described)))
+    return 1 if described["failures"] else 0
+
+
+def peak_memory_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,156 @@
+"""The result of a run: as a dictionary for programs (`--json`), as a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
+from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars, format_times
+from log_aggregator.steps.run import RunResult
+from log_aggregator.steps.selection import Left, Selection
+
+STEPS = ("list", "combine", "verify", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured around a run."""
+
+    requests: Mapping[str, int]
+    seconds: float
+    peak_memory_bytes: int
+
+
+def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
+    """Everything that a run did, in plain types. The names are documented in docs/reference/json.md."""
+    groups = result.groups
+    objects = {
+        "listed": result.selection.listed,
+        "packed": sum(group.packed for group in groups),
+        "copied": sum(group.copied for group in groups),
+        "deleted": sum(group.deleted for group in groups),
+        "kept": sum(group.kept for group in groups),
+        "retained": sum(group.retained for group in groups),
+        "changed": sum(group.changed for group in groups),
+        "discarded": sum(group.discarded for group in groups),
+        **describe_left(result.selection),
+    }
+    return {
+        "first_date": result.first.isoformat(),
+        "last_date": result.last.isoformat(),
+        "objects": objects,
+        "groups": {"total": len(groups), "failed": sum(bool(group.failures) for group in groups)},
+        "bytes_in": sum(group.bytes_in for group in groups),
+        "bytes_out": sum(group.bytes_out for group in groups),
+        "packs": [
+            {"key": pack.key, "bucket": pack.target.bucket, "members": pack.source_count, "bytes": pack.size_bytes}
+            for group in groups
+            for pack in group.packs
+        ],
+        "requests": dict(sorted(measured.requests.items())),
+        "dollars": {
+            "estimated": round(estimate_dollars(measured.requests), 8),
+            "one_upload_per_object": round(estimate_chain_dollars(objects["packed"] + objects["copied"]), 8),
+        },
+        "seconds": round(measured.seconds, 3),
+        "seconds_by_step": {step: round(seconds, 3) for step, seconds in sorted(result.seconds.items())},
+        "peak_memory_bytes": measured.peak_memory_bytes,
+        "stale_uploads_aborted": result.stale_uploads,
+        "unknown_samples": result.selection.samples,
+        "failures": [asdict(failure) for failure in result.failures],
+    }
+
+
+def describe_left(selection: Selection) -> dict[str, int]:
+    """How many objects were left alone, by reason."""
+    reasons = {Left.UNKNOWN: "unknown", Left.MARKER: "markers", Left.HELD: "held", Left.DELETED: "deleted_keys", Left.FROZEN: "frozen"}
+    reasons[Left.OTHER_REGION] = "other_regions"
+    return {name: selection.left[reason] for reason, name in reasons.items()}
+
+
+def render_run(run: Mapping[str, Any]) -> Iterator[str]:
+    """The same, for people, line by line."""
+    objects, dollars = run["objects"], run["dollars"]
+    days = run["first_date"] if run["first_date"] == run["last_date"] else f"{run['first_date']} to {run['last_date']}"
+    yield f"Logs of {days}: {format_count(objects['listed'], 'log object')} in {format_count(run['groups']['total'], 'group')}"
+    yield _line(
+        "packed",
+        f"{format_count(objects['packed'] + objects['copied'], 'log object')}, {format_bytes(run['bytes_in'])},"
+        f" into {format_count(len(run['packs']), 'pack')}, {format_bytes(run['bytes_out'])}",
+    )
+    if objects["copied"]:
+        yield _line("", f"of these {objects['copied']:,} large ones were copied alone")
+    yield _line("deleted", f"{format_count(objects['deleted'], 'original')}, each after its pack was verified")
+    yield from _render_kept(objects)
+    yield from render_left(objects, run["unknown_samples"])
+    yield _line("requests", _render_requests(run["requests"]))
+    yield _line("cost", _render_dollars(dollars))
+    steps = ", ".join(f"{step} {run['seconds_by_step'][step]:.1f}" for step in STEPS if step in run["seconds_by_step"])
+    yield _line(
+        "time", f"{run['seconds']:.1f} s (summed over parallel groups: {steps}); peak memory {format_bytes(run['peak_memory_bytes'])}"
+    )
+    if run["stale_uploads_aborted"]:
+        yield _line("cleaned", f"{format_count(run['stale_uploads_aborted'], 'upload')} that an earlier run left unfinished")
+    yield from render_failures(run["failures"])
+
+
+def render_left(objects: Mapping[str, int], samples: Mapping[str, str]) -> Iterator[str]:
+    """What was left alone, and why."""
+    meanings = {
+        "unknown": "of unknown layout or date",
+        "markers": "markers or empty",
+        "held": "held by the settings",
+        "deleted_keys": "deleted by somebody else",
+        "frozen": "in an archive class",
+        "other_regions": "of other regions",
+    }
+    left = [f"{objects[name]:,} {meaning}" for name, meaning in meanings.items() if objects[name]]
+    if left:
+        yield _line("left alone", ", ".join(left))
+    for key, reason in list(samples.items())[:5]:
+        yield _line("", f"{key}: {reason}")
+
+
+def render_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
+    """What failed, and what to do about it."""
+    if not failures:
+        yield "Nothing failed."
+        return
+    yield f"{format_count(len(failures), 'group')} failed; their originals were kept:"
+    for failure in failures:
+        yield f"  {failure['where']}: {failure['error']}: {failure['message']}"
+        if failure["advice"]:
+            yield f"    {failure['advice']}"
+
+
+def _render_kept(objects: Mapping[str, int]) -> Iterator[str]:
+    if objects["kept"]:
+        yield _line("kept", f"{format_count(objects['kept'], 'original')} until keep_originals_days have passed")
+    if objects["retained"]:
+        yield _line("retained", f"{format_count(objects['retained'], 'original')} that S3 refuses to delete")
+    if objects["changed"]:
+        yield _line("changed", f"{format_count(objects['changed'], 'log object')} since the listing; the next run takes them")
+    if objects["discarded"]:
+        yield _line("discarded", f"{format_count(objects['discarded'], 'log object')} of other regions, not packed, listed under discards/")
+
+
+def _render_requests(requests: Mapping[str, int]) -> str:
+    """The three most frequent by name; `--json` has all."""
+    most = sorted(requests.items(), key=lambda item: -item[1])
+    named = [f"{operation} {count:,}" for operation, count in most[:3]]
+    rest = sum(count for _, count in most[3:])
+    return f"{sum(requests.values()):,}: " + ", ".join([*named, f"others {rest:,}"] if rest else named)
+
+
+def _render_dollars(dollars: Mapping[str, float]) -> str:
+    ours, theirs = dollars["estimated"], dollars["one_upload_per_object"]
+    text = f"{format_dollars(ours)} of requests"
+    if ours and theirs > ours:
+        text += f"; one upload for each object would have cost {format_dollars(theirs)}, {format_times(theirs / ours)} as much"
+    return text
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<11}{text}"
