@@ -216,6 +216,8 @@ class Member:
     """User metadata. A CloudTrail digest's signature lives only here."""
     content_type: str | None = None
     content_encoding: str | None = None
+    is_latest: bool = True
+    """It was the newest version of its key when it was listed."""
     flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -83,7 +83,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One entry to delete, exactly: by version id where there is one, else on the condition that its ETag still holds."""
+    """One entry to delete, exactly: by version id, or on the condition that the key's current version still has this ETag, or both."""
 
     key: str
     version_id: str | None = None

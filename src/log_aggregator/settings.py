@@ -127,6 +127,10 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError("control_tower_bucket, other_buckets, destination_bucket: no bucket is named; see aggregator.toml.example")
     if settings.other_regions == "delete" and not settings.aggregation_regions:
         raise SettingsError("other_regions = 'delete': allowed only together with aggregation_regions, which says what the others are")
+    if settings.verify == "read-back" and settings.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
+        raise SettingsError(
+            f"verify = 'read-back': allowed is 'checksum' with storage_class = {settings.storage_class!r}, which cannot be read"
+        )
     if settings.pack_size_max < settings.part_size:
         raise SettingsError(f"pack_size_max = {settings.pack_size_max}: allowed is part_size ({settings.part_size}) or more")
 
@@ -198,7 +202,7 @@ def _holds(value: Any) -> HoldSettings:
     return HoldSettings(
         buckets=_words(_BUCKET)(value.get("buckets", ())),
         accounts=_words(r"\d{12}")(value.get("accounts", ())),
-        prefixes=_words(r".{1,1024}")(value.get("prefixes", ())),
+        prefixes=tuple(prefix.removeprefix("s3://") for prefix in _words(r".{1,1100}")(value.get("prefixes", ()))),
         dates=tuple(_date_range(item) for item in value.get("dates", ())),
     )
 
@@ -275,7 +279,7 @@ SETTINGS: tuple[Setting, ...] = (
         "keep_originals_days",
         _count(0, 3660),
         "a number of days from 0 to 3660",
-        "Pack now, delete originals when their log date is this many days old.",
+        "Pack now, delete originals when their pack is this many days old.",
     ),
     Setting(
         "holds",

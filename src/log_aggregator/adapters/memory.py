@@ -310,13 +310,15 @@ class MemoryStore:
 
     def _delete(self, bucket: Bucket, deletion: Deletion) -> str:
         """S3's code where it is refused, else nothing."""
+        current = bucket.find_current(deletion.key)
+        if deletion.etag is not None and current is not None and current.etag != deletion.etag:
+            return "PreconditionFailed"
         if deletion.version_id is None:
-            current = bucket.find_current(deletion.key)
-            if current is not None and current.etag != deletion.etag:
-                return "PreconditionFailed"
             if current is not None:
                 self._delete_current(bucket, deletion.key)
             return ""
+        if deletion.etag is not None and current is None:
+            return "PreconditionFailed"
         entry = bucket.find_version(deletion.key, deletion.version_id)
         if entry is not None and entry.is_retained:
             return "AccessDenied"

@@ -78,17 +78,11 @@ def _delete_markers(store: ObjectStore, workers: Workers, pack: VerifiedPack, ke
 
 def _in_order(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
     """(older versions, the newest of each key)."""
-    newest: dict[str, Member] = {}
     older: list[Member] = []
+    newest: list[Member] = []
     for member in members:
-        known = newest.get(member.key)
-        if known is None or member.last_modified >= known.last_modified:
-            newest[member.key] = member
-            if known is not None:
-                older.append(known)
-        else:
-            older.append(member)
-    return older, list(newest.values())
+        (newest if member.is_latest else older).append(member)
+    return older, newest
 
 
 def _delete_batch(store: ObjectStore, bucket: str, batch: Sequence[Deletion], report: DeletionReport) -> None:

@@ -7,7 +7,7 @@ everything. Both give whole keys: all versions and delete markers of a key toget
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -126,10 +126,18 @@ def _list_main_prefixes(
 def _list_accounts(store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection) -> Iterator[str]:
     for root in _list_roots(store, bucket, organization_id, selection):
         for prefix in _children(store, bucket, root, selection):
-            if _ACCOUNT.fullmatch(_last(prefix)):
-                yield prefix
-            elif _ORGANIZATION.fullmatch(_last(prefix)):
-                yield from (account for account in _children(store, bucket, prefix, selection) if _ACCOUNT.fullmatch(_last(account)))
+            if _ORGANIZATION.fullmatch(_last(prefix)):
+                yield from _accounts_of(bucket, _children(store, bucket, prefix, selection), selection)
+            else:
+                yield from _accounts_of(bucket, (prefix,), selection)
+
+
+def _accounts_of(bucket: SourceBucket, prefixes: Iterable[str], selection: Selection) -> Iterator[str]:
+    for prefix in prefixes:
+        if _ACCOUNT.fullmatch(_last(prefix)):
+            yield prefix
+        else:
+            _leave_unknown(bucket, prefix, "not the number of an account", selection)
 
 
 def _list_roots(store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection) -> Iterator[str]:

@@ -252,9 +252,11 @@ def _settle_all(
 
 
 def _discard_rest(store: ObjectStore, workers: Workers, found: Found, rules: RunRules, today: date, settled: GroupResult) -> None:
-    """Deletes a group's log objects of other regions, where the settings say so."""
-    group, discards = settled.group, found.selection.groups[settled.group].discards
-    if not discards or rules.group.keeps(group.date, today):
+    """Deletes a group's log objects of other regions, where the settings say so, and once they are as old as originals must be."""
+    group = settled.group
+    listed = found.selection.groups[group].discards
+    discards = [log_object for log_object in listed if not rules.group.keeps(log_object.last_modified.date(), today)]
+    if not discards:
         return
     try:
         options, versioning = rules.group.combine.index, found.buckets[group.bucket].versioning

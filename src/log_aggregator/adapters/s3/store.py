@@ -136,7 +136,9 @@ class S3Store:
 
     def _delete_single(self, bucket: str, deletion: Deletion) -> list[DeletionFailure]:
         """The key goes into the URL, where anything can be written."""
-        condition = {"VersionId": deletion.version_id} if deletion.version_id is not None else {"IfMatch": f'"{deletion.etag}"'}
+        condition = {"VersionId": deletion.version_id} if deletion.version_id is not None else {}
+        if deletion.etag is not None:
+            condition["IfMatch"] = f'"{deletion.etag}"'
         try:
             with store_errors("DeleteObject", bucket, deletion.key):
                 self._s3.delete_object(Bucket=bucket, Key=deletion.key, **condition)
@@ -148,10 +150,13 @@ class S3Store:
 
 
 def encode_deletion(deletion: Deletion) -> dict[str, str]:
-    """With a version id no condition: S3 compares the ETag with the current version's, whichever version is to go."""
+    """S3 compares an ETag with the current version's, whichever version is to go."""
+    entry = {"Key": deletion.key}
     if deletion.version_id is not None:
-        return {"Key": deletion.key, "VersionId": deletion.version_id}
-    return {"Key": deletion.key, "ETag": f'"{deletion.etag}"'}
+        entry["VersionId"] = deletion.version_id
+    if deletion.etag is not None:
+        entry["ETag"] = f'"{deletion.etag}"'
+    return entry
 
 
 def find_failures(bucket: str, deletions: Sequence[Deletion], error: Mapping[str, Any]) -> list[DeletionFailure]:

@@ -273,5 +273,6 @@ def _member(
         metadata=headers.metadata,
         content_type=headers.content_type,
         content_encoding=headers.content_encoding,
+        is_latest=source.is_latest,
         flags=flags,
     )

@@ -82,6 +82,8 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
         yield "content_type", member.content_type
     if member.content_encoding is not None:
         yield "content_encoding", member.content_encoding
+    if not member.is_latest:
+        yield "is_latest", False
     if member.flags:
         yield "flags", list(member.flags)
 
@@ -120,5 +122,6 @@ def _parse_member(line: dict[str, Any]) -> Member:
         metadata=line.get("metadata", {}),
         content_type=line.get("content_type"),
         content_encoding=line.get("content_encoding"),
+        is_latest=bool(line.get("is_latest", True)),
         flags=tuple(line.get("flags", ())),
     )

@@ -1,0 +1,38 @@
+"""Every test of this folder runs once for every kind of store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.conformance.deviations import DEVIATIONS, RACES
+from tests.conformance.harness import Harness, MemoryHarness, ServerHarness, run_emulator
+
+from log_aggregator.adapters.s3 import ClientSettings
+
+STORES = ("memory", "seaweedfs", "moto", "ministack")
+
+
+@pytest.fixture(scope="session")
+def moto_settings() -> Iterator[ClientSettings]:
+    with run_emulator("moto") as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def ministack_settings() -> Iterator[ClientSettings]:
+    with run_emulator("ministack") as settings:
+        yield settings
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.server] if name != "memory" else []) for name in STORES])
+def lab(request: pytest.FixtureRequest) -> Harness:
+    name: str = request.param
+    for table, is_strict in ((DEVIATIONS, True), (RACES, False)):
+        for test, reason in table[name].items():
+            if test in (request.node.originalname, request.node.name.replace(f"[{name}-", "[")):
+                request.applymarker(pytest.mark.xfail(reason=f"{name}: {reason}", strict=is_strict))
+    if name == "memory":
+        return MemoryHarness()
+    settings = request.getfixturevalue("embedded_settings" if name == "seaweedfs" else f"{name}_settings")
+    return ServerHarness(name, settings)

@@ -1,0 +1,43 @@
+"""Fixtures for every folder of tests: the embedded S3 server, one for each pytest process (so one for each worker of xdist)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from log_aggregator.adapters.s3 import ClientSettings, S3Store
+from log_aggregator.errors import CannotStart
+from log_aggregator.lab.server import EmbeddedS3, find_program
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests may import from each other: `from tests.conformance.harness ...`
+
+
+@pytest.fixture(scope="session")
+def embedded_s3() -> Iterator[EmbeddedS3]:
+    """The server, empty at the session's beginning. Tests share it, so each makes buckets of its own (see `bucket_name`)."""
+    try:
+        find_program()
+    except CannotStart as error:
+        pytest.skip(str(error))
+    with EmbeddedS3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedded_settings(embedded_s3: EmbeddedS3) -> ClientSettings:
+    """How to connect to it."""
+    return ClientSettings(
+        region=embedded_s3.region,
+        endpoint_url=embedded_s3.endpoint_url,
+        access_key=embedded_s3.access_key,
+        secret_key=embedded_s3.secret_key,
+    )
+
+
+@pytest.fixture(scope="session")
+def embedded_store(embedded_settings: ClientSettings) -> S3Store:
+    """A store of that server."""
+    return S3Store.connect(embedded_settings)

@@ -1,0 +1,221 @@
+"""The whole job, as a user runs it, on a real S3 server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.conftest import Site, make_site
+
+from log_aggregator.lab.organisation import flat, late, small
+from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator.lab.upload import upload
+
+pytestmark = pytest.mark.server
+
+
+def test_run_packs_everything_once_and_a_second_run_finds_nothing(site: Site) -> None:
+    """Every original of the day comes back from a pack; what had to stay stays; the second run writes and deletes nothing."""
+    first = site.run_json()
+    check = site.check()
+    assert check.problems == []
+    assert check.found_in_packs >= 70
+    assert check.still_there > 10
+    assert first["objects"]["packed"] == first["objects"]["deleted"] == check.found_in_packs
+    assert first["objects"]["unknown"] > 0
+    assert first["failures"] == []
+    assert first["dollars"]["estimated"] < first["dollars"]["one_upload_per_object"]
+    second = site.run_json()
+    assert second["packs"] == []
+    assert second["objects"]["deleted"] == 0
+    assert set(second["requests"]) <= {"ListObjectsV2", "ListObjectVersions", "ListMultipartUploads", "GetBucketVersioning"}
+
+
+def test_one_get_for_each_small_object(embedded_s3: EmbeddedS3) -> None:
+    """Small objects cost one GET each; beyond that a group costs a few requests, however many objects it has."""
+    site = make_site(embedded_s3, flat(300, 3_000))
+    requests = site.run_json()["requests"]
+    assert requests["GetObject"] == 300 + 1  # the index, to verify it
+    assert requests["HeadObject"] == 2  # verified, and once more before deleting
+    assert requests["PutObject"] == 2
+    assert requests["DeleteObjects"] == 1
+
+
+def test_late_logs_make_an_additional_pack(site: Site) -> None:
+    """What arrives after a run goes into another pack; the first one is never touched."""
+    before = {pack["key"] for pack in site.run_json()["packs"]}
+    site.entries += upload(late(site.spec), site.server).entries
+    after = {pack["key"] for pack in site.run_json()["packs"]}
+    assert after
+    assert not before & after
+    assert site.check().problems == []
+
+
+def test_in_place_packs_are_never_eaten(embedded_s3: EmbeddedS3) -> None:
+    """Without a destination bucket each bucket keeps its packs, and later runs leave these alone."""
+    site = make_site(embedded_s3, small(seed=9), in_place=True)
+    first = site.run_json()
+    assert site.check().problems == []
+    assert all(pack["key"].startswith("aggregated/packs/") for pack in first["packs"])
+    second = site.run_json()
+    assert second["packs"] == []
+    assert second["objects"]["deleted"] == 0
+    assert site.check().problems == []
+
+
+def test_plan_is_what_run_does_and_changes_nothing(site: Site) -> None:
+    """`plan` names the very packs that `run` then writes; before that, nothing has changed."""
+    planned = json.loads(site.call("plan", "--json", *site.sources).stdout)
+    assert site.client.list_objects_v2(Bucket=site.destination).get("KeyCount") == 0
+    assert [entry for entry in site.check().problems if "is in no pack" not in entry] == []
+    done = site.run_json()
+    assert {pack["key"] for group in planned["groups"] for pack in group["packs"]} == {pack["key"] for pack in done["packs"]}
+    assert site.call("run", "--dry-run", *site.sources).stdout.startswith("Plan for logs of")
+
+
+def test_verify_finds_a_flipped_bit(site: Site) -> None:
+    """`verify` reads every pack back; one wrong byte is found, named, and ends with exit code 1."""
+    packs = site.run_json()["packs"]
+    arguments = ("verify", "--date", str(site.day), "--destination-bucket", str(site.destination))
+    assert f"{len(packs)} packs verified" in site.call(*arguments).stdout
+    victim = packs[0]["key"]
+    data = bytearray(site.client.get_object(Bucket=site.destination, Key=victim)["Body"].read())
+    data[len(data) // 3] ^= 1
+    site.client.put_object(Bucket=site.destination, Key=victim, Body=bytes(data))
+    failed = site.call(*arguments, code=1)
+    assert victim in failed.stdout
+
+
+def test_extract_gives_the_very_bytes(site: Site, tmp_path: Path) -> None:
+    """One original, by its key alone, byte for byte; an existing file is not overwritten; an unknown key is a clear error."""
+    site.run_json()
+    entry = next(entry for entry in site.entries if entry.source == "digest" and entry.purpose == "log")
+    output = tmp_path / "out.json.gz"
+    where = ("--destination-bucket", str(site.destination))
+    site.call("extract", entry.key, "--output", str(output), *where)
+    assert len(output.read_bytes()) == entry.size_bytes
+    assert json.loads(gzip.decompress(output.read_bytes()))["awsAccountId"]
+    assert "--force" in site.call("extract", entry.key, "--output", str(output), *where, code=2).stderr
+    site.call("extract", f"s3://{entry.bucket}/{entry.key}", "--output", str(output), "--force", *where)
+    assert "no pack has it" in site.call("extract", entry.key + "x", *where, code=1).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json.gz"]
+
+
+def test_real_programs_read_the_packs(site: Site, tmp_path: Path) -> None:
+    """zcat and a JSON reader read a CloudTrail pack, tar reads a tar pack, each with all documents of its members."""
+    packs = {pack["key"]: pack for pack in site.run_json()["packs"]}
+    trail = next(key for key in packs if "/CloudTrail/" in key)
+    archive = next(key for key in packs if key.endswith(".tar"))
+    for key, name in ((trail, "pack.gz"), (archive, "pack.tar")):
+        site.client.download_file(site.destination, key, str(tmp_path / name))
+    text = subprocess.run(["zcat", str(tmp_path / "pack.gz")], check=True, capture_output=True).stdout
+    documents = [json.loads(line) for line in text.splitlines() if line.startswith(b"{")]
+    assert documents
+    assert all(document["Records"] for document in documents)
+    if shutil.which("jq"):
+        subprocess.run(
+            ["jq", "-e", ".Records | length > 0"], input=b"\n".join(json.dumps(d).encode() for d in documents), check=True, stdout=-3
+        )
+    names = subprocess.run(["tar", "tf", str(tmp_path / "pack.tar")], check=True, capture_output=True, text=True).stdout.split()
+    assert len(names) == packs[archive]["members"] + 1
+    assert names[-1] == ".log-aggregator/index.jsonl.gz"
+
+
+def test_interrupt_leaves_no_upload_and_loses_nothing(embedded_s3: EmbeddedS3) -> None:
+    """Ctrl-C in the middle: exit code 130, no open multipart upload; the same command goes on and finishes."""
+    site = make_site(embedded_s3, replace(flat(1_500, 8_000), large_sizes_bytes=(24 * 1024 * 1024,)))
+    for wait_seconds in (0.05, 0.4):
+        process = site.start_until_packing("--part-size", "5 MiB")
+        time.sleep(wait_seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in (0, 130), err
+        assert "Traceback" not in err
+    assert site.open_uploads() == []
+    site.run_json()
+    assert site.check().problems == []
+
+
+def test_kill_loses_nothing(embedded_s3: EmbeddedS3) -> None:
+    """SIGKILL at several moments, then one clean run: every original comes back."""
+    site = make_site(embedded_s3, small(seed=11))
+    for wait_seconds in (0.0, 0.1, 0.2, 0.4):
+        process = site.start_until_packing()
+        time.sleep(wait_seconds)
+        process.kill()
+        process.communicate(timeout=60)
+    site.run_json()
+    check = site.check()
+    assert check.problems == []
+    assert check.found_in_packs >= 70
+
+
+def test_two_runs_at_once_lose_nothing(site: Site) -> None:
+    """Two processes on the same day: both end, and every original is in a pack."""
+    processes = [site.start("run", "--json", *site.sources) for _ in range(2)]
+    for process in processes:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode in (0, 1), f"{out}{err}"
+        assert "Traceback" not in err
+    site.run_json()
+    assert site.check().problems == []
+
+
+def test_server_that_goes_away_ends_with_a_clear_message() -> None:
+    """The server dies in the middle: a message without a traceback, exit code 1 or 3, nothing hangs."""
+    with EmbeddedS3() as server:
+        site = make_site(server, flat(3_000, 4_000))
+        process = site.start_until_packing()
+        server.stop()
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 1, err
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--other-buckets", "there-is-no-such-bucket"], 3, "there is no bucket 'there-is-no-such-bucket'"),
+        (["run", "--other-buckets", "no-such-*"], 3, "no bucket whose name begins with 'no-such-'"),
+        (["run"], 2, "no bucket is named"),
+        (["run", "--other-buckets", "UPPER"], 2, "other_buckets = 'UPPER': allowed is"),
+        (["run", "--other-buckets", "abc", "--verify", "never"], 2, "verify = 'never': allowed is"),
+        (["run", "--other-buckets", "abc", "--date", "tomorrow"], 2, "--date 'tomorrow': allowed is"),
+        (["run", "--other-buckets", "abc", "--from", "2025-01-02", "--to", "2025-01-01"], 2, "ends before it begins"),
+        (["run", "--config", "no-such.toml"], 2, "there is no such file"),
+        (["run", "--no-such-option"], 2, "No such option"),
+    ],
+)
+def test_bad_input_is_one_clear_line(embedded_s3: EmbeddedS3, arguments: list[str], code: int, message: str) -> None:
+    """What is wrong is named, nothing is touched, and the exit code says whose fault it is."""
+    result = Site(embedded_s3, small(), None).call(*arguments, code=code)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_empty_bucket_and_empty_day_are_no_errors(embedded_s3: EmbeddedS3) -> None:
+    """Nothing to do is success."""
+    site = Site(embedded_s3, small(seed=13).with_bucket_prefix("empty-"), None)
+    site.client.create_bucket(Bucket="empty-bucket")
+    result = site.call("run", "--other-buckets", "empty-bucket", "--date", "2025-01-01")
+    assert "Nothing failed." in result.stdout
+
+
+def test_wrong_credentials_are_named(embedded_s3: EmbeddedS3) -> None:
+    """The message names the operation, the bucket and the missing permission or key; exit code 3."""
+    site = Site(embedded_s3, small(), None)
+    command = [sys.executable, "-m", "log_aggregator", "run", "--other-buckets", "any-bucket"]
+    result = subprocess.run(
+        command, env=site.environment | {"AWS_SECRET_ACCESS_KEY": "wrong"}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 3
+    assert "any-bucket" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,319 @@
+"""Laws of packs: for any log objects, planned, written and read back with tiny limits."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tarfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from unittest import mock
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from log_aggregator.adapters.memory import FIRST_TIME, MemoryStore
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.packformat import builder as builder_module
+from log_aggregator.core.packformat.index import decode_index, encode_index
+from log_aggregator.core.packformat.unpack import unpack_member
+from log_aggregator.core.planning import PackLimits, Source, plan_packs
+from log_aggregator.model import ContentKind, Encoding, Group, Identity, KeyFacts, LogObject, PackFormat, PackPlan, Target
+from log_aggregator.steps import packwriter
+from log_aggregator.steps.combine import CombineOptions, combine
+from log_aggregator.steps.extract import Place, read_original_back
+from log_aggregator.steps.ledger import list_all, read_index, read_tail
+from log_aggregator.steps.verify import Level, verify_pack
+from log_aggregator.steps.workers import SerialWorkers
+
+GROUP = Group("logs", "Other", "111111111111", date(2025, 4, 3))
+TARGET = Target("dest")
+PART_MIN, BLOCK, COPY_MIN = 64, 50, 200
+RUNS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A log object to be put into the bucket."""
+
+    key: str
+    data: bytes
+    metadata: tuple[tuple[str, str], ...]
+    kind: ContentKind
+    region: str | None
+    hour: int | None
+
+
+def make_data(shape: str, size: int, seed: int) -> bytes:
+    noise = random.Random(seed).randbytes(size)
+    letters = noise.hex().encode()[:size] or b""
+    plain = {
+        "text": letters,
+        "lines": letters + b"\n",
+        "empty": b"",
+        "binary": b"\x00" + noise,
+        "parquet": b"PAR1" + letters,
+        "utf-8": "é ü\u2028日".encode() * (size // 12),
+        "crlf": letters + b"\r\n",
+    }
+    if shape in plain:
+        return plain[shape]
+    zipped = gzip.compress(letters, compresslevel=seed % 2, mtime=0)
+    return {
+        "gzip": zipped,
+        "gzip-lines": gzip.compress(letters + b"\n", mtime=0),
+        "gzip-empty": gzip.compress(b"", mtime=0),
+        "gzip-members": zipped + gzip.compress(b"", mtime=0) + gzip.compress(letters, mtime=0),
+        "gzip-in-gzip": gzip.compress(zipped, mtime=0),
+        "gzip-cut": zipped[: -1 - seed % 9],
+        "gzip-and-more": zipped + b"more",
+    }[shape]
+
+
+SHAPES = (
+    "text lines empty binary parquet utf-8 crlf gzip gzip-lines gzip-empty gzip-members gzip-in-gzip gzip-cut gzip-and-more".split()  # noqa: SIM905
+)
+KEYS = st.builds(
+    lambda name, suffix: f"2025/04/03/{name}{suffix}",
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20),
+    st.sampled_from(["", ".gz", ".log", ".json.gz"]),
+)
+WANTED = st.builds(
+    Wanted,
+    key=KEYS,
+    data=st.builds(make_data, st.sampled_from(SHAPES), st.integers(0, 450), st.integers(0, 5)),
+    metadata=st.dictionaries(st.sampled_from(["signature", "b"]), st.text("abc é", max_size=5), max_size=2).map(lambda d: tuple(d.items())),
+    kind=st.sampled_from(ContentKind),
+    region=st.sampled_from([None, "eu-west-1"]),
+    hour=st.sampled_from([None, 1, 2]),
+)
+LIMITS = st.builds(
+    PackLimits,
+    pack_size_bytes_max=st.integers(100, 3000),
+    members_max=st.integers(1, 12),
+    copy_alone_bytes_min=st.sampled_from([300, 10_000]),
+    copy_size_bytes_min=st.just(COPY_MIN),
+    part_size_bytes=st.integers(PART_MIN, 300),
+)
+
+
+@contextmanager
+def tiny_limits() -> Iterator[None]:
+    with mock.patch.object(packwriter, "PART_SIZE_BYTES_MIN", PART_MIN), mock.patch.object(builder_module, "TEXT_BLOCK_BYTES", BLOCK):
+        yield
+
+
+def make_store(wanted: list[Wanted]) -> tuple[MemoryStore, list[Source], dict[Identity, Wanted]]:
+    store = MemoryStore(part_size_bytes_min=PART_MIN)
+    store.create_bucket("logs", versioning="Enabled")
+    store.create_bucket("dest", versioning="Enabled")
+    sources: list[Source] = []
+    by_identity: dict[Identity, Wanted] = {}
+    for each in wanted:
+        put = store.put("logs", each.key, each.data, metadata=dict(each.metadata))
+        by_identity[put.identity] = each
+        sources.append(Source(put, KeyFacts("Other", GROUP.date, GROUP.account, each.region, each.hour, each.kind)))
+    return store, sources, by_identity
+
+
+@RUNS
+@given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
+def test_what_is_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> None:
+    """Every log object is in exactly one pack, comes back from it by ranges, byte for byte and with its metadata, and the stored
+    pack has the size and checksum that follow from its index."""
+    store, sources, by_identity = make_store(wanted)
+    plans = plan_packs(GROUP, sources, TARGET, limits)
+    seen: Counter[Identity] = Counter()
+    with tiny_limits():
+        for plan in plans:
+            written = combine(store, SerialWorkers(), plan, CombineOptions(limits))
+            verified = verify_pack(store, TARGET, plan.key, Level.READ_BACK)
+            stored = store.get_object("dest", plan.key).data
+            assert (len(stored), crc64nvme(stored)) == (verified.expected_size_bytes, verified.expected_crc64nvme)
+            assert written.size_bytes == len(stored)
+            for member in verified.index.members:
+                seen[member.identity] += 1
+                original = by_identity[member.identity]
+                assert unpack_member(member, stored[member.offset : member.offset + member.length_bytes]) == original.data
+                assert b"".join(read_original_back(store, Place(TARGET, plan.key, member))) == original.data
+                assert dict(member.metadata) == dict(original.metadata)
+    assert dict(seen) == {source.log_object.identity: 1 for source in sources}
+    assert store.open_uploads() == []
+
+
+@RUNS
+@given(st.lists(WANTED, min_size=1, max_size=10), LIMITS)
+def test_indexes_say_what_was_encoded(wanted: list[Wanted], limits: PackLimits) -> None:
+    """An index decodes to the very index that was encoded, beside the pack and out of its own tail."""
+    store, sources, _ = make_store(wanted)
+    with tiny_limits():
+        for plan in plan_packs(GROUP, sources, TARGET, limits):
+            combine(store, SerialWorkers(), plan, CombineOptions(limits))
+            index, data = read_index(store, TARGET, plan.key)
+            assert encode_index(decode_index(data)) == data
+            assert decode_index(encode_index(index)) == index
+            if plan.format is not PackFormat.COPY:
+                assert read_tail(store, TARGET, plan.key) == data
+
+
+@RUNS
+@given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
+def test_gzip_packs_inflate_to_their_members_lines(wanted: list[Wanted], limits: PackLimits) -> None:
+    """zcat of a gzip pack is its members' texts, none joined to the next one's first line."""
+    store, sources, by_identity = make_store(wanted)
+    with tiny_limits():
+        for plan in plan_packs(GROUP, sources, TARGET, limits):
+            if plan.format is PackFormat.GZIP and not has_damaged_copy(plan, by_identity):
+                combine(store, SerialWorkers(), plan, CombineOptions(limits))
+                assert gzip.decompress(store.get_object("dest", plan.key).data) == expected_text(plan, by_identity)
+
+
+def has_damaged_copy(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bool:
+    """What S3 copies unread may be damaged; the pack's readers stop there, which the format says."""
+    return any(
+        source.size_bytes >= COPY_MIN
+        and by_identity[source.identity].data[:2] == b"\x1f\x8b"
+        and inflate(by_identity[source.identity].data) is None
+        for source in plan.sources
+    )
+
+
+def expected_text(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bytes:
+    """The model: written apart from the builder, from the words of the specification."""
+    small = [by_identity[source.identity] for source in plan.sources if source.size_bytes < COPY_MIN]
+    large = [by_identity[source.identity] for source in plan.sources if source.size_bytes >= COPY_MIN]
+    documents = {source.key for source in plan.sources if source.key in plan.document_keys}
+    text, block = b"", b""
+    for each in small:
+        inflated = inflate(each.data)
+        if each.data[:2] == b"\x1f\x8b":
+            text += b"" if inflated is None else inflated if inflated[:2] == b"\x1f\x8b" else in_lines(inflated)
+        elif is_text(each.data):
+            block += in_lines(each.data)
+            if len(block) >= BLOCK:
+                text, block = text + block, b""
+    text += block
+    for each in large:
+        if each.data[:2] == b"\x1f\x8b":
+            text += (inflate(each.data) or b"") + (b"\n" if each.key in documents else b"")
+        elif is_text(each.data):  # decided by its beginning, where the shapes here have their zero byte, if any
+            text += in_lines(each.data)
+    return text
+
+
+def in_lines(data: bytes) -> bytes:
+    return data if not data or data.endswith(b"\n") else data + b"\n"
+
+
+def is_text(data: bytes) -> bool:
+    return b"\x00" not in data and data[:4] != b"PAR1"
+
+
+def inflate(data: bytes) -> bytes | None:
+    """With the standard library's own reader of many members; None where it is not whole."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return None
+
+
+@RUNS
+@given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
+def test_tar_packs_are_tar_files(wanted: list[Wanted], limits: PackLimits) -> None:
+    """Python's tarfile reads a tar pack: the members' keys are its names, their bytes its files, and the index is its last."""
+    store, sources, by_identity = make_store(wanted)
+    with tiny_limits():
+        for plan in plan_packs(GROUP, sources, TARGET, limits):
+            if plan.format is not PackFormat.TAR:
+                continue
+            combine(store, SerialWorkers(), plan, CombineOptions(limits))
+            with tarfile.open(fileobj=io.BytesIO(store.get_object("dest", plan.key).data)) as tar:
+                found = [(info.name, member.read()) for info in tar if (member := tar.extractfile(info))]
+            assert found[-1][0] == ".log-aggregator/index.jsonl.gz"
+            assert decode_index(found[-1][1]).pack_key == plan.key
+            assert sorted(found[:-1]) == sorted((source.key, by_identity[source.identity].data) for source in plan.sources)
+
+
+@RUNS
+@given(st.lists(WANTED, min_size=1, max_size=12), LIMITS, st.randoms())
+def test_plans_and_packs_are_always_the_same(wanted: list[Wanted], limits: PackLimits, chance: random.Random) -> None:
+    """The order in which objects are listed changes neither plan nor bytes."""
+    store, sources, _ = make_store(wanted)
+    shuffled = list(sources)
+    chance.shuffle(shuffled)
+    plans = plan_packs(GROUP, sources, TARGET, limits)
+    assert plan_packs(GROUP, shuffled, TARGET, limits) == plans
+    other = Target("dest", "other/")
+    with tiny_limits():
+        for plan in plans:
+            combine(store, SerialWorkers(), plan, CombineOptions(limits))
+        first = store.snapshot()
+        for found in list(list_all(store, "dest", "")):
+            store.delete("dest", found.key)
+        store.create_bucket("again")
+        again = plan_packs(GROUP, shuffled, Target("again"), limits)
+        for plan in again:
+            combine(store, SerialWorkers(), plan, CombineOptions(limits))
+    assert [entry[1:] for entry in store.snapshot() if entry[0] == "again"] == [entry[1:] for entry in first if entry[0] == "dest"]
+    assert {plan.key for plan in plan_packs(GROUP, sources, other, limits)}.isdisjoint(plan.key for plan in plans)
+
+
+@RUNS
+@given(st.lists(WANTED, min_size=1, max_size=30), LIMITS)
+def test_packs_keep_their_limits(wanted: list[Wanted], limits: PackLimits) -> None:
+    """No pack has more members or more bytes than allowed, unless all are versions of one key, which are never parted; and members
+    are in order of key, then version."""
+    _, sources, _ = make_store(wanted)
+    for plan in plan_packs(GROUP, sources, TARGET, limits):
+        others = [source for source in plan.sources if source.key != plan.sources[-1].key]
+        assert len(others) + 1 <= limits.members_max or not others
+        assert sum(source.size_bytes for source in [*others, plan.sources[len(others)]]) <= limits.pack_size_bytes_max or not others
+        assert list(plan.sources) == sorted(plan.sources, key=lambda source: (source.key, source.version_id or ""))
+
+
+GROUPS = st.builds(
+    Group,
+    st.sampled_from(["a", "a-b", "b"]),
+    st.sampled_from(["Other", "CloudTrail", "CloudTrail-Digest"]),
+    st.sampled_from(["111111111111", "all"]),
+    st.sampled_from([date(2025, 4, 3), date(2025, 4, 30)]),
+)
+
+
+@RUNS
+@given(GROUPS, GROUPS, KEYS)
+def test_packs_of_different_groups_never_share_a_key(one: Group, two: Group, key: str) -> None:
+    """Neither a pack's key nor its folder belongs to two groups, even if their objects have the same keys."""
+    plans = [plan_one(group, key, pack_format) for group in {one, two} for pack_format in (ContentKind.TEXT, ContentKind.BINARY)]
+    assert len({plan.key for plan in plans}) == len(plans)
+    if one != two:
+        assert not TARGET.packs_prefix(one).startswith(TARGET.packs_prefix(two))
+
+
+def plan_one(group: Group, key: str, kind: ContentKind) -> PackPlan:
+    facts = KeyFacts(group.log_type, group.date, group.account, None, None, kind)
+    source = LogObject(group.bucket, key, "v", "e", 1, FIRST_TIME)
+    return plan_packs(group, [Source(source, facts)], TARGET, PackLimits())[0]
+
+
+@RUNS
+@given(st.lists(WANTED, min_size=1, max_size=8), LIMITS)
+def test_no_encoding_is_left_out(wanted: list[Wanted], limits: PackLimits) -> None:
+    """A member's encoding is what its bytes demand: sealed where no reader may inflate it, a block for text, else its own bytes."""
+    store, sources, by_identity = make_store(wanted)
+    with tiny_limits():
+        for plan in plan_packs(GROUP, sources, TARGET, limits):
+            combine(store, SerialWorkers(), plan, CombineOptions(limits))
+            for member in read_index(store, TARGET, plan.key)[0].members:
+                data = by_identity[member.identity].data
+                if plan.format is not PackFormat.GZIP or (member.size_bytes >= COPY_MIN and data[:2] == b"\x1f\x8b"):
+                    assert member.encoding is Encoding.RAW
+                elif data[:2] == b"\x1f\x8b":
+                    assert member.encoding is (Encoding.RAW if inflate(data) is not None else Encoding.SEALED)
+                else:
+                    assert member.encoding is (Encoding.BLOCK if is_text(data) else Encoding.SEALED)

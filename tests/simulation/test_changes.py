@@ -1,0 +1,99 @@
+"""Somebody writes to the source while the run is under way: at every call, before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from tests.simulation.test_kills import assert_settled
+from tests.support.world import World, access_key, document, find_losses, make_world, nothing, trail_key
+
+from log_aggregator.adapters.faults import Decide, Fault
+from log_aggregator.adapters.forwarding import Call
+
+Event = Callable[[World], object]
+
+
+def build(versioning: str | None) -> World:
+    world = make_world(versioning=versioning)
+    for number in range(3):
+        world.put("logs", trail_key(number), document(number))
+    return world
+
+
+def write_over(world: World) -> None:
+    """The same key, with other bytes. Where there are no versions, the old bytes are gone by somebody else's doing."""
+    new = world.store.put("logs", trail_key(1), document(100))
+    if new.version_id in (None, "null"):
+        world.originals = [stored for stored in world.originals if stored.source.key != new.key]
+    world.originals.append(type(world.originals[0])(new, document(100)))
+
+
+def write_late(world: World) -> None:
+    world.put("logs", trail_key(7), document(7))
+
+
+@pytest.mark.parametrize(
+    ("versioning", "event"),
+    [
+        ("Enabled", write_over),
+        ("Enabled", write_late),
+        (None, write_over),
+        (None, write_late),
+        ("Suspended", write_late),
+        ("Suspended", write_over),
+    ],
+)
+def test_what_is_written_meanwhile_is_not_lost(versioning: str | None, event: Event) -> None:
+    """Whatever arrives or is written over between two calls of a run survives it, and the next run packs it."""
+    _, calls = build(versioning).run_faulty(nothing)
+    for at in range(len(calls)):
+        world = build(versioning)
+        where = f"{versioning}, {event.__name__} before call {at}: {calls[at]}"
+        result, _ = world.run_faulty(happens_at(at, partial(event, world)))
+        assert find_losses(world) == [], where
+        assert result.failures == [], where
+        world.clock.advance(days=1.1)
+        assert world.run().failures == [], where
+        assert_settled(world, where)
+
+
+def happens_at(at: int, event: Callable[[], object]) -> Decide:
+    def decide(number: int, call: Call) -> Fault | None:
+        if number == at:
+            event()
+        return None
+
+    return decide
+
+
+def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
+    """A delete marker that somebody sets during a run is never removed, at whatever call it comes."""
+    _, calls = build("Enabled").run_faulty(nothing)
+    for at in range(len(calls)):
+        world = build("Enabled")
+        world.run_faulty(happens_at(at, partial(world.store.delete, "logs", trail_key(1))))
+        world.clock.advance(days=1.1)
+        world.run()
+        page = world.store.list_object_versions("logs", prefix=trail_key(1))
+        assert [marker.is_latest for marker in page.markers] == [True], calls[at]
+        assert find_losses(world) == [], calls[at]
+
+
+def test_the_readers_view_of_a_key_never_goes_back() -> None:
+    """While the versions of a key are deleted one by one, whoever reads the key sees the newest or nothing, never an older one."""
+    world = make_world()
+    for number in range(3):
+        world.put("logs", access_key(1), f"version {number}\n".encode())
+    newest = world.originals[-1].data
+    views: list[bytes] = []
+
+    def decide(number: int, call: Call) -> Fault | None:
+        page = world.store.list_objects("logs", prefix=access_key(1))
+        views.extend(world.store.get_object("logs", found.key).data for found in page.objects)
+        return None
+
+    world.run_faulty(decide)
+    assert set(views) == {newest}
+    assert world.store.list_objects("logs").objects == ()

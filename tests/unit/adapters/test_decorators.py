@@ -1,0 +1,168 @@
+"""Counting and faults, around the store in memory."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from awscrt.checksums import crc64nvme
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.faults import Fault, FaultyStore, Killed
+from log_aggregator.adapters.forwarding import Call, ForwardingStore
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.errors import NotFound, StoreError
+from log_aggregator.ports import Body, Deletion, ObjectStore, WriteOptions
+
+OPTIONS = WriteOptions()
+
+
+def make_store() -> MemoryStore:
+    store = MemoryStore()
+    store.create_bucket("b")
+    store.put("b", "k", b"12345")
+    return store
+
+
+def use_everything(store: ObjectStore) -> None:
+    (source,) = store.list_objects("b").objects
+    store.list_object_versions("b")
+    store.list_prefixes("b", prefix="")
+    store.list_buckets()
+    store.get_bucket_versioning("b")
+    store.get_object("b", "k")
+    store.get_object("b", "k", version_id="null", if_match=source.etag, byte_range=(1, 3))
+    store.get_object_checked("b", "k")
+    store.head_object("b", "k")
+    store.put_object("b", "p", b"123", crc64nvme=crc64nvme(b"123"), options=OPTIONS)
+    upload = store.create_multipart_upload("b", "m", options=OPTIONS)
+    store.upload_part(upload, 2, b"12", crc64nvme=crc64nvme(b"12"))
+    part = store.upload_part_copy(upload, 1, source, (0, 5))
+    store.list_multipart_uploads("b", prefix="")
+    store.complete_multipart_upload(upload, [part], size_bytes=5, crc64nvme=crc64nvme(b"12345"))
+    store.abort_multipart_upload(upload)
+    store.delete_objects("b", [Deletion("k", "null")])
+
+
+def test_every_method_is_forwarded() -> None:
+    """The decorators know every method of the port, with its very signature."""
+    methods = {name for name in vars(ObjectStore) if not name.startswith("_")}
+    assert methods == {name for name in vars(ForwardingStore) if not name.startswith("_")}
+    for name in methods:
+        assert inspect.signature(getattr(ForwardingStore, name)) == inspect.signature(getattr(ObjectStore, name))
+
+
+def test_a_decorated_store_does_the_same() -> None:
+    """Whatever goes through the decorators ends in the same state as without them."""
+    plain, decorated = make_store(), make_store()
+    use_everything(plain)
+    use_everything(CountingStore(FaultyStore(decorated, lambda *_: None)))
+    assert plain.snapshot() == decorated.snapshot()
+    assert plain.snapshot() != make_store().snapshot()
+
+
+class TestCounting:
+    def test_requests_and_bytes(self) -> None:
+        """Every call counts once, under S3's name, and bytes count by their direction."""
+        store = CountingStore(make_store())
+        use_everything(store)
+        assert store.requests == {
+            "ListObjectsV2": 2,
+            "ListObjectVersions": 1,
+            "ListBuckets": 1,
+            "GetBucketVersioning": 1,
+            "GetObject": 3,
+            "HeadObject": 1,
+            "PutObject": 1,
+            "CreateMultipartUpload": 1,
+            "UploadPart": 1,
+            "UploadPartCopy": 1,
+            "ListMultipartUploads": 1,
+            "CompleteMultipartUpload": 1,
+            "AbortMultipartUpload": 1,
+            "DeleteObjects": 1,
+        }
+        assert (store.bytes_read, store.bytes_written, store.bytes_copied) == (5 + 2 + 5, 3 + 2, 5)
+
+    def test_failures_count(self) -> None:
+        """A request that fails is billed, and so it is counted."""
+        store = CountingStore(make_store())
+        with pytest.raises(NotFound):
+            store.get_object("b", "missing")
+        assert store.requests == {"GetObject": 1}
+        assert store.bytes_read == 0
+
+    def test_whole_listings_count_their_pages(self) -> None:
+        """A listing that comes whole counts a request for every thousand entries."""
+        inner = make_store()
+        for number in range(1_001):
+            inner.put("b", f"{number}/x", b"")
+        store = CountingStore(inner)
+        store.list_prefixes("b", prefix="")
+        assert store.requests == {"ListObjectsV2": 2}
+
+    def test_threads(self) -> None:
+        """No count is lost among threads."""
+        store = CountingStore(make_store())
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda _: store.get_object("b", "k"), range(2_000)))
+        assert store.requests == {"GetObject": 2_000}
+        assert store.bytes_read == 10_000
+
+
+class TestFaults:
+    def test_before(self) -> None:
+        """A fault before a call leaves the store as it was."""
+        inner = make_store()
+        store = FaultyStore(inner, lambda index, _: Fault(before=StoreError("no")) if index == 0 else None)
+        with pytest.raises(StoreError, match="no"):
+            store.delete_objects("b", [Deletion("k", "null")])
+        assert inner.snapshot() == make_store().snapshot()
+        store.delete_objects("b", [Deletion("k", "null")])
+        assert inner.snapshot() == ()
+
+    def test_after(self) -> None:
+        """A fault after a call loses the answer, not the effect."""
+        inner = make_store()
+        store = FaultyStore(inner, lambda *_: Fault(after=StoreError("lost")))
+        with pytest.raises(StoreError, match="lost"):
+            store.delete_objects("b", [Deletion("k", "null")])
+        assert inner.snapshot() == ()
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_the_dead_stay_dead(self, when: str) -> None:
+        """Once killed, no call reaches the store any more, and nothing that catches Exception stops it."""
+        inner = make_store()
+
+        def decide(index: int, call: Call) -> Fault | None:
+            assert call.bucket in ("", "b")
+            fault = Fault(before=Killed()) if when == "before" else Fault(after=Killed())
+            return fault if index == 1 else None
+
+        store = FaultyStore(inner, decide)
+        store.head_object("b", "k")
+        with pytest.raises(Killed):
+            store.get_object("b", "k")
+        for _ in range(3):
+            with pytest.raises(Killed):
+                store.delete_objects("b", [Deletion("k", "null")])
+        assert inner.snapshot() == make_store().snapshot()
+        assert [call.operation for call in store.calls] == ["HeadObject", "GetObject"]
+        assert not issubclass(Killed, Exception)
+
+    @pytest.mark.parametrize("read", [lambda store: store.get_object("b", "k"), lambda store: store.get_object_checked("b", "k")[0]])
+    def test_altered_bodies(self, read: Callable[[ObjectStore], Body]) -> None:
+        """A body can be cut or changed on its way, and all else about it stays."""
+        store = FaultyStore(make_store(), lambda *_: Fault(alter=lambda data: data[:-1]))
+        body = read(store)
+        assert (body.data, body.etag) == (b"1234", make_store().get_object("b", "k").etag)
+        assert store.head_object("b", "k").size_bytes == 5
+
+    def test_calls_tell_what_was_asked(self) -> None:
+        """A test can choose its victim by operation, key and arguments."""
+        store = FaultyStore(make_store(), lambda *_: None)
+        store.get_object("b", "k", byte_range=(1, 2))
+        (call,) = store.calls
+        assert (call.operation, call.bucket, call.key, call.arguments["byte_range"]) == ("GetObject", "b", "k", (1, 2))

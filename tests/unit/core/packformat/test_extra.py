@@ -1,0 +1,71 @@
+"""Empty gzip members with bytes in their extra field."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from log_aggregator.core.packformat.extra import (
+    INDEX_PIECE,
+    NEWLINE,
+    OVERHEAD_BYTES,
+    SEALED_PIECE,
+    decode_extra,
+    decode_pieces,
+    encode_extra,
+    encode_pieces,
+    pieces_length_bytes,
+)
+from log_aggregator.errors import BadPack
+from log_aggregator.limits import EXTRA_PIECE_BYTES_MAX
+
+SIZES = (0, 1, EXTRA_PIECE_BYTES_MAX - 1, EXTRA_PIECE_BYTES_MAX, EXTRA_PIECE_BYTES_MAX + 1, 2 * EXTRA_PIECE_BYTES_MAX + 5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pieces_come_back_and_inflate_to_nothing(size: int) -> None:
+    """Bytes of any length come back from their pieces; a reader that inflates sees none of them; the length is known beforehand."""
+    data = (bytes(range(256)) * (size // 256 + 1))[:size]
+    encoded = b"".join(encode_pieces(SEALED_PIECE, data))
+    assert decode_pieces(SEALED_PIECE, encoded) == data
+    assert gzip.decompress(encoded) == b""
+    assert len(encoded) == pieces_length_bytes(size)
+
+
+def test_newline_is_one_newline() -> None:
+    """The tiny member that ends a document holds one newline, in 23 bytes at most."""
+    assert gzip.decompress(NEWLINE) == b"\n"
+    assert len(NEWLINE) <= 23
+
+
+def test_a_field_has_an_upper_limit() -> None:
+    """No extra field is longer than readers take."""
+    with pytest.raises(ValueError, match="at most"):
+        encode_extra(INDEX_PIECE, bytes(EXTRA_PIECE_BYTES_MAX + 1))
+
+
+@pytest.mark.parametrize("position", range(OVERHEAD_BYTES + 3))
+def test_damage_to_the_frame_is_seen(position: int) -> None:
+    """A changed byte outside the payload is a BadPack; inside, it is the payload that comes back changed, for its checksum to find."""
+    encoded = bytearray(encode_extra(INDEX_PIECE, b"abc"))
+    encoded[position] ^= 1
+    start = OVERHEAD_BYTES - 10
+    if start <= position < start + 3:
+        assert decode_extra(INDEX_PIECE, bytes(encoded), 0) != b"abc"
+    else:
+        with pytest.raises(BadPack):
+            decode_extra(INDEX_PIECE, bytes(encoded), 0)
+
+
+@pytest.mark.parametrize("cut", range(1, OVERHEAD_BYTES + 3))
+def test_a_cut_is_seen(cut: int) -> None:
+    """Pieces that end early are a BadPack."""
+    with pytest.raises(BadPack):
+        decode_pieces(INDEX_PIECE, encode_extra(INDEX_PIECE, b"abc")[:cut])
+
+
+def test_pieces_of_another_kind_are_refused() -> None:
+    """Sealed bytes are not taken for an index."""
+    with pytest.raises(BadPack):
+        decode_pieces(INDEX_PIECE, encode_extra(SEALED_PIECE, b"abc"))

@@ -1,0 +1,86 @@
+"""Originals back, and nothing that is not the original."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.packformat.extra import SEALED_PIECE, encode_pieces
+from log_aggregator.core.packformat.unpack import decode_stored, unpack_member
+from log_aggregator.errors import BadPack, VerificationError
+from log_aggregator.model import Encoding, Member
+
+TEXT = b"before\nthe line\nafter\n"
+BLOCK = gzip.compress(TEXT, mtime=0)
+
+
+def member_of(data: bytes, encoding: Encoding = Encoding.RAW, inner_offset: int = 0) -> Member:
+    return Member(
+        "a", None, "e", len(data), datetime(2025, 4, 3, tzinfo=UTC), 0, 0, encoding, inner_offset, sha256=hashlib.sha256(data).hexdigest()
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "stored", "inner_offset"),
+    [
+        (Encoding.RAW, b"the line\n", 0),
+        (Encoding.BLOCK, BLOCK, 7),
+        (Encoding.SEALED, b"".join(encode_pieces(SEALED_PIECE, b"the line\n")), 0),
+    ],
+)
+def test_every_encoding_comes_back(encoding: Encoding, stored: bytes, inner_offset: int) -> None:
+    """Whatever the encoding, the member's own bytes come back; one changed or missing byte is an error, never another original."""
+    member = member_of(b"the line\n", encoding, inner_offset)
+    assert unpack_member(member, stored) == b"the line\n"
+    for position in range(len(stored)):
+        for damaged in (stored[:position] + bytes([stored[position] ^ 4]) + stored[position + 1 :], stored[:position]):
+            try:
+                assert unpack_member(member, damaged) == b"the line\n"
+            except (BadPack, VerificationError):
+                continue
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_pieces_may_end_anywhere(size: int) -> None:
+    """Decoding does not depend on how the stored bytes are cut into pieces."""
+    data = bytes(range(256)) * 200
+    for encoding, stored in ((Encoding.BLOCK, gzip.compress(data)), (Encoding.SEALED, b"".join(encode_pieces(SEALED_PIECE, data)))):
+        pieces = [stored[first : first + size] for first in range(0, len(stored), size)]
+        assert b"".join(decode_stored(encoding, pieces)) == data
+
+
+@pytest.mark.parametrize("cut", [1, 5])
+def test_what_stands_behind_a_block_is_refused(cut: int) -> None:
+    """An extent that is longer than its block is not what its index says, whether the rest comes in the same piece or the next one."""
+    longer = BLOCK + b"rest"
+    for pieces in ([longer], [BLOCK, b"rest"], [longer[:cut], longer[cut:]]):
+        with pytest.raises(BadPack):
+            list(decode_stored(Encoding.BLOCK, pieces))
+
+
+def test_highly_compressed_text_comes_back() -> None:
+    """A block that inflates a thousandfold is handed on piece by piece and comes back whole."""
+    data = bytes(5_000_000)
+    assert unpack_member(member_of(data, Encoding.BLOCK), gzip.compress(data)) == data
+    pieces = list(decode_stored(Encoding.BLOCK, [gzip.compress(data)]))
+    assert max(map(len, pieces)) <= 1024 * 1024
+
+
+def test_checks() -> None:
+    """Length, SHA-256 and CRC64NVME are each enough to refuse."""
+    member = member_of(b"data")
+    for wrong in (
+        replace(member, size_bytes=3, sha256=hashlib.sha256(b"dat").hexdigest(), crc64nvme=0),
+        replace(member, size_bytes=5),
+        replace(member, sha256="0" * 64),
+        replace(member, crc64nvme=1),
+        replace(member, sha256=None, crc64nvme=1),
+    ):
+        with pytest.raises(VerificationError):
+            unpack_member(wrong, b"data")
+    assert unpack_member(replace(member, sha256=None, crc64nvme=crc64nvme(b"data")), b"data") == b"data"

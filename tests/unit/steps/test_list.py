@@ -1,0 +1,113 @@
+"""Listing: whole keys, the wanted days, and nothing that is ours."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from tests.support.world import DAY, WINDOW, access_key, nothing, trail_key
+
+from log_aggregator.adapters.faults import FaultyStore
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes, list_window
+from log_aggregator.steps.selection import Left, Rules, Selection
+from log_aggregator.steps.workers import SerialWorkers
+
+BUCKET = SourceBucket("logs", "Enabled", is_main=False)
+MAIN = SourceBucket("logs", "Enabled", is_main=True)
+
+
+def make_store(keys: list[str], page_size: int = 1000, versions: int = 1) -> MemoryStore:
+    store = MemoryStore(page_size=page_size)
+    store.create_bucket("logs", versioning="Enabled")
+    for key in keys:
+        for version in range(versions):
+            store.put("logs", key, f"{version}".encode())
+    return store
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 3, 4, 5, 1000])
+@pytest.mark.parametrize("versions", [1, 2, 5])
+def test_keys_come_whole(page_size: int, versions: int) -> None:
+    """All versions and markers of a key come together, newest first, wherever a page ends; each key comes once."""
+    store = make_store([access_key(number) for number in range(4)], page_size, versions)
+    store.delete("logs", access_key(2))
+    found = list(list_window(store, BUCKET, "", WINDOW))
+    assert [listed.key for listed in found] == [access_key(number) for number in range(4)]
+    for listed in found:
+        assert len(listed.versions) == versions
+        assert [version.last_modified for version in listed.versions] == sorted((v.last_modified for v in listed.versions), reverse=True)
+        assert listed.is_deleted == (listed.key == access_key(2))
+        assert len(listed.markers) == listed.is_deleted
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 5, 1000])
+def test_other_days_are_jumped_over_and_wanted_ones_never(page_size: int) -> None:
+    """Of four months all keys of the window come, however pages are cut, and most of the others are not even listed."""
+    days = [date(2025, month, day) for month in range(2, 6) for day in range(1, 29)]
+    keys = [access_key(number, day=day) for day in days for number in range(5)]
+    store = FaultyStore(make_store(keys, page_size), nothing)
+    found = [listed.key for listed in list_window(store, BUCKET, "", WINDOW)]
+    wanted = [key for key in keys if date.fromisoformat(key[:10]) in WINDOW]
+    assert [key for key in found if date.fromisoformat(key[:10]) in WINDOW] == wanted
+    assert len(store.calls) <= len(wanted) // page_size + 4
+
+
+def test_main_prefixes() -> None:
+    """Of a Control Tower bucket every account, service and region of both organisation layouts is listed by itself; what is
+    something else is reported."""
+    keys = [
+        trail_key(1),
+        trail_key(1, service="Config"),
+        trail_key(2, account="222222222222", region="us-east-1").removeprefix("o-abcd1234/"),
+        f"AWSLogs/333333333333/CloudTrail/eu-west-1/{DAY:%Y/%m/%d}/x.json.gz",
+        f"AWSLogs/333333333333/vpcflowlogs/eu-west-1/{DAY:%Y/%m/%d}/x.log.gz",
+        "elsewhere/x",
+        "readme.txt",
+    ]
+    selection = Selection()
+    prefixes = list_prefixes(make_store(keys), SerialWorkers(), MAIN, Rules(WINDOW), None, selection)
+    assert sorted(prefixes) == [
+        "AWSLogs/333333333333/CloudTrail/eu-west-1/",
+        "AWSLogs/o-abcd1234/222222222222/CloudTrail/us-east-1/",
+        "o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/eu-west-1/",
+        "o-abcd1234/AWSLogs/o-abcd1234/111111111111/Config/eu-west-1/",
+    ]
+    reported = {"AWSLogs/333333333333/vpcflowlogs/", "elsewhere/", "elsewhere/x", "readme.txt"}
+    assert set(selection.samples) == {f"s3://logs/{place}" for place in reported}
+
+
+def test_another_organisation() -> None:
+    """Where the organisation is named, another one's folder is reported and left."""
+    other = trail_key(1).replace("o-abcd1234", "o-other9999")
+    selection = Selection()
+    found = list_prefixes(make_store([trail_key(1), other]), SerialWorkers(), MAIN, Rules(WINDOW), "o-abcd1234", selection)
+    assert found == ["o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/eu-west-1/"]
+    assert list(selection.samples) == ["s3://logs/o-other9999/"]
+
+
+def test_regions_that_are_not_wanted_are_not_listed() -> None:
+    """Unless they are to be discarded, regions that are not wanted cost no listing of their days."""
+    store = make_store([trail_key(1), trail_key(2, region="us-east-1")])
+    for discards, count in ((False, 1), (True, 2)):
+        rules = Rules(WINDOW, regions=frozenset({"eu-west-1"}), discard_other_regions=discards)
+        selection = Selection()
+        assert len(list_prefixes(store, SerialWorkers(), MAIN, rules, None, selection)) == count
+        assert selection.left[Left.OTHER_REGION] == 2 - count
+
+
+def test_our_own_packs_are_not_logs() -> None:
+    """What lies under our own prefixes is neither a log nor counted as anything."""
+    store = make_store([access_key(1), f"mine/packs/{access_key(2)}"])
+    bucket = SourceBucket("logs", "Enabled", is_main=False, own_prefixes=("mine/packs/",))
+    selection = list_prefix(store, bucket, "", Rules(WINDOW), lambda _: None)
+    assert [source.log_object.key for group in selection.groups.values() for source in group.sources] == [access_key(1)]
+    assert selection.left == {}
+
+
+def test_a_window_of_one_day() -> None:
+    """Both ends of a window are wanted."""
+    store = make_store([access_key(1, day=date(2025, 4, day)) for day in (2, 3, 4)])
+    selection = list_prefix(store, BUCKET, "", Rules(DateWindow(DAY, DAY)), lambda _: None)
+    assert [group.date for group in selection.groups] == [DAY]

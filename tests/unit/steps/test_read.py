@@ -1,0 +1,111 @@
+"""Reading log objects exactly as they were listed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.faults import Decide, Fault, FaultyStore
+from log_aggregator.adapters.forwarding import Call
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.packformat.builder import Original
+from log_aggregator.errors import StoreError
+from log_aggregator.model import LogObject
+from log_aggregator.steps.read import Changed, Unreadable, read_original
+
+DATA = b"a line\n"
+
+
+def make_store(*, versioning: str | None = "Enabled", has_kms: bool = False) -> tuple[MemoryStore, LogObject]:
+    store = MemoryStore()
+    store.create_bucket("logs", versioning=versioning, has_kms=has_kms)
+    return store, store.put("logs", "2025/04/03/a", DATA, metadata={"signature": "s"}, content_type="text/plain")
+
+
+def alter_reads(alter: dict[int, bytes]) -> Decide:
+    """The n-th read gives these bytes instead."""
+
+    def decide(number: int, call: Call) -> Fault | None:
+        return Fault(alter=lambda _: alter[number]) if number in alter else None
+
+    return decide
+
+
+def test_what_is_right_is_read_once() -> None:
+    """One GET gives bytes, hash and headers."""
+    store, source = make_store()
+    counting = CountingStore(store)
+    found = read_original(counting, source)
+    assert isinstance(found, Original)
+    assert (found.data, dict(found.headers.metadata), found.headers.content_type) == (DATA, {"signature": "s"}, "text/plain")
+    assert counting.requests == {"GetObject": 1}
+
+
+@pytest.mark.parametrize("wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"])
+def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
+    """A wrong length or a wrong MD5 is read once more; if that is right, nothing has happened."""
+    store, source = make_store()
+    found = read_original(FaultyStore(store, alter_reads({0: wrong})), source)
+    assert isinstance(found, Original)
+    assert found.data == DATA
+
+
+@pytest.mark.parametrize("wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"])
+def test_a_body_that_stays_damaged_is_unreadable(wrong: bytes) -> None:
+    """What is wrong twice is never packed."""
+    store, source = make_store()
+    assert isinstance(read_original(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable)
+
+
+@pytest.mark.parametrize("size", [0, 6, 8])
+def test_with_kms_the_length_still_counts(size: int) -> None:
+    """Where the ETag is no MD5 a body of another length is refused all the same."""
+    store, source = make_store(has_kms=True)
+    wrong = (DATA * 2)[:size]
+    assert isinstance(read_original(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable)
+
+
+def test_kms_costs_one_request_more_at_most() -> None:
+    """An object whose ETag is no MD5 is read at most twice, and never asked for by HEAD."""
+    store, source = make_store(has_kms=True)
+    counting = CountingStore(store)
+    assert isinstance(read_original(counting, source), Original)
+    assert counting.requests.keys() == {"GetObject"}
+    assert counting.requests["GetObject"] <= 2
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", None])
+def test_what_was_replaced_is_changed(versioning: str | None) -> None:
+    """Without versions, another object under the key is not the one that was listed; with versions, the listed one is still there."""
+    store, source = make_store(versioning=versioning)
+    store.put("logs", source.key, b"another")
+    found = read_original(store, source)
+    assert isinstance(found, Changed if versioning is None else Original)
+
+
+def test_what_is_gone_is_changed() -> None:
+    """An object that is not there any more is the next run's, or nobody's."""
+    store, source = make_store(versioning=None)
+    store.delete("logs", source.key)
+    assert isinstance(read_original(store, source), Changed)
+    versioned, listed = make_store()
+    assert isinstance(read_original(versioned, replace(listed, version_id="other")), Changed)
+
+
+def test_what_may_not_be_read_is_unreadable() -> None:
+    """A denied object, and one that is frozen, is left to a person."""
+    store, source = make_store()
+    store.deny_reading("logs", source.key)
+    assert isinstance(read_original(store, source), Unreadable)
+    frozen = store.put("logs", "b", DATA, storage_class="GLACIER")
+    assert isinstance(read_original(store, frozen), Unreadable)
+
+
+def test_trouble_of_s3_itself_is_raised() -> None:
+    """An error that says nothing about this object is not taken for one that does."""
+    store, source = make_store()
+    faulty = FaultyStore(store, lambda number, call: Fault(before=StoreError("500", code="InternalError")))
+    with pytest.raises(StoreError):
+        read_original(faulty, source)

@@ -1,0 +1,99 @@
+"""Who does the waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from log_aggregator.errors import Interrupted
+from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers, Workers
+
+
+@pytest.fixture(params=["serial", "threads"])
+def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
+    if request.param == "serial":
+        yield SerialWorkers()
+        return
+    with ThreadWorkers(readers=3, writers=2, groups=2) as made:
+        yield made
+
+
+def test_results_come_in_order(workers: Workers) -> None:
+    """Whoever works, results stand in the order of their items."""
+    items = list(range(50))
+
+    def slow(item: int) -> int:
+        time.sleep(0.001 * (item % 3))
+        return item * 2
+
+    assert list(workers.read_ahead(slow, items, lambda item: item)) == [item * 2 for item in items]
+    assert list(workers.each(slow, items)) == [item * 2 for item in items]
+    assert [future.result() for future in [workers.start_write(partial(int, item)) for item in items]] == items
+
+
+def test_errors_are_raised_to_the_caller(workers: Workers) -> None:
+    """An error of one item comes out where its result would have."""
+
+    def fail(item: int) -> int:
+        if item == 3:
+            raise KeyError(item)
+        return item
+
+    with pytest.raises(KeyError):
+        list(workers.read_ahead(fail, range(10), lambda _: 1))
+    with pytest.raises(KeyError):
+        list(workers.each(fail, range(10)))
+
+
+def test_reading_ahead_is_bounded() -> None:
+    """No more bytes than allowed are read ahead of the caller, but one item always is, however large."""
+    started: list[int] = []
+    with ThreadWorkers(readers=4, ahead_bytes=10) as workers:
+        results = workers.read_ahead(lambda item: started.append(item) or item, [4, 4, 4, 4, 50, 4], lambda item: item)  # type: ignore[func-returns-value] # append gives None
+        assert next(results) == 4
+        time.sleep(0.05)
+        assert len(started) <= 3
+        assert list(results) == [4, 4, 4, 50, 4]
+
+
+def test_writes_under_way_are_bounded() -> None:
+    """A write waits to begin while as many as allowed are under way."""
+    under_way, most = [0], [0]
+    lock = threading.Lock()
+
+    def write() -> None:
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        time.sleep(0.005)
+        with lock:
+            under_way[0] -= 1
+
+    with ThreadWorkers(writers=2) as workers:
+        for future in [workers.start_write(write) for _ in range(20)]:
+            future.result()
+    assert most[0] <= 2
+
+
+def test_told_to_stop() -> None:
+    """After an error of one item the others stop at their next look, and what was not begun never is."""
+    seen: list[int] = []
+
+    def work(item: int) -> None:
+        if item == 0:
+            raise KeyError
+        time.sleep(0.01)
+        pool.check_stop()
+        seen.append(item)
+
+    with ThreadWorkers(groups=2) as pool, pytest.raises(KeyError):
+        list(pool.each(work, range(100)))
+    assert len(seen) < 10
+    with pytest.raises(Interrupted):
+        pool.check_stop()
+    with pytest.raises(Interrupted):
+        pool.start_write(lambda: None)

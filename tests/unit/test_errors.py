@@ -1,0 +1,57 @@
+"""The tree of errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from log_aggregator import errors
+
+INTERNAL = {"Interrupted"}
+
+
+def draw(kind: type[errors.LogAggregatorError], depth: int = 0) -> Iterator[tuple[int, str]]:
+    yield depth, kind.__name__
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from draw(child, depth + 1)
+
+
+def drawn() -> Iterator[tuple[int, str]]:
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"    (?P<branch>[│├└── ]*)(?P<name>[A-Z][A-Za-z]+)(?:\s{2,}.*)?$", line)
+        if found:
+            yield len(found["branch"]) // 4, found["name"]
+
+
+def test_the_drawing_is_the_tree() -> None:
+    """The tree at the top of errors.py names every class, under its base."""
+    tree = [each for each in draw(errors.LogAggregatorError) if each[1] not in INTERNAL]
+    assert sorted(drawn()) == sorted(tree)
+
+
+def exit_codes() -> Iterator[tuple[type[errors.LogAggregatorError], int]]:
+    yield errors.SettingsError, 2
+    yield errors.CannotStart, 3
+    yield errors.LimitExceeded, 3
+    yield errors.Interrupted, 130
+    kinds: list[type[errors.LogAggregatorError]] = [errors.GroupFailed]
+    kinds += [*errors.GroupFailed.__subclasses__(), *errors.StoreError.__subclasses__()]
+    for kind in kinds:
+        yield kind, 1
+
+
+@pytest.mark.parametrize(("kind", "code"), list(exit_codes()))
+def test_exit_codes_and_advice(kind: type[errors.LogAggregatorError], code: int) -> None:
+    """Every class says what the caller must do, by its exit code, its name for a state machine, and in words."""
+    error = kind("what happened")
+    assert (error.exit_code, error.state_name, str(error)) == (code, kind.__name__, "what happened")
+    assert kind.advice.endswith(".")
+
+
+def test_store_errors_carry_the_code() -> None:
+    """S3's own code and the operation stay with the error."""
+    error = errors.AccessDenied("no", code="AccessDenied", operation="GetObject")
+    assert (error.code, error.operation) == ("AccessDenied", "GetObject")
