@@ -28,6 +28,9 @@ lint: $(VENV)/.dev  ## Style, types, layers
 bench: $(VENV)/.dev  ## Benchmarks; each prints a ratio measured side by side in one run
 	$(BIN)/python benchmarks/run.py
 
+docs: $(VENV)/.dev  ## Make the pages of docs/reference from the code
+	$(BIN)/python docs/make_reference.py
+
 clean:  ## Remove what was made here
 	rm -rf $(VENV) $(EMULATORS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
