@@ -12,6 +12,9 @@ from typing import Protocol, Self, TypeVar
 from log_aggregator.errors import Interrupted
 from log_aggregator.limits import MIB
 
+BATCH_COUNT_MAX = 8
+BATCH_BYTES_MAX = 256 * 1024
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -58,6 +61,7 @@ class ThreadWorkers:
         self._writers = ThreadPoolExecutor(writers, "write")
         self._groups = ThreadPoolExecutor(groups, "group")
         self._write_slots = threading.BoundedSemaphore(writers)
+        self._reader_count = readers
         self._ahead_count = 2 * readers
         self._ahead_bytes = ahead_bytes
         self._group_count = groups
@@ -73,20 +77,20 @@ class ThreadWorkers:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def read_ahead(self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]) -> Iterator[Out]:
-        waiting: deque[tuple[Future[Out], int]] = deque()
+        waiting: deque[tuple[Future[list[Out]], int]] = deque()
         ahead_bytes = 0
         try:
-            for item in items:
-                size = size_bytes_of(item)
+            for batch in _batches(list(items), size_bytes_of, self._reader_count):
+                size = sum(map(size_bytes_of, batch))
                 while waiting and (ahead_bytes + size > self._ahead_bytes or len(waiting) >= self._ahead_count):
                     future, done = waiting.popleft()
                     ahead_bytes -= done
-                    yield future.result()
+                    yield from future.result()
                 self.check_stop()
-                waiting.append((self._readers.submit(read, item), size))
+                waiting.append((self._readers.submit(_read_batch, read, batch), size))
                 ahead_bytes += size
             while waiting:
-                yield waiting.popleft()[0].result()
+                yield from waiting.popleft()[0].result()
         finally:
             for future, _ in waiting:
                 future.cancel()
@@ -121,3 +125,22 @@ class ThreadWorkers:
     def check_stop(self) -> None:
         if self._stop.is_set():
             raise Interrupted("the run was stopped")
+
+
+def _batches(items: list[In], size_bytes_of: Callable[[In], int], reader_count: int) -> Iterator[list[In]]:
+    """A few items for each thread at a time: handing them over one by one costs a fifth of the whole. Few or large ones go singly."""
+    count_max = max(1, min(BATCH_COUNT_MAX, len(items) // (2 * reader_count)))
+    batch: list[In] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) >= count_max or size + size_bytes_of(item) > BATCH_BYTES_MAX):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += size_bytes_of(item)
+    if batch:
+        yield batch
+
+
+def _read_batch(read: Callable[[In], Out], batch: list[In]) -> list[Out]:
+    return [read(item) for item in batch]

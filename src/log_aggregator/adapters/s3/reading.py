@@ -51,14 +51,18 @@ def get_with_obstore(
     with store_errors("GetObject", bucket, key):
         result = obstore.get(reader, key, options=options)
         data = result.bytes().to_bytes()
-    meta, attributes = result.meta, result.attributes
+    attributes = result.attributes
+    if if_match is not None:
+        etag, version = if_match, version_id  # S3 has just said that they are these; obstore's `meta` is costly to make
+    else:
+        etag, version = (result.meta["e_tag"] or "").strip('"'), result.meta["version"]
     return Body(
         data=data,
         metadata={name: value for name, value in attributes.items() if name not in STANDARD_ATTRIBUTES},
         content_type=attributes.get("Content-Type"),
         content_encoding=attributes.get("Content-Encoding"),
-        etag=(meta["e_tag"] or "").strip('"'),
-        version_id=meta["version"],
+        etag=etag,
+        version_id=version,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 
 from log_aggregator.core.layouts.content import content_kind
 from log_aggregator.core.layouts.grammar import DateGrammar
 from log_aggregator.core.layouts.table import LAYOUTS, OTHER, REGION, Head, Layout
-from log_aggregator.model import KeyFacts
+from log_aggregator.model import ContentKind, KeyFacts
 
 Read = tuple[date, int]
 """A date that was read, and where it ends in the key."""
@@ -17,7 +18,7 @@ Read = tuple[date, int]
 def facts_of_row(key: str, stem: re.Match[str], layout: Layout, read: Read) -> KeyFacts:
     """The facts of a key that a row with a head describes."""
     named = stem.groupdict()
-    return KeyFacts(
+    return _share(
         log_type=_path_safe(layout.log_type or named["service"]),
         date=read[0],
         account=named.get("account"),
@@ -33,7 +34,7 @@ def facts_of_free_date(key: str, start: int, grammar: DateGrammar, read: Read) -
     layout = next(row for row in _FREE_ROWS[grammar] if row.stem.search(stem) and (row.tail is None or row.tail.match(key, read[1])))
     account = _ACCOUNT_IN_STEM.search(stem) or _ACCOUNT_IN_NAME.search(key)
     region = _REGION_IN_STEM.search(stem)
-    return KeyFacts(
+    return _share(
         log_type=layout.log_type or OTHER,
         date=read[0],
         account=account["account"] if account else None,
@@ -41,6 +42,12 @@ def facts_of_free_date(key: str, start: int, grammar: DateGrammar, read: Read) -
         hour=_hour(key, read),
         kind=layout.kind or content_kind(key, is_document=False),
     )
+
+
+@lru_cache(maxsize=8192)
+def _share(*, log_type: str, date: date, account: str | None, region: str | None, hour: int | None, kind: ContentKind) -> KeyFacts:
+    """A day's keys have few different facts; each is kept once."""
+    return KeyFacts(log_type, date, account, region, hour, kind)
 
 
 def _path_safe(log_type: str) -> str:

@@ -1,0 +1,64 @@
+"""The steps of the job over one group, one by one, put together as `log_aggregator.steps.run` and `.group` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from benchmarks.report import BenchmarkBroken
+from benchmarks.testbed import DESTINATION, Logs, make_rules
+
+from log_aggregator.model import Group, PackPlan, Target, VerifiedPack
+from log_aggregator.ports import ObjectStore
+from log_aggregator.settings import Settings
+from log_aggregator.steps.combine import combine
+from log_aggregator.steps.delete import delete_originals
+from log_aggregator.steps.group import plan_group
+from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes
+from log_aggregator.steps.run import RunRules, find_buckets
+from log_aggregator.steps.selection import GroupSources, Selection
+from log_aggregator.steps.workers import Workers
+
+WARM_UP_COUNT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A group as it was listed."""
+
+    bucket: SourceBucket
+    group: Group
+    found: GroupSources
+    rules: RunRules
+
+
+def list_group(store: ObjectStore, workers: Workers, settings: Settings, logs: Logs) -> Listed:
+    rules = make_rules(settings, logs.spec)
+    bucket = find_buckets(store, rules)[0]
+    selection = Selection()
+    for prefix in list_prefixes(store, workers, bucket, rules.selection, None, selection):
+        selection.merge(list_prefix(store, bucket, prefix, rules.selection, lambda _: None))
+    ((group, found),) = selection.groups.items()
+    if len(found.sources) != logs.object_count:
+        raise BenchmarkBroken(f"{len(found.sources)} of {logs.object_count} objects listed")
+    return Listed(bucket, group, found, rules)
+
+
+def plan_one_pack(store: ObjectStore, listed: Listed, root: str = "") -> PackPlan:
+    """The group's pack, after a look at the packs that it has. With a `root` of its own it can be written again."""
+    target = Target(DESTINATION, root)
+    (pack,) = plan_group(store, listed.group, listed.found, target, listed.rules.group, date.max, restore=True).packs
+    return pack
+
+
+def delete_all(store: ObjectStore, workers: Workers, listed: Listed, pack: VerifiedPack) -> None:
+    known = {source.log_object.identity for source in listed.found.sources}
+    report = delete_originals(store, workers, pack, listed.bucket.versioning, known)
+    if report.deleted != len(known):
+        raise BenchmarkBroken(f"{report.deleted} of {len(known)} objects deleted")
+
+
+def warm_up(store: ObjectStore, workers: Workers, listed: Listed) -> None:
+    """Opens the connections and starts the threads."""
+    few = replace(listed, found=GroupSources(listed.found.sources[:WARM_UP_COUNT]))
+    combine(store, workers, plan_one_pack(store, few, "warm-up/"), listed.rules.group.combine)

@@ -1,0 +1,73 @@
+"""Peak memory of a job over many small and a few large log objects, in a process that does nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
+from benchmarks.testbed import DESTINATION, Logs, make_client, prepare_bucket, put_logs
+
+from log_aggregator.lab.cloudtrail import cloudtrail_key, midnight
+from log_aggregator.lab.compression import gzip_member
+from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator.limits import MIB
+
+OBJECT_COUNT = 20_000
+OBJECT_COUNT_QUICK = 1_000
+LARGE_COUNT = 10
+LARGE_COUNT_QUICK = 2
+LARGE_BYTES = 64 * MIB
+PEAK_MB_MAX = 400.0
+JOB_SECONDS_MAX = 600
+
+
+def measure(options: Options) -> Outcome:
+    count = OBJECT_COUNT_QUICK if options.is_quick else OBJECT_COUNT
+    large_count = LARGE_COUNT_QUICK if options.is_quick else LARGE_COUNT
+    with EmbeddedS3() as server:
+        prepare_bucket(server, DESTINATION, is_versioned=True)
+        logs = put_logs(server, "memory", count)
+        _put_large(server, logs, large_count)
+        result = _run_apart(server, logs, count + large_count)
+    columns = {"small": ",d", "large": ",d", "seconds": ".1f", "peak MB": ",.0f", "at the start": ",.0f", "after listing": ",.0f"}
+    table = Table(f"Peak memory of a job, in a process of its own: objects of 8 KB and of {LARGE_BYTES // MIB} MiB, one group", columns)
+    peaks = [result[name] / 1e6 for name in ("peak_bytes", "start_bytes", "listed_bytes")]
+    table.rows.append((count, large_count, result["seconds"], *peaks))
+    return Outcome([table], [], [Target("peak memory", peaks[0], PEAK_MB_MAX, "MB")], options.is_quick)
+
+
+def _put_large(server: EmbeddedS3, logs: Logs, count: int) -> None:
+    """Stored blocks, so that they cost no time to make."""
+    client, random = make_client(server), Random(1)
+    body = gzip_member(random.randbytes(LARGE_BYTES), level=0)
+    account, region = logs.spec.chains[0]
+    for number in range(count):
+        delivered = midnight(logs.spec.first_day) + timedelta(hours=number)
+        client.put_object(Bucket=logs.bucket, Key=cloudtrail_key(logs.spec, account, region, delivered, random), Body=body)
+
+
+def _run_apart(server: EmbeddedS3, logs: Logs, count: int) -> Mapping[str, Any]:
+    told = {"endpoint_url": server.endpoint_url, "region": server.region, "access_key": server.access_key, "secret_key": server.secret_key}
+    told |= {"bucket": logs.bucket, "destination": DESTINATION, "day": logs.spec.first_day.isoformat()}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory_job"],
+        input=json.dumps(told),
+        cwd=Path(__file__).resolve().parent.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=JOB_SECONDS_MAX,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BenchmarkBroken(f"the job's process ended with {done.returncode}")
+    result: Mapping[str, Any] = json.loads(done.stdout)
+    if result["failures"] or result["deleted"] != count:
+        raise BenchmarkBroken(f"{result['deleted']} of {count} objects packed and deleted; {result['failures'][:3]}")
+    return result

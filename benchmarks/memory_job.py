@@ -1,0 +1,61 @@
+"""The job alone in a process: reads from its input where the server is, and prints how much memory it took.
+
+It imports nothing of the lab, only what a real run does.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.settings import read_settings
+from log_aggregator.steps.run import Progress, run
+from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+
+
+class WatchedProgress(Progress):
+    """Looks at the memory when everything is listed and nothing is read yet."""
+
+    listed_bytes = 0
+
+    def planned(self, groups: int, objects: int) -> None:
+        self.listed_bytes = read_peak_bytes()
+
+
+def main() -> int:
+    told = json.load(sys.stdin)
+    connection = Connection(None, told["region"], told["endpoint_url"], told["access_key"], told["secret_key"])
+    settings = read_settings(None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]})
+    day = date.fromisoformat(told["day"])
+    start_bytes, began, progress = read_peak_bytes(), time.perf_counter(), WatchedProgress()
+    store = connect(connection, settings.readers)
+    with make_workers(settings) as workers:
+        result = run(store, workers, SystemClock(), make_run_rules(settings, DateWindow(day, day)), progress)
+    measured = {
+        "seconds": time.perf_counter() - began,
+        "deleted": sum(group.deleted for group in result.groups),
+        "failures": [failure.message for failure in result.failures],
+        "start_bytes": start_bytes,
+        "listed_bytes": progress.listed_bytes,
+        "peak_bytes": read_peak_bytes(),
+    }
+    json.dump(measured, sys.stdout)
+    return 0
+
+
+def read_peak_bytes() -> int:
+    """VmHWM where there is one: ru_maxrss also counts the process that started this one, up to the moment at which it did."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = (line.split() for line in status.read_text().splitlines())
+        return next(int(line[1]) * 1024 for line in lines if line[0] == "VmHWM:")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""A server, log objects on it, and the job that packs them, as the command line runs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from benchmarks.report import BenchmarkBroken
+from botocore.config import Config
+
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.lab.cloudtrail import list_cloudtrail
+from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator.lab.specification import OrganisationSpec, flat
+from log_aggregator.lab.upload import create_bucket, upload
+from log_aggregator.settings import Settings, read_settings
+from log_aggregator.steps.run import Progress, RunRules, run
+from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+
+DESTINATION = "packs-of-the-benchmark"
+LOG_SIZE_BYTES = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """A bucket of one group's log objects: one account, one region, one day."""
+
+    bucket: str
+    spec: OrganisationSpec
+    object_count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job took."""
+
+    seconds: float
+    requests: Mapping[str, int]
+    bytes_read: int
+    bytes_written: int
+    bytes_copied: int
+
+
+def put_logs(server: EmbeddedS3, name: str, object_count: int, *, seed: int = 1) -> Logs:
+    """Puts log objects into a new versioned bucket, as Control Tower's is."""
+    spec = flat(object_count, LOG_SIZE_BYTES, seed=seed).with_bucket_prefix(f"{name}-")
+    prepare_bucket(server, spec.control_tower_bucket, is_versioned=True)
+    report = upload(list_cloudtrail(spec), server)
+    return Logs(spec.control_tower_bucket, spec, report.object_count, report.size_bytes)
+
+
+def prepare_bucket(server: EmbeddedS3, bucket: str, *, is_versioned: bool = False) -> None:
+    """The first object in a new bucket takes this server seconds, in which it makes room; nobody's time is to hold them."""
+    create_bucket(bucket, server, is_versioned=False)
+    client = make_client(server)
+    client.put_object(Bucket=bucket, Key="first", Body=b"x")
+    client.delete_object(Bucket=bucket, Key="first")
+    if is_versioned:
+        create_bucket(bucket, server, is_versioned=True)
+
+
+def make_client(server: EmbeddedS3) -> Any:
+    """A plain client of boto3, as anybody would make it."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        region_name=server.region,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+def make_connection(server: EmbeddedS3) -> Connection:
+    return Connection(None, server.region, server.endpoint_url, server.access_key, server.secret_key)
+
+
+def make_settings(bucket: str) -> Settings:
+    """The defaults, but for the buckets."""
+    return read_settings(None, {"control_tower_bucket": [bucket], "destination_bucket": DESTINATION})
+
+
+def make_rules(settings: Settings, spec: OrganisationSpec) -> RunRules:
+    return make_run_rules(settings, DateWindow(spec.first_day, spec.first_day))
+
+
+def run_job(connection: Connection, bucket: str, spec: OrganisationSpec, object_count: int) -> JobResult:
+    """Lists, combines, verifies and deletes. Raises BenchmarkBroken unless every object was."""
+    settings = make_settings(bucket)
+    store = connect(connection, settings.readers)
+    with make_workers(settings) as workers:
+        began = time.perf_counter()
+        result = run(store, workers, SystemClock(), make_rules(settings, spec), Progress())
+        seconds = time.perf_counter() - began
+    deleted = sum(group.deleted for group in result.groups)
+    if result.failures or deleted != object_count:
+        raise BenchmarkBroken(f"{deleted} of {object_count} objects packed and deleted; {result.failures[:3]}")
+    return JobResult(seconds, store.requests, store.bytes_read, store.bytes_written, store.bytes_copied)
