@@ -147,7 +147,7 @@ def _render_requests(requests: Mapping[str, int]) -> str:
 def _render_dollars(dollars: Mapping[str, float]) -> str:
     ours, theirs = dollars["estimated"], dollars["one_upload_per_object"]
     text = f"{format_dollars(ours)} of requests"
-    if ours and theirs > ours:
+    if ours and theirs > 2 * ours:
         text += f"; one upload for each object would have cost {format_dollars(theirs)}, {format_times(theirs / ours)} as much"
     return text
 
