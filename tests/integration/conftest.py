@@ -64,7 +64,7 @@ class Site:
     @property
     def sources(self) -> list[str]:
         others = ",".join(name for name in self.spec.buckets if name != self.spec.control_tower_bucket)
-        options = ["--control-tower-bucket", self.spec.control_tower_bucket, "--other-buckets", others]
+        options = ["--control-tower-bucket", self.spec.control_tower_bucket, *(["--other-buckets", others] if others else [])]
         options += ["--aggregation-regions", ",".join(self.spec.regions), "--date", str(self.day)]
         return [*options, "--destination-bucket", self.destination] if self.destination else options
 

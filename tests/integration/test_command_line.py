@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from tests.integration.conftest import Site, make_site
 
-from log_aggregator.lab.organisation import flat, late, small
+from log_aggregator.lab import server as server_module
+from log_aggregator.lab.organisation import flat, generate, late, small
 from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.upload import upload
+from log_aggregator.lab.upload import create_bucket, upload
 
 pytestmark = pytest.mark.server
 
@@ -219,3 +220,19 @@ def test_wrong_credentials_are_named(embedded_s3: EmbeddedS3) -> None:
     assert result.returncode == 3
     assert "any-bucket" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_full_server_keeps_every_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server without room for the pack: exit code 1, a clear message, every original still there, no upload left open."""
+    monkeypatch.setitem(server_module.FLAGS, "volume.max", "1")  # the source bucket takes them all
+    with EmbeddedS3() as server:
+        spec = replace(flat(40, 4_000), control_tower_bucket="full-source").with_one_bucket("full-source")
+        create_bucket("full-source", server, is_versioned=True)
+        entries = list(upload(generate(spec), server).entries)
+        create_bucket("full-target", server, is_versioned=True)
+        site = Site(server, spec, "full-target", entries)
+        result = site.call("run", *site.sources, code=1)
+        assert "originals were kept" in result.stdout
+        assert "Traceback" not in result.stderr
+        assert len(site.client.list_objects_v2(Bucket="full-source")["Contents"]) == 40
+        assert site.open_uploads() == []
