@@ -99,11 +99,6 @@ def check_sources(settings: Settings) -> None:
         raise SettingsError("control_tower_bucket, other_buckets: at least one bucket to take logs from must be named")
 
 
-def describe(settings: Settings) -> dict[str, Any]:
-    """All values as they would stand in the file."""
-    return {row.name: getattr(settings, row.name) for row in SETTINGS}
-
-
 def _read_file(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -136,7 +136,8 @@ def test_settings_in_examples_can_be_read(page: Path) -> None:
     """Every TOML example of a page is accepted; those that name no bucket get one."""
     for block in find_code(page, "toml"):
         values = tomllib.loads(block)
-        read_settings(None, {"other_buckets": "logs"} | values)
+        settings = read_settings(None, {"other_buckets": "logs"} | values)
+        assert settings.other_buckets, values
 
 
 def test_meanings_are_of_things_that_exist() -> None:

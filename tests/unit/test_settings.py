@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from log_aggregator.errors import SettingsError
 from log_aggregator.limits import GIB, KIB, MIB
-from log_aggregator.settings import SETTINGS, HoldSettings, Settings, describe, read_settings
+from log_aggregator.settings import SETTINGS, HoldSettings, Settings, read_settings
 
 ROWS = {row.name: row for row in SETTINGS}
 
@@ -145,13 +145,12 @@ def test_every_setting_is_tested_and_described() -> None:
     assert names == [item.name for item in fields(Settings)]
     assert {name for name, *_ in GOOD} == {name for name, _ in BAD} == set(names)
     assert all(row.meaning.endswith(".") and row.allowed for row in SETTINGS)
-    assert list(describe(read())) == names
 
 
 def test_defaults_are_allowed() -> None:
     """Every default can be written down as a value and is read as itself."""
     defaults = Settings(other_buckets=("aux",))
-    values = {name: value for name, value in describe(defaults).items() if value is not None and name != "holds"}
+    values = {name: value for name, value in asdict(defaults).items() if value is not None and name != "holds"}
     assert read_settings(None, values) == defaults == read()
 
 
