@@ -5,6 +5,8 @@
     ├── CannotStart            ask a person: bucket, permission, network; nothing touched   exit 3
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
+    ├── OutOfTime              a function's time is nearly over; call it again: it goes on where it was
+    ├── RunFailed              look at the list: what failed was kept, all else is done       exit 1
     ├── SourceChanged          plan anew without these objects; they are the next run's
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
         ├── StoreError         S3 refused or could not be reached, after all retries
@@ -63,6 +65,18 @@ class NoSuchOriginal(LogAggregatorError):
     """No pack holds a log object of this key (and version)."""
 
     advice = "Check the key, character by character, and which bucket it was in; or it may still be there, not packed yet."
+
+
+class OutOfTime(LogAggregatorError):
+    """A Lambda function's time is nearly over. Uploads were aborted; packs that are written stay, and are found again."""
+
+    advice = "The state machine calls the function again, and it goes on where it was. Where that does not help: less at a time."
+
+
+class RunFailed(LogAggregatorError):
+    """The end of a run in which something failed. The text begins with how many, and holds the first of them."""
+
+    advice = "The originals of what failed were kept; the next run takes them up again. The whole list is in the run's result."
 
 
 class GroupFailed(LogAggregatorError):

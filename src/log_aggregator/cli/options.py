@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import CannotStart, SettingsError
+from log_aggregator.core.windows import Days, make_window
+from log_aggregator.errors import CannotStart
 from log_aggregator.settings import SETTINGS, Setting, Settings, read_settings
 from log_aggregator.wiring import Connection
 
@@ -77,32 +78,10 @@ def make_connection(profile: str | None, region: str | None, endpoint_url: str |
     return Connection(profile, region, endpoint_url)
 
 
-def make_window(date_: str | None, from_: str | None, to_: str | None, look_back_days: int, days_kept: int = 0) -> DateWindow:
-    """The days that a command is about. Without any named: yesterday, as far back as is looked again or originals are kept."""
-    today = datetime.now(UTC).date()
-    if date_ is not None:
-        if from_ is not None or to_ is not None:
-            raise SettingsError("--date: allowed is either --date, or --from and --to")
-        return DateWindow(_date("--date", date_, today), _date("--date", date_, today))
-    if from_ is None and to_ is None:
-        yesterday = today - timedelta(days=1)
-        return DateWindow(yesterday - timedelta(days=look_back_days + days_kept), yesterday)
-    if from_ is None or to_ is None:
-        raise SettingsError("--from, --to: a range has both")
-    first, last = _date("--from", from_, today), _date("--to", to_, today)
-    if first > last:
-        raise SettingsError(f"--from {first} --to {last}: the range ends before it begins")
-    return DateWindow(first, last)
-
-
-def _date(option: str, text: str, today: date) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{option} {text!r}: allowed is a date such as 2026-01-31") from None
-    if not date(2006, 1, 1) <= day <= today:
-        raise SettingsError(f"{option} {day}: allowed is a date from 2006-01-01 to today ({today}, UTC)")
-    return day
+def make_cli_window(date_: str | None, from_: str | None, to_: str | None, look_back_days: int, days_kept: int = 0) -> DateWindow:
+    """The days that a command is about. Raises SettingsError."""
+    asked = Days(date_, from_, to_, names=("--date", "--from", "--to"))
+    return make_window(asked, datetime.now(UTC).date(), look_back_days, days_kept)
 
 
 def _option(row: Setting) -> Callable[[Any], Any]:

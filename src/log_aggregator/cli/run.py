@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 
-from log_aggregator.cli.options import connection_options, date_options, json_option, make_connection, make_window, settings_options
+from log_aggregator.cli.options import connection_options, date_options, json_option, make_cli_window, make_connection, settings_options
 from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.reports.memory import peak_memory_bytes
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.progress import make_progress
 from log_aggregator.reports.run import Measured, describe_run, render_run
@@ -42,7 +41,7 @@ def run(
     Without a date: yesterday (UTC) and look_back_days before it, for logs that came late. May be stopped at any time and started
     again: it goes on where it was.
     """
-    window = make_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
+    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
     connection = make_connection(profile, region, endpoint_url)
     if dry_run:
         return show_plan(settings, window, connection, as_json=as_json)
@@ -65,7 +64,7 @@ def plan(
     as_json: bool,
 ) -> int:
     """Show what `run` would do: groups, operations, packs, requests, dollars. Changes nothing."""
-    window = make_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
+    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
     return show_plan(settings, window, make_connection(profile, region, endpoint_url), as_json=as_json)
 
 
@@ -98,12 +97,3 @@ def show_plan(settings: Settings, window: DateWindow, connection: Connection, *,
     described = describe_plan(planned, rules.group.combine.limits, store.requests)
     click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_plan(described)))
     return 1 if described["failures"] else 0
-
-
-def peak_memory_bytes() -> int:
-    """The most memory that this process ever had. Linux's own counter: getrusage also knows the parent's, from before exec."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from log_aggregator.cli.options import connection_options, date_options, json_option, make_connection, make_window, target_options
+from log_aggregator.cli.options import connection_options, date_options, json_option, make_cli_window, make_connection, target_options
 from log_aggregator.errors import GroupFailed
 from log_aggregator.model import Target
 from log_aggregator.reports.numbers import format_bytes, format_count
@@ -46,7 +46,7 @@ def verify(
 
     Exit code 1 where any pack is not what its index says.
     """
-    window = make_window(date_, from_, to_, settings.look_back_days)
+    window = make_cli_window(date_, from_, to_, settings.look_back_days)
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     failures: list[Failure] = []
     verified: list[tuple[str, int, int]] = []

@@ -47,11 +47,39 @@ def plan_packs(
         may_be_alone = versions[source.log_object.key] == 1 and _copy_key_fits(group, source.log_object, target)
         by_format[_format_for(source, limits, may_be_alone=may_be_alone)].append(source)
     batches = [
-        *((PackFormat.GZIP, batch) for batch in _cut(by_format[PackFormat.GZIP], limits)),
-        *((PackFormat.TAR, batch) for batch in _cut(by_format[PackFormat.TAR], limits)),
+        *((PackFormat.GZIP, batch) for batch in cut_sources(by_format[PackFormat.GZIP], limits)),
+        *((PackFormat.TAR, batch) for batch in cut_sources(by_format[PackFormat.TAR], limits)),
         *((PackFormat.COPY, [source]) for source in by_format[PackFormat.COPY]),
     ]
     return tuple(_plan_pack(group, pack_format, batch, target, markers or {}) for pack_format, batch in batches)
+
+
+def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]]:
+    """Cuts ordered sources where a pack is full: at the last change of hour or region if that leaves it at least half full, else
+    right there.
+
+    Versions of one key are never parted, not even by the limits.
+    """
+    batch: list[Source] = []
+    size, boundary = 0, 0
+    for source in sources:
+        is_other_key = bool(batch) and batch[-1].log_object.key != source.log_object.key
+        if is_other_key and _hour_of(batch[-1]) != _hour_of(source):
+            boundary = len(batch)
+        # Again where what remains after a cut at the hour is still too large together with this one.
+        while (
+            batch
+            and is_other_key
+            and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max)
+        ):
+            cut = boundary if boundary >= len(batch) / 2 else len(batch)
+            yield batch[:cut]
+            batch = batch[cut:]
+            size, boundary = sum(kept.log_object.size_bytes for kept in batch), 0
+        batch.append(source)
+        size += source.log_object.size_bytes
+    if batch:
+        yield batch
 
 
 def group_of(bucket: str, facts: KeyFacts) -> Group:
@@ -98,33 +126,6 @@ def _copy_key_fits(group: Group, log_object: LogObject, target: Target) -> bool:
 
 def _copy_key(group: Group, log_object: LogObject, target: Target) -> str:
     return f"{target.packs_prefix(group)}{pack_id([log_object])}/{log_object.key}"
-
-
-def _cut(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]]:
-    """Cuts where a pack is full: at the last change of hour or region if that leaves it at least half full, else right there.
-
-    Versions of one key are never parted, not even by the limits.
-    """
-    batch: list[Source] = []
-    size, boundary = 0, 0
-    for source in sources:
-        is_other_key = bool(batch) and batch[-1].log_object.key != source.log_object.key
-        if is_other_key and _hour_of(batch[-1]) != _hour_of(source):
-            boundary = len(batch)
-        # Again where what remains after a cut at the hour is still too large together with this one.
-        while (
-            batch
-            and is_other_key
-            and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max)
-        ):
-            cut = boundary if boundary >= len(batch) / 2 else len(batch)
-            yield batch[:cut]
-            batch = batch[cut:]
-            size, boundary = sum(kept.log_object.size_bytes for kept in batch), 0
-        batch.append(source)
-        size += source.log_object.size_bytes
-    if batch:
-        yield batch
 
 
 def _hour_of(source: Source) -> tuple[str | None, int | None]:

@@ -11,7 +11,7 @@ from log_aggregator.reports.numbers import format_bytes, format_count, format_do
 from log_aggregator.steps.run import RunResult
 from log_aggregator.steps.selection import Left, Selection
 
-STEPS = ("list", "combine", "verify", "delete")
+STEPS = ("list", "plan", "combine", "verify", "delete")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from log_aggregator.core.planning import Source, plan_packs
 from log_aggregator.errors import GroupFailed, LogAggregatorError, RetainedObjects, UnreadableSources
 from log_aggregator.limits import PLAN_ATTEMPTS_MAX
-from log_aggregator.model import Group, Identity, PackPlan, Target, WrittenPack
+from log_aggregator.model import Group, Identity, LogObject, PackPlan, Target, VerifiedPack, WrittenPack
 from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.combine import CombineOptions, combine
 from log_aggregator.steps.delete import DeletionReport, delete_originals
+from log_aggregator.steps.discard import discard
 from log_aggregator.steps.large import UnfitSources
 from log_aggregator.steps.ledger import Ledger, read_ledger
 from log_aggregator.steps.list import SourceBucket
@@ -45,6 +46,14 @@ class GroupPlan:
         if not self.packs:
             return "none"
         return "copy" if all(pack.format == "copy" for pack in self.packs) else "pack"
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A pack whose originals are to go once it is verified; or only once they are old enough, in a later run."""
+
+    pack_key: str
+    keep_originals: bool
 
 
 @dataclass(slots=True)
@@ -130,19 +139,78 @@ def _settle(
     rules: GroupRules,
     today: date,
 ) -> None:
-    plan = plan_group(store, result.group, found, target, rules, today, restore=True)
-    listed = {source.log_object.identity for source in found.sources}
+    listed = found.identities
+    for settling in combine_group(store, workers, result, found, target, rules, today):
+        verified = verify_settling(store, result, settling, target, rules.level)
+        settle_pack(store, workers, bucket.versioning, result, settling, verified, listed)
+
+
+def combine_group(
+    store: ObjectStore, workers: Workers, result: GroupResult, found: GroupSources, target: Target, rules: GroupRules, today: date
+) -> list[Settling]:
+    """Plans a group and writes its packs. Gives the packs, old and new, whose originals can go once they are verified.
+
+    What was done is taken down in `result`, even where it ends with an error. Raises GroupFailed.
+    """
+    with _timed(result, "plan"):
+        plan = plan_group(store, result.group, found, target, rules, today, restore=True)
     with _timed(result, "combine"):
         written = [pack.key for pack in _combine_all(store, workers, plan, found, rules, result)]
     kept = plan.kept.union(written if plan.keep_originals else ())
-    for key in [*plan.settled, *written]:
-        with _timed(result, "verify"):
-            verified = verify_pack(store, target, key, rules.level)
-        if key in kept:
-            result.kept += sum(member.identity in listed for member in verified.index.members)
-            continue
-        with _timed(result, "delete"):
-            _take_deletions(delete_originals(store, workers, verified, bucket.versioning, listed), result)
+    return [Settling(key, key in kept) for key in [*plan.settled, *written]]
+
+
+def verify_settling(store: ObjectStore, result: GroupResult, settling: Settling, target: Target, level: Level) -> VerifiedPack:
+    """Verifies a pack, before its originals go. Raises GroupFailed."""
+    with _timed(result, "verify"):
+        return verify_pack(store, target, settling.pack_key, level)
+
+
+def settle_pack(
+    store: ObjectStore,
+    workers: Workers,
+    versioning: str | None,
+    result: GroupResult,
+    settling: Settling,
+    verified: VerifiedPack,
+    listed: Container[Identity],
+) -> None:
+    """Deletes the originals of a verified pack, those that were listed, or keeps them where the settings say so. Raises GroupFailed."""
+    if settling.keep_originals:
+        result.kept += sum(member.identity in listed for member in verified.index.members)
+        return
+    with _timed(result, "delete"):
+        _take_deletions(delete_originals(store, workers, verified, versioning, listed), result)
+
+
+def discard_group(
+    store: ObjectStore,
+    workers: Workers,
+    versioning: str | None,
+    result: GroupResult,
+    discards: Sequence[LogObject],
+    target: Target,
+    rules: GroupRules,
+    today: date,
+) -> None:
+    """Deletes a group's log objects of other regions, where the settings say so, and once they are as old as originals must be.
+
+    What fails is in the result's `failures`.
+    """
+    going = [log_object for log_object in discards if not rules.keeps(log_object.last_modified.date(), today)]
+    if not going:
+        return
+    try:
+        report = discard(store, workers, target, result.group, going, versioning, rules.combine.index)
+    except GroupFailed as error:
+        result.failures.append(Failure.of(str(result.group), error))
+        return
+    result.discarded += report.deleted
+    result.retained += len(report.retained)
+    if report.retained:
+        first = report.retained[0]
+        text = f"S3 keeps {len(report.retained)} log objects of other regions ({first.code}); the first: {first.deletion.key}"
+        result.failures.append(Failure.of(str(result.group), RetainedObjects(text)))
 
 
 def _plan(group: Group, found: GroupSources, ledger: Ledger, target: Target, rules: GroupRules, today: date) -> GroupPlan:

@@ -6,8 +6,9 @@ everything. Both give whole keys: all versions and delete markers of a key toget
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,8 +25,10 @@ MAIN_SERVICES = frozenset(
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
+AWS_LOGS = "AWSLogs/"
+
 _FIRST_DAY = "2006/01/01/"
-"""Before S3 existed: under a prefix that ends where dates begin, the skip-scan jumps from here to the first wanted day."""
+"""Before S3 existed. Prefixes of a main bucket end where dates begin: the skip-scan jumps from here to the first wanted day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,65 @@ def list_prefixes(
     """The prefixes of a bucket that are listed, each by itself. What is seen on the way and left alone goes into `selection`."""
     if not bucket.is_main:
         return [""]
-    return list(_list_main_prefixes(store, workers, bucket, rules, organization_id, selection))
+    accounts = list_accounts(store, bucket, organization_id, selection)
+    return list(list_regions(store, workers, bucket, accounts, rules, selection))
+
+
+def list_accounts(store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection) -> list[str]:
+    """`…/AWSLogs/…/<account>/` of every account of a main bucket, in both organisation layouts."""
+    return list(_list_accounts(store, bucket, organization_id, selection))
+
+
+def list_regions(
+    store: ObjectStore, workers: Workers, bucket: SourceBucket, account_prefixes: Sequence[str], rules: Rules, selection: Selection
+) -> Iterator[str]:
+    """`…/<account>/<service>/<region>/` of these accounts of a main bucket."""
+
+    def list_one(account_prefix: str) -> list[str]:
+        regions: list[str] = []
+        for service in _children(store, bucket, account_prefix, selection):
+            if _last(service) in MAIN_SERVICES:
+                regions += _children(store, bucket, service, selection)
+            else:
+                _leave_unknown(bucket, service, "not a service of a Control Tower bucket", selection)
+        return regions
+
+    for regions in workers.each(list_one, account_prefixes):
+        for prefix in regions:
+            if _is_skipped_region(_last(prefix), rules):
+                selection.leave(Left.OTHER_REGION)
+            else:
+                yield prefix
+
+
+def list_folders(store: ObjectStore, bucket: SourceBucket) -> list[str]:
+    """The folders under `AWSLogs/` of an auxiliary bucket, an organisation's id opened too, so that they can be listed side by side.
+
+    Empty where there is none, or where objects lie beside them: then the bucket is listed as a whole.
+    """
+    folders: list[str] = []
+    page = store.list_prefixes(bucket.name, prefix=AWS_LOGS)
+    for prefix in page.prefixes:
+        inner = store.list_prefixes(bucket.name, prefix=prefix) if _ORGANIZATION.fullmatch(_last(prefix)) else None
+        folders += [prefix] if inner is None or inner.objects else inner.prefixes
+    return [] if page.objects else folders
 
 
 def list_prefix(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules, on_progress: Callable[[int], None]) -> Selection:
     """Everything under a prefix that the rules want, and what was left alone."""
-    listed = list_window(store, bucket, prefix, rules.window)
-    if bucket.own_prefixes:
-        listed = (found for found in listed if not found.key.startswith(bucket.own_prefixes))
-    return select(bucket.name, listed, rules, on_progress)
+    return select(bucket.name, _list_others(store, bucket, prefix, rules.window), rules, on_progress)
+
+
+def list_in_chunks(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules, keys_max: int) -> Iterator[Selection]:
+    """The same, chunk by chunk of so many keys, for listings that may be too large for the memory."""
+    listed = _list_others(store, bucket, prefix, rules.window)
+    while chunk := list(itertools.islice(listed, keys_max)):
+        yield select(bucket.name, chunk, rules)
 
 
 def list_window(store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow) -> Iterator[ListedKey]:
     """All keys under a prefix but those that are safely known to be of other days."""
-    first = next_start(prefix + _FIRST_DAY, window) if prefix else None
+    first = next_start(prefix + _FIRST_DAY, window) if prefix and bucket.is_main else None
     start = ListStart(first) if first else ListStart()
     held: list[LogObject | DeleteMarker] = []
     while True:
@@ -75,6 +123,12 @@ def list_window(store: ObjectStore, bucket: SourceBucket, prefix: str, window: D
         held = [] if jump else entries[len(complete) :]
         yield from _whole_keys(complete)
         start = ListStart(jump) if jump else page.next_start
+
+
+def _list_others(store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow) -> Iterator[ListedKey]:
+    """All but what is our own."""
+    listed = list_window(store, bucket, prefix, window)
+    return (found for found in listed if not found.key.startswith(bucket.own_prefixes)) if bucket.own_prefixes else listed
 
 
 def _list_page(store: ObjectStore, bucket: SourceBucket, prefix: str, start: ListStart) -> Page:
@@ -101,28 +155,6 @@ def _whole_keys(entries: list[LogObject | DeleteMarker]) -> Iterator[ListedKey]:
         first = position
 
 
-def _list_main_prefixes(
-    store: ObjectStore, workers: Workers, bucket: SourceBucket, rules: Rules, organization_id: str | None, selection: Selection
-) -> Iterator[str]:
-    """`…/<account>/<service>/<region>/` of every account, in both organisation layouts."""
-
-    def list_regions(account_prefix: str) -> list[str]:
-        regions: list[str] = []
-        for service in _children(store, bucket, account_prefix, selection):
-            if _last(service) in MAIN_SERVICES:
-                regions += _children(store, bucket, service, selection)
-            else:
-                _leave_unknown(bucket, service, "not a service of a Control Tower bucket", selection)
-        return regions
-
-    for regions in workers.each(list_regions, list(_list_accounts(store, bucket, organization_id, selection))):
-        for prefix in regions:
-            if _is_skipped_region(_last(prefix), rules):
-                selection.leave(Left.OTHER_REGION)
-            else:
-                yield prefix
-
-
 def _list_accounts(store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection) -> Iterator[str]:
     for root in _list_roots(store, bucket, organization_id, selection):
         for prefix in _children(store, bucket, root, selection):
@@ -145,7 +177,7 @@ def _list_roots(store: ObjectStore, bucket: SourceBucket, organization_id: str |
     for top in _children(store, bucket, "", selection):
         if top.startswith(bucket.own_prefixes):
             continue
-        if top == "AWSLogs/":
+        if top == AWS_LOGS:
             yield top
         elif organization_id and _ORGANIZATION.fullmatch(_last(top)) and _last(top) != organization_id:
             _leave_unknown(bucket, top, "another organisation's", selection)

@@ -9,22 +9,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import CannotStart, GroupFailed, LimitExceeded, NotFound, RetainedObjects, StoreError, Unreachable
+from log_aggregator.core.windows import split_window
+from log_aggregator.errors import CannotStart, GroupFailed, LimitExceeded, NotFound, StoreError, Unreachable
 from log_aggregator.limits import STALE_UPLOAD_AGE_HOURS_MIN
 from log_aggregator.model import Group, Target
 from log_aggregator.ports import Clock, ObjectStore
-from log_aggregator.steps.delete import DeletionReport
-from log_aggregator.steps.discard import discard
-from log_aggregator.steps.group import Failure, GroupPlan, GroupResult, GroupRules, plan_group, settle_group
+from log_aggregator.steps.group import Failure, GroupPlan, GroupResult, GroupRules, discard_group, plan_group, settle_group
 from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes
 from log_aggregator.steps.selection import Rules, Selection
 from log_aggregator.steps.workers import Workers
 
 UNANSWERED_GROUPS_MAX = 3
 """After so many groups in a row for which S3 gave no answer the rest are not tried: each would wait for all its retries."""
-
-WINDOW_DAYS_MAX = 7
-"""A longer range is done in windows of this many days, so that memory does not grow with the range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,12 @@ class RunRules:
     selection: Rules
     group: GroupRules
     objects_max: int
+
+    def target(self, source_bucket: str) -> Target:
+        """Where the packs of a bucket's logs go."""
+        if self.destination_bucket is not None:
+            return Target(self.destination_bucket)
+        return Target(source_bucket, f"{self.final_aggregation_prefix}/")
 
 
 class Progress:
@@ -85,6 +87,11 @@ class RunResult:
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
+    def add_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Wall time by step, summed over what ran at the same time."""
+        for step, value in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + value
+
 
 def plan_run(store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, progress: Progress) -> RunPlan:
     """What `run` would do, and nothing of it. Raises CannotStart, LimitExceeded."""
@@ -92,12 +99,12 @@ def plan_run(store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules
     result = RunPlan(window.first, window.last)
     buckets = find_buckets(store, rules)
     today = clock.now().date()
-    for part in _windows(window):
+    for part in split_window(window):
         found = _list_window(store, workers, buckets, rules, part, progress)
 
         def plan(group: Group, found: Found = found) -> GroupPlan | Failure:
             try:
-                return plan_group(store, group, found.selection.groups[group], _target(rules, group.bucket), rules.group, today)
+                return plan_group(store, group, found.selection.groups[group], rules.target(group.bucket), rules.group, today)
             except GroupFailed as error:
                 return Failure.of(str(group), error)
 
@@ -118,8 +125,9 @@ def run(store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, pro
     window = rules.selection.window
     result = RunResult(window.first, window.last)
     buckets = find_buckets(store, rules)
-    _abort_stale_uploads(store, clock, {_target(rules, bucket.name) for bucket in buckets}, result)
-    for part in _windows(window):
+    result.stale_uploads, refused = abort_stale_uploads(store, clock, {rules.target(bucket.name) for bucket in buckets})
+    result.failures += refused
+    for part in split_window(window):
         began = time.perf_counter()
         try:
             found = _list_window(store, workers, buckets, rules, part, progress)
@@ -128,29 +136,39 @@ def run(store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, pro
                 raise
             result.failures.append(Failure.of(f"{part.first} to {window.last}", error))
             break
-        _add_seconds(result, {"list": time.perf_counter() - began})
+        result.add_seconds({"list": time.perf_counter() - began})
         result.selection.merge_counts(found.selection)
         progress.planned(len(found.selection.groups), found.objects)
         for settled in _settle_all(store, workers, found, rules, clock.now().date(), progress):
             result.groups.append(settled)
-            _add_seconds(result, settled.seconds)
+            result.add_seconds(settled.seconds)
             result.failures += settled.failures
     return result
 
 
 def find_buckets(store: ObjectStore, rules: RunRules) -> list[SourceBucket]:
     """The buckets that logs are taken from; each is looked at, so that a wrong name ends the run before it begins."""
-    names = dict.fromkeys(rules.main_buckets, True)
-    for name in expand_names(store, rules.other_buckets):
-        names.setdefault(name, False)
-    buckets = []
-    for name, is_main in names.items():
-        target = _target(rules, name)
-        own = tuple(f"{target.root}{folder}/" for folder in ("packs", "indexes", "discards")) if target.bucket == name else ()
-        buckets.append(SourceBucket(name, _versioning(store, name), is_main, own))
+    buckets = [look_at_bucket(store, rules, name) for name in bucket_names(store, rules)]
+    check_destination(store, rules)
+    return buckets
+
+
+def bucket_names(store: ObjectStore, rules: RunRules) -> list[str]:
+    """Main buckets first. Raises CannotStart where the beginning of a name fits no bucket."""
+    return list(dict.fromkeys([*rules.main_buckets, *expand_names(store, rules.other_buckets)]))
+
+
+def look_at_bucket(store: ObjectStore, rules: RunRules, name: str) -> SourceBucket:
+    """Raises CannotStart where it is not there or may not be looked at."""
+    target = rules.target(name)
+    own = tuple(f"{target.root}{folder}/" for folder in ("packs", "indexes", "discards")) if target.bucket == name else ()
+    return SourceBucket(name, _versioning(store, name), name in rules.main_buckets, own)
+
+
+def check_destination(store: ObjectStore, rules: RunRules) -> None:
+    """Raises CannotStart where there is a destination bucket in the settings only."""
     if rules.destination_bucket is not None:
         _versioning(store, rules.destination_bucket)
-    return buckets
 
 
 def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
@@ -175,20 +193,6 @@ def _versioning(store: ObjectStore, bucket: str) -> str | None:
         raise CannotStart(f"there is no bucket {bucket!r} in this account and region") from None
     except StoreError as error:
         raise CannotStart(f"bucket {bucket!r} cannot be looked at: {error}") from error
-
-
-def _target(rules: RunRules, source_bucket: str) -> Target:
-    if rules.destination_bucket is not None:
-        return Target(rules.destination_bucket)
-    return Target(source_bucket, f"{rules.final_aggregation_prefix}/")
-
-
-def _windows(window: DateWindow) -> Iterator[DateWindow]:
-    first = window.first
-    while first <= window.last:
-        last = min(window.last, first + timedelta(days=WINDOW_DAYS_MAX - 1))
-        yield DateWindow(first, last)
-        first = last + timedelta(days=1)
 
 
 def _list_window(
@@ -222,11 +226,6 @@ def _cannot_start(what: str) -> Iterator[None]:
         raise CannotStart(f"{what}: {error}") from error
 
 
-def _add_seconds(result: RunResult, seconds: Mapping[str, float]) -> None:
-    for step, value in seconds.items():
-        result.seconds[step] = result.seconds.get(step, 0.0) + value
-
-
 def _settle_all(
     store: ObjectStore, workers: Workers, found: Found, rules: RunRules, today: date, progress: Progress
 ) -> Iterator[GroupResult]:
@@ -241,9 +240,10 @@ def _settle_all(
             settled = GroupResult(group, failures=[Failure.of(str(group), skipped)])
         else:
             settled = settle_group(
-                store, workers, found.buckets[group.bucket], group, groups[group], _target(rules, group.bucket), rules.group, today
+                store, workers, found.buckets[group.bucket], group, groups[group], rules.target(group.bucket), rules.group, today
             )
-            _discard_rest(store, workers, found, rules, today, settled)
+            discards, versioning = groups[group].discards, found.buckets[group.bucket].versioning
+            discard_group(store, workers, versioning, settled, discards, rules.target(group.bucket), rules.group, today)
             unanswered = unanswered + 1 if any(failure.error == Unreachable.__name__ for failure in settled.failures) else 0
         progress.settled(settled, len(groups[group].sources))
         return settled
@@ -251,39 +251,16 @@ def _settle_all(
     yield from workers.each(settle, sorted(groups, key=lambda group: (-len(groups[group].sources), group)))
 
 
-def _discard_rest(store: ObjectStore, workers: Workers, found: Found, rules: RunRules, today: date, settled: GroupResult) -> None:
-    """Deletes a group's log objects of other regions, where the settings say so, and once they are as old as originals must be."""
-    group = settled.group
-    listed = found.selection.groups[group].discards
-    discards = [log_object for log_object in listed if not rules.group.keeps(log_object.last_modified.date(), today)]
-    if not discards:
-        return
-    try:
-        options, versioning = rules.group.combine.index, found.buckets[group.bucket].versioning
-        report = discard(store, workers, _target(rules, group.bucket), group, discards, versioning, options)
-    except GroupFailed as error:
-        settled.failures.append(Failure.of(str(group), error))
-    else:
-        settled.discarded += report.deleted
-        settled.retained += len(report.retained)
-        settled.failures += _discard_failures(group, report)
-
-
-def _discard_failures(group: Group, report: DeletionReport) -> Iterator[Failure]:
-    if report.retained:
-        first = report.retained[0]
-        text = f"S3 keeps {len(report.retained)} log objects of other regions ({first.code}); the first: {first.deletion.key}"
-        yield Failure.of(str(group), RetainedObjects(text))
-
-
-def _abort_stale_uploads(store: ObjectStore, clock: Clock, targets: Iterable[Target], result: RunResult) -> None:
+def abort_stale_uploads(store: ObjectStore, clock: Clock, targets: Iterable[Target]) -> tuple[int, list[Failure]]:
     """Aborts uploads of runs that died long ago; younger ones may be those of a run that is under way. A refusal stops nothing."""
     oldest = clock.now() - timedelta(hours=STALE_UPLOAD_AGE_HOURS_MIN)
+    aborted, refused = 0, []
     for target in sorted(targets, key=lambda target: (target.bucket, target.root)):
         try:
             for upload in store.list_multipart_uploads(target.bucket, prefix=f"{target.root}packs/"):
                 if upload.initiated is not None and upload.initiated < oldest:
                     store.abort_multipart_upload(upload)
-                    result.stale_uploads += 1
+                    aborted += 1
         except StoreError as error:
-            result.failures.append(Failure.of(f"unfinished uploads in s3://{target.bucket}/{target.root}packs/", error))
+            refused.append(Failure.of(f"unfinished uploads in s3://{target.bucket}/{target.root}packs/", error))
+    return aborted, refused

@@ -12,7 +12,7 @@ from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
 from log_aggregator.core.planning import Source, group_of
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
-from log_aggregator.model import DeleteMarker, Group, KeyFacts, ListedKey, LogObject
+from log_aggregator.model import DeleteMarker, Group, Identity, KeyFacts, ListedKey, LogObject
 
 FROZEN_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 SAMPLES_MAX = 20
@@ -66,6 +66,11 @@ class GroupSources:
     markers: dict[str, tuple[DeleteMarker, ...]] = field(default_factory=dict)
     discards: list[LogObject] = field(default_factory=list)
     """Of regions that are not wanted, where the settings say to delete these."""
+
+    @property
+    def identities(self) -> frozenset[Identity]:
+        """What was listed, to narrow a deletion to it."""
+        return frozenset(source.log_object.identity for source in self.sources)
 
 
 @dataclass(slots=True)

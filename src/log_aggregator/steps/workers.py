@@ -122,6 +122,10 @@ class ThreadWorkers:
             for future in waiting:
                 future.cancel()
 
+    def stop(self) -> None:
+        """Tells everything that is under way to end soon. May be called from any thread, a timer's for one."""
+        self._stop.set()
+
     def check_stop(self) -> None:
         if self._stop.is_set():
             raise Interrupted("the run was stopped")

@@ -20,8 +20,9 @@ from log_aggregator.lab.server import EmbeddedS3
 pytestmark = pytest.mark.server
 
 CHILD = """
-import sys, time
+import signal, sys, time
 from log_aggregator.lab.server import EmbeddedS3
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with SIGINT ignored
 with EmbeddedS3() as s3:
     print(s3.pid, s3.data_path.parent, flush=True)
     time.sleep(60)
