@@ -1,0 +1,239 @@
+"""Logs: one JSON object a line, with what is bound, and never the contents of a log."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from log_aggregator.errors import AccessDenied, GroupFailed, SettingsError
+from log_aggregator.ports import Body
+from log_aggregator.telemetry import logs
+from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info, log_warning
+
+SECRET = "AKIAEXAMPLE-in-a-log-line"
+
+
+@pytest.fixture(autouse=True)
+def logger() -> Iterator[logging.Logger]:
+    """The package's logger, put back afterwards as it was."""
+    logger = logging.getLogger(logs.LOGGER_NAME)
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield logger
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
+
+
+def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    output = capsys.readouterr()
+    assert output.err == ""
+    return [json.loads(line) for line in output.out.splitlines()]
+
+
+def test_a_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """Time in UTC with milliseconds, level, message, fields; whatever is in the message, it is one line."""
+    configure_logs()
+    before = datetime.now(UTC)
+    log_info('pack\nwritten "well" ✓', members=3, key="a/ü\udcff", date=date(2025, 4, 3), share=0.5, account=None)
+    (line,) = read_lines(capsys)
+    assert list(line) == ["timestamp", "level", "message", "members", "key", "date", "share", "account"]
+    assert line | {"timestamp": ""} == {
+        "timestamp": "",
+        "level": "INFO",
+        "message": 'pack\nwritten "well" ✓',
+        "members": 3,
+        "key": "a/ü\udcff",
+        "date": "2025-04-03",
+        "share": 0.5,
+        "account": None,
+    }
+    assert line["timestamp"].endswith("Z")
+    assert len(line["timestamp"]) == len("2025-04-03T10:11:12.123Z")
+    assert abs(datetime.fromisoformat(line["timestamp"]) - before) < timedelta(seconds=5)
+
+
+def test_levels_have_lambdas_names(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:
+    """Lambda filters by these names; Python's WARNING and CRITICAL are none of them."""
+    configure_logs("DEBUG")
+    logger.debug("a")
+    log_info("b")
+    log_warning("c")
+    log_error("d")
+    logger.critical("e")
+    assert [line["level"] for line in read_lines(capsys)] == ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
+
+
+@pytest.mark.parametrize(("level", "written"), [("", "bcd"), ("info", "bcd"), ("WARN", "cd"), ("WARNING", "cd"), ("ERROR", "d")])
+def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str], logger: logging.Logger, level: str, written: str) -> None:
+    """Only what is as grave as the level is written."""
+    configure_logs(level)
+    logger.debug("a")
+    log_info("b")
+    log_warning("c")
+    log_error("d")
+    assert "".join(line["message"] for line in read_lines(capsys)) == written
+
+
+def test_an_unknown_level_is_a_wrong_setting() -> None:
+    """It is named, with what is allowed."""
+    with pytest.raises(SettingsError, match=r"log_level = 'LOUD': allowed is DEBUG, INFO"):
+        configure_logs("LOUD")
+
+
+def test_configured_twice_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A container that serves many invocations writes each line once, although Lambda's own handler sits on the root logger."""
+    root = logging.getLogger()
+    lambdas = logging.StreamHandler(sys.stdout)
+    root.addHandler(lambdas)
+    try:
+        for _ in range(3):
+            configure_logs()
+        log_info("once")
+    finally:
+        root.removeHandler(lambdas)
+    assert [line["message"] for line in read_lines(capsys)] == ["once"]
+
+
+def test_what_is_bound_is_in_every_line_inside(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:
+    """Bindings nest, inner ones win, the call's own fields win over both, and all end with their block, also by an error."""
+    configure_logs()
+
+    def fail() -> None:
+        with bind(step="combine"):
+            logger.info("by a function that knows nothing of it")
+            log_info("own", step="mine")
+            raise KeyError
+
+    with bind(run="r", step="list"):
+        with pytest.raises(KeyError):
+            fail()
+        log_info("outer")
+    log_info("outside")
+    found = [(line.get("run"), line.get("step")) for line in read_lines(capsys)]
+    assert found == [("r", "combine"), ("r", "mine"), ("r", "list"), (None, None)]
+
+
+def test_a_thread_begins_with_nothing_bound_unless_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bindings are a thread's own, so that two groups at once do not get each other's; a copied context takes them along."""
+    configure_logs()
+    with bind(run="r"):
+        copied = contextvars.copy_context()
+        for target in (lambda: log_info("bare"), lambda: copied.run(log_info, "given")):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+    assert [(line["message"], line.get("run")) for line in read_lines(capsys)] == [("bare", None), ("given", "r")]
+
+
+def test_a_lines_own_fields_win(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody can disguise an error as something else, nor move it to another time."""
+    configure_logs()
+    with bind(message="other", error="none"):
+        log_error("real", AccessDenied("no"), level="INFO", timestamp="1970")
+    (line,) = read_lines(capsys)
+    assert (line["message"], line["level"], line["error"]) == ("real", "ERROR", "AccessDenied")
+    assert line["timestamp"] > "2025"
+
+
+def test_our_errors_tell_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """Name, text and advice are fields; the traceback is one text, with what caused it."""
+    configure_logs()
+
+    def read() -> None:
+        raise AccessDenied("GetObject s3://logs/key: AccessDenied", code="AccessDenied")
+
+    try:
+        try:
+            read()
+        except AccessDenied as error:
+            raise GroupFailed("the group failed") from error
+    except GroupFailed as error:
+        log_error("group failed", error, group="g")
+    (line,) = read_lines(capsys)
+    assert (line["error"], line["error_message"], line["advice"]) == ("GroupFailed", "the group failed", GroupFailed.advice)
+    assert line["group"] == "g"
+    assert line["traceback"].count("in test_our_errors_tell_what_to_do") == 2
+    assert line["traceback"].count("in read") == 1
+    assert "GroupFailed: the group failed\ncaused by\n" in line["traceback"]
+    assert line["traceback"].endswith("AccessDenied: GetObject s3://logs/key: AccessDenied")
+
+
+def test_the_text_of_other_errors_is_not_written(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:
+    """The text of an error that is not ours can quote the contents of a log; its name and place are enough. So for its causes."""
+    configure_logs()
+    try:
+        try:
+            int(SECRET)
+        except ValueError as error:
+            raise KeyError(SECRET) from error
+    except KeyError as error:
+        log_error("unexpected", error)
+        logger.exception("unexpected")
+    for line in read_lines(capsys):
+        assert SECRET not in json.dumps(line)
+        assert line["error"] == "KeyError"
+        assert "error_message" not in line
+        assert line["traceback"].endswith("ValueError")
+
+
+def test_contents_are_counted_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes, and objects that may hold them, do not get into a line, however deep they lie."""
+    configure_logs()
+    data = SECRET.encode()
+    log_info("read", data=data, more={"deep": [bytearray(data)]}, body=Body(data), keys={"b", "a"})
+    (line,) = read_lines(capsys)
+    assert SECRET not in json.dumps(line)
+    assert (line["data"], line["body"], line["keys"]) == (f"<{len(data)} bytes>", "<Body>", ["a", "b"])
+
+
+def test_an_error_without_an_end_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """A recursion, a chain of causes, a long text: the line stays far below what CloudWatch takes."""
+    configure_logs()
+
+    def recurse(depth: int) -> None:
+        try:
+            recurse(depth - 1) if depth else int("x")
+        except Exception as error:
+            raise GroupFailed("y" * 1_000_000) from error
+
+    try:
+        recurse(100)
+    except GroupFailed as error:
+        log_error("deep", error)
+
+    # Two by turns: Python prints a frame that calls itself only three times.
+    def plunge(depth: int) -> int:
+        return rise(depth - 1) if depth else int("x")
+
+    def rise(depth: int) -> int:
+        return plunge(depth)
+
+    try:
+        plunge(100)
+    except ValueError as error:
+        log_error("deep", error)
+    chained, recursive = read_lines(capsys)
+    assert 0 < len(json.dumps(chained)) < 150_000
+    assert chained["traceback"].count("caused by") == 4
+    assert recursive["traceback"].count(", in ") == 20
+
+
+def test_it_costs_a_cold_start_nothing_but_the_standard_library() -> None:
+    """Telemetry imports nothing that Python does not bring, and of this package only what imports nothing either."""
+    program = (
+        "import sys; import log_aggregator.telemetry.logs, log_aggregator.telemetry.metrics, log_aggregator.telemetry.tracing;"
+        "print(*sorted(name for name in sys.modules"
+        " if name.partition('.')[0] not in sys.stdlib_module_names and not name.startswith(('_', 'sitecustomize'))))"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    wanted = ["", ".errors", ".telemetry", ".telemetry.logs", ".telemetry.metrics", ".telemetry.tracing"]
+    assert [name for name in output if name.startswith("log_aggregator")] == [f"log_aggregator{name}" for name in wanted]
+    assert {name.partition(".")[0] for name in output} <= {"log_aggregator"}

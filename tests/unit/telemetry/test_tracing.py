@@ -1,0 +1,264 @@
+"""Traces: what the daemon receives over UDP, and that nothing of it can harm the job."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from log_aggregator.errors import GroupFailed, VerificationError
+from log_aggregator.telemetry.tracing import span
+
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+PARENT = "53995c3f42cd8ad8"
+SECRET = "AKIAEXAMPLE-in-a-log-line"
+HEADER = b'{"format": "json", "version": 1}\n'
+
+
+class Daemon:
+    """Receives what is sent to it, on a free port of this machine."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(5)
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def receive_raw(self) -> bytes:
+        return self._socket.recv(70_000)
+
+    def receive(self) -> dict[str, Any]:
+        header, newline, document = self.receive_raw().partition(b"\n")
+        assert header + newline == HEADER
+        received: dict[str, Any] = json.loads(document)
+        return received
+
+    def is_quiet(self) -> bool:
+        """Nothing is waiting. Over loopback a datagram is there as soon as it was sent."""
+        self._socket.settimeout(0.05)
+        try:
+            self._socket.recv(70_000)
+        except TimeoutError:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """A daemon, and a sampled trace."""
+    made = Daemon()
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", made.address)
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=1:a84cdf6d:0")
+    yield made
+    made.close()
+
+
+def test_a_span_is_a_subsegment_of_the_function(daemon: Daemon) -> None:
+    """All fields that an independent subsegment must have, with the times of what happened inside, and the annotations."""
+    before = time.time()
+    with span("combine", date=date(2025, 4, 3), bucket="logs", objects=3, share=0.5, is_first=True, account=None):
+        time.sleep(0.01)
+    received = daemon.receive()
+    assert set(received) == {"name", "id", "trace_id", "parent_id", "type", "start_time", "end_time", "annotations"}
+    assert (received["name"], received["type"], received["trace_id"], received["parent_id"]) == ("combine", "subsegment", ROOT, PARENT)
+    assert re.fullmatch("[0-9a-f]{16}", received["id"])
+    assert received["annotations"] == {"date": "2025-04-03", "bucket": "logs", "objects": 3, "share": 0.5, "is_first": True}
+    assert before <= received["start_time"]
+    assert 0.01 <= received["end_time"] - received["start_time"] < 5
+
+
+def test_spans_nest(daemon: Daemon) -> None:
+    """The parent is the span around, for brothers too; afterwards it is the function again."""
+    with span("outer"):
+        with span("first"), span("innermost"):
+            pass
+        with span("second"):
+            pass
+    with span("later"):
+        pass
+    received = {document["name"]: document for document in (daemon.receive() for _ in range(5))}
+    names = {document["id"]: name for name, document in received.items()} | {PARENT: "function"}
+    parents = {name: names[document["parent_id"]] for name, document in received.items()}
+    assert parents == {"outer": "function", "first": "outer", "innermost": "first", "second": "outer", "later": "function"}
+    assert len(names) == 6
+
+
+def test_a_thread_hangs_under_the_function_unless_it_is_given_the_context(daemon: Daemon) -> None:
+    """Two threads never become each other's children; a copied context takes the parent along."""
+
+    def work(name: str) -> None:
+        with span(name):
+            pass
+
+    with span("outer"):
+        copied = contextvars.copy_context()
+        for target in (lambda: work("bare"), lambda: copied.run(work, "given")):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+    received = {document["name"]: document for document in (daemon.receive() for _ in range(3))}
+    assert received["bare"]["parent_id"] == PARENT
+    assert received["given"]["parent_id"] == received["outer"]["id"]
+
+
+def test_a_thread_of_an_earlier_invocation_has_the_trace_of_this_one(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container goes on living: a parent in another trace is no parent."""
+    with span("earlier"):
+        left_over = contextvars.copy_context()
+    daemon.receive()
+    other = ROOT[:-1] + "0"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={other};Parent={PARENT};Sampled=1")
+
+    def work() -> None:
+        with span("now"):
+            pass
+
+    left_over.run(work)
+    received = daemon.receive()
+    assert (received["trace_id"], received["parent_id"]) == (other, PARENT)
+
+
+def test_our_errors_are_told_with_their_text(daemon: Daemon) -> None:
+    """An error goes on, and each span that it leaves is marked with it; spans after it are not."""
+    with pytest.raises(VerificationError), span("outer"), span("verify"):
+        raise VerificationError("s3://logs/packs/x: 3 bytes are stored, 4 were written")
+    with span("after"):
+        pass
+    inner, outer, after = (daemon.receive() for _ in range(3))
+    for received in (inner, outer):
+        assert received["error"] is True
+        assert "fault" not in received
+        (told,) = received["cause"]["exceptions"]
+        assert (told["type"], told["message"]) == ("VerificationError", "s3://logs/packs/x: 3 bytes are stored, 4 were written")
+        assert re.fullmatch("[0-9a-f]{16}", told["id"])
+    assert outer["id"] == inner["parent_id"]
+    assert "error" not in after
+    assert after["parent_id"] == PARENT
+
+
+@pytest.mark.parametrize("error", [ValueError(f"bad: {SECRET}"), KeyboardInterrupt(SECRET)])
+def test_other_errors_are_told_by_their_name_alone(daemon: Daemon, error: BaseException) -> None:
+    """Their text may quote the contents of a log."""
+    with pytest.raises(type(error)), span("read"):
+        raise error
+    raw = daemon.receive_raw()
+    received = json.loads(raw.removeprefix(HEADER))
+    assert SECRET.encode() not in raw
+    assert received["fault"] is True
+    assert "error" not in received
+    (told,) = received["cause"]["exceptions"]
+    assert set(told) == {"id", "type"}
+    assert told["type"] == type(error).__name__
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        f"Root={ROOT};Parent={PARENT};Sampled=0;Lineage=1:a84cdf6d:0",
+        f"Root={ROOT};Parent={PARENT}",
+        f"Root={ROOT};Sampled=1",
+        f"Parent={PARENT};Sampled=1",
+        f"Root=1-5759e988;Parent={PARENT};Sampled=1",
+        f"Root={ROOT};Parent={PARENT};Sampled=?",
+        "nonsense;;=;",
+    ],
+)
+def test_what_is_not_sampled_is_not_sent(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str) -> None:
+    """Without a sampled trace nothing is sent, and errors go through all the same."""
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    with pytest.raises(GroupFailed), span("combine", bucket="logs"):
+        raise GroupFailed("x")
+    assert daemon.is_quiet()
+
+
+@pytest.mark.parametrize(
+    "address", ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "daemon:2000", "999.0.0.1:2000", "a..b:1", "[::1]:2000"]
+)
+def test_no_usable_daemon_is_no_tracing(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """An address that is missing or not an address is not looked up, and harms nobody."""
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+
+    def no_socket(*_: object) -> None:
+        pytest.fail("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", no_socket)
+    with span("combine"):
+        pass
+
+
+@pytest.mark.parametrize("failing", ["open", "send"])
+def test_a_failing_network_does_not_fail_the_job(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    """The job ends as it would have without tracing: with its result, or with its own error."""
+
+    class NoRoom(socket.socket):
+        def __init__(self, *arguments: Any) -> None:
+            if failing == "open":
+                raise OSError(24, "Too many open files")
+            super().__init__(*arguments)
+
+        def sendto(self, *_: Any) -> int:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(socket, "socket", NoRoom)
+    with span("combine"):
+        result = 1
+    assert result == 1
+    with pytest.raises(GroupFailed), span("combine"):
+        raise GroupFailed("the job's own")
+
+
+def test_a_daemon_that_is_gone_does_not_fail_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens on the port any more."""
+    gone = Daemon()
+    gone.close()
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", gone.address)
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1")
+    for _ in range(3):
+        with span("combine"):
+            pass
+
+
+@pytest.mark.parametrize("header", ["", f"Root={ROOT};Parent={PARENT};Sampled=1"])
+@pytest.mark.parametrize("annotations", [{"log-type": "x"}, {"": "x"}, {"ü": "x"}, {"a": b"x"}, {"a": ["x"]}, {"a": float("nan")}])
+def test_annotations_that_x_ray_does_not_take_are_refused(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str, annotations: Any
+) -> None:
+    """Sampled or not: what is wrong only in one trace of twenty is not found before it is too late."""
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    with pytest.raises(ValueError, match="annotation"), span("combine", **annotations):
+        pytest.fail("the job began")
+    assert daemon.is_quiet()
+
+
+def test_texts_are_cut_and_names_cleaned(daemon: Daemon) -> None:
+    """X-Ray refuses longer ones, and other characters in names."""
+    with pytest.raises(GroupFailed), span("a*b (c)" + "n" * 500, key="k" * 500):
+        raise GroupFailed("m" * 50_000)
+    received = daemon.receive()
+    assert received["name"].startswith("a_b _c_nnn")
+    assert len(received["name"]) == 200
+    assert len(received["annotations"]["key"]) == 250
+    assert len(received["cause"]["exceptions"][0]["message"]) == 1_000
+
+
+def test_what_does_not_fit_into_a_datagram_goes_without_its_annotations(daemon: Daemon) -> None:
+    """At most 64 kB; the span itself, its place and its error are worth more than what it is annotated with."""
+    many = {f"a{number}": "\U0001f600" * 250 for number in range(40)}
+    with pytest.raises(GroupFailed), span("combine", **many):
+        raise GroupFailed("\U0001f600" * 5_000)
+    raw = daemon.receive_raw()
+    assert len(raw) <= 64_000
+    received = json.loads(raw.removeprefix(HEADER))
+    assert (received["parent_id"], received["annotations"], received["error"]) == (PARENT, {}, True)
