@@ -1,0 +1,28 @@
+"""Hourly: empties the access-log bucket of a landing zone that lets it log to itself; see `steps.empty`. Not a part of any run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+from log_aggregator.errors import Interrupted
+from log_aggregator.handlers.entry import ACCESS_LOG_BUCKET, Event, Job, Result, required, serve
+from log_aggregator.steps.empty import EmptyReport, empty_access_logs
+from log_aggregator.telemetry.logs import log_info
+from log_aggregator.telemetry.metrics import write_metrics
+
+
+@serve("empty_access_logs")
+def handler(_event: Event, job: Job) -> Result:
+    """Any event -> what was deleted, and what was left. Where the time is over before all is gone the next hour goes on."""
+    bucket = required(os.environ, ACCESS_LOG_BUCKET)
+    settings = job.settings
+    others = [*settings.control_tower_bucket, *settings.other_buckets, settings.destination_bucket or job.work_bucket, job.work_bucket]
+    report = EmptyReport()
+    try:
+        empty_access_logs(job.store, job.workers, bucket, others, report)
+    except Interrupted:
+        log_info("the time is over; the next hour goes on", deleted=report.deleted)
+    finally:
+        write_metrics({"AccessLogsDeleted": report.deleted, "AccessLogsRetained": report.retained, "AccessLogsLeft": report.left})
+    return asdict(report)

@@ -1,0 +1,171 @@
+"""What all functions have in common: settings from the environment, the object store, logs, traces, and an end before the time is over."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import Interrupted, LogAggregatorError, OutOfTime, SettingsError, StoreError
+from log_aggregator.ports import Clock, ObjectStore
+from log_aggregator.settings import SETTINGS, Settings, read_settings
+from log_aggregator.steps.fanout.folder import Kind, RunFolder
+from log_aggregator.steps.fanout.gather import RunRecord
+from log_aggregator.steps.run import RunRules
+from log_aggregator.steps.workers import ThreadWorkers
+from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
+from log_aggregator.telemetry.tracing import span
+from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+
+PREFIX = "LOG_AGGREGATOR_"
+WORK_BUCKET = f"{PREFIX}WORK_BUCKET"
+ACCESS_LOG_BUCKET = f"{PREFIX}ACCESS_LOG_BUCKET"
+LOG_LEVEL = f"{PREFIX}LOG_LEVEL"
+
+MARGIN_SECONDS_MAX = 60
+"""So long before its end a function stops: time enough for what is under way to end or be aborted."""
+
+Event = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+class Context(Protocol):
+    """What Lambda tells a function about its invocation, as far as it is used."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a function works with. The requests of `store` are counted anew for every invocation."""
+
+    settings: Settings
+    store: CountingStore
+    workers: ThreadWorkers
+    clock: Clock
+    work_bucket: str
+    request_id: str
+
+    def folder(self, run: str) -> RunFolder:
+        """A run's folder. Its requests are counted too: they are billed."""
+        return RunFolder(self.store, self.work_bucket, run)
+
+    def rules(self, record: RunRecord) -> RunRules:
+        """What holds for a run that has begun."""
+        return make_run_rules(self.settings, DateWindow(record.first, record.last))
+
+
+def serve(step: str) -> Callable[[Callable[[Event, Job], Result]], Callable[[Event, Context], Result]]:
+    """Makes a Lambda handler of a function of an event and a job. Errors are logged, and raised: the state machine goes by their names."""
+
+    def decorate(work: Callable[[Event, Job], Result]) -> Callable[[Event, Context], Result]:
+        @functools.wraps(work)
+        def handler(event: Event, context: Context) -> Result:
+            configure_logs(os.environ.get(LOG_LEVEL, ""))
+            named = {name: event[name] for name in ("run", "kind", "task", "item") if name in event}
+            with bind(step=step, request_id=context.aws_request_id, **named), span(step, **named):
+                return _run(step, work, event, context)
+
+        return handler
+
+    return decorate
+
+
+def settings_of(environment: Mapping[str, str]) -> Settings:
+    """The settings out of environment variables; an empty one is left out. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    for row in SETTINGS:
+        text = environment.get(f"{PREFIX}{row.name.upper()}", "")
+        if text:
+            values[row.name] = _read_value(row.name, text)
+    return read_settings(None, values)
+
+
+def required(environment: Mapping[str, str], name: str) -> str:
+    """Raises SettingsError."""
+    value = environment.get(name, "")
+    if not value:
+        raise SettingsError(f"{name}: the environment variable is missing; the template sets it")
+    return value
+
+
+def _run(step: str, work: Callable[[Event, Job], Result], event: Event, context: Context) -> Result:
+    log_info("begins")
+    try:
+        settings = settings_of(os.environ)
+        with make_workers(settings) as workers, _deadline(context, workers):
+            job = Job(
+                settings=settings,
+                store=CountingStore(_connect(settings.readers)),
+                workers=workers,
+                clock=SystemClock(),
+                work_bucket=required(os.environ, WORK_BUCKET),
+                request_id=context.aws_request_id,
+            )
+            result = _work(step, work, event, job)
+    except Exception as error:
+        log_error("failed", error)
+        raise
+    log_info("ends", result=result)
+    return result
+
+
+def _work(step: str, work: Callable[[Event, Job], Result], event: Event, job: Job) -> Result:
+    try:
+        return work(event, job)
+    except Interrupted as error:
+        stopped = OutOfTime(f"{step}: stopped shortly before the function's time was over")
+        _leave_word(event, job, stopped)
+        raise stopped from error
+    except LogAggregatorError as error:
+        _leave_word(event, job, error)
+        raise
+
+
+def _leave_word(event: Event, job: Job, error: LogAggregatorError) -> None:
+    """Writes down why a piece of a run ended, for the run's end. That it cannot be written must not hide the error itself."""
+    piece = event.get("task") or event.get("item")
+    if piece is None:
+        return
+    try:
+        job.folder(event["run"]).write_failure(Kind(event["kind"]), piece, error)
+    except StoreError as other:
+        log_error("the failure could not be written down", other)
+
+
+@contextmanager
+def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
+    """Stops the workers before Lambda would kill the function, so that uploads are aborted and the error has a name."""
+    left = context.get_remaining_time_in_millis() / 1000
+    timer = threading.Timer(left - min(MARGIN_SECONDS_MAX, left / 10), workers.stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@functools.cache
+def _connect(readers: int) -> ObjectStore:
+    """One for all invocations of a container: its connections stay open."""
+    return connect(Connection(), readers).inner
+
+
+def _read_value(name: str, text: str) -> Any:
+    """Lists may be written as JSON or with commas, `holds` is JSON."""
+    if not text.lstrip().startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{name} = {text!r}: not JSON: {error}") from None

@@ -1,0 +1,60 @@
+"""The end of a run: one result, the metrics, and an error where anything failed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from log_aggregator.errors import RunFailed
+from log_aggregator.handlers.entry import Event, Job, Result, serve
+from log_aggregator.handlers.metrics import write_run_metrics
+from log_aggregator.reports.memory import peak_memory_bytes
+from log_aggregator.reports.run import Measured, describe_run
+from log_aggregator.steps.fanout.gather import read_record, summarize_run
+from log_aggregator.steps.group import Failure
+
+NAMED_FAILURES_MAX = 20
+CAUSE_CHARS_MAX = 8_000
+"""Step Functions takes 32,768 characters of a cause, and the stack trace needs some of them."""
+
+
+@serve("finish")
+def handler(event: Event, job: Job) -> Result:
+    """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is `runs/<run>/result.json`, as `run --json` prints it.
+
+    Raises RunFailed.
+    """
+    folder = job.folder(event["run"])
+    record = read_record(folder)
+    summary = summarize_run(folder, job.workers, job.settings.look_back_days)
+    if event.get("error"):
+        summary.result.failures.append(failure_of_state(event["error"]))
+    seconds = (job.clock.now() - datetime.fromisoformat(record.began)).total_seconds()
+    requests = summary.requests + Counter(job.store.requests)
+    described = describe_run(summary.result, Measured(requests, seconds, max(summary.peak_memory_bytes, peak_memory_bytes())))
+    folder.write_json(folder.result_key, described)
+    write_run_metrics(folder.run, described, summary.left_behind)
+    where = f"s3://{folder.bucket}/{folder.result_key}"
+    if described["failures"]:
+        raise RunFailed(describe_failures(described["failures"], where))
+    return {"run": folder.run, "result": where, "objects": described["objects"], "packs": len(described["packs"])}
+
+
+def describe_failures(failures: Sequence[Mapping[str, str]], where: str) -> str:
+    """How many, where the whole list is, and the first of them."""
+    named = [f"{failure['where']}: {failure['error']}: {failure['message']}" for failure in failures[:NAMED_FAILURES_MAX]]
+    head = f"{len(failures)} failures; originals of what failed were kept; the whole list is in {where}"
+    return "\n".join([head, *named])[:CAUSE_CHARS_MAX]
+
+
+def failure_of_state(error: Mapping[str, Any]) -> Failure:
+    """Of a state's own error: `{"Error": name, "Cause": text}`, the cause of a function's error being JSON."""
+    cause = str(error.get("Cause", ""))
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        cause = str(json.loads(cause)["errorMessage"])
+    advice = "Look at the execution in the console of Step Functions."
+    return Failure("state machine", str(error.get("Error", "")), cause[:1000], advice)

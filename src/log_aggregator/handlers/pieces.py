@@ -1,0 +1,59 @@
+"""A work item on its way through combine, verify and delete, as the three functions see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from log_aggregator.handlers.entry import Event, Job, Result
+from log_aggregator.model import Group
+from log_aggregator.reports.memory import peak_memory_bytes
+from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
+from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, encode_item_result
+from log_aggregator.steps.fanout.workitems import WorkItem, decode_item
+from log_aggregator.telemetry.tracing import span
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A work item by its name."""
+
+    folder: RunFolder
+    kind: Kind
+    item: str
+    job: Job
+
+    @property
+    def name(self) -> Result:
+        """As the next state of the state machine gets it."""
+        return {"run": self.folder.run, "kind": self.kind, "item": self.item}
+
+    def is_done(self, step: Step) -> bool:
+        """An earlier call came to its end, but its answer was lost."""
+        return self.folder.find_json(self._key(step)) is not None
+
+    def read_item(self) -> WorkItem:
+        return decode_item(self.folder.read(self.folder.work_key(self.kind, self.item)))
+
+    def read(self, step: Step) -> ItemResult:
+        """Raises NotFound where the step did not come to its end."""
+        return decode_item_result(self.folder.read_json(self._key(step)))
+
+    def write(self, step: Step, result: ItemResult) -> None:
+        """With the requests of this call on top of those of the steps before."""
+        result.requests.update(self.job.store.requests)
+        result.peak_memory_bytes = max(result.peak_memory_bytes, peak_memory_bytes())
+        self.folder.write_json(self._key(step), encode_item_result(result))
+
+    def _key(self, step: Step) -> str:
+        return self.folder.step_key(self.kind, step, self.item)
+
+
+def group_span(step: str) -> Callable[[Group], AbstractContextManager[None]]:
+    """A span for each group, which can be searched for by what the group is."""
+    return lambda group: span(step, date=group.date, bucket=group.bucket, log_type=group.log_type, account=group.account)
+
+
+def open_piece(event: Event, job: Job) -> Piece:
+    return Piece(job.folder(event["run"]), Kind(event["kind"]), event["item"], job)

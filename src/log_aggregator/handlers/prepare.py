@@ -1,0 +1,79 @@
+"""The beginning of a run: which days, which buckets, and how their listing is shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import Days, make_window
+from log_aggregator.errors import SettingsError
+from log_aggregator.handlers.entry import Event, Job, Result, serve
+from log_aggregator.settings import Settings
+from log_aggregator.steps.fanout.folder import Kind, RunFolder
+from log_aggregator.steps.fanout.gather import RunRecord, write_listing_plan
+from log_aggregator.steps.fanout.tasks import plan_listing
+from log_aggregator.steps.run import RunRules, abort_stale_uploads, bucket_names
+from log_aggregator.wiring import make_run_rules
+
+_LOOK_BACK_DAYS_MAX = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The state machine's input, checked."""
+
+    days: Days
+    bucket_name: str | None
+    look_back_days: int | None
+
+
+@serve("prepare")
+def handler(event: Event, job: Job) -> Result:
+    """`{"execution": name, "input": {...}}` -> the run's name, and for both kinds of logs where the listing tasks are and how many."""
+    asked = read_input(event["input"])
+    now = job.clock.now()
+    rules = make_run_rules(job.settings, _window(asked, job))
+    _check_bucket(job, rules, asked.bucket_name)
+    plan = plan_listing(job.store, rules, asked.bucket_name)
+    buckets = {task.bucket.name for tasks in plan.tasks.values() for task in tasks}
+    aborted, refused = abort_stale_uploads(job.store, job.clock, {rules.target(bucket) for bucket in buckets})
+    plan.failures += refused
+    window = rules.selection.window
+    record = RunRecord(f"{now:%Y-%m-%d}/{event['execution']}", window.first, window.last, now.date(), now.isoformat(), aborted)
+    folder = job.folder(record.run)
+    counts = write_listing_plan(folder, record, plan, job.store.requests)
+    return {"run": record.run, **{kind: describe_array(folder, folder.tasks_key(kind), counts[kind]) for kind in Kind}}
+
+
+def read_input(given: Mapping[str, Any]) -> Asked:
+    """Raises SettingsError, which names what is allowed."""
+    allowed = ("date", "start_date", "end_date", "bucket_name", "look_back_days")
+    unknown = sorted(set(given) - set(allowed))
+    if unknown:
+        raise SettingsError(f"input: {unknown[0]!r} is not known; allowed are {', '.join(allowed)}")
+    texts = {name: given.get(name) for name in allowed[:4]}
+    for name, value in texts.items():
+        if value is not None and not isinstance(value, str):
+            raise SettingsError(f"input: {name} = {value!r}: allowed is text")
+    look_back_days = given.get("look_back_days")
+    if look_back_days is not None and (type(look_back_days) is not int or not 0 <= look_back_days <= _LOOK_BACK_DAYS_MAX):
+        raise SettingsError(f"input: look_back_days = {look_back_days!r}: allowed is a number from 0 to {_LOOK_BACK_DAYS_MAX}")
+    return Asked(Days(texts["date"], texts["start_date"], texts["end_date"]), texts["bucket_name"], look_back_days)
+
+
+def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:
+    """Where the items of a map are. Where there are none the state machine skips the map."""
+    return {"bucket": folder.bucket, "key": key, "count": count}
+
+
+def _window(asked: Asked, job: Job) -> DateWindow:
+    settings: Settings = job.settings
+    look_back_days = settings.look_back_days if asked.look_back_days is None else asked.look_back_days
+    return make_window(asked.days, job.clock.now().date(), look_back_days, settings.keep_originals_days)
+
+
+def _check_bucket(job: Job, rules: RunRules, name: str | None) -> None:
+    if name is not None and name not in bucket_names(job.store, rules):
+        raise SettingsError(f"input: bucket_name = {name!r}: allowed are the buckets that the stack names, which its permissions are for")

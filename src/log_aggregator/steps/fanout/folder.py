@@ -1,0 +1,107 @@
+"""Where the pieces of a run lie in the work bucket, and how they are written and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.errors import LogAggregatorError, NotFound, PreconditionFailed
+from log_aggregator.ports import ObjectStore, WriteOptions
+from log_aggregator.steps.group import Failure
+
+
+class Kind(StrEnum):
+    """The two halves of a run, which go side by side."""
+
+    MAIN = "main"
+    AUXILIARY = "auxiliary"
+
+
+class Step(StrEnum):
+    """The steps of a work item, in their order; each leaves its result under its own name."""
+
+    COMBINED = "combined"
+    VERIFIED = "verified"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The objects of one run, `runs/<run>/…`, each written once and never changed."""
+
+    store: ObjectStore
+    bucket: str
+    run: str
+
+    @property
+    def record_key(self) -> str:
+        return self._key("run.json")
+
+    @property
+    def result_key(self) -> str:
+        return self._key("result.json")
+
+    def tasks_key(self, kind: Kind) -> str:
+        return self._key(f"{kind}/tasks.json")
+
+    def listed_key(self, kind: Kind, task: str) -> str:
+        return self._key(f"{kind}/listed/{task}.json")
+
+    def items_key(self, kind: Kind) -> str:
+        return self._key(f"{kind}/items.json")
+
+    def work_key(self, kind: Kind, item: str) -> str:
+        return self._key(f"{kind}/work/{item}.jsonl.gz")
+
+    def step_key(self, kind: Kind, step: Step, item: str) -> str:
+        return self._key(f"{kind}/{step}/{item}.json")
+
+    def failure_key(self, kind: Kind, piece: str) -> str:
+        """Of a listing task or a work item that ended with an error."""
+        return self._key(f"{kind}/failed/{piece}.json")
+
+    def read(self, key: str) -> bytes:
+        """Raises NotFound."""
+        return self.store.get_object(self.bucket, key).data
+
+    def read_json(self, key: str) -> Any:
+        """Raises NotFound."""
+        return json.loads(self.read(key))
+
+    def find_json(self, key: str) -> Any | None:
+        """None where it is not there."""
+        try:
+            return self.read_json(key)
+        except NotFound:
+            return None
+
+    def write(self, key: str, data: bytes) -> bool:
+        """False where it is there already: an earlier call of the same piece wrote it, and that one counts."""
+        try:
+            self.store.put_object(self.bucket, key, data, crc64nvme=crc64nvme(data), options=WriteOptions(content_type="application/json"))
+        except PreconditionFailed:
+            return False
+        return True
+
+    def write_json(self, key: str, value: Mapping[str, Any] | list[Any]) -> bool:
+        """The same, of what JSON can hold."""
+        return self.write(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def write_failure(self, kind: Kind, piece: str, error: LogAggregatorError) -> None:
+        """Leaves word why a piece ended; it counts only where the piece never came to its end. The first word stays."""
+        self.write_json(self.failure_key(kind, piece), asdict(Failure.of(f"{kind} {piece}", error)))
+
+    def read_failure(self, kind: Kind, piece: str, otherwise: str) -> Failure:
+        """Why a piece has no result. Without a word it was killed, out of memory or time."""
+        found = self.find_json(self.failure_key(kind, piece))
+        if found is not None:
+            return Failure(**found)
+        advice = "Its originals were kept; the next run takes them up again. The function's log says more."
+        return Failure(f"{kind} {piece}", "OutOfTime", otherwise, advice)
+
+    def _key(self, name: str) -> str:
+        return f"runs/{self.run}/{name}"

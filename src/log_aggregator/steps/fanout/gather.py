@@ -1,0 +1,168 @@
+"""Brings the pieces of a run together: before anything is touched, to see that it is not too much; at the end, into one result.
+
+What is missing is a failure: a piece that was killed leaves no result, and nothing here takes silence for success.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from log_aggregator.errors import LimitExceeded, NotFound
+from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
+from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, decode_listed, decode_selection, encode_selection
+from log_aggregator.steps.fanout.tasks import Listed, ListingPlan
+from log_aggregator.steps.group import Failure, GroupResult
+from log_aggregator.steps.run import RunResult
+from log_aggregator.steps.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run is about. It is written first, and all pieces go by it, so that midnight changes nothing on the way."""
+
+    run: str
+    first: date
+    last: date
+    today: date
+    began: str
+    """When it began, as ISO 8601."""
+    stale_uploads: int = 0
+
+    def late_before(self, look_back_days: int) -> date:
+        """Log dates before this one are older than what a nightly run looks at."""
+        return self.today - timedelta(days=1 + look_back_days)
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """A run's result, and what only matters to its metrics."""
+
+    result: RunResult
+    requests: Counter[str] = field(default_factory=Counter)
+    peak_memory_bytes: int = 0
+    left_behind: int = 0
+    """Log objects older than what a nightly run looks at that are still where they were."""
+
+
+def write_listing_plan(folder: RunFolder, record: RunRecord, plan: ListingPlan, requests: Mapping[str, int]) -> dict[Kind, int]:
+    """The record, and the tasks of both kinds as arrays for the state machine's maps. Gives how many there are."""
+    value = {
+        **asdict(record),
+        "first": record.first.isoformat(),
+        "last": record.last.isoformat(),
+        "today": record.today.isoformat(),
+        "selection": encode_selection(plan.selection),
+        "failures": [asdict(failure) for failure in plan.failures],
+        "requests": dict(requests),
+    }
+    for kind, tasks in plan.tasks.items():
+        folder.write_json(folder.tasks_key(kind), [task.encode(folder.run) for task in tasks])
+    folder.write_json(folder.record_key, value)
+    return {kind: len(tasks) for kind, tasks in plan.tasks.items()}
+
+
+def read_record(folder: RunFolder) -> RunRecord:
+    """Raises NotFound."""
+    return _decode_record(folder.read_json(folder.record_key))
+
+
+def gather_items(folder: RunFolder, workers: Workers, objects_max: int) -> dict[Kind, int]:
+    """Writes the work items of both kinds as arrays for the state machine's maps, the largest first. Gives how many there are.
+
+    Raises LimitExceeded; nothing has been touched then.
+    """
+    found = {kind: [listed for _, listed in _read_listed(folder, workers, kind) if not isinstance(listed, Failure)] for kind in Kind}
+    objects = sum(item.objects for listings in found.values() for listed, _ in listings for item in listed.items)
+    if objects > objects_max:
+        record = read_record(folder)
+        raise LimitExceeded(f"{objects} log objects from {record.first} to {record.last}; objects_max = {objects_max}")
+    counts = {}
+    for kind, listings in found.items():
+        items = sorted((item for listed, _ in listings for item in listed.items), key=lambda item: (-item.objects, item.item))
+        folder.write_json(folder.items_key(kind), [{"run": folder.run, "kind": kind, "item": item.item} for item in items])
+        counts[kind] = len(items)
+    return counts
+
+
+def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> RunSummary:
+    """Everything that the pieces of a run did, and all that failed. Raises NotFound where the run has not even a record."""
+    value = folder.read_json(folder.record_key)
+    record = _decode_record(value)
+    result = RunResult(record.first, record.last, selection=decode_selection(value["selection"]), stale_uploads=record.stale_uploads)
+    result.failures += [Failure(**failure) for failure in value["failures"]]
+    summary = RunSummary(result, Counter(value["requests"]))
+    for kind in Kind:
+        is_planned = folder.find_json(folder.items_key(kind)) is not None  # else nothing was touched, and one error says why
+        for listed in _take_listings(folder, workers, kind, summary):
+            if is_planned:
+                _take_items(folder, workers, kind, listed, summary, record.late_before(look_back_days))
+    return summary
+
+
+def _decode_record(value: Mapping[str, Any]) -> RunRecord:
+    first, last, today = (date.fromisoformat(value[name]) for name in ("first", "last", "today"))
+    return RunRecord(value["run"], first, last, today, value["began"], value["stale_uploads"])
+
+
+def _read_listed(folder: RunFolder, workers: Workers, kind: Kind) -> Iterator[tuple[str, tuple[Listed, Counter[str]] | Failure]]:
+    """Each task's name, and what it found or why it did not."""
+
+    def read(task: str) -> tuple[str, tuple[Listed, Counter[str]] | Failure]:
+        found = folder.find_json(folder.listed_key(kind, task))
+        if found is None:
+            return task, folder.read_failure(kind, task, "the listing did not end")
+        return task, decode_listed(found)
+
+    try:
+        tasks = [task["task"] for task in folder.read_json(folder.tasks_key(kind))]
+    except NotFound:
+        tasks = []
+    yield from workers.each(read, tasks)
+
+
+def _take_listings(folder: RunFolder, workers: Workers, kind: Kind, summary: RunSummary) -> Iterator[Listed]:
+    for _, found in _read_listed(folder, workers, kind):
+        if isinstance(found, Failure):
+            summary.result.failures.append(found)
+            continue
+        listed, requests = found
+        summary.requests += requests
+        summary.result.selection.merge_counts(listed.selection)
+        summary.result.add_seconds({"list": listed.seconds})
+        yield listed
+
+
+def _take_items(folder: RunFolder, workers: Workers, kind: Kind, listed: Listed, summary: RunSummary, late_before: date) -> None:
+    summary.left_behind += sum(item.late for item in listed.items)
+
+    def read(item: str) -> tuple[str, ItemResult, Step | None]:
+        return item, *_read_furthest(folder, kind, item)
+
+    for item, found, step in workers.each(read, [item.item for item in listed.items]):
+        summary.requests += found.requests
+        summary.peak_memory_bytes = max(summary.peak_memory_bytes, found.peak_memory_bytes)
+        for state in found.states:
+            _take_group(summary, state.result, late_before)
+        if step is not Step.DELETED:
+            so_far = f"it ended after it was {step}" if step else "it ended before it was combined"
+            summary.result.failures.append(folder.read_failure(kind, item, so_far))
+
+
+def _read_furthest(folder: RunFolder, kind: Kind, item: str) -> tuple[ItemResult, Step | None]:
+    for step in reversed(Step):
+        found = folder.find_json(folder.step_key(kind, step, item))
+        if found is not None:
+            return decode_item_result(found), step
+    return ItemResult([]), None
+
+
+def _take_group(summary: RunSummary, group: GroupResult, late_before: date) -> None:
+    summary.result.groups.append(group)
+    summary.result.failures += group.failures
+    summary.result.add_seconds(group.seconds)
+    if group.group.date < late_before:
+        summary.left_behind -= group.deleted + group.kept

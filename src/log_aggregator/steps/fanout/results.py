@@ -1,0 +1,106 @@
+"""What the pieces of a run leave behind for the next ones, as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date
+from typing import Any
+
+from log_aggregator.model import Group, Target, WrittenPack
+from log_aggregator.steps.fanout.tasks import ItemSummary, Listed
+from log_aggregator.steps.group import Failure, GroupResult, Settling
+from log_aggregator.steps.selection import Left, Selection
+
+_COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in ("group", "packs", "seconds", "failures"))
+
+
+@dataclass(slots=True)
+class GroupState:
+    """A group of a work item, by its place there: what was done so far, and the packs that are still to be settled."""
+
+    position: int
+    result: GroupResult
+    settling: list[Settling] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ItemResult:
+    """A work item after one of its steps."""
+
+    states: list[GroupState]
+    requests: Counter[str] = field(default_factory=Counter)
+    """S3 requests by operation, of this step and of those before it."""
+    peak_memory_bytes: int = 0
+
+
+def encode_item_result(result: ItemResult) -> dict[str, Any]:
+    states = [
+        {
+            "position": state.position,
+            "group": _encode_group(state.result.group),
+            "counts": {name: getattr(state.result, name) for name in _COUNTS},
+            "packs": [asdict(pack) for pack in state.result.packs],
+            "seconds": state.result.seconds,
+            "failures": [asdict(failure) for failure in state.result.failures],
+            "settling": [asdict(settling) for settling in state.settling],
+        }
+        for state in result.states
+    ]
+    return {"groups": states, "requests": dict(result.requests), "peak_memory_bytes": result.peak_memory_bytes}
+
+
+def decode_item_result(value: Mapping[str, Any]) -> ItemResult:
+    states = [
+        GroupState(
+            state["position"],
+            GroupResult(
+                _decode_group(state["group"]),
+                packs=[WrittenPack(**{**pack, "target": Target(**pack["target"])}) for pack in state["packs"]],
+                seconds=dict(state["seconds"]),
+                failures=[Failure(**failure) for failure in state["failures"]],
+                **state["counts"],
+            ),
+            [Settling(**settling) for settling in state["settling"]],
+        )
+        for state in value["groups"]
+    ]
+    return ItemResult(states, Counter(value["requests"]), value["peak_memory_bytes"])
+
+
+def encode_listed(listed: Listed, requests: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "items": [asdict(item) for item in listed.items],
+        "selection": encode_selection(listed.selection),
+        "seconds": listed.seconds,
+        "requests": dict(requests),
+    }
+
+
+def decode_listed(value: Mapping[str, Any]) -> tuple[Listed, Counter[str]]:
+    items = [ItemSummary(**item) for item in value["items"]]
+    return Listed(items, decode_selection(value["selection"]), value["seconds"]), Counter(value["requests"])
+
+
+def encode_selection(selection: Selection) -> dict[str, Any]:
+    """Its counts and samples; the log objects themselves are in the work items."""
+    return {
+        "left": {reason.value: count for reason, count in selection.left.items()},
+        "listed": selection.listed,
+        "listed_bytes": selection.listed_bytes,
+        "samples": selection.samples,
+    }
+
+
+def decode_selection(value: Mapping[str, Any]) -> Selection:
+    left = Counter({Left(reason): count for reason, count in value["left"].items()})
+    return Selection(left=left, listed=value["listed"], listed_bytes=value["listed_bytes"], samples=dict(value["samples"]))
+
+
+def _encode_group(group: Group) -> dict[str, str]:
+    return {"bucket": group.bucket, "log_type": group.log_type, "account": group.account, "date": group.date.isoformat()}
+
+
+def _decode_group(value: Mapping[str, str]) -> Group:
+    return Group(value["bucket"], value["log_type"], value["account"], date.fromisoformat(value["date"]))

@@ -1,0 +1,291 @@
+"""The real definitions and handlers over a store in memory: the same packs as a run in one process, nothing lost wherever one dies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import date
+from typing import Any
+
+import pytest
+from tests.support.cloud import WORK, Cloud, make_cloud
+from tests.support.scenarios import SCENARIOS, Scenario
+from tests.support.statemachine import StateError
+from tests.support.world import (
+    World,
+    count_copies,
+    document,
+    find_losses,
+    flow_key,
+    kill_at,
+    left_in_place,
+    make_world,
+    nothing,
+    trail_key,
+    writes_of,
+)
+
+from log_aggregator.adapters.forwarding import Call
+
+MakeCloud = Callable[[World], Cloud]
+
+
+@pytest.fixture
+def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
+    with ExitStack() as stack:
+        yield lambda world: stack.enter_context(make_cloud(world, monkeypatch))
+
+
+def stored(world: World) -> list[tuple[object, ...]]:
+    return [entry for entry in world.store.snapshot() if entry[0] != WORK]
+
+
+def contents(world: World) -> list[tuple[object, ...]]:
+    """What is stored where, without times and ids that a counter gives."""
+    found: list[tuple[object, ...]] = []
+    for bucket in ("dest", "logs", "trail", "aux"):
+        if bucket in world.store.list_buckets():
+            page = world.store.list_object_versions(bucket)
+            found += [(bucket, entry.key, entry.etag, entry.size_bytes) for entry in page.objects]
+    return found
+
+
+def result_of(world: World) -> Any:
+    """The newest result."""
+    keys = [entry.key for entry in world.store.list_objects(WORK).objects if entry.key.endswith("/result.json")]
+    newest = max(keys, key=lambda key: world.store.list_objects(WORK, prefix=key).objects[0].last_modified)
+    return json.loads(world.store.get_object(WORK, newest).data)
+
+
+def run_all(cloud: Cloud) -> str:
+    """The name of the error that an execution ended with, if any."""
+    try:
+        cloud.run()
+    except StateError as error:
+        return error.name
+    return ""
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: MakeCloud) -> None:
+    """Keys and bytes of packs and indexes, and what is left where, are the same; so are the counts of the result."""
+    alone, world = scenario.build(), scenario.build()
+    expected, _ = alone.run_faulty(nothing)
+    cloud = clouds(world)
+    ended = run_all(cloud)
+    assert ended == ("RunFailed" if expected.failures else "")
+    assert contents(world) == contents(alone)
+    objects = result_of(world)["objects"]
+    assert objects["packed"] + objects["copied"] == sum(group.packed + group.copied for group in expected.groups)
+    assert objects["deleted"] == sum(group.deleted for group in expected.groups)
+    assert objects["listed"] == expected.selection.listed
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_second_execution_changes_nothing(scenario: Scenario, clouds: MakeCloud) -> None:
+    """What is packed and deleted stays as it is; only the run's own folder is written."""
+    world = scenario.build()
+    cloud = clouds(world)
+    run_all(cloud)
+    before = stored(world)
+    cloud.calls.clear()
+    run_all(cloud)
+    assert stored(world) == before
+    assert [call for call in writes_of([call for _, call in cloud.calls]) if call.bucket != WORK] == []
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_killed_function_loses_nothing(scenario: Scenario, clouds: MakeCloud, *, after: bool) -> None:
+    """Whichever request a function dies at, it is called again, and the execution ends as if nothing had been; the next day's
+    changes nothing, but for uploads that the dead function left open."""
+    undisturbed = scenario.build()
+    cloud = clouds(undisturbed)
+    ended = run_all(cloud)
+    step = 7 if scenario.name == "multipart" else 1
+    for number in range(0, len(cloud.calls), step):
+        world = scenario.build()
+        function, call = cloud.calls[number]
+        where = f"{scenario}, {function} killed {'after' if after else 'before'} request {number}: {call}"
+        disturbed = clouds(world)
+        disturbed.decide = kill_at(number, after=after)
+        assert run_all(disturbed) == ended, where
+        assert find_losses(world) == [], where
+        assert without_lists(contents(world)) == without_lists(contents(undisturbed)), where
+        assert set(count_copies(world).values()) == {1}, where
+        world.clock.advance(days=1.1)
+        assert run_all(disturbed) == ended, where
+        assert world.store.open_uploads() == [], where
+        assert without_lists(contents(world)) == without_lists(contents(undisturbed)), where
+
+
+def without_lists(entries: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return [entry for entry in entries if not str(entry[1]).startswith("discards/")]
+
+
+@pytest.mark.parametrize("function", ["ListFunction", "CombineFunction", "VerifyFunction", "DeleteFunction"])
+def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(function: str, clouds: MakeCloud) -> None:
+    """One half of the logs cannot be done: the other half is, and the execution fails and says which piece has no result."""
+    world = two_halves()
+    cloud = clouds(world)
+
+    def break_main(called: str, payload: Any) -> None:
+        if called == function and payload["kind"] == "main":
+            raise StateError("Runtime.ExitError")
+
+    cloud.break_function = break_main
+    with pytest.raises(StateError, match=r"RunFailed.*originals of what failed were kept") as raised:
+        cloud.run()
+    assert "main " in raised.value.cause
+    assert {source.bucket for source in left_in_place(world)} == {"trail"}
+    assert find_losses(world) == []
+
+
+def test_what_fails_for_good_is_not_tried_again(clouds: MakeCloud) -> None:
+    """Errors that will not go away are raised once."""
+    world = two_halves()
+    cloud = clouds(world)
+
+    def refuse(called: str, _payload: Any) -> None:
+        if called == "CombineFunction":
+            raise StateError("AccessDenied")
+
+    cloud.break_function = refuse
+    assert run_all(cloud) == "RunFailed"
+    assert cloud.invocations.count("CombineFunction") == 2
+    assert "VerifyFunction" not in cloud.invocations
+
+
+def test_a_missing_bucket_does_not_stop_the_others(clouds: MakeCloud) -> None:
+    """The bucket that is gone is a failure of the run; all others are packed."""
+    world = make_world(control_tower_bucket="gone")
+    world.put("logs", flow_key("a.log"), b"one\n")
+    assert run_all(clouds(world)) == "RunFailed"
+    assert left_in_place(world) == []
+    failures = result_of(world)["failures"]
+    assert [(failure["where"], failure["error"]) for failure in failures] == [("bucket gone", "CannotStart")]
+
+
+def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
+    """Over objects_max the execution fails before anything is written, and says what to do."""
+    world = two_halves(objects_max=2)
+    before = stored(world)
+    with pytest.raises(StateError, match="LimitExceeded") as raised:
+        clouds(world).run()
+    assert raised.value.name == "RunFailed"
+    assert "objects_max = 2" in raised.value.cause
+    assert stored(world) == before
+
+
+def test_nothing_to_do_succeeds(clouds: MakeCloud) -> None:
+    """A day without logs is no failure."""
+    world = make_world()
+    assert clouds(world).run()["packs"] == 0
+
+
+def test_only_the_named_bucket_and_day(clouds: MakeCloud) -> None:
+    """`date` and `bucket_name` narrow a run; a bucket that the stack does not name is refused."""
+    world = two_halves()
+    cloud = clouds(world)
+    cloud.run({"date": "2025-04-03", "bucket_name": "logs"})
+    assert {source.bucket for source in left_in_place(world)} == {"trail"}
+    with pytest.raises(StateError, match="SettingsError"):
+        cloud.run({"bucket_name": "somebody-elses"})
+    with pytest.raises(StateError, match="SettingsError"):
+        cloud.run({"day": "2025-04-03"})
+
+
+def test_what_goes_between_list_and_combine(clouds: MakeCloud) -> None:
+    """A log object that is replaced after it was listed stays for the next run; the one that was listed is in no pack."""
+    world = make_world(versioning=None)
+    world.put("logs", flow_key("a.log"), b"one\n")
+    world.put("logs", flow_key("b.log"), b"two\n")
+    cloud = clouds(world)
+
+    def replace_one(called: str, _payload: Any) -> None:
+        if called == "PlanFunction":
+            world.originals.pop()
+            world.put("logs", flow_key("b.log"), b"another\n")
+
+    cloud.break_function = replace_one
+    cloud.run()
+    assert [source.key for source in left_in_place(world)] == [flow_key("b.log")]
+    assert find_losses(world) == []
+
+
+def test_deletion_needs_the_word_of_verification(clouds: MakeCloud) -> None:
+    """Called without it, the deleting function fails and deletes nothing."""
+    world = make_world()
+    world.put("logs", flow_key("a.log"), b"one\n")
+    cloud = clouds(world)
+    payloads: list[Any] = []
+
+    def fail_verify(called: str, payload: Any) -> None:
+        if called == "CombineFunction":
+            payloads.append(payload)
+        if called == "VerifyFunction":
+            raise StateError("AccessDenied")
+
+    cloud.break_function = fail_verify
+    assert run_all(cloud) == "RunFailed"
+    with pytest.raises(StateError, match="NotFound"):
+        cloud.call("DeleteFunction", payloads[0])
+    assert len(left_in_place(world)) == 1
+
+
+def test_deletion_does_not_believe_its_input(clouds: MakeCloud) -> None:
+    """A pack that was damaged after it was verified keeps its originals."""
+    world = make_world()
+    for number in range(2):
+        world.put("logs", trail_key(number), document(number))
+    cloud = clouds(world)
+
+    def damage(called: str, _payload: Any) -> None:
+        if called == "DeleteFunction":
+            for entry in world.store.list_objects("dest", prefix="packs/").objects:
+                world.store.put("dest", entry.key, b"not a pack any more")
+
+    cloud.break_function = damage
+    assert run_all(cloud) == "RunFailed"
+    assert len(left_in_place(world)) == 2
+
+
+def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
+    """Each window is a run of its own; one that fails is named, the others are done, and a second start does what is left."""
+    world = two_halves()
+    for day in (1, 10, 20):
+        world.put("trail", trail_key(day, day=date(2025, 3, day)), document(day))
+    cloud = clouds(world)
+    failing = True
+
+    def fail_one(called: str, payload: Any) -> None:
+        if failing and called == "PrepareFunction" and payload["input"]["start_date"] == "2025-03-08":
+            raise StateError("AccessDenied")
+
+    cloud.break_function = fail_one
+    given = {"start_date": "2025-03-01", "end_date": "2025-03-31", "bucket_name": "trail"}
+    with pytest.raises(StateError, match="1 of 5 runs failed") as raised:
+        cloud.run(given, "ProcessHistoricalMainLogsSM", "history")
+    assert "history-2025-03-08" in raised.value.cause
+    assert [source.key for source in left_in_place(world) if "/2025/03/" in source.key] == [trail_key(10, day=date(2025, 3, 10))]
+    failing = False
+    cloud.calls.clear()
+    assert cloud.run(given, "ProcessHistoricalMainLogsSM")["windows"] == 5
+    assert [source.key for source in left_in_place(world) if "/2025/03/" in source.key] == []
+    assert len([call for _, call in cloud.calls if is_pack_written(call)]) == 1
+    assert find_losses(world) == []
+
+
+def is_pack_written(call: Call) -> bool:
+    return call.bucket == "dest" and call.operation == "PutObject" and call.key.startswith("packs/")
+
+
+def two_halves(**settings: Any) -> World:
+    """A Control Tower bucket and an auxiliary one, two log objects each."""
+    world = make_world(control_tower_bucket="trail", **settings)
+    world.store.create_bucket("trail", versioning="Enabled")
+    for number in range(2):
+        world.put("trail", trail_key(number), document(number))
+        world.put("logs", flow_key(f"{number}.log"), b"line\n")
+    return world

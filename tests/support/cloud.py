@@ -1,0 +1,121 @@
+"""The state machines and the functions in one process: the real definitions, the real handlers, a store in memory."""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from tests.support.statemachine import StateError, StateMachine, load_definition
+from tests.support.world import World
+
+from log_aggregator.adapters.faults import Decide, FaultyStore, Killed
+from log_aggregator.adapters.forwarding import Call
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.handlers import entry, prepare
+from log_aggregator.settings import Settings
+from log_aggregator.steps.run import RunRules
+from log_aggregator.steps.workers import SerialWorkers
+
+WORK = "work"
+MODULES = {
+    "PrepareFunction": "prepare",
+    "ListFunction": "list_logs",
+    "PlanFunction": "plan",
+    "CombineFunction": "combine",
+    "VerifyFunction": "verify",
+    "DeleteFunction": "delete",
+    "FinishFunction": "finish",
+    "SplitHistoryFunction": "split_history",
+    "FinishHistoryFunction": "finish_history",
+}
+MACHINES = {"CombineLogFilesSM": "combine_log_files", "ProcessHistoricalMainLogsSM": "process_historical_main_logs"}
+
+
+class StoppableSerialWorkers(SerialWorkers):
+    """As the functions want them."""
+
+    def stop(self) -> None:
+        """Nothing runs beside."""
+
+
+@dataclass
+class Context:
+    """What Lambda hands to a handler."""
+
+    aws_request_id: str
+    remaining_millis: int = 900_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_millis
+
+
+@dataclass
+class Cloud:
+    """A world with functions. Requests to its store are numbered over all invocations; `decide` says what happens to each."""
+
+    world: World
+    decide: Decide = field(default=lambda _number, _call: None)
+    calls: list[tuple[str, Call]] = field(default_factory=list)
+    """(function, request), in order."""
+    invocations: list[str] = field(default_factory=list)
+    visited: list[str] = field(default_factory=list)
+    break_function: Callable[[str, Any], None] = field(default=lambda _function, _payload: None)
+
+    def run(self, given: dict[str, Any] | None = None, machine: str = "CombineLogFilesSM", name: str | None = None) -> Any:
+        """One execution. Raises StateError."""
+        definition = load_definition(MACHINES[machine])
+        states = StateMachine(definition, self.call, lambda bucket, key: self.world.store.get_object(bucket, key).data, self._start)
+        try:
+            return states.run(name or uuid.uuid4().hex, given or {})
+        finally:
+            self.visited += states.visited
+
+    def call(self, function: str, payload: Any) -> Any:
+        """One invocation, in a process of its own as far as the store can tell."""
+        self.invocations.append(function)
+        self.break_function(function, payload)
+        handler = importlib.import_module(f"log_aggregator.handlers.{MODULES[function]}").handler
+
+        def decide(_number: int, call: Call) -> Any:
+            self.calls.append((function, call))
+            return self.decide(len(self.calls) - 1, call)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(entry, "_connect", lambda _readers: FaultyStore(self.world.store, decide))
+            try:
+                return handler(payload, Context(uuid.uuid4().hex))
+            except Killed:
+                raise StateError("Runtime.ExitError", "the process died") from None
+            except Exception as error:
+                raise StateError(type(error).__name__, f'{{"errorMessage": "{error}"}}') from error
+
+    def _start(self, machine: str, name: str, given: Any) -> Any:
+        return self.run(given, machine, name)
+
+
+@contextmanager
+def make_cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Handlers that see the world's store, clock and rules; settings come from the environment, as in Lambda."""
+    world.store.create_bucket(WORK)
+
+    def make_rules(_settings: Settings, window: DateWindow) -> RunRules:
+        return replace(world.rules, selection=replace(world.rules.selection, window=window))
+
+    @contextmanager
+    def make_workers(_settings: Settings) -> Iterator[StoppableSerialWorkers]:
+        yield StoppableSerialWorkers()
+
+    monkeypatch.setenv(entry.WORK_BUCKET, WORK)
+    monkeypatch.setenv("LOG_AGGREGATOR_CONTROL_TOWER_BUCKET", ",".join(world.rules.main_buckets))
+    monkeypatch.setenv("LOG_AGGREGATOR_OTHER_BUCKETS", ",".join(world.rules.other_buckets))
+    monkeypatch.setenv("LOG_AGGREGATOR_OBJECTS_MAX", str(world.rules.objects_max))
+    monkeypatch.setattr(entry, "SystemClock", lambda: world.clock)
+    monkeypatch.setattr(entry, "make_workers", make_workers)
+    monkeypatch.setattr(entry, "make_run_rules", make_rules)
+    monkeypatch.setattr(prepare, "make_run_rules", make_rules)
+    yield Cloud(world)
