@@ -1,0 +1,146 @@
+"""What all functions share: settings from the environment, an end in time, a word left behind, and little to import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.cloud import MODULES, Context
+
+from log_aggregator import handlers
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.errors import LimitExceeded, NotFound, OutOfTime, SettingsError
+from log_aggregator.handlers import entry
+from log_aggregator.handlers.entry import Job, settings_of
+from log_aggregator.steps.fanout.folder import Kind, RunFolder
+
+PIECE = {"run": "2026-01-02/x", "kind": "main", "item": "00001-aaaa-00001"}
+Serve = Callable[[Callable[[Any, Job], dict[str, Any]]], Any]
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    store = MemoryStore()
+    store.create_bucket("work")
+    monkeypatch.setattr(entry, "_connect", lambda _readers: store)
+    monkeypatch.setenv("LOG_AGGREGATOR_OTHER_BUCKETS", "flow")
+    monkeypatch.setenv(entry.WORK_BUCKET, "work")
+    return store
+
+
+def test_settings_come_from_the_environment() -> None:
+    """Every setting by its name; lists with commas or as JSON, holds as JSON; what is empty is left out."""
+    settings = settings_of(
+        {
+            "LOG_AGGREGATOR_CONTROL_TOWER_BUCKET": "trail-a,trail-b",
+            "LOG_AGGREGATOR_OTHER_BUCKETS": "",
+            "LOG_AGGREGATOR_AGGREGATION_REGIONS": '["eu-west-1", "eu-north-1"]',
+            "LOG_AGGREGATOR_HOLDS": '{"accounts": ["111111111111"]}',
+            "LOG_AGGREGATOR_KEEP_ORIGINALS_DAYS": "7",
+            "LOG_AGGREGATOR_ORGANIZATION_ID": "",
+            "PATH": "/bin",
+        }
+    )
+    assert settings.control_tower_bucket == ("trail-a", "trail-b")
+    assert settings.other_buckets == ()
+    assert settings.aggregation_regions == ("eu-west-1", "eu-north-1")
+    assert settings.holds.accounts == ("111111111111",)
+    assert settings.keep_originals_days == 7
+    assert settings.organization_id is None
+
+
+def test_an_empty_json_list_is_nothing() -> None:
+    """`[]` is what an older stack's AggregationRegions says for all regions."""
+    settings = settings_of({"LOG_AGGREGATOR_OTHER_BUCKETS": "flow", "LOG_AGGREGATOR_AGGREGATION_REGIONS": "[]"})
+    assert settings.aggregation_regions == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("KEEP_ORIGINALS_DAYS", "a week"), ("HOLDS", "{"), ("HOLDS", '{"account": []}'), ("AGGREGATION_REGIONS", '["a", 1')]
+)
+def test_a_wrong_value_is_named(name: str, value: str) -> None:
+    """The error says which setting it is."""
+    with pytest.raises(SettingsError, match=name.lower()):
+        settings_of({"LOG_AGGREGATOR_OTHER_BUCKETS": "flow", f"LOG_AGGREGATOR_{name}": value})
+
+
+def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
+    """Work that looks whether it is told to stop ends with OutOfTime, which the state machine tries again, and leaves word."""
+
+    @entry.serve("combine")
+    def handler(event: Any, job: Job) -> dict[str, Any]:
+        for _ in range(1000):
+            job.workers.check_stop()
+            time.sleep(0.01)
+        return {}
+
+    with pytest.raises(OutOfTime):
+        handler(PIECE, Context("r", remaining_millis=50))
+    word = RunFolder(store, "work", PIECE["run"]).read_failure(Kind.MAIN, PIECE["item"], "nothing")
+    assert (word.error, word.where) == ("OutOfTime", "main 00001-aaaa-00001")
+
+
+def test_an_error_is_raised_logged_and_left_behind(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
+    """The state machine sees the class, the log has name and advice, the run's end finds the reason."""
+
+    @entry.serve("list")
+    def handler(event: Any, job: Job) -> dict[str, Any]:
+        raise LimitExceeded("too much")
+
+    with pytest.raises(LimitExceeded):
+        handler({"run": "2026-01-02/x", "kind": "auxiliary", "task": "00001"}, Context("r"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["message"], line["step"], line["request_id"], line["task"]) for line in lines] == [
+        ("begins", "list", "r", "00001"),
+        ("failed", "list", "r", "00001"),
+    ]
+    assert lines[1]["error"] == "LimitExceeded"
+    assert "narrow" in lines[1]["advice"] or lines[1]["advice"]
+    word = RunFolder(store, "work", "2026-01-02/x").read_failure(Kind.AUXILIARY, "00001", "nothing")
+    assert word.message == "too much"
+
+
+def test_an_error_is_not_hidden_by_another(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
+    """Where the word cannot be left either, the first error is the one that is raised."""
+    monkeypatch.setenv(entry.WORK_BUCKET, "not-there")
+
+    @entry.serve("combine")
+    def handler(event: Any, job: Job) -> dict[str, Any]:
+        raise NotFound("the first")
+
+    with pytest.raises(NotFound, match="the first"):
+        handler(PIECE, Context("r"))
+
+
+def test_nothing_without_a_work_bucket(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
+    """A function that was deployed without its environment says what is missing."""
+    monkeypatch.delenv(entry.WORK_BUCKET)
+
+    @entry.serve("combine")
+    def handler(event: Any, job: Job) -> dict[str, Any]:
+        return {}
+
+    with pytest.raises(SettingsError, match="LOG_AGGREGATOR_WORK_BUCKET"):
+        handler(PIECE, Context("r"))
+
+
+def test_each_module_is_a_handler() -> None:
+    """Every module of the package but those that say so is a Lambda function, and the state machines know all but the hourly one."""
+    shared = {"__init__", "entry", "pieces", "metrics"}
+    modules = {path.stem for path in Path(handlers.__path__[0]).glob("*.py")} - shared
+    assert modules == {*MODULES.values(), "empty_access_logs"}
+
+
+def test_a_cold_start_imports_little() -> None:
+    """No handler brings in what only the command line, the lab or the tests need: that would be paid at every cold start."""
+    imports = ";".join(f"import log_aggregator.handlers.{module}" for module in [*MODULES.values(), "empty_access_logs"])
+    script = f"{imports}\nimport sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert {name.split(".")[0] for name in loaded} & {"click", "rich", "cryptography", "pyarrow", "asyncio", "hypothesis"} == set()
+    assert [name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator.lab"))] == []
