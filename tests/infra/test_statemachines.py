@@ -132,8 +132,8 @@ def test_nothing_is_packed_before_all_is_listed_and_planned(combine: Definition)
     order, name = [], combine["StartAt"]
     while name is not None:
         order.append(name)
-        name = combine["States"][name].get("Next")
-    assert order == ["Prepare", "ListLogs", "Plan", "PackLogs", "Finish"]
+        name = combine["States"][name].get("Next") or combine["States"][name].get("Default")
+    assert order == ["Prepare", "ListLogs", "Plan", "DryRun?", "PackLogs", "Finish"]
 
 
 def test_main_and_auxiliary_logs_go_side_by_side(combine: Definition) -> None:

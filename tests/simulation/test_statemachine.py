@@ -178,6 +178,18 @@ def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
     assert stored(world) == before
 
 
+def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
+    """It lists and plans; but for its own folder nothing is written, and the result says how much there is to do."""
+    world = two_halves()
+    before = stored(world)
+    cloud = clouds(world)
+    result = cloud.run({"dry_run": True})
+    assert stored(world) == before
+    assert result["planned"] == {"objects": 4, "work_items": 2, "dry_run": True}
+    assert result["objects"]["packed"] == 0
+    assert "CombineFunction" not in cloud.invocations
+
+
 def test_nothing_to_do_succeeds(clouds: MakeCloud) -> None:
     """A day without logs is no failure."""
     world = make_world()

@@ -147,7 +147,8 @@ class StateMachine:
 def choose(state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> str:
     """The next state's name."""
     for rule in state["Choices"]:
-        if find(data, rule["Variable"], context) > rule["NumericGreaterThan"]:
+        value = find(data, rule["Variable"], context)
+        if value > rule["NumericGreaterThan"] if "NumericGreaterThan" in rule else value is rule["BooleanEquals"]:
             return str(rule["Next"])
     return str(state["Default"])
 

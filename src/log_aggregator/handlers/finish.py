@@ -24,7 +24,8 @@ CAUSE_CHARS_MAX = 8_000
 
 @serve("finish")
 def handler(event: Event, job: Job) -> Result:
-    """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is `runs/<run>/result.json`, as `run --json` prints it.
+    """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is `runs/<run>/result.json`, as `run --json` prints it, and
+    `planned`: what the work items held.
 
     Raises RunFailed.
     """
@@ -36,12 +37,15 @@ def handler(event: Event, job: Job) -> Result:
     seconds = (job.clock.now() - datetime.fromisoformat(record.began)).total_seconds()
     requests = summary.requests + Counter(job.store.requests)
     described = describe_run(summary.result, Measured(requests, seconds, max(summary.peak_memory_bytes, peak_memory_bytes())))
+    described["planned"] = {"objects": summary.planned_objects, "work_items": summary.planned_items, "dry_run": record.dry_run}
     folder.write_json(folder.result_key, described)
-    write_run_metrics(folder.run, described, summary.left_behind)
+    if not record.dry_run:
+        write_run_metrics(folder.run, described, summary.left_behind)
     where = f"s3://{folder.bucket}/{folder.result_key}"
     if described["failures"]:
         raise RunFailed(describe_failures(described["failures"], where))
-    return {"run": folder.run, "result": where, "objects": described["objects"], "packs": len(described["packs"])}
+    done = {name: described[name] for name in ("objects", "planned", "dollars")}
+    return {"run": folder.run, "result": where, **done, "packs": len(described["packs"])}
 
 
 def describe_failures(failures: Sequence[Mapping[str, str]], where: str) -> str:

@@ -27,6 +27,7 @@ class Asked:
     days: Days
     bucket_name: str | None
     look_back_days: int | None
+    dry_run: bool
 
 
 @serve("prepare")
@@ -38,10 +39,11 @@ def handler(event: Event, job: Job) -> Result:
     _check_bucket(job, rules, asked.bucket_name)
     plan = plan_listing(job.store, rules, asked.bucket_name)
     buckets = {task.bucket.name for tasks in plan.tasks.values() for task in tasks}
-    aborted, refused = abort_stale_uploads(job.store, job.clock, {rules.target(bucket) for bucket in buckets})
+    targets = set() if asked.dry_run else {rules.target(bucket) for bucket in buckets}
+    aborted, refused = abort_stale_uploads(job.store, job.clock, targets)
     plan.failures += refused
-    window = rules.selection.window
-    record = RunRecord(f"{now:%Y-%m-%d}/{event['execution']}", window.first, window.last, now.date(), now.isoformat(), aborted)
+    run, window = f"{now:%Y-%m-%d}/{event['execution']}", rules.selection.window
+    record = RunRecord(run, window.first, window.last, now.date(), now.isoformat(), aborted, asked.dry_run)
     folder = job.folder(record.run)
     counts = write_listing_plan(folder, record, plan, job.store.requests)
     return {"run": record.run, **{kind: describe_array(folder, folder.tasks_key(kind), counts[kind]) for kind in Kind}}
@@ -49,7 +51,7 @@ def handler(event: Event, job: Job) -> Result:
 
 def read_input(given: Mapping[str, Any]) -> Asked:
     """Raises SettingsError, which names what is allowed."""
-    allowed = ("date", "start_date", "end_date", "bucket_name", "look_back_days")
+    allowed = ("date", "start_date", "end_date", "bucket_name", "look_back_days", "dry_run")
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         raise SettingsError(f"input: {unknown[0]!r} is not known; allowed are {', '.join(allowed)}")
@@ -60,7 +62,10 @@ def read_input(given: Mapping[str, Any]) -> Asked:
     look_back_days = given.get("look_back_days")
     if look_back_days is not None and (type(look_back_days) is not int or not 0 <= look_back_days <= _LOOK_BACK_DAYS_MAX):
         raise SettingsError(f"input: look_back_days = {look_back_days!r}: allowed is a number from 0 to {_LOOK_BACK_DAYS_MAX}")
-    return Asked(Days(texts["date"], texts["start_date"], texts["end_date"]), texts["bucket_name"], look_back_days)
+    dry_run = given.get("dry_run", False)
+    if not isinstance(dry_run, bool):
+        raise SettingsError(f"input: dry_run = {dry_run!r}: allowed is true or false")
+    return Asked(Days(texts["date"], texts["start_date"], texts["end_date"]), texts["bucket_name"], look_back_days, dry_run)
 
 
 def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class RunRecord:
     began: str
     """When it began, as ISO 8601."""
     stale_uploads: int = 0
+    dry_run: bool = False
+    """It ends when it is known what there is to do."""
 
     def late_before(self, look_back_days: int) -> date:
         """Log dates before this one are older than what a nightly run looks at."""
@@ -46,6 +48,9 @@ class RunSummary:
     peak_memory_bytes: int = 0
     left_behind: int = 0
     """Log objects older than what a nightly run looks at that are still where they were."""
+    planned_objects: int = 0
+    """Log objects that are in the work items: what a run packs or settles, and a dry run would."""
+    planned_items: int = 0
 
 
 def write_listing_plan(folder: RunFolder, record: RunRecord, plan: ListingPlan, requests: Mapping[str, int]) -> dict[Kind, int]:
@@ -96,16 +101,19 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
     result.failures += [Failure(**failure) for failure in value["failures"]]
     summary = RunSummary(result, Counter(value["requests"]))
     for kind in Kind:
-        is_planned = folder.find_json(folder.items_key(kind)) is not None  # else nothing was touched, and one error says why
+        # Else nothing was touched: it is a dry run, or one error says why.
+        is_begun = not record.dry_run and folder.find_json(folder.items_key(kind)) is not None
         for listed in _take_listings(folder, workers, kind, summary):
-            if is_planned:
+            summary.planned_items += len(listed.items)
+            summary.planned_objects += sum(item.objects for item in listed.items)
+            if is_begun:
                 _take_items(folder, workers, kind, listed, summary, record.late_before(look_back_days))
     return summary
 
 
 def _decode_record(value: Mapping[str, Any]) -> RunRecord:
     first, last, today = (date.fromisoformat(value[name]) for name in ("first", "last", "today"))
-    return RunRecord(value["run"], first, last, today, value["began"], value["stale_uploads"])
+    return RunRecord(value["run"], first, last, today, value["began"], value["stale_uploads"], value["dry_run"])
 
 
 def _read_listed(folder: RunFolder, workers: Workers, kind: Kind) -> Iterator[tuple[str, tuple[Listed, Counter[str]] | Failure]]:
