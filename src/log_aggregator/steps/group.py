@@ -106,7 +106,7 @@ def plan_group(
     store: ObjectStore, group: Group, found: GroupSources, target: Target, rules: GroupRules, today: date, *, restore: bool = False
 ) -> GroupPlan:
     """Looks at the packs that a group has, and plans packs for the log objects that are in none of them."""
-    ledger = read_ledger(store, target, group, rules.combine.index, restore=restore)
+    ledger = read_ledger(store, target, group, found.identities, rules.combine.index, restore=restore)
     return _plan(group, found, ledger, target, rules, today)
 
 
@@ -214,7 +214,7 @@ def discard_group(
 
 
 def _plan(group: Group, found: GroupSources, ledger: Ledger, target: Target, rules: GroupRules, today: date) -> GroupPlan:
-    pack_of = ledger.pack_of()
+    pack_of = ledger.pack_of
     fresh = [source for source in found.sources if source.log_object.identity not in pack_of]
     settled = Counter(pack_of[source.log_object.identity] for source in found.sources if source.log_object.identity in pack_of)
     packs = plan_packs(group, fresh, target, rules.combine.limits, found.markers)

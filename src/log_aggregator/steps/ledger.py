@@ -6,12 +6,12 @@ There is no database. A pack whose run died before its index was written gets th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.core.packformat.index import decode_index
+from log_aggregator.core.packformat.index import decode_index, find_identities
 from log_aggregator.core.packformat.tail import decode_locator, decode_tail, tail_end_bytes
 from log_aggregator.errors import BadPack, ObjectFrozen, PreconditionFailed
 from log_aggregator.model import Group, Identity, Index, LogObject, PackFormat, Target
@@ -22,35 +22,32 @@ from log_aggregator.ports import ListStart, ObjectStore, WriteOptions
 class Ledger:
     """What a group's packs hold. `unindexed` packs have no index and cannot give it back now (frozen, or copied alone)."""
 
-    packs: dict[str, Index]
+    pack_of: Mapping[Identity, str]
+    """From a log object's identity to the key of a pack that it is a member of; of those that were asked for."""
     unindexed: tuple[str, ...] = ()
     written: Mapping[str, datetime] = field(default_factory=dict)
     """When each pack was written, by its key."""
 
-    def pack_of(self) -> dict[Identity, str]:
-        """From a log object's identity to the key of a pack that it is a member of."""
-        return {member.identity: key for key, index in self.packs.items() for member in index.members}
 
+def read_ledger(
+    store: ObjectStore, target: Target, group: Group, wanted: Container[Identity], options: WriteOptions, *, restore: bool = True
+) -> Ledger:
+    """Looks for some log objects in the indexes of all packs of a group; restores indexes that are missing, unless told not to.
 
-def read_ledger(store: ObjectStore, target: Target, group: Group, options: WriteOptions, *, restore: bool = True) -> Ledger:
-    """Reads the indexes of all packs of a group; restores those that are missing, unless told not to."""
+    Of each index only what is wanted is kept: a busy group's packs have a million members.
+    """
     # What ends in a slash is the folder that a console shows, not a pack.
     stored = list_all(store, target.bucket, target.packs_prefix(group))
     written = {found.key: found.last_modified for found in stored if not found.key.endswith("/")}
     index_keys = {found.key for found in list_all(store, target.bucket, target.indexes_prefix(group))}
-    packs: dict[str, Index] = {}
+    pack_of: dict[Identity, str] = {}
     unindexed = []
     for key in written:
-        if target.index_key(key) in index_keys:
-            packs[key] = read_index(store, target, key)[0]
-        elif restore and format_of(group, target, key) is not PackFormat.COPY:
-            try:
-                packs[key] = restore_index(store, target, key, options)
-            except ObjectFrozen:
-                unindexed.append(key)
-        else:
+        if target.index_key(key) not in index_keys and not (restore and _restore_index(store, target, group, key, options)):
             unindexed.append(key)
-    return Ledger(packs, tuple(unindexed), written)
+        else:
+            pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)
+    return Ledger(pack_of, tuple(unindexed), written)
 
 
 def read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Index, bytes]:
@@ -80,6 +77,27 @@ def restore_index(store: ObjectStore, target: Target, pack_key: str, options: Wr
         raise BadPack(f"s3://{target.bucket}/{pack_key} carries the index of another pack, {index.pack_key}")
     write_index(store, target, pack_key, data, options)
     return index
+
+
+def _restore_index(store: ObjectStore, target: Target, group: Group, pack_key: str, options: WriteOptions) -> bool:
+    """False where the pack cannot give its index back now."""
+    if format_of(group, target, pack_key) is PackFormat.COPY:
+        return False
+    try:
+        restore_index(store, target, pack_key, options)
+    except ObjectFrozen:
+        return False
+    return True
+
+
+def _find_members(store: ObjectStore, target: Target, pack_key: str, wanted: Container[Identity]) -> list[Identity]:
+    index_key = target.index_key(pack_key)
+    data = store.get_object(target.bucket, index_key).data
+    with naming(target.bucket, index_key):
+        named, found = find_identities(data, wanted)
+    if named != pack_key:
+        raise BadPack(f"s3://{target.bucket}/{index_key} is the index of another pack, {named}")
+    return found
 
 
 def read_tail(store: ObjectStore, target: Target, pack_key: str) -> bytes:

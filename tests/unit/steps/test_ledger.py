@@ -70,12 +70,22 @@ def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> No
     assert sum(group.packed for group in result.groups) == 0
 
 
+def test_a_ledger_keeps_only_what_is_asked_for() -> None:
+    """Memory does not grow with what the packs hold: of a group's packs only the wanted members are remembered, each with its pack."""
+    world = packed()
+    target, key = world.targets[0], pack_keys(world)[PackFormat.GZIP]
+    members = [member.identity for member in read_index(world.store, target, key)[0].members]
+    ledger = read_ledger(world.store, target, GROUP, {members[0], ("other", None, "e", 1)}, WriteOptions())
+    assert ledger.pack_of == {members[0]: key}
+    assert set(ledger.written) == set(pack_keys(world).values())
+
+
 def test_a_dry_run_restores_nothing() -> None:
     """To plan writes nothing, not even an index."""
     world = packed()
     drop(world, world.targets[0].index_key(pack_keys(world)[PackFormat.GZIP]))
     before = world.store.snapshot()
-    ledger = read_ledger(world.store, world.targets[0], GROUP, WriteOptions(), restore=False)
+    ledger = read_ledger(world.store, world.targets[0], GROUP, frozenset(), WriteOptions(), restore=False)
     assert ledger.unindexed == (pack_keys(world)[PackFormat.GZIP],)
     assert world.store.snapshot() == before
 

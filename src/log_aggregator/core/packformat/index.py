@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.errors import BadPack
-from log_aggregator.model import Encoding, Group, Index, Member, PackFormat
+from log_aggregator.model import Encoding, Group, Identity, Index, Member, PackFormat
 
 FORMAT = "log-aggregator-index"
 VERSION = 1
@@ -29,11 +30,22 @@ def encode_index(index: Index) -> bytes:
 
 def decode_index(data: bytes) -> Index:
     """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version, wrong count of members."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
-            return _parse_index(json.loads(lines.readline()), lines)
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
+    with _bad_pack(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+        return _parse_index(_parse_head(lines.readline()), lines)
+
+
+def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[str, list[Identity]]:
+    """(the pack's key, those wanted that are its members), without keeping the rest. Raises BadPack as `decode_index` does."""
+    with _bad_pack(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+        first = _parse_head(lines.readline())
+        found, count = [], 0
+        for count, line in enumerate(lines, 1):  # noqa: B007 - it is used behind the loop
+            member = json.loads(line)
+            identity = (member["key"], member["version_id"], member["etag"], int(member["size"]))
+            if identity in wanted:
+                found.append(identity)
+        _check_count(first, count)
+        return str(first["pack"]), found
 
 
 def _pack_line(index: Index) -> dict[str, object]:
@@ -90,13 +102,31 @@ def _dump(line: dict[str, object]) -> bytes:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _parse_index(first: dict[str, Any], lines: Iterable[bytes]) -> Index:
-    """One line at a time: a hundred thousand members as dictionaries take three times the memory of the members."""
+@contextlib.contextmanager
+def _bad_pack() -> Iterator[None]:
+    """Whatever goes wrong while an index is read says that it is none."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
+
+
+def _parse_head(line: bytes) -> dict[str, Any]:
+    first: dict[str, Any] = json.loads(line)
     if first["format"] != FORMAT or first["version"] != VERSION:
         raise BadPack("the index is of another format or version")
+    return first
+
+
+def _check_count(first: Mapping[str, Any], count: int) -> None:
+    if first["members"] != count:
+        raise BadPack(f"the index names {first['members']} members and lists {count}")
+
+
+def _parse_index(first: dict[str, Any], lines: Iterable[bytes]) -> Index:
+    """One line at a time: a hundred thousand members as dictionaries take three times the memory of the members."""
     members = tuple(_parse_member(json.loads(line)) for line in lines)
-    if first["members"] != len(members):
-        raise BadPack(f"the index names {first['members']} members and lists {len(members)}")
+    _check_count(first, len(members))
     return Index(
         pack_key=first["pack"],
         format=PackFormat(first["pack_format"]),
