@@ -36,7 +36,7 @@ def list_group(store: ObjectStore, workers: Workers, settings: Settings, logs: L
     rules = make_rules(settings, logs.spec)
     bucket = find_buckets(store, rules)[0]
     selection = Selection()
-    for prefix in list_prefixes(store, workers, bucket, rules.selection, None, selection):
+    for prefix in list_prefixes(store, workers, bucket, None, selection):
         selection.merge(list_prefix(store, bucket, prefix, rules.selection, lambda _: None))
     ((group, found),) = selection.groups.items()
     if len(found.sources) != logs.object_count:

@@ -1,7 +1,7 @@
 """Lists the log objects of a window of days, without a HEAD on any of them and without looking at the other days.
 
-Main logs: accounts, services and regions by delimiter, then the days of each. Auxiliary buckets: the date skip-scan over
-everything. Both give whole keys: all versions and delete markers of a key together.
+Main logs: accounts and services by delimiter, then the date skip-scan over each. Auxiliary buckets: the same scan over everything.
+Both give whole keys: all versions and delete markers of a key together.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
 AWS_LOGS = "AWSLogs/"
 
-_FIRST_DAY = "2006/01/01/"
-"""Before S3 existed. Prefixes of a main bucket end where dates begin: the skip-scan jumps from here to the first wanted day."""
-
 
 @dataclass(frozen=True, slots=True)
 class SourceBucket:
@@ -42,13 +39,13 @@ class SourceBucket:
 
 
 def list_prefixes(
-    store: ObjectStore, workers: Workers, bucket: SourceBucket, rules: Rules, organization_id: str | None, selection: Selection
+    store: ObjectStore, workers: Workers, bucket: SourceBucket, organization_id: str | None, selection: Selection
 ) -> list[str]:
     """The prefixes of a bucket that are listed, each by itself. What is seen on the way and left alone goes into `selection`."""
     if not bucket.is_main:
         return [""]
     accounts = list_accounts(store, bucket, organization_id, selection)
-    return list(list_regions(store, workers, bucket, accounts, rules, selection))
+    return list(list_services(store, workers, bucket, accounts, selection))
 
 
 def list_accounts(store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection) -> list[str]:
@@ -56,26 +53,26 @@ def list_accounts(store: ObjectStore, bucket: SourceBucket, organization_id: str
     return list(_list_accounts(store, bucket, organization_id, selection))
 
 
-def list_regions(
-    store: ObjectStore, workers: Workers, bucket: SourceBucket, account_prefixes: Sequence[str], rules: Rules, selection: Selection
+def list_services(
+    store: ObjectStore, workers: Workers, bucket: SourceBucket, account_prefixes: Sequence[str], selection: Selection
 ) -> Iterator[str]:
-    """`…/<account>/<service>/<region>/` of these accounts of a main bucket."""
+    """`…/<account>/<service>/` of these accounts of a main bucket.
+
+    Not their regions: where the days before are packed, all regions of a service are a page or two, and the skip-scan needs no more
+    than it would need region by region where they are not.
+    """
 
     def list_one(account_prefix: str) -> list[str]:
-        regions: list[str] = []
+        services = []
         for service in _children(store, bucket, account_prefix, selection):
             if _last(service) in MAIN_SERVICES:
-                regions += _children(store, bucket, service, selection)
+                services.append(service)
             else:
                 _leave_unknown(bucket, service, "not a service of a Control Tower bucket", selection)
-        return regions
+        return services
 
-    for regions in workers.each(list_one, account_prefixes):
-        for prefix in regions:
-            if _is_skipped_region(_last(prefix), rules):
-                selection.leave(Left.OTHER_REGION)
-            else:
-                yield prefix
+    for services in workers.each(list_one, account_prefixes):
+        yield from services
 
 
 def list_folders(store: ObjectStore, bucket: SourceBucket) -> list[str]:
@@ -105,8 +102,7 @@ def list_in_chunks(store: ObjectStore, bucket: SourceBucket, prefix: str, rules:
 
 def list_window(store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow) -> Iterator[ListedKey]:
     """All keys under a prefix but those that are safely known to be of other days."""
-    first = next_start(prefix + _FIRST_DAY, window) if prefix and bucket.is_main else None
-    start = ListStart(first) if first else ListStart()
+    start = ListStart()
     held: list[LogObject | DeleteMarker] = []
     while True:
         page = _list_page(store, bucket, prefix, start)
@@ -198,10 +194,6 @@ def _children(store: ObjectStore, bucket: SourceBucket, prefix: str, selection: 
 def _leave_unknown(bucket: SourceBucket, prefix: str, reason: str, selection: Selection) -> None:
     selection.leave(Left.UNKNOWN)
     selection.add_sample(f"s3://{bucket.name}/{prefix}", reason)
-
-
-def _is_skipped_region(region: str, rules: Rules) -> bool:
-    return rules.regions is not None and not rules.discard_other_regions and "-" in region and region not in rules.regions
 
 
 def _last(prefix: str) -> str:

@@ -204,7 +204,7 @@ def _list_window(
     for bucket in found.buckets.values():
         progress.listing(bucket.name)
         with _cannot_start(f"bucket {bucket.name!r} cannot be listed"):
-            own = list_prefixes(store, workers, bucket, wanted, rules.organization_id, found.selection)
+            own = list_prefixes(store, workers, bucket, rules.organization_id, found.selection)
             prefixes += ((bucket, prefix) for prefix in own)
 
     def list_one(place: tuple[SourceBucket, str]) -> Selection:

@@ -55,8 +55,8 @@ def test_other_days_are_jumped_over_and_wanted_ones_never(page_size: int) -> Non
 
 
 def test_main_prefixes() -> None:
-    """Of a Control Tower bucket every account, service and region of both organisation layouts is listed by itself; what is
-    something else is reported."""
+    """Of a Control Tower bucket every account and service of both organisation layouts is listed by itself; what is something
+    else is reported."""
     keys = [
         trail_key(1),
         trail_key(1, service="Config"),
@@ -67,12 +67,12 @@ def test_main_prefixes() -> None:
         "readme.txt",
     ]
     selection = Selection()
-    prefixes = list_prefixes(make_store(keys), SerialWorkers(), MAIN, Rules(WINDOW), None, selection)
+    prefixes = list_prefixes(make_store(keys), SerialWorkers(), MAIN, None, selection)
     assert sorted(prefixes) == [
-        "AWSLogs/333333333333/CloudTrail/eu-west-1/",
-        "AWSLogs/o-abcd1234/222222222222/CloudTrail/us-east-1/",
-        "o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/eu-west-1/",
-        "o-abcd1234/AWSLogs/o-abcd1234/111111111111/Config/eu-west-1/",
+        "AWSLogs/333333333333/CloudTrail/",
+        "AWSLogs/o-abcd1234/222222222222/CloudTrail/",
+        "o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/",
+        "o-abcd1234/AWSLogs/o-abcd1234/111111111111/Config/",
     ]
     reported = {"AWSLogs/333333333333/vpcflowlogs/", "elsewhere/", "elsewhere/x", "readme.txt"}
     assert set(selection.samples) == {f"s3://logs/{place}" for place in reported}
@@ -82,19 +82,31 @@ def test_another_organisation() -> None:
     """Where the organisation is named, another one's folder is reported and left."""
     other = trail_key(1).replace("o-abcd1234", "o-other9999")
     selection = Selection()
-    found = list_prefixes(make_store([trail_key(1), other]), SerialWorkers(), MAIN, Rules(WINDOW), "o-abcd1234", selection)
-    assert found == ["o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/eu-west-1/"]
+    found = list_prefixes(make_store([trail_key(1), other]), SerialWorkers(), MAIN, "o-abcd1234", selection)
+    assert found == ["o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/"]
     assert list(selection.samples) == ["s3://logs/o-other9999/"]
 
 
-def test_regions_that_are_not_wanted_are_not_listed() -> None:
-    """Unless they are to be discarded, regions that are not wanted cost no listing of their days."""
-    store = make_store([trail_key(1), trail_key(2, region="us-east-1")])
-    for discards, count in ((False, 1), (True, 2)):
+def test_regions_that_are_not_wanted_are_left_and_counted() -> None:
+    """One by one; where they are to be discarded they are taken as discards."""
+    store = make_store([trail_key(1), trail_key(2, region="us-east-1"), trail_key(3, region="us-east-1")])
+    for discards, left in ((False, 2), (True, 0)):
         rules = Rules(WINDOW, regions=frozenset({"eu-west-1"}), discard_other_regions=discards)
-        selection = Selection()
-        assert len(list_prefixes(store, SerialWorkers(), MAIN, rules, None, selection)) == count
-        assert selection.left[Left.OTHER_REGION] == 2 - count
+        (prefix,) = list_prefixes(store, SerialWorkers(), MAIN, None, Selection())
+        selection = list_prefix(store, MAIN, prefix, rules, lambda _: None)
+        (found,) = selection.groups.values()
+        assert (len(found.sources), len(found.discards), selection.left[Left.OTHER_REGION]) == (1, 2 - left, left)
+
+
+def test_a_service_is_listed_in_few_pages() -> None:
+    """Seventeen regions of which only the wanted days are left are a page or two; with old days each costs two more at most."""
+    regions = [f"eu-west-{number}" for number in range(17)]
+    for days, pages in (((2, 3, 4), 2), (range(1, 29), 3 * 17)):
+        keys = [trail_key(n, region=region, day=date(2025, 4, day)) for region in regions for day in days for n in range(20)]
+        store = FaultyStore(make_store(keys), nothing)
+        selection = list_prefix(store, MAIN, keys[0].partition("/eu-")[0] + "/", Rules(DateWindow(DAY, DAY)), lambda _: None)
+        assert sum(len(found.sources) for found in selection.groups.values()) == 17 * 20
+        assert len(store.calls) <= pages
 
 
 def test_our_own_packs_are_not_logs() -> None:

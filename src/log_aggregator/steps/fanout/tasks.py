@@ -16,13 +16,13 @@ from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items
 from log_aggregator.steps.group import Failure
-from log_aggregator.steps.list import AWS_LOGS, SourceBucket, list_accounts, list_folders, list_in_chunks, list_regions
+from log_aggregator.steps.list import AWS_LOGS, SourceBucket, list_accounts, list_folders, list_in_chunks, list_services
 from log_aggregator.steps.run import RunRules, bucket_names, check_destination, look_at_bucket
-from log_aggregator.steps.selection import Rules, Selection
+from log_aggregator.steps.selection import Selection
 from log_aggregator.steps.workers import Workers
 
 FOLDERS_MAX = 50
-"""Accounts in one task. With 17 regions, three services and one page each: 2,600 requests, a minute or two."""
+"""Accounts in one task: with three services of a page or two each some 250 requests, seconds; in a bucket full of history, minutes."""
 
 KEYS_MAX = 10_000
 """Keys that one listing thread holds before it sorts them out."""
@@ -128,7 +128,7 @@ def list_task(
             workers.check_stop()
             cutter.take(selection)
 
-    for _ in workers.each(list_one, _prefixes(store, workers, task, wanted, listed.selection)):
+    for _ in workers.each(list_one, _prefixes(store, workers, task, listed.selection)):
         pass
     cutter.flush()
     listed.seconds = time.perf_counter() - began
@@ -161,10 +161,10 @@ def _batches(prefixes: Sequence[str]) -> Iterator[Sequence[str]]:
     return (prefixes[start : start + FOLDERS_MAX] for start in range(0, len(prefixes), FOLDERS_MAX))
 
 
-def _prefixes(store: ObjectStore, workers: Workers, task: ListingTask, wanted: Rules, selection: Selection) -> Iterable[str]:
+def _prefixes(store: ObjectStore, workers: Workers, task: ListingTask, selection: Selection) -> Iterable[str]:
     if not task.bucket.is_main:
         return task.prefixes
-    return list(list_regions(store, workers, task.bucket, task.prefixes, wanted, selection))
+    return list(list_services(store, workers, task.bucket, task.prefixes, selection))
 
 
 class _Cutter:
