@@ -12,6 +12,7 @@ import botocore.awsrequest
 import obstore
 import pytest
 from awscrt.checksums import crc64nvme
+from botocore.parsers import ResponseParserError
 from hypothesis import example, given
 from hypothesis import strategies as st
 from obstore.store import MemoryStore as ObstoreMemory
@@ -19,6 +20,7 @@ from tests.unit.adapters.conftest import Answer, CannedS3
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.clients import is_aws
+from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
 from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError
 from log_aggregator.limits import MIB
@@ -470,3 +472,9 @@ def test_the_endpoint_may_come_from_the_environment(monkeypatch: pytest.MonkeyPa
     store.get_object("b", "k")
     store.get_object_checked("b", "k")
     assert [request.path for request in canned.requests] == ["/b/k", "/b/k"]
+
+
+def test_an_answer_that_is_not_s3s_is_a_store_error() -> None:
+    """A proxy's page instead of S3's XML ends a group, not the program."""
+    with pytest.raises(StoreError, match="ResponseParserError"), store_errors("ListObjectsV2", "b"):
+        raise ResponseParserError("invalid XML received")

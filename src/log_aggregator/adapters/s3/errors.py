@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.parsers import ResponseParserError
 from obstore.exceptions import BaseError
 
 from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError, Unreachable
@@ -82,7 +83,7 @@ def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[No
         raise make_error(operation, bucket, key, str(answer.get("Code", "")), status, str(answer.get("Message", ""))) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise make_error(operation, bucket, key, type(error).__name__, 403, str(error)) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:  # the latter: an answer that is not S3's, a proxy's page for one
         raise make_error(operation, bucket, key, type(error).__name__, 0, str(error)) from error
     except (BaseError, FileNotFoundError) as error:
         raise make_error(operation, bucket, key, *parse_obstore_error(str(error))) from error
