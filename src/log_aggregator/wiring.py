@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
+from log_aggregator.adapters.s3.inspection import S3Inspector
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import CannotStart, StoreError
@@ -66,6 +67,25 @@ def connect(connection: Connection, readers: int = 64) -> CountingStore:
     except StoreError as error:
         raise CannotStart(str(error)) from error
     return CountingStore(store)
+
+
+def connect_inspector(connection: Connection) -> S3Inspector:
+    """What `doctor` asks an account through. It gives up sooner than a run does. Raises CannotStart."""
+    try:
+        return S3Inspector.connect(
+            ClientSettings(
+                region=connection.region,
+                profile=connection.profile,
+                endpoint_url=connection.endpoint_url,
+                access_key=connection.access_key,
+                secret_key=connection.secret_key,
+                attempts_max=3,
+                connect_timeout_seconds=5,
+                read_timeout_seconds=20,
+            )
+        )
+    except StoreError as error:
+        raise CannotStart(str(error)) from error
 
 
 def make_workers(settings: Settings) -> ThreadWorkers:

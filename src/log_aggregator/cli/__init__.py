@@ -11,6 +11,7 @@ import click
 
 from log_aggregator import __version__
 from log_aggregator.cli.demo import demo
+from log_aggregator.cli.doctor import doctor
 from log_aggregator.cli.extract import extract
 from log_aggregator.cli.generate import generate
 from log_aggregator.cli.run import plan, run
@@ -37,7 +38,7 @@ def commands() -> None:
     """
 
 
-for command in (run, plan, verify, extract, demo, generate):
+for command in (run, plan, verify, extract, doctor, demo, generate):
     commands.add_command(command)
 
 

@@ -1,0 +1,55 @@
+"""`doctor`: would a run work here? Asks questions only."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import click
+
+from log_aggregator.cli.options import connection_options, json_option, make_connection, settings_options
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import SettingsError
+from log_aggregator.reports.doctor import describe_findings, render_findings
+from log_aggregator.settings import Settings
+from log_aggregator.steps.doctor.examine import examine
+from log_aggregator.wiring import SystemClock, connect, connect_inspector, make_run_rules
+
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}")
+
+
+@click.command()
+@settings_options
+@connection_options
+@json_option
+@click.option(
+    "--role-arn",
+    "role_arns",
+    metavar="ARN",
+    multiple=True,
+    help="Simulate the permissions of this role (of a deployed function) instead of your own. May be given several times: what one may"
+    " not, another may.",
+)
+def doctor(
+    settings: Settings,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    role_arns: tuple[str, ...],
+) -> int:
+    """Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, landing zone. Changes nothing.
+
+    Every finding says what to do. Exit code 1 where there is a problem; warnings alone give 0. What could not be checked is a warning.
+    """
+    for arn in role_arns:
+        if not ROLE_ARN.fullmatch(arn):
+            raise SettingsError(f"--role-arn {arn!r}: allowed is the ARN of a role, such as arn:aws:iam::111122223333:role/aggregator")
+    clock = SystemClock()
+    today = clock.now().date()
+    rules = make_run_rules(settings, DateWindow(today, today))
+    connection = make_connection(profile, region, endpoint_url)
+    findings = examine(connect_inspector(connection), connect(connection), clock, rules, role_arns)
+    described = describe_findings(findings)
+    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_findings(described)))
+    return 1 if described["problems"] else 0

@@ -1,0 +1,76 @@
+"""What was found, and the notebook that the checks write it into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from log_aggregator.errors import AccessDenied, StoreError, Unreachable
+
+T = TypeVar("T")
+
+
+class Level(StrEnum):
+    """How bad it is, best first. Only a problem makes `doctor` fail."""
+
+    OK = "ok"
+    NOTE = "note"  # good to know
+    WARNING = "warning"  # works, but not as one would want; or could not be checked
+    PROBLEM = "problem"  # a run would fail, or not do what it is there for
+
+    @property
+    def rank(self) -> int:
+        return list(Level).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `where` is "account", or a bucket as s3://name; `check` a short name that stays the same."""
+
+    level: Level
+    where: str
+    check: str
+    seen: str
+    advice: str = ""
+
+    def __post_init__(self) -> None:
+        if self.level is not Level.OK and not self.advice:
+            raise ValueError(f"{self.where}, {self.check}: says that something is not well and not what to do")
+
+
+@dataclass(slots=True)
+class Notebook:
+    """The findings, in the order in which they were made."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def ok(self, where: str, check: str, seen: str, advice: str = "") -> None:
+        self.findings.append(Finding(Level.OK, where, check, seen, advice))
+
+    def note(self, where: str, check: str, seen: str, advice: str) -> None:
+        self.findings.append(Finding(Level.NOTE, where, check, seen, advice))
+
+    def warn(self, where: str, check: str, seen: str, advice: str) -> None:
+        self.findings.append(Finding(Level.WARNING, where, check, seen, advice))
+
+    def problem(self, where: str, check: str, seen: str, advice: str) -> None:
+        self.findings.append(Finding(Level.PROBLEM, where, check, seen, advice))
+
+    def ask(self, where: str, check: str, action: str, request: Callable[[], T]) -> T | None:
+        """The answer; or None, and a finding that this could not be checked. `action` is the IAM action that the request needs."""
+        try:
+            return request()
+        except StoreError as error:
+            self.warn(where, check, f"could not be checked: {error}", advise(error, action))
+            return None
+
+
+def advise(error: StoreError, action: str) -> str:
+    """What to do about a question that got no answer."""
+    if isinstance(error, AccessDenied):
+        return f"Grant {action} to whoever runs the doctor, and ask again."
+    if isinstance(error, Unreachable):
+        return "Look at the network and the endpoint, and ask again."
+    return f"Look at it yourself. This server gives no such answer; AWS does, to whoever has {action}."

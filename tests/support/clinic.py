@@ -1,0 +1,64 @@
+"""A healthy account, to make one thing in it ill and hear what the doctor says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.support.account import ACCOUNT, FakeAccount, FakeBucket
+
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.inspection import LifecycleRule
+from log_aggregator.settings import read_settings
+from log_aggregator.steps.doctor.examine import examine
+from log_aggregator.steps.doctor.findings import Finding
+from log_aggregator.wiring import make_run_rules
+
+NOW = datetime(2026, 3, 15, 5, tzinfo=UTC)
+MAIN = "aws-controltower-logs-111122223333-eu-west-1"
+ORGANIZATION = "o-abcd1234"
+
+
+@dataclass
+class Clinic:
+    """A healthy account with a Control Tower bucket, a bucket of flow logs, and a destination; and what the doctor says of it."""
+
+    account: FakeAccount = field(default_factory=FakeAccount)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    settings: dict[str, Any] = field(default_factory=dict)
+    role_arns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.settings = {"control_tower_bucket": MAIN, "other_buckets": "flow", "destination_bucket": "packs"} | self.settings
+        for name in (MAIN, "flow", "packs"):
+            self.account.buckets[name] = FakeBucket()
+            self.store.create_bucket(name, versioning="Enabled")
+        self.put(f"{ORGANIZATION}/AWSLogs/{ORGANIZATION}/{ACCOUNT}/CloudTrail/eu-west-1/2026/03/15/a.json.gz")
+        self.put(f"{ORGANIZATION}/AWSLogs/{ACCOUNT}/Config/eu-west-1/2026/3/14/ConfigHistory/a.json.gz")
+
+    def put(self, key: str, bucket: str = MAIN) -> None:
+        self.store.put(bucket, key, b"x")
+
+    def change(self, bucket: str, **values: Any) -> None:
+        self.account.buckets[bucket] = replace(self.account.buckets[bucket], **values)
+
+    def examine(self) -> list[Finding]:
+        day = NOW.date()
+        rules = make_run_rules(read_settings(None, self.settings), DateWindow(day, day))
+        return examine(self.account, self.store, self, rules, self.role_arns)
+
+    def now(self) -> datetime:
+        return NOW
+
+    def find(self, check: str, where: str = "") -> Finding:
+        """The worst thing that is said about a bucket, or about the account."""
+        place = f"s3://{where}" if where else "account"
+        found = [finding for finding in self.examine() if finding.check == check and finding.where == place]
+        assert found, f"nothing was said about {check} of {place}"
+        return max(found, key=lambda finding: finding.level.rank)
+
+
+def rule(rule_id: str = "rule", **values: Any) -> LifecycleRule:
+    return LifecycleRule(rule_id, **values)

@@ -1,0 +1,123 @@
+"""The doctor's findings on a page and as JSON, and the exit code."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.support.account import OTHER_ACCOUNT, ROLE, FakeAccount
+from tests.support.clinic import MAIN, Clinic
+
+from log_aggregator.cli import commands
+from log_aggregator.errors import SettingsError
+from log_aggregator.inspection import BucketVersioning, Decision, DeliveryChannel, Trail
+from log_aggregator.reports.doctor import LINE_LENGTH_MAX, describe_findings, render_findings
+from log_aggregator.steps.doctor.findings import Finding, Level
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def clinic() -> Clinic:
+    return Clinic()
+
+
+@pytest.fixture
+def call(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """The command line, with the account in memory behind it."""
+    module = importlib.import_module("log_aggregator.cli.doctor")
+    monkeypatch.setattr(module, "connect", lambda *_: clinic.store)
+    monkeypatch.setattr(module, "connect_inspector", lambda *_: clinic.account)
+    config = tmp_path / "aggregator.toml"
+    config.write_text(f'control_tower_bucket = "{MAIN}"\nother_buckets = ["flow"]\ndestination_bucket = "packs"\n', encoding="utf-8")
+    return lambda *arguments: CliRunner().invoke(commands, ["doctor", "--config", str(config), *arguments], standalone_mode=False)
+
+
+def test_warnings_alone_give_exit_code_0(clinic: Clinic, call: Call) -> None:
+    """Only a problem fails."""
+    clinic.change("packs", versioning=BucketVersioning())
+    assert call().return_value == 0
+    clinic.change("flow", versioning=BucketVersioning("Enabled", has_mfa_delete=True))
+    assert call().return_value == 1
+
+
+def test_json_has_every_finding(clinic: Clinic, call: Call) -> None:
+    """One document with all findings, in plain words, and their counts."""
+    clinic.change("flow", versioning=BucketVersioning("Enabled", has_mfa_delete=True))
+    described = json.loads(call("--json").stdout)
+    assert described["problems"] == 1
+    assert described["warnings"] == sum(finding["level"] == "warning" for finding in described["findings"]) > 0
+    assert {tuple(finding) for finding in described["findings"]} == {("level", "where", "check", "seen", "advice")}
+
+
+def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call: Call) -> None:
+    """docs/reference/json.md explains the fields, the page about the doctor every check that it makes."""
+    described = json.loads(call("--json").stdout)
+    fields = {name for name in described if name != "findings"} | {f"findings[].{name}" for name in described["findings"][0]}
+    texts = tomllib.loads((DOCS / "make_reference.toml").read_text(encoding="utf-8"))
+    assert set(texts["json"]["doctor"]) == fields
+    checks = {finding["check"] for finding in described["findings"]}
+    clinic.account.trails.append(Trail("t", MAIN, True, f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1"))
+    clinic.account.channels.append(DeliveryChannel("default", "elsewhere"))
+    clinic.change("flow", owner=OTHER_ACCOUNT, versioning=BucketVersioning("Enabled", has_mfa_delete=True))
+    clinic.account.deny("DescribeKey", "SimulatePrincipalPolicy")
+    for options in (["--destination-bucket", ""], ["--destination-bucket", "flow"], ["--other-buckets", "nosuch*"]):
+        checks |= {finding["check"] for finding in json.loads(call("--json", *options).stdout)["findings"]}
+    table = (DOCS / "how-to" / "check-with-the-doctor.md").read_text(encoding="utf-8").partition("## What it looks at")[2]
+    assert set(re.findall(r"`([a-z-]+)`", table.partition("## ")[0])) == checks
+
+
+def test_roles_are_checked_and_simulated(clinic: Clinic, call: Call) -> None:
+    """What is no role's ARN is a wrong setting, also an assumed role's; several roles may be given."""
+    roles = [ROLE, f"{ROLE}-2"]
+    call(*(word for role in roles for word in ("--role-arn", role)))
+    assert {principal for principal, _, _ in clinic.account.simulated} == set(roles)
+    assert isinstance(call("--role-arn", "arn:aws:sts::111122223333:assumed-role/aggregator/me").exception, SettingsError)
+
+
+def test_the_worst_comes_first() -> None:
+    """Places with problems stand before the others, and in each place what is worst; every line can be read in a terminal."""
+    long = "word " * 60
+    findings = [
+        Finding(Level.OK, "account", "a", "fine"),
+        Finding(Level.NOTE, "s3://one", "b", "noted", "do"),
+        Finding(Level.OK, "s3://two", "c", "fine"),
+        Finding(Level.PROBLEM, "s3://two", "d", long, "mend"),
+    ]
+    lines = list(render_findings(describe_findings(findings)))
+    assert [line for line in lines if line and not line.startswith(" ")] == [
+        "s3://two",
+        "s3://one",
+        "account",
+        "1 problem, 0 warnings. A run would fail, or not do all of its work. Nothing was changed.",
+    ]
+    assert lines[1].startswith("  PROBLEM  d ")
+    assert max(map(len, lines)) <= LINE_LENGTH_MAX
+    assert "-> mend" in "\n".join(lines)
+
+
+def test_every_word_of_the_findings_is_on_the_page(clinic: Clinic, call: Call) -> None:
+    """What JSON says, the page says."""
+    clinic.account.decide = lambda _, action, __: Decision(action, "implicitDeny")
+    described = json.loads(call("--json").stdout)
+    page = " ".join(call().stdout.split())
+    for finding in described["findings"]:
+        assert " ".join(finding["seen"].split()) in page
+        assert finding["advice"] in page
+
+
+def test_a_healthy_account_is_told_in_a_line(clinic: Clinic, call: Call) -> None:
+    """No problems and no warnings."""
+    clinic.account = FakeAccount(buckets=clinic.account.buckets)
+    clinic.account.decide = lambda _, action, at: Decision(action, "implicitDeny" if "Delete" in action and "packs/" in at else "allowed")
+    clinic.put("x", "packs")
+    result = call()
+    assert "PROBLEM" not in result.stdout
+    assert result.return_value == 0
