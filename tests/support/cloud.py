@@ -17,6 +17,7 @@ from log_aggregator.adapters.faults import Decide, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.handlers import entry, prepare
+from log_aggregator.ports import ObjectStore
 from log_aggregator.settings import Settings
 from log_aggregator.steps.run import RunRules
 from log_aggregator.steps.workers import SerialWorkers
@@ -65,6 +66,8 @@ class Cloud:
     invocations: list[str] = field(default_factory=list)
     visited: list[str] = field(default_factory=list)
     break_function: Callable[[str, Any], None] = field(default=lambda _function, _payload: None)
+    view: Callable[[str, ObjectStore], ObjectStore] = field(default=lambda _function, store: store)
+    """A function's view of the store: what its role lets it do."""
 
     def run(self, given: dict[str, Any] | None = None, machine: str = "CombineLogFilesSM", name: str | None = None) -> Any:
         """One execution. Raises StateError."""
@@ -86,7 +89,7 @@ class Cloud:
             return self.decide(len(self.calls) - 1, call)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(entry, "_connect", lambda _readers: FaultyStore(self.world.store, decide))
+            patch.setattr(entry, "_connect", lambda _readers: self.view(function, FaultyStore(self.world.store, decide)))
             try:
                 return handler(payload, Context(uuid.uuid4().hex))
             except Killed:

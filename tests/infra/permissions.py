@@ -1,0 +1,344 @@
+"""What the roles may do. Each check gives the list of what is wrong."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cfnlint
+from tests.infra.access import as_list, may, owners, statements_of
+from tests.infra.stack import ACCOUNT, DESTINATION, STACK, Stack
+
+WORK = f"{STACK}-workbucket-1a2b3c"
+FOLDER = "AggregatedLogs"
+
+_KEEP = {("s3:GetObject", "runs"), ("s3:PutObject", "runs"), ("s3:ListBucket", "work")}
+
+STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
+    "PrepareFunction": frozenset(
+        {
+            ("s3:ListBucket", "sources"),
+            ("s3:GetBucketVersioning", "sources"),
+            ("s3:GetBucketVersioning", "target"),
+            ("s3:ListBucketMultipartUploads", "target"),
+            ("s3:AbortMultipartUpload", "packs"),
+        }
+        | _KEEP
+    ),
+    "ListFunction": frozenset({("s3:ListBucket", "sources"), ("s3:ListBucketVersions", "sources")} | _KEEP),
+    "PlanFunction": frozenset(_KEEP),
+    "CombineFunction": frozenset(
+        {
+            ("s3:GetObject", "logs"),
+            ("s3:GetObjectVersion", "logs"),
+            ("s3:ListBucket", "sources"),
+            ("s3:ListBucket", "target"),
+            ("s3:GetObject", "packs"),
+            ("s3:PutObject", "packs"),
+            ("s3:AbortMultipartUpload", "packs"),
+            ("s3:GetObject", "indexes"),
+            ("s3:PutObject", "indexes"),
+        }
+        | _KEEP
+    ),
+    "VerifyFunction": frozenset({("s3:ListBucket", "target"), ("s3:GetObject", "packs"), ("s3:GetObject", "indexes")} | _KEEP),
+    "DeleteFunction": frozenset(
+        {
+            ("s3:DeleteObject", "logs"),
+            ("s3:DeleteObjectVersion", "logs"),
+            ("s3:GetObject", "logs"),
+            ("s3:ListBucket", "sources"),
+            ("s3:ListBucket", "target"),
+            ("s3:GetObject", "packs"),
+            ("s3:GetObject", "indexes"),
+            ("s3:PutObject", "discards"),
+        }
+        | _KEEP
+    ),
+    "FinishFunction": frozenset(_KEEP),
+    "SplitHistoryFunction": frozenset({("s3:PutObject", "runs")}),
+    "FinishHistoryFunction": frozenset(_KEEP),
+    "EmptyAccessLogsFunction": frozenset(
+        {
+            ("s3:ListBucket", "access logs"),
+            ("s3:ListBucketVersions", "access logs"),
+            ("s3:GetBucketVersioning", "access logs"),
+            ("s3:DeleteObject", "entries of access logs"),
+            ("s3:DeleteObjectVersion", "entries of access logs"),
+            ("s3:GetObject", "entries of access logs"),
+        }
+    ),
+    "CombineLogFilesSM": frozenset({("s3:GetObject", "runs")}),
+    "ProcessHistoricalMainLogsSM": frozenset({("s3:GetObject", "runs")}),
+}
+"""The S3 actions that each step's requests are authorised by, and on what. Which request needs which: docs/how-to/iam-permissions.md"""
+
+_WITHOUT_RESOURCES = {
+    "s3:ListAllMyBuckets",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
+_MANAGED = {"service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess", "CloudWatchLambdaInsightsExecutionRolePolicy"}
+_INLINE_POLICIES_CHARS_MAX = 10_240
+"""Of one role, without blanks. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+
+def check_actions_exist(stack: Stack) -> list[str]:
+    known = _real_actions()
+    used = {(found.owner, action) for found in statements_of(stack) for action in found.actions}
+    for kind in ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"):
+        for name, properties in stack.of_type(kind).items():
+            used |= {(name, action) for found in properties["PolicyDocument"]["Statement"] for action in as_list(found["Action"])}
+    used -= {(owner, action) for owner, action in used if action == "s3:*" and owner.endswith("BucketPolicy")}  # denied without TLS
+    return [f"{owner}: there is no action {action}" for owner, action in sorted(used) if action.lower() not in known]
+
+
+def check_steps_have_what_they_need(stack: Stack) -> list[str]:
+    """Exactly: neither less nor more."""
+    problems = []
+    for owner in owners(stack):
+        granted = {
+            (action, place)
+            for found in statements_of(stack)
+            if found.owner == owner and found.effect == "Allow"
+            for action in found.actions
+            if action.startswith("s3:") and action != "s3:ListAllMyBuckets"
+            for resource in found.resources
+            for place in _places(stack, resource)
+        }
+        needed = _needed(stack, owner)
+        if stack.in_place and ("s3:GetObject", "logs") in granted & needed:  # `logs` are all objects of the sources, packs among them
+            covered = {("s3:GetObject", "packs"), ("s3:GetObject", "indexes")}
+            granted, needed = granted - covered, needed - covered
+        problems += [f"{owner}: is not allowed {action} on {place}" for action, place in sorted(needed - granted)]
+        problems += [f"{owner}: needs no {action} on {place}" for action, place in sorted(granted - needed)]
+    return problems
+
+
+def check_missing_objects_are_seen_as_missing(stack: Stack) -> list[str]:
+    """Who may get may list, without a condition on the prefix, which a GET has not: else S3 says 403 of what is not there, not 404.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
+    """
+    problems = []
+    for found in statements_of(stack):
+        if found.effect != "Allow" or "s3:GetObject" not in found.actions or found.owner.endswith("SM"):
+            continue
+        for bucket in {resource.split("/")[0] for resource in found.resources}:
+            others = [
+                other for other in statements_of(stack) if other.owner == found.owner and other.effect == "Allow" and not other.condition
+            ]
+            if not any("s3:ListBucket" in other.actions and bucket in other.resources for other in others):
+                problems.append(f"{found.owner}: gets 403 for what is missing in {bucket}")
+    return problems
+
+
+def check_all_buckets_are_listed_only_for_beginnings(stack: Stack) -> list[str]:
+    holders = {found.owner for found in statements_of(stack) if "s3:ListAllMyBuckets" in found.actions}
+    wanted = {"PrepareFunction"} if "*" in stack.parameters["OtherBuckets"] else set()
+    return [f"s3:ListAllMyBuckets: {sorted(holders)}, not {sorted(wanted)}"] if holders != wanted else []
+
+
+def check_only_two_delete(stack: Stack) -> list[str]:
+    return [
+        f"{found.owner}: may {action}"
+        for found in statements_of(stack)
+        if found.effect == "Allow" and found.owner not in {"DeleteFunction", "EmptyAccessLogsFunction"}
+        for action in found.actions
+        if action.lower().startswith(("s3:delete", "s3:*", "s3:put*", "*"))
+    ]
+
+
+def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
+    """By no role, whatever OtherBuckets says; nor the run's manifests."""
+    packs = [
+        f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in ("packs", "indexes", "discards", "any")
+    ]
+    return [
+        f"{owner}: may {action} on {arn}"
+        for owner in owners(stack)
+        for action in ("s3:DeleteObject", "s3:DeleteObjectVersion")
+        for arn in [*packs, f"arn:aws:s3:::{WORK}/runs/x"]
+        if may(stack, owner, action, arn)
+    ]
+
+
+def check_who_writes_where(stack: Stack) -> list[str]:
+    """Combine writes packs and indexes, Delete lists of discards; into the sources writes nobody."""
+    allowed = {("CombineFunction", "packs"), ("CombineFunction", "indexes"), ("DeleteFunction", "discards")}
+    problems = []
+    for bucket, root in _targets(stack):
+        for owner in owners(stack):
+            for folder in ("packs", "indexes", "discards", "other"):
+                may_write = may(stack, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/{root}{folder}/x")
+                if may_write != ((owner, folder) in allowed):
+                    problems.append(f"{owner}: {'may' if may_write else 'may not'} write {folder} of {bucket}")
+    for bucket in _sources(stack):
+        for key in ("o-1/AWSLogs/x.json.gz", "packs/x", "some/packs/x", "some/indexes/x", "some/discards/x", "runs/x"):
+            arn = f"arn:aws:s3:::{bucket}/{key}"
+            problems += [f"{owner}: may write {arn}" for owner in owners(stack) if may(stack, owner, "s3:PutObject", arn)]
+    return problems
+
+
+def check_packs_are_written_once(stack: Stack) -> list[str]:
+    """Who may write under the target may do so only on the condition that the key does not exist. Also by the bucket's policy."""
+    condition = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    arns = [f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in ("packs", "indexes", "discards")]
+    problems = [
+        f"{owner}: may overwrite {arn}"
+        for owner in ("CombineFunction", "DeleteFunction")
+        for arn in arns
+        if not any(
+            found.owner == owner and found.effect == "Deny" and found.condition == condition and found.covers("s3:PutObject", arn)
+            for found in statements_of(stack)
+        )
+    ]
+    if not stack.in_place:
+        denied = _bucket_statement(stack, "PacksAreWrittenOnce")
+        wanted = [f"arn:aws:s3:::{DESTINATION}/{folder}/*" for folder in ("packs", "indexes", "discards")]
+        if not denied or (denied["Effect"], denied["Condition"], denied["Resource"]) != ("Deny", condition, wanted):
+            problems.append("the bucket's policy lets packs be overwritten")
+    return problems
+
+
+def check_bucket_policy_keeps_packs_from_every_role(stack: Stack) -> list[str]:
+    if stack.in_place:
+        return []
+    denied = _bucket_statement(stack, "NeverDeletePacks") or {"Action": [], "Condition": {"ArnEquals": {"aws:PrincipalArn": []}}}
+    named = set(denied["Condition"]["ArnEquals"]["aws:PrincipalArn"])
+    roles = {f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{owner}Role" for owner in owners(stack) if owner.endswith("Function")}
+    missing = {"s3:DeleteObject", "s3:DeleteObjectVersion"} - set(denied["Action"])
+    return [f"the bucket's policy does not deny {missing or roles ^ named}"] if missing or roles != named else []
+
+
+def check_resources_are_named(stack: Stack) -> list[str]:
+    problems = []
+    for found in statements_of(stack):
+        if not all(isinstance(resource, str) for resource in (*found.resources, *found.not_resources)):
+            problems.append(f"{found.owner} {found.sid}: a list in a list")
+        elif "*" in found.resources and not set(found.actions) <= _WITHOUT_RESOURCES:
+            problems.append(f"{found.owner} {found.sid}: everything")
+        elif found.effect == "Allow" and any(not _is_named(resource) for resource in found.resources if resource != "*"):
+            problems.append(f"{found.owner} {found.sid}: no resource by name in {found.resources}")
+    return problems
+
+
+def check_only_known_managed_policies(stack: Stack) -> list[str]:
+    insights = "CloudWatchLambdaInsightsExecutionRolePolicy"
+    problems = []
+    for role, properties in stack.of_type("AWS::IAM::Role").items():
+        names = {arn.split(":policy/")[1] for arn in properties.get("ManagedPolicyArns", [])}
+        problems += [f"{role}: {name}" for name in names - _MANAGED]
+        if role.endswith("FunctionRole") and (insights in names) != bool(stack.parameters["LambdaInsightsLayerArn"]):
+            problems.append(f"{role}: Lambda Insights' policy and its layer do not go together")
+    return problems
+
+
+def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
+    """kms only on keys that a parameter names; each step with what it does: Combine and Delete encrypt, Verify reads, the rest nothing."""
+    source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
+    target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (source_keys if stack.in_place else set())
+    wanted = {("CombineFunction", "kms:Decrypt", key) for key in source_keys | target_keys}
+    wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in target_keys}
+    wanted |= {("VerifyFunction", "kms:Decrypt", key) for key in target_keys}
+    wanted |= {("DeleteFunction", action, key) for key in target_keys for action in ("kms:Decrypt", "kms:GenerateDataKey")}
+    granted = {
+        (found.owner, action, resource)
+        for found in statements_of(stack)
+        for action in found.actions
+        if action.startswith("kms:")
+        for resource in found.resources
+    }
+    return [f"{'missing' if entry in wanted else 'too much'}: {entry}" for entry in sorted(wanted ^ granted)]
+
+
+def check_each_has_a_role_of_its_own(stack: Stack) -> list[str]:
+    roles = {name: properties["Role"] for name, properties in stack.of_type("AWS::Lambda::Function").items()}
+    roles |= {name: properties["RoleArn"] for name, properties in stack.of_type("AWS::StepFunctions::StateMachine").items()}
+    return [f"{name}: {role}" for name, role in roles.items() if role != f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}Role"]
+
+
+def check_machines_invoke_their_own_functions(stack: Stack) -> list[str]:
+    problems = []
+    for name, properties in stack.of_type("AWS::StepFunctions::StateMachine").items():
+        given = {arn for arn in properties["DefinitionSubstitutions"].values() if ":function:" in str(arn)}
+        granted = {
+            r for found in statements_of(stack) if found.owner == name and "lambda:InvokeFunction" in found.actions for r in found.resources
+        }
+        if given != granted:
+            problems.append(f"{name}: {sorted(given ^ granted)}")
+    return problems
+
+
+def check_policies_fit(stack: Stack) -> list[str]:
+    sizes = {
+        role: sum(len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) for policy in properties.get("Policies", []))
+        for role, properties in stack.of_type("AWS::IAM::Role").items()
+    }
+    return [f"{role}: {size} characters" for role, size in sizes.items() if size > _INLINE_POLICIES_CHARS_MAX]
+
+
+def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
+    needed = set(STEPS_NEED.get(owner, frozenset()))
+    if stack.in_place:  # the target is a folder of the sources: the same bucket
+        needed = {(action, "sources" if place == "target" else place) for action, place in needed}
+    return needed
+
+
+def _places(stack: Stack, resource: str) -> list[str]:
+    """What an ARN of an allowing statement stands for, in the words of STEPS_NEED."""
+    places: dict[str, str] = {f"arn:aws:s3:::{WORK}": "work", f"arn:aws:s3:::{WORK}/runs/*": "runs"}
+    if stack.in_place:
+        for name in _source_names(stack):
+            places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in ("packs", "indexes", "discards")}
+    else:
+        places |= {f"arn:aws:s3:::{DESTINATION}": "target"}
+        places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in ("packs", "indexes", "discards")}
+    for name in _source_names(stack):
+        places |= {f"arn:*:s3:::{name}": "sources", f"arn:*:s3:::{name}/*": "logs"}
+    access_logs = stack.parameters["ControlTowerBucketAccessLogBucket"]
+    if access_logs:
+        places |= {f"arn:aws:s3:::{access_logs}": "access logs", f"arn:aws:s3:::{access_logs}/*": "entries of access logs"}
+    return [places.get(resource, f"an unexpected place, {resource}")]
+
+
+def _source_names(stack: Stack) -> list[str]:
+    names = f"{stack.parameters['ControlTowerBucket']},{stack.parameters['OtherBuckets']}"
+    return [name for name in names.split(",") if name]
+
+
+def _sources(stack: Stack) -> list[str]:
+    return [name.replace("*", "something") for name in _source_names(stack)]
+
+
+def _targets(stack: Stack) -> list[tuple[str, str]]:
+    """(bucket, what stands in front of packs/) for every place where packs are."""
+    return [(name, f"{FOLDER}/") for name in _sources(stack)] if stack.in_place else [(DESTINATION, "")]
+
+
+def _bucket_statement(stack: Stack, sid: str) -> dict[str, Any] | None:
+    statements = stack.properties("CommonDestinationBucketPolicy")["PolicyDocument"]["Statement"]
+    return next((found for found in statements if found["Sid"] == sid), None)
+
+
+def _is_named(resource: str) -> bool:
+    """`arn:*:s3:::name*` is; `arn:*:s3:::*` is not."""
+    parts = resource.split(":", 5)
+    return len(parts) == 6 and parts[2] not in {"", "*"} and parts[5].split("/")[0].strip("*") != ""
+
+
+@functools.cache
+def _real_actions() -> frozenset[str]:
+    """cfn-lint ships AWS's own list: service -> Actions, in lower case."""
+    path = Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json"
+    services = json.loads(path.read_text(encoding="utf-8"))
+    return frozenset(f"{service}:{action}".lower() for service, row in services.items() for action in row["Actions"])

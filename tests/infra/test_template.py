@@ -1,0 +1,81 @@
+"""What the template makes of every set of parameters. The checks themselves are tried in test_mutations.py."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+
+import cfnlint.api
+import pytest
+from tests.infra import monitoring, permissions, running, storage
+from tests.infra.stack import PARAMETER_SETS, ROOT, Stack, Template, deploy, load_template, resolve, translate
+
+Check = Callable[[Stack], list[str]]
+
+CHECKS: tuple[Check, ...] = tuple(
+    check
+    for module in (permissions, storage, running, monitoring)
+    for name, check in vars(module).items()
+    if name.startswith("check_") and name != "check_parameters"
+)
+
+
+@functools.cache
+def _translated() -> Template:
+    return translate(load_template())
+
+
+@pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
+@pytest.mark.parametrize("check", CHECKS, ids=[check.__name__ for check in CHECKS])
+def test_check(check: Check, parameters: dict[str, str]) -> None:
+    """Every check holds for every set of parameters."""
+    assert check(resolve(_translated(), parameters)) == []
+
+
+def test_parameters() -> None:
+    """The older stack's parameters keep their names; every one is described, bounded, used and shown."""
+    assert running.check_parameters(load_template()) == []
+
+
+def test_thirty_buckets_fit() -> None:
+    """With 30 buckets the environment stays under Lambda's 4 KB and each role's policies under IAM's 10,240 characters."""
+    buckets = ",".join(f"example-application-load-balancer-logs-{number:03}" for number in range(30))
+    for place in ("Yes", "No"):
+        stack = deploy(load_template(), {"OtherBuckets": buckets, "UseCommonDestinationBucket": place})
+        assert permissions.check_policies_fit(stack) == []
+        assert running.check_environment(stack) == []
+
+
+def test_outputs() -> None:
+    """What people need after a deployment is said, and nothing of what was not made."""
+    in_place = deploy(load_template(), PARAMETER_SETS["in place"]).outputs
+    common = deploy(load_template(), PARAMETER_SETS["own topic"]).outputs
+    assert set(common) - set(in_place) == {"CommonDestinationBucketName"}
+    assert common["AlarmTopicArn"] == PARAMETER_SETS["own topic"]["AlarmTopicArn"]
+    assert common["CombineFunctionRoleArn"].endswith(":role/logs-CombineFunctionRole")
+    assert common["DashboardUrl"].endswith("region=eu-west-1#dashboards/dashboard/LogAggregator")
+    assert {"WorkBucketName", "CombineLogFilesSMArn", "ProcessHistoricalMainLogsSMArn", "TargetKeyRoleArns"} <= set(common)
+
+
+def test_the_runbook_has_the_headings_that_alarms_name() -> None:
+    """An alarm's description leads to a heading that is there."""
+    assert monitoring.missing_anchors() == []
+
+
+def test_cfn_lint() -> None:
+    """The linter that `sam validate --lint` runs has nothing to say."""
+    matches = cfnlint.api.lint((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    assert [str(match) for match in matches] == []
+
+
+def test_rules_refuse_what_cannot_work() -> None:
+    """Combinations that would fail later are refused before anything is made."""
+    rules = load_template()["Rules"]
+    refused = {
+        "AccessLogBucketIsNoOther": {"ControlTowerBucketAccessLogBucket", "ControlTowerBucket", "OtherBuckets"},
+        "DeletingRegionsNamesTheOthers": {"OtherRegions", "AggregationRegions"},
+        "ReadBackCanRead": {"Verify", "StorageClass"},
+        "LockingNeedsTheBucket": {"ObjectLockMode", "UseCommonDestinationBucket"},
+    }
+    assert {name: {found for found in refused[name] if f'"{found}"' in json.dumps(rule)} for name, rule in rules.items()} == refused

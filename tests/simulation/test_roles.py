@@ -1,0 +1,146 @@
+"""Every function under the role that the template gives it: the whole job works, and no role can do more than the job needs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from tests.infra.access import statements_of
+from tests.infra.stack import Stack, deploy, load_template
+from tests.simulation.test_statemachine import MakeCloud, contents, run_all
+from tests.support.cloud import Cloud, make_cloud
+from tests.support.roles import RoleStore
+from tests.support.scenarios import SCENARIOS, Scenario
+from tests.support.world import World, find_losses, kill_at, left_in_place
+
+from log_aggregator.ports import Deletion
+
+_MISSING = "so that S3 says of a missing object that it is missing"
+_AGAIN = "where an earlier call of the same piece wrote the object"
+NOT_USED_UNDISTURBED = {
+    ("PrepareFunction", "s3:AbortMultipartUpload"): "uploads of a run that died a day ago",
+    ("PrepareFunction", "s3:GetObject"): _AGAIN,
+    ("CombineFunction", "s3:AbortMultipartUpload"): "an upload that fails",
+    ("PlanFunction", "s3:ListBucket"): _MISSING,
+    ("FinishFunction", "s3:ListBucket"): _MISSING,
+    ("VerifyFunction", "s3:ListBucket"): _MISSING,
+    ("DeleteFunction", "s3:ListBucket"): _MISSING,
+}
+
+
+@pytest.fixture
+def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
+    with ExitStack() as stack:
+        yield lambda world: stack.enter_context(make_cloud(world, monkeypatch))
+
+
+def parameters_of(world: World) -> dict[str, str]:
+    rules = world.rules
+    return {
+        "ControlTowerBucket": ",".join(rules.main_buckets),
+        "OtherBuckets": ",".join(rules.other_buckets),
+        "UseCommonDestinationBucket": "Yes" if rules.destination_bucket else "No",
+        "FinalAggregationPrefix": rules.final_aggregation_prefix,
+    }
+
+
+def deploy_for(world: World, template: dict[str, Any] | None = None) -> Stack:
+    return deploy(template or load_template(), parameters_of(world))
+
+
+def put_in_roles(cloud: Cloud, stack: Stack) -> set[tuple[str, str]]:
+    """Gives what is used, as (function, action)."""
+    used: set[tuple[str, str]] = set()
+    cloud.view = lambda function, store: RoleStore(store, stack, function, used)
+    return used
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_the_job_works_under_the_templates_roles(scenario: Scenario, clouds: MakeCloud) -> None:
+    """Each function under its own role does what it does without any limits."""
+    free, world = scenario.build(), scenario.build()
+    expected = run_all(clouds(free))
+    cloud = clouds(world)
+    put_in_roles(cloud, deploy_for(world))
+    assert run_all(cloud) == expected
+    assert contents(world) == contents(free)
+
+
+@pytest.mark.parametrize("scenario", [found for found in SCENARIOS if found.name in ("unversioned", "in_place", "copied_alone")], ids=str)
+def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) -> None:
+    """Under its role a function also finds its way where a piece died: S3 tells it that something is not there."""
+    world = scenario.build()
+    cloud = clouds(world)
+    put_in_roles(cloud, deploy_for(world))
+    expected = run_all(cloud)
+    for number in range(len(cloud.calls)):
+        killed = scenario.build()
+        again = clouds(killed)
+        put_in_roles(again, deploy_for(killed))
+        again.decide = kill_at(number, after=True)
+        assert run_all(again) == expected, cloud.calls[number]
+        assert find_losses(killed) == []
+
+
+def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
+    """Gone between listing and reading, and between verifying and deleting: neither is an error under the roles."""
+    for name in ("CombineFunction", "DeleteFunction"):
+        for scenario in [found for found in SCENARIOS if found.name in ("versioned", "unversioned")]:
+            world = scenario.build()
+            cloud = clouds(world)
+            put_in_roles(cloud, deploy_for(world))
+
+            def vanish(called: str, _payload: Any, world: World = world, name: str = name) -> None:
+                if called == name and len(world.originals) > 1:
+                    source = world.originals.pop(0).source
+                    world.store.delete_objects(source.bucket, [Deletion(source.key, source.version_id, source.etag)])
+
+            cloud.break_function = vanish
+            assert run_all(cloud) == "", (name, scenario.name)
+            assert left_in_place(world) == []
+
+
+def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
+    """All scenarios together use every S3 action of every function of a run, but for those that need a disturbance."""
+    used: set[tuple[str, str]] = set()
+    granted: set[tuple[str, str]] = set()
+    for scenario in SCENARIOS:
+        world = scenario.build()
+        stack = deploy_for(world)
+        cloud = clouds(world)
+        asked = put_in_roles(cloud, stack)
+        run_all(cloud)
+        used |= asked
+        functions = {function for function, _ in asked}
+        allowing = [found for found in statements_of(stack) if found.effect == "Allow" and found.owner in functions]
+        granted |= {(found.owner, action) for found in allowing for action in found.actions if action.startswith("s3:")}
+    assert granted - used - set(NOT_USED_UNDISTURBED) == set()
+
+
+@pytest.mark.parametrize(
+    ("function", "action"),
+    [
+        ("CombineFunction", "s3:PutObject"),
+        ("VerifyFunction", "s3:GetObject"),
+        ("DeleteFunction", "s3:DeleteObjectVersion"),
+        ("ListFunction", "s3:ListBucketVersions"),
+        ("ListFunction", "s3:ListBucket"),
+    ],
+)
+def test_a_missing_permission_is_found(function: str, action: str, clouds: MakeCloud) -> None:
+    """Take one action from one role, and the run fails: the simulation does look at the template. Nothing is lost."""
+    template = copy.deepcopy(load_template())
+    for policy in template["Resources"][function]["Properties"]["Policies"]:
+        for statement in policy.get("Statement", []) if isinstance(policy, dict) else []:
+            statements = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
+            for found in statements:
+                if action in found.get("Action", []):
+                    found["Action"] = [other for other in found["Action"] if other != action] or ["s3:GetObjectTagging"]
+    world = SCENARIOS[0].build()
+    cloud = clouds(world)
+    put_in_roles(cloud, deploy_for(world, template))
+    assert run_all(cloud) == "RunFailed"
+    assert find_losses(world) == []
