@@ -57,6 +57,7 @@ def configure_logs(level: str = "") -> None:
     _logger.handlers[:] = [handler]
     _logger.propagate = False
     _logger.setLevel(_LEVELS[wanted])
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells at every cold start where it found credentials
 
 
 @contextlib.contextmanager

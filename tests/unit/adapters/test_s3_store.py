@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import botocore.awsrequest
 import obstore
@@ -18,8 +20,9 @@ from hypothesis import strategies as st
 from obstore.store import MemoryStore as ObstoreMemory
 from tests.unit.adapters.conftest import Answer, CannedS3
 
+import log_aggregator
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
-from log_aggregator.adapters.s3.clients import is_aws
+from log_aggregator.adapters.s3.clients import is_aws, make_config
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
 from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError
@@ -478,3 +481,19 @@ def test_an_answer_that_is_not_s3s_is_a_store_error() -> None:
     """A proxy's page instead of S3's XML ends a group, not the program."""
     with pytest.raises(StoreError, match="ResponseParserError"), store_errors("ListObjectsV2", "b"):
         raise ResponseParserError("invalid XML received")
+
+
+def test_clients_are_made_in_one_place() -> None:
+    """Pools, retries and timeouts are the same for all, because one module makes every client; the lab's own upload is no part of the job."""
+    package = Path(log_aggregator.__file__).parent
+    makers = {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if re.search(r"\.client\(|ObstoreS3\(", path.read_text())
+    }
+    assert makers - {"lab/upload.py"} == {"adapters/s3/clients.py"}
+
+
+def test_every_client_retries_adaptively_within_bounds() -> None:
+    """So many attempts, so many connections, and time limits, as the settings say."""
+    config = make_config(ClientSettings(concurrency=7, attempts_max=3, connect_timeout_seconds=1, read_timeout_seconds=2))
+    assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
+    assert (config.max_pool_connections, config.connect_timeout, config.read_timeout) == (7, 1, 2)

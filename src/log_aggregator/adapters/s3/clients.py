@@ -1,4 +1,4 @@
-"""The one place that makes S3 clients: boto3's for everything, obstore's for reading whole objects.
+"""The one place that makes clients: boto3's for everything, obstore's for reading whole objects.
 
 obstore's GET takes 0.2 ms of CPU where boto3's takes 3 ms; all else happens too seldom to matter. Both use the same credentials, which
 botocore finds (environment, profile, container, instance, SSO) and renews.
@@ -107,12 +107,7 @@ def make_clients(settings: ClientSettings) -> Clients:
 
 
 def _make_clients(settings: ClientSettings) -> Clients:
-    session = boto3.Session(
-        profile_name=settings.profile,
-        region_name=settings.region,
-        aws_access_key_id=settings.access_key,
-        aws_secret_access_key=settings.secret_key,
-    )
+    session = make_session(settings)
     credentials = session.get_credentials()
     if credentials is None:
         raise AccessDenied("no AWS credentials were found: environment, profile, container, instance", code="NoCredentials")
@@ -125,24 +120,51 @@ def _make_clients(settings: ClientSettings) -> Clients:
     return Clients(s3=client, settings=settings, _credentials=credentials)
 
 
+def make_session(settings: ClientSettings) -> boto3.Session:
+    """Where credentials and region come from."""
+    return boto3.Session(
+        profile_name=settings.profile,
+        region_name=settings.region,
+        aws_access_key_id=settings.access_key,
+        aws_secret_access_key=settings.secret_key,
+    )
+
+
 def make_client(session: boto3.Session, region: str, settings: ClientSettings, endpoint_url: str | None) -> Any:
     """Other servers than AWS's are addressed by path. Over TLS no body is signed: S3 compares its checksum, which is cheaper."""
     is_custom = endpoint_url is not None and not is_aws(endpoint_url)
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": settings.attempts_max},
+    config = make_config(settings).merge(
+        Config(
+            request_checksum_calculation="when_required",  # every body that matters carries the CRC64NVME that we computed
+            response_checksum_validation="when_required",
+            s3={
+                "addressing_style": "path" if is_custom else "auto",
+                "payload_signing_enabled": endpoint_url is not None and endpoint_url.startswith("http:"),
+            },
+        )
+    )
+    return session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
+
+
+def make_service_client(session: boto3.Session, service: str, settings: ClientSettings, s3_endpoint_url: str) -> Any:
+    """A client of another service. Where S3 is not AWS's own, the service is looked for at the same server, unless it is configured."""
+    config = make_config(settings)
+    client = session.client(service, config=config, endpoint_url=settings.endpoint_url)
+    if is_aws(s3_endpoint_url) or ".amazonaws." not in str(client.meta.endpoint_url):
+        return client
+    return session.client(service, config=config, endpoint_url=s3_endpoint_url)
+
+
+def make_config(settings: ClientSettings) -> Config:
+    """What holds for every client. Adaptive retries send less by themselves while S3 says SlowDown."""
+    return Config(
+        retries={"mode": "adaptive", "total_max_attempts": settings.attempts_max},
         max_pool_connections=settings.concurrency,
         connect_timeout=settings.connect_timeout_seconds,
         read_timeout=settings.read_timeout_seconds,
         tcp_keepalive=True,
-        request_checksum_calculation="when_required",  # every body that matters carries the CRC64NVME that we computed
-        response_checksum_validation="when_required",
         user_agent_extra="log-aggregator",
-        s3={
-            "addressing_style": "path" if is_custom else "auto",
-            "payload_signing_enabled": endpoint_url is not None and endpoint_url.startswith("http:"),
-        },
     )
-    return session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
 
 
 def is_aws(endpoint_url: str) -> bool:

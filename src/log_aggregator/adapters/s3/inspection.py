@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 
-from log_aggregator.adapters.s3.clients import ClientSettings, is_aws, make_clients
+from log_aggregator.adapters.s3.clients import ClientSettings, make_clients, make_service_client, make_session
 from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
 from log_aggregator.errors import AccessDenied, NotFound, StoreError
 from log_aggregator.inspection import (
@@ -60,12 +59,7 @@ class S3Inspector:
         """Raises AccessDenied where there are no credentials, StoreError where the configuration cannot be used."""
         s3 = make_clients(settings).s3
         with store_errors("configuration"):
-            session = boto3.Session(
-                profile_name=settings.profile,
-                region_name=s3.meta.region_name,
-                aws_access_key_id=settings.access_key,
-                aws_secret_access_key=settings.secret_key,
-            )
+            session = make_session(replace(settings, region=s3.meta.region_name))
             return cls({"s3": s3} | {name: make_service_client(session, name, settings, str(s3.meta.endpoint_url)) for name in SERVICES})
 
     @property
@@ -178,20 +172,6 @@ def refuse_changes(model: OperationModel, **_: Any) -> None:
     """Before every request: whatever is not a question is a mistake in this module. Raises ValueError."""
     if not READING.match(model.name):
         raise ValueError(f"{model.name} is not a request that only reads")
-
-
-def make_service_client(session: boto3.Session, service: str, settings: ClientSettings, s3_endpoint_url: str) -> Any:
-    """A client of another service. Where S3 is not AWS's own, the service is looked for at the same server, unless it is configured."""
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": settings.attempts_max},
-        connect_timeout=settings.connect_timeout_seconds,
-        read_timeout=settings.read_timeout_seconds,
-        user_agent_extra="log-aggregator",
-    )
-    client = session.client(service, config=config, endpoint_url=settings.endpoint_url)
-    if is_aws(s3_endpoint_url) or ".amazonaws." not in str(client.meta.endpoint_url):
-        return client
-    return session.client(service, config=config, endpoint_url=s3_endpoint_url)
 
 
 def to_method(operation: str) -> str:
