@@ -62,16 +62,18 @@ def list_services(
     than it would need region by region where they are not.
     """
 
-    def list_one(account_prefix: str) -> list[str]:
-        services = []
-        for service in _children(store, bucket, account_prefix, selection):
+    def list_one(account_prefix: str) -> tuple[list[str], Selection]:
+        """What is seen goes into a selection of its own: accounts are looked at by several threads."""
+        services, seen = [], Selection()
+        for service in _children(store, bucket, account_prefix, seen):
             if _last(service) in MAIN_SERVICES:
                 services.append(service)
             else:
-                _leave_unknown(bucket, service, "not a service of a Control Tower bucket", selection)
-        return services
+                _leave_unknown(bucket, service, "not a service of a Control Tower bucket", seen)
+        return services, seen
 
-    for services in workers.each(list_one, account_prefixes):
+    for services, seen in workers.each(list_one, account_prefixes):
+        selection.merge(seen)
         yield from services
 
 

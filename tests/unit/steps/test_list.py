@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date
 
 import pytest
@@ -12,7 +13,7 @@ from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes, list_window
 from log_aggregator.steps.selection import Left, Rules, Selection
-from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
 
 BUCKET = SourceBucket("logs", "Enabled", is_main=False)
 MAIN = SourceBucket("logs", "Enabled", is_main=True)
@@ -76,6 +77,26 @@ def test_main_prefixes() -> None:
     ]
     reported = {"AWSLogs/333333333333/vpcflowlogs/", "elsewhere/", "elsewhere/x", "readme.txt"}
     assert set(selection.samples) == {f"s3://logs/{place}" for place in reported}
+
+
+def test_what_threads_see_is_counted_once_each() -> None:
+    """However many threads look at accounts, every stray folder is counted: none writes into what another one reads."""
+    accounts = [f"{number:012d}" for number in range(200)]
+    keys = [f"AWSLogs/{account}/stray{number}/x" for account in accounts for number in range(3)]
+    selection = Selection()
+    writers: set[int] = set()
+    merge = Selection.merge_counts
+
+    def watched(self: Selection, other: Selection) -> None:
+        if self is selection:
+            writers.add(threading.get_ident())
+        merge(self, other)
+
+    with ThreadWorkers(groups=8) as workers, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Selection, "merge_counts", watched)
+        assert list_prefixes(make_store(keys), workers, MAIN, None, selection) == []
+    assert selection.left[Left.UNKNOWN] == 600
+    assert writers == {threading.get_ident()}
 
 
 def test_another_organisation() -> None:
