@@ -2,14 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 EMULATORS := .venv-emulators
+SAM := .venv-sam
+MINISTACK := .venv-ministack
+RIC := .venv-ric
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit bench docs clean
+.PHONY: help demo test lint unit e2e bench docs sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(VENV)/.lab  ## Watch a day of a synthetic organisation being packed, verified and deleted, on this machine only (KEEP=1 leaves the server up)
 	@$(BIN)/log-aggregator demo $(if $(KEEP),--keep,)
@@ -25,18 +28,31 @@ lint: $(VENV)/.dev  ## Style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+e2e: $(VENV)/.dev $(MINISTACK)/.installed $(RIC)/.installed $(SAM)/.installed  ## Build, deploy to a local AWS, run both state machines, check what they did
+	$(PYTEST) tests/e2e
+
 bench: $(VENV)/.dev  ## Benchmarks; each prints a ratio measured side by side in one run
 	$(BIN)/python benchmarks/run.py
 
-docs: $(VENV)/.dev  ## Make the pages of docs/reference from the code
+docs: $(VENV)/.dev  ## Make the pages of docs/reference and two of docs/pictures from the code
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_pictures.py
+
+sam-build: $(SAM)/.installed  ## Build the functions and validate the template, as ./deploy does
+	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --parallel
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)/bin/sam validate --lint
 
 clean:  ## Remove what was made here
-	rm -rf $(VENV) $(EMULATORS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# What ./deploy needs: the package, without the lab.
+$(VENV)/.package: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.python pyproject.toml constraints.txt
@@ -50,4 +66,23 @@ $(VENV)/.dev: $(VENV)/.lab
 $(EMULATORS)/.installed: tests/conformance/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(EMULATORS)
 	$(EMULATORS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Its own, because it pins other versions of what we use, too.
+$(SAM): $(SAM)/.installed
+
+$(SAM)/.installed: deployment/sam-requirements.txt $(VENV)/.python
+	$(PYTHON) -m venv $(SAM)
+	$(SAM)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(MINISTACK)/.installed: tests/e2e/requirements-ministack.txt $(VENV)/.python
+	$(PYTHON) -m venv $(MINISTACK)
+	$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# The functions run under this interpreter, so they are built for its version: `make e2e` reads it there.
+$(RIC)/.installed: tests/e2e/requirements-ric.txt $(VENV)/.python
+	$(PYTHON) -m venv $(RIC)
+	$(RIC)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

@@ -1,0 +1,43 @@
+"""The entry point: turns every error into lines that say what to do, and into the exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from deployment.command import announce, deploy
+from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
+
+
+def main() -> NoReturn:
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        deploy.main(prog_name="./deploy", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(SettingsError.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(_fail(Interrupted("stopped; nothing was changed")))
+    except LogAggregatorError as error:
+        sys.exit(_fail(error))
+    sys.exit(0)
+
+
+def _fail(error: LogAggregatorError) -> int:
+    announce(str(error))
+    if error.advice and not isinstance(error, Interrupted):
+        click.echo(f"  {error.advice}", err=True)
+    return error.exit_code
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """A termination is a ctrl-C: the change set is removed."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The functions' folder: what is in it, that it is fetched once, and that it is the same every time."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+
+from deployment import artifact
+from deployment.artifact import BuildFailed, Recipe
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "src" / "log_aggregator"
+IMPORT_NAMES = {"python-dateutil": "dateutil", "typing_extensions": "typing_extensions"}
+
+
+def read_pins(path: Path) -> dict[str, str]:
+    lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return dict(line.split("==") for line in lines if line)
+
+
+def copied_modules(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """Relative path and absolute path of each module that goes to Lambda."""
+    target = tmp_path / "log_aggregator"
+    artifact.copy_package(PACKAGE, target)
+    for path in sorted(target.rglob("*.py")):
+        yield path.relative_to(target), path.read_text(encoding="utf-8")
+
+
+def imported_names(source: str) -> Iterator[str]:
+    """Modules named by import statements, also those inside of functions; `from a import b` gives a.b as well."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_pins_are_those_that_the_tests_run_with() -> None:
+    """What runs in Lambda is what was tested: every version in src/requirements.txt stands in constraints.txt."""
+    pins, constraints = read_pins(ROOT / "src" / "requirements.txt"), read_pins(ROOT / "constraints.txt")
+    assert pins == {name: constraints[name] for name in pins}
+
+
+def test_what_lambda_gets_imports_nothing_that_it_does_not_get(tmp_path: Path) -> None:
+    """Every module that is copied imports only the standard library, pinned wheels, and other copied modules."""
+    wheels = {IMPORT_NAMES.get(name, name) for name in read_pins(ROOT / "src" / "requirements.txt")}
+    modules = list(copied_modules(tmp_path))
+    have = {"log_aggregator." + ".".join(path.with_suffix("").parts).removesuffix(".__init__") for path, _ in modules}
+    left_out = {f"log_aggregator.{name.removesuffix('.py').replace('/', '.')}" for name in artifact.NOT_FOR_LAMBDA}
+    assert "log_aggregator.wiring" in have
+    for path, source in modules:
+        for name in imported_names(source):
+            if name.split(".")[0] == "log_aggregator":
+                assert not any(name == other or name.startswith(f"{other}.") for other in left_out), f"{path} imports {name}"
+            else:
+                assert name.split(".")[0] in {*sys.stdlib_module_names, *wheels}, f"{path} imports {name}"
+
+
+def test_what_is_left_out_is_there_to_be_left_out(tmp_path: Path) -> None:
+    """A renamed module does not slip into the artifact: every name in NOT_FOR_LAMBDA exists, and none is copied."""
+    copied = {path.as_posix() for path, _ in copied_modules(tmp_path)}
+    for name in artifact.NOT_FOR_LAMBDA:
+        assert (PACKAGE / name).exists()
+        assert not any(path == name or path.startswith(f"{name}/") for path in copied)
+
+
+def test_only_s3_is_asked_for_by_name(tmp_path: Path) -> None:
+    """botocore's descriptions of other services are pruned, so no copied module makes a client for one."""
+    for path, source in copied_modules(tmp_path):
+        for service in re.findall(r"\.client\(\s*['\"]([a-z0-9-]+)", source):
+            assert service in artifact.BOTOCORE_SERVICES, f"{path} makes a client for {service}"
+
+
+def fill(folder: Path) -> None:
+    """A folder that looks like unpacked wheels."""
+    for name in (
+        "botocore/data/endpoints.json",
+        "botocore/data/s3/2006-03-01/service-2.json.gz",
+        "botocore/data/s3/2006-03-01/examples-1.json",
+        "botocore/data/ec2/2016-11-15/service-2.json.gz",
+        "boto3/session.py",
+        "boto3/data/s3/resources-1.json",
+        "obstore/_obstore.abi3.so",
+        "obstore/_get.pyi",
+        "six-1.0.dist-info/METADATA",
+        "six-1.0.dist-info/RECORD",
+        "six-1.0.dist-info/LICENSE",
+        "six-1.0.dist-info/licenses/LICENSE",
+        "bin/jp.py",
+        "six.py",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name, encoding="utf-8")
+    (folder / "obstore" / "_obstore.abi3.so").chmod(0o700)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_pruning_keeps_what_is_read(tmp_path: Path) -> None:
+    """S3's description, the files beside the services, metadata and licences stay; everything else of its kind goes."""
+    fill(tmp_path)
+    artifact.prune(tmp_path)
+    assert names_in(tmp_path) == {
+        "botocore/data/endpoints.json",
+        "botocore/data/s3/2006-03-01/service-2.json.gz",
+        "boto3/session.py",
+        "obstore/_obstore.abi3.so",
+        "six-1.0.dist-info/METADATA",
+        "six-1.0.dist-info/LICENSE",
+        "six-1.0.dist-info/licenses/LICENSE",
+        "six.py",
+    }
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Instead of pip: a folder like wheels. The list holds the folders that were filled."""
+    calls: list[Path] = []
+
+    def fetch(recipe: Recipe, requirements: Path, target: Path) -> None:
+        calls.append(target)
+        target.mkdir()
+        fill(target)
+
+    monkeypatch.setattr(artifact, "_fetch", fetch)
+    return calls
+
+
+RECIPE = Recipe("six==1.0\n", "3.12", "arm64")
+
+
+def make_package(folder: Path) -> Path:
+    package = folder / "log_aggregator"
+    (package / "lab").mkdir(parents=True)
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "lab" / "server.py").write_text("", encoding="utf-8")
+    return package
+
+
+def test_functions_that_are_built_at_once_fetch_once(tmp_path: Path, fetched: list[Path]) -> None:
+    """sam builds all functions at the same time; the first fetches the wheels, the others wait for it, and all get the same."""
+    package = make_package(tmp_path / "src")
+    targets = [tmp_path / f"function-{number}" for number in range(8)]
+    arguments = [(RECIPE, package, tmp_path / "requirements.txt", tmp_path / "cache", target) for target in targets]
+    threads = [threading.Thread(target=artifact.build, args=each) for each in arguments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(fetched) == 1
+    contents = [{name: (target / name).read_bytes() for name in names_in(target)} for target in targets]
+    assert all(each == contents[0] for each in contents)
+    assert "log_aggregator/__init__.py" in contents[0]
+    assert "log_aggregator/lab/server.py" not in contents[0]
+
+
+def test_modes_do_not_depend_on_the_wheels_or_the_umask(tmp_path: Path, fetched: list[Path]) -> None:
+    """sam puts modes into the zip; the same sources give the same ones."""
+    artifact.build(RECIPE, make_package(tmp_path / "src"), tmp_path / "requirements.txt", tmp_path / "cache", tmp_path / "function")
+    modes = {S_IMODE(path.stat().st_mode) for path in (tmp_path / "function").rglob("*") if path.is_file()}
+    assert modes == {0o644}
+
+
+def test_a_failed_fetch_leaves_nothing_that_looks_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the cache under its key is complete: a fetch that breaks off half-way is repeated by the next build."""
+
+    def break_off(recipe: Recipe, requirements: Path, target: Path) -> None:
+        target.mkdir()
+        (target / "half.py").write_text("", encoding="utf-8")
+        raise BuildFailed("no network")
+
+    monkeypatch.setattr(artifact, "_fetch", break_off)
+    with pytest.raises(BuildFailed):
+        artifact.provide_wheels(RECIPE, tmp_path / "requirements.txt", tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [f"{RECIPE.key}.lock"]
+
+
+def test_another_recipe_is_another_folder() -> None:
+    """Wheels are never taken for another Python, processor or version of a library."""
+    others = [Recipe("six==1.1\n", "3.12", "arm64"), Recipe("six==1.0\n", "3.13", "arm64"), Recipe("six==1.0\n", "3.12", "x86_64")]
+    assert len({RECIPE.key, *(other.key for other in others)}) == 4
+
+
+@pytest.mark.parametrize(("version", "newest"), [("3.12", "manylinux_2_34_aarch64"), ("3.11", "manylinux_2_26_aarch64")])
+def test_wheels_are_for_the_runtime_s_own_glibc_or_an_older_one(version: str, newest: str) -> None:
+    """Amazon Linux 2023 has glibc 2.34, Amazon Linux 2 has 2.26. A wheel for a newer one would not start there."""
+    platforms = Recipe("", version, "arm64").platforms
+    assert platforms[0] == newest
+    assert {"manylinux_2_24_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"} <= set(platforms)
+
+
+@pytest.mark.parametrize(("version", "architecture"), [("3.10", "arm64"), ("3", "arm64"), ("3.12", "aarch64")])
+def test_what_cannot_be_built_is_refused(version: str, architecture: str) -> None:
+    """A Python that log_aggregator does not run on, and names that Lambda does not have."""
+    with pytest.raises(BuildFailed, match="allowed is"):
+        Recipe("", version, architecture)
+
+
+def test_a_python_without_pip_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text says which Python has no pip, and how to name another."""
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    with pytest.raises(BuildFailed, match=r"has no pip.*PYTHON="):
+        artifact.provide_wheels(RECIPE, tmp_path / "requirements.txt", tmp_path / "cache")
