@@ -37,7 +37,7 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
     "access logs": {"ControlTowerBucketAccessLogBucket": f"aws-controltower-s3-access-logs-{ACCOUNT}-{REGION}"},
     "in place with access logs": {"UseCommonDestinationBucket": "No", "ControlTowerBucketAccessLogBucket": "access-logs"},
     "locked": {"ObjectLockMode": "COMPLIANCE", "ObjectLockDays": "730"},
-    "after the older stack": {"OlderAggregatesPrefix": "AggregatedLogs/", "ExpirationInDays": "400", "GlacierObjectSize": "1000000"},
+    "after the older stack": {"OlderAggregatesPrefix": "example-flow-logs/", "ExpirationInDays": "400", "GlacierObjectSize": "1000000"},
     "own topic": {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:security"},
     "mail": {"AlarmEmail": "security@example.org"},
     "by hand": {"ScheduleState": "DISABLED"},

@@ -43,8 +43,8 @@ def check_buckets_stay(stack: Stack) -> list[str]:
         f"{name}: {attribute} = {resource.get(attribute)}"
         for name, resource in stack.resources.items()
         if resource["Type"] in {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}
-        for attribute in ("DeletionPolicy", "UpdateReplacePolicy")
-        if resource.get(attribute) != "Retain"
+        for attribute, wanted in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain"))
+        if resource.get(attribute) != wanted
     ]
 
 

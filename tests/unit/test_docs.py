@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import itertools
 import json
 import re
 import shlex
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import click
 import pytest
 from click.testing import CliRunner
+from tests.support.cloud import WORK, make_cloud
 from tests.support.world import DAY, document, make_world, trail_key
 
 from log_aggregator import limits
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.adapters.s3.errors import ACTIONS
 from log_aggregator.cli import commands
+from log_aggregator.handlers.prepare import read_input
 from log_aggregator.settings import SETTINGS, read_settings
+from log_aggregator.steps.fanout.tasks import FOLDERS_MAX
+from log_aggregator.steps.fanout.workitems import ItemLimits
+from log_aggregator.telemetry.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 EXAMPLE = ROOT / "aggregator.toml.example"
+SVG = "{http://www.w3.org/2000/svg}"
 NO_ACTIONS = frozenset(
     {
         "HeadObject",
@@ -49,16 +58,13 @@ NO_ACTIONS = frozenset(
 """Names of requests that are no IAM actions: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html."""
 
 
-def load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATOR = load_generator()
+sys.path.insert(0, str(ROOT / "docs"))
+GENERATOR: Any = importlib.import_module("make_reference")
+PICTURES: Any = importlib.import_module("make_pictures")
+TEXTS: dict[str, Any] = importlib.import_module("reference_pages.table").TEXTS
+JSON_FIELDS: Any = importlib.import_module("reference_pages.json_fields")
+TEMPLATE_READER: Any = importlib.import_module("reference_pages.template")
+TEMPLATE: dict[str, Any] = TEMPLATE_READER.load_template()
 
 
 @pytest.mark.parametrize(("name", "text"), GENERATOR.make_pages().items(), ids=lambda value: value if value.endswith(".md") else "")
@@ -70,6 +76,39 @@ def test_reference_pages_are_up_to_date(name: str, text: str) -> None:
 def test_no_reference_page_is_left_over() -> None:
     """docs/reference holds generated pages and nothing else."""
     assert {page.name for page in (ROOT / "docs" / "reference").iterdir()} == set(GENERATOR.make_pages())
+
+
+@pytest.mark.parametrize(("name", "text"), PICTURES.make_pictures().items(), ids=lambda value: value if value.endswith(".svg") else "")
+def test_pictures_are_up_to_date(name: str, text: str) -> None:
+    """A picture of the stack is what `make docs` makes of the template and the state machines as they are now."""
+    assert (ROOT / "docs" / "pictures" / name).read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+def test_pictures_show_everything() -> None:
+    """Every state of both machines, every function, and every text of it inside of the picture."""
+    pictures = {name: ET.fromstring(text) for name, text in PICTURES.make_pictures().items()}
+    texts = {name: [element.text or "" for element in picture.iter(f"{SVG}text")] for name, picture in pictures.items()}
+    machines = TEMPLATE_READER.state_machines_of(TEMPLATE).values()
+    states = [
+        state for found in machines for state in states_of(TEMPLATE_READER.load_definition(ROOT / found["Properties"]["DefinitionUri"]))
+    ]
+    assert len(states) > 30
+    assert set(states) <= set(texts["state-machine.svg"])
+    assert set(TEMPLATE_READER.functions_of(TEMPLATE)) <= set(texts["architecture.svg"])
+    for picture in pictures.values():
+        width, height = float(picture.attrib["width"]), float(picture.attrib["height"])
+        for element in picture.iter(f"{SVG}text"):
+            assert 0 <= float(element.attrib["x"]) <= width, element.text
+            assert 0 <= float(element.attrib["y"]) <= height, element.text
+
+
+def test_boxes_of_pictures_do_not_cut_each_other() -> None:
+    """Of two boxes one holds the other, or they have nothing in common; so nothing lies over anything else."""
+    for name, text in PICTURES.make_pictures().items():
+        boxes = [tuple(float(box.attrib[side]) for side in ("x", "y", "width", "height")) for box in boxes_of(text)]
+        assert len(boxes) > 10
+        for one, other in itertools.combinations(boxes, 2):
+            assert are_apart(one, other) or holds(one, other) or holds(other, one), (name, one, other)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -133,16 +172,20 @@ def test_what_the_example_shows_as_defaults_are_defaults() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_in_examples_can_be_read(page: Path) -> None:
-    """Every TOML example of a page is accepted; those that name no bucket get one."""
+    """Every TOML example of a page is accepted; those that name no bucket get one. Those of samconfig.toml name parameters that exist."""
     for block in find_code(page, "toml"):
         values = tomllib.loads(block)
+        if "default" in values:
+            given = values["default"]["deploy"]["parameters"]["parameter_overrides"]
+            check_parameters(given)
+            continue
         settings = read_settings(None, {"other_buckets": "logs"} | values)
         assert settings.other_buckets, values
 
 
 def test_meanings_are_of_things_that_exist() -> None:
     """No field and no limit is explained that the code does not have, and every limit is explained."""
-    texts = GENERATOR.TEXTS
+    texts = TEXTS
     explained = set(texts["limits"]["s3"]) | set(texts["limits"]["ours"])
     assert explained == {name for name in vars(limits) if name.isupper()} - {"KIB", "MIB", "GIB"}
     page = (ROOT / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
@@ -186,12 +229,133 @@ def test_the_fields_of_verify_are_documented(monkeypatch: pytest.MonkeyPatch, tm
     config.write_text('other_buckets = ["logs"]\ndestination_bucket = "dest"\n', encoding="utf-8")
     result = CliRunner().invoke(commands, ["verify", "--json", "--date", str(DAY), "--config", str(config)], standalone_mode=False)
     assert result.exception is None
-    assert set(GENERATOR.flatten(json.loads(result.stdout))) == set(GENERATOR.json_fields("verify"))
+    assert set(JSON_FIELDS.flatten(json.loads(result.stdout))) == set(JSON_FIELDS.json_fields("verify"))
+
+
+def test_the_fields_of_a_result_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """result.json has the fields of `run --json` and those that the page names besides, and no others."""
+    world = make_world()
+    world.put("logs", trail_key(1), document(1))
+    with make_cloud(world, monkeypatch) as cloud:
+        cloud.run({"date": str(DAY)}, name="documented")
+    key = next(entry.key for entry in world.store.list_objects(WORK).objects if entry.key.endswith("/documented/result.json"))
+    fields = set(JSON_FIELDS.flatten(json.loads(world.store.get_object(WORK, key).data)))
+    known = set(JSON_FIELDS.json_fields("run")) | set(TEXTS["json"]["result"])
+    assert set(TEXTS["json"]["result"]) <= fields
+    assert {field for field in fields if not field.startswith(("requests.", "seconds_by_step.", "unknown_samples."))} <= known
 
 
 def damage_one_pack(store: MemoryStore) -> None:
     key = store.list_objects("dest", prefix="packs/").objects[0].key
     store.put("dest", key, b"not what it was")
+
+
+def test_every_parameter_is_documented() -> None:
+    """The page of parameters has each of the template's, once, with its default; the example for ./deploy has a line for each."""
+    page = (ROOT / "docs" / "reference" / "parameters.md").read_text(encoding="utf-8").partition("## Outputs")[0]
+    example = (ROOT / "samconfig.toml.example").read_text(encoding="utf-8")
+    for name, found in TEMPLATE["Parameters"].items():
+        rows = re.findall(rf"^\| `{name}`(?: \\\*)? \|.*$", page, re.MULTILINE)
+        assert len(rows) == 1, name
+        assert f"`{found.get('Default', '')}`" in rows[0] or found.get("Default", "") == "", name
+        assert re.search(rf"^(?:# )?{name} = ", example, re.MULTILINE), name
+    assert set(TEXTS["parameters"]["older"]) <= set(TEMPLATE["Parameters"])
+
+
+def test_every_metric_is_documented() -> None:
+    """The page of metrics has each row of the table, with its unit; the queries on the pages ask for metrics that exist."""
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    for row in METRICS:
+        assert f"| `{row.name}` | {row.unit} |" in page
+    names = {row.name for row in METRICS}
+    for path in (ROOT / "docs").rglob("*.md"):
+        queries = "".join(block for block in find_code(path, "text") if "filter " in block)
+        asked = set(re.findall(r'(?<!")\b[A-Z][a-z]+[A-Z]\w+', queries))
+        assert asked <= names | {"SourceBucket", "LogType"}, path
+
+
+def test_numbers_that_pages_name_are_those_of_the_code() -> None:
+    """How a run is cut, and how long it may take, is on the pages as it is in the code."""
+    cut, items = (ROOT / "docs" / "internals" / "architecture.md").read_text(encoding="utf-8"), ItemLimits()
+    assert f"at most {items.objects_max:,} of them, {items.bytes_max // limits.GIB} GiB, and {items.groups_max} groups" in cut
+    assert f"up to {FOLDERS_MAX} accounts" in cut
+    history = (ROOT / "docs" / "how-to" / "backfill-history.md").read_text(encoding="utf-8")
+    hours = TEMPLATE_READER.load_definition(ROOT / "statemachines" / "combine_log_files.asl.json")["TimeoutSeconds"] // 3600
+    assert f"it may take {hours} hours" in history
+
+
+def test_every_function_is_documented() -> None:
+    """The page of functions has a heading for each, and every statement of its role."""
+    page = (ROOT / "docs" / "reference" / "functions.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    machines = TEMPLATE_READER.state_machines_of(TEMPLATE)
+    for name, found in {**TEMPLATE_READER.functions_of(TEMPLATE), **machines}.items():
+        for _, statement in TEMPLATE_READER.statements_of(found["Properties"]):
+            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            assert f"| {statement['Effect']} | {'<br>'.join(f'`{action}`' for action in actions)} |" in sections[name], (name, actions)
+
+
+def test_alarms_lead_to_what_to_do() -> None:
+    """Each alarm names a heading of the page that is there, and the page names each alarm."""
+    page = ROOT / "docs" / "how-to" / "respond-to-alarms.md"
+    named: set[str] = set()
+    for name, found in TEMPLATE_READER.alarms_of(TEMPLATE).items():
+        leads = re.findall(r"docs/how-to/respond-to-alarms\.md#([a-z0-9-]+)", found["Properties"]["AlarmDescription"])
+        assert len(leads) == 1, name
+        named |= set(leads)
+        assert f"alarms.md#{leads[0]}" in (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    assert named == {"a-run-failed", "no-run-in-26-hours", "objects-left-behind", "objects-retained"}
+    assert named <= anchors(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_inputs_of_executions_are_accepted(page: Path) -> None:
+    """What the pages tell to start a state machine with is what its first function takes; their ./deploy names parameters that exist."""
+    for block in find_code(page, "sh"):
+        for line in block.splitlines():
+            for found in re.finditer(r"--parameter (\w+)=(\S+)", line):
+                check_parameters({found[1]: found[2]})
+            started = re.search(r"start-execution .*:(?:[\w-]+-)?(\w+SM) --input '([^']*)'", line)
+            assert (started is not None) == ("start-execution" in line), line
+            if started:
+                given = json.loads(started[2])
+                if started[1] == "CombineLogFilesSM":
+                    read_input(given)
+                else:
+                    assert set(given) == {"start_date", "end_date", "bucket_name"}
+
+
+def check_parameters(given: Mapping[str, Any]) -> None:
+    """Names of the template, with values that it allows."""
+    for name, value in given.items():
+        found = TEMPLATE["Parameters"][name]
+        assert re.fullmatch(found.get("AllowedPattern", ".*"), str(value)), (name, value)
+        assert value in found.get("AllowedValues", [value]), (name, value)
+
+
+def states_of(definition: Mapping[str, Any]) -> Iterator[str]:
+    for name, state in definition["States"].items():
+        yield name
+        for part in (*state.get("Branches", ()), *([state["ItemProcessor"]] if "ItemProcessor" in state else ())):
+            yield from states_of(part)
+
+
+def boxes_of(text: str) -> list[ET.Element]:
+    """All but the background, which has no place."""
+    return [box for box in ET.fromstring(text).iter(f"{SVG}rect") if "x" in box.attrib]
+
+
+def are_apart(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one[0] + one[2] <= other[0] or other[0] + other[2] <= one[0] or one[1] + one[3] <= other[1] or other[1] + other[3] <= one[1]
+
+
+def holds(outer: Sequence[float], inner: Sequence[float]) -> bool:
+    return (
+        outer[0] <= inner[0]
+        and outer[1] <= inner[1]
+        and outer[0] + outer[2] >= inner[0] + inner[2]
+        and outer[1] + outer[3] >= inner[1] + inner[3]
+    )
 
 
 def find_links(page: Path) -> Iterator[str]:
@@ -215,7 +379,7 @@ def find_code(page: Path, kind: str) -> list[str]:
 
 def find_commands(line: str) -> Iterator[list[str]]:
     """The words behind `log-aggregator`, up to a redirection, a pipe or a comment."""
-    for found in re.finditer(r"(?:^|\s|bin/)log-aggregator ((?:(?! [0-9]?[>|&<#]).)+)", line):
+    for found in re.finditer(r"(?:^|(?<!--stack-name)\s|bin/)log-aggregator ((?:(?! [0-9]?[>|&<#]).)+)", line):
         yield shlex.split(found[1])
 
 

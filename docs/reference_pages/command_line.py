@@ -1,0 +1,62 @@
+"""Command line: the commands and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from log_aggregator.cli import commands
+from log_aggregator.settings import SETTINGS
+from reference_pages.table import table
+
+
+def make_command_line() -> Iterator[str]:
+    settings = {row.name for row in SETTINGS}
+    yield "# Command line"
+    yield ""
+    yield "Results go to standard output, everything else to standard error."
+    yield "Credentials, region and endpoint are those of the standard AWS configuration (environment, profile, SSO, instance role)."
+    yield ""
+    yield "## Exit codes"
+    yield ""
+    yield from table(("code", "meaning"), _exit_codes())
+    for name, command in sorted(commands.commands.items()):
+        yield ""
+        yield f"## log-aggregator {name}"
+        yield ""
+        yield from (" ".join(part.split()) + "\n" for part in (command.help or "").split("\n\n"))
+        usage = " ".join(command.collect_usage_pieces(click.Context(command)))
+        yield f"Usage: `log-aggregator {name} {usage}`"
+        yield ""
+        own = [option for option in command.params if isinstance(option, click.Option) and option.name not in settings]
+        yield from table(("option", "meaning"), ((_option_names(option), _option_help(option)) for option in own))
+        if any(option.name in settings for option in command.params):
+            yield ""
+            yield "Every [setting](settings.md) but `holds` is an option too."
+    yield ""
+    yield "## Settings as options"
+    yield ""
+    rows = [row for row in SETTINGS if row.on_command_line]
+    yield from table(("option", "setting"), ((f"`--{row.name.replace('_', '-')} VALUE`", row.meaning) for row in rows))
+
+
+def _exit_codes() -> Iterator[tuple[str, str]]:
+    for line in (commands.epilog or "").splitlines():
+        code, _, meaning = line.strip().partition(" ")
+        if code.isdigit():
+            yield code, meaning.strip()
+
+
+def _option_names(option: click.Option) -> str:
+    value = "" if option.is_flag else f" {option.metavar or option.type.name.upper()}"
+    if isinstance(option.type, click.Choice):
+        value = " " + " or ".join(option.type.choices)
+    return ", ".join(f"`{name}{value}`" for name in option.opts)
+
+
+def _option_help(option: click.Option) -> str:
+    text = option.help or ""
+    if isinstance(option.type, click.IntRange) and option.type.min is not None and option.type.max is not None:
+        text += f" From {option.type.min:,} to {option.type.max:,}."
+    return f"{text} Default: {option.default}." if option.show_default else text

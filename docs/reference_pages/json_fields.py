@@ -1,0 +1,76 @@
+"""JSON: the fields of what commands write with `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
+from log_aggregator.reports.plan import describe_plan
+from log_aggregator.reports.run import Measured, describe_run
+from log_aggregator.steps.group import Failure, GroupPlan, GroupResult
+from log_aggregator.steps.run import RunPlan, RunResult
+from reference_pages.table import TEXTS, table
+
+
+def make_json() -> Iterator[str]:
+    yield "# JSON"
+    yield ""
+    yield "With `--json` a command writes one JSON document to standard output and nothing else there."
+    yield "`[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as `YYYY-MM-DD`."
+    examples = {"run": flatten(_example_run()), "plan": flatten(_example_plan())}
+    for command, fields in (examples | {name: json_fields(name) for name in ("verify", "doctor")}).items():
+        yield ""
+        yield f"## {command} --json"
+        yield ""
+        if command == "plan":
+            yield "`run --dry-run --json` gives the same."
+            yield ""
+        yield from table(("field", "meaning"), ((f"`{name}`", json_fields(command)[name]) for name in fields))
+    yield ""
+    yield "## result.json"
+    yield ""
+    yield "What a run of the stack leaves in its work bucket, as `runs/<day of its beginning>/<name of its execution>/result.json`."
+    yield "It has the fields of `run --json`, and these:"
+    yield ""
+    yield from table(("field", "meaning"), ((f"`{name}`", meaning) for name, meaning in TEXTS["json"]["result"].items()))
+
+
+def json_fields(command: str) -> dict[str, str]:
+    """The meaning of every field of a command's JSON."""
+    texts: dict[str, dict[str, str]] = TEXTS["json"]
+    return texts[command] if command in ("verify", "doctor") else texts["common"] | texts[command]
+
+
+def _example_run() -> dict[str, Any]:
+    day = date(2026, 3, 14)
+    group = Group("logs", "CloudTrail", "111122223333", day)
+    done = GroupResult(group, packs=[WrittenPack(Target("target"), "packs/a.json.gz", 1, 1, 1)])
+    result = RunResult(day, day, groups=[done], seconds={"list": 1.0}, failures=[Failure("where", "StoreError", "what", "do")])
+    result.selection.samples["s3://bucket/key"] = "no date in the key"
+    return describe_run(result, Measured({"GetObject": 1}, 1.0, 1))
+
+
+def _example_plan() -> dict[str, Any]:
+    day = date(2026, 3, 14)
+    group = Group("logs", "CloudTrail", "111122223333", day)
+    source = LogObject("logs", "key", None, "0" * 32, 1, datetime(2026, 3, 15, tzinfo=UTC))
+    pack = PackPlan(group, Target("target"), "packs/a.json.gz", PackFormat.GZIP, (source,))
+    plan = RunPlan(day, day, [GroupPlan(group, (pack,), {"packs/b.json.gz": 1})])
+    plan.selection.samples["s3://bucket/key"] = "no date in the key"
+    described = describe_plan(plan, PackLimits(), {})
+    return described | {"requests": {"GetObject": 1}}
+
+
+def flatten(value: Any, path: str = "") -> Iterator[str]:
+    """The paths of all fields of a JSON value: `objects.packed`, `packs[].key`."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from flatten(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from flatten(inner, f"{path}[]")
+    else:
+        yield path
