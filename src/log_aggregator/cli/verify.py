@@ -8,12 +8,13 @@ from dataclasses import asdict
 import click
 
 from log_aggregator.cli.options import connection_options, date_options, json_option, make_cli_window, make_connection, target_options
+from log_aggregator.core.query import Query
 from log_aggregator.errors import GroupFailed
 from log_aggregator.model import Target
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.reports.run import render_failures
 from log_aggregator.settings import Settings
-from log_aggregator.steps.catalog import list_pack_keys
+from log_aggregator.steps.catalog import list_packs
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.verify import Level, verify_pack
 from log_aggregator.wiring import connect, make_targets, make_workers
@@ -61,8 +62,9 @@ def verify(
             verified.append((key, len(pack.index.members), pack.stored.size_bytes))
 
     with make_workers(settings) as workers:
+        query = Query.of_days(window.first, window.last)
         places = [
-            (target, key) for target in make_targets(store, settings) for key in list_pack_keys(store, target, window.first, window.last)
+            (target, entry.pack_key) for target in make_targets(store, settings) for entry in list_packs(store, workers, target, query)
         ]
         for _ in workers.each(check, places):
             pass

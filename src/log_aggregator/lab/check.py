@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
+from log_aggregator.core.query import Query
 from log_aggregator.errors import GroupFailed
 from log_aggregator.lab.synthetic import ManifestEntry, Purpose, Step
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.catalog import list_pack_keys
+from log_aggregator.steps.catalog import list_packs
 from log_aggregator.steps.extract import Place, read_original_back
 from log_aggregator.steps.ledger import list_all, read_index
 from log_aggregator.steps.workers import Workers
@@ -37,7 +38,7 @@ def check_originals(
 ) -> CheckResult:
     """Every log of the manifest must come back from a pack with its bytes and metadata; everything else must be where it was."""
     entries = list(entries)
-    places = {identity: place for target in targets for identity, place in _list_places(store, target, first, last)}
+    places = {identity: place for target in targets for identity, place in _list_places(store, workers, target, first, last)}
     remaining = {(bucket, found.key) for bucket in {entry.bucket for entry in entries} for found in list_all(store, bucket, "")}
     result = CheckResult()
 
@@ -58,11 +59,11 @@ def check_originals(
     return result
 
 
-def _list_places(store: ObjectStore, target: Target, first: date, last: date) -> Iterator[tuple[Identity, Place]]:
-    for pack_key in list_pack_keys(store, target, first, last):
-        index, _ = read_index(store, target, pack_key)
+def _list_places(store: ObjectStore, workers: Workers, target: Target, first: date, last: date) -> Iterator[tuple[Identity, Place]]:
+    for entry in list_packs(store, workers, target, Query.of_days(first, last)):
+        index, _ = read_index(store, target, entry.pack_key)
         for member in index.members:
-            yield (index.group.bucket, member.key, member.version_id), Place(target, pack_key, member)
+            yield (index.group.bucket, member.key, member.version_id), Place(target, entry.pack_key, member)
 
 
 def _check_packed(store: ObjectStore, entry: ManifestEntry, places: dict[Identity, Place], remaining: set[tuple[str, str]]) -> str | None:

@@ -9,10 +9,12 @@ import pytest
 from tests.support.world import World, access_key, document, flow_key, make_world, trail_key
 
 from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.core.query import Query
 from log_aggregator.errors import BadPack, NotFound, ObjectFrozen, VerificationError
 from log_aggregator.model import Target
-from log_aggregator.steps.catalog import list_pack_keys
+from log_aggregator.steps.catalog import list_packs
 from log_aggregator.steps.extract import find_original, list_source_buckets, read_original_back
+from log_aggregator.steps.workers import SerialWorkers
 
 TARGET = Target("dest")
 
@@ -96,5 +98,5 @@ def test_a_missing_or_frozen_pack() -> None:
 def test_the_catalogue(first: date, last: date, count: int) -> None:
     """All packs of a range of days are found, of short ranges and long ones, and no others."""
     world = packed()
-    assert len(list(list_pack_keys(world.store, TARGET, first, last))) == count
+    assert len(list_packs(world.store, SerialWorkers(), TARGET, Query.of_days(first, last))) == count
     assert list_source_buckets(world.store, TARGET) == ["logs"]

@@ -8,7 +8,7 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -46,6 +46,19 @@ def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[str, list
                 found.append(identity)
         _check_count(first, count)
         return str(first["pack"]), found
+
+
+def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list[Member]]:
+    """(the index without its members, those members whose keys are wanted), in the index's order. Raises BadPack as `decode_index` does."""
+    with _bad_pack(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+        first = _parse_head(lines.readline())
+        found, count = [], 0
+        for count, line in enumerate(lines, 1):  # noqa: B007 - it is used behind the loop
+            member = json.loads(line)
+            if wants(member["key"]):
+                found.append(_parse_member(member))
+        _check_count(first, count)
+        return _make_index(first, ()), found
 
 
 def _pack_line(index: Index) -> dict[str, object]:
@@ -127,6 +140,10 @@ def _parse_index(first: dict[str, Any], lines: Iterable[bytes]) -> Index:
     """One line at a time: a hundred thousand members as dictionaries take three times the memory of the members."""
     members = tuple(_parse_member(json.loads(line)) for line in lines)
     _check_count(first, len(members))
+    return _make_index(first, members)
+
+
+def _make_index(first: Mapping[str, Any], members: tuple[Member, ...]) -> Index:
     return Index(
         pack_key=first["pack"],
         format=PackFormat(first["pack_format"]),
