@@ -1,0 +1,41 @@
+"""One build for all tests; a local AWS of its own for each file of tests, with the stack deployed into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.building import RIC_PYTHON, SAM, BuiltTemplate, Machine, build, this_machine
+from tests.e2e.local_aws import PROGRAM, LocalAws
+
+_LOGS: list[Path] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says where to look when something failed."""
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        for path in _LOGS:
+            terminalreporter.write_line(f"log of the local AWS: {path}")
+
+
+@pytest.fixture(scope="session")
+def machine() -> Machine:
+    missing = [str(path) for path in (SAM, PROGRAM, RIC_PYTHON) if not path.exists()]
+    assert not missing, f"not installed: {', '.join(missing)}; start these tests with: make e2e"
+    return this_machine()
+
+
+@pytest.fixture(scope="session")
+def built(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> BuiltTemplate:
+    """The template as `sam build` leaves it."""
+    return build(machine, tmp_path_factory.mktemp("sam") / "build")
+
+
+@pytest.fixture(scope="module")
+def aws(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A file of tests that sets IS_ENFORCING gets one that checks permissions."""
+    folder = tmp_path_factory.mktemp(request.path.stem)
+    with LocalAws(folder, is_enforcing=getattr(request.module, "IS_ENFORCING", False)) as running:
+        _LOGS.append(running.log_path)
+        yield running

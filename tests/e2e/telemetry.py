@@ -1,0 +1,73 @@
+"""What the functions wrote: log lines of theirs, as JSON, and metrics in the Embedded Metric Format.
+
+The local AWS keeps the lines and makes no metrics of them, so they are read the way CloudWatch Logs reads them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.deployment import Deployment
+
+AWS_METRICS = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionsStarted", "Errors", "Throttles")
+"""Metrics that AWS's own services write; alarms may look at them, too."""
+
+LAMBDA_LINES = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """One value of one metric."""
+
+    namespace: str
+    name: str
+    unit: str
+    dimension_sets: tuple[tuple[str, ...], ...]
+    value: float
+    line: dict[str, Any]
+
+
+def read_lines(deployment: Deployment, function: str) -> list[str]:
+    """Every line of the function of this logical id, without Lambda's own."""
+    logs = deployment.aws.client("logs")
+    name = deployment.functions[function]
+    configuration = deployment.aws.client("lambda").get_function_configuration(FunctionName=name)
+    group = configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}")
+    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        return []
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    messages = [event["message"] for page in pages for event in page["events"]]
+    return [line for message in messages for line in message.splitlines() if not line.startswith(LAMBDA_LINES)]
+
+
+def read_records(deployment: Deployment, function: str) -> list[dict[str, Any]]:
+    """Every line that is a JSON object."""
+    return [json.loads(line) for line in read_lines(deployment, function) if line.startswith("{")]
+
+
+def read_metrics(deployment: Deployment, function: str) -> Iterator[Datum]:
+    """Checks the format on the way: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html."""
+    for record in read_records(deployment, function):
+        if "_aws" not in record:
+            continue
+        assert record["_aws"]["Timestamp"] > 1_600_000_000_000, "milliseconds since 1970"
+        for directive in record["_aws"]["CloudWatchMetrics"]:
+            sets = tuple(tuple(names) for names in directive["Dimensions"])
+            assert all(isinstance(record[name], str) for names in sets for name in names), "a dimension's value is text"
+            for metric in directive["Metrics"]:
+                value = record[metric["Name"]]
+                assert isinstance(value, int | float), metric["Name"]
+                yield Datum(directive["Namespace"], metric["Name"], metric["Unit"], sets, value, record)
+
+
+def sum_metrics(deployment: Deployment, function: str, run: str | None = None) -> dict[str, float]:
+    """Name -> sum of all values that this function wrote, of one run or of all."""
+    sums: dict[str, float] = defaultdict(float)
+    for datum in read_metrics(deployment, function):
+        if run is None or datum.line.get("run") == run:
+            sums[datum.name] += datum.value
+    return dict(sums)

@@ -1,0 +1,92 @@
+"""ProcessHistoricalMainLogsSM: windows of days, stopped, started again, and one that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from tests.e2e.building import BuiltTemplate, Machine
+from tests.e2e.executions import run, start, stop, wait, wait_until_quiet
+from tests.e2e.local_aws import LocalAws
+from tests.e2e.site import Site, foreign_key, make_site, many_days, remove
+
+from log_aggregator.core.windows import WINDOW_DAYS_MAX
+from log_aggregator.lab.organisation import generate
+from log_aggregator.lab.synthetic import ManifestEntry
+from log_aggregator.model import Group
+
+DAYS = 2 * WINDOW_DAYS_MAX + 2
+WINDOWS = 3
+PACK_SECONDS_MAX = 60
+STATES_IN_BETWEEN = ("is in no pack", "is packed, but was not deleted")
+HISTORY, RUN = "ProcessHistoricalMainLogsSM", "CombineLogFilesSM"
+
+
+@pytest.fixture
+def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
+    """Main logs, and auxiliary ones, of so many days that they are three windows."""
+    spec = many_days(seed=7, days=DAYS)
+    return make_site(aws, built, machine, spec, generate(spec), {"HistoryConcurrency": "1"})
+
+
+def test_history_stopped_and_started_again(site: Site) -> None:
+    """Stopped in the middle nothing is lost; a window that fails fails the whole and stops no other; in the end all is done, once."""
+    last = site.day + timedelta(days=DAYS - 1)
+    given = {"start_date": str(site.day), "end_date": str(last), "bucket_name": site.spec.control_tower_bucket}
+    main = [entry for entry in site.entries if entry.bucket == site.spec.control_tower_bucket]
+    auxiliary = {place: found for place, found in site.inventory().items() if place[0] in site.spec.buckets[1:]}
+
+    _stop_in_the_middle(site, given)
+    left = _left(site, main)
+    assert 0 < len(left) <= len(main), "stopped after it had begun and before it was done"
+    harmless = {f"s3://{entry.bucket}/{entry.key}: {state}" for entry in left for state in STATES_IN_BETWEEN}
+    assert set(site.check(site.day, last, main).problems) <= harmless, "what is gone from its bucket is in a pack"
+
+    group = Group(site.spec.control_tower_bucket, "CloudTrail", site.spec.account_ids[0], last)
+    site.aws.client("s3").put_object(Bucket=site.destination, Key=foreign_key(group), Body=b"not a pack")
+    failed = run(site.deployment, HISTORY, given, expect="FAILED")
+    assert failed.error == "RunFailed"
+    assert failed.message.startswith(f"1 of {WINDOWS} runs failed")
+    assert str(last - timedelta(days=(DAYS - 1) % WINDOW_DAYS_MAX)) in failed.message, "the window is named by its first day"
+    remove(site, foreign_key(group))
+    assert {entry.day for entry in _left(site, main)} == {last}
+    assert site.check(site.day, last, [entry for entry in main if entry.day != last]).problems == []
+
+    assert run(site.deployment, HISTORY, given).output["windows"] == WINDOWS
+    assert site.check(site.day, last, main).problems == []
+    after = site.inventory()
+    assert {place: found for place, found in after.items() if place[0] in site.spec.buckets[1:]} == auxiliary
+    run(site.deployment, HISTORY, given)
+    assert site.inventory() == after
+
+
+def _stop_in_the_middle(site: Site, given: dict[str, str]) -> None:
+    """Once the first pack is there. AWS starts no function any more for what is stopped; the local AWS would, so it is kept from it."""
+    arn = start(site.deployment, HISTORY, given)
+    deadline = time.monotonic() + PACK_SECONDS_MAX
+    while not site.list_keys("packs/"):
+        assert time.monotonic() < deadline, "no pack"
+        time.sleep(0.02)
+    stop(site.deployment, arn)
+    with _no_functions(site):
+        assert wait(site.deployment, arn).status == "ABORTED"
+        wait_until_quiet(site.deployment, RUN)
+
+
+@contextmanager
+def _no_functions(site: Site) -> Iterator[None]:
+    functions = site.aws.client("lambda")
+    for name in site.deployment.functions.values():
+        functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    yield
+    for name in site.deployment.functions.values():
+        functions.delete_function_concurrency(FunctionName=name)
+
+
+def _left(site: Site, entries: list[ManifestEntry]) -> list[ManifestEntry]:
+    """Those that are still in their bucket."""
+    there = {(bucket, key) for (bucket, key, _) in site.inventory(site.spec.buckets)}
+    return [entry for entry in entries if (entry.bucket, entry.key) in there]

@@ -1,0 +1,162 @@
+"""With permissions enforced: every function does its work under its own role, and its role allows nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.e2e.building import BuiltTemplate, Machine
+from tests.e2e.executions import run
+from tests.e2e.local_aws import LocalAws
+from tests.e2e.site import Site, make_site, one_day
+
+from log_aggregator.lab.check import PACKED
+from log_aggregator.lab.organisation import generate
+from log_aggregator.lab.upload import create_bucket
+
+IS_ENFORCING = True
+SELF_LOGGING = "self-logging-access-logs"
+
+
+@pytest.fixture(scope="module")
+def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
+    """Auxiliary buckets are named by a beginning; there is an access-log bucket to be emptied."""
+    spec = replace(one_day(seed=11), objects=60)
+    create_bucket(SELF_LOGGING, aws, is_versioned=True)
+    parameters = {"OtherBuckets": f"{spec.access_bucket},example-*", "ControlTowerBucketAccessLogBucket": SELF_LOGGING}
+    return make_site(aws, built, machine, spec, generate(spec), parameters)
+
+
+def test_each_function_works_under_its_own_role(site: Site) -> None:
+    """The whole day is packed, verified and deleted with the permissions of the template; a read that is denied fails its group alone."""
+    account = site.spec.account_ids[0]
+    policy = _deny_reading(site, f"*/{account}/CloudTrail/*")
+    site.aws.client("s3").put_bucket_policy(Bucket=site.spec.control_tower_bucket, Policy=json.dumps(policy))
+    failed = run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)}, expect="FAILED")
+    assert failed.error == "RunFailed"
+    assert "AccessDenied" in failed.message
+    assert account in failed.message
+    denied = [entry for entry in site.entries if entry.purpose in PACKED and f"/{account}/CloudTrail/" in entry.key]
+    assert denied
+    left = {(bucket, key) for (bucket, key, _) in site.inventory(site.spec.buckets)}
+    assert {(entry.bucket, entry.key) for entry in denied} <= left
+    assert site.check(entries=[entry for entry in site.entries if entry not in denied]).problems == []
+
+    site.aws.client("s3").delete_bucket_policy(Bucket=site.spec.control_tower_bucket)
+    run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)})
+    assert site.check().problems == []
+    given = {"start_date": str(site.day), "end_date": str(site.day), "bucket_name": site.spec.control_tower_bucket}
+    assert run(site.deployment, "ProcessHistoricalMainLogsSM", given).output["windows"] == 1
+
+
+def test_emptying_under_its_own_role(site: Site) -> None:
+    """The emptying function may empty its bucket."""
+    s3 = site.aws.client("s3")
+    s3.put_object(Bucket=SELF_LOGGING, Key="2026-01-01-00-00-00-0123456789ABCDEF", Body=b"log")
+    answer = site.aws.client("lambda").invoke(FunctionName=site.deployment.functions["EmptyAccessLogsFunction"], Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert site.inventory([SELF_LOGGING]) == {}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that a role must not be allowed. `bucket` and `key` are names that `_places` knows."""
+
+    role: str
+    operation: str
+    place: str
+
+
+ATTEMPTS = (
+    *(
+        Attempt(f"{role}FunctionRole", operation, place)
+        for role in ("Prepare", "List", "Plan", "Combine", "Verify", "Finish", "SplitHistory", "FinishHistory")
+        for operation in ("delete_object", "delete_version")
+        for place in ("source", "pack", "index", "work")
+    ),
+    *(
+        Attempt(role, operation, place)
+        for role in ("DeleteFunctionRole", "EmptyAccessLogsFunctionRole")
+        for operation in ("delete_object", "delete_version")
+        for place in ("pack", "index", "work")
+    ),
+    Attempt("EmptyAccessLogsFunctionRole", "delete_version", "source"),
+    Attempt("EmptyAccessLogsFunctionRole", "get_object", "source"),
+    *(
+        Attempt(f"{role}FunctionRole", "put_object", place)
+        for role in ("Prepare", "List", "Plan", "Verify", "Delete", "Finish", "SplitHistory", "FinishHistory", "EmptyAccessLogs")
+        for place in ("pack", "index", "source")
+    ),
+    Attempt("CombineFunctionRole", "put_object", "source"),
+    *(
+        Attempt(f"{role}FunctionRole", "get_object", "source")
+        for role in ("Prepare", "List", "Plan", "Verify", "Finish", "SplitHistory", "FinishHistory")
+    ),
+    *(Attempt(f"{role}FunctionRole", "put_bucket_policy", "pack") for role in ("Combine", "Delete", "Finish")),
+    *(Attempt(f"{role}FunctionRole", "put_object", "elsewhere") for role in ("Combine", "Delete")),
+)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: f"{attempt.role}-{attempt.operation}-{attempt.place}")
+def test_no_role_may_do_more(site: Site, attempt: Attempt) -> None:
+    """Each of these requests is refused."""
+    with pytest.raises(ClientError) as refused:
+        _try(site.client_of(attempt.role), attempt.operation, *_place(site, attempt.place))
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_the_attempts_would_be_answered(site: Site) -> None:
+    """The same requests, by roles that may: so it is the permission that they are refused for, and not a wrong name."""
+    _try(site.client_of("DeleteFunctionRole"), "get_object", *_place(site, "pack"))
+    _try(site.client_of("DeleteFunctionRole"), "delete_version", *_place(site, "source"))
+    _try(site.client_of("CombineFunctionRole"), "put_object", *_place(site, "pack"))
+    _try(site.client_of("FinishFunctionRole"), "put_object", *_place(site, "work"))
+
+
+def _place(site: Site, name: str) -> tuple[str, str, str]:
+    """(bucket, key, version id) of something that is there."""
+    work = site.deployment.resources["WorkBucket"]
+    bucket, prefix = {
+        "source": (site.spec.control_tower_bucket, ""),
+        "pack": (site.destination, "packs/"),
+        "index": (site.destination, "indexes/"),
+        "elsewhere": (site.destination, "packs/"),
+        "work": (work, "runs/"),
+    }[name]
+    (version, *_) = site.aws.client("s3").list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=1)["Versions"]
+    return bucket, "elsewhere.txt" if name == "elsewhere" else version["Key"], version["VersionId"]
+
+
+def _try(s3: Any, operation: str, bucket: str, key: str, version: str) -> None:
+    match operation:
+        case "get_object":
+            s3.get_object(Bucket=bucket, Key=key)
+        case "put_object":
+            s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+        case "delete_object":
+            s3.delete_object(Bucket=bucket, Key=key)
+        case "delete_version":
+            s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+        case "put_bucket_policy":
+            s3.put_bucket_policy(Bucket=bucket, Policy="{}")
+        case _:
+            raise AssertionError(operation)
+
+
+def _deny_reading(site: Site, keys: str) -> dict[str, Any]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+                "Resource": f"arn:aws:s3:::{site.spec.control_tower_bucket}/{keys}",
+                # A star in front, because the local AWS takes the session's ARN for aws:PrincipalArn where AWS takes the role's.
+                "Condition": {"ArnLike": {"aws:PrincipalArn": f"*{site.deployment.resources['CombineFunctionRole']}*"}},
+            }
+        ],
+    }
