@@ -82,7 +82,7 @@ def render_summary(outcomes: Mapping[str, Outcome], seconds: float) -> list[str]
             sign = "at least" if target.is_minimum else "at most"
             bound = f"{sign} {target.bound:,.6g} {target.unit}".rstrip()
             verdict = ("met" if target.is_met else "NOT MET") + (" (quick)" if outcome.is_quick else "")
-            lines.append(f"  {name:<9}{target.what:<45}{target.measured:>10,.4g}  {bound:<22}{verdict}")
+            lines.append(f"  {name:<15}{target.what:<47}{target.measured:>10,.4g}  {bound:<22}{verdict}")
     return lines
 
 

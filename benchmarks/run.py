@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import chain, combine, cpu, listing, memory, pages
+from benchmarks import chain, combine, cpu, fanout, lambda_memory, listing, memory, pages
 from benchmarks.machine import describe_machine
 from benchmarks.report import Options, Outcome, render_outcome, render_summary
 
@@ -26,6 +26,8 @@ BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "combine": combine.measure,
     "cpu": cpu.measure,
     "memory": memory.measure,
+    "lambda_memory": lambda_memory.measure,
+    "fanout": fanout.measure,
     "chain": chain.measure,
 }
 
@@ -51,7 +53,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--only", type=_names, default=tuple(BENCHMARKS), help=f"some of {','.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, to try it out; the numbers mean little")
-    parser.add_argument("--full", action="store_true", help="really run the chain over 1,000 objects: a quarter of an hour, 10 GB of disk")
+    parser.add_argument(
+        "--full", action="store_true", help="run the chain over 1,000 objects, and all of lambda_memory: half an hour, 10 GB of disk"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to this file, too")
     return parser.parse_args(arguments)
 

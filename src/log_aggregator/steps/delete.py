@@ -16,7 +16,10 @@ from log_aggregator.ports import Deletion, DeletionFailure, ObjectStore
 from log_aggregator.steps.verify import verify_again
 from log_aggregator.steps.workers import Workers
 
-_ATTEMPTS_MAX = 3
+_ATTEMPTS_MAX = 4
+_PAUSE_SECONDS = 0.25
+"""1, 4, 16 seconds: S3 needs some to make room for a rate that it was not used to. The client's own retries do not see errors of keys."""
+
 _GONE = {"NoSuchKey", "NoSuchVersion", "NotFound"}
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict"}
 _RETAINED = {"AccessDenied", "InvalidRequest", "MethodNotAllowed", "ObjectLocked", "Forbidden"}
@@ -56,7 +59,7 @@ def delete_exactly(store: ObjectStore, workers: Workers, bucket: str, deletions:
     """Deletes in batches and takes down what became of each entry. Raises StoreError where S3 keeps failing."""
     for start in range(0, len(deletions), DELETE_COUNT_MAX):
         workers.check_stop()
-        _delete_batch(store, bucket, deletions[start : start + DELETE_COUNT_MAX], report)
+        _delete_batch(store, workers, bucket, deletions[start : start + DELETE_COUNT_MAX], report)
 
 
 def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | None) -> Deletion:
@@ -85,10 +88,12 @@ def _in_order(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
     return older, newest
 
 
-def _delete_batch(store: ObjectStore, bucket: str, batch: Sequence[Deletion], report: DeletionReport) -> None:
-    """Per-key errors are looked at one by one; those that may go away are tried again."""
+def _delete_batch(store: ObjectStore, workers: Workers, bucket: str, batch: Sequence[Deletion], report: DeletionReport) -> None:
+    """Per-key errors are looked at one by one; those that may go away (SlowDown, InternalError) are tried again after a while."""
     waiting = batch
-    for _ in range(_ATTEMPTS_MAX):
+    for attempt in range(_ATTEMPTS_MAX):
+        if attempt:
+            workers.pause(_PAUSE_SECONDS * 4**attempt)
         failures = store.delete_objects(bucket, waiting)
         report.deleted += len(waiting) - len(failures)
         report.retained += [failure for failure in failures if failure.code in _RETAINED]

@@ -34,6 +34,9 @@ class Workers(Protocol):
     def check_stop(self) -> None:
         """Raises Interrupted once the run was told to stop."""
 
+    def pause(self, seconds: float) -> None:
+        """Waits, before something is tried again; not longer than until the run is told to stop."""
+
 
 class SerialWorkers:
     """One thing after the other, in the caller's thread."""
@@ -51,6 +54,9 @@ class SerialWorkers:
 
     def check_stop(self) -> None:
         """Never told to."""
+
+    def pause(self, seconds: float) -> None:
+        """No time passes."""
 
 
 class ThreadWorkers:
@@ -129,6 +135,9 @@ class ThreadWorkers:
     def check_stop(self) -> None:
         if self._stop.is_set():
             raise Interrupted("the run was stopped")
+
+    def pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
 
 
 def _batches(items: list[In], size_bytes_of: Callable[[In], int], reader_count: int) -> Iterator[list[In]]:

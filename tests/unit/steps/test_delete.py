@@ -51,18 +51,32 @@ def test_what_may_go_away_is_tried_again() -> None:
     assert store.calls == [["a", "b", "c"], ["a", "b"], ["b"]]
 
 
+def test_there_is_a_pause_before_each_further_attempt() -> None:
+    """S3 that asks to slow down is given longer and longer."""
+    pauses: list[float] = []
+
+    class Watched(SerialWorkers):
+        def pause(self, seconds: float) -> None:
+            pauses.append(seconds)
+
+    store = Refusing({"a": "SlowDown"}, {"a": "SlowDown"}, {"a": "SlowDown"})
+    report = DeletionReport()
+    delete_exactly(store, Watched(), "b", [Deletion("a", version_id="v")], report)
+    assert (report.deleted, pauses) == (1, [1.0, 4.0, 16.0])
+
+
 def test_what_stays_is_an_error() -> None:
     """An entry that keeps failing is never taken for success, whatever the other entries did."""
     store = Refusing(*[{"a": "InternalError", "b": "AccessDenied"}] * 5)
     with pytest.raises(StoreError, match="1 originals could not be deleted: InternalError"):
         delete_keys(store, "a", "b", "c")
-    assert len(store.calls) == 3
+    assert len(store.calls) == 4
 
 
 def test_an_unknown_code_is_an_error() -> None:
     """A code that nobody has thought of is not taken for success."""
     with pytest.raises(StoreError, match="Strange"):
-        delete_keys(Refusing(*[{"a": "Strange"}] * 3), "a")
+        delete_keys(Refusing(*[{"a": "Strange"}] * 4), "a")
 
 
 def test_batches() -> None:

@@ -97,3 +97,14 @@ def test_told_to_stop() -> None:
         pool.check_stop()
     with pytest.raises(Interrupted):
         pool.start_write(lambda: None)
+
+
+def test_a_pause_ends_when_the_run_is_stopped() -> None:
+    """Nobody who stops a run waits for a pause."""
+    with ThreadWorkers(readers=1, writers=1, groups=1) as workers:
+        timer = threading.Timer(0.05, workers.stop)
+        timer.start()
+        workers.pause(60)
+        timer.join()
+        with pytest.raises(Interrupted):
+            workers.check_stop()

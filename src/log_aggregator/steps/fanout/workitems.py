@@ -26,9 +26,12 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ItemLimits:
-    """How much one call does. At 400 objects or 12 MB a second, a third of what was measured, either takes six minutes."""
+    """How much one call does in its 840 seconds, even where 50 calls share what S3 gives one partition of a bucket.
 
-    objects_max: int = 100_000
+    That is 110 GETs or 70 deletes a second for each; docs/internals/lambda-sizes.md has the numbers.
+    """
+
+    objects_max: int = 50_000
     bytes_max: int = 4 * GIB
     groups_max: int = 200
 
@@ -45,22 +48,23 @@ class WorkItem:
     def objects(self) -> int:
         return sum(len(found.sources) + len(found.discards) for _, found in self.groups)
 
-    @property
-    def size_bytes(self) -> int:
-        return sum(source.log_object.size_bytes for _, found in self.groups for source in found.sources)
-
 
 def cut_items(
     bucket: str, versioning: str | None, groups: Mapping[Group, GroupSources], limits: ItemLimits, pack_limits: PackLimits
 ) -> Iterator[WorkItem]:
     """Every log object in exactly one item. Versions of a key stay together; a group that is too large becomes several parts."""
-    item = WorkItem(bucket, versioning)
+    item, objects, size_bytes = WorkItem(bucket, versioning), 0, 0
     for group in sorted(groups):
         for part in _cut_group(groups[group], limits, pack_limits):
-            if item.groups and _is_too_much(item, part, limits):
+            more, more_bytes = len(part.sources) + len(part.discards), sum(source.log_object.size_bytes for source in part.sources)
+            is_full = (
+                len(item.groups) >= limits.groups_max or objects + more > limits.objects_max or size_bytes + more_bytes > limits.bytes_max
+            )
+            if item.groups and is_full:
                 yield item
-                item = WorkItem(bucket, versioning)
+                item, objects, size_bytes = WorkItem(bucket, versioning), 0, 0
             item.groups.append((group, part))
+            objects, size_bytes = objects + more, size_bytes + more_bytes
     if item.groups:
         yield item
 
@@ -86,23 +90,28 @@ def decode_item(data: bytes) -> WorkItem:
 def _cut_group(found: GroupSources, limits: ItemLimits, pack_limits: PackLimits) -> Iterator[GroupSources]:
     ordered = sorted(found.sources, key=lambda source: (source.log_object.key, source.log_object.version_id or ""))
     cut = PackLimits(
-        pack_size_bytes_max=max(limits.bytes_max, pack_limits.pack_size_bytes_max),
+        pack_size_bytes_max=limits.bytes_max,
         members_max=min(limits.objects_max, pack_limits.members_max),
     )
-    discards = found.discards
-    for batch in cut_sources(ordered, cut) if ordered else [[]]:
+    discards = list(_cut_discards(found.discards, limits.objects_max))
+    for batch in cut_sources(ordered, cut):
         keys = {source.log_object.key for source in batch}
-        yield GroupSources(batch, {key: markers for key, markers in found.markers.items() if key in keys}, discards)
-        discards = []
+        # In one part with log objects that are packed, where there is room.
+        going = discards.pop() if discards and len(batch) + len(discards[-1]) <= limits.objects_max else []
+        yield GroupSources(batch, {key: markers for key, markers in found.markers.items() if key in keys}, going)
+    yield from (GroupSources(discards=going) for going in discards)
 
 
-def _is_too_much(item: WorkItem, part: GroupSources, limits: ItemLimits) -> bool:
-    size = sum(source.log_object.size_bytes for source in part.sources)
-    return (
-        len(item.groups) >= limits.groups_max
-        or item.objects + len(part.sources) + len(part.discards) > limits.objects_max
-        or item.size_bytes + size > limits.bytes_max
-    )
+def _cut_discards(discards: Iterable[LogObject], count_max: int) -> Iterator[list[LogObject]]:
+    """Versions of a key stay together, as those of log objects that are packed do."""
+    batch: list[LogObject] = []
+    for log_object in sorted(discards, key=lambda found: found.key):
+        if len(batch) >= count_max and batch[-1].key != log_object.key:
+            yield batch
+            batch = []
+        batch.append(log_object)
+    if batch:
+        yield batch
 
 
 def _lines(item: WorkItem) -> Iterator[Any]:

@@ -1,0 +1,116 @@
+"""One call of a function of the deployment, alone in a process: reads from its input what to do, says that it is ready, waits for a line,
+and prints what it took. What the function does around the step (reading the event, writing the result) is left out.
+
+It imports what the real function imports, and of the lab nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from benchmarks.generated import GeneratedBucket, GeneratedStore
+
+from log_aggregator.adapters.forwarding import Call, ForwardingStore
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.handlers import combine, delete, verify  # noqa: F401 - a function's memory begins with its imports
+from log_aggregator.model import Group
+from log_aggregator.ports import ObjectStore
+from log_aggregator.reports.memory import peak_memory_bytes
+from log_aggregator.settings import Settings, read_settings
+from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, encode_item_result
+from log_aggregator.steps.fanout.settle import combine_item, delete_item, verify_item
+from log_aggregator.steps.fanout.workitems import decode_item
+from log_aggregator.steps.run import RunRules
+from log_aggregator.steps.workers import Workers
+from log_aggregator.wiring import Connection, connect, make_run_rules, make_workers
+
+T = TypeVar("T")
+TODAY = date(2099, 1, 1)
+
+
+class LateStore(ForwardingStore):
+    """A store that answers so many seconds later. S3 is farther away than a server on this machine."""
+
+    def __init__(self, inner: ObjectStore, late_seconds: float) -> None:
+        super().__init__(inner)
+        self._late_seconds = late_seconds
+
+    def _call(self, call: Call, run: Callable[[], T]) -> T:
+        time.sleep(self._late_seconds)
+        return run()
+
+
+def main() -> int:
+    told = json.loads(sys.stdin.readline())
+    folder = Path(told["folder"])
+    data = (folder / told["item"]).read_bytes()
+    settings = read_settings(None, told["settings"])
+    store = _open_store(told, settings, folder)
+    start_bytes = peak_memory_bytes()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    cpu, began = time.process_time(), time.perf_counter()
+    with make_workers(settings) as workers:
+        day = date.fromisoformat(told["day"])
+        result = STEPS[told["step"]](store, workers, data, make_run_rules(settings, DateWindow(day, day)), folder)
+    measured = {
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": time.process_time() - cpu,
+        "start_bytes": start_bytes,
+        "peak_bytes": peak_memory_bytes(),
+        "failures": [failure.message for state in result.states for failure in state.result.failures],
+        "done": sum(getattr(state.result, told["count"]) for state in result.states),
+    }
+    (folder / f"{told['step']}.json").write_text(json.dumps(encode_item_result(result)))
+    if isinstance(store, GeneratedStore):
+        store.save(folder / "written")
+    json.dump(measured, sys.stdout)
+    return 0
+
+
+def _open_store(told: Mapping[str, Any], settings: Settings, folder: Path) -> ObjectStore:
+    if told["server"] is not None:
+        store = connect(Connection(**told["server"]), settings.readers).inner
+        return LateStore(store, told["late_ms"] / 1000) if told["late_ms"] else store
+    # A bucket of its name, whose objects are read and never listed.
+    generated = GeneratedStore({told["bucket"]: GeneratedBucket(0, str, "Enabled")}, (folder / "body").read_bytes())
+    if (folder / "written").exists():
+        generated.restore(folder / "written")
+    return cast("ObjectStore", generated)
+
+
+def _combine(store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, _folder: Path) -> ItemResult:
+    return combine_item(store, workers, decode_item(data), rules, TODAY, _watch)
+
+
+def _verify(store: ObjectStore, workers: Workers, _data: bytes, rules: RunRules, folder: Path) -> ItemResult:
+    return verify_item(store, workers, _read_result(folder, "combine"), rules, _watch)
+
+
+def _delete(store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, folder: Path) -> ItemResult:
+    return delete_item(store, workers, decode_item(data), _read_result(folder, "verify"), rules, TODAY, _watch)
+
+
+def _read_result(folder: Path, step: str) -> ItemResult:
+    return decode_item_result(json.loads((folder / f"{step}.json").read_text()))
+
+
+def _watch(_group: Group) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+STEPS: dict[str, Callable[[ObjectStore, Workers, bytes, RunRules, Path], ItemResult]] = {
+    "combine": _combine,
+    "verify": _verify,
+    "delete": _delete,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
