@@ -6,6 +6,7 @@ import gc
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
@@ -54,16 +55,7 @@ class Connection:
 def connect(connection: Connection, readers: int = 64) -> CountingStore:
     """The object store, with its requests counted. Raises CannotStart."""
     try:
-        store = S3Store.connect(
-            ClientSettings(
-                region=connection.region,
-                profile=connection.profile,
-                endpoint_url=connection.endpoint_url,
-                access_key=connection.access_key,
-                secret_key=connection.secret_key,
-                concurrency=readers,
-            )
-        )
+        store = S3Store.connect(_client_settings(connection, concurrency=readers))
     except StoreError as error:
         raise CannotStart(str(error)) from error
     return CountingStore(store)
@@ -72,20 +64,20 @@ def connect(connection: Connection, readers: int = 64) -> CountingStore:
 def connect_inspector(connection: Connection) -> S3Inspector:
     """What `doctor` asks an account through. It gives up sooner than a run does. Raises CannotStart."""
     try:
-        return S3Inspector.connect(
-            ClientSettings(
-                region=connection.region,
-                profile=connection.profile,
-                endpoint_url=connection.endpoint_url,
-                access_key=connection.access_key,
-                secret_key=connection.secret_key,
-                attempts_max=3,
-                connect_timeout_seconds=5,
-                read_timeout_seconds=20,
-            )
-        )
+        return S3Inspector.connect(_client_settings(connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20))
     except StoreError as error:
         raise CannotStart(str(error)) from error
+
+
+def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:
+    return ClientSettings(
+        region=connection.region,
+        profile=connection.profile,
+        endpoint_url=connection.endpoint_url,
+        access_key=connection.access_key,
+        secret_key=connection.secret_key,
+        **limits,
+    )
 
 
 def make_workers(settings: Settings) -> ThreadWorkers:

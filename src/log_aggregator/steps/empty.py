@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from log_aggregator.core.layouts import Dated, parse_key
-from log_aggregator.errors import CannotStart, NotFound, SettingsError, StoreError
+from log_aggregator.errors import SettingsError
 from log_aggregator.model import DeleteMarker, LogObject
 from log_aggregator.ports import Deletion, ListStart, ObjectStore, Page
 from log_aggregator.steps.delete import DeletionReport, delete_exactly, deletion_of
+from log_aggregator.steps.list import read_versioning
 from log_aggregator.steps.workers import Workers
 
 ACCESS_LOGS = "S3AccessLogs"
@@ -65,7 +66,7 @@ def empty_access_logs(store: ObjectStore, workers: Workers, bucket: str, others:
     Interrupted, between two requests, once the workers are told to stop; StoreError where S3 keeps failing. The next call goes on.
     """
     check_bucket_to_empty(bucket, others)
-    versioning = _versioning(store, bucket)
+    versioning = read_versioning(store, bucket)
     start: ListStart | None = None
     is_more = True
     while is_more:
@@ -86,15 +87,6 @@ def check_bucket_to_empty(bucket: str, others: Collection[str]) -> None:
             raise SettingsError(
                 f"access_log_bucket = {bucket!r}: allowed is a bucket that nothing else is done with; this is also {other!r}"
             )
-
-
-def _versioning(store: ObjectStore, bucket: str) -> str | None:
-    try:
-        return store.get_bucket_versioning(bucket)
-    except NotFound:
-        raise CannotStart(f"there is no bucket {bucket!r} in this account and region") from None
-    except StoreError as error:
-        raise CannotStart(f"bucket {bucket!r} cannot be looked at: {error}") from error
 
 
 def _list_page(store: ObjectStore, bucket: str, versioning: str | None, start: ListStart | None) -> Page:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from log_aggregator.core.skipscan import DateWindow, next_start
+from log_aggregator.errors import CannotStart, NotFound, StoreError
 from log_aggregator.model import DeleteMarker, ListedKey, LogObject
 from log_aggregator.ports import ListStart, ObjectStore, Page
 from log_aggregator.steps.selection import Left, Rules, Selection, select
@@ -36,6 +37,16 @@ class SourceBucket:
     versioning: str | None
     is_main: bool
     own_prefixes: tuple[str, ...] = ()
+
+
+def read_versioning(store: ObjectStore, bucket: str) -> str | None:
+    """Enabled, Suspended or None. Raises CannotStart where the bucket is not there or may not be looked at."""
+    try:
+        return store.get_bucket_versioning(bucket)
+    except NotFound:
+        raise CannotStart(f"there is no bucket {bucket!r} in this account and region") from None
+    except StoreError as error:
+        raise CannotStart(f"bucket {bucket!r} cannot be looked at: {error}") from error
 
 
 def list_prefixes(

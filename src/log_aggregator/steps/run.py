@@ -10,12 +10,12 @@ from datetime import date, timedelta
 
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.core.windows import split_window
-from log_aggregator.errors import CannotStart, GroupFailed, LimitExceeded, NotFound, StoreError, Unreachable
+from log_aggregator.errors import CannotStart, GroupFailed, LimitExceeded, StoreError, Unreachable
 from log_aggregator.limits import STALE_UPLOAD_AGE_HOURS_MIN
 from log_aggregator.model import Group, Target
 from log_aggregator.ports import Clock, ObjectStore
 from log_aggregator.steps.group import Failure, GroupPlan, GroupResult, GroupRules, discard_group, plan_group, settle_group
-from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes
+from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes, read_versioning
 from log_aggregator.steps.selection import Rules, Selection
 from log_aggregator.steps.workers import Workers
 
@@ -161,14 +161,14 @@ def bucket_names(store: ObjectStore, rules: RunRules) -> list[str]:
 def look_at_bucket(store: ObjectStore, rules: RunRules, name: str) -> SourceBucket:
     """Raises CannotStart where it is not there or may not be looked at."""
     target = rules.target(name)
-    own = tuple(f"{target.root}{folder}/" for folder in ("packs", "indexes", "discards")) if target.bucket == name else ()
-    return SourceBucket(name, _versioning(store, name), name in rules.main_buckets, own)
+    own = tuple(f"{target.root}{folder}/" for folder in ("packs", "indexes", "discards", "custody")) if target.bucket == name else ()
+    return SourceBucket(name, read_versioning(store, name), name in rules.main_buckets, own)
 
 
 def check_destination(store: ObjectStore, rules: RunRules) -> None:
     """Raises CannotStart where there is a destination bucket in the settings only."""
     if rules.destination_bucket is not None:
-        _versioning(store, rules.destination_bucket)
+        read_versioning(store, rules.destination_bucket)
 
 
 def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
@@ -184,15 +184,6 @@ def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
         if not found:
             raise CannotStart(f"other_buckets: there is no bucket whose name begins with {beginning!r}")
         yield from found
-
-
-def _versioning(store: ObjectStore, bucket: str) -> str | None:
-    try:
-        return store.get_bucket_versioning(bucket)
-    except NotFound:
-        raise CannotStart(f"there is no bucket {bucket!r} in this account and region") from None
-    except StoreError as error:
-        raise CannotStart(f"bucket {bucket!r} cannot be looked at: {error}") from error
 
 
 def _list_window(
