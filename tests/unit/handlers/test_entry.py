@@ -84,6 +84,7 @@ def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
         handler(PIECE, Context("r", remaining_millis=50))
     word = RunFolder(store, "work", PIECE["run"]).read_failure(Kind.MAIN, PIECE["item"], "nothing")
     assert (word.error, word.where) == ("OutOfTime", "main 00001-aaaa-00001")
+    assert "shortly before" in word.message
 
 
 def test_an_error_is_raised_logged_and_left_behind(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,6 +99,15 @@ def test_what_threads_see_is_counted_once_each() -> None:
     assert writers == {threading.get_ident()}
 
 
+def test_a_prefix_is_listed_from_its_very_beginning() -> None:
+    """Whatever character comes behind a prefix, nothing under it is passed over."""
+    names = [" x", "-x", "0/x", "2025/04/03/x", "9x", "A/x", "z", "\u00e9"]
+    keys = [f"AWSLogs/111111111111/{name}" for name in names]
+    for bucket in (BUCKET, MAIN):
+        found = [listed.key for listed in list_window(make_store(keys), bucket, "AWSLogs/111111111111/", WINDOW)]
+        assert found == sorted(keys, key=str.encode)
+
+
 def test_another_organisation() -> None:
     """Where the organisation is named, another one's folder is reported and left."""
     other = trail_key(1).replace("o-abcd1234", "o-other9999")

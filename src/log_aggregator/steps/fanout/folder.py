@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -79,17 +80,19 @@ class RunFolder:
         except NotFound:
             return None
 
-    def write(self, key: str, data: bytes) -> bool:
-        """False where it is there already: an earlier call of the same piece wrote it, and that one counts."""
-        try:
+    def write(self, key: str, data: bytes) -> None:
+        """What is there already stays: an earlier call of the same piece wrote it, and that one counts."""
+        with contextlib.suppress(PreconditionFailed):
             self.store.put_object(self.bucket, key, data, crc64nvme=crc64nvme(data), options=WriteOptions(content_type="application/json"))
-        except PreconditionFailed:
-            return False
-        return True
 
-    def write_json(self, key: str, value: Mapping[str, Any] | list[Any]) -> bool:
+    def write_json(self, key: str, value: Mapping[str, Any] | list[Any]) -> None:
         """The same, of what JSON can hold."""
-        return self.write(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        self.write(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def write_array(self, key: str, items: list[Any]) -> int:
+        """The items of a map of the state machine. Gives how many are stored, which an earlier call may have written."""
+        self.write_json(key, items)
+        return len(self.read_json(key))
 
     def write_failure(self, kind: Kind, piece: str, error: LogAggregatorError) -> None:
         """Leaves word why a piece ended; it counts only where the piece never came to its end. The first word stays."""
