@@ -40,11 +40,22 @@ well, so all are named. (obstore's wheel for arm64 asks for 2.24.) https://docs.
 GLIBC_MINOR_MAX_OLD = 26
 """Up to Python 3.11 it is Amazon Linux 2. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
 
-BOTOCORE_SERVICES = frozenset({"s3", "sts", "sso", "sso-oidc", "signin"})
-"""S3, and what may be needed to get credentials. botocore describes some 400 services, in 24 MB."""
+BOTOCORE_SERVICES = frozenset({"cloudtrail", "s3", "signin", "sso", "sso-oidc", "sts"})
+"""S3, CloudTrail (its public keys), and what may be needed to get credentials. botocore describes some 400 services, in 24 MB."""
 
 NOT_FOR_LAMBDA = frozenset(
-    {"__main__.py", "cli", "lab", "reports/progress.py", "adapters/memory.py", "adapters/memory_bucket.py", "adapters/faults.py"}
+    {
+        "__main__.py",
+        "cli",
+        "lab",
+        "reports/fetch.py",
+        "reports/progress.py",
+        "reports/putback.py",
+        "reports/thaw.py",
+        "adapters/memory.py",
+        "adapters/memory_bucket.py",
+        "adapters/faults.py",
+    }
 )
 """Parts of log_aggregator that no handler imports: the command line, the terminal, the synthetic organisation, the store for tests."""
 

@@ -129,6 +129,10 @@ class Group:
         return f"{self.bucket} {self.log_type} {self.account} {self.date}"
 
 
+OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/")
+"""What this program writes to a target, and what it therefore never takes for logs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where packs and indexes go: a bucket, and in front of their keys `root` ("" or something that ends in a slash)."""
@@ -261,6 +265,18 @@ class WrittenPack:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """A copy that S3 makes of an object in an archive class, so that it can be read for some days.
+
+    HeadObject's x-amz-restore (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+    """
+
+    is_ongoing: bool
+    expires: datetime | None = None
+    """When the copy goes; None while it is being made, and where the store does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """What S3 says of an object that it holds (HeadObject)."""
 
@@ -274,6 +290,8 @@ class StoredObject:
     """CRC64NVME of the whole object, or None where S3 has none (or only one composed of the parts')."""
     has_md5_etag: bool = False
     """The ETag is the MD5 of the bytes: written in one piece, and not encrypted with KMS or a customer's key."""
+    restore: Restore | None = field(default=None, compare=False)
+    """Only of an object in an archive class that was asked for. It comes and goes while the object stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +310,8 @@ class VerifiedPack:
     expected_size_bytes: int
     expected_crc64nvme: int
     read_back_crc64nvme: int | None = None
+    index_sha256: str = ""
+    """Hex SHA-256 of the index as it is stored; for the record of custody."""
 
     def __post_init__(self) -> None:
         where = f"s3://{self.stored.bucket}/{self.stored.key}"

@@ -11,6 +11,7 @@ from typing import Any
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.inspection import S3Inspector
+from log_aggregator.adapters.s3.trailkeys import CloudTrailKeys
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import CannotStart, StoreError
@@ -32,6 +33,10 @@ makes all others wait that long: a tenth of the rate (make bench, combine)."""
 GARBAGE_THRESHOLDS = (100_000, 50, 100)
 """A run keeps hundreds of thousands of small objects and makes hardly any cycles. With Python's 700 the collector walks over all of
 them again and again, and every thread waits (make bench, combine)."""
+
+
+PUT_BACK_WRITERS = 16
+"""Each holds one original of up to 16 MiB."""
 
 
 class SystemClock:
@@ -69,6 +74,14 @@ def connect_inspector(connection: Connection) -> S3Inspector:
         raise CannotStart(str(error)) from error
 
 
+def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
+    """What CloudTrail's public keys are asked through; None beside an S3 server that has no CloudTrail. Raises CannotStart."""
+    try:
+        return CloudTrailKeys.connect(_client_settings(connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20))
+    except StoreError as error:
+        raise CannotStart(str(error)) from error
+
+
 def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:
     return ClientSettings(
         region=connection.region,
@@ -87,11 +100,16 @@ def make_workers(settings: Settings) -> ThreadWorkers:
     return ThreadWorkers(readers=settings.readers, writers=settings.groups_at_once, groups=settings.groups_at_once)
 
 
+def make_put_back_workers(settings: Settings) -> ThreadWorkers:
+    """Writes many small objects side by side, of at most 16 MiB each."""
+    return ThreadWorkers(readers=settings.readers, writers=PUT_BACK_WRITERS, groups=settings.groups_at_once)
+
+
 def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
     """What a run over these days does. Raises SettingsError where no bucket to take logs from is named."""
     check_sources(settings)
     pack = WriteOptions(storage_class=settings.storage_class, kms_key_id=settings.kms_key_id)
-    index = WriteOptions(kms_key_id=settings.kms_key_id, content_type="application/gzip")
+    index = make_index_options(settings)
     return RunRules(
         main_buckets=settings.control_tower_bucket,
         other_buckets=settings.other_buckets,
@@ -107,6 +125,11 @@ def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
         group=GroupRules(CombineOptions(_make_limits(settings), pack, index), Level(settings.verify), settings.keep_originals_days),
         objects_max=settings.objects_max,
     )
+
+
+def make_index_options(settings: Settings) -> WriteOptions:
+    """How indexes are written: always in a class that needs no thaw."""
+    return WriteOptions(kms_key_id=settings.kms_key_id, content_type="application/gzip")
 
 
 def make_targets(store: ObjectStore, settings: Settings) -> list[Target]:

@@ -14,6 +14,7 @@ from tests.infra.stack import ACCOUNT, DESTINATION, STACK, Stack
 
 WORK = f"{STACK}-workbucket-1a2b3c"
 FOLDER = "AggregatedLogs"
+_FOLDERS = ("packs", "indexes", "discards", "custody", "keys")
 
 _KEEP = {("s3:GetObject", "runs"), ("s3:PutObject", "runs"), ("s3:ListBucket", "work")}
 
@@ -58,7 +59,16 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
         }
         | _KEEP
     ),
-    "FinishFunction": frozenset(_KEEP),
+    "FinishFunction": frozenset(
+        {
+            ("s3:ListBucket", "target"),
+            ("s3:GetObject", "custody"),
+            ("s3:PutObject", "custody"),
+            ("s3:GetObject", "keys"),
+            ("s3:PutObject", "keys"),
+        }
+        | _KEEP
+    ),
     "SplitHistoryFunction": frozenset({("s3:PutObject", "runs")}),
     "FinishHistoryFunction": frozenset(_KEEP),
     "EmptyAccessLogsFunction": frozenset(
@@ -77,6 +87,7 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
 """The S3 actions that each step's requests are authorised by, and on what. Which request needs which: docs/how-to/iam-permissions.md"""
 
 _WITHOUT_RESOURCES = {
+    "cloudtrail:ListPublicKeys",
     "s3:ListAllMyBuckets",
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
@@ -160,9 +171,7 @@ def check_only_two_delete(stack: Stack) -> list[str]:
 
 def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
     """By no role, whatever OtherBuckets says; nor the run's manifests."""
-    packs = [
-        f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in ("packs", "indexes", "discards", "any")
-    ]
+    packs = [f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in (*_FOLDERS, "any")]
     return [
         f"{owner}: may {action} on {arn}"
         for owner in owners(stack)
@@ -173,17 +182,32 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 
 
 def check_who_writes_where(stack: Stack) -> list[str]:
-    """Combine writes packs and indexes, Delete lists of discards; into the sources writes nobody."""
-    allowed = {("CombineFunction", "packs"), ("CombineFunction", "indexes"), ("DeleteFunction", "discards")}
+    """Combine writes packs and indexes, Delete lists of discards, Finish custody records and public keys; nobody writes into sources."""
+    allowed = {
+        ("CombineFunction", "packs"),
+        ("CombineFunction", "indexes"),
+        ("DeleteFunction", "discards"),
+        ("FinishFunction", "custody"),
+        ("FinishFunction", "keys"),
+    }
     problems = []
     for bucket, root in _targets(stack):
         for owner in owners(stack):
-            for folder in ("packs", "indexes", "discards", "other"):
+            for folder in (*_FOLDERS, "other"):
                 may_write = may(stack, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/{root}{folder}/x")
                 if may_write != ((owner, folder) in allowed):
                     problems.append(f"{owner}: {'may' if may_write else 'may not'} write {folder} of {bucket}")
     for bucket in _sources(stack):
-        for key in ("o-1/AWSLogs/x.json.gz", "packs/x", "some/packs/x", "some/indexes/x", "some/discards/x", "runs/x"):
+        for key in (
+            "o-1/AWSLogs/x.json.gz",
+            "packs/x",
+            "some/packs/x",
+            "some/indexes/x",
+            "some/discards/x",
+            "some/custody/x",
+            "some/keys/x",
+            "runs/x",
+        ):
             arn = f"arn:aws:s3:::{bucket}/{key}"
             problems += [f"{owner}: may write {arn}" for owner in owners(stack) if may(stack, owner, "s3:PutObject", arn)]
     return problems
@@ -192,10 +216,10 @@ def check_who_writes_where(stack: Stack) -> list[str]:
 def check_packs_are_written_once(stack: Stack) -> list[str]:
     """Who may write under the target may do so only on the condition that the key does not exist. Also by the bucket's policy."""
     condition = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
-    arns = [f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in ("packs", "indexes", "discards")]
+    arns = [f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in _FOLDERS]
     problems = [
         f"{owner}: may overwrite {arn}"
-        for owner in ("CombineFunction", "DeleteFunction")
+        for owner in ("CombineFunction", "DeleteFunction", "FinishFunction")
         for arn in arns
         if not any(
             found.owner == owner and found.effect == "Deny" and found.condition == condition and found.covers("s3:PutObject", arn)
@@ -204,7 +228,7 @@ def check_packs_are_written_once(stack: Stack) -> list[str]:
     ]
     if not stack.in_place:
         denied = _bucket_statement(stack, "PacksAreWrittenOnce")
-        wanted = [f"arn:aws:s3:::{DESTINATION}/{folder}/*" for folder in ("packs", "indexes", "discards")]
+        wanted = [f"arn:aws:s3:::{DESTINATION}/{folder}/*" for folder in _FOLDERS]
         if not denied or (denied["Effect"], denied["Condition"], denied["Resource"]) != ("Deny", condition, wanted):
             problems.append("the bucket's policy lets packs be overwritten")
     return problems
@@ -244,13 +268,14 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
-    """kms only on keys that a parameter names; each step with what it does: Combine and Delete encrypt, Verify reads, the rest nothing."""
+    """kms only on keys that a parameter names; each step what it does: Combine, Delete, Finish encrypt, Verify reads, the rest nothing."""
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
     target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (source_keys if stack.in_place else set())
     wanted = {("CombineFunction", "kms:Decrypt", key) for key in source_keys | target_keys}
     wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in target_keys}
     wanted |= {("VerifyFunction", "kms:Decrypt", key) for key in target_keys}
-    wanted |= {("DeleteFunction", action, key) for key in target_keys for action in ("kms:Decrypt", "kms:GenerateDataKey")}
+    writers, actions = ("DeleteFunction", "FinishFunction"), ("kms:Decrypt", "kms:GenerateDataKey")
+    wanted |= {(writer, action, key) for writer in writers for key in target_keys for action in actions}
     granted = {
         (found.owner, action, resource)
         for found in statements_of(stack)
@@ -299,10 +324,10 @@ def _places(stack: Stack, resource: str) -> list[str]:
     places: dict[str, str] = {f"arn:aws:s3:::{WORK}": "work", f"arn:aws:s3:::{WORK}/runs/*": "runs"}
     if stack.in_place:
         for name in _source_names(stack):
-            places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in ("packs", "indexes", "discards")}
+            places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in _FOLDERS}
     else:
         places |= {f"arn:aws:s3:::{DESTINATION}": "target"}
-        places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in ("packs", "indexes", "discards")}
+        places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in _FOLDERS}
     for name in _source_names(stack):
         places |= {f"arn:*:s3:::{name}": "sources", f"arn:*:s3:::{name}/*": "logs"}
     access_logs = stack.parameters["ControlTowerBucketAccessLogBucket"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
 
 _NUMBERS = itertools.count(1)
+_OWN = f"{os.getpid()}-{secrets.token_hex(2)}"
+"""pytest imports this module twice, as a plugin and by its name, and each counts from 1: without this they would share buckets."""
 
 
 @dataclass(slots=True)
@@ -74,9 +77,13 @@ class Site:
             return [Target(self.destination)]
         return [Target(name, "aggregated/") for name in self.spec.buckets]
 
+    def start_command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "log_aggregator", *arguments]
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "log_aggregator", *arguments]
-        return subprocess.Popen(command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            self.start_command(*arguments), env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def start_until_packing(self, *arguments: str) -> subprocess.Popen[str]:
         """A run that has listed everything and is in the middle of its groups."""
@@ -110,11 +117,11 @@ class Site:
 
 def make_site(server: EmbeddedS3, spec: OrganisationSpec, *, in_place: bool = False) -> Site:
     """Puts the organisation into buckets of its own."""
-    own = spec.with_bucket_prefix(f"t{next(_NUMBERS)}-{os.getpid()}-")
+    own = spec.with_bucket_prefix(f"t{next(_NUMBERS)}-{_OWN}-")
     create_buckets(own, server)
     destination = None
     if not in_place:
-        destination = f"t{next(_NUMBERS)}-{os.getpid()}-packs"
+        destination = f"t{next(_NUMBERS)}-{_OWN}-packs"
         create_bucket(destination, server, is_versioned=True)
     return Site(server, own, destination, list(upload(generate(own), server).entries))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -26,6 +27,7 @@ from tests.support.world import (
     writes_of,
 )
 
+from log_aggregator.adapters.faults import Fault, Killed
 from log_aggregator.adapters.forwarding import Call
 
 MakeCloud = Callable[[World], Cloud]
@@ -38,16 +40,17 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
 
 
 def stored(world: World) -> list[tuple[object, ...]]:
-    return [entry for entry in world.store.snapshot() if entry[0] != WORK]
+    """Everything but the runs' own folders and records."""
+    return [entry for entry in world.store.snapshot() if entry[0] != WORK and "custody/" not in str(entry[1])]
 
 
 def contents(world: World) -> list[tuple[object, ...]]:
-    """What is stored where, without times and ids that a counter gives."""
+    """What is stored where, without times and ids that a counter gives, and without custody records, which hold times."""
     found: list[tuple[object, ...]] = []
     for bucket in ("dest", "logs", "trail", "aux"):
         if bucket in world.store.list_buckets():
             page = world.store.list_object_versions(bucket)
-            found += [(bucket, entry.key, entry.etag, entry.size_bytes) for entry in page.objects]
+            found += [(bucket, entry.key, entry.etag, entry.size_bytes) for entry in page.objects if "custody/" not in entry.key]
     return found
 
 
@@ -84,7 +87,7 @@ def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: Make
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_execution_changes_nothing(scenario: Scenario, clouds: MakeCloud) -> None:
-    """What is packed and deleted stays as it is; only the run's own folder is written."""
+    """What is packed and deleted stays as it is; only the run's own folder and its custody record are written."""
     world = scenario.build()
     cloud = clouds(world)
     run_all(cloud)
@@ -92,7 +95,8 @@ def test_a_second_execution_changes_nothing(scenario: Scenario, clouds: MakeClou
     cloud.calls.clear()
     run_all(cloud)
     assert stored(world) == before
-    assert [call for call in writes_of([call for _, call in cloud.calls]) if call.bucket != WORK] == []
+    writes = [call for call in writes_of([call for _, call in cloud.calls]) if call.bucket != WORK]
+    assert all("custody/" in call.key for call in writes)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -188,6 +192,38 @@ def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
     assert result["planned"] == {"objects": 4, "work_items": 2, "dry_run": True}
     assert result["objects"]["packed"] == 0
     assert "CombineFunction" not in cloud.invocations
+
+
+def test_a_listing_that_died_leaves_nothing_to_the_next(clouds: MakeCloud) -> None:
+    """A listing dies after it wrote its work items and before it said so. The next call lists anew: what came meanwhile is packed, too."""
+    world = make_world()
+    world.put("logs", flow_key("a.log"), b"one\n")
+    cloud = clouds(world)
+    deaths: list[int] = []
+
+    def die_before_the_summary(number: int, call: Call) -> Fault | None:
+        has_items = any("/work/" in earlier.key for _, earlier in cloud.calls)
+        if call.operation == "PutObject" and "/listed/" in call.key and has_items and not deaths:
+            deaths.append(number)
+            world.put("logs", flow_key("b.log"), b"two\n")
+            return Fault(before=Killed())
+        return None
+
+    cloud.decide = die_before_the_summary
+    assert cloud.run()["objects"]["packed"] == 2
+    assert left_in_place(world) == []
+
+
+def test_requests_are_counted_over_all_functions(clouds: MakeCloud) -> None:
+    """The result's requests are those that were made, but for a few to the run's own folder."""
+    world = two_halves()
+    cloud = clouds(world)
+    cloud.run()
+    counted = result_of(world)["requests"]
+    made = Counter(call.operation for _, call in cloud.calls)
+    assert all(made[operation] >= count for operation, count in counted.items())
+    assert counted["DeleteObjects"] == made["DeleteObjects"] > 0
+    assert counted["ListObjectVersions"] == made["ListObjectVersions"] > 0
 
 
 def test_nothing_to_do_succeeds(clouds: MakeCloud) -> None:
@@ -287,6 +323,9 @@ def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
     assert [source.key for source in left_in_place(world) if "/2025/03/" in source.key] == []
     assert len([call for _, call in cloud.calls if is_pack_written(call)]) == 1
     assert find_losses(world) == []
+    for bucket in ("logs", "somebody-elses"):
+        with pytest.raises(StateError, match="SettingsError"):
+            cloud.run({**given, "bucket_name": bucket}, "ProcessHistoricalMainLogsSM")
 
 
 def is_pack_written(call: Call) -> bool:

@@ -21,6 +21,7 @@ from log_aggregator.ports import ObjectStore
 from log_aggregator.settings import Settings
 from log_aggregator.steps.run import RunRules
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator.trailkeys import TrailKeys
 
 WORK = "work"
 MODULES = {
@@ -66,6 +67,7 @@ class Cloud:
     invocations: list[str] = field(default_factory=list)
     visited: list[str] = field(default_factory=list)
     break_function: Callable[[str, Any], None] = field(default=lambda _function, _payload: None)
+    trail_keys: TrailKeys | None = None
     view: Callable[[str, ObjectStore], ObjectStore] = field(default=lambda _function, store: store)
     """A function's view of the store: what its role lets it do."""
 
@@ -89,6 +91,7 @@ class Cloud:
             return self.decide(len(self.calls) - 1, call)
 
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(entry, "_connect_keys", lambda: self.trail_keys)
             patch.setattr(entry, "_connect", lambda _readers: self.view(function, FaultyStore(self.world.store, decide)))
             try:
                 return handler(payload, Context(uuid.uuid4().hex))

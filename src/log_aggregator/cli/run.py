@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -16,7 +20,10 @@ from log_aggregator.reports.progress import make_progress
 from log_aggregator.reports.run import Measured, describe_run, render_run
 from log_aggregator.settings import Settings
 from log_aggregator.steps import run as steps
-from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+from log_aggregator.steps.custody import write_custody
+from log_aggregator.steps.publickeys import archive_run_keys
+from log_aggregator.trailkeys import TrailKeys
+from log_aggregator.wiring import Connection, SystemClock, connect, connect_trail_keys, make_run_rules, make_workers
 
 
 @click.command()
@@ -78,14 +85,29 @@ def do_run(settings: Settings, window: DateWindow, connection: Connection, *, as
     return 1 if described["failures"] else 0
 
 
-def measure_run(settings: Settings, window: DateWindow, connection: Connection, *, is_quiet: bool) -> dict[str, Any]:
-    """Runs, and describes what was done."""
-    began = time.perf_counter()
+def measure_run(
+    settings: Settings,
+    window: DateWindow,
+    connection: Connection,
+    *,
+    is_quiet: bool,
+    connect_keys: Callable[[], TrailKeys | None] | None = None,
+) -> dict[str, Any]:
+    """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is none."""
+    began, clock = time.perf_counter(), SystemClock()
+    began_at = clock.now()
     rules = make_run_rules(settings, window)
     store = connect(connection, settings.readers)
     with make_progress(is_quiet=is_quiet) as progress, make_workers(settings) as workers:
-        result = steps.run(store, workers, SystemClock(), rules, progress)
+        result = steps.run(store, workers, clock, rules, progress)
+    archive_run_keys(store, connect_keys or partial(connect_trail_keys, connection), rules, result, clock.now())
+    write_custody(store, rules, result, name_run(began_at), began_at, clock.now())
     return describe_run(result, Measured(store.requests, time.perf_counter() - began, peak_memory_bytes()))
+
+
+def name_run(began: datetime) -> str:
+    """As an execution of the stack is named, by day and a name that no other run has."""
+    return f"{began:%Y-%m-%d}/shell-{began:%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
 def show_plan(settings: Settings, window: DateWindow, connection: Connection, *, as_json: bool) -> int:

@@ -22,7 +22,8 @@ from log_aggregator.steps.run import RunRules
 from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
 from log_aggregator.telemetry.tracing import span
-from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+from log_aggregator.trailkeys import TrailKeys
+from log_aggregator.wiring import Connection, SystemClock, connect, connect_trail_keys, make_run_rules, make_workers
 
 PREFIX = "LOG_AGGREGATOR_"
 WORK_BUCKET = f"{PREFIX}WORK_BUCKET"
@@ -54,6 +55,8 @@ class Job:
     clock: Clock
     work_bucket: str
     request_id: str
+    connect_keys: Callable[[], TrailKeys | None]
+    """What CloudTrail's public keys are asked through."""
 
     def folder(self, run: str) -> RunFolder:
         """A run's folder. Its requests are counted too: they are billed."""
@@ -110,6 +113,7 @@ def _run(step: str, work: Callable[[Event, Job], Result], event: Event, context:
                 clock=SystemClock(),
                 work_bucket=required(os.environ, WORK_BUCKET),
                 request_id=context.aws_request_id,
+                connect_keys=_connect_keys,
             )
             result = _work(step, work, event, job)
     except Exception as error:
@@ -159,6 +163,11 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 def _connect(readers: int) -> ObjectStore:
     """One for all invocations of a container: its connections stay open."""
     return connect(Connection(), readers).inner
+
+
+def _connect_keys() -> TrailKeys | None:
+    """None where S3 is another server than AWS's. Raises CannotStart."""
+    return connect_trail_keys(Connection())
 
 
 def _read_value(name: str, text: str) -> Any:

@@ -14,8 +14,10 @@ from log_aggregator.handlers.entry import Event, Job, Result, serve
 from log_aggregator.handlers.metrics import write_run_metrics
 from log_aggregator.reports.memory import peak_memory_bytes
 from log_aggregator.reports.run import Measured, describe_run
+from log_aggregator.steps.custody import write_custody
 from log_aggregator.steps.fanout.gather import read_record, summarize_run
 from log_aggregator.steps.group import Failure
+from log_aggregator.steps.publickeys import archive_run_keys
 
 NAMED_FAILURES_MAX = 20
 CAUSE_CHARS_MAX = 8_000
@@ -25,7 +27,8 @@ CAUSE_CHARS_MAX = 8_000
 @serve("finish")
 def handler(event: Event, job: Job) -> Result:
     """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is `runs/<run>/result.json`, as `run --json` prints it, and
-    `planned`: what the work items held.
+    `planned`: what the work items held. A custody record is left beside the packs, and so are the public keys
+    of CloudTrail digests.
 
     Raises RunFailed.
     """
@@ -34,9 +37,14 @@ def handler(event: Event, job: Job) -> Result:
     summary = summarize_run(folder, job.workers, job.settings.look_back_days)
     if event.get("error"):
         summary.result.failures.append(failure_of_state(event["error"]))
-    seconds = (job.clock.now() - datetime.fromisoformat(record.began)).total_seconds()
+    began, ended = datetime.fromisoformat(record.began), job.clock.now()
+    if not record.dry_run:
+        rules = job.rules(record)
+        archive_run_keys(job.store, job.connect_keys, rules, summary.result, ended)
+        write_custody(job.store, rules, summary.result, folder.run, began, ended)
     requests = summary.requests + Counter(job.store.requests)
-    described = describe_run(summary.result, Measured(requests, seconds, max(summary.peak_memory_bytes, peak_memory_bytes())))
+    peak = max(summary.peak_memory_bytes, peak_memory_bytes())
+    described = describe_run(summary.result, Measured(requests, (ended - began).total_seconds(), peak))
     described["planned"] = {"objects": summary.planned_objects, "work_items": summary.planned_items, "dry_run": record.dry_run}
     folder.write_json(folder.result_key, described)
     if not record.dry_run:
@@ -44,7 +52,7 @@ def handler(event: Event, job: Job) -> Result:
     where = f"s3://{folder.bucket}/{folder.result_key}"
     if described["failures"]:
         raise RunFailed(describe_failures(described["failures"], where))
-    done = {name: described[name] for name in ("objects", "planned", "dollars")}
+    done = {name: described[name] for name in ("objects", "planned", "dollars", "custody")}
     return {"run": folder.run, "result": where, **done, "packs": len(described["packs"])}
 
 

@@ -49,6 +49,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
             for group in groups
             for pack in group.packs
         ],
+        "custody": [asdict(record) for record in result.custody],
         "requests": dict(sorted(measured.requests.items())),
         "dollars": {
             "estimated": round(estimate_dollars(measured.requests), 8),
@@ -91,6 +92,9 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
     yield _line(
         "time", f"{run['seconds']:.1f} s (summed over parallel groups: {steps}); peak memory {format_bytes(run['peak_memory_bytes'])}"
     )
+    for record in run["custody"]:
+        yield _line("custody", f"record {record['sequence']} in s3://{record['bucket']}/{record['key']}")
+        yield _line("", f"sha256 {record['sha256']}")
     if run["stale_uploads_aborted"]:
         yield _line("cleaned", f"{format_count(run['stale_uploads_aborted'], 'upload')} that an earlier run left unfinished")
     yield from render_failures(run["failures"])

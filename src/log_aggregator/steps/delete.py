@@ -34,6 +34,8 @@ class DeletionReport:
     """S3 refuses to delete them: Object Lock, legal hold, MFA delete, a policy."""
     changed: list[DeletionFailure] = field(default_factory=list)
     """Replaced since they were packed; the new object is the next run's."""
+    list_key: str | None = None
+    """Where what went without a pack is written down."""
 
 
 def delete_originals(

@@ -35,7 +35,7 @@ def discard(
     data = encode_gzip(b"".join(_line(found) for found in ordered))
     with contextlib.suppress(PreconditionFailed):  # the same list, by its name: a run that died wrote it
         store.put_object(target.bucket, key, data, crc64nvme=crc64nvme(data), options=options)
-    report = DeletionReport()
+    report = DeletionReport(list_key=key)
     deletions = [deletion_of(found.key, found.version_id, found.etag, versioning) for found in ordered]
     delete_exactly(store, workers, group.bucket, deletions, report)
     return report

@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.planning import Source, plan_packs
 from log_aggregator.errors import GroupFailed, LogAggregatorError, RetainedObjects, UnreadableSources
 from log_aggregator.limits import PLAN_ATTEMPTS_MAX
@@ -33,6 +34,8 @@ class GroupPlan:
     packs: tuple[PackPlan, ...]
     settled: Mapping[str, int] = field(default_factory=dict)
     """Key of a pack that exists, oldest first -> how many listed log objects are members of it."""
+    settled_bytes: int = 0
+    """Bytes of all of these."""
     keep_originals: bool = False
     """Whether the originals of the packs to be written are kept for now."""
     kept: frozenset[str] = frozenset()
@@ -57,11 +60,44 @@ class Settling:
 
 
 @dataclass(slots=True)
+class SettledPack:
+    """A pack that was verified, and what became of the originals of its members."""
+
+    key: str
+    members: int
+    source_bytes: int
+    size_bytes: int
+    index_sha256: str
+    deleted: int | None = None
+    """None as long as the deletion has not come to its end."""
+    kept: int = 0
+    retained: int = 0
+    changed: int = 0
+
+    @classmethod
+    def of(cls, verified: VerifiedPack) -> SettledPack:
+        members = verified.index.members
+        size = sum(member.size_bytes for member in members)
+        return cls(verified.index.pack_key, len(members), size, verified.stored.size_bytes, verified.index_sha256)
+
+
+@dataclass(slots=True)
 class GroupResult:
     """What was done to a group."""
 
     group: Group
     packs: list[WrittenPack] = field(default_factory=list)
+    settled: dict[str, SettledPack] = field(default_factory=dict)
+    """By key, all packs that were verified: new ones, and older ones that hold what was listed."""
+    discard_list: str | None = None
+    """Key of the list of what was deleted without a pack."""
+    listed: int = 0
+    listed_bytes: int = 0
+    packed_before: int = 0
+    """Of those listed, how many were members of packs already."""
+    packed_before_bytes: int = 0
+    digest_regions: list[str] = field(default_factory=list)
+    """Regions of the CloudTrail digests that were listed: their public keys are archived at the end of the run."""
     packed: int = 0
     copied: int = 0
     deleted: int = 0
@@ -152,8 +188,12 @@ def combine_group(
 
     What was done is taken down in `result`, even where it ends with an error. Raises GroupFailed.
     """
+    if result.group.log_type == DIGEST_LOG_TYPE:
+        result.digest_regions = sorted({source.facts.region for source in found.sources if source.facts.region})
+    result.listed, result.listed_bytes = len(found.sources), sum(source.log_object.size_bytes for source in found.sources)
     with _timed(result, "plan"):
         plan = plan_group(store, result.group, found, target, rules, today, restore=True)
+    result.packed_before, result.packed_before_bytes = sum(plan.settled.values()), plan.settled_bytes
     with _timed(result, "combine"):
         written = [pack.key for pack in _combine_all(store, workers, plan, found, rules, result)]
     kept = plan.kept.union(written if plan.keep_originals else ())
@@ -163,7 +203,9 @@ def combine_group(
 def verify_settling(store: ObjectStore, result: GroupResult, settling: Settling, target: Target, level: Level) -> VerifiedPack:
     """Verifies a pack, before its originals go. Raises GroupFailed."""
     with _timed(result, "verify"):
-        return verify_pack(store, target, settling.pack_key, level)
+        verified = verify_pack(store, target, settling.pack_key, level)
+    result.settled[settling.pack_key] = SettledPack.of(verified)
+    return verified
 
 
 def settle_pack(
@@ -176,11 +218,13 @@ def settle_pack(
     listed: Container[Identity],
 ) -> None:
     """Deletes the originals of a verified pack, those that were listed, or keeps them where the settings say so. Raises GroupFailed."""
+    settled = result.settled[settling.pack_key]
     if settling.keep_originals:
-        result.kept += sum(member.identity in listed for member in verified.index.members)
+        settled.kept = sum(member.identity in listed for member in verified.index.members)
+        result.kept += settled.kept
         return
     with _timed(result, "delete"):
-        _take_deletions(delete_originals(store, workers, verified, versioning, listed), result)
+        _take_deletions(delete_originals(store, workers, verified, versioning, listed), result, settled)
 
 
 def discard_group(
@@ -205,6 +249,7 @@ def discard_group(
     except GroupFailed as error:
         result.failures.append(Failure.of(str(result.group), error))
         return
+    result.discard_list = report.list_key
     result.discarded += report.deleted
     result.retained += len(report.retained)
     if report.retained:
@@ -216,11 +261,13 @@ def discard_group(
 def _plan(group: Group, found: GroupSources, ledger: Ledger, target: Target, rules: GroupRules, today: date) -> GroupPlan:
     pack_of = ledger.pack_of
     fresh = [source for source in found.sources if source.log_object.identity not in pack_of]
-    settled = Counter(pack_of[source.log_object.identity] for source in found.sources if source.log_object.identity in pack_of)
+    packed = [source.log_object for source in found.sources if source.log_object.identity in pack_of]
+    settled = Counter(pack_of[log_object.identity] for log_object in packed)
     packs = plan_packs(group, fresh, target, rules.combine.limits, found.markers)
     kept = frozenset(key for key in settled if rules.keeps(ledger.written[key].date(), today))
     oldest_first = dict(sorted(settled.items(), key=lambda item: (ledger.written[item[0]], item[0])))
-    return GroupPlan(group, packs, oldest_first, rules.keeps(today, today), kept, len(found.discards))
+    settled_bytes = sum(log_object.size_bytes for log_object in packed)
+    return GroupPlan(group, packs, oldest_first, settled_bytes, rules.keeps(today, today), kept, len(found.discards))
 
 
 def _combine_all(
@@ -271,7 +318,8 @@ def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> Non
     result.bytes_out += pack.size_bytes
 
 
-def _take_deletions(report: DeletionReport, result: GroupResult) -> None:
+def _take_deletions(report: DeletionReport, result: GroupResult, settled: SettledPack) -> None:
+    settled.deleted, settled.retained, settled.changed = report.deleted, len(report.retained), len(report.changed)
     result.deleted += report.deleted
     result.retained += len(report.retained)
     result.changed += len(report.changed)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from log_aggregator.core.custody import WrittenRecord
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.core.windows import split_window
 from log_aggregator.errors import CannotStart, GroupFailed, LimitExceeded, StoreError, Unreachable
 from log_aggregator.limits import STALE_UPLOAD_AGE_HOURS_MIN
-from log_aggregator.model import Group, Target
+from log_aggregator.model import OWN_FOLDERS, Group, Target
 from log_aggregator.ports import Clock, ObjectStore
 from log_aggregator.steps.group import Failure, GroupPlan, GroupResult, GroupRules, discard_group, plan_group, settle_group
 from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes, read_versioning
@@ -86,6 +87,10 @@ class RunResult:
     stale_uploads: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    buckets: list[str] = field(default_factory=list)
+    """Those that logs were looked for in."""
+    custody: list[WrittenRecord] = field(default_factory=list)
+    """Its custody records, once they are written."""
 
     def add_seconds(self, seconds: Mapping[str, float]) -> None:
         """Wall time by step, summed over what ran at the same time."""
@@ -125,6 +130,7 @@ def run(store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, pro
     window = rules.selection.window
     result = RunResult(window.first, window.last)
     buckets = find_buckets(store, rules)
+    result.buckets = [bucket.name for bucket in buckets]
     result.stale_uploads, refused = abort_stale_uploads(store, clock, {rules.target(bucket.name) for bucket in buckets})
     result.failures += refused
     for part in split_window(window):
@@ -161,7 +167,7 @@ def bucket_names(store: ObjectStore, rules: RunRules) -> list[str]:
 def look_at_bucket(store: ObjectStore, rules: RunRules, name: str) -> SourceBucket:
     """Raises CannotStart where it is not there or may not be looked at."""
     target = rules.target(name)
-    own = tuple(f"{target.root}{folder}/" for folder in ("packs", "indexes", "discards", "custody")) if target.bucket == name else ()
+    own = tuple(f"{target.root}{folder}" for folder in OWN_FOLDERS) if target.bucket == name else ()
     return SourceBucket(name, read_versioning(store, name), name in rules.main_buckets, own)
 
 

@@ -1,45 +1,48 @@
 """Verification: the only place where a `VerifiedPack` is made.
 
 "checksum": S3's own CRC64NVME of the whole pack, its size, and the index that describes them. No byte of the pack is read.
-"read-back": the whole pack is read again, and every member's hash is compared. So is every pack in a store that reports
-no checksum of the whole object.
+"tail": besides, the index in the pack's own tail is the very one that lies beside it.
+"read-back": the whole pack is read again, and every member's hash is compared; what lies between them and the tail as well. So
+is every pack in a store that reports no checksum of the whole object.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import groupby
 
-from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat import expected_pack
+from log_aggregator.core.packformat.tail import encode_tail
 from log_aggregator.core.packformat.unpack import MemberCheck, decode_stored
-from log_aggregator.errors import VerificationError
-from log_aggregator.limits import MIB
-from log_aggregator.model import Index, Member, StoredObject, Target, VerifiedPack
+from log_aggregator.errors import BadPack, NotFound, StoreError, VerificationError
+from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target, VerifiedPack
 from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.ledger import naming, read_index
-
-_READ_BYTES = 8 * MIB
+from log_aggregator.steps.ledger import naming, read_index, read_tail
+from log_aggregator.steps.stream import ObjectStream
 
 
 class Level(StrEnum):
     """How closely a pack is looked at."""
 
     CHECKSUM = "checksum"
+    TAIL = "tail"
     READ_BACK = "read-back"
 
 
 def verify_pack(store: ObjectStore, target: Target, pack_key: str, level: Level = Level.CHECKSUM) -> VerifiedPack:
     """Checks a stored pack against its stored index. Raises VerificationError, BadPack, NotFound, ObjectFrozen."""
-    index, index_data = read_index(store, target, pack_key)
-    stored = store.head_object(target.bucket, pack_key)
+    index, index_data = _read_index(store, target, pack_key)
+    stored = _head(store, target, pack_key)
     size, crc = expected_pack(index, index_data)
+    if level is Level.TAIL:
+        _compare_tail_explained(store, target, stored, index, index_data, size)
     read_back = None
     if level is Level.READ_BACK or stored.crc64nvme is None:
-        with naming(target.bucket, pack_key):
-            read_back = _read_back(store, stored, index)
-    return VerifiedPack(target, index, stored, size, crc, read_back)
+        read_back = _read_back_explained(store, target, stored, index, index_data, size)
+    return VerifiedPack(target, index, stored, size, crc, read_back, hashlib.sha256(index_data).hexdigest())
 
 
 def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
@@ -49,15 +52,75 @@ def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
         raise VerificationError(f"s3://{pack.target.bucket}/{pack.index.pack_key} has changed since it was verified")
 
 
-def _read_back(store: ObjectStore, stored: StoredObject, index: Index) -> int:
-    """Reads all of a pack once, front to end; gives its CRC64NVME. Memory: one read, and one member's decoder."""
-    reader = _Reader(store, stored)
+def _read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Index, bytes]:
+    try:
+        return read_index(store, target, pack_key)
+    except NotFound as error:
+        if error.code == "NoSuchBucket":
+            raise
+        where = f"s3://{target.bucket}/{pack_key}"
+        _head(store, target, pack_key, missing="there is no such pack, and no index of it")
+        raise NotFound(f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew", code=error.code) from None
+
+
+def _head(store: ObjectStore, target: Target, pack_key: str, missing: str = "the index is there, the pack is not") -> StoredObject:
+    try:
+        return store.head_object(target.bucket, pack_key)
+    except NotFound as error:
+        raise NotFound(f"s3://{target.bucket}/{pack_key}: {missing}", code=error.code) from None
+
+
+def _compare_tail_explained(
+    store: ObjectStore, target: Target, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int
+) -> None:
+    """A tail that cannot be read is most often one that is not there: of a pack that was cut short."""
+    try:
+        _compare_tail(store, target, index, index_data)
+    except BadPack:
+        _compare_size(stored, size_bytes)
+        raise
+
+
+def _compare_size(stored: StoredObject, size_bytes: int) -> None:
+    if stored.size_bytes != size_bytes:
+        raise VerificationError(f"s3://{stored.bucket}/{stored.key}: {stored.size_bytes} bytes are stored, {size_bytes} were written")
+
+
+def _compare_tail(store: ObjectStore, target: Target, index: Index, index_data: bytes) -> None:
+    """Raises VerificationError where the pack's tail holds another index than the one beside the pack, BadPack where it is damaged."""
+    if index.format is not PackFormat.COPY and read_tail(store, target, index.pack_key) != index_data:
+        raise VerificationError(
+            f"s3://{target.bucket}/{index.pack_key}: the index in the pack's own tail is not the one beside it,"
+            f" s3://{target.bucket}/{target.index_key(index.pack_key)}"
+        )
+
+
+def _read_back_explained(store: ObjectStore, target: Target, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int) -> int:
+    """The CRC64NVME of the whole pack. Where it is not what its index says, and its own tail is whole and says otherwise, that is told."""
+    try:
+        with naming(target.bucket, index.pack_key):
+            return _read_back(store, stored, index, index_data, size_bytes)
+    except (VerificationError, BadPack):
+        with contextlib.suppress(BadPack, StoreError):
+            _compare_tail(store, target, index, index_data)
+        raise
+
+
+def _read_back(store: ObjectStore, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int) -> int:
+    """Reads all of a pack once, front to end; gives its CRC64NVME. Memory: one read, and one member's decoder; the tail."""
+    _compare_size(stored, size_bytes)
+    stream = ObjectStream(store, stored)
     members = sorted(index.members, key=lambda member: (member.offset, member.inner_offset))
     for (offset, length), extent in groupby(members, key=lambda member: (member.offset, member.length_bytes)):
-        reader.skip_to(offset)
-        _check_extent(list(extent), reader.read(length))
-    reader.skip_to(stored.size_bytes)
-    return reader.running.crc
+        stream.skip_to(offset)
+        _check_extent(list(extent), stream.read(length))
+    stream.skip_to(index.content_length_bytes)
+    if stream.running.crc != index.content_crc64nvme:
+        raise VerificationError(f"s3://{stored.bucket}/{stored.key}: every member is whole, but not what lies between them")
+    tail = b"".join(stream.read(stored.size_bytes - index.content_length_bytes))
+    if tail != encode_tail(index.format, index_data, index.content_length_bytes):
+        raise VerificationError(f"s3://{stored.bucket}/{stored.key}: every member is whole, but not the pack's tail")
+    return stream.running.crc
 
 
 def _check_extent(members: list[Member], stored: Iterator[bytes]) -> None:
@@ -75,40 +138,3 @@ def _check_extent(members: list[Member], stored: Iterator[bytes]) -> None:
             raise VerificationError(f"{members[0].key}: there is more in the pack than its index says")
     for check in checks:
         check.finish()
-
-
-class _Reader:
-    """The pack as a stream of pieces, with the checksum of all that has passed."""
-
-    def __init__(self, store: ObjectStore, stored: StoredObject) -> None:
-        self._store = store
-        self._stored = stored
-        self._held = memoryview(b"")
-        self.running = RunningChecksum()
-
-    def read(self, length_bytes: int) -> Iterator[bytes]:
-        left = length_bytes
-        while left:
-            piece = self._next(left)
-            left -= len(piece)
-            yield piece
-
-    def skip_to(self, offset: int) -> None:
-        if offset < self.running.length_bytes:
-            raise VerificationError(f"{self._stored.key}: members overlap in the index")
-        for _ in self.read(offset - self.running.length_bytes):
-            pass
-
-    def _next(self, length_bytes_max: int) -> bytes:
-        if not self._held:
-            first = self.running.length_bytes
-            last = min(first + _READ_BYTES, self._stored.size_bytes)
-            if first >= last:
-                raise VerificationError(f"{self._stored.key}: the index points behind the end of the pack")
-            body = self._store.get_object(self._stored.bucket, self._stored.key, if_match=self._stored.etag, byte_range=(first, last))
-            self._held = memoryview(body.data)
-            if len(self._held) != last - first:
-                raise VerificationError(f"{self._stored.key}: a range of it came back with another length")
-        piece, self._held = bytes(self._held[:length_bytes_max]), self._held[length_bytes_max:]
-        self.running.take(piece)
-        return piece

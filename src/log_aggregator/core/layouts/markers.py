@@ -22,7 +22,7 @@ _PROBES = frozenset({"ConfigWritabilityCheckFile", "ELBAccessLogTestFile", "aws-
 _BILLING = "Cost and Usage reports are written over in place"
 _PACK = "a pack, an index or a list of the aggregator"
 _PACK_KEY = re.compile(
-    r"(?:\A|/)(?:packs|indexes|discards)/(?:[A-Za-z0-9._-]+/){3}[0-9]{4}/[0-9]{2}/[0-9]{2}/(?:[^/]*-)?[0-9a-f]{12}(?:[./]|\Z)"
+    r"(?:\A|/)(?:packs|indexes|discards|adopted)/(?:[A-Za-z0-9._-]+/){3}[0-9]{4}/[0-9]{2}/[0-9]{2}/(?:[^/]*-)?[0-9a-f]{12}(?:[./]|\Z)"
 )
 
 # A text that every key of the kind holds (looking for it is fast), its pattern, the reason.
@@ -33,4 +33,5 @@ _MARKERS = (
     ("packs/", _PACK_KEY, _PACK),
     ("indexes/", _PACK_KEY, _PACK),
     ("discards/", _PACK_KEY, _PACK),
+    ("adopted/", _PACK_KEY, _PACK),
 )

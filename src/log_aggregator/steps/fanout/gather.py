@@ -60,14 +60,15 @@ def write_listing_plan(folder: RunFolder, record: RunRecord, plan: ListingPlan, 
         "first": record.first.isoformat(),
         "last": record.last.isoformat(),
         "today": record.today.isoformat(),
+        "buckets": plan.buckets,
         "selection": encode_selection(plan.selection),
         "failures": [asdict(failure) for failure in plan.failures],
         "requests": dict(requests),
     }
-    for kind, tasks in plan.tasks.items():
-        folder.write_json(folder.tasks_key(kind), [task.encode(folder.run) for task in tasks])
+    encoded = {kind: [task.encode(folder.run) for task in tasks] for kind, tasks in plan.tasks.items()}
+    counts = {kind: folder.write_array(folder.tasks_key(kind), tasks) for kind, tasks in encoded.items()}
     folder.write_json(folder.record_key, value)
-    return {kind: len(tasks) for kind, tasks in plan.tasks.items()}
+    return counts
 
 
 def read_record(folder: RunFolder) -> RunRecord:
@@ -88,8 +89,8 @@ def gather_items(folder: RunFolder, workers: Workers, objects_max: int) -> dict[
     counts = {}
     for kind, listings in found.items():
         items = sorted((item for listed, _ in listings for item in listed.items), key=lambda item: (-item.objects, item.item))
-        folder.write_json(folder.items_key(kind), [{"run": folder.run, "kind": kind, "item": item.item} for item in items])
-        counts[kind] = len(items)
+        named = [{"run": folder.run, "kind": kind, "item": item.item} for item in items]
+        counts[kind] = folder.write_array(folder.items_key(kind), named)
     return counts
 
 
@@ -98,6 +99,7 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
     value = folder.read_json(folder.record_key)
     record = _decode_record(value)
     result = RunResult(record.first, record.last, selection=decode_selection(value["selection"]), stale_uploads=record.stale_uploads)
+    result.buckets = list(value["buckets"])
     result.failures += [Failure(**failure) for failure in value["failures"]]
     summary = RunSummary(result, Counter(value["requests"]))
     for kind in Kind:

@@ -10,10 +10,11 @@ from typing import Any
 
 from log_aggregator.model import Group, Target, WrittenPack
 from log_aggregator.steps.fanout.tasks import ItemSummary, Listed
-from log_aggregator.steps.group import Failure, GroupResult, Settling
+from log_aggregator.steps.group import Failure, GroupResult, SettledPack, Settling
 from log_aggregator.steps.selection import Left, Selection
 
-_COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in ("group", "packs", "seconds", "failures"))
+_OTHERS = ("group", "packs", "settled", "discard_list", "seconds", "failures")
+_COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in _OTHERS)
 
 
 @dataclass(slots=True)
@@ -42,6 +43,8 @@ def encode_item_result(result: ItemResult) -> dict[str, Any]:
             "group": _encode_group(state.result.group),
             "counts": {name: getattr(state.result, name) for name in _COUNTS},
             "packs": [asdict(pack) for pack in state.result.packs],
+            "settled": [asdict(pack) for pack in state.result.settled.values()],
+            "discard_list": state.result.discard_list,
             "seconds": state.result.seconds,
             "failures": [asdict(failure) for failure in state.result.failures],
             "settling": [asdict(settling) for settling in state.settling],
@@ -58,6 +61,8 @@ def decode_item_result(value: Mapping[str, Any]) -> ItemResult:
             GroupResult(
                 _decode_group(state["group"]),
                 packs=[WrittenPack(**{**pack, "target": Target(**pack["target"])}) for pack in state["packs"]],
+                settled={pack["key"]: SettledPack(**pack) for pack in state["settled"]},
+                discard_list=state["discard_list"],
                 seconds=dict(state["seconds"]),
                 failures=[Failure(**failure) for failure in state["failures"]],
                 **state["counts"],

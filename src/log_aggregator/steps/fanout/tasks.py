@@ -68,6 +68,8 @@ class ListingPlan:
     """What is to be listed, and what was already seen on the way. A bucket that cannot be looked at is a failure; the others go on."""
 
     tasks: dict[Kind, list[ListingTask]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    buckets: list[str] = field(default_factory=list)
+    """Those that can be looked at; in one of them there may be nothing to list."""
     selection: Selection = field(default_factory=Selection)
     failures: list[Failure] = field(default_factory=list)
 
@@ -137,6 +139,7 @@ def list_task(
 
 def _plan_bucket(store: ObjectStore, rules: RunRules, name: str, plan: ListingPlan) -> None:
     bucket = look_at_bucket(store, rules, name)
+    plan.buckets.append(name)
     kind = Kind.MAIN if bucket.is_main else Kind.AUXILIARY
     window = rules.selection.window
 

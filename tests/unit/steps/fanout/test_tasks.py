@@ -219,7 +219,15 @@ def test_a_task_survives_its_manifest() -> None:
     world = make(auxiliary_keys(), destination_bucket="", final_aggregation_prefix="aggregated")
     planned = plan_listing(world.store, world.rules).tasks[Kind.AUXILIARY]
     assert tasks_of(world) == planned
-    assert planned[0].bucket.own_prefixes == ("aggregated/packs/", "aggregated/indexes/", "aggregated/discards/", "AWSLogs/")
+    assert planned[0].bucket.own_prefixes == (
+        "aggregated/packs/",
+        "aggregated/indexes/",
+        "aggregated/discards/",
+        "aggregated/custody/",
+        "aggregated/keys/",
+        "aggregated/adopted/",
+        "AWSLogs/",
+    )
     assert planned[0].window == WINDOW
 
 

@@ -1,0 +1,143 @@
+"""`custody`: the chain of what runs did, its verification, and the life of one log object."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.errors import NoSuchOriginal, SettingsError
+from log_aggregator.model import Target
+from log_aggregator.ports import ObjectStore
+from log_aggregator.reports.custody import describe_life, describe_record, describe_walk, render_life, render_record, render_walk
+from log_aggregator.settings import Settings
+from log_aggregator.steps.custodytrace import trace
+from log_aggregator.steps.custodywalk import StoredRecord, WalkRules, list_records, read_records, walk_chain
+from log_aggregator.steps.workers import Workers
+from log_aggregator.wiring import SystemClock, connect, make_targets, make_workers
+
+_EXPECTED = re.compile(r"(?P<sequence>[0-9]{1,10}):(?P<sha256>[0-9a-f]{64})")
+
+
+@click.group()
+def custody() -> None:
+    """The records that runs leave beside their packs, of what was found, packed, verified and deleted; each names the hash of the last."""
+
+
+@custody.command("verify")
+@click.option("--last", type=click.IntRange(min=1), help="Only so many records, the newest. Left out: all.")
+@click.option("--oldest", type=click.IntRange(min=0), default=0, show_default=True, help="Records before this number are known to be gone.")
+@click.option(
+    "--expect",
+    multiple=True,
+    metavar="NUMBER:SHA256",
+    help="A record's hash that was kept elsewhere; may be repeated. It must be there, unchanged.",
+)
+@click.option("--indexes", "reads_indexes", is_flag=True, help="Read every index that a record names, and compare its hash.")
+@target_options
+@connection_options
+@json_option
+def verify_custody(
+    settings: Settings,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    last: int | None,
+    oldest: int,
+    expect: tuple[str, ...],
+    reads_indexes: bool,
+) -> int:
+    """Walk the chain, newest to oldest. Changes nothing.
+
+    Exit code 1 where a record was changed, removed, replaced or put in between, where one does not add up, or where there are packs that
+    no record can name.
+    """
+    rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    with make_workers(settings) as workers:
+        chains = [walk_chain(store, workers, target, rules, SystemClock().now()) for target in make_targets(store, settings)]
+    described = describe_walk(chains)
+    _show(described, render_walk(described), as_json=as_json)
+    return 1 if described["findings"] else 0
+
+
+@custody.command("show")
+@click.argument("run", required=False)
+@click.option("--last", type=click.IntRange(min=1), default=10, show_default=True, help="So many records, the newest.")
+@target_options
+@connection_options
+@json_option
+def show_custody(
+    settings: Settings,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    run: str | None,
+    last: int,
+) -> int:
+    """Show the newest records; or all that a run did, by the run's name or the record's number."""
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    with make_workers(settings) as workers:
+        targets = make_targets(store, settings)
+        found = [describe_record(record) for target in targets for record in _select(store, workers, target, run, last)]
+    if run is not None and not found:
+        raise NoSuchOriginal(f"no custody record of a run {run!r}, and none of that number")
+    _show({"records": found}, (line for record in found for line in render_record(record, in_full=run is not None)), as_json=as_json)
+    return 0
+
+
+@custody.command("trace")
+@click.argument("key", metavar="s3://BUCKET/KEY")
+@target_options
+@connection_options
+@json_option
+def trace_custody(
+    settings: Settings,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    key: str,
+) -> int:
+    """Tell a log object's life: its pack and index, which runs verified them, and which one deleted the original.
+
+    Exit code 1 where no pack holds it, or where its index is not what the records say.
+    """
+    bucket, slash, rest = key.removeprefix("s3://").partition("/")
+    if not key.startswith("s3://") or not slash or not rest:
+        raise SettingsError(f"{key!r}: allowed is s3://BUCKET/KEY")
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    with make_workers(settings) as workers:
+        lives = trace(store, workers, make_targets(store, settings), bucket, rest)
+    described = [describe_life(life) for life in lives]
+    _show({"lives": described}, (line for life in described for line in render_life(life)), as_json=as_json)
+    return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
+
+
+def _select(store: ObjectStore, workers: Workers, target: Target, run: str | None, last: int) -> Iterator[StoredRecord]:
+    """The newest ones, newest first; or those of a run, or of a number."""
+    listed = list_records(store, target)
+    if run is None:
+        listed = {sequence: listed[sequence] for sequence in sorted(listed, reverse=True)[:last]}
+    elif run.isdecimal():
+        listed = {sequence: entry for sequence, entry in listed.items() if sequence == int(run)}
+    for found in read_records(store, workers, target, listed):
+        if run is None or run.isdecimal() or (found.record is not None and found.record.run == run):
+            yield found
+
+
+def _parse_expected(text: str) -> tuple[int, str]:
+    found = _EXPECTED.fullmatch(text)
+    if found is None:
+        raise SettingsError(f"--expect {text!r}: allowed is NUMBER:SHA256, as `custody verify` shows it")
+    return int(found["sequence"]), found["sha256"]
+
+
+def _show(described: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))

@@ -1,0 +1,283 @@
+"""Custody records: what a run did, written once, each naming the hash of the one before it.
+
+A record is JSON Lines in gzip: a line for the run, then a line for each group that it had to do with. Its hash is the SHA-256 of the
+object as it is stored. docs/internals/custody.md shows one, and how to check a chain with shell tools.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, date, datetime
+from typing import Any
+
+from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
+from log_aggregator.errors import BadPack
+from log_aggregator.model import Group, Target
+
+FORMAT = "log-aggregator-custody"
+VERSION = 1
+FOLDER_COUNT = 1000
+"""Records in one folder: a page of a listing, so that the newest is found with two requests however many there are."""
+
+_SEQUENCE_DIGITS = 10
+_KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.jsonl\.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class PackEntry:
+    """A pack that a run wrote, or verified again, and what became of the originals of its members."""
+
+    key: str
+    members: int
+    source_bytes: int
+    """Bytes of its members' originals: as they were read where the pack is not verified, else as the verified index has them."""
+    size_bytes: int
+    is_new: bool
+    """This run wrote it. Else an earlier one did, or one that died, and this run found it."""
+    index_sha256: str | None = None
+    """Hex, of the index as it is stored. None where the pack was not verified; nothing of it was deleted then."""
+    deleted: int | None = None
+    """Versions. None where the deletion was not begun, or did not come to its end: the next run's record knows."""
+    kept: int = 0
+    retained: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEntry:
+    """A group, or a part of one: a large group is done in several parts."""
+
+    group: Group
+    listed: int = 0
+    """Log objects that were found and are to be in packs: those packed now, those that were packed before, and those left."""
+    listed_bytes: int = 0
+    packed: int = 0
+    copied: int = 0
+    bytes_in: int = 0
+    packed_before: int = 0
+    packed_before_bytes: int = 0
+    changed: int = 0
+    deleted: int = 0
+    kept: int = 0
+    retained: int = 0
+    discarded: int = 0
+    discard_list: str | None = None
+    """Key of the list of what was deleted without a pack."""
+    packs: tuple[PackEntry, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
+    """(error, message)."""
+
+    @property
+    def left(self) -> int:
+        """Log objects that are in no pack yet: they changed, could not be read, or the group failed."""
+        return self.listed - self.packed - self.copied - self.packed_before
+
+    @property
+    def left_bytes(self) -> int:
+        return self.listed_bytes - self.bytes_in - self.packed_before_bytes
+
+    def find_imbalance(self) -> str | None:
+        """Where more or less came out than went in, and no failure or change explains it."""
+        if self.left < 0 or self.left_bytes < 0:
+            return "more was packed than listed"
+        if (self.left or self.left_bytes) and not self.changed and not self.failures:
+            return f"{self.left} log objects, {self.left_bytes} bytes, are not accounted for"
+        new = [pack for pack in self.packs if pack.is_new]
+        if (sum(pack.members for pack in new), sum(pack.source_bytes for pack in new)) != (self.packed + self.copied, self.bytes_in):
+            return "its packs do not hold what was packed"
+        if any(pack.index_sha256 is None and (pack.deleted or pack.kept) for pack in self.packs):
+            return "originals of a pack were deleted that was not verified"
+        return None
+
+
+_TOTALS = (
+    "listed",
+    "listed_bytes",
+    "packed",
+    "copied",
+    "bytes_in",
+    "packed_before",
+    "packed_before_bytes",
+    "changed",
+    "deleted",
+    "kept",
+    "retained",
+    "discarded",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one run did in one target."""
+
+    target: Target
+    run: str
+    tool: str
+    began: datetime
+    ended: datetime
+    first: date
+    last: date
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """How many objects the run's listings left alone, by reason; of all source buckets together."""
+    groups: tuple[GroupEntry, ...] = ()
+    failures: tuple[tuple[str, str, str], ...] = ()
+    """(where, error, message), those of groups too."""
+    sequence: int = 0
+    previous: str | None = None
+    """Hex SHA-256 of the record before this one; None for the first."""
+
+    @property
+    def key(self) -> str:
+        return record_key(self.target, self.sequence)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        return {name: sum(getattr(group, name) for group in self.groups) for name in _TOTALS}
+
+    @property
+    def packs(self) -> Iterator[PackEntry]:
+        return (pack for group in self.groups for pack in group.packs)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRecord:
+    """Where a record is, and its hash: who keeps it elsewhere can show later that the chain up to it was never changed."""
+
+    bucket: str
+    key: str
+    sequence: int
+    sha256: str
+
+
+def custody_prefix(target: Target) -> str:
+    return f"{target.root}custody/"
+
+
+def record_key(target: Target, sequence: int) -> str:
+    """`<root>custody/0000000/0000000042.jsonl.gz`: a folder for every thousand."""
+    text = f"{sequence:0{_SEQUENCE_DIGITS}}"
+    return f"{custody_prefix(target)}{text[:-3]}/{text}.jsonl.gz"
+
+
+def parse_record_key(target: Target, key: str) -> int | None:
+    """The sequence number; None for what is no record's key."""
+    found = _KEY.fullmatch(key.removeprefix(custody_prefix(target)))
+    return int(found["sequence"]) if found and key.startswith(custody_prefix(target)) else None
+
+
+def hash_record(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def encode_record(record: Record) -> bytes:
+    """The record as it is stored."""
+    return encode_gzip(b"".join(_dump(line) for line in _lines(record)))
+
+
+def decode_record(data: bytes) -> Record:
+    """The inverse of `encode_record`. Raises BadPack: no record, cut short, totals that are not those of its groups."""
+    try:
+        return _parse(_inflate(data).splitlines())
+    except (zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        raise BadPack(f"the custody record cannot be read: {type(error).__name__}") from error
+
+
+def _inflate(data: bytes) -> bytes:
+    """Exactly one gzip member with our own header: nothing may hide beside it."""
+    if not data.startswith(GZIP_HEADER):
+        raise ValueError("not a record's header")
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    text = inflater.decompress(data)
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("not one whole gzip member")
+    return text
+
+
+def _lines(record: Record) -> Iterator[dict[str, Any]]:
+    yield {
+        "format": FORMAT,
+        "version": VERSION,
+        "sequence": record.sequence,
+        "previous": record.previous,
+        "bucket": record.target.bucket,
+        "root": record.target.root,
+        "run": record.run,
+        "tool": record.tool,
+        "began": _encode_time(record.began),
+        "ended": _encode_time(record.ended),
+        "first_date": record.first.isoformat(),
+        "last_date": record.last.isoformat(),
+        "groups": len(record.groups),
+        "totals": record.totals,
+        "left_alone": dict(record.objects),
+        "failures": [list(failure) for failure in record.failures],
+    }
+    for entry in record.groups:
+        counts = {name: getattr(entry, name) for name in _TOTALS}
+        group = entry.group
+        yield {
+            "bucket": group.bucket,
+            "log_type": group.log_type,
+            "account": group.account,
+            "date": group.date.isoformat(),
+            **counts,
+            "discard_list": entry.discard_list,
+            "packs": [asdict(pack) for pack in entry.packs],
+            "failures": [list(failure) for failure in entry.failures],
+        }
+
+
+def _dump(line: dict[str, Any]) -> bytes:
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _encode_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _parse(lines: list[bytes]) -> Record:
+    head = json.loads(lines[0])
+    if (head["format"], head["version"]) != (FORMAT, VERSION):
+        raise ValueError("another format or version")
+    record = Record(
+        target=Target(head["bucket"], head["root"]),
+        run=head["run"],
+        tool=head["tool"],
+        began=datetime.fromisoformat(head["began"]),
+        ended=datetime.fromisoformat(head["ended"]),
+        first=date.fromisoformat(head["first_date"]),
+        last=date.fromisoformat(head["last_date"]),
+        objects=head["left_alone"],
+        groups=tuple(_parse_group(json.loads(line)) for line in lines[1:]),
+        failures=tuple((where, error, message) for where, error, message in head["failures"]),
+        sequence=head["sequence"],
+        previous=head["previous"],
+    )
+    if (head["groups"], head["totals"]) != (len(record.groups), record.totals):
+        raise ValueError("the totals are not those of the groups")
+    return record
+
+
+_PACK_FIELDS = {item.name for item in fields(PackEntry)}
+
+
+def _parse_group(line: Mapping[str, Any]) -> GroupEntry:
+    return GroupEntry(
+        Group(line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"])),
+        discard_list=line["discard_list"],
+        packs=tuple(_parse_packs(line["packs"])),
+        failures=tuple((error, message) for error, message in line["failures"]),
+        **{name: int(line[name]) for name in _TOTALS},
+    )
+
+
+def _parse_packs(packs: Iterable[Mapping[str, Any]]) -> Iterator[PackEntry]:
+    for pack in packs:
+        if set(pack) != _PACK_FIELDS:
+            raise ValueError("a pack with other fields")
+        yield PackEntry(**pack)

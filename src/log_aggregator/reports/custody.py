@@ -1,0 +1,187 @@
+"""Custody records, the walk over them and a log object's life: as dictionaries for programs, as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from log_aggregator.core.custody import Record
+from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.steps.custodytrace import Life, Mention
+from log_aggregator.steps.custodywalk import StoredRecord, Walked
+
+
+def describe_walk(walked: Iterable[Walked]) -> dict[str, Any]:
+    chains = [_describe_chain(chain) for chain in walked]
+    return {"chains": chains, "findings": sum(len(chain["findings"]) for chain in chains)}
+
+
+def render_walk(described: Mapping[str, Any]) -> Iterator[str]:
+    for chain in described["chains"]:
+        what = "unbroken" if not chain["findings"] else "BROKEN"
+        indexes = f", {format_count(chain['indexes_read'], 'index', 'indexes')} compared" if chain["indexes_read"] else ""
+        yield f"s3://{chain['bucket']}/{chain['root']}custody/: {what}; {format_count(chain['records'], 'record')} read{indexes}"
+        if chain["newest"] is not None:
+            yield f"  newest    {chain['newest']['sequence']}:{chain['newest']['sha256']}"
+        for name, label in (("findings", "  WRONG     "), ("notes", "  note      ")):
+            yield from (f"{label}{finding['where']}: {finding['what']}" for finding in chain[name])
+
+
+def describe_record(found: StoredRecord) -> dict[str, Any]:
+    """A record as it is stored, in plain types, with where it is."""
+    described: dict[str, Any] = {"key": found.key, "sequence": found.sequence, "sha256": found.sha256}
+    record = found.record
+    if record is None:
+        return described | {"problem": found.problem}
+    return described | {
+        "bucket": record.target.bucket,
+        "run": record.run,
+        "tool": record.tool,
+        "previous": record.previous,
+        "began": time_text(record.began),
+        "ended": time_text(record.ended),
+        "first_date": record.first.isoformat(),
+        "last_date": record.last.isoformat(),
+        "totals": record.totals,
+        "left_alone": dict(record.objects),
+        "groups": [_describe_group(record, position) for position in range(len(record.groups))],
+        "failures": [list(failure) for failure in record.failures],
+    }
+
+
+def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[str]:
+    """A few lines; in full also every group and pack."""
+    if "problem" in described:
+        yield f"{described['sequence']}  {described['key']}: {described['problem']}"
+        return
+    totals = described["totals"]
+    days = f"{described['first_date']} to {described['last_date']}"
+    yield f"record {described['sequence']}  run {described['run']}  {described['tool']}"
+    yield f"  stored    s3://{described['bucket']}/{described['key']}"
+    yield f"  sha256    {described['sha256']}"
+    yield f"  previous  {described['previous'] or 'none: it is the first'}"
+    yield f"  time      {described['began']} to {described['ended']}, logs of {days}"
+    into = totals["packed"] + totals["copied"]
+    yield (
+        f"  found     {format_count(totals['listed'], 'log object')}, {format_bytes(totals['listed_bytes'])}, in"
+        f" {format_count(len(described['groups']), 'group')}: {into:,} packed now, {totals['packed_before']:,} packed before"
+    )
+    yield f"  deleted   {totals['deleted']:,}; kept {totals['kept']:,}, retained {totals['retained']:,}, discarded {totals['discarded']:,}"
+    yield from (f"  FAILED    {where}: {error}: {message}" for where, error, message in described["failures"])
+    if in_full:
+        for group in described["groups"]:
+            yield from _render_group(group)
+
+
+def describe_life(life: Life) -> dict[str, Any]:
+    member = life.member
+    return {
+        "bucket": life.group.bucket,
+        "key": member.key,
+        "version_id": member.version_id,
+        "etag": member.etag,
+        "bytes": member.size_bytes,
+        "sha256": member.sha256,
+        "last_modified": time_text(member.last_modified),
+        "pack": {"bucket": life.target.bucket, "key": life.pack_key, "offset": member.offset, "length": member.length_bytes},
+        "index": {
+            "key": life.index_key,
+            "written": time_text(life.index_written),
+            "sha256": life.index_sha256,
+            "is_unchanged": life.index_is_unchanged,
+        },
+        "records": [_describe_mention(mention) for mention in life.mentions],
+        "unread": [asdict(each) for each in life.unread],
+    }
+
+
+def render_life(described: Mapping[str, Any]) -> Iterator[str]:
+    pack, index = described["pack"], described["index"]
+    version = f"  version {described['version_id']}" if described["version_id"] else ""
+    yield f"s3://{described['bucket']}/{described['key']}{version}"
+    yield f"  delivered {described['last_modified']}  {described['bytes']:,} bytes, ETag {described['etag']}"
+    yield f"  packed    s3://{pack['bucket']}/{pack['key']}"
+    yield f"            {pack['length']:,} bytes from {pack['offset']:,} on; SHA-256 of the original {described['sha256'] or 'not known'}"
+    yield f"  indexed   {index['written']}  s3://{pack['bucket']}/{index['key']}"
+    yield f"            SHA-256 {index['sha256']}, {_index_words(described)}"
+    for mention in described["records"]:
+        yield f"  {mention['ended'][:19]}Z  run {mention['run']}, record {mention['sequence']}"
+        yield f"            {mention['what']}"
+    yield from (f"  WRONG     {each['record_key']}: {each['problem']}" for each in described["unread"])
+    if not described["records"]:
+        yield "  no record names its pack: the run that wrote it did not come to its end"
+
+
+def time_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _describe_chain(chain: Walked) -> dict[str, Any]:
+    newest = None if chain.newest is None else {"sequence": chain.newest[0], "sha256": chain.newest[1]}
+    return {
+        "bucket": chain.target.bucket,
+        "root": chain.target.root,
+        "records": chain.records,
+        "newest": newest,
+        "packs": chain.packs,
+        "indexes_read": chain.indexes_read,
+        "findings": [asdict(finding) for finding in chain.findings],
+        "notes": [asdict(finding) for finding in chain.notes],
+    }
+
+
+def _describe_group(record: Record, position: int) -> dict[str, Any]:
+    entry = record.groups[position]
+    described = asdict(entry)
+    group = described.pop("group")
+    described |= {"packs": list(described["packs"]), "failures": list(map(list, described["failures"]))}
+    return {**group, "date": entry.group.date.isoformat(), **described}
+
+
+def _render_group(group: Mapping[str, Any]) -> Iterator[str]:
+    name = " ".join(group[part] for part in ("bucket", "log_type", "account", "date"))
+    yield f"  {name}: {group['listed']:,} listed, {group['deleted']:,} deleted"
+    for pack in group["packs"]:
+        state = "NOT VERIFIED" if pack["index_sha256"] is None else f"verified, index {pack['index_sha256']}"
+        yield f"    {'new' if pack['is_new'] else 'old'} {pack['key']}: {format_count(pack['members'], 'member')}, {state}"
+    if group["discard_list"]:
+        yield f"    {group['discarded']:,} deleted without a pack, named in {group['discard_list']}"
+    yield from (f"    FAILED {error}: {message}" for error, message in group["failures"])
+
+
+def _describe_mention(mention: Mention) -> dict[str, Any]:
+    return {
+        "sequence": mention.sequence,
+        "key": mention.record_key,
+        "run": mention.run,
+        "tool": mention.tool,
+        "began": time_text(mention.began),
+        "ended": time_text(mention.ended),
+        "what": _tell(mention),
+        "pack": asdict(mention.pack),
+    }
+
+
+def _tell(mention: Mention) -> str:
+    pack = mention.pack
+    told = ["wrote the pack" if pack.is_new else "found the pack"]
+    if pack.index_sha256 is None:
+        return f"{told[0]}, and could not verify it"
+    told.append("verified it")
+    if pack.kept:
+        told.append(f"kept {format_count(pack.kept, 'original')} of its {pack.members:,}")
+    elif pack.deleted is None:
+        told.append("did not come to the end of deleting its originals")
+    else:
+        told.append(f"deleted {format_count(pack.deleted, 'original')} of its {pack.members:,}")
+    if pack.retained:
+        told.append(f"S3 retained {pack.retained:,}")
+    return ", ".join(told)
+
+
+def _index_words(described: Mapping[str, Any]) -> str:
+    if not any(mention["pack"]["index_sha256"] for mention in described["records"]):
+        return "which no record names"
+    return "as the records say" if described["index"]["is_unchanged"] else "which is NOT WHAT THE RECORDS SAY"

@@ -1,0 +1,55 @@
+"""The last function of a run keeps CloudTrail's public keys beside the packs, with no more than its role allows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.simulation.test_roles import deploy_for, put_in_roles
+from tests.support.cloud import WORK, Cloud, make_cloud
+from tests.support.statemachine import StateError
+from tests.support.trails import BUCKET, SPEC, Trails, trails
+from tests.support.world import make_rules
+from tests.unit.steps.test_publickeys import Denying, stored_keys
+
+from log_aggregator.lab.trailapi import LabTrailKeys
+
+FINGERPRINT = LabTrailKeys(SPEC).keys[0].fingerprint
+NAMES = [f"keys/cloudtrail/{region}/{FINGERPRINT}.json" for region in sorted(SPEC.regions)]
+
+
+def run(site: Trails, cloud: Cloud, name: str) -> None:
+    put_in_roles(cloud, deploy_for(site.world))
+    cloud.run({"start_date": str(SPEC.first_day), "end_date": str(SPEC.first_day)}, name=name)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the template's roles, in the destination bucket or in the log bucket's own folder; a second run changes nothing."""
+    site = trails()
+    if in_place:
+        window = site.world.rules.selection.window
+        site.world.rules = make_rules(window, control_tower_bucket=BUCKET, final_aggregation_prefix="aggregated")
+    with make_cloud(site.world, monkeypatch) as cloud:
+        cloud.trail_keys = LabTrailKeys(SPEC)
+        run(site, cloud, "first")
+        bucket, root = (BUCKET, "aggregated/") if in_place else ("dest", "")
+        assert stored_keys(site, bucket, root) == [f"{root}{name}" for name in NAMES]
+        before = [found for found in site.store.snapshot() if "keys/" in str(found[1])]
+        run(site, cloud, "second")
+        assert [found for found in site.store.snapshot() if "keys/" in str(found[1])] == before
+
+
+def test_keys_that_cannot_be_had_fail_the_run_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is packed and deleted, and the execution fails with the regions whose keys are missing, so that somebody is told."""
+    site = trails()
+    with make_cloud(site.world, monkeypatch) as cloud:
+        cloud.trail_keys = Denying()
+        with pytest.raises(StateError, match="public keys of CloudTrail in eu-west-1: AccessDenied"):
+            run(site, cloud, "denied")
+    key = next(found.key for found in site.store.list_objects(WORK).objects if found.key.endswith("/denied/result.json"))
+    result = json.loads(site.store.get_object(WORK, key).data)
+    assert result["objects"]["deleted"] == result["objects"]["packed"] > 0
+    assert [failure["where"] for failure in result["failures"]] == [
+        f"public keys of CloudTrail in {region}" for region in sorted(SPEC.regions)
+    ]

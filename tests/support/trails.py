@@ -1,0 +1,145 @@
+"""An organisation's trails in memory: delivered, packed, tampered with, and validated."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from tests.support.world import SteppingClock, World, make_rules
+
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.lab import keys as lab_keys
+from log_aggregator.lab.cloudtrail import list_cloudtrail
+from log_aggregator.lab.digests import list_digests
+from log_aggregator.lab.organisation import OrganisationSpec
+from log_aggregator.lab.synthetic import SyntheticObject
+from log_aggregator.lab.trailapi import LabTrailKeys
+from log_aggregator.model import Target
+from log_aggregator.ports import ObjectStore
+from log_aggregator.steps.extract import find_original, read_original_back
+from log_aggregator.steps.publickeys import KeyRing
+from log_aggregator.steps.trailfiles import find_accounts
+from log_aggregator.steps.trailfindings import Finding, Request, State, Validation
+from log_aggregator.steps.validate import validate
+from log_aggregator.steps.workers import SerialWorkers, Workers
+from log_aggregator.trailkeys import TrailKeys
+
+SPEC = OrganisationSpec(seed=3, accounts=2, objects=24, size_bytes_median=1_000, digest_chains=-1, backfilled_logs=1)
+BUCKET = SPEC.control_tower_bucket
+TARGET = Target("dest")
+
+
+@dataclass
+class Trails:
+    """A world whose Control Tower bucket holds the logs and digests of one or more specifications of the same seed."""
+
+    spec: OrganisationSpec = SPEC
+    storage_class: str = "STANDARD"
+    others: tuple[OrganisationSpec, ...] = ()
+    objects: dict[str, SyntheticObject] = field(default_factory=dict)
+    keys: TrailKeys | None = None
+    valid: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        clock = SteppingClock(datetime.combine(self.spec.first_day + timedelta(days=9), time(1), UTC))
+        store = MemoryStore(clock=clock)
+        store.create_bucket(BUCKET, versioning="Enabled")
+        store.create_bucket("dest", versioning="Enabled")
+        window = DateWindow(self.spec.first_day, self.spec.first_day + timedelta(days=8))
+        rules = make_rules(window, control_tower_bucket=BUCKET, destination_bucket="dest", storage_class=self.storage_class)
+        self.world = World(store, clock, rules, (TARGET,))
+        self.keys = LabTrailKeys(self.spec)
+        for spec in (self.spec, *self.others):
+            for item in (*list_cloudtrail(spec), *list_digests(spec)):
+                self.objects[item.key] = item
+                self.put(item.key, item.body, item.metadata)
+
+    @property
+    def store(self) -> MemoryStore:
+        return self.world.store
+
+    @property
+    def digest_keys(self) -> list[str]:
+        """Of the first chain, oldest first."""
+        return self.chain(0)
+
+    @property
+    def log_keys(self) -> list[str]:
+        return sorted(key for key, item in self.objects.items() if item.source == "cloudtrail")
+
+    def chain(self, number: int) -> list[str]:
+        found: dict[str, list[str]] = {}
+        for key, item in self.objects.items():
+            if item.source == "digest" and not key.endswith("_backfill.json.gz"):
+                found.setdefault(key.partition("/20")[0], []).append(key)
+        return sorted(list(found.values())[number])
+
+    def put(self, key: str, body: bytes, metadata: Any = None) -> None:
+        self.world.put(BUCKET, key, body, metadata=metadata, content_type="application/json")
+
+    def pack(self) -> None:
+        assert self.world.run().failures == []
+
+    def put_back(self, keys: Iterable[str]) -> None:
+        """As it was, out of its pack."""
+        for key in keys:
+            (place,) = find_original(self.store, TARGET, BUCKET, key)
+            self.store.put(BUCKET, key, b"".join(read_original_back(self.store, place)), metadata=place.member.metadata)
+
+    def rewrite(self, key: str, change: Callable[[dict[str, Any]], None], *, sign: bool = False) -> None:
+        """Changes a digest's document; with `sign`, as only CloudTrail can, with a good signature."""
+        item = self.objects[key]
+        fields = json.loads(gzip.decompress(item.body))
+        change(fields)
+        document = json.dumps(fields).encode()
+        metadata = dict(item.metadata)
+        if sign:
+            metadata["signature"] = sign_document(self.spec, fields, document)
+        self.put(key, gzip.compress(document), metadata)
+
+    def validate(
+        self,
+        first: datetime | date | None = None,
+        last: datetime | date | None = None,
+        *,
+        store: ObjectStore | None = None,
+        workers: Workers | None = None,
+        buckets: frozenset[str] = frozenset(),
+        **request: Any,
+    ) -> Validation:
+        """Of the first day, unless another range is named."""
+        begin, end = first or self.spec.first_day, last or self.spec.first_day
+        asked = Request(_moment(begin, time.min), _moment(end, time.max), **request)
+        found = store or self.store
+        ring = KeyRing(found, [TARGET], self.keys, asked.first, asked.last)
+        places = find_accounts(found, [TARGET], [BUCKET], buckets, asked.read_from)
+        self.ring, self.valid = ring, []
+        return validate(found, workers or SerialWorkers(), [TARGET], places, asked, ring, self._watch)
+
+    def _watch(self, findings: Iterable[Finding]) -> None:
+        self.valid += (finding for finding in findings if finding.state is State.VALID)
+
+
+def sign_document(spec: OrganisationSpec, fields: dict[str, Any], document: bytes) -> str:
+    place = f"{fields['digestS3Bucket']}/{fields['digestS3Object']}"
+    lines = (fields["digestEndTime"], place, hashlib.sha256(document).hexdigest(), fields["previousDigestSignature"] or "null")
+    return lab_keys.sign(spec.seed, "\n".join(lines).encode()).hex()
+
+
+def trails(**changes: Any) -> Trails:
+    return Trails(replace(SPEC, **changes))
+
+
+def problems(result: Validation) -> dict[tuple[str, str], str]:
+    """(state, key) -> text of everything that is not simply valid."""
+    return {(finding.state.value, finding.key): finding.text for finding in result.findings}
+
+
+def _moment(value: datetime | date, time_of_day: time) -> datetime:
+    return value if isinstance(value, datetime) else datetime.combine(value, time_of_day, UTC)

@@ -1,0 +1,129 @@
+"""Custody records: their bytes, their keys, and what in them must add up."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from log_aggregator.core.custody import (
+    GroupEntry,
+    PackEntry,
+    Record,
+    decode_record,
+    encode_record,
+    parse_record_key,
+    record_key,
+)
+from log_aggregator.core.packformat.deflate import encode_gzip
+from log_aggregator.errors import BadPack
+from log_aggregator.model import Group, Target
+
+GROUP = Group("logs", "CloudTrail", "111122223333", date(2026, 3, 14))
+PACK = PackEntry("packs/a.json.gz", 3, 300, 350, is_new=True, index_sha256="ab" * 32, deleted=3)
+ENTRY = GroupEntry(GROUP, listed=3, listed_bytes=300, packed=3, bytes_in=300, deleted=3, packs=(PACK,))
+
+
+def make_record(**changes: Any) -> Record:
+    values: dict[str, Any] = {
+        "target": Target("dest", "aggregated/"),
+        "run": "2026-03-15/nightly",
+        "tool": "log-aggregator 1.0",
+        "began": datetime(2026, 3, 15, 1, tzinfo=UTC),
+        "ended": datetime(2026, 3, 15, 2, 0, 0, 5, tzinfo=UTC),
+        "first": date(2026, 3, 12),
+        "last": date(2026, 3, 14),
+        "objects": {"unknown": 2},
+        "groups": (ENTRY, replace(ENTRY, discard_list="discards/x.jsonl.gz", failures=(("StoreError", "no"),))),
+        "failures": (("logs CloudTrail", "StoreError", "ü"),),
+        "sequence": 7,
+        "previous": "cd" * 32,
+    }
+    return Record(**(values | changes))
+
+
+def test_what_is_written_is_read() -> None:
+    """decode(encode(record)) == record, and the same record gives the same bytes."""
+    for record in (make_record(), make_record(groups=(), objects={}, failures=(), sequence=0, previous=None)):
+        assert decode_record(encode_record(record)) == record
+        assert encode_record(record) == encode_record(record)
+
+
+def test_a_record_can_be_read_with_gzip_and_json() -> None:
+    """One JSON document a line: the run, then its groups; totals stand in the first."""
+    head, *groups = [json.loads(line) for line in gzip.decompress(encode_record(make_record())).splitlines()]
+    assert (head["run"], head["sequence"], head["totals"]["deleted"], head["groups"]) == ("2026-03-15/nightly", 7, 6, 2)
+    assert [group["packs"][0]["key"] for group in groups] == ["packs/a.json.gz"] * 2
+
+
+@pytest.mark.parametrize("root", ["", "aggregated/"])
+def test_keys_of_records(root: str) -> None:
+    """parse(format(sequence)) == sequence; they sort as their numbers do, a thousand to a folder; nothing else is one."""
+    target = Target("dest", root)
+    keys = [record_key(target, sequence) for sequence in (0, 1, 999, 1000, 5_000_123)]
+    assert keys == sorted(keys)
+    assert [parse_record_key(target, key) for key in keys] == [0, 1, 999, 1000, 5_000_123]
+    assert keys[3] == f"{root}custody/0000001/0000001000.jsonl.gz"
+    for other in ("custody/0000000/0000001000.jsonl.gz", "custody/x", "packs/0000000/0000000001.jsonl.gz", keys[1] + "x"):
+        assert parse_record_key(target, other if other.startswith(root) else root + other) is None
+
+
+def edit_head(change: Callable[[dict[str, Any]], None]) -> bytes:
+    lines = gzip.decompress(encode_record(make_record())).splitlines(keepends=True)
+    head = json.loads(lines[0])
+    change(head)
+    return encode_gzip(b"".join([json.dumps(head).encode() + b"\n", *lines[1:]]))
+
+
+def test_what_is_no_record_is_refused() -> None:
+    """Cut short, with something behind it, another version, totals that are not the groups': BadPack, and no other error."""
+    good = encode_record(make_record())
+    lines = gzip.decompress(good).splitlines(keepends=True)
+    bad = [
+        b"",
+        good[:-1],
+        good + b"x",
+        good + good,
+        b"not gzip",
+        gzip.compress(gzip.decompress(good), mtime=1),
+        encode_gzip(b""),
+        encode_gzip(b"[]\n"),
+        encode_gzip(b"".join(lines[:-1])),
+        encode_gzip(b"".join([*lines, lines[-1]])),
+        encode_gzip(lines[0] + lines[1].replace(b'"deleted":3', b'"deleted":2') + lines[2]),
+        encode_gzip(lines[0] + lines[1].replace(b'"members"', b'"Members"') + lines[2]),
+        edit_head(lambda head: head.update(version=2)),
+        edit_head(lambda head: head.pop("previous")),
+        edit_head(lambda head: head["totals"].update(deleted=7)),
+    ]
+    for data in bad:
+        with pytest.raises(BadPack, match="custody record"):
+            decode_record(data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({}, None),
+        ({"listed": 4}, "not accounted for"),
+        ({"listed_bytes": 301}, "not accounted for"),
+        ({"listed": 4, "listed_bytes": 400, "changed": 1}, None),
+        ({"listed": 4, "listed_bytes": 400, "failures": (("UnreadableSources", "one"),)}, None),
+        ({"listed": 5, "listed_bytes": 500, "packed_before": 2, "packed_before_bytes": 200}, None),
+        ({"listed": 2}, "more was packed than listed"),
+        ({"packs": ()}, "do not hold"),
+        ({"packs": (replace(PACK, source_bytes=299),)}, "do not hold"),
+        ({"packs": (replace(PACK, index_sha256=None),)}, "not verified"),
+        ({"packs": (replace(PACK, index_sha256=None, deleted=None),)}, None),
+    ],
+)
+def test_bytes_in_are_bytes_accounted_for(changes: dict[str, Any], problem: str | None) -> None:
+    """What was listed is packed now, was packed before, or is left with a reason; what was packed is in the packs; only verified packs'
+    originals went."""
+    found = replace(ENTRY, **changes).find_imbalance()
+    assert (found is None) if problem is None else (found is not None and problem in found)
