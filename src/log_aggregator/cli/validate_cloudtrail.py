@@ -1,0 +1,162 @@
+"""`validate-cloudtrail`: are CloudTrail's logs what CloudTrail delivered, wherever they lie now?"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.query_options import make_query
+from log_aggregator.core.query import Query
+from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
+from log_aggregator.reports.progress import show_bar
+from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
+from log_aggregator.settings import Settings
+from log_aggregator.steps.publickeys import KeyRing, KeySource
+from log_aggregator.steps.trailfiles import AccountPlaces, ReadFrom, find_accounts
+from log_aggregator.steps.trailfindings import Finding, Request, State, Validation
+from log_aggregator.steps.validate import validate
+from log_aggregator.wiring import connect, connect_trail_keys, make_targets, make_workers
+
+BOTH = "both"
+
+
+@click.command("validate-cloudtrail")
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="Account, twelve digits. Left out: all that have digests.")
+@click.option("--log-region", "log_regions", multiple=True, metavar="REGION", help="Region that the digests are of. Left out: all.")
+@click.option("--trail-name", "trails", multiple=True, metavar="NAME", help="Trail. Left out: all.")
+@click.option(
+    "--bucket",
+    "buckets",
+    multiple=True,
+    metavar="NAME",
+    help="Bucket that CloudTrail delivered to. Left out: control_tower_bucket, and all that packs were made from.",
+)
+@click.option("--date", "date_", metavar="YYYY-MM-DD", help="One day (UTC).")
+@click.option("--from", "from_", metavar="DATE[TIME]", help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC).")
+@click.option("--to", "to_", metavar="DATE[TIME]", help="End. Left out: now.")
+@click.option(
+    "--read-from",
+    type=click.Choice([choice.value for choice in ReadFrom]),
+    default=ReadFrom.BOTH.value,
+    show_default=True,
+    help="both takes an original that is still there, and else the pack.",
+)
+@click.option(
+    "--public-keys",
+    "key_source",
+    type=click.Choice([BOTH, *(source.value for source in KeySource)]),
+    default=BOTH,
+    show_default=True,
+    help="cloudtrail asks CloudTrail; archive takes those that were kept beside the packs; both asks, and then looks there.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="List valid files too.")
+@target_options
+@connection_options
+@json_option
+def validate_cloudtrail(
+    settings: Settings,
+    accounts: tuple[str, ...],
+    log_regions: tuple[str, ...],
+    trails: tuple[str, ...],
+    buckets: tuple[str, ...],
+    date_: str | None,
+    from_: str | None,
+    to_: str | None,
+    read_from: str,
+    key_source: str,
+    verbose: bool,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> int:
+    """Validate CloudTrail's digests and every log that they name, in packs, in their own buckets, or in both. Changes nothing.
+
+    As `aws cloudtrail validate-logs`, which finds nothing any more once originals are deleted: signatures, links from digest to
+    digest, hashes of logs. Exit code 1 where anything is invalid, missing or could not be checked, and where there is no digest at all.
+    """
+    query = make_query(accounts=accounts, log_regions=log_regions, buckets=buckets, date_=date_, from_=from_, to_=to_)
+    request = make_request(query, trails, ReadFrom(read_from), datetime.now(UTC))
+    connection = make_connection(profile, region, endpoint_url)
+    store = connect(connection, settings.readers)
+    targets = make_targets(store, settings)
+    trail_keys = connect_trail_keys(connection) if key_source != KeySource.ARCHIVE else None
+    keys = KeyRing(store, targets if key_source != KeySource.CLOUDTRAIL else (), trail_keys, request.first, request.last)
+    try:
+        found = find_accounts(store, targets, settings.control_tower_bucket, query.buckets, request.read_from)
+    except AccessDenied as error:
+        raise CannotStart(f"{error}; --read-from packs does without the originals") from error
+    places = [place for place in found if not query.accounts or place.account in query.accounts]
+    listing = Listing(is_on=verbose, is_text=not as_json)
+    if not as_json:
+        click.echo(
+            f"Validating log files of trails in {_name_accounts(places)} between {_format(request.first)} and {_format(request.last)}\n"
+        )
+    is_quiet = as_json or verbose
+    with nullcontext() if is_quiet else show_bar("validating", None) as show, make_workers(settings) as workers:
+        listing.show = show
+        result = validate(store, workers, targets, places, request, keys, listing)
+    return _report(result, request, keys, listing, as_json=as_json)
+
+
+def make_request(query: Query, trails: Sequence[str], read_from: ReadFrom, now: datetime) -> Request:
+    """Raises SettingsError where no range is named."""
+    if query.first is None:
+        raise SettingsError("--date, --from: name a day or a range, such as --date 2026-01-31 or --from 2026-01-01 --to 2026-01-31")
+    last = min(now, query.last or now)
+    return Request(query.first, max(query.first, last), query.regions, frozenset(trails), read_from)
+
+
+class Listing:
+    """What is told while the validation goes on: lines for valid files too, or a bar."""
+
+    def __init__(self, *, is_on: bool, is_text: bool) -> None:
+        self.valid: list[Finding] = []
+        self.show: Any = None
+        self._is_on = is_on
+        self._is_text = is_text
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @property
+    def is_printed(self) -> bool:
+        """Every finding has been printed already."""
+        return self._is_on and self._is_text
+
+    def __call__(self, findings: Sequence[Finding]) -> None:
+        with self._lock:
+            self._count += len(findings)
+            if self.is_printed:
+                sys.stdout.writelines(f"{line}\n" for line in render_findings(findings))
+            elif self._is_on:
+                self.valid += (finding for finding in findings if finding.state is State.VALID)
+            elif self.show is not None:
+                self.show(self._count)
+
+
+def _report(result: Validation, request: Request, keys: KeyRing, listing: Listing, *, as_json: bool) -> int:
+    described = describe_validation(result, request, keys, listing.valid)
+    if as_json:
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+    else:
+        lines = [] if listing.is_printed else list(render_findings(result.findings))
+        click.echo("\n".join([*lines, *([""] if lines or listing.is_printed else []), *render_summary(described)]))
+    for region, error in sorted(keys.failures.items()):
+        click.echo(f"CloudTrail gave no public keys for {region}: {error}", err=True)
+    return 0 if result.is_sound else 1
+
+
+def _name_accounts(places: Sequence[AccountPlaces]) -> str:
+    return places[0].account if len(places) == 1 else f"{len(places):,} accounts"
+
+
+def _format(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

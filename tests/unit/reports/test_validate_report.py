@@ -1,0 +1,84 @@
+"""What a validation prints reads as the AWS CLI's, and its JSON has the fields that the page names."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.support.trails import BUCKET, SPEC, Trails, trails
+
+from log_aggregator.errors import AccessDenied
+from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
+from log_aggregator.steps.trailfindings import Finding, Kind, Request, State, Validation
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "docs"))
+JSON_FIELDS: Any = importlib.import_module("reference_pages.json_fields")
+REQUEST = Request(datetime(2026, 3, 14, tzinfo=UTC), datetime(2026, 3, 14, 23, 59, 59, tzinfo=UTC))
+
+
+def describe(site: Trails, result: Validation) -> dict[str, Any]:
+    return describe_validation(result, REQUEST, site.ring)
+
+
+def finding(state: State, text: str = "", kind: Kind = Kind.LOG) -> Finding:
+    return Finding(kind, state, "b", "k", text)
+
+
+def test_lines() -> None:
+    """A line for each file, as the AWS CLI writes them; what it has no words for is told apart from what is invalid."""
+    told = [
+        finding(State.VALID, kind=Kind.DIGEST),
+        finding(State.VALID, kind=Kind.BACKFILL),
+        finding(State.INVALID, "not found"),
+        finding(State.UNCHECKED, "frozen"),
+        finding(State.GAP, "No log files were delivered by CloudTrail between a and b", Kind.DIGEST),
+        finding(State.NOTE, "is in no chain", Kind.DIGEST),
+    ]
+    assert list(render_findings(told)) == [
+        "Digest file\ts3://b/k\tvalid",
+        "(backfill) Digest file\ts3://b/k\tvalid",
+        "Log file\ts3://b/k\tINVALID: not found",
+        "Log file\ts3://b/k\tNOT CHECKED: frozen",
+        "No log files were delivered by CloudTrail between a and b",
+        "Digest file\ts3://b/k\tis in no chain",
+    ]
+
+
+def test_summary() -> None:
+    """What was asked, what was found, and how many of each kind are what."""
+    site = trails()
+    site.put(site.log_keys[0], b"not a log")
+    assert list(render_summary(describe(site, site.validate()))) == [
+        "Results requested for 2026-03-14T00:00:00Z to 2026-03-14T23:59:59Z",
+        "Results found for 2026-03-14T00:00:00Z to 2026-03-14T23:59:59Z:",
+        "",
+        "100/100 digest files valid",
+        "1/1 backfill digest files valid",
+        "24/25 log files valid, 1/25 log files INVALID",
+        "2 accounts, 2 regions, 1 trail; public keys: 2 from CloudTrail",
+    ]
+
+
+def test_nothing_found() -> None:
+    """No digests, and no valid ones, are told apart."""
+    site = trails()
+    site.validate()
+    assert "No digests found" in list(render_summary(describe(site, Validation())))
+    site.keys = None
+    assert "No valid digests found in range" in list(render_summary(describe(site, site.validate())))
+
+
+def test_every_field_is_documented() -> None:
+    """The JSON of a validation in which everything happens has exactly the fields of docs/reference/json.md."""
+    site = Trails(storage_class="GLACIER")
+    site.pack()
+    result = site.validate()
+    assert result.failures
+    described = describe(site, result)
+    described["public_keys"] = {"found": {"cloudtrail": 1, "archive": 1}, "failures": {"eu-west-1": str(AccessDenied("no"))}}
+    assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("validate-cloudtrail"))
+    assert {found["bucket"] for found in described["findings"]} == {BUCKET}
+    assert {found["trail"] for found in described["trails"]} == {SPEC.trail_name}
