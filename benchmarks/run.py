@@ -16,13 +16,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import chain, combine, cpu, fanout, lambda_memory, listing, memory, pages
+from benchmarks import chain, combine, cpu, fanout, find, lambda_memory, listing, memory, pages
 from benchmarks.machine import describe_machine
 from benchmarks.report import Options, Outcome, render_outcome, render_summary
 
 BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "pages": pages.measure,
     "listing": listing.measure,
+    "find": find.measure,
     "combine": combine.measure,
     "cpu": cpu.measure,
     "memory": memory.measure,

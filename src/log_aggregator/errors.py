@@ -5,6 +5,8 @@
     ├── CannotStart            ask a person: bucket, permission, network; nothing touched   exit 3
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
+    ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
+    ├── OutputFailed           make room, or write elsewhere: what has its final name is whole   exit 1
     ├── OutOfTime              a function's time is nearly over; call it again: it goes on where it was
     ├── RunFailed              look at the list: what failed was kept, all else is done       exit 1
     ├── SourceChanged          plan anew without these objects; they are the next run's
@@ -16,6 +18,8 @@
         │   ├── ObjectFrozen   thaw it first: it is in an archive class
         │   └── Unreachable    S3 gave no answer at all: look at the network
         ├── UnreadableSources  look at the named objects; all others can be packed
+        ├── KeyTaken           put it elsewhere: another object is there under its key
+        ├── NoLines            take it as it is: the original is no text
         ├── VerificationError  look at the pack: it is not what was written; nothing is deleted
         ├── BadPack            the pack or its index cannot be read as this format
         └── RetainedObjects    S3 keeps what was to be deleted: Object Lock, a policy, MFA delete
@@ -67,6 +71,18 @@ class NoSuchOriginal(LogAggregatorError):
     advice = "Check the key, character by character, and which bucket it was in; or it may still be there, not packed yet."
 
 
+class IncompleteSearch(LogAggregatorError):
+    """Some indexes are damaged or missing, so that members of their packs may be missing from what was found."""
+
+    advice = "Everything else was found. `log-aggregator index rebuild` makes an index anew, out of its pack."
+
+
+class OutputFailed(LogAggregatorError):
+    """What came out of the packs cannot be written here: no space, no permission, or nobody reads it any more."""
+
+    advice = "Every file that has its final name is whole and was checked. Make room, or write elsewhere, and start again."
+
+
 class OutOfTime(LogAggregatorError):
     """A Lambda function's time is nearly over. Uploads were aborted; packs that are written stay, and are found again."""
 
@@ -111,7 +127,7 @@ class PreconditionFailed(StoreError):
 class ObjectFrozen(StoreError):
     """The object is in an archive class and must be thawed before it can be read."""
 
-    advice = "Thaw the object (S3 RestoreObject) and try again."
+    advice = "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again."
 
 
 class Unreachable(StoreError):
@@ -124,6 +140,18 @@ class UnreadableSources(GroupFailed):
     """Some log objects cannot be read; they were left where they are, and their group's others were packed."""
 
     advice = "Look at the named objects: permission, KMS key, damaged body. They were kept."
+
+
+class KeyTaken(GroupFailed):
+    """There is another object under the key that an original was to be put back under. It was left as it is."""
+
+    advice = "Nothing was overwritten. Look at what is there, or put the original elsewhere: --to-bucket, --prefix."
+
+
+class NoLines(GroupFailed):
+    """The original is no text and no gzip of text, so it has no lines."""
+
+    advice = "Extract it without --lines: it comes back byte for byte."
 
 
 class VerificationError(GroupFailed):

@@ -57,6 +57,7 @@ class WriteOptions:
     kms_key_id: str | None = None
     content_type: str = "application/octet-stream"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    content_encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,13 @@ class ObjectStore(Protocol):
 
     def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
         """All of them, over all pages."""
+
+    def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
+        """Asks for a readable copy of an object in an archive class, for so many days; `head_object` tells when it is there.
+
+        `tier` is Expedited, Standard or Bulk. Silent where that is under way already; where a copy is there, it is kept for so many days
+        from now. Raises StoreError: InvalidObjectState where the class needs no restore, and what the tier cannot do.
+        """
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         """At most 1,000. Returns what was refused; an entry that was gone already by version id is no failure."""

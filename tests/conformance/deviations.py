@@ -4,6 +4,7 @@ The name of a test may hold its parameters, as in `test_a_key_survives[two-slash
 """
 
 REFUSES_KEY = "it keeps files under paths, and refuses or changes such a key"
+NOTHING_FREEZES = "it takes a storage class and does nothing with it, and knows no RestoreObject"
 
 DEVIATIONS: dict[str, dict[str, str]] = {
     "memory": {},
@@ -19,6 +20,10 @@ DEVIATIONS: dict[str, dict[str, str]] = {
         "test_a_slash_is_a_character_like_any_other": "it lists directories, so names that begin like a folder's come in another order",
         "test_suspended_versioning": "it lists the null version last, not as the newest",
         "test_frozen_objects": "it reads objects of archive classes",
+        "test_a_restore_is_seen": NOTHING_FREEZES,
+        "test_a_restore_takes_its_time": NOTHING_FREEZES,
+        "test_asking_again_is_no_error": NOTHING_FREEZES,
+        "test_nothing_to_thaw": NOTHING_FREEZES,
         "test_a_wrong_whole_is_refused[size]": "it does not look at MpuObjectSize",
     },
     "moto": {
@@ -27,6 +32,7 @@ DEVIATIONS: dict[str, dict[str, str]] = {
         "test_a_slash_is_a_character_like_any_other": "it ignores KeyMarker without VersionIdMarker",
         "test_a_listing_begins_behind_any_key": "it ignores KeyMarker without VersionIdMarker",
         "test_suspended_versioning": "it drops all older versions",
+        "test_a_restore_takes_its_time": "its restores are done at once",
         "test_a_stored_checksum_vouches_for_the_body": "it does not store CRC64NVME",
         "test_what_is_told_of_a_written_object": "it does not store CRC64NVME",
         "test_wrong_bytes_are_refused": "it does not compare checksums",

@@ -17,7 +17,7 @@ from tests.conformance.harness import Harness
 
 from log_aggregator.errors import NotFound, ObjectFrozen, PreconditionFailed, StoreError
 from log_aggregator.limits import MIB, PART_SIZE_BYTES_MIN
-from log_aggregator.model import LogObject
+from log_aggregator.model import LogObject, Restore
 from log_aggregator.ports import Deletion, ListStart, ObjectStore, Page, Part, Upload, WriteOptions
 
 OPTIONS = WriteOptions()
@@ -421,19 +421,61 @@ class TestReading:
         assert lab.store.head_object(bucket, "k").storage_class == "DEEP_ARCHIVE"
 
 
+class TestRestoring:
+    @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+    def test_a_restore_is_seen(self, lab: Harness, storage_class: str) -> None:
+        """HeadObject tells of a restore once it was asked for, and not before; the object stays what and where it was."""
+        bucket = lab.create_bucket(versioning="Enabled")
+        lab.put(bucket, "a b+ü", b"frozen", storage_class=storage_class)
+        before = lab.store.head_object(bucket, "a b+ü")
+        lab.store.restore_object(bucket, "a b+ü", days=2, tier="Bulk")
+        after = lab.store.head_object(bucket, "a b+ü")
+        assert (before.restore, before == after, after.storage_class) == (None, True, storage_class)
+        assert after.restore is not None
+
+    def test_a_restore_takes_its_time(self, lab: Harness) -> None:
+        """A restore of hours is under way at first, and the object cannot be read until it is done."""
+        bucket = lab.create_bucket()
+        lab.put(bucket, "k", b"frozen", storage_class="DEEP_ARCHIVE")
+        lab.store.restore_object(bucket, "k", days=1, tier="Standard")
+        assert lab.store.head_object(bucket, "k").restore == Restore(is_ongoing=True)
+        with pytest.raises(ObjectFrozen):
+            lab.store.get_object(bucket, "k")
+
+    def test_asking_again_is_no_error(self, lab: Harness) -> None:
+        """A restore that is under way, or done, may be asked for again."""
+        bucket = lab.create_bucket()
+        lab.put(bucket, "k", b"frozen", storage_class="GLACIER")
+        for _ in range(3):
+            lab.store.restore_object(bucket, "k", days=1, tier="Bulk")
+        assert lab.store.head_object(bucket, "k").restore is not None
+
+    def test_nothing_to_thaw(self, lab: Harness) -> None:
+        """An object that can be read is not restored, one that is not there neither, and the error is not ObjectFrozen."""
+        bucket = lab.create_bucket()
+        lab.put(bucket, "k", b"warm")
+        with pytest.raises(StoreError) as caught:
+            lab.store.restore_object(bucket, "k", days=1, tier="Bulk")
+        assert not isinstance(caught.value, (ObjectFrozen, NotFound))
+        with pytest.raises(NotFound):
+            lab.store.restore_object(bucket, "missing", days=1, tier="Bulk")
+        assert lab.store.head_object(bucket, "k").restore is None
+
+
 class TestPut:
     def test_what_is_told_of_a_written_object(self, lab: Harness) -> None:
         """A written object has the size, checksum, class, type and metadata that it was written with."""
         bucket = lab.create_bucket(versioning="Enabled")
         data = bytearray(incompressible(100_000))
-        options = WriteOptions(storage_class="STANDARD_IA", content_type="application/gzip", metadata={"tool": "x/1"})
+        options = WriteOptions("STANDARD_IA", content_type="application/gzip", content_encoding="gzip", metadata={"tool": "x/1"})
         put(lab.store, bucket, "k", data, options)
         stored = lab.store.head_object(bucket, "k")
         assert (stored.bucket, stored.key, stored.size_bytes, stored.etag) == (bucket, "k", 100_000, hashlib.md5(data).hexdigest())
         assert (stored.crc64nvme, stored.storage_class) == (crc64nvme(bytes(data)), "STANDARD_IA")
         assert [each.version_id for each in lab.store.list_object_versions(bucket).objects] == [stored.version_id]
         body = lab.store.get_object(bucket, "k")
-        assert (body.data, dict(body.metadata), body.content_type) == (bytes(data), {"tool": "x/1"}, "application/gzip")
+        assert (body.data, dict(body.metadata)) == (bytes(data), {"tool": "x/1"})
+        assert (body.content_type, body.content_encoding) == ("application/gzip", "gzip")
 
     def test_no_object_is_overwritten(self, lab: Harness) -> None:
         """A key that exists is left as it is; one whose newest entry is a delete marker counts as not there."""
@@ -493,7 +535,7 @@ class TestMultipart:
         (source,) = lab.store.list_object_versions(bucket).objects
         lab.put(bucket, "source ü+%", b"a newer version")
         head, tail = incompressible(5 * MIB, 1), b"tail"
-        options = WriteOptions(storage_class="STANDARD_IA", content_type="application/gzip", metadata={"tool": "x"})
+        options = WriteOptions("STANDARD_IA", content_type="application/gzip", content_encoding="gzip", metadata={"tool": "x"})
         upload = lab.store.create_multipart_upload(target, "pack", options=options)
         parts = [
             upload_part(lab.store, upload, 1, head),
@@ -515,7 +557,7 @@ class TestMultipart:
         assert stored.etag.endswith("-5")
         assert stored.crc64nvme in (None, crc)
         body = lab.store.get_object(target, "pack", byte_range=(0, 1))
-        assert (dict(body.metadata), body.content_type) == ({"tool": "x"}, "application/gzip")
+        assert (dict(body.metadata), body.content_type, body.content_encoding) == ({"tool": "x"}, "application/gzip", "gzip")
 
     def test_the_checksum_of_the_whole_is_known(self, lab: Harness) -> None:
         """HeadObject reports the CRC64NVME of an object written in parts."""

@@ -98,6 +98,10 @@ class ForwardingStore:
     def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
         return self._call(Call("ListMultipartUploads", bucket, prefix), lambda: self.inner.list_multipart_uploads(bucket, prefix=prefix))
 
+    def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
+        call = Call("RestoreObject", bucket, key, {"days": days, "tier": tier})
+        self._call(call, lambda: self.inner.restore_object(bucket, key, days=days, tier=tier))
+
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         call = Call("DeleteObjects", bucket, "", {"deletions": deletions})
         return self._call(call, lambda: self.inner.delete_objects(bucket, deletions))

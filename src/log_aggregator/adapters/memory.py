@@ -19,7 +19,7 @@ from typing import Never
 
 from awscrt.checksums import crc64nvme as compute_crc64nvme
 
-from log_aggregator.adapters.memory_bucket import NULL_VERSION, Bucket, Entry, PendingPart, PendingUpload
+from log_aggregator.adapters.memory_bucket import NULL_VERSION, RESTORE_TIMES, Bucket, Entry, PendingPart, PendingUpload
 from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError
 from log_aggregator.limits import DELETE_COUNT_MAX, KEY_BYTES_MAX, LIST_PAGE_COUNT_MAX, PART_COUNT_MAX, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject, StoredObject
@@ -116,7 +116,7 @@ class MemoryStore:
                 entry.is_denied = True
 
     def thaw(self, bucket: str, key: str) -> None:
-        """RestoreObject, done at once."""
+        """RestoreObject, done at once and for ever."""
         with self._lock:
             for entry in self._find_bucket("RestoreObject", bucket).entries[key]:
                 entry.is_thawed = True
@@ -234,6 +234,7 @@ class MemoryStore:
                 entry.storage_class,
                 entry.crc64nvme,
                 has_md5_etag="-" not in entry.etag and not entry.has_opaque_etag,
+                restore=entry.find_restore(self._now()) if entry.is_archived else None,
             )
 
     def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
@@ -298,6 +299,17 @@ class MemoryStore:
             uploads = [pending.upload for pending in self._find_bucket("ListMultipartUploads", bucket).uploads.values()]
             return sorted((upload for upload in uploads if upload.key.startswith(prefix)), key=lambda upload: upload.key.encode())
 
+    def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
+        """Takes the time that S3's documentation names, by the store's clock. Without a clock it never ends; see `thaw`."""
+        with self._lock:
+            found = self._find_bucket("RestoreObject", bucket)
+            entry, _ = self._find_entry("RestoreObject", found, key, None, None)
+            if not entry.is_archived:
+                fail("InvalidObjectState", "RestoreObject", bucket, key, kind=StoreError)
+            if days < 1 or (entry.storage_class, tier) not in RESTORE_TIMES:
+                fail("InvalidArgument", "RestoreObject", bucket, key)
+            entry.restore(self._now(), days, tier)
+
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         if len(deletions) > DELETE_COUNT_MAX:
             raise ValueError(f"{len(deletions)} deletions, at most {DELETE_COUNT_MAX} are allowed")
@@ -337,7 +349,7 @@ class MemoryStore:
         entry, data = self._find_entry(operation, bucket, key, version_id, if_match)
         if entry.is_denied:
             fail("AccessDenied", operation, bucket.name, key)
-        if entry.is_frozen:
+        if entry.is_archived and entry.is_frozen(self._now()):
             fail("InvalidObjectState", operation, bucket.name, key)
         return entry, data
 
@@ -353,7 +365,7 @@ class MemoryStore:
         return entry, entry.data
 
     def _add_with_options(self, bucket: Bucket, key: str, data: bytes, options: WriteOptions) -> Entry:
-        return self._add(
+        entry = self._add(
             bucket,
             key,
             data,
@@ -362,6 +374,8 @@ class MemoryStore:
             content_type=options.content_type,
             has_kms=options.kms_key_id is not None,
         )
+        entry.content_encoding = options.content_encoding
+        return entry
 
     def _add(
         self,
@@ -426,14 +440,17 @@ class MemoryStore:
 
     def _tick(self) -> tuple[int, datetime]:
         self._sequence += 1
-        return self._sequence, self._clock.now() if self._clock else FIRST_TIME + timedelta(seconds=self._sequence)
+        return self._sequence, self._now()
+
+    def _now(self) -> datetime:
+        return self._clock.now() if self._clock else FIRST_TIME + timedelta(seconds=self._sequence)
 
 
 def make_version_id(bucket: Bucket, sequence: int) -> str:
     return f"v{sequence:08d}" if bucket.versioning == "Enabled" else NULL_VERSION
 
 
-def fail(code: str, operation: str, bucket: str, key: str = "") -> Never:
+def fail(code: str, operation: str, bucket: str, key: str = "", kind: type[StoreError] | None = None) -> Never:
     where = f"s3://{bucket}/{key}"
     message = f"{operation} {where if where.isprintable() else repr(where)}: {code}"
-    raise KINDS.get(code, StoreError)(message, code=code, operation=operation)
+    raise (kind or KINDS.get(code, StoreError))(message, code=code, operation=operation)

@@ -5,15 +5,25 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 
-from log_aggregator.model import DeleteMarker, LogObject
+from log_aggregator.model import DeleteMarker, LogObject, Restore
 from log_aggregator.ports import ListStart, Upload, WriteOptions
 
 NULL_VERSION = "null"
 """The version id of what was written while versioning was off or suspended."""
 
 READABLE_CLASSES = frozenset({"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"})
+
+
+RESTORE_TIMES: Mapping[tuple[str, str], timedelta] = {
+    ("GLACIER", "Expedited"): timedelta(minutes=5),
+    ("GLACIER", "Standard"): timedelta(hours=5),
+    ("GLACIER", "Bulk"): timedelta(hours=12),
+    ("DEEP_ARCHIVE", "Standard"): timedelta(hours=12),
+    ("DEEP_ARCHIVE", "Bulk"): timedelta(hours=48),
+}
+"""By storage class and tier: https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html"""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,14 +46,36 @@ class Entry:
     is_retained: bool = False
     is_denied: bool = False
     is_thawed: bool = False
+    restored_from: datetime | None = None
+    restored_until: datetime | None = None
 
     @property
     def is_marker(self) -> bool:
         return self.data is None
 
     @property
-    def is_frozen(self) -> bool:
-        return self.storage_class not in READABLE_CLASSES and not self.is_thawed
+    def is_archived(self) -> bool:
+        return self.storage_class not in READABLE_CLASSES
+
+    def is_frozen(self, now: datetime) -> bool:
+        restore = self.find_restore(now)
+        return self.is_archived and not self.is_thawed and (restore is None or restore.is_ongoing)
+
+    def find_restore(self, now: datetime) -> Restore | None:
+        """What HeadObject tells: nothing any more once the copy is gone."""
+        if self.restored_from is None or self.restored_until is None or now >= self.restored_until:
+            return None
+        return Restore(is_ongoing=True) if now < self.restored_from else Restore(is_ongoing=False, expires=self.restored_until)
+
+    def restore(self, now: datetime, days: int, tier: str) -> None:
+        """As long as S3 says that it takes at most; the copy goes at midnight. A copy that is there gets its days anew."""
+        found = self.find_restore(now)
+        if found is not None and found.is_ongoing:
+            return
+        if found is None:
+            self.restored_from = now + RESTORE_TIMES[self.storage_class, tier]
+        midnight = datetime.combine(max(now, self.restored_from or now).date(), time.min, UTC)
+        self.restored_until = midnight + timedelta(days=days + 1)
 
 
 @dataclass(slots=True)

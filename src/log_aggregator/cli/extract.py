@@ -1,102 +1,180 @@
-"""`extract`: one original back, byte for byte."""
+"""`extract`: originals back, byte for byte: one, or many by the same conditions as `find`."""
 
 from __future__ import annotations
 
-import contextlib
-import os
+import json
+import re
 import sys
-import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from log_aggregator.cli.options import connection_options, make_connection, target_options
-from log_aggregator.errors import NoSuchOriginal, SettingsError
+from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
+from log_aggregator.cli.query_options import query_options
+from log_aggregator.core.query import Query
+from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
 from log_aggregator.ports import ObjectStore
-from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetching
+from log_aggregator.reports.numbers import format_count
 from log_aggregator.settings import Settings
-from log_aggregator.steps.extract import Place, find_original, list_source_buckets, read_original_back
-from log_aggregator.wiring import connect, make_targets
+from log_aggregator.steps.fetch import FetchResult, VersionChoice, Wanted, choose, fetch_all, tolerate_gaps
+from log_aggregator.steps.find import FoundPack, find
+from log_aggregator.steps.group import Failure
+from log_aggregator.steps.workers import Workers
+from log_aggregator.wiring import connect, make_targets, make_workers
+
+_GLOB = re.compile(r"[*?\[]")
 
 
 @click.command()
-@click.argument("key")
-@click.option("--version-id", help="This version of the key. Left out: the newest that is packed.")
-@click.option("--output", "-o", help="File to write, or - for standard output. Left out: the key's last segment, in this folder.")
-@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@query_options(key_arguments=True)
+@click.option(
+    "--version-id", metavar="ID", help="This version of a key. Left out: the newest that is packed, of several keys all versions."
+)
+@click.option("--newest", is_flag=True, help="Of several keys: only the newest version of each.")
+@click.option("--output", "-o", metavar="FILE", help="File to write, or - for standard output. Left out: the key's last segment, here.")
+@click.option(
+    "--directory",
+    "-d",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for any number of originals, as <source bucket>/<key>; it is made, or must be empty.",
+)
+@click.option("--lines", "as_lines", is_flag=True, help="As lines of text, inflated, one original after the other, to --output or here.")
+@click.option("--metadata", "with_metadata", is_flag=True, help="Beside each file <name>.metadata.json: user metadata, version, times.")
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
 @target_options
 @connection_options
+@json_option
 def extract(
+    query: Query,
     settings: Settings,
-    key: str,
     version_id: str | None,
+    newest: bool,
     output: str | None,
+    directory: Path | None,
+    as_lines: bool,
+    with_metadata: bool,
     force: bool,
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
+    as_json: bool,
 ) -> int:
-    """Get one original log object back out of its pack.
+    """Get original log objects back out of their packs: one by its key, or many by the same conditions as `find`.
 
-    KEY is its original key, or s3://bucket/key. Only its own bytes are read from the pack, and they are compared with
-    the hash in the index before the file gets its name.
+    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Only the bytes that are wanted are read from a pack, neighbours
+    together, and every original is compared with the hash in the index before its file gets its name, or before it is put out.
+
+    Exit code 1 where nothing is found, and where something could not be had; the rest is there all the same.
     """
-    store = connect(make_connection(profile, region, endpoint_url))
-    place = _find(store, settings, key, version_id)
-    pieces = read_original_back(store, place)
-    if output == "-":
-        _write_checked_stdout(pieces)
-    else:
-        path = Path(output or place.member.key.rstrip("/").rpartition("/")[2])
-        _write_file(path, pieces, force=force)
-        click.echo(f"{path}: {format_bytes(place.member.size_bytes)} out of s3://{place.target.bucket}/{place.pack_key}", err=True)
-    return 0
+    destination = Destination(output, directory, as_lines, with_metadata, force, as_json, is_single=is_whole_key(query))
+    require_condition(query)
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    failures: list[Failure] = []
+    with make_workers(settings) as workers:
+        found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), failures)
+        if destination.takes_one:
+            wanted: Iterable[Wanted] = [pick_one(query.keys[0], found, version_id, failures)]
+        else:
+            wanted = choose(found, VersionChoice(newest, version_id))
+        result, name = extract_to(destination, store, workers, wanted)
+    result.failures += failures
+    report(describe_fetch(result, name, store.requests), as_json=as_json)
+    if not result.originals and not result.failures:
+        raise NoSuchOriginal("nothing found: no pack holds what is looked for")
+    return 1 if result.failures else 0
 
 
-def _find(store: ObjectStore, settings: Settings, text: str, version_id: str | None) -> Place:
-    bucket, key = text.removeprefix("s3://").split("/", 1) if text.startswith("s3://") and "/" in text[5:] else (None, text)
-    found: list[Place] = []
-    for target in make_targets(store, settings):
-        for source in [bucket] if bucket else list_source_buckets(store, target):
-            found += find_original(store, target, source, key)
-    matching = [place for place in found if version_id is None or place.member.version_id == version_id]
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where originals are to go. Raises SettingsError where the options do not go together."""
+
+    output: str | None = None
+    directory: Path | None = None
+    as_lines: bool = False
+    with_metadata: bool = False
+    force: bool = False
+    as_json: bool = False
+    is_single: bool = False
+
+    def __post_init__(self) -> None:
+        if self.directory is not None and (self.output is not None or self.as_lines):
+            raise SettingsError("--directory: allowed without --output and --lines")
+        if self.to_stdout and self.as_json:
+            raise SettingsError("--json: allowed with --directory or --output FILE; standard output would hold both")
+        if self.with_metadata and (self.as_lines or self.to_stdout):
+            raise SettingsError("--metadata: allowed with --directory, or with --output FILE for one original")
+        if self.directory is None and not self.as_lines and not self.to_stdout and not self.is_single:
+            raise SettingsError("for more than one original: --directory DIR, --lines or --output -")
+
+    @property
+    def to_stdout(self) -> bool:
+        return self.output == "-" or (self.as_lines and self.output is None)
+
+    @property
+    def takes_one(self) -> bool:
+        """The newest version of one key, in whichever bucket it was. A folder takes all versions."""
+        return self.is_single and self.directory is None
+
+
+def extract_to(destination: Destination, store: ObjectStore, workers: Workers, wanted: Iterable[Wanted]) -> tuple[FetchResult, str]:
+    """Everything that is wanted goes there. Also gives the name of where it went."""
+    is_quiet = destination.as_json or (destination.to_stdout and sys.stdout.isatty())
+    with show_fetching("extracting", is_quiet=is_quiet) as progress:
+        if destination.directory is not None:
+            folder = FolderSink(destination.directory, force=destination.force, with_metadata=destination.with_metadata)
+            return fetch_all(store, workers, wanted, folder, progress), str(destination.directory)
+        if destination.to_stdout:
+            stream = StreamSink(sys.stdout.buffer, as_lines=destination.as_lines)
+            result = fetch_all(store, workers, wanted, stream, progress)
+            stream.flush()
+            return result, "standard output"
+        if destination.as_lines and destination.output is not None:
+            with open_stream(Path(destination.output), force=destination.force) as file:
+                result = fetch_all(store, workers, wanted, StreamSink(file.file, as_lines=True), progress)
+                file.is_complete = not result.failures
+            return result, str(file.path)
+        (one,) = wanted
+        path = Path(destination.output or one.pack.members[0].key.rstrip("/").rpartition("/")[2])
+        sink = FileSink(path, force=destination.force, with_metadata=destination.with_metadata)
+        return fetch_all(store, workers, [one], sink, progress), str(path)
+
+
+def is_whole_key(query: Query) -> bool:
+    """One key, and not a pattern of keys."""
+    return len(query.keys) == 1 and not _GLOB.search(query.keys[0])
+
+
+def require_condition(query: Query) -> None:
+    """Ten years of everything are not meant by leaving everything out. Raises SettingsError."""
+    if query == Query():
+        raise SettingsError("nothing says which log objects: name a KEY, or --account, --log-type, --date ...; --key '*' is all of them")
+
+
+def pick_one(key: str, packs: Iterable[FoundPack], version_id: str | None, failures: list[Failure]) -> Wanted:
+    """The newest version of one key. Says so where there are others. Raises NoSuchOriginal, and IncompleteSearch where nobody can say."""
+    places = [(wanted.pack, member) for wanted in choose(packs, VersionChoice()) for member in wanted.pack.members]
+    matching = [place for place in places if version_id is None or place[1].version_id == version_id]
+    if not matching and failures:
+        raise IncompleteSearch(f"{key}: not found, but {failures[0].message}")
     if not matching:
-        versions = ", ".join(str(place.member.version_id) for place in found)
-        raise NoSuchOriginal(f"{text}: no pack has it" + (f" in this version; there are {versions}" if found else ""))
+        versions = ", ".join(str(member.version_id) for _, member in places)
+        raise NoSuchOriginal(f"{key}: no pack has it" + (f" in this version; there are {versions}" if places else ""))
     if version_id is None and len(matching) > 1:
         others = format_count(len(matching) - 1, "other version is", "other versions are")
         click.echo(f"the newest of several; {others} packed too (--version-id)", err=True)
-    return max(matching, key=lambda place: place.member.last_modified)
+    pack, member = max(matching, key=lambda place: place[1].last_modified)
+    return Wanted(replace(pack, members=(member,)), frozenset([member.identity]))
 
 
-def _write_checked_stdout(pieces: Iterable[bytes]) -> None:
-    """Through a temporary file, so that nothing is put out that has not been checked."""
-    with tempfile.TemporaryFile() as spool:
-        for piece in pieces:
-            spool.write(piece)
-        spool.seek(0)
-        while piece := spool.read(1024 * 1024):
-            sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
-
-
-def _write_file(path: Path, pieces: Iterable[bytes], *, force: bool) -> None:
-    """Under another name until all of it is there and checked."""
-    if path.exists() and not force:
-        raise SettingsError(f"--output {path}: the file is there already; --force overwrites it")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
-    except OSError as error:
-        raise SettingsError(f"--output {path}: {error.strerror}") from None
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
-        partial.replace(path)
-    except OSError as error:
-        raise SettingsError(f"--output {path}: {error.strerror}") from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+def report(described: dict[str, Any], *, as_json: bool) -> None:
+    """JSON on standard output; or the summary on standard error, because standard output may hold originals."""
+    if as_json:
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(render_fetch(described)), err=True)

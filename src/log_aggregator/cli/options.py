@@ -39,6 +39,11 @@ def target_options(function: F) -> F:
     return _add_settings(function, [row for row in SETTINGS if row.name in TARGET_SETTINGS])
 
 
+def target_writing_options(function: F) -> F:
+    """The same, and the key that what is written there is encrypted with."""
+    return _add_settings(function, [row for row in SETTINGS if row.name in TARGET_SETTINGS | {"kms_key_id"}])
+
+
 def _add_settings(function: F, rows: list[Setting]) -> F:
     @functools.wraps(function)
     def with_settings(**values: Any) -> Any:

@@ -37,13 +37,28 @@ def make_progress(*, is_quiet: bool) -> ProgressView:
 
 @contextmanager
 def show_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar for something long that is no run; the function that it gives takes the count done so far. Nothing off a terminal."""
+    """A bar for something long that is no run; the function that it gives takes the count done so far.
+
+    Off a terminal it is a line every ten seconds, where the total is known.
+    """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield _make_lines(what, total)
         return
     with Progress(*_COLUMNS, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=total)
         yield lambda done: bars.update(task, completed=done)
+
+
+def _make_lines(what: str, total: int | None) -> Callable[[int], None]:
+    said = time.monotonic()
+
+    def show(done: int) -> None:
+        nonlocal said
+        if total is not None and time.monotonic() - said >= _LINE_SECONDS_MIN:
+            said = time.monotonic()
+            _say(f"{what}: {done:,} of {total:,}")
+
+    return show
 
 
 class ProgressView(RunProgress):

@@ -14,6 +14,7 @@ from log_aggregator.adapters.faults import Fault, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.errors import NotFound, StoreError
+from log_aggregator.model import Restore
 from log_aggregator.ports import Body, Deletion, ObjectStore, WriteOptions
 
 OPTIONS = WriteOptions()
@@ -26,8 +27,14 @@ def make_store() -> MemoryStore:
     return store
 
 
+def make_store_with_archive() -> MemoryStore:
+    store = make_store()
+    store.put("b", "frozen", b"1", storage_class="GLACIER")
+    return store
+
+
 def use_everything(store: ObjectStore) -> None:
-    (source,) = store.list_objects("b").objects
+    (source,) = store.list_objects("b", prefix="k").objects
     store.list_object_versions("b")
     store.list_prefixes("b", prefix="")
     store.list_buckets()
@@ -43,6 +50,7 @@ def use_everything(store: ObjectStore) -> None:
     store.list_multipart_uploads("b", prefix="")
     store.complete_multipart_upload(upload, [part], size_bytes=5, crc64nvme=crc64nvme(b"12345"))
     store.abort_multipart_upload(upload)
+    store.restore_object("b", "frozen", days=1, tier="Bulk")
     store.delete_objects("b", [Deletion("k", "null")])
 
 
@@ -56,17 +64,18 @@ def test_every_method_is_forwarded() -> None:
 
 def test_a_decorated_store_does_the_same() -> None:
     """Whatever goes through the decorators ends in the same state as without them."""
-    plain, decorated = make_store(), make_store()
+    plain, decorated = make_store_with_archive(), make_store_with_archive()
     use_everything(plain)
     use_everything(CountingStore(FaultyStore(decorated, lambda *_: None)))
     assert plain.snapshot() == decorated.snapshot()
-    assert plain.snapshot() != make_store().snapshot()
+    assert plain.snapshot() != make_store_with_archive().snapshot()
+    assert plain.head_object("b", "frozen").restore == decorated.head_object("b", "frozen").restore == Restore(is_ongoing=True)
 
 
 class TestCounting:
     def test_requests_and_bytes(self) -> None:
         """Every call counts once, under S3's name, and bytes count by their direction."""
-        store = CountingStore(make_store())
+        store = CountingStore(make_store_with_archive())
         use_everything(store)
         assert store.requests == {
             "ListObjectsV2": 2,
@@ -82,6 +91,7 @@ class TestCounting:
             "ListMultipartUploads": 1,
             "CompleteMultipartUpload": 1,
             "AbortMultipartUpload": 1,
+            "RestoreObject": 1,
             "DeleteObjects": 1,
         }
         assert (store.bytes_read, store.bytes_written, store.bytes_copied) == (5 + 2 + 5, 3 + 2, 5)

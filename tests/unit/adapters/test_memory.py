@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from awscrt.checksums import crc64nvme
 
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.errors import AccessDenied, ObjectFrozen, StoreError
+from log_aggregator.model import Restore
 from log_aggregator.ports import Deletion, ListStart, WriteOptions
 
 
@@ -143,3 +144,46 @@ def test_limits_of_s3() -> None:
         store.upload_part(upload, 10_001, b"", crc64nvme=0)
     with pytest.raises(StoreError, match="BucketAlreadyOwnedByYou"):
         store.create_bucket("b")
+
+
+class MovingClock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 4, 22, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+
+def test_a_restore_takes_hours_and_lasts_days() -> None:
+    """By the clock: under way, readable until a midnight, frozen again; asked for again while it lasts, it lasts longer."""
+    clock = MovingClock()
+    store = MemoryStore(clock=clock)
+    store.create_bucket("b")
+    store.put("b", "k", b"1", storage_class="DEEP_ARCHIVE")
+    store.restore_object("b", "k", days=2, tier="Standard")
+    store.restore_object("b", "k", days=9, tier="Bulk")
+    clock.time += timedelta(hours=11, minutes=59)
+    assert store.head_object("b", "k").restore == Restore(is_ongoing=True)
+    with pytest.raises(ObjectFrozen):
+        store.get_object("b", "k")
+    clock.time += timedelta(minutes=1)
+    assert store.head_object("b", "k").restore == Restore(is_ongoing=False, expires=datetime(2026, 3, 8, tzinfo=UTC))
+    assert store.get_object("b", "k").data == b"1"
+    clock.time += timedelta(days=2)
+    store.restore_object("b", "k", days=1, tier="Standard")
+    assert store.get_object("b", "k").data == b"1"
+    assert store.head_object("b", "k").restore == Restore(is_ongoing=False, expires=datetime(2026, 3, 9, tzinfo=UTC))
+    clock.time = datetime(2026, 3, 9, tzinfo=UTC)
+    assert store.head_object("b", "k").restore is None
+    with pytest.raises(ObjectFrozen):
+        store.get_object("b", "k")
+
+
+def test_what_no_restore_can_do() -> None:
+    """A tier that the class does not know, and no days, are refused."""
+    store = MemoryStore()
+    store.create_bucket("b")
+    store.put("b", "k", b"1", storage_class="DEEP_ARCHIVE")
+    for days, tier in ((1, "Expedited"), (0, "Bulk")):
+        with pytest.raises(StoreError, match="InvalidArgument"):
+            store.restore_object("b", "k", days=days, tier=tier)

@@ -27,7 +27,7 @@ from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
 from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError
 from log_aggregator.limits import MIB
-from log_aggregator.model import LogObject
+from log_aggregator.model import LogObject, Restore
 from log_aggregator.ports import Deletion, ListStart, ObjectStore, Part, Upload, WriteOptions
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -298,11 +298,61 @@ class TestReading:
         assert canned.store.head_object("b", "k").crc64nvme == crc
 
 
+class TestRestoring:
+    @pytest.mark.parametrize("status", [200, 202])
+    def test_what_is_asked(self, canned: CannedS3, status: int) -> None:
+        """Days and tier go along; that it begins, and that a copy is there already, are both what was wanted."""
+        canned.answers = [Answer(status)]
+        canned.store.restore_object("b", "a b", days=3, tier="Bulk")
+        (request,) = canned.requests
+        assert (request.method, request.path) == ("POST", "/b/a%20b?restore")
+        assert b"<Days>3</Days>" in request.body
+        assert b"<Tier>Bulk</Tier>" in request.body
+
+    def test_under_way_is_no_error(self, canned: CannedS3) -> None:
+        """409 RestoreAlreadyInProgress is what was wanted too."""
+        canned.answers = [Answer(409, b"<Error><Code>RestoreAlreadyInProgress</Code><Message>m</Message></Error>")]
+        canned.store.restore_object("b", "k", days=3, tier="Bulk")
+
+    @pytest.mark.parametrize(
+        ("status", "code", "kind"),
+        [
+            (403, "InvalidObjectState", StoreError),
+            (503, "GlacierExpeditedRetrievalNotAvailable", StoreError),
+            (403, "AccessDenied", AccessDenied),
+            (404, "NoSuchKey", NotFound),
+            (400, "InvalidArgument", StoreError),
+        ],
+    )
+    def test_what_is_refused(self, canned: CannedS3, status: int, code: str, kind: type[StoreError]) -> None:
+        """Everything else is an error with S3's own code, and none of them says that the object is frozen."""
+        canned.answers = [Answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())]
+        with pytest.raises(StoreError) as caught:
+            canned.store.restore_object("b", "k", days=3, tier="Expedited")
+        assert (type(caught.value), caught.value.code, caught.value.operation) == (kind, code, "RestoreObject")
+
+    @pytest.mark.parametrize(
+        ("header", "restore"),
+        [
+            (None, None),
+            ('ongoing-request="true"', Restore(is_ongoing=True)),
+            ('ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"', Restore(False, datetime(2012, 12, 21, tzinfo=UTC))),
+            ('ongoing-request="false"', Restore(is_ongoing=False)),
+            ('ongoing-request="true", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"', Restore(is_ongoing=True)),
+        ],
+    )
+    def test_what_is_told(self, canned: CannedS3, header: str | None, restore: Restore | None) -> None:
+        """x-amz-restore as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)."""
+        more = {} if header is None else {"x-amz-restore": header}
+        canned.answers = [Answer(200, b"", {"ETag": '"e"', "x-amz-storage-class": "GLACIER"} | more)]
+        assert canned.store.head_object("b", "k").restore == restore
+
+
 class TestWriting:
     def test_options_are_sent(self, canned: CannedS3) -> None:
         """Class, key and metadata go along where they are set, and the default class is not named."""
         canned.answers = [Answer(200, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")]
-        options = WriteOptions("GLACIER_IR", "arn:key", "text/plain", {"a": "b"})
+        options = WriteOptions("GLACIER_IR", "arn:key", "text/plain", {"a": "b"}, "gzip")
         canned.store.put_object("b", "k", b"x", crc64nvme=5, options=options)
         canned.store.create_multipart_upload("b", "k", options=options)
         for request in canned.requests:
@@ -311,6 +361,7 @@ class TestWriting:
             assert request.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "arn:key"
             assert request.headers["x-amz-server-side-encryption-bucket-key-enabled"] == "true"
             assert (request.headers["content-type"], request.headers["x-amz-meta-a"]) == ("text/plain", "b")
+            assert request.headers["content-encoding"] == "gzip"
         put, create = canned.requests
         assert (put.headers["if-none-match"], put.headers["x-amz-checksum-crc64nvme"]) == ("*", "AAAAAAAAAAU=")
         assert "x-amz-checksum-crc32" not in put.headers

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from log_aggregator.adapters.memory_bucket import RESTORE_TIMES
+from log_aggregator.core import costs
 from log_aggregator.core.costs import REQUEST_DOLLARS, estimate_chain_dollars, estimate_dollars
 
 
@@ -20,3 +22,17 @@ def test_no_operation_is_forgotten() -> None:
         estimate_dollars({"CopyObject": 1})
     assert estimate_dollars({"DeleteObjects": 1000, "AbortMultipartUpload": 1}) == 0
     assert all(price >= 0 for price in REQUEST_DOLLARS.values())
+
+
+def test_thawing() -> None:
+    """Retrieval by the GB and by the request, and copies in Standard until the midnight behind the last day."""
+    assert costs.estimate_thaw_dollars("DEEP_ARCHIVE", "Bulk", 4, 2 * 10**9, 2) == pytest.approx(0.005 + 0.0001 + 2 * 0.023 / 10)
+    assert costs.estimate_thaw_dollars("GLACIER", "Bulk", 4, 0, 2) == 0
+    with pytest.raises(KeyError):
+        costs.estimate_thaw_dollars("DEEP_ARCHIVE", "Expedited", 1, 1, 1)
+
+
+def test_tiers_are_what_the_store_in_memory_takes() -> None:
+    """Prices and simulated times are of the same classes and tiers, and no longer than S3 says."""
+    assert RESTORE_TIMES.keys() == costs.RETRIEVALS.keys()
+    assert all(time.total_seconds() <= costs.RETRIEVALS[each].hours_max * 3600 for each, time in RESTORE_TIMES.items())

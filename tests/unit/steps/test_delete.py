@@ -59,7 +59,7 @@ def test_there_is_a_pause_before_each_further_attempt() -> None:
         def pause(self, seconds: float) -> None:
             pauses.append(seconds)
 
-    store = Refusing({"a": "SlowDown"}, {"a": "SlowDown"}, {"a": "SlowDown"})
+    store: Any = Refusing({"a": "SlowDown"}, {"a": "SlowDown"}, {"a": "SlowDown"})
     report = DeletionReport()
     delete_exactly(store, Watched(), "b", [Deletion("a", version_id="v")], report)
     assert (report.deleted, pauses) == (1, [1.0, 4.0, 16.0])

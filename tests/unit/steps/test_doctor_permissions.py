@@ -72,6 +72,15 @@ def test_a_denied_action_is_a_problem(clinic: Clinic, action: str, resource: str
     assert action in found.advice
 
 
+def test_public_keys_that_cannot_be_kept_are_a_warning(clinic: Clinic) -> None:
+    """Without them everything is packed, but every run ends with a failure; where no digests can be, nothing is asked."""
+    assert clinic.find("public-keys").level is Level.OK
+    clinic.account.decide = lambda _, asked, __: Decision(asked, "implicitDeny" if asked == "cloudtrail:ListPublicKeys" else "allowed")
+    found = clinic.find("public-keys")
+    assert found.level is Level.WARNING
+    assert "Grant cloudtrail:ListPublicKeys" in found.advice
+
+
 def test_who_denies_is_said(clinic: Clinic) -> None:
     """A service control policy is mended elsewhere than a role."""
     clinic.account.decide = lambda _, action, __: Decision(action, "explicitDeny", is_denied_by_organization=action == "s3:GetObject")

@@ -64,6 +64,7 @@ ACTIONS = {
     "UploadPartCopy": "s3:PutObject, and on the source s3:GetObject, s3:GetObjectVersion, kms:Decrypt",
     "CompleteMultipartUpload": "s3:PutObject, kms:Decrypt where a KMS key is set",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "RestoreObject": "s3:RestoreObject",
     "DeleteObject": "s3:DeleteObject, s3:DeleteObjectVersion",
     "DeleteObjects": "s3:DeleteObject, s3:DeleteObjectVersion, and s3:GetObject for conditional deletes",
 }

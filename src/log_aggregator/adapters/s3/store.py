@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from log_aggregator.adapters.s3 import listing, reading, writing
+from log_aggregator.adapters.s3 import listing, reading, restoring, writing
 from log_aggregator.adapters.s3.clients import Clients, ClientSettings, make_clients
 from log_aggregator.adapters.s3.errors import make_error, store_errors
 from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed
@@ -86,6 +86,7 @@ class S3Store:
             storage_class=response.get("StorageClass") or "STANDARD",
             crc64nvme=writing.find_object_crc(response),
             has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not reading.is_opaque(response),
+            restore=restoring.parse_restore(response.get("Restore")),
         )
 
     def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
@@ -119,6 +120,9 @@ class S3Store:
                 for page in pages
                 for entry in page.get("Uploads", [])
             ]
+
+    def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
+        restoring.restore_object(self._s3, bucket, key, days, tier)
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         if len(deletions) > DELETE_COUNT_MAX:

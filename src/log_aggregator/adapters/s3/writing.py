@@ -66,6 +66,8 @@ def complete_multipart_upload(s3: Any, upload: Upload, parts: Sequence[Part], si
 
 def encode_options(options: WriteOptions) -> dict[str, Any]:
     request: dict[str, Any] = {"ContentType": options.content_type}
+    if options.content_encoding is not None:
+        request["ContentEncoding"] = options.content_encoding
     if options.metadata:
         request["Metadata"] = dict(options.metadata)
     if options.storage_class != "STANDARD":

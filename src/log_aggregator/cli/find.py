@@ -1,0 +1,98 @@
+"""`find`: which packed log objects there are, and in which packs, from the indexes alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from itertools import islice
+
+import click
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.cli.options import connection_options, make_connection, target_options
+from log_aggregator.cli.query_options import query_options
+from log_aggregator.core.query import Query
+from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
+from log_aggregator.reports.find import Tally, describe_members, describe_pack, render_members, render_pack
+from log_aggregator.reports.numbers import format_count
+from log_aggregator.reports.progress import show_bar
+from log_aggregator.settings import Settings
+from log_aggregator.steps.find import FoundPack
+from log_aggregator.steps.find import find as find_packs
+from log_aggregator.wiring import connect, make_targets, make_workers
+
+_LINES_AT_ONCE = 1000
+
+
+@click.command()
+@query_options(key_arguments=True)
+@click.option("--packs", "only_packs", is_flag=True, help="Only the packs: what would have to be thawed.")
+@click.option("--count", "only_count", is_flag=True, help="Only how many log objects, bytes and packs.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines: an object for each log object, each pack, or the count.")
+@target_options
+@connection_options
+def find(
+    query: Query,
+    settings: Settings,
+    only_packs: bool,
+    only_count: bool,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+) -> int:
+    """Find packed log objects, and say which packs they are in.
+
+    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Options of one name that are given several times, or once with
+    commas in between, are alternatives; different ones must all hold. Only indexes that can match are read, and no pack is touched.
+
+    Prints a row for each pack, and under it a row for each log object that was found in it. Exit code 1 where nothing is found, and
+    where an index could not be read, which is named when all the others have been searched.
+    """
+    if only_packs and only_count:
+        raise SettingsError("--packs, --count: allowed is one of them")
+    tally = Tally()
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    incomplete: IncompleteSearch | None = None
+    with make_workers(settings) as workers:
+        packs = find_packs(store, workers, make_targets(store, settings), query)
+        try:
+            for found in _show_progress(packs, store, is_shown=only_count or not sys.stdout.isatty()):
+                tally.add(found)
+                if not only_count:
+                    _print(_lines(found, only_packs=only_packs, as_json=as_json))
+        except IncompleteSearch as error:
+            incomplete = error
+    if only_count:
+        click.echo(json.dumps(tally.describe()) if as_json else tally.render())
+    indexes = format_count(store.requests.get("GetObject", 0), "index read", "indexes read")
+    if incomplete is not None:
+        click.echo(f"{tally.render()}; {indexes}", err=True)
+        raise incomplete
+    if not tally.members:
+        raise NoSuchOriginal(f"nothing found; {indexes}")
+    click.echo(indexes if only_count else f"{tally.render()}; {indexes}", err=True)
+    return 0
+
+
+def _show_progress(packs: Iterable[FoundPack], store: CountingStore, *, is_shown: bool) -> Iterator[FoundPack]:
+    with show_bar("indexes", None) if is_shown else nullcontext(lambda _: None) as show:
+        for found in packs:
+            show(store.requests.get("GetObject", 0))
+            yield found
+
+
+def _lines(found: FoundPack, *, only_packs: bool, as_json: bool) -> Iterator[str]:
+    if as_json:
+        yield from [describe_pack(found)] if only_packs else describe_members(found)
+        return
+    yield render_pack(found)
+    if not only_packs:
+        yield from render_members(found)
+
+
+def _print(lines: Iterator[str]) -> None:
+    while some := list(islice(lines, _LINES_AT_ONCE)):
+        click.echo("\n".join(some))

@@ -1,0 +1,250 @@
+"""Where originals go: a folder, one file, or standard output. Nothing gets its final name, or goes out, before it was checked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import BinaryIO
+
+from log_aggregator.core.lines import iter_lines
+from log_aggregator.core.paths import PathNames, encode_segments, name_version
+from log_aggregator.errors import GroupFailed, OutputFailed, SettingsError
+from log_aggregator.limits import MIB
+from log_aggregator.model import Member
+from log_aggregator.steps.fetch import Fetched
+
+_COPY_BYTES = 1 * MIB
+_SPOOL_BYTES = 16 * MIB
+"""What is held in memory before a temporary file is used."""
+
+
+class FolderSink:
+    """`<folder>/<source bucket>/<key>`, and beside it `<name>.metadata.json` where that is asked for.
+
+    Raises SettingsError at the beginning: not empty, no folder, not writable; OutputFailed later.
+    """
+
+    def __init__(self, folder: Path, *, force: bool, with_metadata: bool) -> None:
+        self._folder = folder
+        self._with_metadata = with_metadata
+        self._names = PathNames()
+        self._made: set[Path] = set()
+        prepare_folder(folder, force=force)
+        self._real = folder.resolve()
+
+    def take(self, original: Fetched) -> None:
+        member = original.member
+        unique = f"{original.pack.group.bucket}/{member.key}/{member.version_id}/{member.etag}"
+        segments = [*encode_segments(original.pack.group.bucket), *encode_segments(member.key)]
+        if not original.is_newest:
+            segments[-1] = name_version(segments[-1], member)
+        path = self._names.place(segments, unique)
+        try:
+            self._write(path, original.pieces, member)
+        except GroupFailed:
+            self._names.forget(path)
+            raise
+        if self._with_metadata:
+            beside = self._names.place_beside(path, ".metadata.json", unique)
+            self._write(beside, [describe_member(original.pack.group.bucket, member)], None)
+
+    def _write(self, path: list[str], pieces: Iterable[bytes], member: Member | None) -> None:
+        final = self._folder.joinpath(*path)
+        with writing(final):
+            self._make_folder(final.parent)
+        modified = None if member is None else member.last_modified.astimezone(UTC).timestamp()
+        write_file(final, pieces, modified)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder in self._made:
+            return
+        if not folder.resolve().is_relative_to(self._real):
+            raise OutputFailed(f"{folder}: a link leads out of {self._folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._made.add(folder)
+
+
+class FileSink:
+    """One original as one file."""
+
+    def __init__(self, path: Path, *, force: bool, with_metadata: bool) -> None:
+        self._path = path
+        self._with_metadata = with_metadata
+        beside = [beside_file(path)] if with_metadata else []
+        for each in (path, *beside):
+            check_free(each, force=force)
+
+    def take(self, original: Fetched) -> None:
+        write_file(self._path, original.pieces, None)
+        if self._with_metadata:
+            write_file(beside_file(self._path), [describe_member(original.pack.group.bucket, original.member)], None)
+
+
+class StreamSink:
+    """One original after the other into a stream; as lines of text, or as they were."""
+
+    def __init__(self, out: BinaryIO, *, as_lines: bool) -> None:
+        self._out = out
+        self._as_lines = as_lines
+
+    def take(self, original: Fetched) -> None:
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
+            with writing(Path(tempfile.gettempdir())):
+                for piece in original.pieces:
+                    spool.write(piece)
+            if self._as_lines:
+                self._copy_lines(spool)
+            else:
+                self._copy(_read(spool))
+
+    def flush(self) -> None:
+        """At the end, so that what cannot be written any more is seen."""
+        with self._putting_out():
+            self._out.flush()
+
+    def _copy_lines(self, spool: tempfile.SpooledTemporaryFile[bytes]) -> None:
+        """All lines of an original, or none of them."""
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as lines:
+            with writing(Path(tempfile.gettempdir())):
+                for piece in iter_lines(_read(spool)):
+                    lines.write(piece)
+            self._copy(_read(lines))
+
+    def _copy(self, pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            with self._putting_out():
+                self._out.write(piece)
+
+    @contextlib.contextmanager
+    def _putting_out(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if self._out is sys.stdout.buffer:
+                silence_stdout()
+            is_closed = isinstance(error, BrokenPipeError)
+            raise OutputFailed("the output was closed by its reader" if is_closed else f"the output: {error.strerror}") from None
+
+
+@dataclass(slots=True)
+class StreamFile:
+    """A file that many originals go into. `is_complete` is to be set where nothing failed."""
+
+    path: Path
+    file: BinaryIO
+    is_complete: bool = False
+
+
+@contextlib.contextmanager
+def open_stream(path: Path, *, force: bool) -> Iterator[StreamFile]:
+    """Under another name until all are in it; and named `<name>.incomplete` then, where something is missing."""
+    check_free(path, force=force)
+    partial = name_partial(path)
+    try:
+        try:
+            stream = StreamFile(path, open_new(partial))
+        except OSError as error:
+            raise SettingsError(f"--output {path}: {error.strerror}") from None
+        with writing(path), stream.file:
+            yield stream
+        with writing(path):
+            if not stream.is_complete:
+                stream.path = path.with_name(f"{path.name}.incomplete")
+            partial.replace(stream.path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def prepare_folder(folder: Path, *, force: bool) -> None:
+    """Makes it, and sees that it is empty and can be written to. Raises SettingsError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not force and any(folder.iterdir()):
+            raise SettingsError(f"--directory {folder}: the folder is not empty; --force writes into it, over files of the same name")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingsError(f"--directory {folder}: {error.strerror}") from None
+
+
+def check_free(path: Path, *, force: bool) -> None:
+    """Raises SettingsError where a file would be overwritten that nobody gave leave for."""
+    if path.is_dir():
+        raise SettingsError(f"--output {path}: that is a folder; --directory takes one")
+    if path.exists() and not force:
+        raise SettingsError(f"--output {path}: the file is there already; --force overwrites it")
+
+
+def beside_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.metadata.json")
+
+
+def write_file(path: Path, pieces: Iterable[bytes], modified: float | None) -> None:
+    """Under another name until all of it is there and checked."""
+    partial = name_partial(path)
+    try:
+        with writing(path), open_new(partial) as file:
+            for piece in pieces:
+                file.write(piece)
+        with writing(path):
+            if modified is not None:
+                os.utime(partial, (modified, modified))
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def name_partial(path: Path) -> Path:
+    """Known before the file is made, so that it goes away again wherever one is interrupted."""
+    return path.with_name(f".partial-{secrets.token_hex(8)}")
+
+
+def open_new(path: Path) -> BinaryIO:
+    """For the user alone: logs are nobody else's business."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the file system refuses, in one line. What comes out of a pack passes: it is no OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputFailed(f"{path}: {error.strerror}") from None
+
+
+def describe_member(bucket: str, member: Member) -> bytes:
+    """What S3 knew of an original beside its bytes, as JSON."""
+    described = {
+        "bucket": bucket,
+        "key": member.key,
+        "version_id": member.version_id,
+        "etag": member.etag,
+        "size": member.size_bytes,
+        "last_modified": member.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "sha256": member.sha256,
+        "content_type": member.content_type,
+        "content_encoding": member.content_encoding,
+        "metadata": dict(sorted(member.metadata.items())),
+    }
+    return json.dumps(described, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def silence_stdout() -> None:
+    """Python would flush standard output at its end, and complain once more."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - it becomes a file descriptor
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _read(spool: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+    spool.seek(0)
+    while piece := spool.read(_COPY_BYTES):
+        yield piece

@@ -1,0 +1,88 @@
+"""`put-back`: originals under their own keys again, for whoever looks for them there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from log_aggregator.cli.extract import require_condition
+from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.query_options import query_options
+from log_aggregator.core.query import Query
+from log_aggregator.errors import NoSuchOriginal, SettingsError
+from log_aggregator.reports.fetch import show_fetching
+from log_aggregator.reports.putback import WARNING, describe_put_back, describe_put_back_plan, render_put_back, render_put_back_plan
+from log_aggregator.settings import Settings
+from log_aggregator.steps.fetch import VersionChoice, Wanted, choose, tolerate_gaps
+from log_aggregator.steps.find import find
+from log_aggregator.steps.group import Failure
+from log_aggregator.steps.putback import Place, check_keys, limit_originals, put_back
+from log_aggregator.wiring import connect, make_put_back_workers, make_targets
+
+
+@click.command("put-back")
+@query_options(key_arguments=True)
+@click.option("--version-id", metavar="ID", help="This version of a key. Left out: the newest that is packed.")
+@click.option("--to-bucket", metavar="NAME", help="Another bucket for all of them. Left out: each where it was.")
+@click.option("--prefix", metavar="TEXT", default="", help="In front of every key, such as 'audit-2026/'.")
+@click.option("--objects-max", type=click.IntRange(min=1), default=10_000, show_default=True, help="If there are more, nothing is written.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be written where.")
+@target_options
+@connection_options
+@json_option
+def put_back_command(
+    query: Query,
+    settings: Settings,
+    version_id: str | None,
+    to_bucket: str | None,
+    prefix: str,
+    objects_max: int,
+    dry_run: bool,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> int:
+    """Put originals back under their own keys: bytes, user metadata, content type and encoding. Overwrites nothing.
+
+    The conditions are those of `find`; of each key the newest version is taken. An equal object that is there already counts as put back,
+    another one is a failure and stays. So the command may be stopped and started again.
+    """
+    require_condition(query)
+    if to_bucket is not None and (not to_bucket or "/" in to_bucket):
+        raise SettingsError(f"--to-bucket {to_bucket!r}: allowed is the name of a bucket")
+    place = Place(to_bucket, prefix)
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    gaps: list[Failure] = []
+    with make_put_back_workers(settings) as workers:
+        found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), gaps)
+        wanted = limit_originals(choose(found, VersionChoice(newest_only=True, version_id=version_id)), objects_max)
+        check_keys(wanted, place)
+        if not wanted and not gaps:
+            raise NoSuchOriginal("nothing found: no pack holds what is looked for")
+        warnings = [WARNING] if goes_to_a_source(wanted, place, settings) else []
+        if dry_run:
+            planned = describe_put_back_plan(wanted, place, gaps, warnings)
+            _print(planned, render_put_back_plan(planned), as_json=as_json)
+            return 1 if gaps else 0
+        with show_fetching("putting back", is_quiet=as_json) as progress:
+            result = put_back(store, workers, wanted, place, progress)
+    result.failures += gaps
+    described = describe_put_back(result, store.requests, warnings)
+    _print(described, render_put_back(described), as_json=as_json)
+    return 1 if result.failures else 0
+
+
+def goes_to_a_source(wanted: Sequence[Wanted], place: Place, settings: Settings) -> bool:
+    """Whether a run would find them there: every bucket that something was packed from is one."""
+    sources = {each.pack.group.bucket for each in wanted} | set(settings.control_tower_bucket)
+    names = [name for name in settings.other_buckets if not name.endswith("*")]
+    beginnings = tuple(name.rstrip("*") for name in settings.other_buckets if name.endswith("*"))
+    return place.bucket is None or place.bucket in sources or place.bucket in names or place.bucket.startswith(beginnings or ("\n",))
+
+
+def _print(described: dict[str, Any], lines: Iterator[str], *, as_json: bool) -> None:
+    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))

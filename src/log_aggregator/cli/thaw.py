@@ -1,0 +1,163 @@
+"""`thaw`: packs out of archive classes, at a price that is known before."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from log_aggregator.cli.extract import Destination, extract_to, require_condition
+from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.output import prepare_folder
+from log_aggregator.cli.query_options import query_options
+from log_aggregator.core.costs import RETRIEVALS
+from log_aggregator.core.query import Query
+from log_aggregator.errors import LimitExceeded, NoSuchOriginal, SettingsError
+from log_aggregator.ports import ObjectStore
+from log_aggregator.reports.fetch import describe_fetch, render_fetch
+from log_aggregator.reports.numbers import format_dollars
+from log_aggregator.reports.thaw import describe_failures, describe_thaw, render_outcome, render_thaw, show_waiting
+from log_aggregator.settings import Settings
+from log_aggregator.steps.fetch import VersionChoice, choose, tolerate_gaps
+from log_aggregator.steps.find import find
+from log_aggregator.steps.group import Failure
+from log_aggregator.steps.thaw import (
+    TIERS,
+    PackState,
+    Patience,
+    State,
+    TierOption,
+    look_at_packs,
+    price_tiers,
+    start_thawing,
+    wait_until_thawed,
+)
+from log_aggregator.steps.workers import Workers
+from log_aggregator.wiring import SystemClock, connect, make_targets, make_workers
+
+_HOURS_UNKNOWN = 48.0
+"""Of a restore that was under way already nobody knows the tier."""
+
+
+@click.command()
+@query_options(key_arguments=True)
+@click.option("--tier", type=click.Choice(TIERS), default="Bulk", show_default=True, help="How fast, and how dear.")
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True, help="How long the copies can be read.")
+@click.option(
+    "--dollars-max", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Nothing dearer is started without --yes."
+)
+@click.option("--yes", "is_agreed", is_flag=True, help="Start whatever it costs.")
+@click.option("--dry-run", is_flag=True, help="Only say what there is, and what it would cost. Starts nothing.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until all packs can be read.")
+@click.option("--interval", type=click.IntRange(1, 3600), default=300, show_default=True, help="Seconds between two looks while waiting.")
+@click.option(
+    "--then-extract", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Wait, and then extract what was looked for."
+)
+@target_options
+@connection_options
+@json_option
+def thaw(
+    query: Query,
+    settings: Settings,
+    tier: str,
+    days: int,
+    dollars_max: float,
+    is_agreed: bool,
+    dry_run: bool,
+    waits: bool,
+    interval: int,
+    folder: Path | None,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> int:
+    """Thaw the packs that hold what is looked for: say what it costs, start the restores, wait for them.
+
+    The conditions are those of `find`. Only packs in GLACIER and DEEP_ARCHIVE need it. What is thawed or under way is not started again,
+    so the command may be stopped, and started again to go on waiting.
+    """
+    require_condition(query)
+    if folder is not None and not dry_run:
+        prepare_folder(folder, force=False)
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    gaps: list[Failure] = []
+    with make_workers(settings) as workers:
+        targets = make_targets(store, settings)
+        states, failures = look_at_packs(store, workers, tolerate_gaps(find(store, workers, targets, query), gaps))
+        failures += gaps
+        if not states and not failures:
+            raise NoSuchOriginal("nothing found: no pack holds what is looked for")
+        options = price_tiers(states, days)
+        described = describe_thaw(states, options, days)
+        if not as_json:
+            click.echo("\n".join(render_thaw(described)))
+        if not dry_run:
+            check_price(states, options, tier, dollars_max, is_agreed=is_agreed)
+            asked, refused = start_thawing(store, workers, states, days=days, tier=tier)
+            described["started"] = len(asked)
+            failures += refused
+            if waits or folder is not None:
+                thawing = [*asked, *(each for each in states if each.state is State.THAWING)]
+                failures += wait(store, thawing, options, tier, interval, is_quiet=as_json) if thawing else []
+            described["thawed"] = count_thawed(states, asked, failures, waited=waits or folder is not None)
+        described["failures"] = describe_failures(failures)
+        if not as_json:
+            for line in render_outcome(described, waited=waits or folder is not None):
+                click.echo(line)
+        if folder is not None and not dry_run:
+            extracted = extract_found(store, workers, settings, query, folder, as_json=as_json)
+            described["extracted"] = extracted
+            failures += [Failure(**each) for each in extracted["failures"]]
+    if as_json:
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+    return 1 if failures else 0
+
+
+def check_price(states: Sequence[PackState], options: Sequence[TierOption], tier: str, dollars_max: float, *, is_agreed: bool) -> None:
+    """Raises SettingsError where the tier does not exist for a pack, LimitExceeded where nobody agreed to the price."""
+    option = next(each for each in options if each.tier == tier)
+    if option.dollars is None:
+        classes = sorted(
+            {each.storage_class for each in states if each.state is State.FROZEN and (each.storage_class, tier) not in RETRIEVALS}
+        )
+        raise SettingsError(f"--tier {tier}: allowed is another one, because {', '.join(classes)} does not know it")
+    if option.dollars > dollars_max and not is_agreed:
+        raise LimitExceeded(
+            f"thawing costs {format_dollars(option.dollars)}, and --dollars-max is {format_dollars(dollars_max)};"
+            " --yes starts it, a higher --dollars-max too"
+        )
+
+
+def wait(
+    store: ObjectStore, thawing: Sequence[PackState], options: Sequence[TierOption], tier: str, interval: int, *, is_quiet: bool
+) -> list[Failure]:
+    """Until all can be read. Gives those for which that does not come."""
+    hours = max(_HOURS_UNKNOWN, *(each.hours_max for each in options if each.tier == tier))
+    with show_waiting(is_quiet=is_quiet) as progress:
+        return wait_until_thawed(store, thawing, SystemClock(), Patience(time.sleep, interval, 1.5 * hours), progress)
+
+
+def count_thawed(states: Sequence[PackState], asked: Sequence[PackState], failures: Sequence[Failure], *, waited: bool) -> int:
+    """Packs in archive classes that can be read now."""
+    failed = {failure.where for failure in failures}
+    thawed = [each for each in states if each.state is State.THAWED]
+    if waited:
+        thawed += [*asked, *(each for each in states if each.state is State.THAWING)]
+    return sum(f"s3://{each.bucket}/{each.key}" not in failed for each in thawed)
+
+
+def extract_found(store: Any, workers: Workers, settings: Settings, query: Query, folder: Path, *, as_json: bool) -> dict[str, Any]:
+    """The same as `extract --directory`, of all that was looked for."""
+    gaps: list[Failure] = []
+    found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), gaps)
+    result, name = extract_to(Destination(directory=folder, as_json=as_json), store, workers, choose(found, VersionChoice()))
+    result.failures += gaps
+    described = describe_fetch(result, name, store.requests)
+    if not as_json:
+        click.echo("\n".join(render_fetch(described)), err=True)
+    return described

@@ -1,0 +1,67 @@
+"""Originals as lines of text: gzip inflated, a newline where the last one lacks it. Streams."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from log_aggregator.core.packformat.contents import looks_like_gzip, looks_like_text
+from log_aggregator.errors import NoLines
+from log_aggregator.limits import KIB
+
+_ANY_GZIP = 31  # zlib's window bits for a gzip member
+_INFLATED_BYTES = 256 * KIB
+
+
+def iter_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The text of an original, in pieces that end anywhere; the last one ends in a newline. Raises NoLines."""
+    first, rest = _split_first(pieces)
+    if looks_like_gzip(first):
+        first, rest = _split_first(_inflate(_chain(first, rest)))
+    if looks_like_gzip(first) or not looks_like_text(first):
+        raise NoLines("binary data, no text")
+    last = b"\n"
+    for piece in _chain(first, rest):
+        if b"\x00" in piece:
+            raise NoLines("binary data, no text")
+        if piece:
+            last = piece[-1:]
+            yield piece
+    if last != b"\n":
+        yield b"\n"
+
+
+def _split_first(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first piece that says what all of them are: 4 bytes or more, where there are as many."""
+    rest = iter(pieces)
+    first = b""
+    for piece in rest:
+        first += piece
+        if len(first) >= 4:
+            break
+    return first, rest
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _inflate(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """All gzip members of a stream. Whatever inflates a thousandfold costs time, never memory."""
+    inflater = zlib.decompressobj(_ANY_GZIP)
+    try:
+        for piece in pieces:
+            rest = piece
+            while rest:
+                if inflater.eof:
+                    inflater = zlib.decompressobj(_ANY_GZIP)
+                yield inflater.decompress(rest, _INFLATED_BYTES)
+                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        while not inflater.eof:
+            held_back = inflater.decompress(b"", _INFLATED_BYTES)
+            if not held_back and not inflater.eof:
+                raise NoLines("damaged gzip")
+            yield held_back
+    except zlib.error:
+        raise NoLines("damaged gzip") from None

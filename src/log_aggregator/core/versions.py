@@ -1,0 +1,39 @@
+"""Several versions of one key: which of them are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from log_aggregator.model import Identity, Member
+
+
+def choose_versions(
+    packs: Sequence[Sequence[Member]], *, newest_only: bool = False, version_id: str | None = None
+) -> list[tuple[tuple[Member, ...], frozenset[Identity]]]:
+    """For the packs of one group: the wanted members of each, and which of them are the newest wanted version of their key.
+
+    A log object that is in two packs is wanted from the first one. Newest is by the time of its last change, then by what the listing said.
+    """
+    first: dict[Identity, int] = {}
+    newest: dict[str, Member] = {}
+    for number, members in enumerate(packs):
+        for member in members:
+            if version_id is not None and member.version_id != version_id:
+                continue
+            first.setdefault(member.identity, number)
+            known = newest.get(member.key)
+            if known is None or _age(member) > _age(known):
+                newest[member.key] = member
+    identities = frozenset(member.identity for member in newest.values())
+    wanted = identities if newest_only else first.keys()
+    return [
+        (
+            tuple(member for member in members if member.identity in wanted and first[member.identity] == number),
+            frozenset(member.identity for member in members if member.identity in identities),
+        )
+        for number, members in enumerate(packs)
+    ]
+
+
+def _age(member: Member) -> tuple[object, ...]:
+    return (member.last_modified, member.is_latest, member.version_id or "", member.etag)

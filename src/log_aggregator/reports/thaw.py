@@ -1,0 +1,130 @@
+"""Packs in archive classes: what there is, what thawing costs and takes, and how it goes."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from log_aggregator.reports.fetch import render_failed
+from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
+from log_aggregator.steps.group import Failure
+from log_aggregator.steps.thaw import PackState, State, ThawProgress, TierOption
+
+_PACKS_SHOWN_MAX = 20
+
+
+def describe_thaw(states: Sequence[PackState], options: Sequence[TierOption], days: int) -> dict[str, Any]:
+    """What `thaw --json` writes, before anything was started."""
+    return {
+        "packs": [_describe_pack(each) for each in states],
+        "totals": {state.value: _describe_total([each for each in states if each.state is state]) for state in State},
+        "days": days,
+        "tiers": [
+            {"tier": each.tier, "dollars": None if each.dollars is None else round(each.dollars, 6), "takes": " or ".join(each.takes)}
+            for each in options
+        ],
+        "started": 0,
+        "thawed": 0,
+        "failures": [],
+    }
+
+
+def describe_failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    return [asdict(failure) for failure in failures]
+
+
+def render_thaw(described: Mapping[str, Any]) -> Iterator[str]:
+    """Packs, totals by state, tiers."""
+    packs = described["packs"]
+    yield f"{format_count(len(packs), 'pack')} with {format_count(sum(pack['members'] for pack in packs), 'log object')}:"
+    for pack in packs[:_PACKS_SHOWN_MAX]:
+        until = f" until {pack['expires']}" if pack["expires"] else ""
+        yield f"  {pack['state']:<9}{until} {pack['storage_class']:<13} {format_bytes(pack['bytes']):>10}  s3://{pack['bucket']}/{pack['key']}"
+    if len(packs) > _PACKS_SHOWN_MAX:
+        yield f"  ... and {len(packs) - _PACKS_SHOWN_MAX:,} more; --json names all"
+    for state, total in described["totals"].items():
+        if total["packs"]:
+            yield f"{state:<9} {format_count(total['packs'], 'pack')}, {format_bytes(total['bytes'])}{_by_class(total)}"
+    if described["totals"][State.FROZEN]["packs"]:
+        yield f"thawing what is frozen, with its copies for {format_count(described['days'], 'day')} (list prices of us-east-1):"
+        for tier in described["tiers"]:
+            price = "not for all of these classes" if tier["dollars"] is None else f"{format_dollars(tier['dollars']):>10}  {tier['takes']}"
+            yield f"  {tier['tier']:<10}{price}"
+
+
+def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[str]:
+    """What was started, and what failed."""
+    if described["started"]:
+        later = "" if waited else "; the same command with --wait or --then-extract DIR goes on from here, now or later"
+        yield f"{format_count(described['started'], 'restore')} started{later}"
+    if described["thawed"]:
+        yield f"{format_count(described['thawed'], 'pack')} can be read"
+    yield from render_failed(described["failures"], f"{len(described['failures']):,} failed")
+
+
+@contextmanager
+def show_waiting(*, is_quiet: bool) -> Iterator[ThawProgress]:
+    """A bar on a terminal, a line for every change elsewhere."""
+    if is_quiet:
+        yield ThawProgress()
+    elif not sys.stderr.isatty():
+        yield _Lines()
+    else:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            yield _Bar(bars)
+
+
+class _Lines(ThawProgress):
+    def __init__(self) -> None:
+        self._said: tuple[int, int] | None = None
+
+    def waiting(self, thawed: int, total: int) -> None:
+        if self._said != (thawed, total):
+            self._said = (thawed, total)
+            print(f"thawing: {thawed:,} of {format_count(total, 'pack')}", file=sys.stderr, flush=True)  # noqa: T201 - its own voice
+
+
+class _Bar(ThawProgress):
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task = bars.add_task("thawing", total=None)
+
+    def waiting(self, thawed: int, total: int) -> None:
+        self._bars.update(self._task, completed=thawed, total=total)
+
+
+def _describe_pack(pack: PackState) -> dict[str, Any]:
+    return {
+        "bucket": pack.bucket,
+        "key": pack.key,
+        "bytes": pack.size_bytes,
+        "storage_class": pack.storage_class,
+        "state": pack.state.value,
+        "expires": _format_time(pack.expires),
+        "members": pack.members,
+    }
+
+
+def _describe_total(packs: Sequence[PackState]) -> dict[str, Any]:
+    return {
+        "packs": len(packs),
+        "bytes": sum(pack.size_bytes for pack in packs),
+        "classes": sorted(Counter(pack.storage_class for pack in packs)),
+    }
+
+
+def _by_class(total: Mapping[str, Any]) -> str:
+    return f" ({', '.join(total['classes'])})"
+
+
+def _format_time(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%MZ}"

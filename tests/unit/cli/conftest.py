@@ -1,0 +1,46 @@
+"""The command line in this very process, against a store in memory."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from tests.support.world import World
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.cli import main
+from log_aggregator.ports import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    code: int
+    out: bytes
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
+    """`command(world, "extract", "--date", ...)`: what it wrote, and its exit code."""
+
+    def call(world: World, *arguments: str, store: ObjectStore | None = None) -> Outcome:
+        for name in ("extract", "thaw", "put_back"):  # the package gives its commands the names of their modules
+            module = importlib.import_module(f"log_aggregator.cli.{name}")
+            monkeypatch.setattr(module, "connect", lambda *_: CountingStore(store or world.store))
+        monkeypatch.setattr(sys, "argv", ["log-aggregator", *arguments, "--destination-bucket", "dest"])
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfdbinary.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        assert "Traceback" not in err.decode()
+        return Outcome(code, out, err.decode())
+
+    return call

@@ -1,0 +1,96 @@
+"""`put-back`, as its users call it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.support.world import DAY, World, access_key, document, make_world, trail_key
+from tests.unit.cli.conftest import Command
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.faults import Fault, FaultyStore
+from log_aggregator.adapters.forwarding import Call
+
+ON_THE_DAY = ("--date", f"{DAY}")
+
+
+def packed() -> World:
+    world = make_world()
+    for number in range(3):
+        world.put("logs", trail_key(number), document(number), metadata={"signature": "s"})
+    world.put("logs", access_key(1), b"line\n")
+    assert world.run().failures == []
+    world.store.create_bucket("audit")
+    return world
+
+
+def test_put_back_and_again(command: Command) -> None:
+    """What is put back is there, and the same command again changes nothing."""
+    world = packed()
+    described = json.loads(command(world, "put-back", *ON_THE_DAY, "--log-type", "cloudtrail", "--json").out)
+    assert (described["written"], described["there"], described["failures"]) == (3, 0, [])
+    assert world.store.get_object("logs", trail_key(1)).metadata == {"signature": "s"}
+    done = command(world, "put-back", *ON_THE_DAY)
+    assert (done.code, "1 original put back" in done.out.decode(), "3 were there already" in done.out.decode()) == (0, True, True)
+
+
+def test_the_next_run_takes_it_again(command: Command) -> None:
+    """Who puts back into a source bucket is told what the next run does, and whoever goes elsewhere is not."""
+    world = packed()
+    assert "[holds]" in command(world, "put-back", *ON_THE_DAY).out.decode()
+    done = command(world, "put-back", *ON_THE_DAY, "--to-bucket", "audit", "--prefix", "a/")
+    assert "[holds]" not in done.out.decode()
+    assert len(world.store.list_objects("audit", prefix="a/").objects) == 4
+    for names in (["--to-bucket", "logs"], ["--to-bucket", "audit", "--other-buckets", "aud*"]):
+        assert "[holds]" in command(world, "put-back", *ON_THE_DAY, "--prefix", "b/", *names).out.decode()
+
+
+def test_a_dry_run_writes_nothing(command: Command) -> None:
+    """It names every key that would be written."""
+    world = packed()
+    store = CountingStore(world.store)
+    described = json.loads(command(world, "put-back", *ON_THE_DAY, "--dry-run", "--json", "--to-bucket", "audit", store=store).out)
+    assert [original["bucket"] for original in described["originals"]] == ["audit"] * 4
+    assert "PutObject" not in store.requests
+    assert f"s3://logs/{trail_key(1)}" in command(world, "put-back", *ON_THE_DAY, "--dry-run").out.decode()
+    assert world.store.list_objects("logs").objects == ()
+
+
+def test_another_object_stays(command: Command) -> None:
+    """One that differs is a failure, with exit code 1, and is left as it is."""
+    world = packed()
+    world.store.put("logs", trail_key(1), b"another")
+    done = command(world, "put-back", *ON_THE_DAY)
+    text = done.out.decode()
+    assert (done.code, "KeyTaken" in text, "3 originals put back" in text) == (1, True, True)
+    assert world.store.get_object("logs", trail_key(1)).data == b"another"
+
+
+def test_ctrl_c(command: Command) -> None:
+    """Stopped in the middle: exit code 130; the next call does the rest."""
+    world = packed()
+
+    def stop(number: int, call: Call) -> Fault | None:
+        return Fault(before=KeyboardInterrupt()) if call.operation == "PutObject" and call.key == trail_key(1) else None
+
+    assert command(world, "put-back", *ON_THE_DAY, store=FaultyStore(world.store, stop)).code == 130
+    assert command(world, "put-back", *ON_THE_DAY).code == 0
+    assert len(world.store.list_objects("logs").objects) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "nothing says which"),
+        (["--date", "2019-01-01"], 1, "nothing found"),
+        (["--date", f"{DAY}", "--objects-max", "3"], 3, "more than 3 originals"),
+        (["--date", f"{DAY}", "--to-bucket", "s3://x/y"], 2, "--to-bucket"),
+    ],
+)
+def test_bad_input(command: Command, arguments: list[str], code: int, message: str) -> None:
+    """What cannot be is said, and nothing is written."""
+    world = packed()
+    done = command(world, "put-back", *arguments)
+    assert (done.code, message in done.err) == (code, True), done.err
+    assert world.store.list_objects("logs").objects == ()

@@ -1,0 +1,179 @@
+"""`thaw`, as its users call it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.world import DAY, World, document, fail_on, flow_key, make_world, pack_gzip, trail_key
+from tests.unit.cli.conftest import Command
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.faults import FaultyStore
+from log_aggregator.core.costs import estimate_thaw_dollars
+from log_aggregator.errors import StoreError
+from log_aggregator.model import Target
+
+ON_THE_DAY = ("--date", f"{DAY}")
+TARGET = Target("dest")
+
+
+def frozen(storage_class: str = "DEEP_ARCHIVE") -> World:
+    """Two packs in an archive class."""
+    world = make_world(storage_class=storage_class)
+    world.put("logs", trail_key(1), document(1))
+    world.put("logs", trail_key(2), document(2))
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n"))
+    assert world.run().failures == []
+    return world
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Waiting goes by the world's clock, in no time; a function that sets it up, and gives the list of pauses."""
+
+    def set_up(world: World) -> list[float]:
+        pauses: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            world.clock.advance(seconds=seconds)
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        monkeypatch.setattr(importlib.import_module("log_aggregator.cli.thaw"), "SystemClock", lambda: world.clock)
+        return pauses
+
+    return set_up
+
+
+def test_it_says_what_it_costs(command: Command) -> None:
+    """A dry run names the packs, their classes and bytes, and what each tier costs and takes; it starts nothing."""
+    world = frozen()
+    store = CountingStore(world.store)
+    done = command(world, "thaw", *ON_THE_DAY, "--dry-run", store=store)
+    text = done.out.decode()
+    assert done.code == 0
+    assert "2 packs with 3 log objects" in text
+    assert "up to 48 hours" in text
+    assert "not for all of these classes" in text
+    assert "RestoreObject" not in store.requests
+    described = json.loads(command(world, "thaw", *ON_THE_DAY, "--dry-run", "--json").out)
+    sizes = [pack["bytes"] for pack in described["packs"]]
+    assert described["totals"]["frozen"] == {"packs": 2, "bytes": sum(sizes), "classes": ["DEEP_ARCHIVE"]}
+    assert described["tiers"][0] == {
+        "tier": "Bulk",
+        "dollars": pytest.approx(estimate_thaw_dollars("DEEP_ARCHIVE", "Bulk", 2, sum(sizes), 7), abs=1e-6),
+        "takes": "up to 48 hours",
+    }
+    assert described["tiers"][2]["dollars"] is None
+
+
+def test_nothing_dear_is_started_unasked(command: Command) -> None:
+    """Above the limit nothing is started without --yes, and the exit code says so."""
+    world = frozen()
+    for arguments, code in ((["--dollars-max", "0"], 3), (["--dollars-max", "0", "--yes"], 0)):
+        store = CountingStore(world.store)
+        done = command(world, "thaw", *ON_THE_DAY, *arguments, store=store)
+        assert done.code == code
+        assert store.requests.get("RestoreObject", 0) == (2 if code == 0 else 0)
+    assert "2 restores started" in done.out.decode()
+
+
+def test_started_once_and_gone_on(command: Command, sleeps: Any, tmp_path: Path) -> None:
+    """Stopped after it began, it starts nothing again: it waits, and extracts."""
+    world = frozen()
+    store = CountingStore(world.store)
+    assert command(world, "thaw", *ON_THE_DAY, store=store).code == 0
+    assert store.requests["RestoreObject"] == 2
+    pauses = sleeps(world)
+    done = command(world, "thaw", *ON_THE_DAY, "--then-extract", str(tmp_path / "out"), "--interval", "3600", "--json", store=store)
+    described = json.loads(done.out)
+    assert (done.code, described["started"], described["thawed"], described["extracted"]["originals"]) == (0, 0, 2, 3)
+    assert store.requests["RestoreObject"] == 2
+    assert len(pauses) == 48
+    assert {path.read_bytes() for path in tmp_path.rglob("*.gz")} == {stored.data for stored in world.originals}
+
+
+def test_waiting_shows_its_progress(command: Command, sleeps: Any) -> None:
+    """Off a terminal a line for every change."""
+    world = frozen("GLACIER")
+    sleeps(world)
+    done = command(world, "thaw", *ON_THE_DAY, "--wait", "--tier", "Expedited")
+    assert done.code == 0
+    assert "thawing: 0 of 2 packs" in done.err
+    assert "thawing: 2 of 2 packs" in done.err
+    assert "2 packs can be read" in done.out.decode()
+
+
+def test_stopped_while_waiting(command: Command, sleeps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C: exit code 130, and the advice to start it again."""
+    world = frozen()
+    sleeps(world)
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", stop)
+    done = command(world, "thaw", *ON_THE_DAY, "--wait")
+    assert (done.code, "Start the same command again" in done.err) == (130, True)
+
+
+def test_warm_packs_need_nothing(command: Command, tmp_path: Path) -> None:
+    """Packs that can be read are extracted at once."""
+    world = frozen("STANDARD_IA")
+    store = CountingStore(world.store)
+    done = command(world, "thaw", *ON_THE_DAY, "--then-extract", str(tmp_path / "out"), store=store)
+    assert (done.code, len(list(tmp_path.rglob("*.gz")))) == (0, 3)
+    assert not {"RestoreObject", "HeadObject"} & set(store.requests)
+
+
+def test_a_refusal_is_a_failure(command: Command) -> None:
+    """What S3 refuses is named; the exit code is 1, and the other restore has begun."""
+    world = frozen("GLACIER")
+    error = StoreError("no capacity", code="GlacierExpeditedRetrievalNotAvailable", operation="RestoreObject")
+    store = FaultyStore(world.store, fail_on(lambda call: call.operation == "RestoreObject", error, times=1))
+    done = command(world, "thaw", *ON_THE_DAY, "--tier", "Expedited", "--json", store=store)
+    described = json.loads(done.out)
+    assert (done.code, described["started"], [failure["message"] for failure in described["failures"]]) == (1, 1, ["no capacity"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "nothing says which"),
+        (["--date", "2019-01-01"], 1, "nothing found"),
+        (["--date", f"{DAY}", "--tier", "Expedited"], 2, "DEEP_ARCHIVE does not know it"),
+        (["--date", f"{DAY}", "--tier", "Slow"], 2, "--tier"),
+        (["--date", f"{DAY}", "--days", "0"], 2, "--days"),
+    ],
+)
+def test_bad_input(command: Command, arguments: list[str], code: int, message: str) -> None:
+    """What cannot be is said, and nothing is started."""
+    world = frozen()
+    store = CountingStore(world.store)
+    done = command(world, "thaw", *arguments, store=store)
+    assert (done.code, message in done.err) == (code, True), done.err
+    assert "RestoreObject" not in store.requests
+
+
+def test_a_folder_that_is_not_empty_is_seen_first(command: Command, tmp_path: Path) -> None:
+    """Nobody waits two days to learn that the folder is taken."""
+    (tmp_path / "mine").write_text("mine")
+    world = frozen()
+    store = CountingStore(world.store)
+    done = command(world, "thaw", *ON_THE_DAY, "--then-extract", str(tmp_path), store=store)
+    assert (done.code, "not empty" in done.err, "RestoreObject" in store.requests) == (2, True, False)
+
+
+def test_a_pack_that_is_gone(command: Command) -> None:
+    """An index without its pack is a failure; the other pack is thawed."""
+    world = frozen()
+    key = world.store.list_objects("dest", prefix="packs/logs/vpc").objects[0].key
+    world.store.delete("dest", key)
+    described = json.loads(command(world, "thaw", *ON_THE_DAY, "--json").out)
+    assert described["started"] == 1
+    assert [failure["error"] for failure in described["failures"]] == ["NotFound"]

@@ -1,0 +1,62 @@
+"""Originals as lines."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from log_aggregator.core.lines import iter_lines
+from log_aggregator.errors import NoLines
+
+
+def lines_of(data: bytes, piece: int = 7) -> bytes:
+    return b"".join(iter_lines(data[first : first + piece] for first in range(0, len(data), piece)))
+
+
+@given(
+    texts=st.lists(st.text(st.characters(min_codepoint=9, max_codepoint=300), max_size=60), min_size=1, max_size=4),
+    piece=st.integers(1, 50),
+)
+def test_text_and_gzip_give_the_same_lines(texts: list[str], piece: int) -> None:
+    """Text, gzip of text, and gzip of several members come out as the text, and always end in a newline."""
+    parts = [text.encode() for text in texts]
+    whole = b"".join(parts)
+    expected = whole if whole.endswith(b"\n") else whole + b"\n"
+    if not whole:
+        expected = b""
+    assert lines_of(whole, piece) == expected
+    assert lines_of(b"".join(gzip.compress(part) for part in parts), piece) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PAR1\x00\x01",
+        b"text with \x00",
+        gzip.compress(b"PAR1"),
+        gzip.compress(gzip.compress(b"twice")),
+        gzip.compress(b"cut short")[:-4],
+        gzip.compress(b"x" * 1000)[:20] + b"broken" * 5,
+        b"\x1f\x8b",
+        gzip.compress(b"text") + b"trailing",
+    ],
+)
+def test_what_has_no_lines_is_refused(data: bytes) -> None:
+    """Binary data and damaged gzip are not put out as text."""
+    with pytest.raises(NoLines):
+        lines_of(data)
+
+
+def test_memory_is_bounded() -> None:
+    """What inflates a thousandfold passes in pieces."""
+    bomb = gzip.compress(b"a" * 50_000_000)
+    tracemalloc.start()
+    try:
+        assert sum(len(piece) for piece in iter_lines([bomb])) == 50_000_001
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()

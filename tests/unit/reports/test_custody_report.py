@@ -1,0 +1,76 @@
+"""What `custody` prints: its JSON is documented field by field, and its lines say what was found."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.custody import run_recorded, walk
+from tests.support.world import World, document, make_world, trail_key
+
+from log_aggregator.core.custody import record_key
+from log_aggregator.model import Target
+from log_aggregator.reports.custody import describe_life, describe_record, describe_walk, render_life, render_record, render_walk
+from log_aggregator.steps.custodytrace import trace
+from log_aggregator.steps.custodywalk import list_records, read_records
+from log_aggregator.steps.workers import SerialWorkers
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "docs"))
+JSON_FIELDS: Any = importlib.import_module("reference_pages.json_fields")
+DEST = Target("dest")
+
+
+def make_history() -> World:
+    """A run; one that died before its record; one more, whose record was damaged afterwards."""
+    world = make_world()
+    world.put("logs", trail_key(1), document(1))
+    run_recorded(world, "first")
+    world.put("logs", trail_key(2), document(2))
+    world.run()
+    world.clock.advance(hours=2)
+    run_recorded(world, "third")
+    world.store.put("dest", record_key(DEST, 1), b"damaged")
+    run_recorded(world, "fourth")
+    return world
+
+
+def test_the_fields_of_verify_are_documented() -> None:
+    """`custody verify --json` has exactly the fields of the page, with breaks and with notes."""
+    described = describe_walk(walk(make_history()))
+    assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("custody verify"))
+
+
+def test_the_fields_of_trace_are_documented() -> None:
+    """`custody trace --json` has exactly the fields of the page, also where a record cannot be read."""
+    world = make_history()
+    (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(2))
+    (other,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(1))
+    fields = set(JSON_FIELDS.flatten({"lives": [describe_life(life), describe_life(other)]}))
+    assert fields == set(JSON_FIELDS.json_fields("custody trace"))
+
+
+def test_the_fields_of_show_are_there() -> None:
+    """Those that the page names; the rest is as custody.md has it."""
+    world = make_history()
+    records = [describe_record(found) for found in read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST))]
+    assert set(JSON_FIELDS.json_fields("custody show")) <= set(JSON_FIELDS.flatten({"records": records}))
+
+
+def test_lines_say_what_was_found() -> None:
+    """Breaks and notes with their keys, an unreadable record as such, a life without any record as such."""
+    world = make_history()
+    lines = list(render_walk(describe_walk(walk(world))))
+    assert "BROKEN" in lines[0]
+    assert any(line.startswith("  WRONG") and record_key(DEST, 1) in line for line in lines)
+    assert any(line.startswith("  note") and "a run wrote it that died" in line for line in lines)
+    found = list(read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST)))
+    texts = ["\n".join(render_record(describe_record(record), in_full=True)) for record in found]
+    assert "none: it is the first" in texts[0]
+    assert "1 log object," in texts[0]
+    assert "cannot be read" in texts[1]
+    (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(2))
+    told = list(render_life(describe_life(life)))
+    assert any("which no record names" in line for line in told)
+    assert told[-1] == "  no record names its pack: the run that wrote it did not come to its end"
