@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -21,7 +21,7 @@ def make_command_line() -> Iterator[str]:
     yield "## Exit codes"
     yield ""
     yield from table(("code", "meaning"), _exit_codes())
-    for name, command in sorted(commands.commands.items()):
+    for name, command in _all_commands():
         yield ""
         yield f"## log-aggregator {name}"
         yield ""
@@ -31,14 +31,31 @@ def make_command_line() -> Iterator[str]:
         yield ""
         own = [option for option in command.params if isinstance(option, click.Option) and option.name not in settings]
         yield from table(("option", "meaning"), ((_option_names(option), _option_help(option)) for option in own))
-        if any(option.name in settings for option in command.params):
-            yield ""
-            yield "Every [setting](settings.md) but `holds` is an option too."
+        yield from _settings_sentence([option.name for option in command.params if option.name in settings])
     yield ""
     yield "## Settings as options"
     yield ""
     rows = [row for row in SETTINGS if row.on_command_line]
     yield from table(("option", "setting"), ((f"`--{row.name.replace('_', '-')} VALUE`", row.meaning) for row in rows))
+
+
+def _all_commands() -> Iterator[tuple[str, click.Command]]:
+    """In alphabetical order; those of a group follow it, each by all of its words."""
+    for name, command in sorted(commands.commands.items()):
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {inner}", found) for inner, found in sorted(command.commands.items()))
+
+
+def _settings_sentence(names: Sequence[str | None]) -> Iterator[str]:
+    if not names:
+        return
+    yield ""
+    if len(names) == sum(row.on_command_line for row in SETTINGS):
+        yield "Every [setting](settings.md) but `holds` is an option too."
+    else:
+        listed = ", ".join(f"`--{(name or '').replace('_', '-')}`" for name in names)
+        yield f"Of the [settings](settings.md) these are options too: {listed}."
 
 
 def _exit_codes() -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from log_aggregator.core.custody import WrittenRecord
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
 from log_aggregator.reports.plan import describe_plan
@@ -21,7 +22,7 @@ def make_json() -> Iterator[str]:
     yield "With `--json` a command writes one JSON document to standard output and nothing else there."
     yield "`[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as `YYYY-MM-DD`."
     examples = {"run": flatten(_example_run()), "plan": flatten(_example_plan())}
-    for command, fields in (examples | {name: json_fields(name) for name in ("verify", "doctor")}).items():
+    for command, fields in (examples | {name: json_fields(name) for name in _listed_commands()}).items():
         yield ""
         yield f"## {command} --json"
         yield ""
@@ -41,14 +42,22 @@ def make_json() -> Iterator[str]:
 def json_fields(command: str) -> dict[str, str]:
     """The meaning of every field of a command's JSON."""
     texts: dict[str, dict[str, str]] = TEXTS["json"]
-    return texts[command] if command in ("verify", "doctor") else texts["common"] | texts[command]
+    return texts[command] if command in _listed_commands() else texts["common"] | texts[command]
+
+
+def _listed_commands() -> list[str]:
+    """Commands whose fields are all of them in make_reference.toml."""
+    return [name for name in TEXTS["json"] if name not in ("common", "run", "plan", "result")]
 
 
 def _example_run() -> dict[str, Any]:
     day = date(2026, 3, 14)
     group = Group("logs", "CloudTrail", "111122223333", day)
     done = GroupResult(group, packs=[WrittenPack(Target("target"), "packs/a.json.gz", 1, 1, 1)])
-    result = RunResult(day, day, groups=[done], seconds={"list": 1.0}, failures=[Failure("where", "StoreError", "what", "do")])
+    record = WrittenRecord("target", "custody/0000000/0000000000.jsonl.gz", 0, "0" * 64)
+    result = RunResult(
+        day, day, groups=[done], custody=[record], seconds={"list": 1.0}, failures=[Failure("where", "StoreError", "what", "do")]
+    )
     result.selection.samples["s3://bucket/key"] = "no date in the key"
     return describe_run(result, Measured({"GetObject": 1}, 1.0, 1))
 

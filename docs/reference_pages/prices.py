@@ -31,6 +31,18 @@ def make_prices() -> Iterator[str]:
         ("operation", "dollars per 1,000"), ((f"`{name}`", f"{price * 1000:.4g}") for name, price in costs.REQUEST_DOLLARS.items())
     )
     yield ""
+    yield "## Thawing"
+    yield ""
+    yield "What `thaw` adds up: retrieval, and the copies in Standard until the midnight behind their last day"
+    yield f"(${costs.STANDARD_DOLLARS_PER_GB_MONTH} for a GB and month). A GB is counted as 10^9 bytes, a little too much."
+    yield "The row of `RestoreObject` above is that of Deep Archive's standard tier."
+    yield ""
+    rows = (
+        (f"`{name}`", tier, f"{one.dollars_per_gb:.4g}", f"{one.dollars_per_request * 1000:.4g}", one.takes)
+        for (name, tier), one in costs.RETRIEVALS.items()
+    )
+    yield from table(("storage class", "tier", "dollars per GB", "dollars per 1,000 packs", "takes"), rows)
+    yield ""
     yield "## A million log objects"
     yield ""
     yield "Requests for a million log objects that are listed, packed, verified and deleted."

@@ -18,14 +18,17 @@ import click
 import pytest
 from click.testing import CliRunner
 from tests.support.cloud import WORK, make_cloud
-from tests.support.world import DAY, document, make_world, trail_key
+from tests.support.world import DAY, World, document, make_world, trail_key
 
 from log_aggregator import limits
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.adapters.s3.errors import ACTIONS
 from log_aggregator.cli import commands
+from log_aggregator.core.adopted import Said
 from log_aggregator.handlers.prepare import read_input
+from log_aggregator.ports import WriteOptions
 from log_aggregator.settings import SETTINGS, read_settings
+from log_aggregator.steps.adopt import adopt, describe_aggregate, list_aggregates
 from log_aggregator.steps.fanout.tasks import FOLDERS_MAX
 from log_aggregator.steps.fanout.workitems import ItemLimits
 from log_aggregator.telemetry.metrics import METRICS
@@ -144,7 +147,7 @@ def test_every_command_in_an_example_exists() -> None:
 
 def test_an_example_with_an_unknown_option_is_caught() -> None:
     """The check above sees an option, a command and a missing argument that are wrong."""
-    for words in (["run", "--no-such-option"], ["no-such-command"], ["extract"], ["verify", "--level", "no-such-level"]):
+    for words in (["run", "--no-such-option"], ["no-such-command"], ["extract", "--date"], ["verify", "--level", "no-such-level"]):
         with pytest.raises(click.UsageError):
             parse_command(words)
 
@@ -218,16 +221,19 @@ def test_the_layers_are_those_that_the_linter_holds() -> None:
 
 
 def test_the_fields_of_verify_are_documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`verify --json` has exactly the fields of docs/reference/json.md, for packs that are right and for packs that are not."""
+    """`verify --json` has exactly the fields of docs/reference/json.md, for packs that are right, that are not, and that are frozen."""
     world = make_world()
-    for number in range(2):
+    for number in range(3):
         world.put("logs", trail_key(number, account=f"{number + 1:012d}"), document(number))
     assert world.run().failures == []
     damage_one_pack(world.store)
+    adopt_one_aggregate(world)
+    freeze_one_pack(world.store)
     monkeypatch.setattr(importlib.import_module("log_aggregator.cli.verify"), "connect", lambda *_: world.store)
     config = tmp_path / "aggregator.toml"
     config.write_text('other_buckets = ["logs"]\ndestination_bucket = "dest"\n', encoding="utf-8")
-    result = CliRunner().invoke(commands, ["verify", "--json", "--date", str(DAY), "--config", str(config)], standalone_mode=False)
+    arguments = ["verify", "--json", "--date", str(DAY), "--sample", "100%", "--config", str(config)]
+    result = CliRunner().invoke(commands, arguments, standalone_mode=False)
     assert result.exception is None
     assert set(JSON_FIELDS.flatten(json.loads(result.stdout))) == set(JSON_FIELDS.json_fields("verify"))
 
@@ -243,6 +249,17 @@ def test_the_fields_of_a_result_are_documented(monkeypatch: pytest.MonkeyPatch) 
     known = set(JSON_FIELDS.json_fields("run")) | set(TEXTS["json"]["result"])
     assert set(TEXTS["json"]["result"]) <= fields
     assert {field for field in fields if not field.startswith(("requests.", "seconds_by_step.", "unknown_samples."))} <= known
+
+
+def adopt_one_aggregate(world: World) -> None:
+    world.store.put("logs", "older.gz", document(1))
+    (found,) = list_aggregates(world.store, world.targets[0], "logs", "older.gz")
+    assert adopt(world.store, world.targets[0], describe_aggregate(found, Said(date=DAY)), WriteOptions())
+
+
+def freeze_one_pack(store: MemoryStore) -> None:
+    last = store.list_objects("dest", prefix="packs/").objects[-1]
+    store.put("dest", last.key, store.get_object("dest", last.key).data, storage_class="GLACIER", with_checksum=True)
 
 
 def damage_one_pack(store: MemoryStore) -> None:
@@ -391,6 +408,10 @@ def parse_command(words: list[str]) -> None:
     command = commands.get_command(click.Context(commands), name)
     if command is None:
         raise click.UsageError(f"no command {name}")
+    if isinstance(command, click.Group):
+        if not arguments or arguments[0] not in command.commands:
+            raise click.UsageError(f"no command {name} {' '.join(arguments[:1])}")
+        command, arguments = command.commands[arguments[0]], arguments[1:]
     context = click.Context(command)
     values, _, order = command.make_parser(context).parse_args(arguments)
     for parameter in click.core.iter_params_for_processing(order, command.params):

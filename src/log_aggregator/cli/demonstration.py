@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from log_aggregator.lab.organisation import generate, late
 from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.lab.specification import OrganisationSpec
 from log_aggregator.lab.synthetic import ManifestEntry
+from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.lab.upload import create_bucket, create_buckets, upload
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
@@ -90,7 +92,8 @@ def _put_late_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestE
 
 
 def _run(settings: Settings, spec: OrganisationSpec, connection: Connection) -> dict[str, Any]:
-    described = measure_run(settings, DateWindow(spec.first_day, spec.first_day), connection, is_quiet=not sys.stderr.isatty())
+    window, keys = DateWindow(spec.first_day, spec.first_day), partial(LabTrailKeys, spec)
+    described = measure_run(settings, window, connection, is_quiet=not sys.stderr.isatty(), connect_keys=keys)
     for line in render_run(described):
         click.echo(f"  {line}")
     return described
@@ -137,11 +140,19 @@ def _show_next(store: ObjectStore, spec: OrganisationSpec, server: EmbeddedS3, e
     click.echo(f"  One of the {len(packs)} packs: s3://{DESTINATION}/{packs[0]}")
     click.echo("  `zcat` shows its logs, one document on each line; docs/internals/pack-format.md says how it is built.")
     if keep:
+        day = f"--date {spec.first_day} --destination-bucket {DESTINATION}"
+        account = digest.key.partition("/CloudTrail")[0].rpartition("/")[2]
         click.echo("  The server stays up. In another terminal, in this folder:")
         click.echo(f"    export AWS_ENDPOINT_URL={server.endpoint_url} AWS_REGION={server.region}")
         click.echo(f"    export AWS_ACCESS_KEY_ID={server.access_key} AWS_SECRET_ACCESS_KEY={server.secret_key}")
-        click.echo(f"    {program} verify --date {spec.first_day} --destination-bucket {DESTINATION}")
-        click.echo(f"    {program} extract --output digest.json.gz --destination-bucket {DESTINATION} \\\n      {digest.key}")
+        for command in (
+            f"find --account {account} --log-type CloudTrail --count",
+            f"extract --account {account} --log-type CloudTrail --directory logs-back",
+            "validate-cloudtrail",
+            "verify",
+        ):
+            click.echo(f"    {program} {command} {day}")
+        click.echo(f"    {program} custody verify --destination-bucket {DESTINATION}")
     else:
         click.echo("  `make demo KEEP=1` leaves the server running, so that you can look around and extract logs.")
     click.echo(f"  Your own buckets: write aggregator.toml (see README.md), then `{program} plan`, which changes nothing.")

@@ -1,27 +1,32 @@
-"""`verify`: are the packs of a day what their indexes say?"""
+"""`verify`: are packs what their indexes say?"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import secrets
+from collections.abc import Sequence
 
 import click
 
-from log_aggregator.cli.options import connection_options, date_options, json_option, make_cli_window, make_connection, target_options
+from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
 from log_aggregator.core.query import Query
-from log_aggregator.errors import GroupFailed
-from log_aggregator.model import Target
-from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.reports.run import render_failures
+from log_aggregator.core.sampling import choose_sample
+from log_aggregator.errors import SettingsError
+from log_aggregator.ports import ObjectStore
+from log_aggregator.reports.progress import show_bar
+from log_aggregator.reports.verify import Sample, describe_verify, render_verify
 from log_aggregator.settings import Settings
-from log_aggregator.steps.catalog import list_packs
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.verify import Level, verify_pack
+from log_aggregator.steps.checkup import Finding, Place, Sound, check_places, list_places
+from log_aggregator.steps.verify import Level
+from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import connect, make_targets, make_workers
+
+SEED_MAX = 10**6
 
 
 @click.command()
-@date_options
+@pack_options
 @target_options
 @connection_options
 @json_option
@@ -30,53 +35,73 @@ from log_aggregator.wiring import connect, make_targets, make_workers
     type=click.Choice([level.value for level in Level]),
     default=Level.READ_BACK.value,
     show_default=True,
-    help="read-back reads every pack and compares every member's hash; checksum asks S3 for its checksum and reads no pack.",
+    help="read-back reads every pack and compares every member's hash; tail reads only the index in its tail and compares it with the"
+    " one beside it; checksum asks S3 for its checksum and reads no pack.",
 )
+@click.option("--sample", metavar="N%", help="Only so many of the packs, chosen by chance, and at least one.")
+@click.option("--seed", type=click.IntRange(0, SEED_MAX), help="Choose the sample that an earlier --sample printed.")
 def verify(
     settings: Settings,
-    date_: str | None,
-    from_: str | None,
-    to_: str | None,
+    choice: PackChoice,
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
     as_json: bool,
     level: str,
+    sample: str | None,
+    seed: int | None,
 ) -> int:
-    """Check the packs of a day against their indexes. Changes nothing.
+    """Check packs against their indexes. Changes nothing.
 
-    Exit code 1 where any pack is not what its index says.
+    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates, and aggregates that were adopted.
+
+    Exit code 1 where any pack is not what its index says, has no index, is not there, or should be read and is frozen.
     """
-    window = make_cli_window(date_, from_, to_, settings.look_back_days)
+    percent = _parse_percent(sample)
+    if seed is not None and percent is None:
+        raise SettingsError("--seed: allowed only with --sample")
+    query = choice.query(settings) if not choice.keys else Query()
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
-    failures: list[Failure] = []
-    verified: list[tuple[str, int, int]] = []
-
-    def check(place: tuple[Target, str]) -> None:
-        target, key = place
-        try:
-            pack = verify_pack(store, target, key, Level(level))
-        except GroupFailed as error:
-            failures.append(Failure.of(f"s3://{target.bucket}/{key}", error))
-        else:
-            verified.append((key, len(pack.index.members), pack.stored.size_bytes))
-
     with make_workers(settings) as workers:
-        query = Query.of_days(window.first, window.last)
-        places = [
-            (target, entry.pack_key) for target in make_targets(store, settings) for entry in list_packs(store, workers, target, query)
-        ]
-        for _ in workers.each(check, places):
-            pass
+        places = _choose(store, workers, settings, choice, query)
+        taken = None
+        if percent is not None:
+            drawn = secrets.randbelow(SEED_MAX) if seed is None else seed
+            chosen = choose_sample((place.name for place in places), percent, drawn)
+            taken = Sample(percent, drawn, len(places), len(chosen))
+            places = [place for place in places if place.name in chosen]
+        findings = _check_all(store, workers, places, Level(level))
+    described = describe_verify(findings, Level(level), taken)
     if as_json:
-        packs = [{"key": key, "members": members, "bytes": size} for key, members, size in sorted(verified)]
-        click.echo(json.dumps({"level": level, "packs": packs, "failures": [asdict(failure) for failure in failures]}, indent=2))
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:
-        members, size = sum(row[1] for row in verified), sum(row[2] for row in verified)
-        click.echo(
-            f"{format_count(len(verified), 'pack')} verified ({level}): {format_count(members, 'member')}, {format_bytes(size)};"
-            f" {window.first} to {window.last}"
-        )
-        if failures:
-            click.echo("\n".join(render_failures([asdict(failure) for failure in failures])))
-    return 1 if failures else 0
+        click.echo("\n".join(render_verify(described, "as named" if choice.keys else choice.describe(query))))
+    return 0 if all(isinstance(finding, Sound) for finding in findings) else 1
+
+
+def _choose(store: ObjectStore, workers: Workers, settings: Settings, choice: PackChoice, query: Query) -> list[Place]:
+    targets = make_targets(store, settings)
+    if choice.keys:
+        return find_places(choice.keys, targets)
+    return list(list_places(store, workers, targets, query))
+
+
+def _check_all(store: ObjectStore, workers: Workers, places: Sequence[Place], level: Level) -> list[Finding]:
+    findings = []
+    with show_bar("verifying", len(places)) as show:
+        for finding in check_places(store, workers, places, level):
+            findings.append(finding)
+            show(len(findings))
+    return findings
+
+
+def _parse_percent(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise SettingsError(f"--sample {text!r}: allowed is a share such as 5%, more than 0 and at most 100")
+    return percent

@@ -30,13 +30,13 @@ def encode_index(index: Index) -> bytes:
 
 def decode_index(data: bytes) -> Index:
     """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version, wrong count of members."""
-    with _bad_pack(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+    with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
         return _parse_index(_parse_head(lines.readline()), lines)
 
 
 def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[str, list[Identity]]:
     """(the pack's key, those wanted that are its members), without keeping the rest. Raises BadPack as `decode_index` does."""
-    with _bad_pack(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+    with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
         first = _parse_head(lines.readline())
         found, count = [], 0
         for count, line in enumerate(lines, 1):  # noqa: B007 - it is used behind the loop
@@ -50,7 +50,7 @@ def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[str, list
 
 def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list[Member]]:
     """(the index without its members, those members whose keys are wanted), in the index's order. Raises BadPack as `decode_index` does."""
-    with _bad_pack(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+    with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
         first = _parse_head(lines.readline())
         found, count = [], 0
         for count, line in enumerate(lines, 1):  # noqa: B007 - it is used behind the loop
@@ -59,6 +59,25 @@ def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list
                 found.append(_parse_member(member))
         _check_count(first, count)
         return _make_index(first, ()), found
+
+
+def encode_member(member: Member) -> bytes:
+    """A member's line, as it stands in an index."""
+    return _dump(_member_line(member))
+
+
+def decode_member(line: bytes) -> Member:
+    """The inverse. Raises what `reading_index` makes BadPack of."""
+    return _parse_member(json.loads(line))
+
+
+@contextlib.contextmanager
+def reading_index() -> Iterator[None]:
+    """Whatever goes wrong while an index is read says that it is none. Raises BadPack."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
 
 
 def _pack_line(index: Index) -> dict[str, object]:
@@ -113,15 +132,6 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
 
 def _dump(line: dict[str, object]) -> bytes:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-@contextlib.contextmanager
-def _bad_pack() -> Iterator[None]:
-    """Whatever goes wrong while an index is read says that it is none."""
-    try:
-        yield
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
 
 
 def _parse_head(line: bytes) -> dict[str, Any]:

@@ -61,7 +61,10 @@ def decode_locator(pack_format: PackFormat, end: bytes) -> Locator:
         end = end.removesuffix(END_OF_ARCHIVE)
     if len(end) < LOCATOR_BYTES:
         raise BadPack("the pack is shorter than its last member: it is cut short or no pack")
-    payload = decode_extra(LOCATOR, end, len(end) - LOCATOR_BYTES)
+    try:
+        payload = decode_extra(LOCATOR, end, len(end) - LOCATOR_BYTES)
+    except BadPack:
+        raise BadPack("the pack does not end in the member that says where its index is: it is cut short or no pack") from None
     if len(payload) != _LOCATOR.size:
         raise BadPack("the pack's last member has another length than the format says")
     magic, content, length, crc = _LOCATOR.unpack(payload)

@@ -13,6 +13,7 @@ from log_aggregator.steps.doctor.permissions import (
     ANY_INDEX,
     ANY_LOG,
     ANY_PACK,
+    ASK_FOR_PUBLIC_KEYS,
     DELETE_ANY,
     DELETE_UNVERSIONED,
     DELETE_VERSIONS,
@@ -98,6 +99,13 @@ def examine_finding_buckets(notebook: Notebook, simulation: Simulation) -> None:
     verdict = simulation.examine(FIND_BUCKETS, "*")
     advice = f"Or name every bucket in full in other_buckets. See {DOCUMENTS}, the first document."
     write_verdict(notebook, "account", "find-buckets", "finding buckets by their beginning", [verdict], advice=advice)
+
+
+def examine_public_keys(notebook: Notebook, simulation: Simulation) -> None:
+    """A run keeps the keys of the digests that it packs; without the permission it reports a failure and packs all the same."""
+    verdict = simulation.examine(ASK_FOR_PUBLIC_KEYS, "*")
+    advice = f"See {DOCUMENTS}, the second document. Without it every run with CloudTrail digests reports a failure, though it packs them."
+    write_verdict(notebook, "account", "public-keys", "keeping CloudTrail's public keys", [verdict], advice=advice, is_fatal=False)
 
 
 def _examine_deletion_of_packs(notebook: Notebook, simulation: Simulation, where: str, pack_arn: str) -> None:

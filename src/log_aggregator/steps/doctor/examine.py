@@ -13,6 +13,7 @@ from log_aggregator.ports import Clock, ObjectStore
 from log_aggregator.steps.doctor.access import (
     examine_finding_buckets,
     examine_own_name,
+    examine_public_keys,
     examine_source_access,
     examine_target_access,
 )
@@ -104,6 +105,7 @@ class Examination:
         channels = self.notebook.ask(
             "account", "config-channel", "config:DescribeDeliveryChannels", self.inspector.describe_delivery_channels
         )
+        examine_public_keys(self.notebook, self.simulation)
         examine_trails(self.notebook, trails or (), self.rules.main_buckets)
         examine_channels(self.notebook, channels or (), self.rules.main_buckets, self.caller)
         return Services(trails or (), channels)

@@ -24,6 +24,7 @@ ABORT = ("s3:AbortMultipartUpload",)
 DELETE_VERSIONS = ("s3:DeleteObjectVersion",)
 DELETE_UNVERSIONED = ("s3:DeleteObject",)
 DELETE_ANY = (*DELETE_UNVERSIONED, *DELETE_VERSIONS)
+ASK_FOR_PUBLIC_KEYS = ("cloudtrail:ListPublicKeys",)
 USE_SOURCE_KEY = ("kms:Decrypt",)
 USE_TARGET_KEY = ("kms:GenerateDataKey", "kms:Decrypt")
 

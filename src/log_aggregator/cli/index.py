@@ -1,0 +1,208 @@
+"""`index rebuild` and `index adopt`: indexes that were lost, and indexes for what other tools packed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+import click
+
+from log_aggregator.cli.options import connection_options, json_option, make_connection, target_writing_options
+from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
+from log_aggregator.cli.query_options import make_query
+from log_aggregator.core.adopted import Adopted, Aggregate, Said
+from log_aggregator.core.query import Query
+from log_aggregator.errors import BadPack, GroupFailed, LogAggregatorError, ObjectFrozen, SettingsError, Unreachable, VerificationError
+from log_aggregator.model import LogObject, Target
+from log_aggregator.ports import ObjectStore
+from log_aggregator.reports.index import describe_adopt, describe_rebuild, render_adopt, render_rebuild
+from log_aggregator.reports.progress import show_bar
+from log_aggregator.settings import Settings
+from log_aggregator.steps.adopt import adopt as adopt_one
+from log_aggregator.steps.adopt import describe_aggregate, list_aggregates
+from log_aggregator.steps.catalog import CatalogEntry, entry_of, iter_packs
+from log_aggregator.steps.group import Failure
+from log_aggregator.steps.rebuild import Rebuilt, rebuild_index
+from log_aggregator.steps.workers import Workers
+from log_aggregator.wiring import connect, make_index_options, make_targets, make_workers
+
+T = TypeVar("T")
+ADVICE: dict[type[LogAggregatorError], str] = {
+    ObjectFrozen: "Thaw it first, and start again.",
+    VerificationError: "Nothing was deleted. Look at the named object.",
+    BadPack: "Nothing was changed. See docs/internals/pack-format.md.",
+}
+
+
+@click.group()
+def index() -> None:
+    """Make indexes: of packs that lost theirs, and of aggregates that other tools made."""
+
+
+@index.command()
+@pack_options
+@target_writing_options
+@connection_options
+@json_option
+@click.option("--dry-run", is_flag=True, help="Only say which packs have no index.")
+def rebuild(
+    settings: Settings,
+    choice: PackChoice,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    dry_run: bool,
+) -> int:
+    """Make lost indexes anew, each out of its pack.
+
+    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates that have no index. An index that is there is
+    never written over; if it is damaged, remove it first.
+    """
+    query = choice.query(settings) if not choice.keys else Query()
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    rebuilt: list[tuple[Target, Rebuilt]] = []
+    failures: list[Failure] = []
+    with make_workers(settings) as workers:
+        entries = _choose_entries(store, workers, settings, choice, query)
+
+        def work(item: tuple[Target, CatalogEntry]) -> tuple[Target, Rebuilt] | Failure:
+            target, entry = item
+            where = f"s3://{target.bucket}/{entry.pack_key}"
+            return _try(where, lambda: (target, rebuild_index(store, target, entry, make_index_options(settings))))
+
+        for found in _each(workers, work, [] if dry_run else entries, "rebuilding"):
+            if isinstance(found, Failure):
+                failures.append(found)
+            else:
+                rebuilt.append(found)
+    described = describe_rebuild([(target, entry.pack_key) for target, entry in entries], rebuilt, failures, dry_run=dry_run)
+    _show(described, render_rebuild(described, "as named" if choice.keys else choice.describe(query)), as_json=as_json)
+    return 1 if failures else 0
+
+
+@index.command()
+@click.argument("where", metavar="S3://BUCKET/KEY")
+@click.option("--bucket", metavar="NAME", help="Bucket that the logs were in. Left out: as the key says, or the aggregate's own.")
+@click.option("--log-type", metavar="NAME", help="Log type, such as CloudTrail. Left out: as the key says.")
+@click.option("--account", metavar="ID", help="Account, twelve digits; 'none' for logs without one. Left out: as the key says.")
+@click.option("--date", "date_", metavar="YYYY-MM-DD", help="Log date. Left out: as the key says.")
+@target_writing_options
+@connection_options
+@json_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be read, and as what it would be adopted.")
+def adopt(
+    settings: Settings,
+    where: str,
+    bucket: str | None,
+    log_type: str | None,
+    account: str | None,
+    date_: str | None,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    dry_run: bool,
+) -> int:
+    """Make an index of an aggregate that another tool made, so that find and extract work on it.
+
+    It must be a plain concatenation of gzip files. It is read once, from end to end, and stays as it is. A key that ends in a slash
+    stands for everything under it.
+    """
+    said = _parse_said(bucket, log_type, account, date_)
+    place = re.fullmatch("s3://([^/]+)/(.*)", where, re.DOTALL)
+    if place is None:
+        raise SettingsError(f"{where!r}: allowed is s3://bucket/key, or s3://bucket/prefix/")
+    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    target = _target_for(make_targets(store, settings), place[1])
+    done: list[Adopted] = []
+    known: list[Aggregate] = []
+    planned: list[Aggregate] = []
+    failures: list[Failure] = []
+
+    def work(found: LogObject) -> tuple[Aggregate, Adopted | None] | Failure:
+        def read() -> tuple[Aggregate, Adopted | None]:
+            aggregate = describe_aggregate(found, said)
+            return aggregate, None if dry_run else adopt_one(store, target, aggregate, make_index_options(settings))
+
+        return _try(f"s3://{found.bucket}/{found.key}", read)
+
+    with make_workers(settings) as workers:
+        for result in _each(workers, work, list(list_aggregates(store, target, place[1], place[2])), "adopting"):
+            if isinstance(result, Failure):
+                failures.append(result)
+            elif result[1] is not None:
+                done.append(result[1])
+            else:
+                (planned if dry_run else known).append(result[0])
+    described = describe_adopt(done, planned, known, failures, target)
+    _show(described, render_adopt(described), as_json=as_json)
+    return 1 if failures else 0
+
+
+def _choose_entries(
+    store: ObjectStore, workers: Workers, settings: Settings, choice: PackChoice, query: Query
+) -> list[tuple[Target, CatalogEntry]]:
+    targets = make_targets(store, settings)
+    if not choice.keys:
+        return [
+            (target, entry)
+            for target in targets
+            for entry in iter_packs(store, workers, target, query)
+            if entry.index_bytes is None and entry.pack_bytes is not None
+        ]
+    places = find_places(choice.keys, targets)
+    if any(place.is_adopted for place in places):
+        raise SettingsError("PACK: an adopted aggregate is no pack; remove its index and adopt it again")
+    return [(place.target, entry_of(place.target, place.key)) for place in places]
+
+
+def _target_for(targets: list[Target], bucket: str) -> Target:
+    """Where the index goes: the only place where packs are, or the one in the aggregate's own bucket."""
+    own = [target for target in targets if len(targets) == 1 or target.bucket == bucket]
+    if not own:
+        raise SettingsError(f"destination_bucket: packs are in {len(targets)} buckets, and none of them is {bucket}; say which one")
+    return own[0]
+
+
+def _parse_said(bucket: str | None, log_type: str | None, account: str | None, date_: str | None) -> Said:
+    query = make_query(
+        buckets=[bucket] if bucket else [], log_types=[log_type] if log_type else [], accounts=[account] if account else [], date_=date_
+    )
+    return Said(_one(query.buckets), _one(query.log_types), _one(query.accounts), _day(query.first))
+
+
+def _one(values: frozenset[str]) -> str | None:
+    if len(values) > 1:
+        raise SettingsError(f"{', '.join(sorted(values))}: allowed is one of them")
+    return next(iter(values), None)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.astimezone(UTC).date()
+
+
+def _try(where: str, work: Callable[[], T]) -> T | Failure:
+    """One that fails does not keep the others from being done. Without S3 there is no going on."""
+    try:
+        return work()
+    except Unreachable:
+        raise
+    except (GroupFailed, SettingsError) as error:
+        return Failure(where, error.state_name, str(error), next((text for kind, text in ADVICE.items() if isinstance(error, kind)), ""))
+
+
+def _each(workers: Workers, work: Callable[[Any], T], items: list[Any], what: str) -> list[T]:
+    results: list[T] = []
+    with show_bar(what, len(items)) as show:
+        for result in workers.each(work, items):
+            results.append(result)
+            show(len(results))
+    return results
+
+
+def _show(described: dict[str, Any], lines: Any, *, as_json: bool) -> None:
+    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))

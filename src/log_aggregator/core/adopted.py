@@ -1,0 +1,239 @@
+"""Aggregates that other tools made, plain concatenations of gzip files, and the indexes that `index adopt` makes of them.
+
+An adopted aggregate is no pack: nobody knows what its members were called, and nothing may ever be deleted because of it. So its
+index is of another format, with another name, in another folder; `decode_index` refuses it, and no `VerifiedPack` can be made of it.
+docs/internals/pack-format.md specifies the format.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
+from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
+from log_aggregator.core.packformat.index import decode_member, encode_member, reading_index
+from log_aggregator.core.packformat.split import GzipMember
+from log_aggregator.core.query import Query
+from log_aggregator.errors import BadPack, SettingsError
+from log_aggregator.model import NO_ACCOUNT, Group, Member, Target
+
+FORMAT = "log-aggregator-adopted-index"
+VERSION = 1
+FLAG = "adopted"
+"""Every member of an adopted aggregate has this flag: its key is made up."""
+
+ADOPTED = "adopted/"
+"""Beside `packs/` and `indexes/`, so that neither the nightly job nor a table over the indexes ever meets one."""
+INDEX_SUFFIX = ".index.jsonl.gz"
+_ID_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One object that another tool made, exactly as it was when it was read, and what its gzip members are logs of."""
+
+    bucket: str
+    key: str
+    etag: str
+    size_bytes: int
+    last_modified: datetime
+    group: Group
+
+    @property
+    def place(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    def index_key(self, target: Target) -> str:
+        """The same aggregate, adopted as the same group, has the same index."""
+        identity = json.dumps([self.bucket, self.key, self.etag, self.size_bytes])
+        return f"{target.root}{ADOPTED}{self.group.path}{hashlib.sha256(identity.encode()).hexdigest()[:_ID_LENGTH]}{INDEX_SUFFIX}"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The first line of an adopted aggregate's index."""
+
+    aggregate: Aggregate
+    crc64nvme: int
+    """Of all of the aggregate's bytes."""
+    member_count: int
+    padding_bytes: int
+    """Zero bytes between and behind its gzip members."""
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person says of aggregates whose keys do not tell it; it wins over what the keys tell."""
+
+    bucket: str | None = None
+    log_type: str | None = None
+    account: str | None = None
+    date: date | None = None
+
+
+def group_of_aggregate(bucket: str, key: str, said: Said) -> Group:
+    """What the aggregate is of, by its key and by what was said. Raises SettingsError where neither tells the date."""
+    parsed = parse_key(key)
+    facts = parsed.facts if isinstance(parsed, Dated) else None
+    day = said.date or (facts.date if facts else None)
+    if day is None:
+        raise SettingsError(f"s3://{bucket}/{key}: its key names no date; --date says which day it holds")
+    older = _OLDER_KEY.match(key)
+    name = _NAME.match(key.rpartition("/")[2])
+    log_type = _LOG_TYPES.get(name["type"].lower()) if name else None
+    return Group(
+        said.bucket or (older["bucket"] if older else bucket),
+        said.log_type or log_type or (facts.log_type if facts else "Other"),
+        said.account or (facts.account if facts and facts.account else name["account"] if name else NO_ACCOUNT),
+        day,
+    )
+
+
+def member_key(aggregate_key: str, number: int) -> str:
+    """What a gzip member is called, since its own key is lost. The first has the number 1."""
+    return f"{aggregate_key}#{number:06}{'.json.gz' if aggregate_key.endswith('.json.gz') else '.gz'}"
+
+
+class AdoptedIndexEncoder:
+    """Takes members one by one; keeps their lines only as gzip, 50 bytes or so of each."""
+
+    def __init__(self, aggregate: Aggregate) -> None:
+        self._aggregate = aggregate
+        self._encoder = GzipEncoder()
+        self._lines = bytearray(self._encoder.begin())
+        self.member_count = 0
+        self.member_bytes = 0
+
+    def take(self, found: GzipMember) -> None:
+        self.member_count += 1
+        self.member_bytes += found.length_bytes
+        self._lines += self._encoder.take(encode_member(_member(self._aggregate, self.member_count, found)))
+
+    def finish(self, crc64nvme: int, tool: str) -> tuple[Adopted, bytes]:
+        """The first line is a gzip member of its own, because the count is known last."""
+        padding = self._aggregate.size_bytes - self.member_bytes
+        adopted = Adopted(self._aggregate, crc64nvme, self.member_count, padding, tool)
+        return adopted, encode_gzip(_head(adopted)) + bytes(self._lines + self._encoder.finish())
+
+
+def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
+    """The first line, and the members one by one. Raises BadPack, also while the members are taken."""
+    with reading_index():
+        lines = gzip.GzipFile(fileobj=io.BytesIO(data))
+        adopted = _parse_head(json.loads(lines.readline()))
+    return adopted, _members(adopted, lines)
+
+
+def find_adopted_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Adopted, list[Member]]:
+    """(the first line, those members whose keys are wanted). Raises BadPack."""
+    adopted, members = decode_adopted(data)
+    return adopted, [member for member in members if wants(member.key)]
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedQuery:
+    """A query, as far as it can be asked of adopted aggregates: their keys tell a day, never an hour."""
+
+    place: Query
+    """For groups: everything but the keys and regions."""
+    names: Query
+    """For members' keys."""
+    regions: frozenset[str]
+
+    @classmethod
+    def of(cls, query: Query) -> AdoptedQuery | None:
+        """None where nothing that was adopted can match: a whole key that was not made up by `member_key`."""
+        keys = tuple(key for key in query.keys if "#" in key or re.search(r"[*?\[]", key))
+        if query.keys and not keys:
+            return None
+        return cls(replace(query, keys=(), regions=frozenset()), Query(keys=keys), query.regions)
+
+    def matches(self, adopted_group: Group, key: str) -> bool:
+        """Whether a member of that key, in a group that may hold it, is wanted."""
+        return self.names.matches(adopted_group.bucket, key) and (not self.regions or _region_of(key) in self.regions)
+
+
+_LOG_TYPES = {name.lower(): name for row in LAYOUTS if (name := row.log_type or row.service)}
+_OLDER_KEY = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+\Z")
+"""`<source bucket>/<YYYY>/<MM>/<DD>/<name>`: keys of the older stack."""
+_NAME = re.compile(r"(?P<account>[0-9]{12})_(?P<type>[A-Za-z][A-Za-z0-9-]*)(?:[_.]|\Z)")
+_REGION = re.compile(r"_([a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})(?:[_.]|\Z)")
+
+
+def _region_of(key: str) -> str | None:
+    parsed = parse_key(key)
+    if isinstance(parsed, Dated) and parsed.facts.region is not None:
+        return parsed.facts.region
+    found = _REGION.search(key.rpartition("/")[2])
+    return found[1] if found else None
+
+
+def _member(aggregate: Aggregate, number: int, found: GzipMember) -> Member:
+    return Member(
+        key=member_key(aggregate.key, number),
+        version_id=None,
+        etag="",
+        size_bytes=found.length_bytes,
+        last_modified=aggregate.last_modified,
+        offset=found.offset,
+        length_bytes=found.length_bytes,
+        sha256=found.sha256,
+        flags=(FLAG,),
+    )
+
+
+def _head(adopted: Adopted) -> bytes:
+    aggregate, group = adopted.aggregate, adopted.aggregate.group
+    line = {
+        "format": FORMAT,
+        "version": VERSION,
+        "aggregate_bucket": aggregate.bucket,
+        "aggregate_key": aggregate.key,
+        "etag": aggregate.etag,
+        "size": aggregate.size_bytes,
+        "last_modified": aggregate.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "crc64nvme": encode_crc64nvme(adopted.crc64nvme),
+        "bucket": group.bucket,
+        "log_type": group.log_type,
+        "account": group.account,
+        "date": group.date.isoformat(),
+        "members": adopted.member_count,
+        "padding": adopted.padding_bytes,
+        "tool": adopted.tool,
+    }
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _parse_head(line: dict[str, Any]) -> Adopted:
+    if line["format"] != FORMAT or line["version"] != VERSION:
+        raise BadPack("not the index of an adopted aggregate, or of another version")
+    group = Group(line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"]))
+    aggregate = Aggregate(
+        line["aggregate_bucket"],
+        line["aggregate_key"],
+        line["etag"],
+        int(line["size"]),
+        datetime.fromisoformat(line["last_modified"]),
+        group,
+    )
+    return Adopted(aggregate, decode_crc64nvme(line["crc64nvme"]), int(line["members"]), int(line["padding"]), line["tool"])
+
+
+def _members(adopted: Adopted, lines: Iterable[bytes]) -> Iterator[Member]:
+    count = 0
+    with reading_index():
+        for line in lines:
+            count += 1
+            yield decode_member(line)
+    if count != adopted.member_count:
+        raise BadPack(f"the index names {adopted.member_count} members and lists {count}")

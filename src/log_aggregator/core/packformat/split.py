@@ -1,0 +1,109 @@
+"""Where one gzip member of a plain concatenation ends and the next one begins; streamed, whatever its size."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from log_aggregator.errors import BadPack
+
+_SLICE_BYTES = 64 * 1024
+_INFLATED_BYTES = 256 * 1024
+"""What inflates a thousandfold costs time, never memory."""
+_GZIP = 31  # zlib's window bits for a gzip member
+_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class GzipMember:
+    """One gzip member of a concatenation: where its bytes lie, and their SHA-256, hex."""
+
+    offset: int
+    length_bytes: int
+    sha256: str
+
+
+def split_gzip(pieces: Iterable[bytes]) -> Iterator[GzipMember]:
+    """The gzip members, each inflated and its CRC-32 compared. Zero bytes between and behind them are padding, as gzip(1) has it.
+
+    Raises BadPack, which names the byte, where anything else stands between them, where one is damaged, and where the last is cut short.
+    """
+    current: _Current | None = None
+    offset = 0
+    for data in _slices(pieces):
+        rest = data
+        while rest:
+            if current is None:
+                kept = rest.lstrip(b"\x00")
+                offset, rest = offset + len(rest) - len(kept), kept
+                current = _Current(offset) if rest else None
+            else:
+                before = len(rest)
+                rest = current.take(rest)
+                offset += before - len(rest)
+                if current.is_complete:
+                    yield current.finish()
+                    current = None
+    if current is not None:
+        current.drain()
+        yield current.finish()
+
+
+class _Current:
+    """The gzip member that is being read."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+        self._length_bytes = 0
+        self._inflater = zlib.decompressobj(_GZIP)
+        self._digest = hashlib.sha256()
+        self._begin = b""
+
+    @property
+    def is_complete(self) -> bool:
+        return self._inflater.eof
+
+    def take(self, data: bytes) -> bytes:
+        """Inflates some more. Gives what is not yet taken of it, or belongs to the next one."""
+        self._begin = (self._begin + data[:2])[:2]
+        rest = self._inflate(data)
+        self._digest.update(memoryview(data)[: len(data) - len(rest)])
+        self._length_bytes += len(data) - len(rest)
+        return rest
+
+    def drain(self) -> None:
+        """At the end of all bytes: what zlib still holds back. Raises BadPack where the member is not whole."""
+        while not self._inflater.eof:
+            try:
+                held_back = self._inflater.decompress(b"", _INFLATED_BYTES)
+            except zlib.error:
+                held_back = b""
+            if not held_back and not self._inflater.eof:
+                raise BadPack(f"the gzip member at byte {self._offset} is cut short" if self._is_gzip else self._foreign)
+
+    def finish(self) -> GzipMember:
+        return GzipMember(self._offset, self._length_bytes, self._digest.hexdigest())
+
+    @property
+    def _is_gzip(self) -> bool:
+        return _MAGIC.startswith(self._begin)
+
+    @property
+    def _foreign(self) -> str:
+        return f"what begins at byte {self._offset} is no gzip; only plain concatenations of gzip files can be adopted"
+
+    def _inflate(self, data: bytes) -> bytes:
+        try:
+            self._inflater.decompress(data, _INFLATED_BYTES)
+        except zlib.error:
+            raise BadPack(f"the gzip member at byte {self._offset} is damaged" if self._is_gzip else self._foreign) from None
+        return self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+
+
+def _slices(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        view = memoryview(piece)
+        for start in range(0, len(view), _SLICE_BYTES):
+            yield bytes(view[start : start + _SLICE_BYTES])
