@@ -106,7 +106,7 @@ class Site:
         return sorted(key for (_, key, _) in self.inventory([self.destination]) if key.startswith(prefix))
 
     def inventory(self, buckets: Iterable[str] | None = None) -> Inventory:
-        """Every version and delete marker in the sources' buckets and the destination."""
+        """Every version and delete marker in the sources' buckets and the destination, but for custody records: each run leaves one."""
         s3 = self.aws.client("s3")
         found: Inventory = {}
         for bucket in dict.fromkeys([*self.spec.buckets, *(target.bucket for target in self.targets)]) if buckets is None else buckets:
@@ -115,7 +115,8 @@ class Site:
                     found[bucket, entry["Key"], entry["VersionId"]] = (entry["ETag"], entry["Size"])
                 for entry in page.get("DeleteMarkers", []):
                     found[bucket, entry["Key"], entry["VersionId"]] = ("", 0)
-        return found
+        custody = tuple(f"{target.root}custody/" for target in self.targets)
+        return {place: entry for place, entry in found.items() if not place[1].startswith(custody)}
 
     def open_uploads(self) -> list[str]:
         s3 = self.aws.client("s3")

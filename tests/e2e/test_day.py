@@ -155,6 +155,12 @@ def test_a_second_execution_changes_nothing(done: Done) -> None:
     assert done.site.inventory() == before
 
 
+def test_the_chain_of_custody_is_unbroken(done: Done) -> None:
+    """Every execution left its record, the one above too, and each names the one before."""
+    told = json.loads(done.site.call("custody", "verify", "--json", "--destination-bucket", done.site.destination))
+    assert [(chain["findings"], chain["records"] >= 2) for chain in told["chains"]] == [([], True)]
+
+
 def test_late_logs_by_bucket_and_by_look_back(done: Done) -> None:
     """With `bucket_name` only that bucket is worked on; what the weekly schedule starts takes up the rest, into additional packs."""
     site, packs = done.site, set(done.site.list_keys("packs/"))
