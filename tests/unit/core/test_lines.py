@@ -35,14 +35,14 @@ def test_text_and_gzip_give_the_same_lines(texts: list[str], piece: int) -> None
 @pytest.mark.parametrize(
     "data",
     [
-        b"PAR1\x00\x01",
-        b"text with \x00",
-        gzip.compress(b"PAR1"),
-        gzip.compress(gzip.compress(b"twice")),
-        gzip.compress(b"cut short")[:-4],
-        gzip.compress(b"x" * 1000)[:20] + b"broken" * 5,
-        b"\x1f\x8b",
-        gzip.compress(b"text") + b"trailing",
+        pytest.param(b"PAR1\x00\x01", id="binary"),
+        pytest.param(b"text with \x00", id="text with a zero byte"),
+        pytest.param(gzip.compress(b"PAR1"), id="gzip of binary"),
+        pytest.param(gzip.compress(gzip.compress(b"twice")), id="gzip in gzip"),
+        pytest.param(gzip.compress(b"cut short")[:-4], id="cut short"),
+        pytest.param(gzip.compress(b"x" * 1000)[:20] + b"broken" * 5, id="broken within"),
+        pytest.param(b"\x1f\x8b", id="gzip's magic alone"),
+        pytest.param(gzip.compress(b"text") + b"trailing", id="more behind it"),
     ],
 )
 def test_what_has_no_lines_is_refused(data: bytes) -> None:
