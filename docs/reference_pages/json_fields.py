@@ -19,7 +19,7 @@ from reference_pages.table import TEXTS, table
 def make_json() -> Iterator[str]:
     yield "# JSON"
     yield ""
-    yield "With `--json` a command writes one JSON document to standard output and nothing else there."
+    yield "With `--json` a command writes one JSON document to standard output and nothing else there; `find` writes one on each line."
     yield "`[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as `YYYY-MM-DD`."
     examples = {"run": flatten(_example_run()), "plan": flatten(_example_plan())}
     for command, fields in (examples | {name: json_fields(name) for name in _listed_commands()}).items():
@@ -28,6 +28,9 @@ def make_json() -> Iterator[str]:
         yield ""
         if command == "plan":
             yield "`run --dry-run --json` gives the same."
+            yield ""
+        if command == "find":
+            yield "A document on each line: for a log object; with `--packs`, for a pack; with `--count`, one in all."
             yield ""
         yield from table(("field", "meaning"), ((f"`{name}`", json_fields(command)[name]) for name in fields))
     yield ""

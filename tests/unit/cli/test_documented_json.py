@@ -59,3 +59,15 @@ def test_the_fields_are_documented(
     found = {field.partition("requests.")[0] + "requests" if "requests." in field else field for field in json_fields.flatten(described)}
     allowed = {"totals.frozen.classes[]", "totals.thawed.classes[]", "totals.thawing.classes[]"}  # none is in these states
     assert found ^ set(json_fields.json_fields(name)) <= allowed
+
+
+def test_the_fields_of_find_are_documented(command: Command, json_fields: Any) -> None:
+    """Exactly the fields of the page, all three kinds of line taken together."""
+    world = broken("STANDARD_IA")
+    found: set[str] = set()
+    for more in ([], ["--packs"], ["--count"]):
+        done = command(world, "find", "--date", f"{DAY}", *more, "--json")
+        assert done.code == 1  # one index is gone
+        for line in done.out.splitlines():
+            found |= {field.partition("metadata.")[0] + "metadata" if "metadata." in field else field for field in json.loads(line)}
+    assert found == set(json_fields.json_fields("find"))

@@ -1,0 +1,135 @@
+"""`find` as it is typed: what it prints, what it reads, and how it ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.support.world import DAY, World, access_key, document, flow_key, make_world, pack_gzip, trail_key
+from tests.unit.cli.conftest import Command, Outcome
+
+from log_aggregator.adapters.faults import FaultyStore
+from log_aggregator.model import Target
+from log_aggregator.steps.ledger import list_all
+
+OTHER = "222222222222"
+HOSTILE = "line\nbreak \x1b[31m.log.gz"
+
+
+@pytest.fixture
+def world() -> World:
+    """Four packs: CloudTrail of two accounts, flow logs with a hostile key, access logs without an account."""
+    world = make_world(storage_class="DEEP_ARCHIVE")
+    for number in range(3):
+        world.put("logs", trail_key(number), document(number), metadata={"signature": "abc"})
+    world.put("logs", trail_key(0, account=OTHER), document(7))
+    world.put("logs", flow_key(HOSTILE), pack_gzip(b"flow\n"))
+    world.put("logs", access_key(1), b"line\n")
+    assert world.run().failures == []
+    return world
+
+
+def lines(done: Outcome) -> list[str]:
+    assert done.code == 0, done.err
+    return done.out.decode().splitlines()
+
+
+def test_rows_for_packs_and_log_objects(world: World, command: Command) -> None:
+    """Under each pack its log objects; the account narrows both, and what was read is told."""
+    done = command(world, "find", "--account", OTHER)
+    pack, member = lines(done)
+    assert pack.split()[:4] == [str(DAY), OTHER, "CloudTrail", "1"]
+    assert "DEEP_ARCHIVE" in pack
+    assert member.endswith(f"s3://logs/{trail_key(0, account=OTHER)}")
+    assert "1 log object" in done.err
+    assert "1 index read" in done.err
+
+
+def test_no_pack_is_touched(world: World, command: Command) -> None:
+    """Everything is found while every pack is frozen: listings and indexes are all that is asked for."""
+    store = FaultyStore(world.store, lambda *_: None)
+    assert len(lines(command(world, "find", "--key", "*", store=store))) == 4 + 6
+    read = [call.key for call in store.calls if call.operation not in {"ListObjectsV2", "ListObjectVersions", "GetBucketVersioning"}]
+    assert len(read) == 4
+    assert all(key is not None and key.startswith("indexes/") for key in read)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["--log-type", "cloudtrail"], 4),
+        (["--log-type", "cloudtrail,vpcflowlogs"], 5),
+        (["--account", "none"], 1),
+        (["--log-region", "eu-west-1"], 5),
+        (["--bucket", "logs"], 6),
+        (["--date", f"{DAY}"], 6),
+        (["--from", f"{DAY}T01:00", "--to", f"{DAY}T01:59"], 3),  # one trail and one access log by the hour, flow logs by their day
+        ([trail_key(1), access_key(1)], 2),
+        (["s3://logs/*/CloudTrail/*_000000000000000[12].json.gz"], 2),
+    ],
+    ids=["log type", "log types", "no account", "region", "bucket", "date", "hour", "keys", "glob"],
+)
+def test_conditions(world: World, command: Command, arguments: list[str], count: int) -> None:
+    """Each condition finds what it says and nothing else, in rows and in the count."""
+    found = [json.loads(line) for line in lines(command(world, "find", *arguments, "--json"))]
+    assert len(found) == count
+    counted = json.loads(command(world, "find", *arguments, "--count", "--json").out)
+    assert (counted["members"], counted["packs"]) == (count, len({each["pack"] for each in found}))
+
+
+def test_packs_only(world: World, command: Command) -> None:
+    """What would have to be thawed: a row for each pack, with its size."""
+    packs = [json.loads(line) for line in lines(command(world, "find", "--log-type", "CloudTrail", "--packs", "--json"))]
+    assert [(each["members"], each["storage_class"]) for each in packs] == [(3, "DEEP_ARCHIVE"), (1, "DEEP_ARCHIVE")]
+    stored = {found.key: found.size_bytes for found in list_all(world.store, "dest", "packs/")}
+    assert all(each["pack_bytes"] == stored[each["pack"]] for each in packs)
+
+
+def test_a_key_cannot_speak_to_the_terminal(world: World, command: Command) -> None:
+    """Line breaks and escape sequences in a key are shown, not sent; JSON gives the key as it is."""
+    _, member = lines(command(world, "find", "--log-type", "vpcflowlogs"))
+    assert "line\\nbreak \\x1b[31m" in member
+    assert json.loads(command(world, "find", "--log-type", "vpcflowlogs", "--json").out)["key"] == flow_key(HOSTILE)
+
+
+def test_nothing_found(world: World, command: Command) -> None:
+    """A date with nothing: exit code 1, nothing on standard output, and no index was read for it."""
+    done = command(world, "find", "--date", "2024-01-01")
+    assert (done.code, done.out) == (1, b"")
+    assert "nothing found; 0 indexes read" in done.err
+
+
+def test_what_could_not_be_searched_is_named_last(world: World, command: Command) -> None:
+    """A lost index: all else is found first, then exit code 1 and the pack's key."""
+    lost = next(found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key)
+    world.store.delete("dest", Target("dest").index_key(lost))
+    done = command(world, "find", "--key", "*", "--json")
+    assert (done.code, len(done.out.splitlines())) == (1, 5)
+    assert f"{lost}: the pack has no index" in done.err
+
+
+def test_an_expired_pack_is_told(world: World, command: Command) -> None:
+    """An index without its pack is found, and said to be gone."""
+    gone = next(found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key)
+    world.store.delete("dest", gone)
+    assert " GONE " in lines(command(world, "find", "--account", OTHER))[0]
+    assert json.loads(command(world, "find", "--account", OTHER, "--json").out)["storage_class"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--account", "12"], "--account '12'"),
+        (["--log-type", "cloudtrial"], "no layout has this name"),
+        (["--date", "2026-13-01"], "--date '2026-13-01'"),
+        (["--date", "2024-01-01", "--to", "2024-01-01"], "either --date"),
+        (["--from", "2024-01-02", "--to", "2024-01-01"], "ends before it begins"),
+        (["--packs", "--count"], "--packs, --count"),
+    ],
+    ids=["account", "log type", "date", "date and range", "backwards", "packs and count"],
+)
+def test_slips_are_explained(world: World, command: Command, arguments: list[str], said: str) -> None:
+    """Exit code 2, and the message names the option."""
+    done = command(world, "find", *arguments)
+    assert (done.code, done.out) == (2, b"")
+    assert said in done.err
