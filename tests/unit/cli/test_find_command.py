@@ -92,9 +92,10 @@ def test_a_key_cannot_speak_to_the_terminal(world: World, command: Command) -> N
     assert json.loads(command(world, "find", "--log-type", "vpcflowlogs", "--json").out)["key"] == flow_key(HOSTILE)
 
 
-def test_nothing_found(world: World, command: Command) -> None:
-    """A date with nothing: exit code 1, nothing on standard output, and no index was read for it."""
-    done = command(world, "find", "--date", "2024-01-01")
+@pytest.mark.parametrize("arguments", [["--date", "2024-01-01"], ["--bucket", "elsewhere"]], ids=["date", "bucket"])
+def test_nothing_found(world: World, command: Command, arguments: list[str]) -> None:
+    """A date with nothing, a bucket without packs: exit code 1, nothing on standard output, and no index was read for it."""
+    done = command(world, "find", *arguments)
     assert (done.code, done.out) == (1, b"")
     assert "nothing found; 0 indexes read" in done.err
 
