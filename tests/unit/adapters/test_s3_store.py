@@ -310,9 +310,10 @@ class TestRestoring:
         assert b"<Tier>Bulk</Tier>" in request.body
 
     def test_under_way_is_no_error(self, canned: CannedS3) -> None:
-        """409 RestoreAlreadyInProgress is what was wanted too."""
+        """409 RestoreAlreadyInProgress is what was wanted too, and is not asked for again."""
         canned.answers = [Answer(409, b"<Error><Code>RestoreAlreadyInProgress</Code><Message>m</Message></Error>")]
         canned.store.restore_object("b", "k", days=3, tier="Bulk")
+        assert len(canned.requests) == 1
 
     @pytest.mark.parametrize(
         ("status", "code", "kind"),
