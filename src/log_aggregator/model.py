@@ -90,8 +90,8 @@ class ListedKey:
 
     @property
     def is_deleted(self) -> bool:
-        """The newest entry is a delete marker: somebody deleted the key, and it is left alone."""
-        return any(marker.is_latest for marker in self.markers)
+        """Its newest entry is no data version: somebody deleted the key, and it is left alone."""
+        return not any(version.is_latest for version in self.versions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ def plan_packs(
 
     All versions of a key go into the same pack, so that the order in which they are deleted is in one hand.
     """
-    ordered = sorted(sources, key=lambda source: (source.log_object.key, source.log_object.version_id or ""))
+    listed_once = {source.log_object.identity: source for source in sources}  # S3 may list an object on two pages
+    ordered = sorted(listed_once.values(), key=lambda source: (source.log_object.key, source.log_object.version_id or ""))
     versions = Counter(source.log_object.key for source in ordered)
     by_format: dict[PackFormat, list[Source]] = {PackFormat.GZIP: [], PackFormat.TAR: [], PackFormat.COPY: []}
     for source in ordered:

@@ -19,7 +19,7 @@ from log_aggregator.ports import Body, ObjectStore, WriteOptions
 from log_aggregator.steps.large import PieceReader, UnfitSources, check_bridged, read_head, unfit_where_changed
 from log_aggregator.steps.ledger import read_index, restore_index, write_index
 from log_aggregator.steps.packwriter import PackWriter, bridge_bytes, open_pack
-from log_aggregator.steps.read import Changed, ReadResult, Unreadable, headers_of, read_original
+from log_aggregator.steps.read import Changed, Reader, Unreadable, headers_of
 from log_aggregator.steps.workers import Workers
 
 _HEAD_BYTES = 1024
@@ -84,11 +84,7 @@ def _read_all(store: ObjectStore, workers: Workers, sources: list[LogObject]) ->
     """Reads all; once one is unfit the pack is lost, and the others are read only to find all that are unfit at once."""
     changed: list[LogObject] = []
     unreadable: list[Unreadable] = []
-
-    def read(source: LogObject) -> ReadResult:
-        return read_original(store, source)
-
-    for result in workers.read_ahead(read, sources, lambda source: source.size_bytes):
+    for result in workers.read_ahead(Reader(store).read, sources, lambda source: source.size_bytes):
         if isinstance(result, Changed):
             changed.append(result.source)
         elif isinstance(result, Unreadable):

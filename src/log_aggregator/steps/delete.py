@@ -1,17 +1,18 @@
 """Deletes originals: exactly the members of a verified pack, exactly the versions that were packed, and nothing else ever.
 
 In a versioned bucket an entry is deleted by its version id, in any other on the condition that its ETag still holds. Of a key
-with several versions the newest goes last, so that a run that dies in between leaves the key as it was for its readers.
+with several versions the newest goes last, and only when all others have gone, so that no reader ever sees an older one come to light.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from log_aggregator.errors import StoreError
 from log_aggregator.limits import DELETE_COUNT_MAX
-from log_aggregator.model import Identity, Member, VerifiedPack
+from log_aggregator.model import Identity, LogObject, Member, VerifiedPack
 from log_aggregator.ports import Deletion, DeletionFailure, ObjectStore
 from log_aggregator.steps.verify import verify_again
 from log_aggregator.steps.workers import Workers
@@ -34,12 +35,44 @@ class DeletionReport:
     """S3 refuses to delete them: Object Lock, legal hold, MFA delete, a policy."""
     changed: list[DeletionFailure] = field(default_factory=list)
     """Replaced since they were packed; the new object is the next run's."""
+    withheld: int = 0
+    """Newest versions that stay for now, because an older one of their key is still there."""
     list_key: str | None = None
     """Where what went without a pack is written down."""
 
 
+class ListedVersions(Container[Identity]):
+    """The log objects of a group as they were listed (versions of a key side by side), and which of their versions are still there."""
+
+    def __init__(self, objects: Iterable[LogObject]) -> None:
+        self._identities: set[Identity] = set()
+        self._newest: dict[str, Identity] = {}
+        self._older: dict[str, set[Identity]] = {}
+        for key, same in groupby(objects, lambda each: each.key):
+            versions = list(same)
+            self._identities.update(version.identity for version in versions)
+            if len(versions) > 1:
+                self._newest.update((key, version.identity) for version in versions if version.is_latest)
+                self._older[key] = {version.identity for version in versions if not version.is_latest}
+
+    def __contains__(self, identity: object) -> bool:
+        return identity in self._identities
+
+    def is_newest(self, identity: Identity) -> bool:
+        """It is the newest of several versions, and has to go last."""
+        return self._newest.get(identity[0]) == identity
+
+    def has_older(self, key: str) -> bool:
+        """Versions of the key besides its newest are still there."""
+        return bool(self._older.get(key))
+
+    def took(self, identity: Identity) -> None:
+        """It is gone."""
+        self._older.get(identity[0], set()).discard(identity)
+
+
 def delete_originals(
-    store: ObjectStore, workers: Workers, pack: VerifiedPack, versioning: str | None, listed: Container[Identity]
+    store: ObjectStore, workers: Workers, pack: VerifiedPack, versioning: str | None, listed: ListedVersions
 ) -> DeletionReport:
     """Deletes the originals of a verified pack, after one more look at the pack.
 
@@ -49,11 +82,13 @@ def delete_originals(
     verify_again(store, pack)
     report = DeletionReport()
     going = [member for member in pack.index.members if member.identity in listed]
-    older, newest = _in_order(going)
     report.retained += _delete_markers(store, workers, pack, {member.key for member in going})
-    for members in (older, newest):
-        deletions = [deletion_of(member.key, member.version_id, member.etag, versioning) for member in members]
-        delete_exactly(store, workers, pack.source_bucket, deletions, report)
+    others = [member for member in going if not listed.is_newest(member.identity)]
+    _delete_members(store, workers, pack, versioning, others, listed, report)
+    newest = [member for member in going if listed.is_newest(member.identity)]
+    ready = [member for member in newest if not listed.has_older(member.key)]
+    _delete_members(store, workers, pack, versioning, ready, listed, report)
+    report.withheld = len(newest) - len(ready)
     return report
 
 
@@ -81,13 +116,22 @@ def _delete_markers(store: ObjectStore, workers: Workers, pack: VerifiedPack, ke
     return report.retained
 
 
-def _in_order(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
-    """(older versions, the newest of each key)."""
-    older: list[Member] = []
-    newest: list[Member] = []
-    for member in members:
-        (newest if member.is_latest else older).append(member)
-    return older, newest
+def _delete_members(
+    store: ObjectStore,
+    workers: Workers,
+    pack: VerifiedPack,
+    versioning: str | None,
+    members: Sequence[Member],
+    listed: ListedVersions,
+    report: DeletionReport,
+) -> None:
+    deletions = {deletion_of(member.key, member.version_id, member.etag, versioning): member.identity for member in members}
+    refused = len(report.retained), len(report.changed)
+    delete_exactly(store, workers, pack.source_bucket, list(deletions), report)
+    staying = {failure.deletion for failure in (*report.retained[refused[0] :], *report.changed[refused[1] :])}
+    for deletion, identity in deletions.items():
+        if deletion not in staying:
+            listed.took(identity)
 
 
 def _delete_batch(store: ObjectStore, workers: Workers, bucket: str, batch: Sequence[Deletion], report: DeletionReport) -> None:

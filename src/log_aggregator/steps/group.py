@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -15,7 +15,7 @@ from log_aggregator.limits import PLAN_ATTEMPTS_MAX
 from log_aggregator.model import Group, Identity, LogObject, PackPlan, Target, VerifiedPack, WrittenPack
 from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.combine import CombineOptions, combine
-from log_aggregator.steps.delete import DeletionReport, delete_originals
+from log_aggregator.steps.delete import DeletionReport, ListedVersions, delete_originals
 from log_aggregator.steps.discard import discard
 from log_aggregator.steps.large import UnfitSources
 from log_aggregator.steps.ledger import Ledger, read_ledger
@@ -134,8 +134,8 @@ class GroupRules:
     keep_originals_days: int = 0
 
     def keeps(self, since: date, today: date) -> bool:
-        """Whether originals that have been packed since then are kept."""
-        return (today - since).days < self.keep_originals_days
+        """Whether originals that have been packed since then are kept. A day that has not come yet is a clock that is wrong: today."""
+        return max(0, (today - since).days) < self.keep_originals_days
 
 
 def plan_group(
@@ -175,7 +175,7 @@ def _settle(
     rules: GroupRules,
     today: date,
 ) -> None:
-    listed = found.identities
+    listed = ListedVersions(source.log_object for source in found.sources)
     for settling in combine_group(store, workers, result, found, target, rules, today):
         verified = verify_settling(store, result, settling, target, rules.level)
         settle_pack(store, workers, bucket.versioning, result, settling, verified, listed)
@@ -215,7 +215,7 @@ def settle_pack(
     result: GroupResult,
     settling: Settling,
     verified: VerifiedPack,
-    listed: Container[Identity],
+    listed: ListedVersions,
 ) -> None:
     """Deletes the originals of a verified pack, those that were listed, or keeps them where the settings say so. Raises GroupFailed."""
     settled = result.settled[settling.pack_key]
@@ -298,8 +298,9 @@ def _combine_all(
 
 
 def _without(pack: PackPlan, unfit: UnfitSources, facts: Mapping[Identity, Source]) -> list[Source]:
-    gone = {source.identity for source in unfit.sources}
-    return [facts[source.identity] for source in pack.sources if source.identity not in gone]
+    """What is left of a pack. With a version that cannot be read its whole key stays: else an older one could come to light."""
+    gone, staying = {source.identity for source in unfit.sources}, {each.source.key for each in unfit.unreadable}
+    return [facts[source.identity] for source in pack.sources if source.identity not in gone and source.key not in staying]
 
 
 def _unreadable_failure(group: Group, unreadable: Sequence[Unreadable]) -> Failure:
@@ -320,9 +321,11 @@ def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> Non
 
 def _take_deletions(report: DeletionReport, result: GroupResult, settled: SettledPack) -> None:
     settled.deleted, settled.retained, settled.changed = report.deleted, len(report.retained), len(report.changed)
+    settled.kept = report.withheld
     result.deleted += report.deleted
     result.retained += len(report.retained)
     result.changed += len(report.changed)
+    result.kept += report.withheld
     if report.retained:
         first = report.retained[0]
         error = RetainedObjects(f"S3 keeps {len(report.retained)} originals ({first.code}); the first: {first.deletion.key}")

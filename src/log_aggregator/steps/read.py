@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from dataclasses import dataclass
 
 from log_aggregator.core.packformat.builder import Headers, Original, inspect_original
@@ -33,40 +34,66 @@ class Unreadable:
 ReadResult = Original | Changed | Unreadable
 
 
-def read_original(store: ObjectStore, source: LogObject) -> ReadResult:
-    """One GET, pinned to the version or the ETag, and a check of what came.
+class Reader:
+    """Reads the log objects of one pack. Thread safe.
 
-    The bytes are right where their MD5 is the ETag, or where they are whole gzip members, whose own CRC-32 fits. Only where
-    neither holds (text in a bucket with KMS, where ETags are no MD5; a damaged gzip) is the object read a second time.
-    Raises StoreError where S3 itself is the trouble and not this object.
+    A log object's bytes are right where their MD5 is the ETag. Where the ETag is another, either they were damaged on their way, or the
+    ETag is no MD5 (encryption with KMS), which only a second, checked read tells. Text is then always read twice. Whole gzip has a CRC-32
+    of its own over all but its header, so once one such read has shown that ETags are no MD5s here, it is taken as it is.
     """
-    try:
-        body = store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)
-        original = inspect_original(source, body.data, headers_of(body))
-        return original if _is_sound(original) else _read_again(store, original)
-    except (NotFound, PreconditionFailed):
-        return Changed(source)
-    except (AccessDenied, ObjectFrozen, VerificationError) as error:
-        return Unreadable(source, error)
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._has_opaque_etags = False
+        self._learning = threading.Lock()
+
+    def read(self, source: LogObject) -> ReadResult:
+        """One GET, pinned to the version or the ETag, and a check of what came.
+
+        Raises StoreError where S3 itself is the trouble and not this object.
+        """
+        try:
+            body = self._store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)
+            original = inspect_original(source, body.data, headers_of(body))
+            return original if self._is_sound(original) else self._read_again(original)
+        except (NotFound, PreconditionFailed):
+            return Changed(source)
+        except (AccessDenied, ObjectFrozen, VerificationError) as error:
+            return Unreadable(source, error)
+
+    def _is_sound(self, original: Original) -> bool:
+        data, source = original.data, original.source
+        if len(data) != source.size_bytes:
+            return False
+        if _has_md5(original):
+            return True
+        is_opaque = self._has_opaque_etags or not _MD5.fullmatch(source.etag)
+        return is_opaque and original.contents.shape is Shape.GZIP
+
+    def _read_again(self, first: Original) -> Original:
+        """Of gzip one at a time: what it teaches spares the others their second read."""
+        if first.contents.shape is not Shape.GZIP:
+            return self._read_checked(first)
+        with self._learning:
+            return first if self._is_sound(first) else self._read_checked(first)
+
+    def _read_checked(self, first: Original) -> Original:
+        """A second read, in which S3 also compares its stored checksum and says whether the ETag has to be an MD5."""
+        source = first.source
+        body, is_trusted = self._store.get_object_checked(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)
+        second = inspect_original(source, body.data, headers_of(body))
+        if len(body.data) == source.size_bytes and _has_md5(second):
+            return second
+        is_same = len(body.data) == source.size_bytes and body.data == first.data
+        if is_same and (is_trusted or not _MD5.fullmatch(source.etag)):
+            self._has_opaque_etags = self._has_opaque_etags or is_trusted
+            return second
+        raise VerificationError(f"s3://{source.bucket}/{source.key}: what was read twice is not what its length and ETag say")
 
 
 def headers_of(body: Body) -> Headers:
     return Headers(dict(body.metadata), body.content_type, body.content_encoding)
 
 
-def _is_sound(original: Original) -> bool:
-    data, source = original.data, original.source
-    if len(data) != source.size_bytes:
-        return False
-    return original.contents.shape is Shape.GZIP or hashlib.md5(data, usedforsecurity=False).hexdigest() == source.etag
-
-
-def _read_again(store: ObjectStore, first: Original) -> Original:
-    """A second read, in which S3 also compares its stored checksum and says whether the ETag has to be an MD5."""
-    source = first.source
-    body, is_trusted = store.get_object_checked(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)
-    second = inspect_original(source, body.data, headers_of(body))
-    is_same = len(body.data) == source.size_bytes and body.data == first.data
-    if _is_sound(second) or (is_same and (is_trusted or not _MD5.fullmatch(source.etag))):
-        return second
-    raise VerificationError(f"s3://{source.bucket}/{source.key}: what was read twice is not what its length and ETag say")
+def _has_md5(original: Original) -> bool:
+    return hashlib.md5(original.data, usedforsecurity=False).hexdigest() == original.source.etag

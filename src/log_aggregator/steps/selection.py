@@ -152,7 +152,7 @@ def _take(bucket: str, listed: ListedKey, parsed: Dated, rules: Rules, selection
 
 
 def _reason_to_leave(bucket: str, listed: ListedKey, facts: KeyFacts, rules: Rules) -> Left | None:
-    if listed.is_deleted or not listed.versions:
+    if listed.is_deleted:
         return Left.DELETED
     if rules.holds.hold(bucket, listed.key, facts):
         return Left.HELD

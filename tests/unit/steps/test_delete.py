@@ -9,9 +9,9 @@ from tests.support.world import World, access_key, document, make_world, nothing
 
 from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.errors import StoreError, VerificationError
-from log_aggregator.model import Identity, VerifiedPack
+from log_aggregator.model import LogObject, VerifiedPack
 from log_aggregator.ports import Deletion, DeletionFailure, Page
-from log_aggregator.steps.delete import DeletionReport, delete_exactly, delete_originals, deletion_of
+from log_aggregator.steps.delete import DeletionReport, ListedVersions, delete_exactly, delete_originals, deletion_of
 from log_aggregator.steps.verify import verify_pack
 from log_aggregator.steps.workers import SerialWorkers
 
@@ -109,7 +109,11 @@ def test_what_identifies_an_entry(version_id: str | None, versioning: str | None
     assert deletion_of("a", version_id, "e", versioning) == expected
 
 
-def packed_world(**settings: Any) -> tuple[World, VerifiedPack, set[Identity]]:
+def list_logs(world: World) -> list[LogObject]:
+    return list(world.store.list_object_versions("logs").objects)
+
+
+def packed_world(**settings: Any) -> tuple[World, VerifiedPack, ListedVersions]:
     """A world whose objects are packed and still there."""
     world = make_world(keep_originals_days=30, **settings)
     world.put("logs", trail_key(1), document(1))
@@ -120,28 +124,57 @@ def packed_world(**settings: Any) -> tuple[World, VerifiedPack, set[Identity]]:
     result = world.run()
     assert result.failures == []
     (pack,) = result.groups[0].packs
-    return world, verify_pack(world.store, world.targets[0], pack.key), {stored.source.identity for stored in world.originals}
+    return world, verify_pack(world.store, world.targets[0], pack.key), ListedVersions(list_logs(world))
 
 
 def test_older_versions_first_and_the_newest_last() -> None:
-    """Old delete markers go first, then older versions, the newest version of each key last; each by its version id."""
+    """Old delete markers go first, then older versions and only ones, the newest of several last; each by its version id."""
     world, pack, listed = packed_world()
     store = FaultyStore(world.store, nothing)
     report = delete_originals(store, SerialWorkers(), pack, "Enabled", listed)
     batches = [call.arguments["deletions"] for call in store.calls if call.operation == "DeleteObjects"]
     newest = {stored.source.key: stored.source.version_id for stored in world.originals}
-    assert [len(batch) for batch in batches] == [1, 2, 2]
-    assert {deletion.key: deletion.version_id for deletion in batches[2]} == newest
+    assert [len(batch) for batch in batches] == [1, 3, 1]
+    assert [(deletion.key, deletion.version_id) for deletion in batches[2]] == [(trail_key(1), newest[trail_key(1)])]
     assert all(deletion.version_id for batch in batches for deletion in batch)
     assert report.deleted == 4
     assert world.store.list_object_versions("logs") == Page(objects=())
 
 
+def test_an_older_version_that_stays_keeps_the_newest() -> None:
+    """Where S3 keeps an older version (Object Lock), the newest stays too: else the older one would come to light."""
+    world = make_world(keep_originals_days=30)
+    world.put("logs", trail_key(1), document(1))
+    world.store.retain("logs", trail_key(1))
+    newest = world.put("logs", trail_key(1), document(2))
+    world.put("logs", trail_key(2), document(3))
+    (pack,) = world.run().groups[0].packs
+    verified = verify_pack(world.store, world.targets[0], pack.key)
+    report = delete_originals(world.store, SerialWorkers(), verified, "Enabled", ListedVersions(list_logs(world)))
+    assert (report.deleted, len(report.retained), report.withheld) == (1, 1, 1)
+    assert [each.identity for each in list_logs(world) if each.is_latest] == [newest.identity]
+
+
+def test_an_older_version_in_another_pack_keeps_the_newest() -> None:
+    """The order holds from pack to pack: the newest goes when the older ones, packed before, have gone, and not earlier."""
+    world = make_world(keep_originals_days=30)
+    world.put("logs", trail_key(1), document(1))
+    (first,) = world.run().groups[0].packs
+    world.put("logs", trail_key(1), document(2))
+    (second,) = world.run().groups[0].packs
+    listed = ListedVersions(list_logs(world))
+    packs = [verify_pack(world.store, world.targets[0], pack.key) for pack in (first, second)]
+    reports = [delete_originals(world.store, SerialWorkers(), packs[number], "Enabled", listed) for number in (1, 0, 1)]
+    assert [(report.deleted, report.withheld) for report in reports] == [(0, 1), (1, 0), (1, 0)]
+    assert list_logs(world) == []
+
+
 def test_only_what_is_listed_is_deleted() -> None:
     """A member that is not in the listing is not touched, nor are the old delete markers of its key."""
-    world, pack, listed = packed_world()
-    kept = {identity for identity in listed if identity[0] == trail_key(1)}
-    assert delete_originals(world.store, SerialWorkers(), pack, "Enabled", listed - kept).deleted == 1
+    world, pack, _ = packed_world()
+    kept = {each.identity for each in list_logs(world) if each.key == trail_key(1)}
+    listed = ListedVersions(each for each in list_logs(world) if each.key != trail_key(1))
+    assert delete_originals(world.store, SerialWorkers(), pack, "Enabled", listed).deleted == 1
     page = world.store.list_object_versions("logs")
     assert {found.identity for found in page.objects} == kept
     assert len(page.markers) == 1
@@ -183,7 +216,7 @@ def test_an_etag_condition_protects_what_was_written_over() -> None:
     world.put("logs", access_key(2), b"old\n")
     (pack,) = world.run().groups[0].packs
     world.store.put("logs", access_key(1), b"new\n")
-    listed = {stored.source.identity for stored in world.originals}
+    listed = ListedVersions(stored.source for stored in world.originals)
     report = delete_originals(world.store, SerialWorkers(), verify_pack(world.store, world.targets[0], pack.key), None, listed)
     assert (report.deleted, [failure.deletion.key for failure in report.changed]) == (1, [access_key(1)])
     assert world.store.get_object("logs", access_key(1)).data == b"new\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.packformat.builder import Original
 from log_aggregator.errors import StoreError
 from log_aggregator.model import LogObject
-from log_aggregator.steps.read import Changed, Unreadable, read_original
+from log_aggregator.steps.read import Changed, Reader, Unreadable
 
 DATA = b"a line\n"
 
@@ -37,7 +38,7 @@ def test_what_is_right_is_read_once() -> None:
     """One GET gives bytes, hash and headers."""
     store, source = make_store()
     counting = CountingStore(store)
-    found = read_original(counting, source)
+    found = Reader(counting).read(source)
     assert isinstance(found, Original)
     assert (found.data, dict(found.headers.metadata), found.headers.content_type) == (DATA, {"signature": "s"}, "text/plain")
     assert counting.requests == {"GetObject": 1}
@@ -47,7 +48,7 @@ def test_what_is_right_is_read_once() -> None:
 def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
     """A wrong length or a wrong MD5 is read once more; if that is right, nothing has happened."""
     store, source = make_store()
-    found = read_original(FaultyStore(store, alter_reads({0: wrong})), source)
+    found = Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source)
     assert isinstance(found, Original)
     assert found.data == DATA
 
@@ -56,7 +57,40 @@ def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
 def test_a_body_that_stays_damaged_is_unreadable(wrong: bytes) -> None:
     """What is wrong twice is never packed."""
     store, source = make_store()
-    assert isinstance(read_original(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable)
+    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable)
+
+
+GZIP = gzip.compress(b"lines\n", mtime=0)
+
+
+@pytest.mark.parametrize("at", [4, 8, 9], ids=["time", "extra flags", "system"])
+def test_a_gzip_header_is_part_of_the_bytes(at: int) -> None:
+    """A bit that was flipped in a gzip's header inflates to the same text, with the right CRC-32, and is noticed all the same."""
+    store, _ = make_store()
+    source = store.put("logs", "2025/04/03/b.gz", GZIP)
+    wrong = GZIP[:at] + bytes([GZIP[at] ^ 1]) + GZIP[at + 1 :]
+    found = Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source)
+    assert isinstance(found, Original)
+    assert found.data == GZIP
+    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable)
+
+
+def test_with_kms_one_whole_gzip_is_read_twice_and_no_other() -> None:
+    """The first second read teaches that ETags are no MD5s here: a pack of any number of gzip members costs one request more."""
+    store, _ = make_store(has_kms=True)
+    sources = [store.put("logs", f"2025/04/03/{number}.gz", GZIP) for number in range(5)]
+    counting = CountingStore(store)
+    reader = Reader(counting)
+    assert all(isinstance(reader.read(source), Original) for source in sources)
+    assert counting.requests == {"GetObject": 6}
+
+
+def test_damaged_gzip_is_found_also_with_kms() -> None:
+    """What is not whole gzip any more is read twice, and refused where it came differently."""
+    store, _ = make_store(has_kms=True)
+    source = store.put("logs", "2025/04/03/b.gz", GZIP)
+    wrong = GZIP[:12] + bytes([GZIP[12] ^ 1]) + GZIP[13:]
+    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source), Unreadable)
 
 
 @pytest.mark.parametrize("size", [0, 6, 8])
@@ -64,14 +98,14 @@ def test_with_kms_the_length_still_counts(size: int) -> None:
     """Where the ETag is no MD5 a body of another length is refused all the same."""
     store, source = make_store(has_kms=True)
     wrong = (DATA * 2)[:size]
-    assert isinstance(read_original(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable)
+    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable)
 
 
 def test_kms_costs_one_request_more_at_most() -> None:
     """An object whose ETag is no MD5 is read at most twice, and never asked for by HEAD."""
     store, source = make_store(has_kms=True)
     counting = CountingStore(store)
-    assert isinstance(read_original(counting, source), Original)
+    assert isinstance(Reader(counting).read(source), Original)
     assert counting.requests.keys() == {"GetObject"}
     assert counting.requests["GetObject"] <= 2
 
@@ -81,7 +115,7 @@ def test_what_was_replaced_is_changed(versioning: str | None) -> None:
     """Without versions, another object under the key is not the one that was listed; with versions, the listed one is still there."""
     store, source = make_store(versioning=versioning)
     store.put("logs", source.key, b"another")
-    found = read_original(store, source)
+    found = Reader(store).read(source)
     assert isinstance(found, Changed if versioning is None else Original)
 
 
@@ -89,18 +123,18 @@ def test_what_is_gone_is_changed() -> None:
     """An object that is not there any more is the next run's, or nobody's."""
     store, source = make_store(versioning=None)
     store.delete("logs", source.key)
-    assert isinstance(read_original(store, source), Changed)
+    assert isinstance(Reader(store).read(source), Changed)
     versioned, listed = make_store()
-    assert isinstance(read_original(versioned, replace(listed, version_id="other")), Changed)
+    assert isinstance(Reader(versioned).read(replace(listed, version_id="other")), Changed)
 
 
 def test_what_may_not_be_read_is_unreadable() -> None:
     """A denied object, and one that is frozen, is left to a person."""
     store, source = make_store()
     store.deny_reading("logs", source.key)
-    assert isinstance(read_original(store, source), Unreadable)
+    assert isinstance(Reader(store).read(source), Unreadable)
     frozen = store.put("logs", "b", DATA, storage_class="GLACIER")
-    assert isinstance(read_original(store, frozen), Unreadable)
+    assert isinstance(Reader(store).read(frozen), Unreadable)
 
 
 def test_trouble_of_s3_itself_is_raised() -> None:
@@ -108,4 +142,4 @@ def test_trouble_of_s3_itself_is_raised() -> None:
     store, source = make_store()
     faulty = FaultyStore(store, lambda number, call: Fault(before=StoreError("500", code="InternalError")))
     with pytest.raises(StoreError):
-        read_original(faulty, source)
+        Reader(faulty).read(source)

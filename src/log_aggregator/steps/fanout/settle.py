@@ -13,6 +13,7 @@ from datetime import date
 from log_aggregator.errors import GroupFailed
 from log_aggregator.model import Group
 from log_aggregator.ports import ObjectStore
+from log_aggregator.steps.delete import ListedVersions
 from log_aggregator.steps.fanout.results import GroupState, ItemResult
 from log_aggregator.steps.fanout.workitems import WorkItem
 from log_aggregator.steps.group import Failure, GroupResult, Settling, combine_group, discard_group, settle_pack, verify_settling
@@ -66,7 +67,7 @@ def delete_item(
         state = states[position]
         _, found = item.groups[position]
         target = rules.target(item.bucket)
-        listed = found.identities
+        listed = ListedVersions(source.log_object for source in found.sources)
         for settling in state.settling:
             with _failures_of(state), watch(state.result.group):
                 pack = verify_settling(store, state.result, settling, target, Level.CHECKSUM)

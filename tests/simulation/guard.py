@@ -1,0 +1,90 @@
+"""Stands right in front of the store, behind all faults, and looks at every effect the moment it has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tests.simulation.truth import Truth, Violation
+
+from log_aggregator.adapters.forwarding import Call, ForwardingStore
+from log_aggregator.model import OWN_FOLDERS, DeleteMarker, LogObject
+
+T = TypeVar("T")
+
+Entry = LogObject | DeleteMarker
+WRITES = frozenset({"PutObject", "CompleteMultipartUpload"})
+
+
+class GuardedStore(ForwardingStore):
+    """Raises Violation out of the very call that did what must not be done."""
+
+    def __init__(self, truth: Truth) -> None:
+        super().__init__(truth.store)
+        self._truth = truth
+
+    def _call(self, call: Call, run: Callable[[], T]) -> T:
+        if call.operation == "DeleteObjects":
+            return self._delete(call, run)
+        if call.operation in WRITES:
+            return self._write(call, run)
+        return run()
+
+    def _delete(self, call: Call, run: Callable[[], T]) -> T:
+        keys = sorted({deletion.key for deletion in call.arguments["deletions"]})
+        before = {key: self._entries(call.bucket, key) for key in keys}
+        result = run()
+        for key in keys:
+            self._check_deletion(call.bucket, key, before[key], self._entries(call.bucket, key))
+        return result
+
+    def _check_deletion(self, bucket: str, key: str, before: list[Entry], after: list[Entry]) -> None:
+        if any(bucket == target.bucket and key.startswith(tuple(f"{target.root}{own}" for own in OWN_FOLDERS)) for target in self._targets):
+            raise Violation(f"s3://{bucket}/{key}: it is our own, and was deleted")
+        gone = [entry for entry in before if _name(entry) not in set(map(_name, after))]
+        for entry in gone:
+            if isinstance(entry, DeleteMarker):
+                if entry.is_latest:
+                    raise Violation(f"s3://{bucket}/{key}: the delete marker that hides it was removed")
+                continue
+            original = next((each for each in self._truth.of_key(bucket, key) if _is_same(each.source, entry)), None)
+            if original is None:
+                raise Violation(f"s3://{bucket}/{key}: it was deleted, and nobody delivered it as a log object")
+            self._truth.check_packed(original)
+        was, now = _visible(before), _visible(after)
+        if now is not None and now != was:
+            raise Violation(f"s3://{bucket}/{key}: an older version came to light")
+
+    def _write(self, call: Call, run: Callable[[], T]) -> T:
+        if call.bucket not in {target.bucket for target in self._targets}:
+            raise Violation(f"{call.operation} s3://{call.bucket}/{call.key}: not a place for packs")
+        before = self._entries(call.bucket, call.key)
+        result = run()
+        if before:
+            raise Violation(f"{call.operation} s3://{call.bucket}/{call.key}: it was written over")
+        return result
+
+    def _entries(self, bucket: str, key: str) -> list[Entry]:
+        page: Any = self._truth.store.list_object_versions(bucket, prefix=key)
+        found: list[Entry] = [*page.objects, *page.markers]
+        while page.next_start is not None:
+            page = self._truth.store.list_object_versions(bucket, prefix=key, start=page.next_start)
+            found += [*page.objects, *page.markers]
+        return [entry for entry in found if entry.key == key]
+
+    @property
+    def _targets(self) -> Any:
+        return self._truth.targets
+
+
+def _name(entry: Entry) -> tuple[str, str | None, str]:
+    return (entry.key, entry.version_id, entry.etag if isinstance(entry, LogObject) else "")
+
+
+def _is_same(source: LogObject, entry: LogObject) -> bool:
+    return source.etag == entry.etag and (source.version_id or "null") == (entry.version_id or "null")
+
+
+def _visible(entries: list[Entry]) -> tuple[str, str | None, str] | None:
+    """What a reader of the key sees: its newest version, or nothing."""
+    return next((_name(entry) for entry in entries if entry.is_latest and isinstance(entry, LogObject)), None)

@@ -1,0 +1,246 @@
+"""A small organisation drawn from a seed, and the outside world that goes on writing, deleting and locking while runs are under way."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from tests.simulation.truth import Fate, Original, Truth
+from tests.support.world import (
+    ACCOUNT,
+    DAY,
+    SteppingClock,
+    access_key,
+    document,
+    flow_key,
+    make_rules,
+    pack_gzip,
+    trail_key,
+)
+
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.limits import GIB, PART_SIZE_BYTES_MIN
+from log_aggregator.model import LogObject, Target
+from log_aggregator.steps.run import RunRules
+
+ACCOUNTS = (ACCOUNT, "222222222222")
+HELD_PREFIX = f"AWSLogs/{ACCOUNT}/vpcflowlogs/eu-west-1/{DAY:%Y/%m/%d}/held-"
+LARGE_BYTES = 900
+"""In some worlds large enough to be copied alone."""
+
+HUGE_BYTES = 2 * PART_SIZE_BYTES_MIN
+"""Large enough to be copied by S3 into a pack. Costs time, so it is rare."""
+
+
+@dataclass(slots=True)
+class RandomWorld:
+    """A store, what lies in it, and the settings of its runs."""
+
+    seed: int
+    random: random.Random
+    store: MemoryStore
+    clock: SteppingClock
+    rules: RunRules
+    truth: Truth
+    versioning: str | None
+    has_kms: bool
+    keep_days: int
+    happened: list[str] = field(default_factory=list)
+    _number: int = 0
+
+    def deliver(self) -> LogObject:
+        """One more object: mostly a log, sometimes what has to stay."""
+        self._number += 1
+        kind = self.random.choices(tuple(KINDS), [weight for weight, _ in KINDS.values()])[0]
+        return KINDS[kind][1](self, self._number)
+
+    def put(self, key: str, data: bytes, fate: Fate = Fate.GO, **more: object) -> LogObject:
+        metadata = {"signature": f"{self._number:04x}"} if self.random.random() < 0.3 else {}
+        content_type = self.random.choice((None, "application/json", "application/x-gzip"))
+        with_checksum = self.random.random() < 0.3
+        source = self.store.put(
+            "logs",
+            key,
+            data,
+            metadata=metadata,
+            content_type=content_type,
+            with_checksum=with_checksum,
+            **more,  # type: ignore[arg-type]
+        )
+        self.truth.add(Original(source, data, metadata, content_type, fate))
+        return source
+
+    def disturb(self) -> None:
+        """Something happens outside."""
+        event = self.random.choice((self._arrive, self._arrive, self._write_over, self._delete, self._lock))
+        event()
+
+    def _arrive(self) -> None:
+        self.happened.append(f"delivered {self.deliver().key}")
+
+    def _some_log(self) -> Original | None:
+        logs = [each for each in self.truth.originals.values() if each.fate is Fate.GO]
+        return self.random.choice(sorted(logs, key=str)) if logs else None
+
+    def _write_over(self) -> None:
+        """The same key once more: another version, or in the place of the one that is there."""
+        if (log := self._some_log()) is not None:
+            self._number += 1
+            if self._is_hidden(log.source.key):
+                return
+            self.put(log.source.key, _other_bytes(log.data, self._number))
+            self.happened.append(f"wrote over {log.source.key}")
+
+    def _delete(self) -> None:
+        """A plain delete of the key: a delete marker where there are versions."""
+        if (log := self._some_log()) is None:
+            return
+        key = log.source.key
+        self.happened.append(f"deleted {key}")
+        if self.versioning != "Enabled":
+            self.truth.forget("logs", key)
+        self.store.delete("logs", key)
+        for each in self.truth.of_key("logs", key):
+            each.fate = Fate.OPEN
+
+    def _lock(self) -> None:
+        """Object Lock on everything of a key that is there."""
+        log = self._some_log()
+        if log is None or self.versioning != "Enabled":
+            return
+        there = {entry.identity for entry in self.truth.data_versions("logs") if entry.key == log.source.key}
+        if not there:
+            return
+        self.store.retain("logs", log.source.key)
+        self.happened.append(f"locked {log.source.key}")
+        for each in self.truth.of_key("logs", log.source.key):
+            if each.source.identity in there and each.fate is Fate.GO:
+                each.fate = Fate.LOCKED
+
+    def _is_hidden(self, key: str) -> bool:
+        return any(each.fate is not Fate.GO for each in self.truth.of_key("logs", key))
+
+
+def build_world(seed: int) -> RandomWorld:
+    """The same seed, the same world."""
+    rng = random.Random(seed)
+    versioning = rng.choice(("Enabled", "Enabled", None, "Suspended"))
+    has_kms = rng.random() < 0.3
+    clock = SteppingClock()
+    store = MemoryStore(
+        clock=clock,
+        page_size=rng.choice((2, 3, 5, 1000)),
+        reports_object_checksums=rng.random() < 0.8,
+    )
+    store.create_bucket("logs", versioning=versioning, has_kms=has_kms)
+    store.create_bucket("dest", versioning=rng.choice(("Enabled", None)))
+    in_place = rng.random() < 0.25
+    keep_days = rng.choice((0, 0, 0, 2))
+    settings: dict[str, Any] = {"other_buckets": "logs", "aggregation_regions": "eu-west-1", "keep_originals_days": keep_days}
+    settings["holds"] = {"prefixes": [HELD_PREFIX]}
+    settings["verify"] = rng.choice(("checksum", "checksum", "read-back"))
+    if not in_place:
+        settings["destination_bucket"] = "dest"
+    target = Target("logs", "aggregated/") if in_place else Target("dest")
+    rules = make_rules(limits=_draw_limits(rng), **settings)
+    world = RandomWorld(seed, rng, store, clock, rules, Truth(store, ("logs",), (target,)), versioning, has_kms, keep_days)
+    for _ in range(rng.randrange(1, 9)):
+        world.deliver()
+    return world
+
+
+def _draw_limits(rng: random.Random) -> PackLimits:
+    return PackLimits(
+        members_max=rng.choice((2, 3, 200_000)),
+        copy_alone_bytes_min=rng.choice((LARGE_BYTES, GIB)),
+        copy_size_bytes_min=HUGE_BYTES,
+        part_size_bytes=PART_SIZE_BYTES_MIN,
+    )
+
+
+def _other_bytes(data: bytes, number: int) -> bytes:
+    """Of the same kind."""
+    return document(1000 + number) if data.startswith(b"\x1f\x8b") else f"written over {number}\n".encode()
+
+
+def _trail(world: RandomWorld, number: int) -> LogObject:
+    return world.put(trail_key(number, account=world.random.choice(ACCOUNTS)), document(number))
+
+
+def _flow(world: RandomWorld, number: int) -> LogObject:
+    text = b"flow " * world.random.randrange(1, 9) + (b"\n" if world.random.random() < 0.5 else b"")
+    return world.put(flow_key(f"{number}.log.gz"), pack_gzip(text))
+
+
+def _text(world: RandomWorld, number: int) -> LogObject:
+    return world.put(access_key(number), f"line {number}\n".encode() * world.random.randrange(1, 5))
+
+
+def _large(world: RandomWorld, number: int) -> LogObject:
+    return world.put(flow_key(f"{number}.log.gz"), pack_gzip(world.random.randbytes(LARGE_BYTES + number)))
+
+
+def _huge(world: RandomWorld, number: int) -> LogObject:
+    name, head = world.random.choice(((f"{number}.parquet", b"PAR1"), (f"{number}.log.gz", b"\x1f\x8b\x08")))
+    return world.put(flow_key(name), head + _noise() + bytes([number % 256]))
+
+
+@functools.cache
+def _noise() -> bytes:
+    return random.Random(0).randbytes(HUGE_BYTES)
+
+
+def _parquet(world: RandomWorld, number: int) -> LogObject:
+    return world.put(flow_key(f"{number}.parquet"), b"PAR1" + world.random.randbytes(40) + b"PAR1")
+
+
+def _damaged(world: RandomWorld, number: int) -> LogObject:
+    return world.put(flow_key(f"{number}.log.gz"), pack_gzip(b"damaged" * 9)[:-3])
+
+
+def _versions(world: RandomWorld, number: int) -> LogObject:
+    """A key with an old version, and sometimes a delete marker between them."""
+    key = trail_key(number)
+    first = world.put(key, document(number))
+    if world.versioning == "Enabled" and world.random.random() < 0.5:
+        world.store.delete("logs", key)
+    world.put(key, document(number + 500))
+    return first
+
+
+def _deleted(world: RandomWorld, number: int) -> LogObject:
+    """A key that somebody has deleted: its old versions stay."""
+    if world.versioning != "Enabled":
+        return _trail(world, number)
+    source = world.put(trail_key(number), document(number), Fate.STAY)
+    world.store.delete("logs", source.key)
+    return source
+
+
+def _stays(key: Callable[[int], str], data: bytes = b"left alone\n", **more: object) -> Callable[[RandomWorld, int], LogObject]:
+    return lambda world, number: world.put(key(number), data, Fate.STAY, **more)
+
+
+KINDS: dict[str, tuple[float, Callable[[RandomWorld, int], LogObject]]] = {
+    "trail": (8, _trail),
+    "flow logs": (5, _flow),
+    "text": (5, _text),
+    "large": (2, _large),
+    "huge": (0.05, _huge),
+    "parquet": (2, _parquet),
+    "damaged gzip": (1, _damaged),
+    "versions": (3, _versions),
+    "deleted key": (1, _deleted),
+    "unknown": (1, _stays(lambda number: f"readme-{number}.txt")),
+    "empty": (1, _stays(access_key, b"")),
+    "held": (1, _stays(lambda number: f"{HELD_PREFIX}{number}.log.gz", pack_gzip(b"held\n"))),
+    "other region": (1, _stays(lambda number: trail_key(number, region="us-east-1"), document(7))),
+    "other day": (1, _stays(lambda number: trail_key(number, day=DAY - timedelta(days=40)), document(8))),
+    "frozen": (1, _stays(lambda number: flow_key(f"frozen-{number}.log.gz"), pack_gzip(b"cold\n"), storage_class="GLACIER")),
+}
+"""Name -> (how often, how it is delivered)."""

@@ -1,0 +1,157 @@
+"""Faults of S3, of the network and of the machine, drawn from a seed; each at a call, in front of it or behind it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from log_aggregator.adapters.faults import Killed
+from log_aggregator.adapters.forwarding import Call, ForwardingStore
+from log_aggregator.errors import PreconditionFailed, StoreError, Unreachable
+from log_aggregator.model import LogObject, StoredObject
+from log_aggregator.ports import Body, Deletion, DeletionFailure, ObjectStore, Page
+
+T = TypeVar("T")
+
+LOUD: tuple[tuple[str, type[StoreError]], ...] = (
+    ("InternalError", StoreError),  # 500
+    ("SlowDown", StoreError),  # 503
+    ("ReadTimeoutError", Unreachable),
+    ("ConnectionClosedError", Unreachable),  # a reset
+)
+CONDITIONAL = frozenset({"PutObject", "CompleteMultipartUpload"})
+GZIP_MAGIC, GZIP_HEAD_BYTES, GZIP_TAIL_BYTES = b"\x1f\x8b", 10, 8
+REFUSALS = ("AccessDenied", "SlowDown", "InternalError")
+
+
+@dataclass(slots=True)
+class Storm:
+    """How much goes wrong. Probabilities are for each call."""
+
+    random: random.Random
+    loud: float = 0.0
+    """An error, or an answer that is lost after the call took effect."""
+    quiet: float = 0.0
+    """An answer that lies: bytes cut or flipped, a checksum wrong or missing, an entry listed twice, a deletion refused."""
+    killed: float = 0.0
+    spares_gzip_heads: bool = False
+    """Where ETags are no MD5s (KMS), nothing but TLS protects a gzip's header and its last deflate byte's padding: that is the limit."""
+    log: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def note(self, number: int, call: Call, what: str) -> None:
+        self.log.append(f"call {number:>4}  {call.operation} {call.bucket}/{call.key}: {what}")
+        self.counts[what.partition(" ")[0]] += 1
+
+
+class StormyStore(ForwardingStore):
+    """One process' view of the store. Once it was killed, it stays dead. `gate` is passed before each call."""
+
+    def __init__(self, inner: ObjectStore, storm: Storm, gate: Callable[[Call], None] = lambda _: None) -> None:
+        super().__init__(inner)
+        self._storm = storm
+        self._gate = gate
+        self._is_dead = False
+        self._listed: dict[tuple[str, str], list[LogObject]] = {}
+        self.calls: list[Call] = []
+
+    def _call(self, call: Call, run: Callable[[], T]) -> T:
+        if self._is_dead:
+            raise Killed
+        self._gate(call)
+        storm, draw, number = self._storm, self._storm.random.random, len(self.calls)
+        self.calls.append(call)
+        if draw() < storm.killed:
+            self._is_dead = True
+            is_late = draw() < 0.5
+            storm.note(number, call, f"killed {'after' if is_late else 'before'} it")
+            if is_late:
+                run()
+            raise Killed
+        if draw() < storm.loud:
+            return self._fail(call, run, number)
+        if draw() < storm.quiet:
+            return self._lie(call, run, number)
+        result = run()
+        if isinstance(result, Page):
+            self._listed.setdefault((call.bucket, call.key), []).extend(result.objects)
+        return result
+
+    def _fail(self, call: Call, run: Callable[[], T], number: int) -> T:
+        code, kind = self._storm.random.choice(LOUD)
+        if call.operation in CONDITIONAL and self._storm.random.random() < 0.3:
+            code, kind = "ConditionalRequestConflict", PreconditionFailed  # 409, without any effect
+        elif self._storm.random.random() < 0.5:
+            self._storm.note(number, call, f"{code} after it")
+            run()
+            raise kind(f"{call.operation}: {code}", code=code, operation=call.operation)
+        self._storm.note(number, call, f"{code} instead of it")
+        raise kind(f"{call.operation}: {code}", code=code, operation=call.operation)
+
+    def _lie(self, call: Call, run: Callable[[], T], number: int) -> T:
+        if call.operation == "DeleteObjects":
+            return self._refuse_some(call, number)  # type: ignore[return-value]
+        result: Any = run()
+        altered, what = _alter(result, self._storm, self._listed.get((call.bucket, call.key), []))
+        if what:
+            self._storm.note(number, call, what)
+        return altered  # type: ignore[no-any-return]
+
+    def _refuse_some(self, call: Call, number: int) -> list[DeletionFailure]:
+        deletions: Sequence[Deletion] = call.arguments["deletions"]
+        refused = [deletion for deletion in deletions if self._storm.random.random() < 0.5]
+        done = [deletion for deletion in deletions if deletion not in refused]
+        code = self._storm.random.choice(REFUSALS)
+        self._storm.note(number, call, f"{code} for {len(refused)} of {len(deletions)} keys")
+        failures = self.inner.delete_objects(call.bucket, done) if done else []
+        return [*failures, *(DeletionFailure(deletion, code) for deletion in refused)]
+
+
+def _alter(result: Any, storm: Storm, listed: Sequence[LogObject]) -> tuple[Any, str]:
+    """The answer, and what was done to it, if it is of a kind to which something can be done."""
+    rng = storm.random
+    match result:
+        case Body() if result.data:
+            data, what = _alter_bytes(result.data, storm)
+            return replace(result, data=data), what
+        case (Body() as body, bool() as is_trusted) if body.data and not is_trusted:
+            data, what = _alter_bytes(body.data, storm)
+            return (replace(body, data=data), is_trusted), what
+        case StoredObject():
+            return _alter_head(result, rng)
+        case Page() if result.objects:
+            return _list_twice(result, listed, rng)
+        case _:
+            return result, ""
+
+
+def _alter_bytes(data: bytes, storm: Storm) -> tuple[bytes, str]:
+    rng = storm.random
+    at = rng.randrange(len(data))
+    if rng.random() < 0.4:
+        return data[:at], f"cut at byte {at} of {len(data)}"
+    if storm.spares_gzip_heads and data.startswith(GZIP_MAGIC):
+        at = rng.randrange(GZIP_HEAD_BYTES, len(data) - GZIP_TAIL_BYTES - 1)
+    return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :], f"flipped a bit of byte {at}"
+
+
+def _alter_head(stored: StoredObject, rng: random.Random) -> tuple[StoredObject, str]:
+    match rng.randrange(3):
+        case 0:
+            return replace(stored, crc64nvme=None), "no checksum in the answer"
+        case 1:
+            return replace(stored, crc64nvme=(stored.crc64nvme or 0) ^ 1), "wrong checksum in the answer"
+        case _:
+            return replace(stored, size_bytes=stored.size_bytes + 1), "wrong length in the answer"
+
+
+def _list_twice(page: Page, listed: Sequence[LogObject], rng: random.Random) -> tuple[Page, str]:
+    """An entry of this page once more, or the last one of the page before; where its key stands, as all that S3 lists."""
+    if listed and rng.random() < 0.5:
+        return replace(page, objects=(listed[-1], *page.objects)), f"listed twice: {listed[-1].key}"
+    position = rng.randrange(len(page.objects))
+    twice = page.objects[position]
+    return replace(page, objects=(*page.objects[: position + 1], *page.objects[position:])), f"listed twice: {twice.key}"

@@ -1,0 +1,159 @@
+"""The reference model: what the outside world put into the source buckets, and what must be true of it at every moment.
+
+It knows nothing of runs. It is told what AWS and other people do, sees what the store holds, and compares: every original's bytes are
+where they were, as that very version, or come back out of a pack whose index is durable, with key, metadata and content type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.packformat.index import decode_index
+from log_aggregator.core.packformat.unpack import unpack_member
+from log_aggregator.model import DeleteMarker, Identity, LogObject, Member, Target
+
+
+class Violation(Exception):
+    """Something that must never be so."""
+
+
+class Fate(StrEnum):
+    """What a run that nothing disturbs has to do with an original."""
+
+    GO = "go"  # it is packed, and deleted
+    STAY = "stay"  # it is left alone
+    LOCKED = "locked"  # it may be packed, and S3 keeps it
+    OPEN = "open"  # somebody deleted its key meanwhile: whether it was packed before depends on who came first
+
+
+@dataclass(slots=True)
+class Original:
+    """An object as somebody delivered it."""
+
+    source: LogObject
+    data: bytes
+    metadata: Mapping[str, str]
+    content_type: str | None
+    fate: Fate
+
+    @property
+    def place(self) -> tuple[str, Identity]:
+        return (self.source.bucket, self.source.identity)
+
+    def __str__(self) -> str:
+        return f"s3://{self.source.bucket}/{self.source.key} {self.source.version_id}"
+
+
+@dataclass(slots=True)
+class Truth:
+    """All originals that ever were, but for those that somebody else has destroyed."""
+
+    store: MemoryStore
+    sources: tuple[str, ...]
+    targets: tuple[Target, ...]
+    originals: dict[tuple[str, Identity], Original] = field(default_factory=dict)
+    _packs: dict[str, dict[tuple[str, Identity], tuple[Member, str]]] = field(default_factory=dict)
+    """What was read of each pack: a pack is written once, so it is read once."""
+
+    def add(self, original: Original) -> None:
+        """A new object. In a bucket without versions it takes the place of the one that was there: that one is gone."""
+        source = original.source
+        if source.version_id in (None, "null"):
+            self.forget(source.bucket, source.key)
+        self.originals[original.place] = original
+
+    def forget(self, bucket: str, key: str) -> None:
+        """Somebody has written over, or deleted, what has no version of its own."""
+        for place in [place for place, each in self.originals.items() if (each.source.bucket, each.source.key) == (bucket, key)]:
+            if place[1][1] in (None, "null") and not self.is_packed(self.originals[place]):
+                del self.originals[place]
+
+    def of_key(self, bucket: str, key: str) -> list[Original]:
+        return [each for each in self.originals.values() if (each.source.bucket, each.source.key) == (bucket, key)]
+
+    def check_all(self) -> None:
+        """Raises Violation where an original is lost."""
+        in_place = {(bucket, entry.identity) for bucket in self.sources for entry in self.data_versions(bucket)}
+        for place, original in self.originals.items():
+            if place not in in_place:
+                self.check_packed(original)
+
+    def check_done(self) -> None:
+        """After a run that nothing disturbed. Raises Violation where something is left, or gone, that should not be."""
+        in_place = {(bucket, entry.identity) for bucket in self.sources for entry in self.data_versions(bucket)}
+        for place, original in self.originals.items():
+            if original.fate is Fate.GO and place in in_place:
+                raise Violation(f"{original}: it was left, and should have been packed")
+            if original.fate in (Fate.STAY, Fate.LOCKED) and place not in in_place:
+                raise Violation(f"{original}: it had to stay, and is gone")
+            if original.fate is Fate.LOCKED and not self.is_packed(original):
+                raise Violation(f"{original}: S3 keeps it, and it was not packed")
+
+    def check_packed(self, original: Original) -> None:
+        """Raises Violation unless it comes back, byte for byte, out of a pack that has its index."""
+        if not self.is_packed(original):
+            raise Violation(f"{original}: it is neither in its bucket nor in a pack")
+
+    def is_packed(self, original: Original) -> bool:
+        for target in self.targets:
+            for pack_key in self._durable_packs(target):
+                found = self._read_pack(target, pack_key).get(original.place)
+                if found is not None:
+                    _compare(original, *found, self._member_bytes(target, pack_key, found[0]))
+                    return True
+        return False
+
+    def data_versions(self, bucket: str) -> Iterator[LogObject]:
+        """As a listing of that bucket gives them: with version ids where the bucket has any."""
+        has_versions = self.store.get_bucket_versioning(bucket) is not None
+        start = None
+        while True:
+            page = self.store.list_object_versions(bucket, start=start) if has_versions else self.store.list_objects(bucket, start=start)
+            yield from page.objects
+            if page.next_start is None:
+                return
+            start = page.next_start
+
+    def _durable_packs(self, target: Target) -> Iterator[str]:
+        """Packs that are there and have their index."""
+        for entry in _list_all(self.store, target.bucket, f"{target.root}indexes/"):
+            pack_key = target.pack_key(entry.key)
+            if _list_all(self.store, target.bucket, pack_key):
+                yield pack_key
+
+    def _read_pack(self, target: Target, pack_key: str) -> dict[tuple[str, Identity], tuple[Member, str]]:
+        name = f"{target.bucket}/{pack_key}"
+        if name not in self._packs:
+            index = decode_index(self.store.get_object(target.bucket, target.index_key(pack_key)).data)
+            self._packs[name] = {(index.group.bucket, member.identity): (member, pack_key) for member in index.members}
+        return self._packs[name]
+
+    def _member_bytes(self, target: Target, pack_key: str, member: Member) -> bytes:
+        first, last = member.offset, member.offset + member.length_bytes
+        return unpack_member(member, self.store.get_object(target.bucket, pack_key).data[first:last])
+
+
+def newest_of(entries: Sequence[LogObject | DeleteMarker]) -> LogObject | DeleteMarker | None:
+    return next((entry for entry in entries if entry.is_latest), None)
+
+
+def _compare(original: Original, member: Member, pack_key: str, data: bytes) -> None:
+    for what, is_same in (
+        ("bytes", data == original.data),
+        ("user metadata", dict(member.metadata) == dict(original.metadata)),
+        ("content type", member.content_type == original.content_type),
+    ):
+        if not is_same:
+            raise Violation(f"{original}: its {what} in {pack_key} are not what was delivered")
+
+
+def _list_all(store: MemoryStore, bucket: str, prefix: str) -> list[LogObject]:
+    page = store.list_objects(bucket, prefix=prefix)
+    found = list(page.objects)
+    while page.next_start is not None:
+        page = store.list_objects(bucket, prefix=prefix, start=page.next_start)
+        found += page.objects
+    return found
