@@ -12,7 +12,7 @@ from log_aggregator.model import Group, PackPlan, Target, VerifiedPack
 from log_aggregator.ports import ObjectStore
 from log_aggregator.settings import Settings
 from log_aggregator.steps.combine import combine
-from log_aggregator.steps.delete import delete_originals
+from log_aggregator.steps.delete import ListedVersions, delete_originals
 from log_aggregator.steps.group import plan_group
 from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes
 from log_aggregator.steps.run import RunRules, find_buckets
@@ -52,10 +52,10 @@ def plan_one_pack(store: ObjectStore, listed: Listed, root: str = "") -> PackPla
 
 
 def delete_all(store: ObjectStore, workers: Workers, listed: Listed, pack: VerifiedPack) -> None:
-    known = {source.log_object.identity for source in listed.found.sources}
+    known = ListedVersions(source.log_object for source in listed.found.sources)
     report = delete_originals(store, workers, pack, listed.bucket.versioning, known)
-    if report.deleted != len(known):
-        raise BenchmarkBroken(f"{report.deleted} of {len(known)} objects deleted")
+    if report.deleted != len(listed.found.sources):
+        raise BenchmarkBroken(f"{report.deleted} of {len(listed.found.sources)} objects deleted")
 
 
 def warm_up(store: ObjectStore, workers: Workers, listed: Listed) -> None:

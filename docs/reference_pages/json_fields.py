@@ -11,6 +11,7 @@ from log_aggregator.core.planning import PackLimits
 from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
 from log_aggregator.reports.plan import describe_plan
 from log_aggregator.reports.run import Measured, describe_run
+from log_aggregator.reports.ways import Comparison
 from log_aggregator.steps.group import Failure, GroupPlan, GroupResult
 from log_aggregator.steps.run import RunPlan, RunResult
 from reference_pages.table import TEXTS, table
@@ -72,7 +73,7 @@ def _example_plan() -> dict[str, Any]:
     pack = PackPlan(group, Target("target"), "packs/a.json.gz", PackFormat.GZIP, (source,))
     plan = RunPlan(day, day, [GroupPlan(group, (pack,), {"packs/b.json.gz": 1})])
     plan.selection.samples["s3://bucket/key"] = "no date in the key"
-    described = describe_plan(plan, PackLimits(), {})
+    described = describe_plan(plan, PackLimits(), {}, Comparison())
     return described | {"requests": {"GetObject": 1}}
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 from log_aggregator import limits
 from log_aggregator.core import costs
+from log_aggregator.core.costs.overrides import STORAGE_PRICES
+from log_aggregator.core.costs.storage import (
+    INDEX_BYTES_PER_MEMBER,
+    Packed,
+    Sizes,
+    estimate_each,
+    estimate_left,
+    estimate_packed,
+    find_break_even_bytes,
+)
+from log_aggregator.core.costs.work import Load, estimate_load_packed
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.limits import GIB
 from reference_pages.stack_prices import make_stack_prices
 from reference_pages.table import table
 
 MILLION = 1_000_000
 SEVEN_YEARS_MONTHS = 84
-INDEX_BYTES_PER_MEMBER = 130
-"""Of the demo: `log-aggregator demo` writes 639 KB of indexes for 4,916 members."""
-STANDARD_GIB_MONTH, DEEP_GIB_MONTH = 0.023, 0.00099
-DEEP_TRANSITION = 0.05 / 1000
 
 
 def make_prices() -> Iterator[str]:
@@ -25,7 +33,7 @@ def make_prices() -> Iterator[str]:
     yield "What a plan and a run report as dollars is the count of requests times this table, and nothing else:"
     yield "no storage, no compute, no KMS, no data transfer."
     yield "List prices of us-east-1, November 2026, from [Amazon S3 pricing](https://aws.amazon.com/s3/pricing/)."
-    yield "They are a table in `log_aggregator.core.costs` and are never fetched at run time."
+    yield "They stand in one file, `src/log_aggregator/core/costs/prices.py`, and are never fetched at run time."
     yield ""
     yield from table(
         ("operation", "dollars per 1,000"), ((f"`{name}`", f"{price * 1000:.4g}") for name, price in costs.REQUEST_DOLLARS.items())
@@ -34,7 +42,7 @@ def make_prices() -> Iterator[str]:
     yield "## Thawing"
     yield ""
     yield "What `thaw` adds up: retrieval, and the copies in Standard until the midnight behind their last day"
-    yield f"(${costs.STANDARD_DOLLARS_PER_GB_MONTH} for a GB and month). A GB is counted as 10^9 bytes, a little too much."
+    yield f"(${costs.PRICES.standard.gb_month} for a GB and month). A GB is counted as 10^9 bytes, a little too much."
     yield "The row of `RestoreObject` above is that of Deep Archive's standard tier."
     yield ""
     rows = (
@@ -62,11 +70,10 @@ def make_prices() -> Iterator[str]:
     yield "## Seven years"
     yield ""
     yield "Storage and requests for a million log objects over 84 months, without compute and without any price change."
-    yield "Storage prices, which the program does not use: Standard $0.023, Deep Archive $0.00099 for a GiB and month."
-    yield "A transition to Deep Archive is $0.05 per 1,000; each object there also takes 8 KiB in Standard and 32 KiB in Deep Archive."
+    yield "Each object in Deep Archive also takes 8 KiB in Standard and 32 KiB in Deep Archive."
     yield "Packs are written straight to Deep Archive (`storage_class`), with one warm and one archived copy of the index"
     yield f"({INDEX_BYTES_PER_MEMBER} bytes for a member, as in the demo)."
-    yield "Neither text that shrinks in a pack nor the 180 days that Deep Archive bills at least are counted."
+    yield "Text that shrinks in a pack is not counted."
     yield ""
     yield from table(
         ("average size", "left in Standard", "each to Deep Archive", "packed, in Deep Archive"), map(_years_row, (1, 4, 16, 43, 128))
@@ -74,23 +81,87 @@ def make_prices() -> Iterator[str]:
     yield ""
     yield "Where an average log object has one KiB, leaving it alone is nearly as cheap: the index costs as much as the rest."
     yield ""
+    yield from _make_storage_prices()
+    yield from _make_break_even()
+    yield from _make_own_prices()
     yield from make_stack_prices()
 
 
-def _million_requests(size_kib: int) -> dict[str, int]:
-    size = size_kib * limits.KIB * MILLION
-    packs = max(-(-size // GIB), -(-MILLION // PackLimits().members_max))
-    return {
-        "GetObject": MILLION + packs,
-        "ListObjectVersions": MILLION // limits.LIST_PAGE_COUNT_MAX,
-        "ListObjectsV2": 2,
-        "UploadPart": -(-size // limits.PART_SIZE_BYTES),
-        "CreateMultipartUpload": packs,
-        "CompleteMultipartUpload": packs,
-        "PutObject": packs,
-        "HeadObject": 2 * packs,
-        "DeleteObjects": MILLION // limits.DELETE_COUNT_MAX,
-    }
+def _make_storage_prices() -> Iterator[str]:
+    yield "## Storage classes"
+    yield ""
+    yield "Dollars; a GiB is 2^30 bytes. What is smaller than the smallest billed size is billed as that size."
+    yield ""
+    rows = (
+        (
+            f"`{name}`",
+            f"{each.gb_month:.4g}",
+            f"{each.put_1000:.4g}",
+            f"{each.get_1000:.4g}",
+            f"{each.transition_1000:.4g}",
+            f"{each.days_min}",
+            f"{each.size_bytes_min // limits.KIB} KiB" if each.size_bytes_min else "",
+            f"{(each.overhead_bytes + each.overhead_standard_bytes) // limits.KIB} KiB" if each.overhead_bytes else "",
+        )
+        for name, each in costs.PRICES.storage.items()
+    )
+    head = (
+        "class",
+        "a GiB and month",
+        "1,000 PUTs",
+        "1,000 GETs",
+        "1,000 transitions",
+        "days billed at least",
+        "smallest billed",
+        "overhead",
+    )
+    yield from table(head, rows)
+    yield ""
+
+
+def _make_break_even() -> Iterator[str]:
+    yield "## Break-even"
+    yield ""
+    yield "From which average size on a way is cheaper than leaving log objects in Standard, by the years that they are kept:"
+    yield "each moved to Deep Archive by itself, and packed straight to Deep Archive, a million at a time in one group."
+    yield ""
+    rows = (
+        (f"{years:g}", _size(_break_even(_each_way, years)), _size(_break_even(_packed_way, years))) for years in (0.5, 1, 2, 3, 5, 7, 10)
+    )
+    yield from table(("years", "each to Deep Archive", "packed"), rows)
+    yield ""
+
+
+def _make_own_prices() -> Iterator[str]:
+    yield "## Prices of your own"
+    yield ""
+    yield "`log-aggregator plan --prices FILE` takes another region's, another year's or a contract's prices from a TOML file."
+    yield "What is not in it stays as above; a name that is not known is refused."
+    yield ""
+    yield "```toml"
+    yield 'region = "eu-central-1"'
+    yield 'date = "January 2027"'
+    yield "kms_request_10000 = 0.03"
+    yield ""
+    yield "[storage.STANDARD]"
+    yield "gb_month = 0.0245"
+    yield "put_1000 = 0.0054"
+    yield ""
+    yield "[storage.DEEP_ARCHIVE]"
+    yield "transition_1000 = 0.06"
+    yield "```"
+    yield ""
+    yield f"A class has {', '.join(f'`{name}`' for name in STORAGE_PRICES)}."
+    yield ""
+
+
+def _million_requests(size_kib: int) -> Counter[str]:
+    return Counter(_pack_million(size_kib * limits.KIB).requests)
+
+
+@functools.cache
+def _pack_million(size_bytes: int) -> Packed:
+    return estimate_load_packed(Load(MILLION, size_bytes), PackLimits())
 
 
 def _million_row(size_kib: int) -> tuple[str, ...]:
@@ -101,11 +172,34 @@ def _million_row(size_kib: int) -> tuple[str, ...]:
 
 
 def _years_row(size_kib: int) -> tuple[str, ...]:
-    gib = size_kib * limits.KIB * MILLION / GIB
-    kib_gib = limits.KIB * MILLION / GIB
-    index_gib = INDEX_BYTES_PER_MEMBER * MILLION / GIB
-    alone = gib * STANDARD_GIB_MONTH * SEVEN_YEARS_MONTHS
-    overhead = (8 * kib_gib * STANDARD_GIB_MONTH + (gib + 32 * kib_gib) * DEEP_GIB_MONTH) * SEVEN_YEARS_MONTHS
-    packed = ((gib + index_gib) * DEEP_GIB_MONTH + index_gib * STANDARD_GIB_MONTH) * SEVEN_YEARS_MONTHS
-    requests = costs.estimate_dollars(_million_requests(size_kib))
-    return f"{size_kib} KiB", f"${alone:,.2f}", f"${MILLION * DEEP_TRANSITION + overhead:,.2f}", f"**${packed + requests:,.2f}**"
+    ways = [way(size_kib * limits.KIB, SEVEN_YEARS_MONTHS / 12) for way in (_left_way, _each_way, _packed_way)]
+    left, each, packed = (f"${dollars:,.2f}" for dollars in ways)
+    return f"{size_kib} KiB", left, each, f"**{packed}**"
+
+
+def _left_way(size_bytes: int, years: float) -> float:
+    return estimate_left(_million(size_bytes), years * 12).total
+
+
+def _each_way(size_bytes: int, years: float) -> float:
+    return estimate_each(_million(size_bytes), "DEEP_ARCHIVE", years * 12).total
+
+
+def _packed_way(size_bytes: int, years: float) -> float:
+    return estimate_packed(_pack_million(size_bytes), "DEEP_ARCHIVE", years * 12).total
+
+
+def _million(size_bytes: int) -> Sizes:
+    sizes = Sizes()
+    sizes.add(size_bytes, MILLION)
+    return sizes
+
+
+def _break_even(way: Callable[[int, float], float], years: float) -> int | None:
+    return find_break_even_bytes(lambda size: _left_way(size, years), lambda size: way(size, years), 16 * limits.MIB)
+
+
+def _size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return "never"
+    return f"{size_bytes / limits.KIB:,.1f} KiB"

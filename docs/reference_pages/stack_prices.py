@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from log_aggregator.core.costs import estimate_dollars
+from log_aggregator.core.costs.prices import STACK_PRICES
+from log_aggregator.core.costs.transitions import Transitions, count_transitions
+from log_aggregator.core.costs.work import (
+    STEPS,
+    Load,
+    Rates,
+    Stack,
+    estimate_item_transitions_dollars,
+    estimate_kms_dollars,
+    estimate_lambda_dollars,
+    estimate_steps,
+)
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.limits import KIB
+from log_aggregator.steps.fanout.workitems import ItemLimits
 from log_aggregator.telemetry.metrics import METRICS, STACK
 from reference_pages.table import ROOT, table
 from reference_pages.template import alarms_of, load_definition, load_template
 
 MILLION = 1_000_000
-ALARM_MONTH, DASHBOARD_MONTH, METRIC_MONTH, KEY_MONTH = 0.10, 3.00, 0.30, 1.00
-LAMBDA_GB_SECOND, TRANSITION = 0.0000133334, 0.000025
+ALARM_MONTH, DASHBOARD_MONTH = STACK_PRICES.alarm_month, STACK_PRICES.dashboard_month
+METRIC_MONTH, KEY_MONTH = STACK_PRICES.metric_month, STACK_PRICES.key_month
+LAMBDA_GB_SECOND, TRANSITION = STACK_PRICES.lambda_arm64_gb_second, STACK_PRICES.transition_1000 / 1000
 HOURS_MONTH = 730
 RUNS_MONTH = 34
 """Thirty nights and four Sundays."""
@@ -19,13 +36,22 @@ OBJECTS_PER_SECOND = 400
 """What a work item is cut for: see `ItemLimits`."""
 
 
+SIZES_KIB = (1, 4, 12, 43, 128, 1024)
+GROUPS = 100
+"""Of the million: as many accounts, say."""
+ALL_THERE = {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False}
+"""A night with something to list and to pack on both sides."""
+
+
 def make_stack_prices() -> Iterator[str]:
     template = load_template()
+    transitions = count_transitions(load_definition(ROOT / "statemachines" / "combine_log_files.asl.json"), ALL_THERE)
+    yield from _make_by_size(template, transitions)
     yield "## The stack"
     yield ""
     yield "What the serverless deployment costs beside S3, at list prices of us-east-1 and without any free tier."
     yield ""
-    rows = [*_monthly(template), *_per_million(template)]
+    rows = [*_monthly(template), *_per_million(template, transitions)]
     yield from table(("what", "price", "how much", "dollars"), rows)
     yield ""
     yield "Metrics are billed for the hours in which they are written; a run writes them at its end."
@@ -47,7 +73,7 @@ def _monthly(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]
     yield "dashboard", f"${DASHBOARD_MONTH:.2f}, an account's first three are free", "1", f"0 to {DASHBOARD_MONTH:.2f} a month"
 
 
-def _per_million(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _per_million(template: Mapping[str, Any], transitions: Transitions) -> Iterator[tuple[str, str, str, str]]:
     memory = int(template["Parameters"]["CombineMemorySize"]["Default"])
     gb_seconds = MILLION / OBJECTS_PER_SECOND * memory / 1024
     price = gb_seconds * LAMBDA_GB_SECOND
@@ -57,16 +83,63 @@ def _per_million(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, s
         f"{gb_seconds:,.0f} GB-seconds",
         f"{price:.3f} per million log objects",
     )
-    states = _states_of_item()
+    states = transitions.children["PackAuxiliaryLogs"]
     yield (
-        "Step Functions",
+        "Step Functions, work items",
         f"${TRANSITION * 1000} per 1,000 transitions",
-        f"{states} states of each work item",
+        f"{states} transitions of each work item",
         f"{states * TRANSITION * 1000:.3f} per 1,000 work items",
+    )
+    once = transitions.execution
+    yield (
+        "Step Functions, each run",
+        f"${TRANSITION * 1000} per 1,000 transitions",
+        f"{once}, and {transitions.children['ListAuxiliaryLogs']} for each listing task",
+        f"{once * TRANSITION:.5f} a run",
     )
 
 
-def _states_of_item() -> int:
-    definition = load_definition(ROOT / "statemachines" / "combine_log_files.asl.json")
-    branch = definition["States"]["PackLogs"]["Branches"][0]
-    return next(len(state["ItemProcessor"]["States"]) for state in branch["States"].values() if "ItemProcessor" in state)
+def _make_by_size(template: Mapping[str, Any], transitions: Transitions) -> Iterator[str]:
+    stack = _stack_of(template, transitions)
+    yield "## A million log objects, by size"
+    yield ""
+    yield f"Dollars for a million log objects of one size in {GROUPS} groups, packed by the stack, in a versioned bucket."
+    yield "KMS is that of source buckets which are encrypted with it, at most; Bucket Keys save up to 99 percent of it."
+    yield "Lambda is counted at the rates of [sizes of the functions](../internals/lambda-sizes.md), with answers 100 ms late."
+    yield "State transitions are counted by walking the definition of the state machine; those of the run itself come on top, once."
+    yield ""
+    head = ("average size", *STEPS, "requests", "KMS, no Bucket Keys", "KMS, Bucket Keys", "Lambda", "Step Functions")
+    yield from table(head, (_size_row(size_kib * KIB, stack) for size_kib in SIZES_KIB))
+    yield ""
+
+
+def _size_row(size_bytes: int, stack: Stack) -> tuple[str, ...]:
+    load = Load(MILLION, size_bytes, GROUPS)
+    steps = estimate_steps(load, PackLimits())
+    dollars = [estimate_dollars(requests) for requests in steps.values()]
+    kms = [estimate_kms_dollars(steps, with_bucket_keys=has_keys) for has_keys in (False, True)]
+    compute = [estimate_lambda_dollars(load, stack, Rates()), estimate_item_transitions_dollars(load, stack)]
+    return (
+        f"{size_bytes // KIB:,} KiB",
+        *(f"{each:.4f}" for each in dollars),
+        f"**{sum(dollars):.3f}**",
+        *(f"{each:.3f}" for each in (*kms, *compute)),
+    )
+
+
+def _stack_of(template: Mapping[str, Any], transitions: Transitions) -> Stack:
+    resources, default = template["Resources"], ItemLimits()
+
+    def memory(name: str) -> int:
+        return int(resources[name]["Properties"]["MemorySize"])
+
+    return Stack(
+        item_objects_max=default.objects_max,
+        item_bytes_max=default.bytes_max,
+        item_groups_max=default.groups_max,
+        combine_mb=int(template["Parameters"]["CombineMemorySize"]["Default"]),
+        list_mb=memory("ListFunction"),
+        verify_mb=memory("VerifyFunction"),
+        delete_mb=memory("DeleteFunction"),
+        item_transitions=transitions.children["PackAuxiliaryLogs"],
+    )

@@ -14,6 +14,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from log_aggregator.core.costs import PRICES, Prices
+from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.errors import SettingsError
 from log_aggregator.limits import GIB, MIB
 
@@ -99,15 +101,24 @@ def check_sources(settings: Settings) -> None:
         raise SettingsError("control_tower_bucket, other_buckets: at least one bucket to take logs from must be named")
 
 
-def _read_file(path: Path) -> Mapping[str, Any]:
+def read_prices(path: Path) -> Prices:
+    """The built-in prices with those of a file on top. Raises SettingsError."""
+    values = _read_file(path, "--prices")
+    try:
+        return override_prices(PRICES, values)
+    except SettingsError as error:
+        raise SettingsError(f"--prices {path}: {error}") from None
+
+
+def _read_file(path: Path, option: str = "--config") -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"--config {path}: there is no such file") from None
+        raise SettingsError(f"{option} {path}: there is no such file") from None
     except OSError as error:
-        raise SettingsError(f"--config {path}: cannot be read: {error.strerror}") from None
+        raise SettingsError(f"{option} {path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--config {path}: not a TOML file: {error}") from None
+        raise SettingsError(f"{option} {path}: not a TOML file: {error}") from None
 
 
 def _parse(row: Setting, value: Any) -> Any:

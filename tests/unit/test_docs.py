@@ -25,6 +25,8 @@ from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.adapters.s3.errors import ACTIONS
 from log_aggregator.cli import commands
 from log_aggregator.core.adopted import Said
+from log_aggregator.core.costs import PRICES
+from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.handlers.prepare import read_input
 from log_aggregator.ports import WriteOptions
 from log_aggregator.settings import SETTINGS, read_settings
@@ -181,6 +183,9 @@ def test_settings_in_examples_can_be_read(page: Path) -> None:
         if "default" in values:
             given = values["default"]["deploy"]["parameters"]["parameter_overrides"]
             check_parameters(given)
+            continue
+        if "storage" in values:
+            override_prices(PRICES, values)
             continue
         settings = read_settings(None, {"other_buckets": "logs"} | values)
         assert settings.other_buckets, values

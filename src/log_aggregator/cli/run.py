@@ -8,17 +8,20 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from log_aggregator.cli.options import connection_options, date_options, json_option, make_cli_window, make_connection, settings_options
+from log_aggregator.core.costs import PRICES
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.reports.memory import peak_memory_bytes
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.progress import make_progress
 from log_aggregator.reports.run import Measured, describe_run, render_run
-from log_aggregator.settings import Settings
+from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
+from log_aggregator.settings import Settings, read_prices
 from log_aggregator.steps import run as steps
 from log_aggregator.steps.custody import write_custody
 from log_aggregator.steps.publickeys import archive_run_keys
@@ -51,7 +54,7 @@ def run(
     window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
     connection = make_connection(profile, region, endpoint_url)
     if dry_run:
-        return show_plan(settings, window, connection, as_json=as_json)
+        return show_plan(settings, window, connection, Comparison(settings.storage_class), as_json=as_json)
     return do_run(settings, window, connection, as_json=as_json)
 
 
@@ -60,6 +63,12 @@ def run(
 @settings_options
 @connection_options
 @json_option
+@click.option(
+    "--years", type=click.IntRange(1, 100), default=YEARS_DEFAULT, show_default=True, help="How long logs are kept, for what is compared."
+)
+@click.option(
+    "--prices", "prices_file", type=click.Path(path_type=Path), metavar="FILE", help="TOML file with prices in place of the built-in ones."
+)
 def plan(
     settings: Settings,
     date_: str | None,
@@ -69,10 +78,17 @@ def plan(
     region: str | None,
     endpoint_url: str | None,
     as_json: bool,
+    years: int,
+    prices_file: Path | None,
 ) -> int:
-    """Show what `run` would do: groups, operations, packs, requests, dollars. Changes nothing."""
+    """Show what `run` would do: groups, operations, packs, requests, dollars. Changes nothing.
+
+    Below stands what these log objects cost over the years: left where they are, each archived by itself, and packed.
+    """
+    prices = PRICES if prices_file is None else read_prices(prices_file)
     window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
-    return show_plan(settings, window, make_connection(profile, region, endpoint_url), as_json=as_json)
+    comparison = Comparison(settings.storage_class, years, prices)
+    return show_plan(settings, window, make_connection(profile, region, endpoint_url), comparison, as_json=as_json)
 
 
 def do_run(settings: Settings, window: DateWindow, connection: Connection, *, as_json: bool) -> int:
@@ -110,12 +126,12 @@ def name_run(began: datetime) -> str:
     return f"{began:%Y-%m-%d}/shell-{began:%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
-def show_plan(settings: Settings, window: DateWindow, connection: Connection, *, as_json: bool) -> int:
+def show_plan(settings: Settings, window: DateWindow, connection: Connection, comparison: Comparison, *, as_json: bool) -> int:
     """Plans and prints."""
     rules = make_run_rules(settings, window)
     store = connect(connection, settings.readers)
     with make_progress(is_quiet=as_json) as progress, make_workers(settings) as workers:
         planned = steps.plan_run(store, workers, SystemClock(), rules, progress)
-    described = describe_plan(planned, rules.group.combine.limits, store.requests)
+    described = describe_plan(planned, rules.group.combine.limits, store.requests, comparison)
     click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_plan(described)))
     return 1 if described["failures"] else 0

@@ -45,8 +45,12 @@ def plan_packs(
     versions = Counter(source.log_object.key for source in ordered)
     by_format: dict[PackFormat, list[Source]] = {PackFormat.GZIP: [], PackFormat.TAR: [], PackFormat.COPY: []}
     for source in ordered:
-        may_be_alone = versions[source.log_object.key] == 1 and _copy_key_fits(group, source.log_object, target)
-        by_format[_format_for(source, limits, may_be_alone=may_be_alone)].append(source)
+        is_alone = (
+            source.log_object.size_bytes >= limits.copy_alone_bytes_min
+            and versions[source.log_object.key] == 1
+            and _copy_key_fits(group, source.log_object, target)
+        )
+        by_format[PackFormat.COPY if is_alone else source.facts.kind.pack_format].append(source)
     batches = [
         *((PackFormat.GZIP, batch) for batch in cut_sources(by_format[PackFormat.GZIP], limits)),
         *((PackFormat.TAR, batch) for batch in cut_sources(by_format[PackFormat.TAR], limits)),
@@ -112,12 +116,6 @@ def estimate_requests(packs: Iterable[PackPlan], limits: PackLimits) -> Counter[
             small_bytes = pack.size_bytes - sum(source.size_bytes for source in large)
             requests["UploadPart"] += max(1, -(-small_bytes // limits.part_size_bytes)) + len(large)
     return requests
-
-
-def _format_for(source: Source, limits: PackLimits, *, may_be_alone: bool) -> PackFormat:
-    if source.log_object.size_bytes >= limits.copy_alone_bytes_min and may_be_alone:
-        return PackFormat.COPY
-    return source.facts.kind.pack_format
 
 
 def _copy_key_fits(group: Group, log_object: LogObject, target: Target) -> bool:

@@ -11,11 +11,12 @@ from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.core.planning import PackLimits, estimate_requests
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.reports.run import describe_left, render_left
+from log_aggregator.reports.ways import Comparison, describe_ways, measure_plan, render_ways
 from log_aggregator.steps.group import GroupPlan
 from log_aggregator.steps.run import RunPlan
 
 
-def describe_plan(plan: RunPlan, limits: PackLimits, requests_so_far: Mapping[str, int]) -> dict[str, Any]:
+def describe_plan(plan: RunPlan, limits: PackLimits, requests_so_far: Mapping[str, int], comparison: Comparison) -> dict[str, Any]:
     """The plan in plain types. `requests_so_far` are those that planning itself took; a run takes them too."""
     requests = Counter(requests_so_far)
     for group in plan.groups:
@@ -28,9 +29,10 @@ def describe_plan(plan: RunPlan, limits: PackLimits, requests_so_far: Mapping[st
         "groups": [_describe_group(group) for group in plan.groups],
         "requests": dict(sorted(requests.items())),
         "dollars": {
-            "estimated": round(estimate_dollars(requests), 8),
-            "one_upload_per_object": round(estimate_chain_dollars(count), 8),
+            "estimated": round(estimate_dollars(requests, comparison.prices), 8),
+            "one_upload_per_object": round(estimate_chain_dollars(count, comparison.prices), 8),
         },
+        "comparison": describe_ways(measure_plan(plan), requests, comparison),
         "unknown_samples": plan.selection.samples,
         "failures": [asdict(failure) for failure in plan.failures],
     }
@@ -61,6 +63,9 @@ def render_plan(plan: Mapping[str, Any]) -> Iterator[str]:
         f"  about {sum(plan['requests'].values()):,} requests, {format_dollars(dollars['estimated'])};"
         f" one upload for each object would cost {format_dollars(dollars['one_upload_per_object'])}"
     )
+    if plan["objects"]["to_pack"]:
+        yield ""
+        yield from render_ways(plan["comparison"])
     yield from _render_plan_failures(plan["failures"])
 
 
