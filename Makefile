@@ -8,7 +8,7 @@ RIC := .venv-ric
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit e2e bench docs sam-build clean .venv-sam
+.PHONY: help demo test lint unit e2e simulate proof mutants bench docs sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -21,6 +21,7 @@ test: lint unit  ## All checks and tests
 
 unit: $(VENV)/.dev $(EMULATORS)/.installed  ## The tests without the linters
 	$(PYTEST) -n 2 --dist loadfile
+	KILL_STEP=20 $(PYTEST) tests/proof/test_kill_at_every_request.py
 
 lint: $(VENV)/.dev  ## Style, types, layers
 	$(BIN)/ruff format --check .
@@ -31,8 +32,18 @@ lint: $(VENV)/.dev  ## Style, types, layers
 e2e: $(VENV)/.dev $(MINISTACK)/.installed $(RIC)/.installed $(SAM)/.installed  ## Build, deploy to a local AWS, run both state machines, check what they did
 	$(PYTEST) tests/e2e
 
-bench: $(VENV)/.dev  ## Benchmarks; each prints a ratio measured side by side in one run
-	$(BIN)/python benchmarks/run.py
+simulate: $(VENV)/.dev  ## Runs through random faults, against a reference model (SEED=1 COUNT=10000)
+	$(BIN)/python -m tests.simulation.simulate --seed $(or $(SEED),1) --count $(or $(COUNT),10000)
+
+proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, and put every fault on the wire
+	$(PYTEST) -n 2 tests/proof
+
+mutants: $(VENV)/.dev  ## Plant bugs in copies of the source, and see that each is caught
+	$(BIN)/python -m tests.mutants.run
+
+bench: $(VENV)/.dev  ## Benchmarks, side by side with other ways, some 20 minutes; writes docs/performance.md and its picture
+	$(BIN)/python benchmarks/run.py --json benchmarks/measured.json
+	$(BIN)/python benchmarks/page.py
 
 docs: $(VENV)/.dev  ## Make the pages of docs/reference and two of docs/pictures from the code
 	$(BIN)/python docs/make_reference.py

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from awscrt.checksums import crc64nvme as compute_crc64nvme
 from tests.simulation.truth import Fate, Original, Truth
 from tests.support.world import (
     ACCOUNT,
@@ -22,6 +23,7 @@ from tests.support.world import (
     trail_key,
 )
 
+from log_aggregator.adapters.forwarding import Call
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import GIB, PART_SIZE_BYTES_MIN
@@ -51,6 +53,8 @@ class RandomWorld:
     has_kms: bool
     keep_days: int
     happened: list[str] = field(default_factory=list)
+    rotten: set[str] = field(default_factory=set)
+    """Packs that S3 stores otherwise than they were sent: a person has to look at them, and their groups go on failing."""
     _number: int = 0
 
     def deliver(self) -> LogObject:
@@ -79,6 +83,16 @@ class RandomWorld:
         """Something happens outside."""
         event = self.random.choice((self._arrive, self._arrive, self._write_over, self._delete, self._lock))
         event()
+
+    def rot(self, call: Call) -> None:
+        """What lies under the key is no longer what was written; S3's checksum is that of what it stores."""
+        entry = self.store._find_bucket("PutObject", call.bucket).find_current(call.key)
+        if entry is None or entry.data is None:
+            return
+        at = self.random.randrange(len(entry.data))
+        entry.data = entry.data[:at] + bytes([entry.data[at] ^ 4]) + entry.data[at + 1 :]
+        entry.crc64nvme = None if entry.crc64nvme is None else compute_crc64nvme(entry.data)
+        self.rotten.add(call.key)
 
     def _arrive(self) -> None:
         self.happened.append(f"delivered {self.deliver().key}")

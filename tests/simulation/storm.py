@@ -37,10 +37,14 @@ class Storm:
     quiet: float = 0.0
     """An answer that lies: bytes cut or flipped, a checksum wrong or missing, an entry listed twice, a deletion refused."""
     killed: float = 0.0
+    rotten: float = 0.0
+    """For each pack that is written: S3 stores other bytes than were sent, and says so by its checksum of what it stores."""
     spares_gzip_heads: bool = False
     """Where ETags are no MD5s (KMS), nothing but TLS protects a gzip's header and its last deflate byte's padding: that is the limit."""
     log: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+
+    rot: Callable[[Call], None] = lambda _: None
 
     def note(self, number: int, call: Call, what: str) -> None:
         self.log.append(f"call {number:>4}  {call.operation} {call.bucket}/{call.key}: {what}")
@@ -78,6 +82,9 @@ class StormyStore(ForwardingStore):
         result = run()
         if isinstance(result, Page):
             self._listed.setdefault((call.bucket, call.key), []).extend(result.objects)
+        if call.operation in CONDITIONAL and "packs/" in call.key and draw() < storm.rotten:
+            storm.rot(call)
+            storm.note(number, call, "rotten: a bit is stored as another one")
         return result
 
     def _fail(self, call: Call, run: Callable[[], T], number: int) -> T:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.index import decode_index
+from log_aggregator.core.packformat.tail import encode_tail
 from log_aggregator.core.packformat.unpack import unpack_member
-from log_aggregator.model import DeleteMarker, Identity, LogObject, Member, Target
+from log_aggregator.model import DeleteMarker, Identity, Index, LogObject, Member, Target
 
 
 class Violation(Exception):
@@ -128,8 +130,17 @@ class Truth:
         name = f"{target.bucket}/{pack_key}"
         if name not in self._packs:
             index = decode_index(self.store.get_object(target.bucket, target.index_key(pack_key)).data)
-            self._packs[name] = {(index.group.bucket, member.identity): (member, pack_key) for member in index.members}
+            is_sound = self._is_sound(target, pack_key, index)
+            members = index.members if is_sound else ()
+            self._packs[name] = {(index.group.bucket, member.identity): (member, pack_key) for member in members}
         return self._packs[name]
+
+    def _is_sound(self, target: Target, pack_key: str, index: Index) -> bool:
+        """By the checksum that the index demands, computed over the very bytes: a pack that is not whole holds nothing."""
+        data = self.store.get_object(target.bucket, pack_key).data
+        content, tail = data[: index.content_length_bytes], data[index.content_length_bytes :]
+        own_index = self.store.get_object(target.bucket, target.index_key(pack_key)).data
+        return crc64nvme(content) == index.content_crc64nvme and tail == encode_tail(index.format, own_index, len(content))
 
     def _member_bytes(self, target: Target, pack_key: str, member: Member) -> bytes:
         first, last = member.offset, member.offset + member.length_bytes

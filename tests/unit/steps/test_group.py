@@ -131,6 +131,19 @@ def test_one_denied_object_is_reported_and_the_rest_is_packed() -> None:
     assert find_losses(world) == []
 
 
+def test_a_version_that_cannot_be_read_keeps_its_key() -> None:
+    """The newest version of a key stays with an older one that cannot be read, so that this one does not come to light."""
+    world = make_world()
+    older = world.put("logs", trail_key(1), document(1))
+    world.store.deny_reading("logs", older.key)
+    newest = world.put("logs", trail_key(1), document(2))
+    world.put("logs", trail_key(2), document(3))
+    result = world.run()
+    assert [failure.error for failure in result.failures] == ["UnreadableSources"]
+    assert {source.identity for source in left_in_place(world)} == {older.identity, newest.identity}
+    assert find_losses(world) == []
+
+
 def test_all_denied() -> None:
     """If nothing can be read nothing is written, nothing is deleted, and that is a failure."""
     world = trail_world(3)

@@ -93,6 +93,12 @@ def test_damaged_gzip_is_found_also_with_kms() -> None:
     assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source), Unreadable)
 
 
+def test_with_kms_both_reads_must_be_the_same() -> None:
+    """Where no MD5 tells which of two bodies is the right one, neither is taken."""
+    store, source = make_store(has_kms=True)
+    assert isinstance(Reader(FaultyStore(store, alter_reads({1: b"b line\n"}))).read(source), Unreadable)
+
+
 @pytest.mark.parametrize("size", [0, 6, 8])
 def test_with_kms_the_length_still_counts(size: int) -> None:
     """Where the ETag is no MD5 a body of another length is refused all the same."""

@@ -1,0 +1,44 @@
+"""The page docs/internals/planted-bugs.md, made from the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.mutants.planting import SIMULATION, Mutant
+from tests.mutants.table import MUTANTS, SECTIONS
+
+_HEAD = """# Planted bugs
+
+<!-- `python -m tests.mutants.run --list` makes this page from the table in tests/mutants/bugs. -->
+
+A proof is worth what it can catch.
+`make mutants` plants {count} bugs, one at a time, each into a copy of the source, and shows that the tests catch it.
+It exits with 1 where a bug survives, or can no longer be planted because the source has changed.
+`python -m tests.mutants.run --only NAME` plants one of them.
+
+*simulation* means the simulator's seeds, then every scenario killed at every call, written to at every call, and run twice at every call: [tests/simulation](../../tests/simulation).
+{simulated} of the bugs must be caught by it.
+The others are caught by the tests that are named: their faults are none that the simulator has, such as a header that is not sent.
+"""
+
+
+def make_page() -> str:
+    simulated = sum(mutant.proof == SIMULATION for mutant in MUTANTS)
+    return "".join([_HEAD.format(count=len(MUTANTS), simulated=simulated), *_sections()])
+
+
+def _sections() -> Iterator[str]:
+    for section in SECTIONS:
+        yield f"\n## {section.title}\n\n| bug | what it would do | where | caught by |\n|---|---|---|---|\n"
+        yield from (_row(mutant) for mutant in section.mutants)
+
+
+def _row(mutant: Mutant) -> str:
+    files = ", ".join(f"`{path}`" for path in dict.fromkeys(edit.path for edit in mutant.edits))
+    return f"| `{mutant.name}` | {mutant.harm} | {files} | {_proof(mutant.proof)} |\n"
+
+
+def _proof(proof: str) -> str:
+    if proof == SIMULATION:
+        return SIMULATION
+    return ", ".join(f"[{path.rpartition('/')[2]}](../../{path})" for path in (test.partition("::")[0] for test in proof.split()))

@@ -1,0 +1,137 @@
+"""Runs proofs in a copy of the tree, each as a process of its own that ends in time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from tests.mutants.planting import SIMULATION
+
+SIMULATOR = Path("tests/simulation/simulate.py")
+EXHAUSTIVE = ("tests/simulation/test_kills.py", "tests/simulation/test_changes.py", "tests/simulation/test_two_runs.py")
+"""Every scenario killed at every call, written to at every call, and run twice at every call."""
+
+_FAILED = re.compile(r"^FAILED (\S+?)(?: - (.*))?$", re.MULTILINE)
+_SEED = re.compile(r"seed\W+(\d+)", re.IGNORECASE)
+
+
+class Outcome(StrEnum):
+    """What became of a proof."""
+
+    CAUGHT = "caught"
+    SURVIVED = "SURVIVED"
+    TIMED_OUT = "TIMED OUT"
+    BROKEN = "BROKEN"  # the proof could not even be run
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a proof ended, by which test or seed, and the last that it said."""
+
+    outcome: Outcome
+    by: str = ""
+    said: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Prover:
+    """Runs proofs, some at once. `stop` ends those that are under way, so that none outlives an interrupted run."""
+
+    seeds: int
+    timeout_seconds: float
+    _running: set[subprocess.Popen[str]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: bool = False
+
+    def prove(self, tree: Path, proof: str) -> Verdict:
+        """Until something of the proof fails, or all of it has held."""
+        began = time.monotonic()
+        verdict = Verdict(Outcome.SURVIVED)
+        for command in commands_of(tree, proof, self.seeds):
+            left = self.timeout_seconds - (time.monotonic() - began)
+            verdict = self._run(tree, command, max(1.0, left))
+            if verdict.outcome is not Outcome.SURVIVED:
+                break
+        return Verdict(verdict.outcome, verdict.by, verdict.said, time.monotonic() - began)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                kill_group(process)
+
+    def _run(self, tree: Path, command: Sequence[str], timeout_seconds: float) -> Verdict:
+        with self._start(tree, command) as process:
+            try:
+                text, _ = process.communicate(timeout=timeout_seconds)
+            except subprocess.TimeoutExpired:
+                return Verdict(Outcome.TIMED_OUT, said=f"not done after {timeout_seconds:.0f} s")
+        return judge(process.returncode, text)
+
+    @contextlib.contextmanager
+    def _start(self, tree: Path, command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+        environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0"}
+        with self._lock:
+            if self._stopped:
+                raise KeyboardInterrupt
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=tree,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            self._running.add(process)
+        try:
+            yield process
+        finally:
+            kill_group(process)
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+            with self._lock:
+                self._running.discard(process)
+
+
+def commands_of(tree: Path, proof: str, seeds: int) -> list[list[str]]:
+    """What Python is called with, one after the other."""
+    pytest = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
+    if proof != SIMULATION:
+        return [[*pytest, *proof.split()]]
+    simulator = [["-m", "tests.simulation.simulate", "--seed", "0", "--count", str(seeds)]] if (tree / SIMULATOR).is_file() else []
+    return [*simulator, [*pytest, *EXHAUSTIVE]]
+
+
+def judge(exit_code: int, text: str) -> Verdict:
+    """Of pytest and of the simulator: 0 where all held, 1 where something did not. Anything else is no proof of anything."""
+    if exit_code == 0:
+        return Verdict(Outcome.SURVIVED)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
+    if exit_code != 1:
+        return Verdict(Outcome.BROKEN, said=f"exit code {exit_code}: {last}")
+    failed = _FAILED.search(text)
+    if failed:
+        return Verdict(Outcome.CAUGHT, failed[1].rpartition("/")[2], failed[2] or last)
+    seed = _SEED.search(text)
+    return Verdict(Outcome.CAUGHT, f"seed {seed[1]}" if seed else "simulator", last)
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """With all that it has started; a group that is gone already is what is wanted."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,165 @@
+"""Faults on the way between a real process and a real server: of every kind, at every operation where it makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from tests.proof.forking import Tuning
+from tests.proof.ground import Ground, assert_mended, make_day
+from tests.support.proxy import Action, Request
+from tests.support.proxy_faults import (
+    Refusal,
+    by_chance,
+    close_after,
+    dawdle,
+    drop_checksums,
+    fail,
+    fail_after,
+    falsify_checksums,
+    flip,
+    flip_byte,
+    on,
+    reset_after,
+    reset_before,
+    stall,
+    truncate,
+)
+
+ALL = (
+    "GetBucketVersioning",
+    "ListObjectVersions",
+    "ListObjectsV2",
+    "ListMultipartUploads",
+    "GetObject",
+    "HeadObject",
+    "PutObject",
+    "DeleteObjects",
+)
+FAULTS: dict[str, Action] = {
+    "reset before": reset_before,
+    "reset after": reset_after,
+    "closed after": close_after,
+    "500": fail(500, "InternalError"),
+    "500 after": fail_after(500, "InternalError"),
+    "503": fail(503, "SlowDown"),
+    "truncated": truncate,
+    "slow": dawdle,
+}
+SHORT = Tuning(timeout_seconds=1.0)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("operation", ALL)
+def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> None:
+    """Once: the clients repeat the request, or the group fails and keeps its originals; nothing is lost, and the next run is done."""
+    day = make_day(ground, "small")
+    ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault], times=1))
+    done = day.run(SHORT)
+    assert done.code in (0, 1, 3), done
+    assert "Traceback" not in done.err
+    assert ground.proxy.faulty
+    assert_mended(day, f"{fault} at {operation}")
+
+
+@pytest.mark.parametrize("fault", ["reset before", "503", "truncated"])
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "HeadObject", "PutObject", "DeleteObjects"])
+def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
+    """For ever: the run ends as failed, or could not begin, and deletes nothing that it could not verify; the next run is done."""
+    day = make_day(ground, "small")
+    ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault]))
+    done = day.run(SHORT)
+    # An answer without a body is cut in its head: what is left is an answer that lacks headers, a checksum for one.
+    is_readable = fault == "truncated" and operation in ("HeadObject", "PutObject")
+    assert done.code in ((0, 1, 3) if is_readable else (1, 3)), done
+    assert "Traceback" not in done.err
+    assert_mended(day, f"{fault} at every {operation}")
+
+
+@pytest.mark.parametrize("operation", ["ListObjectVersions", "GetObject", "PutObject", "DeleteObjects"])
+def test_no_answer(ground: Ground, operation: str) -> None:
+    """The server says nothing: the client gives up in time, and goes on."""
+    day = make_day(ground, "small")
+    ground.proxy.restart(on(lambda request: request.operation == operation, stall, times=1))
+    done = day.run(SHORT)
+    assert done.code in (0, 1, 3), done
+    assert_mended(day, f"stalled {operation}")
+
+
+@pytest.mark.parametrize("times", [1, 1_000_000], ids=["once", "always"])
+@pytest.mark.parametrize(
+    "damage",
+    [flip(0.0), flip(0.5), flip(1.0), flip_byte(4), flip_byte(9)],
+    ids=["first byte", "middle", "last byte", "gzip's time", "gzip's system"],
+)
+def test_a_damaged_body_is_never_packed(ground: Ground, damage: Action, times: int) -> None:
+    """Bodies of log objects with one wrong bit: packed is what was put, or nothing."""
+    day = make_day(ground, "small")
+    sources = {ground.names["trail"], ground.names["logs"]}
+    ground.proxy.restart(on(lambda request: request.operation == "GetObject" and request.bucket in sources, damage, times=times))
+    done = day.run(SHORT)
+    assert done.code == (0 if times == 1 else 1), done
+    assert_mended(day)
+
+
+@pytest.mark.parametrize("damage", [drop_checksums, falsify_checksums], ids=["none", "wrong"])
+def test_a_checksum_that_is_missing_or_wrong(ground: Ground, damage: Action) -> None:
+    """Without a checksum the pack is read back; with a wrong one nothing is deleted."""
+    day = make_day(ground, "small")
+    ground.proxy.restart(on(lambda request: request.operation == "HeadObject", damage))
+    done = day.run(SHORT)
+    if damage is falsify_checksums:
+        assert done.code == 1, done
+        assert len(day.in_place()) >= len(day.originals)
+    else:
+        assert done.code == 0, done
+    assert_mended(day)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "code"),
+    [
+        ("PutObject", 412, "PreconditionFailed"),
+        ("PutObject", 409, "ConditionalRequestConflict"),
+        ("CompleteMultipartUpload", 412, "PreconditionFailed"),
+        ("CompleteMultipartUpload", 409, "ConditionalRequestConflict"),
+    ],
+)
+def test_a_conditional_write_that_is_refused(ground: Ground, operation: str, status: int, code: str) -> None:
+    """Somebody was first, it is said, and nobody was: nothing is taken for written that is not there."""
+    day = make_day(ground, "large" if operation == "CompleteMultipartUpload" else "small")
+    ground.proxy.restart(on(lambda request: request.operation == operation, fail(status, code), times=1))
+    done = day.run(SHORT)
+    assert done.code in (0, 1), done
+    assert_mended(day)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
+def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
+    """Every second key of each request is refused, and stays: as a failure, or until it is tried again."""
+    day = make_day(ground, "small")
+    refusal = Refusal(code, ground.server.access_key, ground.server.secret_key)
+    ground.proxy.restart(on(lambda request: request.operation == "DeleteObjects", refusal, times=3))
+    done = day.run(SHORT)
+    assert done.code in (0, 1), done
+    if code == "AccessDenied":
+        assert done.code == 1
+        assert done.result["objects"]["retained"] > 0
+    assert_mended(day, code)
+
+
+def choices(request: Request) -> Sequence[Action]:
+    """What may happen to a request."""
+    common = list(FAULTS.values())
+    return [*common, flip(0.3), flip_byte(5)] if request.operation == "GetObject" else common
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_by_chance(ground: Ground, seed: int) -> None:
+    """Everything at once, with one request in ten: nothing is lost, and the next run is done."""
+    day = make_day(ground, "large" if seed % 4 == 0 else "small")
+    ground.proxy.restart(by_chance(seed, 0.1, choices))
+    done = day.run(SHORT)
+    assert done.code in (0, 1, 3), done
+    assert "Traceback" not in done.err
+    assert_mended(day, f"seed {seed}")

@@ -1,0 +1,242 @@
+"""What a `Proxy` does to an exchange, and when. An action is a function of the exchange; a schedule says which requests meet which."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+from tests.support.proxy import Action, Decide, Exchange, Message, Request
+
+STALL_SECONDS_MAX = 10.0
+
+
+def reset_before(exchange: Exchange) -> None:
+    """The connection breaks; the server never heard of the request."""
+    exchange.reset()
+
+
+def reset_after(exchange: Exchange) -> None:
+    """The server did it; the answer is lost."""
+    exchange.forward()
+    exchange.reset()
+
+
+def close_after(exchange: Exchange) -> None:
+    """The same, and the connection ends politely, as when a load balancer goes away."""
+    exchange.forward()
+    exchange.reset(abruptly=False)
+
+
+def fail(status: int, code: str) -> Action:
+    """An error of S3's instead of the request."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.reply_error(status, code)
+
+    return act
+
+
+def fail_after(status: int, code: str) -> Action:
+    """An error of S3's, although it did what was asked."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.forward()
+        exchange.reply_error(status, code)
+
+    return act
+
+
+def stall(exchange: Exchange) -> None:
+    """No answer, until the client gives up."""
+    exchange.wait_until_gone(STALL_SECONDS_MAX)
+    exchange.reset()
+
+
+def stall_after(exchange: Exchange) -> None:
+    """The server did it; the answer does not come, until the client gives up."""
+    exchange.forward()
+    exchange.wait_until_gone(STALL_SECONDS_MAX)
+    exchange.reset()
+
+
+def truncate(exchange: Exchange) -> None:
+    """Content-Length promises more than comes. An answer without a body breaks off in its head."""
+    answer = exchange.forward()
+    if answer.body:
+        exchange.reply_part(answer, len(answer.body) // 2)
+    else:
+        exchange.reply_part(Message(answer.head[: len(answer.head) // 2]), 0)
+
+
+def flip(position: float) -> Action:
+    """One bit of the body is another one: at 0.0 the first byte's, at 1.0 the last one's."""
+
+    def act(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        body = bytearray(answer.body)
+        if body:
+            body[round(position * (len(body) - 1))] ^= 0x10
+        exchange.reply(Message(answer.head, bytes(body)))
+
+    return act
+
+
+def flip_byte(index: int) -> Action:
+    """One bit of this byte of the body is another one."""
+
+    def act(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        body = bytearray(answer.body)
+        if len(body) > index:
+            body[index] ^= 0x10
+        exchange.reply(Message(answer.head, bytes(body)))
+
+    return act
+
+
+def dawdle(exchange: Exchange) -> None:
+    """The body comes, in pieces, over half a second."""
+    exchange.reply_slowly(exchange.forward(), pieces=8, seconds=0.5)
+
+
+def drop_checksums(exchange: Exchange) -> None:
+    """The answer says nothing of checksums."""
+    exchange.reply(exchange.forward().without(lambda name: name.startswith("x-amz-checksum-")))
+
+
+def falsify_checksums(exchange: Exchange) -> None:
+    """The answer names a checksum that is not the object's."""
+    answer = exchange.forward()
+    found = answer.headers.get("x-amz-checksum-crc64nvme")
+    if found is not None:
+        raw = bytearray(base64.b64decode(found))
+        raw[0] ^= 1
+        answer = answer.having("x-amz-checksum-crc64nvme", base64.b64encode(raw).decode())
+    exchange.reply(answer)
+
+
+def claim_kms(exchange: Exchange) -> None:
+    """The answer says that the object is encrypted with KMS, so that its ETag need not be an MD5."""
+    answer = exchange.forward()
+    exchange.reply(answer.having("x-amz-server-side-encryption", "aws:kms"))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """DeleteObjects does not do it for some of the keys, and says so; the others it does."""
+
+    code: str
+    access_key: str
+    secret_key: str
+    is_refused: Callable[[int, str], bool] = lambda number, key: number % 2 == 0
+    """By the place in the request, from 0, and the key."""
+
+    def __call__(self, exchange: Exchange) -> None:
+        entries = parse_deletions(exchange.message.body)
+        refused = [entry for number, entry in enumerate(entries) if self.is_refused(number, entry["Key"])]
+        granted = [entry for entry in entries if entry not in refused]
+        answer = self._delete(exchange, granted) if granted else Message(b"", b"<DeleteResult></DeleteResult>")
+        errors = "".join(f"<Error>{encode_entry(entry)}<Code>{self.code}</Code><Message>on purpose</Message></Error>" for entry in refused)
+        xml = answer.body.replace(b"<DeleteResult/>", b"<DeleteResult></DeleteResult>")
+        xml = xml.replace(b"</DeleteResult>", errors.encode() + b"</DeleteResult>")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {len(xml)}\r\n\r\n".encode()
+        exchange.reply(Message(head, xml))
+
+    def _delete(self, exchange: Exchange, entries: Sequence[dict[str, str]]) -> Message:
+        """Another request than the client's, so it is signed anew."""
+        inner = "".join(f"<Object>{encode_entry(entry)}</Object>" for entry in entries)
+        body = f"<Delete>{inner}<Quiet>true</Quiet></Delete>".encode()
+        signed = botocore.awsrequest.AWSRequest("POST", f"{exchange.proxy.upstream_url}/{exchange.request.bucket}?delete", data=body)
+        signed.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+        credentials = botocore.credentials.Credentials(self.access_key, self.secret_key)
+        botocore.auth.S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(signed)
+        host = exchange.proxy.upstream_url.partition("//")[2]
+        headers = {"Host": host, "Content-Length": str(len(body)), **dict(signed.headers.items())}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        exchange.message = Message(f"POST /{exchange.request.bucket}?delete HTTP/1.1\r\n{lines}\r\n".encode(), body)
+        return exchange.forward()
+
+
+@dataclass(slots=True)
+class Killer:
+    """SIGKILL for the whole process group of the client, before the request reaches the server or after it had its effect."""
+
+    after: bool
+    was_used: bool = False
+    _pid: int = 0
+    _is_known: threading.Event = field(default_factory=threading.Event)
+
+    def aim(self, process_group: int) -> None:
+        """A client may come before anybody had the time to say which process it is; it is waited for."""
+        self._pid = process_group
+        self._is_known.set()
+
+    def __call__(self, exchange: Exchange) -> None:
+        if self.after:
+            exchange.forward()
+        if not self._is_known.wait(10):
+            raise TimeoutError("nobody said which process is to be killed")
+        self.was_used = True
+        with suppress(ProcessLookupError):  # somebody else was first
+            os.killpg(self._pid, signal.SIGKILL)
+        exchange.reset()
+
+
+def at(number: int, action: Action) -> Decide:
+    """At one request, by its number."""
+    return lambda request: action if request.number == number else None
+
+
+def on(wanted: Callable[[Request], bool], action: Action, times: int = 1_000_000, skip: int = 0) -> Decide:
+    """At the requests that are wanted: not the first `skip` ones of them, then so many."""
+    seen = [0]
+
+    def decide(request: Request) -> Action | None:
+        if not wanted(request):
+            return None
+        seen[0] += 1
+        return action if skip < seen[0] <= skip + times else None
+
+    return decide
+
+
+def first_match(*schedules: Decide) -> Decide:
+    """Several schedules; each is asked, and the first that has an action wins."""
+
+    def decide(request: Request) -> Action | None:
+        found = [action for schedule in schedules if (action := schedule(request)) is not None]
+        return found[0] if found else None
+
+    return decide
+
+
+def by_chance(seed: int, rate: float, choices: Callable[[Request], Sequence[Action]]) -> Decide:
+    """At every request with a probability, one of the actions that make sense for it."""
+    chance = random.Random(seed)
+
+    def decide(request: Request) -> Action | None:
+        is_hit, actions = chance.random() < rate, choices(request)
+        return chance.choice(actions) if is_hit and actions else None
+
+    return decide
+
+
+def parse_deletions(body: bytes) -> list[dict[str, str]]:
+    """The entries of a DeleteObjects request."""
+    entries = (element for element in ET.fromstring(body) if element.tag.rpartition("}")[2] == "Object")
+    return [{child.tag.rpartition("}")[2]: child.text or "" for child in entry} for entry in entries]
+
+
+def encode_entry(entry: dict[str, str]) -> str:
+    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in entry.items())

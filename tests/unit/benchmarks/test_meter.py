@@ -1,0 +1,85 @@
+"""The CPU meter takes a run apart without counting anything twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from benchmarks import meter
+from benchmarks.meter import AREAS, REST, Area, CpuMeter, find_owner
+
+
+@pytest.mark.parametrize("area", AREAS, ids=lambda area: f"{area.place}.{area.name}")
+def test_every_area_is_a_function_of_the_program(area: Area) -> None:
+    """A function that was renamed would not be measured, and its time would count as something else's."""
+    assert callable(getattr(find_owner(area.place), area.name))
+
+
+def test_wrapped_functions_are_put_back() -> None:
+    """What was measured once is not slower ever after."""
+    before = [getattr(find_owner(area.place), area.name) for area in AREAS]
+    with CpuMeter().install():
+        assert [getattr(find_owner(area.place), area.name) for area in AREAS] != before
+    assert [getattr(find_owner(area.place), area.name) for area in AREAS] == before
+
+
+def test_inner_time_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function's own time is without that of the functions that it calls; all belong to the step that began the call."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(time, "thread_time", lambda: clock.now)
+    fakes = SimpleNamespace()
+
+    def spend(seconds: float) -> None:
+        clock.now += seconds
+
+    def outer() -> None:
+        spend(1.0)
+        fakes.inner()
+        fakes.inner()
+        spend(2.0)
+
+    fakes.inner, fakes.outer = lambda: spend(10.0), outer
+    monkeypatch.setattr(meter, "AREAS", (Area("a", "outer", "outside", "step one"), Area("a", "inner", "inside")))
+    monkeypatch.setattr(meter, "find_owner", lambda _: fakes)
+    measuring = CpuMeter()
+    with measuring.install():
+        fakes.outer()
+        fakes.inner()
+    found = {(step, what): seconds for step, what, seconds in measuring.read()}
+    assert found["step one", "outside"] == 3.0
+    assert found["step one", "inside"] == 20.0
+    assert found["run", "inside"] == 10.0
+    assert measuring.calls == 4
+
+
+def test_all_cpu_is_accounted_for() -> None:
+    """The rows add up to the CPU of all threads that still live, whether or not a wrapped function ran in them."""
+    measuring, done, ready = CpuMeter(), threading.Event(), threading.Event()
+    began = time.process_time()
+
+    def compute() -> None:
+        until = time.thread_time() + 0.2
+        while time.thread_time() < until:
+            pass
+
+    def work() -> None:
+        compute()
+        measured()
+        ready.set()
+        done.wait(30)
+
+    measured = measuring._wrap(compute, "inside", "step one")
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        ready.wait(30)
+        found = measuring.read()
+        spent = time.process_time() - began
+    finally:
+        done.set()
+        thread.join()
+    assert {what for _, what, _ in found} == {REST, "inside"}
+    assert sum(seconds for _, _, seconds in found) == pytest.approx(spent, abs=0.05)
+    assert spent >= 0.4

@@ -1,0 +1,77 @@
+"""Every way that the program is compared with does the whole work, or the comparison says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from benchmarks.bare import read_all
+from benchmarks.chain import SCRATCH
+from benchmarks.meter import AREAS
+from benchmarks.peers import ask, steps_of
+from benchmarks.report import BenchmarkBroken
+from benchmarks.testbed import DESTINATION, make_client, make_connection, prepare_bucket, put_organisation
+
+from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator.model import LogObject
+from log_aggregator.wiring import connect
+
+COUNT, ACCOUNTS = 12, 3
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedS3]:
+    with EmbeddedS3() as started:
+        prepare_bucket(started, DESTINATION, is_versioned=True)
+        prepare_bucket(started, SCRATCH)
+        yield started
+
+
+@pytest.mark.parametrize("way", ["chain", "boto3", "this"])
+def test_ways_pack_and_delete_everything(server: EmbeddedS3, way: str) -> None:
+    """Afterwards no version is left in the source bucket, and what was packed has at least the bytes of the log objects."""
+    logs = put_organisation(server, way, COUNT, ACCOUNTS)
+    took = ask(server, way, logs, metered=True, threads=4)
+    assert connect(make_connection(server)).list_object_versions(logs.bucket).objects == ()
+    written = make_client(server).list_objects_v2(Bucket=DESTINATION)["Contents"]
+    assert sum(entry["Size"] for entry in written if logs.bucket in entry["Key"]) >= logs.size_bytes
+    assert sum(steps_of(took).values()) == pytest.approx(took["cpu_seconds"], rel=0.25)
+    assert sum(took["requests"].values()) >= COUNT
+    assert took["server_seconds"] > 0
+
+
+def test_the_meter_sees_every_area(server: EmbeddedS3) -> None:
+    """Each function is wrapped under the name by which the program calls it; otherwise its time would seem to be another's."""
+    logs = put_organisation(server, "areas", COUNT, ACCOUNTS)
+    seen = {what for _, what, _ in ask(server, "this", logs, metered=True)["areas"]}
+    only_in_large_packs = {"boto3: UploadPart"}
+    assert {area.what for area in AREAS} - only_in_large_packs <= seen
+
+
+@pytest.mark.parametrize("way", ["read-boto3", "bare", "read-sockets"])
+def test_readers_read_everything_and_change_nothing(server: EmbeddedS3, way: str) -> None:
+    """A reader that left something out would seem fast."""
+    logs = put_organisation(server, way, COUNT, ACCOUNTS)
+    assert ask(server, way, logs, threads=4, count_max=COUNT)["cpu_seconds"] > 0
+    assert len(connect(make_connection(server)).list_object_versions(logs.bucket).objects) == COUNT
+
+
+def test_a_way_that_leaves_something_out_is_refused(server: EmbeddedS3) -> None:
+    """What is no log of the day is not packed, so that the counts differ."""
+    logs = put_organisation(server, "other-day", COUNT, ACCOUNTS)
+    make_client(server).put_object(Bucket=logs.bucket, Key="o-exampleorg1/AWSLogs/no-log", Body=b"x")
+    with pytest.raises(BenchmarkBroken):
+        ask(server, "bare", logs, threads=4, count_max=2 * COUNT)
+
+
+def test_a_loop_that_reads_too_little_is_refused() -> None:
+    """The bytes that came are counted, not only the answers."""
+    log_object = LogObject("example", "key", "1", "0" * 32, 3, datetime(2026, 3, 14, tzinfo=UTC))
+    with ThreadPoolExecutor(1) as pool:
+        read_all(pool, lambda _: b"abc", [log_object])
+        with pytest.raises(BenchmarkBroken):
+            read_all(pool, lambda _: b"ab", [log_object])
