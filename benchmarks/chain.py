@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
-from benchmarks.testbed import DESTINATION, LOG_SIZE_BYTES, JobResult, Logs, make_client, make_connection, prepare_bucket, put_logs, run_job
+from benchmarks.stepclock import StepClock
+from benchmarks.testbed import DESTINATION, LOG_SIZE_BYTES, JobResult, make_client, make_connection, prepare_bucket, put_logs, run_job
 
 from log_aggregator.core.costs import estimate_dollars
 from log_aggregator.lab.server import EmbeddedS3
@@ -37,12 +38,13 @@ SPEEDUP_MIN = {100: 10, 300: 20, 1_000: 50}
 
 @dataclass(slots=True)
 class ChainResult:
-    """What a chain took. `elapsed` has the time after each object."""
+    """What a chain took. `elapsed` has the time after each object, `steps` the CPU seconds of this process."""
 
     seconds: float = 0.0
     requests: Counter[str] = field(default_factory=Counter)
     bytes_copied: int = 0
     elapsed: list[float] = field(default_factory=list)
+    steps: dict[str, float] = field(default_factory=dict)
     is_extrapolated: bool = False
 
 
@@ -97,21 +99,36 @@ def _run_chain(server: EmbeddedS3, count: int) -> ChainResult:
     needed = FREE_BYTES_MIN + FILLER_BYTES * count + LOG_SIZE_BYTES * count * count
     if shutil.disk_usage(tempfile.gettempdir()).free < needed:
         raise BenchmarkBroken(f"the chain over {count} objects needs {needed / 1e9:.0f} GB of disk in {tempfile.gettempdir()}")
-    return Chain(make_client(server), put_logs(server, f"chain{count}", count)).run()
+    logs = put_logs(server, f"chain{count}", count)
+    return Chain(make_client(server), logs.bucket, count, logs.size_bytes).run()
 
 
 class Chain:
     """A model of the usual way, in its own order: combine everything, then list and delete object by object."""
 
-    def __init__(self, client: Any, logs: Logs) -> None:
+    def __init__(self, client: Any, bucket: str, object_count: int, size_bytes: int) -> None:
         self._client = client
-        self._logs = logs
+        self._bucket = bucket
+        self._object_count = object_count
+        self._size_bytes = size_bytes
         self._result = ChainResult()
-        self._scratch = f"{logs.bucket}/scratch"
+        self._scratch = f"{bucket}/scratch"
 
     def run(self) -> ChainResult:
-        began = time.perf_counter()
-        keys = self._list_keys()
+        began, clock = time.perf_counter(), StepClock()
+        with clock.step("list"):
+            keys = self._list_keys()
+        with clock.step("combine"):
+            self._combine(keys, began)
+        with clock.step("verify"):
+            self._check()
+        with clock.step("delete"):
+            self._delete([key for key, _ in keys])
+        self._result.seconds = time.perf_counter() - began
+        self._result.steps = clock.cpu_seconds
+        return self._result
+
+    def _combine(self, keys: list[tuple[str, int]], began: float) -> None:
         self._put_filler()
         size_bytes = 0
         for key, length_bytes in keys:
@@ -119,18 +136,15 @@ class Chain:
             size_bytes += length_bytes
             self._result.elapsed.append(time.perf_counter() - began)
         self._copy_to_its_place(size_bytes)
-        self._delete([key for key, _ in keys])
-        self._result.seconds = time.perf_counter() - began
-        return self._result
 
     def _list_keys(self) -> list[tuple[str, int]]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._logs.bucket)
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
         keys = []
         for page in pages:
             self._result.requests["ListObjectsV2"] += 1
             keys += [(entry["Key"], entry["Size"]) for entry in page["Contents"]]
-        if len(keys) != self._logs.object_count:
-            raise BenchmarkBroken(f"the chain sees {len(keys)} of {self._logs.object_count} objects")
+        if len(keys) != self._object_count:
+            raise BenchmarkBroken(f"the chain sees {len(keys)} of {self._object_count} objects")
         return keys
 
     def _put_filler(self) -> None:
@@ -138,7 +152,7 @@ class Chain:
         self._result.requests["PutObject"] += 1
 
     def _append(self, key: str, scratch_bytes: int, length_bytes: int) -> None:
-        sources = [(SCRATCH, self._scratch, scratch_bytes), (self._logs.bucket, key, length_bytes)]
+        sources = [(SCRATCH, self._scratch, scratch_bytes), (self._bucket, key, length_bytes)]
         self._upload(SCRATCH, self._scratch, [{"CopySource": {"Bucket": bucket, "Key": name}} for bucket, name, _ in sources])
         self._result.bytes_copied += scratch_bytes + length_bytes
 
@@ -149,9 +163,12 @@ class Chain:
         self._client.delete_object(**source)
         self._result.requests["DeleteObjects"] += 1
         self._result.bytes_copied += size_bytes
+
+    def _check(self) -> None:
+        """Not a part of the model: it only shows that it did its work."""
         stored = self._client.head_object(Bucket=DESTINATION, Key=self._scratch)["ContentLength"]
-        if stored != self._logs.size_bytes:
-            raise BenchmarkBroken(f"the chain gathered {stored} bytes of {self._logs.size_bytes}")
+        if stored != self._size_bytes:
+            raise BenchmarkBroken(f"the chain gathered {stored} bytes of {self._size_bytes}")
 
     def _upload(self, bucket: str, key: str, parts: list[dict[str, Any]]) -> None:
         upload = {"Bucket": bucket, "Key": key, "UploadId": self._client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]}
@@ -165,11 +182,11 @@ class Chain:
     def _delete(self, keys: list[str]) -> None:
         found: list[dict[str, str]] = []
         for key in keys:
-            answer = self._client.list_object_versions(Bucket=self._logs.bucket, Prefix=key)
+            answer = self._client.list_object_versions(Bucket=self._bucket, Prefix=key)
             found += [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in answer["Versions"]]
             self._result.requests["ListObjectVersions"] += 1
         for start in range(0, len(found), 1000):
-            self._client.delete_objects(Bucket=self._logs.bucket, Delete={"Objects": found[start : start + 1000], "Quiet": True})
+            self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": found[start : start + 1000], "Quiet": True})
             self._result.requests["DeleteObjects"] += 1
 
 

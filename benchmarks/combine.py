@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import obstore
+from benchmarks.bare import make_obstore_reader, read_all
 from benchmarks.jobsteps import WARM_UP_COUNT, list_group, plan_one_pack, warm_up
-from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
+from benchmarks.report import Options, Outcome, Table, Target
 from benchmarks.testbed import DESTINATION, LOG_SIZE_BYTES, Logs, make_connection, make_settings, prepare_bucket, put_logs
-from obstore.store import S3Store
 
 from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.model import LogObject
 from log_aggregator.steps.combine import combine
 from log_aggregator.wiring import connect, make_workers
 
@@ -50,40 +47,19 @@ def _measure_pairs(server: EmbeddedS3, logs: Logs, rounds: int) -> list[tuple[Ta
     """(bare loop, combine), one after the other, again and again."""
     settings = make_settings(logs.bucket)
     store = connect(make_connection(server), settings.readers)
-    bare = _make_bare_store(server, logs.bucket)
+    bare = make_obstore_reader(make_connection(server), logs.bucket)
     pairs = []
     with make_workers(settings) as workers, ThreadPoolExecutor(settings.readers) as pool:
         listed = list_group(store, workers, settings, logs)
         objects = [source.log_object for source in listed.found.sources]
         warm_up(store, workers, listed)
-        _read_bare(pool, bare, objects[:WARM_UP_COUNT])
+        read_all(pool, bare, objects[:WARM_UP_COUNT])
         for number in range(rounds):
             plan = plan_one_pack(store, listed, f"round-{number}/")
-            looped = _timed(partial(_read_bare, pool, bare, objects))
+            looped = _timed(partial(read_all, pool, bare, objects))
             combined = _timed(partial(combine, store, workers, plan, listed.rules.group.combine))
             pairs.append((looped, combined))
     return pairs
-
-
-def _make_bare_store(server: EmbeddedS3, bucket: str) -> S3Store:
-    return S3Store(
-        bucket,
-        endpoint=server.endpoint_url,
-        region=server.region,
-        access_key_id=server.access_key,
-        secret_access_key=server.secret_key,
-        virtual_hosted_style_request=False,
-        client_options={"allow_http": True},
-    )
-
-
-def _read_bare(pool: ThreadPoolExecutor, store: Any, objects: Sequence[LogObject]) -> None:
-    def read(log_object: LogObject) -> int:
-        return len(obstore.get(store, log_object.key, options={"version": log_object.version_id}).bytes())
-
-    total = sum(pool.map(read, objects))
-    if total != sum(log_object.size_bytes for log_object in objects):
-        raise BenchmarkBroken(f"the bare loop read {total} bytes")
 
 
 def _timed(work: Callable[[], object]) -> Taken:

@@ -6,14 +6,11 @@ access logs of one day, which are one group. Each in a process of its own, which
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from benchmarks.apart import run_apart
 from benchmarks.lambda_memory import GB_SECOND_DOLLARS
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 
@@ -147,18 +144,7 @@ def _take(case: Case, found: Mapping[str, Any], outcome: Outcome) -> None:
 
 
 def _run_apart(case: Case) -> Mapping[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.fanout_job"],
-        input=json.dumps(asdict(case)),
-        cwd=Path(__file__).resolve().parent.parent,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=JOB_SECONDS_MAX,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise BenchmarkBroken(f"the listing's process ended with {done.returncode}")
-    found: Mapping[str, Any] = json.loads(done.stdout)
+    found = run_apart("benchmarks.fanout_job", asdict(case), JOB_SECONDS_MAX)
     if found["packed"] != found["listed"] or not found["packed"]:
         raise BenchmarkBroken(f"{found['packed']} of {found['listed']} log objects are in work items")
     return found

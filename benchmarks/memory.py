@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.apart import run_apart
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 from benchmarks.testbed import DESTINATION, Logs, make_client, prepare_bucket, put_logs
 
@@ -56,18 +53,7 @@ def _put_large(server: EmbeddedS3, logs: Logs, count: int) -> None:
 def _run_apart(server: EmbeddedS3, logs: Logs, count: int) -> Mapping[str, Any]:
     told = {"endpoint_url": server.endpoint_url, "region": server.region, "access_key": server.access_key, "secret_key": server.secret_key}
     told |= {"bucket": logs.bucket, "destination": DESTINATION, "day": logs.spec.first_day.isoformat()}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory_job"],
-        input=json.dumps(told),
-        cwd=Path(__file__).resolve().parent.parent,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=JOB_SECONDS_MAX,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise BenchmarkBroken(f"the job's process ended with {done.returncode}")
-    result: Mapping[str, Any] = json.loads(done.stdout)
+    result = run_apart("benchmarks.memory_job", told, JOB_SECONDS_MAX)
     if result["failures"] or result["deleted"] != count:
         raise BenchmarkBroken(f"{result['deleted']} of {count} objects packed and deleted; {result['failures'][:3]}")
     return result

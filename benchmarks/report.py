@@ -26,7 +26,11 @@ class Table:
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
     def describe(self) -> dict[str, Any]:
-        return {"title": self.title, "rows": [dict(zip(self.columns, row, strict=True)) for row in self.rows]}
+        return {
+            "title": self.title,
+            "columns": dict(self.columns),
+            "rows": [dict(zip(self.columns, row, strict=True)) for row in self.rows],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
     is_quick: bool = False
+    facts: dict[str, float] = field(default_factory=dict)
+    """Numbers that docs/performance.md names in its text."""
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -63,6 +69,7 @@ class Outcome:
             "tables": [table.describe() for table in self.tables],
             "notes": self.notes,
             "targets": [target.describe() for target in self.targets],
+            "facts": self.facts,
         }
 
 
@@ -87,14 +94,14 @@ def render_summary(outcomes: Mapping[str, Outcome], seconds: float) -> list[str]
 
 
 def _render_table(table: Table) -> list[str]:
-    cells = [tuple(table.columns), *(tuple(map(_format, row, table.columns.values())) for row in table.rows)]
+    cells = [tuple(table.columns), *(tuple(map(format_cell, row, table.columns.values())) for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     is_text = [not spec for spec in table.columns.values()]
     lines = ["  ".join(_justify(cell, width, left) for cell, width, left in zip(row, widths, is_text, strict=True)) for row in cells]
     return [table.title, "", f"  {lines[0]}", f"  {'-' * len(lines[0])}", *(f"  {line.rstrip()}" for line in lines[1:])]
 
 
-def _format(value: Any, spec: str) -> str:
+def format_cell(value: Any, spec: str) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else format(value, spec)

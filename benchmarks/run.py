@@ -2,6 +2,8 @@
 
     python benchmarks/run.py [--only chain,combine] [--quick] [--full] [--json FILE]
 
+`--json` keeps what FILE has of benchmarks that are not run; benchmarks/page.py makes docs/performance.md of it.
+
 Timing never fails it: the exit code is 0 unless a benchmark breaks. Everything runs on this machine, against a server of its own.
 """
 
@@ -16,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import chain, combine, cpu, fanout, find, lambda_memory, listing, memory, pages
+from benchmarks import chain, combine, cpu, fanout, find, lambda_memory, listing, memory, pages, peers, scale
 from benchmarks.machine import describe_machine
 from benchmarks.report import Options, Outcome, render_outcome, render_summary
 
@@ -30,23 +32,26 @@ BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "lambda_memory": lambda_memory.measure,
     "fanout": fanout.measure,
     "chain": chain.measure,
+    "peers": peers.measure,
+    "scale": scale.measure,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
-    machine = describe_machine()
-    print("\n".join(f"{name:<12}{value}" for name, value in machine.items()))
+    print("\n".join(f"{name:<12}{value}" for name, value in describe_machine().items()))
     outcomes: dict[str, Outcome] = {}
+    described = json.loads(options.json.read_text(encoding="utf-8")) if options.json is not None and options.json.exists() else {}
     began = time.perf_counter()
     for name in options.only:
         print(f"\n[{name}] ...", flush=True)
+        machine, started = describe_machine(), time.perf_counter()
         outcomes[name] = BENCHMARKS[name](Options(options.quick, options.full))
         print("\n".join(render_outcome(outcomes[name])), flush=True)
+        described[name] = {"machine": machine, "seconds": round(time.perf_counter() - started, 1), **outcomes[name].describe()}
+        if options.json is not None:  # each at once: what took a quarter of an hour is not lost with what comes behind it
+            options.json.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
     print("\n".join(render_summary(outcomes, time.perf_counter() - began)))
-    if options.json is not None:
-        described = {"machine": machine, "benchmarks": {name: outcome.describe() for name, outcome in outcomes.items()}}
-        options.json.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

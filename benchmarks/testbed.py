@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from functools import partial
+from random import Random
+from time import perf_counter
 from typing import Any
 
 import boto3
@@ -13,6 +17,7 @@ from botocore.config import Config
 
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.lab.cloudtrail import list_cloudtrail
+from log_aggregator.lab.documents import CloudTrailDocument, cloudtrail_log, record_count_for
 from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.lab.specification import OrganisationSpec, flat
 from log_aggregator.lab.upload import create_bucket, upload
@@ -22,6 +27,10 @@ from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rul
 
 DESTINATION = "packs-of-the-benchmark"
 LOG_SIZE_BYTES = 8_000
+
+BODY_COUNT = 200
+BODY_BYTES_MIN, BODY_BYTES_MEDIAN, BODY_BYTES_MAX = 1_000, 5_000, 30_000
+BODY_SIGMA = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,29 @@ def put_logs(server: EmbeddedS3, name: str, object_count: int, *, seed: int = 1)
     prepare_bucket(server, spec.control_tower_bucket, is_versioned=True)
     report = upload(list_cloudtrail(spec), server)
     return Logs(spec.control_tower_bucket, spec, report.object_count, report.size_bytes)
+
+
+def put_organisation(server: EmbeddedS3, name: str, object_count: int, accounts: int, *, seed: int = 1) -> Logs:
+    """Log objects of 1 to 30 KB in a new versioned bucket, a group for each account, the largest with a fifth of all."""
+    spec = OrganisationSpec(seed=seed, accounts=accounts, regions=("eu-west-1",), objects=object_count).with_bucket_prefix(f"{name}-")
+    prepare_bucket(server, spec.control_tower_bucket, is_versioned=True)
+    bodies = make_bodies(seed)
+    logs = (replace(log, make=partial(bodies.__getitem__, number % len(bodies))) for number, log in enumerate(list_cloudtrail(spec)))
+    report = upload(logs, server, keep_entries=False)
+    return Logs(spec.control_tower_bucket, spec, report.object_count, report.size_bytes)
+
+
+def make_bodies(seed: int) -> list[bytes]:
+    """Log-normal as CloudTrail's sizes are, 1 to 30 KB, some 6.5 KB in the mean."""
+    random, body_of = Random(seed), OrganisationSpec(seed=seed, accounts=1)
+    account, noon = body_of.account_ids[0], datetime.combine(body_of.first_day, time(12), UTC)
+    bodies: list[bytes] = []
+    while len(bodies) < BODY_COUNT:
+        count = record_count_for(round(random.lognormvariate(math.log(BODY_BYTES_MEDIAN), BODY_SIGMA)))
+        body = cloudtrail_log(CloudTrailDocument(f"{seed}/{len(bodies)}/{count}", account, "eu-west-1", noon, count), level=6)
+        if BODY_BYTES_MIN <= len(body) <= BODY_BYTES_MAX:
+            bodies.append(body)
+    return bodies
 
 
 def prepare_bucket(server: EmbeddedS3, bucket: str, *, is_versioned: bool = False) -> None:
@@ -93,9 +125,9 @@ def run_job(connection: Connection, bucket: str, spec: OrganisationSpec, object_
     settings = make_settings(bucket)
     store = connect(connection, settings.readers)
     with make_workers(settings) as workers:
-        began = time.perf_counter()
+        began = perf_counter()
         result = run(store, workers, SystemClock(), make_rules(settings, spec), Progress())
-        seconds = time.perf_counter() - began
+        seconds = perf_counter() - began
     deleted = sum(group.deleted for group in result.groups)
     if result.failures or deleted != object_count:
         raise BenchmarkBroken(f"{deleted} of {object_count} objects packed and deleted; {result.failures[:3]}")

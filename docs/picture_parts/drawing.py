@@ -40,11 +40,16 @@ class Drawing:
     title: str
     description: str
     elements: list[str] = field(default_factory=list)
+    made_by: str = "Made by `make docs`. Do not edit: change docs/make_pictures.py, template.yaml or statemachines/."
 
     def box(self, x: float, y: float, width: float, height: float, look: Look, *, dashed: bool = False) -> None:
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         size = f'width="{_n(width)}" height="{_n(height)}"'
         self.elements.append(f'<rect x="{_n(x)}" y="{_n(y)}" {size} rx="8" fill="{look.fill}" stroke="{look.stroke}"{dash}/>')
+
+    def bar(self, x: float, y: float, width: float, height: float, fill: str) -> None:
+        """A part of a diagram: no frame, no round corners."""
+        self.elements.append(f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" fill="{fill}"/>')
 
     def text(self, x: float, y: float, text: str, *, size: int = 12, color: str = INK, bold: bool = False, anchor: str = "start") -> None:
         """`y` is the base line."""
@@ -75,7 +80,7 @@ class Drawing:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img"'
             f' aria-labelledby="t d" font-family="{FONT}">'
         )
-        yield "<!-- Made by `make docs`. Do not edit: change docs/make_pictures.py, template.yaml or statemachines/. -->"
+        yield f"<!-- {self.made_by} -->"
         yield f'<title id="t">{escape(self.title)}</title>'
         yield f'<desc id="d">{escape(self.description)}</desc>'
         heads = (

@@ -1,0 +1,31 @@
+"""Work in a process of its own, so that its memory and CPU are nobody else's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import BenchmarkBroken
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run_apart(module: str, told: Mapping[str, Any], seconds_max: float) -> Mapping[str, Any]:
+    """Runs `python -m module`, which reads `told` from its input and prints what it measured, both as JSON. Raises BenchmarkBroken."""
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(told),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=seconds_max,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BenchmarkBroken(f"{module} ended with {done.returncode}")
+    measured: Mapping[str, Any] = json.loads(done.stdout)
+    return measured
