@@ -5,10 +5,11 @@ EMULATORS := .venv-emulators
 SAM := .venv-sam
 MINISTACK := .venv-ministack
 RIC := .venv-ric
+FUZZ := .venv-fuzz
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit e2e simulate proof mutants bench docs sam-build clean .venv-sam
+.PHONY: help demo test lint unit e2e simulate proof fuzz mutants bench docs sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -38,6 +39,9 @@ simulate: $(VENV)/.dev  ## Runs through random faults, against a reference model
 proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, and put every fault on the wire
 	$(PYTEST) -n 2 tests/proof
 
+fuzz: $(FUZZ)/.installed  ## Fuzz everything that reads what others wrote (SECONDS=30 for each)
+	$(FUZZ)/bin/python tests/fuzz/run.py --seconds $(or $(SECONDS),30)
+
 mutants: $(VENV)/.dev  ## Plant bugs in copies of the source, and see that each is caught
 	$(BIN)/python -m tests.mutants.run
 
@@ -54,7 +58,7 @@ sam-build: $(SAM)/.installed  ## Build the functions and validate the template, 
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)/bin/sam validate --lint
 
 clean:  ## Remove what was made here
-	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
@@ -96,4 +100,11 @@ $(MINISTACK)/.installed: tests/e2e/requirements-ministack.txt $(VENV)/.python
 $(RIC)/.installed: tests/e2e/requirements-ric.txt $(VENV)/.python
 	$(PYTHON) -m venv $(RIC)
 	$(RIC)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# atheris is for some of Python's versions only, so it is kept apart.
+$(FUZZ)/.installed: tests/fuzz/requirements.txt $(VENV)/.python
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab]'
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

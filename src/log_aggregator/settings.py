@@ -117,7 +117,7 @@ def _read_file(path: Path, option: str = "--config") -> Mapping[str, Any]:
         raise SettingsError(f"{option} {path}: there is no such file") from None
     except OSError as error:
         raise SettingsError(f"{option} {path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # besides its own, tomllib lets out that a number or a nesting is too large
         raise SettingsError(f"{option} {path}: not a TOML file: {error}") from None
 
 

@@ -198,3 +198,11 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_settings(tmp_path / "missing.toml", {})
     with pytest.raises(SettingsError, match="cannot be read"):
         read_settings(tmp_path, {})
+
+
+def test_a_file_with_a_number_that_is_too_long(tmp_path: Path) -> None:
+    """What Python itself refuses to read is a slip in the file like any other."""
+    path = tmp_path / "aggregator.toml"
+    path.write_text(f"readers = {'9' * 5000}\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="not a TOML file"):
+        read_settings(path, {})

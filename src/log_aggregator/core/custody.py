@@ -183,7 +183,7 @@ def decode_record(data: bytes) -> Record:
     """The inverse of `encode_record`. Raises BadPack: no record, cut short, totals that are not those of its groups."""
     try:
         return _parse(_inflate(data).splitlines())
-    except (zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+    except (zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadPack(f"the custody record cannot be read: {type(error).__name__}") from error
 
 

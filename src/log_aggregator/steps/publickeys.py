@@ -105,7 +105,7 @@ def read_archived_key(store: ObjectStore, target: Target, region: str, fingerpri
         return None
     try:
         found = _parse_archived(json.loads(data), region)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found = None
     if found is None or found.fingerprint != fingerprint:
         raise BadPack(f"s3://{target.bucket}/{key} is not the public key that its name says")

@@ -91,6 +91,7 @@ def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[No
 
 
 def make_error(operation: str, bucket: str, key: str, code: str, status: int, message: str) -> StoreError:
+    code = one_line(code)
     kind = ERRORS.get(code) or STATUSES.get(status, StoreError)
     where = f"s3://{bucket}/{key}" if bucket else "S3"
     text = f"{operation} {where if where.isprintable() else repr(where)}: {code or status or 'failed'}"

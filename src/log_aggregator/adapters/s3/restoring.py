@@ -28,11 +28,15 @@ def restore_object(s3: Any, bucket: str, key: str, days: int, tier: str) -> None
 
 
 def parse_restore(header: str | None) -> Restore | None:
-    """`ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"`."""
+    """`ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"`. A date that cannot be read is none."""
     if not header:
         return None
     is_ongoing = re.search(r'ongoing-request\s*=\s*"?true', header) is not None
     expiry = re.search(r'expiry-date\s*=\s*"([^"]*)"', header)
     if is_ongoing or expiry is None:
         return Restore(is_ongoing)
-    return Restore(is_ongoing=False, expires=parsedate_to_datetime(expiry[1]).astimezone(UTC))
+    try:
+        expires = parsedate_to_datetime(expiry[1])
+        return Restore(is_ongoing=False, expires=expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC))
+    except (ValueError, OverflowError):
+        return Restore(is_ongoing=False)

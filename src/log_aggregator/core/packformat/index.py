@@ -76,7 +76,18 @@ def reading_index() -> Iterator[None]:
     """Whatever goes wrong while an index is read says that it is none. Raises BadPack."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,  # JSON that is nested too deep
+    ) as error:
         raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -80,10 +81,10 @@ def decode_item(data: bytes) -> WorkItem:
         lines = map(json.loads, gzip.decompress(data).splitlines())
         head = next(lines)
         item = WorkItem(head["bucket"], head["versioning"], list(_read_groups(head["bucket"], lines)))
-    except (OSError, EOFError, StopIteration, ValueError, KeyError, TypeError) as error:
+        if (head["format"], head["objects"]) != (FORMAT_VERSION, item.objects):
+            raise BadPack(f"a work item of format {head['format']} with {item.objects} of {head['objects']} log objects")
+    except (OSError, EOFError, zlib.error, StopIteration, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadPack(f"not a work item: {type(error).__name__}") from error
-    if (head["format"], head["objects"]) != (FORMAT_VERSION, item.objects):
-        raise BadPack(f"a work item of format {head['format']} with {item.objects} of {head['objects']} log objects")
     return item
 
 

@@ -1,0 +1,312 @@
+"""What must hold of everything that reads what others wrote, for any bytes whatever. One law for each reader.
+
+A law takes bytes, and raises where it is broken: AssertionError, or whatever the reader lets out besides its documented error. Hypothesis
+(tests/property/test_hostile_input.py) and atheris (tests/fuzz/run.py) use the same laws and the same examples to begin with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import tomllib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from tests.support.world import access_key, flow_key, trail_key
+
+from log_aggregator.adapters.s3.errors import make_error, parse_obstore_error
+from log_aggregator.adapters.s3.listing import parse_listing
+from log_aggregator.adapters.s3.restoring import parse_restore
+from log_aggregator.core.adopted import decode_adopted
+from log_aggregator.core.costs import PRICES
+from log_aggregator.core.costs.overrides import override_prices
+from log_aggregator.core.custody import Record, decode_record, encode_record
+from log_aggregator.core.digests import Digest, Flaw, parse_digest
+from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
+from log_aggregator.core.lines import iter_lines
+from log_aggregator.core.packformat.contents import Shape, inspect
+from log_aggregator.core.packformat.deflate import GZIP_HEADER
+from log_aggregator.core.packformat.index import decode_index, encode_index, find_identities, find_members
+from log_aggregator.core.packformat.split import split_gzip
+from log_aggregator.core.packformat.tail import decode_locator, decode_tail, encode_tail
+from log_aggregator.core.packformat.unpack import decode_stored
+from log_aggregator.core.paths import encode_segments
+from log_aggregator.core.query import Query
+from log_aggregator.core.rsa import parse_public_key
+from log_aggregator.core.skipscan import DateWindow, next_start
+from log_aggregator.errors import BadPack, NoLines, SettingsError, StoreError
+from log_aggregator.limits import KEY_BYTES_MAX
+from log_aggregator.model import Encoding, Group, Index, Member, PackFormat, Target
+from log_aggregator.settings import Settings, read_settings
+from log_aggregator.steps.fanout.workitems import WorkItem, decode_item, encode_item
+
+WINDOW = DateWindow(date(2025, 4, 2), date(2025, 4, 4))
+DAY = date(2025, 4, 3)
+INFLATED_BYTES_MAX = 1 << 22
+"""What inflates to more is left out: it would only take time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """`check` raises where the law is broken for these bytes. `examples` are what others write on a good day."""
+
+    check: Callable[[bytes], None]
+    examples: tuple[bytes, ...]
+
+
+def check_key(data: bytes) -> None:
+    """Every key is dated, a marker or unknown; the place to go on listing lies behind it and is no longer than a key may be."""
+    key = data.decode("utf-8", "replace")[:KEY_BYTES_MAX]
+    parsed = parse_key(key)
+    assert isinstance(parsed, Dated | Marker | Unknown)
+    start = next_start(key, WINDOW)
+    assert start is None or (start > key and len(start.encode()) <= KEY_BYTES_MAX)
+    assert isinstance(Query(keys=(key,)).matches("logs", key), bool) if key else True
+    assert all(segment not in ("", ".", "..") and "/" not in segment and "\0" not in segment for segment in encode_segments(key))
+    if isinstance(parsed, Dated):
+        Group("logs", parsed.facts.log_type, parsed.facts.account or "all", parsed.facts.date)
+
+
+def check_contents(data: bytes) -> None:
+    """What may be concatenated as gzip is read by Python's own gzip, to its end; all else is text or is sealed."""
+    found = inspect(data, promises_gzip=False)
+    if found.shape is Shape.GZIP:
+        inflated = gzip.decompress(data)
+        assert found.lacks_newline == (bool(inflated) and not inflated.startswith(b"\x1f\x8b") and not inflated.endswith(b"\n"))
+    elif found.shape is Shape.TEXT:
+        assert b"\0" not in data
+
+
+def check_gzip_members(data: bytes) -> None:
+    """Each member is whole gzip, and between them are zero bytes at most; or BadPack says where not."""
+    try:
+        members = list(split_gzip([data[:7], data[7:]]))
+    except BadPack:
+        return
+    position = 0
+    for member in members:
+        assert not data[position : member.offset].strip(b"\0")
+        position = member.offset + member.length_bytes
+        gzip.decompress(data[member.offset : position])
+    assert not data[position:].strip(b"\0")
+
+
+def check_stored(data: bytes) -> None:
+    """Blocks and sealed members come out, or BadPack says that they do not."""
+    for encoding in (Encoding.BLOCK, Encoding.SEALED):
+        with contextlib.suppress(BadPack):
+            for piece in decode_stored(encoding, [data[:5], data[5:]]):
+                assert isinstance(piece, bytes)
+
+
+def check_tail(data: bytes) -> None:
+    """A tail that is read is, made anew, the very same bytes; a locator points to a place that can be."""
+    for pack_format in (PackFormat.GZIP, PackFormat.TAR):
+        with contextlib.suppress(BadPack):
+            assert decode_locator(pack_format, data).content_length_bytes >= 0
+        with contextlib.suppress(BadPack):
+            decode_tail(pack_format, data)
+
+
+def check_index(data: bytes) -> None:
+    """An index is read, or BadPack says that it is none; all ways to read it agree; what is read can be written and read again."""
+    if _is_bomb(data):
+        return
+    try:
+        index = decode_index(data)
+    except BadPack:
+        index = None
+    try:
+        named, _ = find_identities(data, frozenset())
+    except BadPack:
+        named = None
+    try:
+        head, members = find_members(data, lambda _: True)
+    except BadPack:
+        head = None
+    if index is None:
+        return
+    assert named == index.pack_key
+    assert head is not None
+    assert tuple(members) == index.members
+    assert decode_index(encode_index(index)) == index
+
+
+def check_adopted(data: bytes) -> None:
+    """An adopted aggregate's index is read, or BadPack says that it is none."""
+    if _is_bomb(data):
+        return
+    with contextlib.suppress(BadPack):
+        _, members = decode_adopted(data)
+        for member in members:
+            assert member.sha256
+
+
+def check_custody(data: bytes) -> None:
+    """A custody record is read, or BadPack says that it is none; what is read can be written and read again."""
+    if _is_bomb(data):
+        return
+    try:
+        record = decode_record(data)
+    except BadPack:
+        return
+    assert decode_record(encode_record(record)) == record
+
+
+def check_digest(data: bytes) -> None:
+    """A CloudTrail digest, or a flaw with its name."""
+    assert isinstance(parse_digest(data), Digest | Flaw)
+
+
+def check_public_key(data: bytes) -> None:
+    """A key with a sensible modulus, or ValueError."""
+    try:
+        key = parse_public_key(data)
+    except ValueError:
+        return
+    assert key.length_bytes > 0
+
+
+def check_listing(data: bytes) -> None:
+    """A listing's page, or an error that the caller knows."""
+    try:
+        listing = parse_listing(data)
+    except (ParseError, ValueError):
+        return
+    assert all(isinstance(value, str) for _, entry in listing.entries for value in entry.values())
+
+
+def check_headers(data: bytes) -> None:
+    """S3's headers and error texts: whatever stands there, a value or a StoreError of one line comes of it."""
+    text = data.decode("utf-8", "replace")
+    restore = parse_restore(text)
+    assert restore is None or restore.expires is None or restore.expires.tzinfo is not None
+    error = make_error("GetObject", "logs", text[:50], *parse_obstore_error(text))
+    assert isinstance(error, StoreError)
+    assert "\n" not in str(error)
+
+
+def check_lines(data: bytes) -> None:
+    """Text lines end in a newline; what has none is refused."""
+    try:
+        text = b"".join(iter_lines([data[:3], data[3:]]))
+    except NoLines:
+        return
+    assert not text or text.endswith(b"\n")
+
+
+def check_settings(data: bytes) -> None:
+    """A settings file's values, as settings and as prices: values of the right type, or SettingsError."""
+    try:
+        values = tomllib.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # Python's own, which reading a file turns into SettingsError
+        return
+    with contextlib.suppress(SettingsError):
+        assert isinstance(read_settings(None, values), Settings)
+    with contextlib.suppress(SettingsError):
+        assert override_prices(PRICES, values).storage.keys() == PRICES.storage.keys()
+
+
+def check_work_item(data: bytes) -> None:
+    """A work item, or BadPack."""
+    if _is_bomb(data):
+        return
+    with contextlib.suppress(BadPack):
+        assert isinstance(decode_item(data), WorkItem)
+
+
+def _is_bomb(data: bytes) -> bool:
+    inflater = zlib.decompressobj(31)
+    try:
+        inflater.decompress(data, INFLATED_BYTES_MAX)
+    except zlib.error:
+        return False
+    return bool(inflater.unconsumed_tail)
+
+
+def make_index() -> bytes:
+    members = tuple(
+        Member(trail_key(number), f"v{number}", "e" * 32, 10, datetime(2025, 4, 4, tzinfo=UTC), 10 * number, 10, sha256="ab" * 32)
+        for number in range(2)
+    )
+    group = Group("logs", "CloudTrail", "111111111111", DAY)
+    return encode_index(Index("packs/a.json.gz", PackFormat.GZIP, group, 20, 7, members, (("k", "v"),), "tool"))
+
+
+def make_record() -> bytes:
+    moment = datetime(2025, 4, 4, tzinfo=UTC)
+    return encode_record(
+        Record(Target("dest"), "run", "tool", moment, moment, DAY, DAY, objects={"unknown": 1}, groups=(), failures=(("a", "b", "c"),))
+    )
+
+
+def make_listing() -> bytes:
+    entry = "<Version><Key>a</Key><VersionId>v</VersionId><IsLatest>true</IsLatest><LastModified>2025-04-03T00:00:00Z</LastModified>"
+    entry += '<ETag>"e"</ETag><Size>1</Size><StorageClass>STANDARD</StorageClass></Version>'
+    return f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entry}</ListVersionsResult>".encode()
+
+
+def pack_record(data: bytes) -> bytes:
+    """With the very header that records have."""
+    return GZIP_HEADER + pack(data)[len(GZIP_HEADER) :]
+
+
+def pack(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+def inside(law: Law) -> Law:
+    """The same for what is inside of gzip, which a fuzzer hardly gets to from outside."""
+    return Law(lambda data: law.check(pack(data)), (gzip.decompress(law.examples[0]), b"[" * 100_000))
+
+
+def pack_json(value: Any) -> bytes:
+    return pack(json.dumps(value).encode())
+
+
+INDEX = make_index()
+DEEP = pack(b"[" * 100_000)
+DIGEST = {
+    "awsAccountId": "111111111111",
+    "digestStartTime": "2025-04-03T00:00:00Z",
+    "digestEndTime": "2025-04-03T01:00:00Z",
+    "digestS3Bucket": "logs",
+    "digestS3Object": "a.json.gz",
+    "digestPublicKeyFingerprint": "ab",
+    "digestSignatureAlgorithm": "SHA256withRSA",
+    "previousDigestS3Bucket": None,
+    "previousDigestS3Object": None,
+    "previousDigestHashValue": None,
+    "previousDigestHashAlgorithm": None,
+    "previousDigestSignature": None,
+    "logFiles": [{"s3Bucket": "logs", "s3Object": "b.json.gz", "hashValue": "ab" * 32, "hashAlgorithm": "SHA-256"}],
+}
+TOML = b'other_buckets = ["logs"]\nverify = "checksum"\npart_size = "16 MiB"\n[holds]\nprefixes = ["a"]\n'
+PRICE_TOML = b'region = "x"\n[storage.STANDARD]\ngb_month = 0.1\n'
+RESTORED = b'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"'
+DER = b"\x30\x0a\x02\x03\x00\xc3\x5f\x02\x03\x01\x00\x01"
+
+LAWS: dict[str, Law] = {
+    "key": Law(check_key, (trail_key(1).encode(), flow_key("a.log.gz").encode(), access_key(2).encode(), b"E1.2025-04-03-10.abc.gz")),
+    "contents": Law(check_contents, (pack(b"lines\n"), pack(b"a") + pack(b"b"), b"text", b"PAR1\0", pack(pack(b"twice")))),
+    "gzip-members": Law(check_gzip_members, (pack(b"a"), pack(b"a") * 3)),
+    "stored": Law(check_stored, (pack(b"block"),)),
+    "tail": Law(check_tail, (encode_tail(PackFormat.GZIP, INDEX, 20), encode_tail(PackFormat.TAR, INDEX, 512))),
+    "index": Law(check_index, (INDEX, DEEP)),
+    "adopted": Law(check_adopted, (INDEX, DEEP)),
+    "custody": Law(check_custody, (make_record(), pack_record(b"[" * 100_000))),
+    "digest": Law(check_digest, (pack_json(DIGEST), DEEP)),
+    "public-key": Law(check_public_key, (DER,)),
+    "listing": Law(check_listing, (make_listing(),)),
+    "headers": Law(check_headers, (RESTORED, b'expiry-date=""', b"<Error><Code>A</Code></Error>", b"<Code>a\nb</Code>")),
+    "lines": Law(check_lines, (pack(b"a\nb"), b"a\nb")),
+    "settings": Law(check_settings, (TOML, PRICE_TOML)),
+    "work-item": Law(check_work_item, (encode_item(WorkItem("logs", None, [])), DEEP, b"\x1f\x8b\x08\x02\0\0\0\0\0\0\0\0\x06")),
+}
+LAWS |= {f"{name}-inside": inside(LAWS[name]) for name in ("index", "adopted", "digest", "work-item")}
+"""By the name that `make fuzz` and the tests know them by."""
