@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from benchmarks import meter
-from benchmarks.meter import AREAS, REST, Area, CpuMeter, find_owner
+from benchmarks.meter import AREAS, REST, RUST_THREADS, Area, CpuMeter, find_owner
 
 
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: f"{area.place}.{area.name}")
@@ -80,6 +80,6 @@ def test_all_cpu_is_accounted_for() -> None:
     finally:
         done.set()
         thread.join()
-    assert {what for _, what, _ in found} == {REST, "inside"}
+    assert {what for _, what, _ in found} - {RUST_THREADS} == {REST, "inside"}  # other tests' obstore may still live in this process
     assert sum(seconds for _, _, seconds in found) == pytest.approx(spent, abs=0.05)
     assert spent >= 0.4
