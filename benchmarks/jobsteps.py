@@ -14,9 +14,9 @@ from log_aggregator.settings import Settings
 from log_aggregator.steps.combine import combine
 from log_aggregator.steps.delete import ListedVersions, delete_originals
 from log_aggregator.steps.group import plan_group
-from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes
+from log_aggregator.steps.list import SourceBucket, list_in_chunks, list_prefixes
 from log_aggregator.steps.run import RunRules, find_buckets
-from log_aggregator.steps.selection import GroupSources, Selection
+from log_aggregator.steps.selection import GroupSources, Rules, Selection
 from log_aggregator.steps.workers import Workers
 
 WARM_UP_COUNT = 200
@@ -32,12 +32,20 @@ class Listed:
     rules: RunRules
 
 
+def list_whole(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules) -> Selection:
+    """Everything under a prefix that the rules want, in one piece."""
+    whole = Selection()
+    for chunk in list_in_chunks(store, bucket, prefix, rules):
+        whole.merge(chunk)
+    return whole
+
+
 def list_group(store: ObjectStore, workers: Workers, settings: Settings, logs: Logs) -> Listed:
     rules = make_rules(settings, logs.spec)
     bucket = find_buckets(store, rules)[0]
     selection = Selection()
     for prefix in list_prefixes(store, workers, bucket, None, selection):
-        selection.merge(list_prefix(store, bucket, prefix, rules.selection, lambda _: None))
+        selection.merge(list_whole(store, bucket, prefix, rules.selection))
     ((group, found),) = selection.groups.items()
     if len(found.sources) != logs.object_count:
         raise BenchmarkBroken(f"{len(found.sources)} of {logs.object_count} objects listed")

@@ -20,6 +20,7 @@ from random import Random
 from typing import Any, cast
 
 from benchmarks.generated import GeneratedStore
+from benchmarks.jobsteps import list_whole
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 from benchmarks.shapes import trail_bucket
 from benchmarks.testbed import make_connection, prepare_bucket
@@ -36,7 +37,7 @@ from log_aggregator.lab.upload import upload
 from log_aggregator.limits import GIB, KIB, MIB
 from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items, encode_item
-from log_aggregator.steps.list import SourceBucket, list_prefix
+from log_aggregator.steps.list import SourceBucket
 from log_aggregator.steps.selection import Rules
 from log_aggregator.wiring import Connection, connect
 
@@ -209,7 +210,7 @@ def _logs(shape: Shape) -> Iterator[SyntheticObject]:
 
 def _list_item(store: ObjectStore, bucket: str, limits: ItemLimits) -> WorkItem:
     rules = Rules(DateWindow(DAY, DAY))
-    found = list_prefix(store, SourceBucket(bucket, "Enabled", is_main=False), "", rules, lambda _: None)
+    found = list_whole(store, SourceBucket(bucket, "Enabled", is_main=False), "", rules)
     return next(cut_items(bucket, "Enabled", found.groups, limits, PackLimits()))
 
 

@@ -38,9 +38,10 @@ class Area:
 
 
 AREAS = (
-    Area("steps.run", "list_prefixes", "listing: finding the prefixes", "list"),
-    Area("steps.run", "list_prefix", "listing: skip-scan", "list"),
-    Area("steps.list", "select", "listing: layouts, dates, groups"),
+    Area("steps.listing", "list_prefixes", "listing: finding the prefixes", "list"),
+    Area("steps.listing", "list_onto_shelf", "listing: skip-scan", "list"),
+    Area("steps.selection", "select", "listing: layouts, dates, groups"),
+    Area("steps.shelf.Shelf", "take", "listing: holding what was found in little memory"),
     Area("adapters.s3.listing", "parse_listing", "listing: parsing XML"),
     Area("steps.group", "plan_group", "plan", "plan"),
     Area("steps.group", "combine", OTHER, "combine"),

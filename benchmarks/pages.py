@@ -13,13 +13,14 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import cast
 
+from benchmarks.jobsteps import list_whole
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject
 from log_aggregator.ports import ListStart, ObjectStore, Page
-from log_aggregator.steps.list import SourceBucket, list_prefix
+from log_aggregator.steps.list import SourceBucket
 from log_aggregator.steps.selection import Rules
 
 KEY_COUNT = 1_000_000
@@ -73,7 +74,7 @@ def _measure_shape(shape: Shape, count: int) -> tuple[int, int, int, int, float]
     bucket = KeyList(keys)
     began = time.perf_counter()
     rules = Rules(DateWindow(WANTED_DAY, WANTED_DAY))
-    selection = list_prefix(cast("ObjectStore", bucket), SourceBucket("example", None, is_main=False), "", rules, lambda _: None)
+    selection = list_whole(cast("ObjectStore", bucket), SourceBucket("example", None, is_main=False), "", rules)
     seconds = time.perf_counter() - began
     found = [source.log_object.key for group in selection.groups.values() for source in group.sources]
     if len(found) != len(wanted) or set(found) != wanted:

@@ -13,7 +13,8 @@ from log_aggregator.reports.plan import describe_plan
 from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.reports.ways import Comparison
 from log_aggregator.steps.group import Failure, GroupPlan, GroupResult
-from log_aggregator.steps.run import RunPlan, RunResult
+from log_aggregator.steps.plan import RunPlan
+from log_aggregator.steps.run import RunResult
 from reference_pages.table import TEXTS, table
 
 
@@ -71,9 +72,10 @@ def _example_plan() -> dict[str, Any]:
     group = Group("logs", "CloudTrail", "111122223333", day)
     source = LogObject("logs", "key", None, "0" * 32, 1, datetime(2026, 3, 15, tzinfo=UTC))
     pack = PackPlan(group, Target("target"), "packs/a.json.gz", PackFormat.GZIP, (source,))
-    plan = RunPlan(day, day, [GroupPlan(group, (pack,), {"packs/b.json.gz": 1})])
+    plan = RunPlan(day, day)
+    plan.add(GroupPlan(group, (pack,), {"packs/b.json.gz": 1}), PackLimits())
     plan.selection.samples["s3://bucket/key"] = "no date in the key"
-    described = describe_plan(plan, PackLimits(), {}, Comparison())
+    described = describe_plan(plan, {}, Comparison())
     return described | {"requests": {"GetObject": 1}}
 
 

@@ -20,7 +20,9 @@ from log_aggregator.model import Index, LogObject, Member, Target
 from log_aggregator.ports import ObjectStore
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.ledger import list_all
+from log_aggregator.steps.list import SourceBucket, list_in_chunks
 from log_aggregator.steps.run import Progress, RunResult, RunRules, run
+from log_aggregator.steps.selection import Rules, Selection
 from log_aggregator.steps.verify import Level, verify_pack
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import make_run_rules
@@ -102,6 +104,14 @@ def make_world(
     store.create_bucket("dest", versioning="Enabled")
     wanted = {"other_buckets": "logs", "destination_bucket": "dest"} | settings
     return World(store, clock, make_rules(limits=limits, **wanted), (Target("dest"),))
+
+
+def list_whole(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules) -> Selection:
+    """Everything under a prefix that the rules want, in one piece."""
+    whole = Selection()
+    for chunk in list_in_chunks(store, bucket, prefix, rules):
+        whole.merge(chunk)
+    return whole
 
 
 def trail_key(number: int, *, account: str = ACCOUNT, region: str = "eu-west-1", service: str = "CloudTrail", day: date = DAY) -> str:

@@ -24,6 +24,7 @@ from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings, read_prices
 from log_aggregator.steps import run as steps
 from log_aggregator.steps.custody import write_custody
+from log_aggregator.steps.plan import plan_run
 from log_aggregator.steps.publickeys import archive_run_keys
 from log_aggregator.trailkeys import TrailKeys
 from log_aggregator.wiring import Connection, SystemClock, connect, connect_trail_keys, make_run_rules, make_workers
@@ -131,7 +132,7 @@ def show_plan(settings: Settings, window: DateWindow, connection: Connection, co
     rules = make_run_rules(settings, window)
     store = connect(connection, settings.readers)
     with make_progress(is_quiet=as_json) as progress, make_workers(settings) as workers:
-        planned = steps.plan_run(store, workers, SystemClock(), rules, progress)
-    described = describe_plan(planned, rules.group.combine.limits, store.requests, comparison)
+        planned = plan_run(store, workers, SystemClock(), rules, progress)
+    described = describe_plan(planned, store.requests, comparison)
     click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_plan(described)))
     return 1 if described["failures"] else 0

@@ -8,20 +8,16 @@ from dataclasses import asdict
 from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
-from log_aggregator.core.planning import PackLimits, estimate_requests
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.reports.run import describe_left, render_left
-from log_aggregator.reports.ways import Comparison, describe_ways, measure_plan, render_ways
-from log_aggregator.steps.group import GroupPlan
-from log_aggregator.steps.run import RunPlan
+from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
+from log_aggregator.steps.plan import PlannedGroup, RunPlan
 
 
-def describe_plan(plan: RunPlan, limits: PackLimits, requests_so_far: Mapping[str, int], comparison: Comparison) -> dict[str, Any]:
+def describe_plan(plan: RunPlan, requests_so_far: Mapping[str, int], comparison: Comparison) -> dict[str, Any]:
     """The plan in plain types. `requests_so_far` are those that planning itself took; a run takes them too."""
-    requests = Counter(requests_so_far)
-    for group in plan.groups:
-        requests.update(estimate_requests(group.packs, limits))
-    count = sum(len(pack.sources) for group in plan.groups for pack in group.packs)
+    requests = Counter(requests_so_far) + plan.requests
+    count = plan.source_sizes.count
     return {
         "first_date": plan.first.isoformat(),
         "last_date": plan.last.isoformat(),
@@ -32,7 +28,7 @@ def describe_plan(plan: RunPlan, limits: PackLimits, requests_so_far: Mapping[st
             "estimated": round(estimate_dollars(requests, comparison.prices), 8),
             "one_upload_per_object": round(estimate_chain_dollars(count, comparison.prices), 8),
         },
-        "comparison": describe_ways(measure_plan(plan), requests, comparison),
+        "comparison": describe_ways(plan.source_sizes, plan.pack_sizes, requests, comparison),
         "unknown_samples": plan.selection.samples,
         "failures": [asdict(failure) for failure in plan.failures],
     }
@@ -74,7 +70,7 @@ def _render_plan_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
         yield f"  cannot be planned: {failure['where']}: {failure['error']}: {failure['message']}"
 
 
-def _describe_group(plan: GroupPlan) -> dict[str, Any]:
+def _describe_group(plan: PlannedGroup) -> dict[str, Any]:
     return {
         "bucket": plan.group.bucket,
         "log_type": plan.group.log_type,
@@ -83,10 +79,10 @@ def _describe_group(plan: GroupPlan) -> dict[str, Any]:
         "operation": plan.operation,
         "packs": [
             {
-                "bucket": pack.target.bucket,
+                "bucket": pack.bucket,
                 "key": pack.key,
                 "format": pack.format.value,
-                "members": len(pack.sources),
+                "members": pack.members,
                 "bytes": pack.size_bytes,
             }
             for pack in plan.packs

@@ -19,7 +19,6 @@ from log_aggregator.core.costs.storage import (
 )
 from log_aggregator.limits import GIB, KIB, MIB
 from log_aggregator.reports.numbers import format_bytes, format_dollars
-from log_aggregator.steps.run import RunPlan
 
 YEARS_DEFAULT = 10
 """As long as the stack keeps packs where nothing else is said (`FinalLogRetention` in template.yaml)."""
@@ -37,29 +36,12 @@ class Comparison:
     prices: Prices = PRICES
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Sizes of a plan's log objects, and of its packs with the indexes in their tails."""
-
-    sources: Sizes
-    packs: Sizes
-
-
-def measure_plan(plan: RunPlan) -> Planned:
-    """Goes through the packs of the plan once."""
-    planned = Planned(Sizes(), Sizes())
-    for group in plan.groups:
-        for pack in group.packs:
-            for source in pack.sources:
-                planned.sources.add(source.size_bytes)
-            planned.packs.add(pack.size_bytes + len(pack.sources) * INDEX_BYTES_PER_MEMBER)
-    return planned
-
-
-def describe_ways(planned: Planned, requests: Mapping[str, int], comparison: Comparison) -> dict[str, Any]:
-    """In plain types, for `plan --json`. `requests` are all that planning and the run take."""
-    months, prices, sizes = comparison.years * 12, comparison.prices, planned.sources
-    packed = Packed(requests, planned.packs, sizes.count * INDEX_BYTES_PER_MEMBER)
+def describe_ways(sizes: Sizes, pack_sizes: Sizes, requests: Mapping[str, int], comparison: Comparison) -> dict[str, Any]:
+    """In plain types, for `plan --json`: of log objects of these sizes, and of their packs. `requests` are all that planning and the
+    run take.
+    """
+    months, prices = comparison.years * 12, comparison.prices
+    packed = Packed(requests, pack_sizes, sizes.count * INDEX_BYTES_PER_MEMBER)
     left = estimate_left(sizes, months, prices)
     packs = {name: estimate_packed(packed, name, months, prices) for name in dict.fromkeys((comparison.storage_class, ARCHIVE))}
     ways = [

@@ -43,13 +43,6 @@ class GroupPlan:
     discards: int = 0
     """Log objects of other regions that the settings say to delete without a pack."""
 
-    @property
-    def operation(self) -> str:
-        """`pack`, `copy` (every pack is one object copied alone), or `none`."""
-        if not self.packs:
-            return "none"
-        return "copy" if all(pack.format == "copy" for pack in self.packs) else "pack"
-
 
 @dataclass(frozen=True, slots=True)
 class Settling:
@@ -150,35 +143,23 @@ def settle_group(
     store: ObjectStore,
     workers: Workers,
     bucket: SourceBucket,
-    group: Group,
-    found: GroupSources,
-    target: Target,
-    rules: GroupRules,
-    today: date,
-) -> GroupResult:
-    """Does all of it. What fails is in the result's `failures`; the originals of what failed are where they were."""
-    result = GroupResult(group)
-    try:
-        _settle(store, workers, bucket, result, found, target, rules, today)
-    except GroupFailed as error:
-        result.failures.append(Failure.of(str(group), error))
-    return result
-
-
-def _settle(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: SourceBucket,
     result: GroupResult,
     found: GroupSources,
     target: Target,
     rules: GroupRules,
     today: date,
 ) -> None:
+    """Does all of it, for a group or a part of one. What was done and what failed is taken down in `result`.
+
+    The originals of what failed are where they were.
+    """
     listed = ListedVersions(source.log_object for source in found.sources)
-    for settling in combine_group(store, workers, result, found, target, rules, today):
-        verified = verify_settling(store, result, settling, target, rules.level)
-        settle_pack(store, workers, bucket.versioning, result, settling, verified, listed)
+    try:
+        for settling in combine_group(store, workers, result, found, target, rules, today):
+            verified = verify_settling(store, result, settling, target, rules.level)
+            settle_pack(store, workers, bucket.versioning, result, settling, verified, listed)
+    except GroupFailed as error:
+        result.failures.append(Failure.of(str(result.group), error))
 
 
 def combine_group(
@@ -189,11 +170,14 @@ def combine_group(
     What was done is taken down in `result`, even where it ends with an error. Raises GroupFailed.
     """
     if result.group.log_type == DIGEST_LOG_TYPE:
-        result.digest_regions = sorted({source.facts.region for source in found.sources if source.facts.region})
-    result.listed, result.listed_bytes = len(found.sources), sum(source.log_object.size_bytes for source in found.sources)
+        regions = {source.facts.region for source in found.sources if source.facts.region}
+        result.digest_regions = sorted(regions.union(result.digest_regions))
+    result.listed += len(found.sources)
+    result.listed_bytes += sum(source.log_object.size_bytes for source in found.sources)
     with _timed(result, "plan"):
         plan = plan_group(store, result.group, found, target, rules, today, restore=True)
-    result.packed_before, result.packed_before_bytes = sum(plan.settled.values()), plan.settled_bytes
+    result.packed_before += sum(plan.settled.values())
+    result.packed_before_bytes += plan.settled_bytes
     with _timed(result, "combine"):
         written = [pack.key for pack in _combine_all(store, workers, plan, found, rules, result)]
     kept = plan.kept.union(written if plan.keep_originals else ())
@@ -204,7 +188,7 @@ def verify_settling(store: ObjectStore, result: GroupResult, settling: Settling,
     """Verifies a pack, before its originals go. Raises GroupFailed."""
     with _timed(result, "verify"):
         verified = verify_pack(store, target, settling.pack_key, level)
-    result.settled[settling.pack_key] = SettledPack.of(verified)
+    result.settled.setdefault(settling.pack_key, SettledPack.of(verified))
     return verified
 
 
@@ -220,8 +204,9 @@ def settle_pack(
     """Deletes the originals of a verified pack, those that were listed, or keeps them where the settings say so. Raises GroupFailed."""
     settled = result.settled[settling.pack_key]
     if settling.keep_originals:
-        settled.kept = sum(member.identity in listed for member in verified.index.members)
-        result.kept += settled.kept
+        kept = sum(member.identity in listed for member in verified.index.members)
+        settled.kept += kept
+        result.kept += kept
         return
     with _timed(result, "delete"):
         _take_deletions(delete_originals(store, workers, verified, versioning, listed), result, settled)
@@ -320,8 +305,10 @@ def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> Non
 
 
 def _take_deletions(report: DeletionReport, result: GroupResult, settled: SettledPack) -> None:
-    settled.deleted, settled.retained, settled.changed = report.deleted, len(report.retained), len(report.changed)
-    settled.kept = report.withheld
+    settled.deleted = (settled.deleted or 0) + report.deleted
+    settled.retained += len(report.retained)
+    settled.changed += len(report.changed)
+    settled.kept += report.withheld
     result.deleted += report.deleted
     result.retained += len(report.retained)
     result.changed += len(report.changed)

@@ -6,7 +6,6 @@ Both give whole keys: all versions and delete markers of a key together.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from log_aggregator.core.skipscan import DateWindow, next_start
 from log_aggregator.errors import CannotStart, NotFound, StoreError
 from log_aggregator.model import DeleteMarker, ListedKey, LogObject
 from log_aggregator.ports import ListStart, ObjectStore, Page
-from log_aggregator.steps.selection import Left, Rules, Selection, select
+from log_aggregator.steps.selection import Left, Rules, Selection, select, select_in_chunks
 from log_aggregator.steps.workers import Workers
 
 MAIN_SERVICES = frozenset(
@@ -101,16 +100,11 @@ def list_folders(store: ObjectStore, bucket: SourceBucket) -> list[str]:
     return [] if page.objects else folders
 
 
-def list_prefix(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules, on_progress: Callable[[int], None]) -> Selection:
-    """Everything under a prefix that the rules want, and what was left alone."""
-    return select(bucket.name, _list_others(store, bucket, prefix, rules.window), rules, on_progress)
-
-
-def list_in_chunks(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules, keys_max: int) -> Iterator[Selection]:
-    """The same, chunk by chunk of so many keys, for listings that may be too large for the memory."""
-    listed = _list_others(store, bucket, prefix, rules.window)
-    while chunk := list(itertools.islice(listed, keys_max)):
-        yield select(bucket.name, chunk, rules)
+def list_in_chunks(
+    store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules, on_progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Selection]:
+    """Everything under a prefix that the rules want, and what was left alone, chunk by chunk."""
+    yield from select_in_chunks(bucket.name, _list_others(store, bucket, prefix, rules.window), rules, on_progress)
 
 
 def list_window(store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow) -> Iterator[ListedKey]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from log_aggregator.core.custody import WrittenRecord
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.core.windows import split_window
-from log_aggregator.errors import CannotStart, GroupFailed, LimitExceeded, StoreError, Unreachable
+from log_aggregator.errors import CannotStart, LimitExceeded, StoreError, Unreachable
 from log_aggregator.limits import STALE_UPLOAD_AGE_HOURS_MIN
 from log_aggregator.model import OWN_FOLDERS, Group, Target
 from log_aggregator.ports import Clock, ObjectStore
-from log_aggregator.steps.group import Failure, GroupPlan, GroupResult, GroupRules, discard_group, plan_group, settle_group
-from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes, read_versioning
+from log_aggregator.steps.group import Failure, GroupResult, GroupRules, discard_group, settle_group
+from log_aggregator.steps.list import SourceBucket, read_versioning
+from log_aggregator.steps.listing import BucketListing, Found, Listing, cannot_start
 from log_aggregator.steps.selection import Rules, Selection
 from log_aggregator.steps.workers import Workers
 
@@ -54,29 +52,6 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Found:
-    """What a window's listing found, bucket by bucket."""
-
-    buckets: dict[str, SourceBucket] = field(default_factory=dict)
-    selection: Selection = field(default_factory=Selection)
-
-    @property
-    def objects(self) -> int:
-        return sum(len(found.sources) + len(found.discards) for found in self.selection.groups.values())
-
-
-@dataclass(slots=True)
-class RunPlan:
-    """Everything that a run would do."""
-
-    first: date
-    last: date
-    groups: list[GroupPlan] = field(default_factory=list)
-    selection: Selection = field(default_factory=Selection)
-    failures: list[Failure] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class RunResult:
     """Everything that a run did."""
 
@@ -98,58 +73,48 @@ class RunResult:
             self.seconds[step] = self.seconds.get(step, 0.0) + value
 
 
-def plan_run(store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, progress: Progress) -> RunPlan:
-    """What `run` would do, and nothing of it. Raises CannotStart, LimitExceeded."""
-    window = rules.selection.window
-    result = RunPlan(window.first, window.last)
-    buckets = find_buckets(store, rules)
-    today = clock.now().date()
-    for part in split_window(window):
-        found = _list_window(store, workers, buckets, rules, part, progress)
-
-        def plan(group: Group, found: Found = found) -> GroupPlan | Failure:
-            try:
-                return plan_group(store, group, found.selection.groups[group], rules.target(group.bucket), rules.group, today)
-            except GroupFailed as error:
-                return Failure.of(str(group), error)
-
-        for planned in workers.each(plan, sorted(found.selection.groups)):
-            if isinstance(planned, Failure):
-                result.failures.append(planned)
-            else:
-                result.groups.append(planned)
-        result.selection.merge_counts(found.selection)
-    return result
-
-
-def run(store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, progress: Progress) -> RunResult:
+def run(
+    store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, progress: Progress, listing: Listing | None = None
+) -> RunResult:
     """Packs, verifies and deletes all that the rules want. What fails is in the result's `failures`.
 
+    What there is to pack is found by `listing`, or by listing the buckets.
     Raises CannotStart and LimitExceeded before anything was touched; of later days of a long range they are among the failures.
     """
     window = rules.selection.window
     result = RunResult(window.first, window.last)
-    buckets = find_buckets(store, rules)
-    result.buckets = [bucket.name for bucket in buckets]
-    result.stale_uploads, refused = abort_stale_uploads(store, clock, {rules.target(bucket.name) for bucket in buckets})
+    buckets = {bucket.name: bucket for bucket in find_buckets(store, rules)}
+    result.buckets = list(buckets)
+    result.stale_uploads, refused = abort_stale_uploads(store, clock, {rules.target(name) for name in buckets})
     result.failures += refused
-    for part in split_window(window):
+    windows = (listing or BucketListing(store, workers, rules.organization_id, progress)).windows(buckets, rules.selection)
+    begin = window.first
+    while begin <= window.last:
         began = time.perf_counter()
         try:
-            found = _list_window(store, workers, buckets, rules, part, progress)
+            found = next(windows)
+            check_limit(found, rules)
         except (CannotStart, LimitExceeded) as error:
-            if part.first == window.first:
+            if begin == window.first:
                 raise
-            result.failures.append(Failure.of(f"{part.first} to {window.last}", error))
+            result.failures.append(Failure.of(f"{begin} to {window.last}", error))
             break
         result.add_seconds({"list": time.perf_counter() - began})
         result.selection.merge_counts(found.selection)
-        progress.planned(len(found.selection.groups), found.objects)
-        for settled in _settle_all(store, workers, found, rules, clock.now().date(), progress):
+        progress.planned(len(found.shelf.groups), found.shelf.objects)
+        for settled in _settle_all(store, workers, found, buckets, rules, clock.now().date(), progress):
             result.groups.append(settled)
             result.add_seconds(settled.seconds)
             result.failures += settled.failures
+        begin = found.window.last + timedelta(days=1)
     return result
+
+
+def check_limit(found: Found, rules: RunRules) -> None:
+    """Raises LimitExceeded."""
+    if found.shelf.objects > rules.objects_max:
+        window = found.window
+        raise LimitExceeded(f"{found.shelf.objects} log objects from {window.first} to {window.last}; objects_max = {rules.objects_max}")
 
 
 def find_buckets(store: ObjectStore, rules: RunRules) -> list[SourceBucket]:
@@ -183,7 +148,7 @@ def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
     yield from (name for name in names if not name.endswith("*"))
     if not beginnings:
         return
-    with _cannot_start("other_buckets: buckets cannot be listed"):
+    with cannot_start("other_buckets: buckets cannot be listed"):
         existing = store.list_buckets()
     for beginning in beginnings:
         found = [name for name in existing if name.startswith(beginning)]
@@ -192,60 +157,40 @@ def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
         yield from found
 
 
-def _list_window(
-    store: ObjectStore, workers: Workers, buckets: Iterable[SourceBucket], rules: RunRules, window: DateWindow, progress: Progress
-) -> Found:
-    wanted = replace(rules.selection, window=window)
-    found = Found({bucket.name: bucket for bucket in buckets})
-    prefixes: list[tuple[SourceBucket, str]] = []
-    for bucket in found.buckets.values():
-        progress.listing(bucket.name)
-        with _cannot_start(f"bucket {bucket.name!r} cannot be listed"):
-            own = list_prefixes(store, workers, bucket, rules.organization_id, found.selection)
-            prefixes += ((bucket, prefix) for prefix in own)
-
-    def list_one(place: tuple[SourceBucket, str]) -> Selection:
-        with _cannot_start(f"bucket {place[0].name!r} cannot be listed"):
-            return list_prefix(store, place[0], place[1], wanted, progress.listed)
-
-    for selection in workers.each(list_one, prefixes):
-        found.selection.merge(selection)
-    if found.objects > rules.objects_max:
-        raise LimitExceeded(f"{found.objects} log objects from {window.first} to {window.last}; objects_max = {rules.objects_max}")
-    return found
-
-
-@contextlib.contextmanager
-def _cannot_start(what: str) -> Iterator[None]:
-    try:
-        yield
-    except StoreError as error:
-        raise CannotStart(f"{what}: {error}") from error
-
-
 def _settle_all(
-    store: ObjectStore, workers: Workers, found: Found, rules: RunRules, today: date, progress: Progress
+    store: ObjectStore,
+    workers: Workers,
+    found: Found,
+    buckets: Mapping[str, SourceBucket],
+    rules: RunRules,
+    today: date,
+    progress: Progress,
 ) -> Iterator[GroupResult]:
     """Groups of all buckets together, the largest first, so that none is left alone at the end."""
-    groups = found.selection.groups
+    groups = found.shelf.groups
     unanswered = 0
+
+    def is_unanswered(settled: GroupResult) -> bool:
+        return any(failure.error == Unreachable.__name__ for failure in settled.failures)
 
     def settle(group: Group) -> GroupResult:
         nonlocal unanswered
+        settled = GroupResult(group)
         if unanswered >= UNANSWERED_GROUPS_MAX:
             skipped = Unreachable(f"not tried: S3 did not answer for {unanswered} groups before")
-            settled = GroupResult(group, failures=[Failure.of(str(group), skipped)])
+            settled.failures.append(Failure.of(str(group), skipped))
         else:
-            settled = settle_group(
-                store, workers, found.buckets[group.bucket], group, groups[group], rules.target(group.bucket), rules.group, today
-            )
-            discards, versioning = groups[group].discards, found.buckets[group.bucket].versioning
-            discard_group(store, workers, versioning, settled, discards, rules.target(group.bucket), rules.group, today)
-            unanswered = unanswered + 1 if any(failure.error == Unreachable.__name__ for failure in settled.failures) else 0
-        progress.settled(settled, len(groups[group].sources))
+            bucket, target = buckets[group.bucket], rules.target(group.bucket)
+            for part in found.shelf.parts(group):
+                settle_group(store, workers, bucket, settled, part, target, rules.group, today)
+                discard_group(store, workers, bucket.versioning, settled, part.discards, target, rules.group, today)
+                if is_unanswered(settled):
+                    break
+            unanswered = unanswered + 1 if is_unanswered(settled) else 0
+        progress.settled(settled, groups[group])
         return settled
 
-    yield from workers.each(settle, sorted(groups, key=lambda group: (-len(groups[group].sources), group)))
+    yield from workers.each(settle, sorted(groups, key=lambda group: (-groups[group], group)))
 
 
 def abort_stale_uploads(store: ObjectStore, clock: Clock, targets: Iterable[Target]) -> tuple[int, list[Failure]]:

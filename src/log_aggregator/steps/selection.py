@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 
 from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
 from log_aggregator.core.planning import Source, group_of
@@ -16,6 +17,7 @@ from log_aggregator.model import DeleteMarker, Group, Identity, KeyFacts, Listed
 
 FROZEN_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 SAMPLES_MAX = 20
+CHUNK_KEYS_MAX = LIST_PAGE_COUNT_MAX
 
 
 class Left(StrEnum):
@@ -72,6 +74,17 @@ class GroupSources:
         """What was listed, to narrow a deletion to it."""
         return frozenset(source.log_object.identity for source in self.sources)
 
+    @property
+    def count(self) -> int:
+        """Log objects that are packed or discarded."""
+        return len(self.sources) + len(self.discards)
+
+    def add(self, other: GroupSources) -> None:
+        """Takes over what another listing found of the same group, under other keys."""
+        self.sources += other.sources
+        self.markers |= other.markers
+        self.discards += other.discards
+
 
 @dataclass(slots=True)
 class Selection:
@@ -87,10 +100,7 @@ class Selection:
 
     def merge(self, other: Selection) -> None:
         for group, found in other.groups.items():
-            mine = self.groups.setdefault(group, GroupSources())
-            mine.sources += found.sources
-            mine.markers |= found.markers
-            mine.discards += found.discards
+            self.groups.setdefault(group, GroupSources()).add(found)
         self.merge_counts(other)
 
     def merge_counts(self, other: Selection) -> None:
@@ -109,16 +119,22 @@ class Selection:
         self.left[reason] += count
 
 
-def select(bucket: str, keys: Iterable[ListedKey], rules: Rules, on_progress: Callable[[int], None] = lambda _: None) -> Selection:
+def select(bucket: str, keys: Iterable[ListedKey], rules: Rules) -> Selection:
     """Sorts out a bucket's listing."""
     selection = Selection()
-    count = 0
-    for count, listed in enumerate(keys, 1):
+    for listed in keys:
         _sort_out(bucket, listed, rules, selection)
-        if count % LIST_PAGE_COUNT_MAX == 0:
-            on_progress(LIST_PAGE_COUNT_MAX)
-    on_progress(count % LIST_PAGE_COUNT_MAX)
     return selection
+
+
+def select_in_chunks(
+    bucket: str, keys: Iterable[ListedKey], rules: Rules, on_progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Selection]:
+    """The same, chunk by chunk, for listings that may be too large for the memory. `on_progress` is told the keys of each chunk."""
+    remaining = iter(keys)
+    while chunk := list(islice(remaining, CHUNK_KEYS_MAX)):
+        yield select(bucket, chunk, rules)
+        on_progress(len(chunk))
 
 
 def _sort_out(bucket: str, listed: ListedKey, rules: Rules, selection: Selection) -> None:

@@ -14,11 +14,11 @@ from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.cli import commands
 from log_aggregator.core.costs.storage import Packed, Sizes, estimate_each, estimate_left, estimate_packed
-from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import SettingsError
 from log_aggregator.reports.plan import describe_plan, render_plan
-from log_aggregator.reports.ways import Comparison, Planned, describe_ways, render_ways
-from log_aggregator.steps.run import Progress, plan_run
+from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
+from log_aggregator.steps.plan import plan_run
+from log_aggregator.steps.run import Progress
 from log_aggregator.steps.workers import SerialWorkers
 
 SIZES = [0, 500, 1023, 1024, 5000, 200_000, 3_000_000]
@@ -26,10 +26,9 @@ SIZES = [0, 500, 1023, 1024, 5000, 200_000, 3_000_000]
 
 def test_the_ways_are_those_of_the_model() -> None:
     """Each figure is the model's, for the very sizes of the plan, and mixed sizes are not averaged."""
-    planned, requests = Planned(Sizes.of(SIZES), Sizes.of([3_207_547])), {"GetObject": 7, "PutObject": 2}
-    found = describe_ways(planned, requests, Comparison("STANDARD_IA", 7))
-    sizes = Sizes.of(SIZES)
-    packed = Packed(requests, planned.packs, 7 * 130)
+    sizes, packs, requests = Sizes.of(SIZES), Sizes.of([3_207_547]), {"GetObject": 7, "PutObject": 2}
+    found = describe_ways(sizes, packs, requests, Comparison("STANDARD_IA", 7))
+    packed = Packed(requests, packs, 7 * 130)
     expected = [
         ("left", "STANDARD", estimate_left(sizes, 84)),
         ("each", "DEEP_ARCHIVE", estimate_each(sizes, "DEEP_ARCHIVE", 84)),
@@ -46,7 +45,7 @@ def test_the_table_fits_a_terminal() -> None:
     """No line but that of the sizes is wider than 80 columns, also where sums are large."""
     sizes = Sizes()
     sizes.add(12_000, 5_000_000_000)
-    described = describe_ways(Planned(sizes, Sizes.of([2**30] * 1000)), {"GetObject": 5_000_000_000}, Comparison("INTELLIGENT_TIERING", 10))
+    described = describe_ways(sizes, Sizes.of([2**30] * 1000), {"GetObject": 5_000_000_000}, Comparison("INTELLIGENT_TIERING", 10))
     lines = list(render_ways(described))
     assert max(len(line) for line in lines) <= 80
     assert any("within" in line or "after" in line for line in lines)
@@ -59,11 +58,13 @@ def test_a_plan_shows_it() -> None:
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n" * 500))
     store = FaultyStore(world.store, nothing)
     plan = plan_run(store, SerialWorkers(), world.clock, world.rules, Progress())
-    described = describe_plan(plan, PackLimits(), {}, Comparison())
-    assert described["comparison"]["bytes"] == sum(len(stored.data) for stored in world.originals)
+    described = describe_plan(plan, {}, Comparison())
+    sizes = [len(stored.data) for stored in world.originals]
+    assert described["comparison"]["bytes"] == sum(sizes)
+    assert (plan.pack_sizes.count, plan.pack_sizes.total_bytes) == (2, sum(sizes) + 2 * 130)
     assert "\n".join(render_plan(described)).count("Over 10 years") == 1
     world.run()
-    again = describe_plan(plan_run(store, SerialWorkers(), world.clock, world.rules, Progress()), PackLimits(), {}, Comparison())
+    again = describe_plan(plan_run(store, SerialWorkers(), world.clock, world.rules, Progress()), {}, Comparison())
     assert "Over" not in "\n".join(render_plan(again))
 
 

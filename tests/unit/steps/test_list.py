@@ -6,12 +6,12 @@ import threading
 from datetime import date
 
 import pytest
-from tests.support.world import DAY, WINDOW, access_key, nothing, trail_key
+from tests.support.world import DAY, WINDOW, access_key, list_whole, nothing, trail_key
 
 from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.steps.list import SourceBucket, list_prefix, list_prefixes, list_window
+from log_aggregator.steps.list import SourceBucket, list_prefixes, list_window
 from log_aggregator.steps.selection import Left, Rules, Selection
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
 
@@ -123,7 +123,7 @@ def test_regions_that_are_not_wanted_are_left_and_counted() -> None:
     for discards, left in ((False, 2), (True, 0)):
         rules = Rules(WINDOW, regions=frozenset({"eu-west-1"}), discard_other_regions=discards)
         (prefix,) = list_prefixes(store, SerialWorkers(), MAIN, None, Selection())
-        selection = list_prefix(store, MAIN, prefix, rules, lambda _: None)
+        selection = list_whole(store, MAIN, prefix, rules)
         (found,) = selection.groups.values()
         assert (len(found.sources), len(found.discards), selection.left[Left.OTHER_REGION]) == (1, 2 - left, left)
 
@@ -134,7 +134,7 @@ def test_a_service_is_listed_in_few_pages() -> None:
     for days, pages in (((2, 3, 4), 2), (range(1, 29), 3 * 17)):
         keys = [trail_key(n, region=region, day=date(2025, 4, day)) for region in regions for day in days for n in range(20)]
         store = FaultyStore(make_store(keys), nothing)
-        selection = list_prefix(store, MAIN, keys[0].partition("/eu-")[0] + "/", Rules(DateWindow(DAY, DAY)), lambda _: None)
+        selection = list_whole(store, MAIN, keys[0].partition("/eu-")[0] + "/", Rules(DateWindow(DAY, DAY)))
         assert sum(len(found.sources) for found in selection.groups.values()) == 17 * 20
         assert len(store.calls) <= pages
 
@@ -143,7 +143,7 @@ def test_our_own_packs_are_not_logs() -> None:
     """What lies under our own prefixes is neither a log nor counted as anything."""
     store = make_store([access_key(1), f"mine/packs/{access_key(2)}"])
     bucket = SourceBucket("logs", "Enabled", is_main=False, own_prefixes=("mine/packs/",))
-    selection = list_prefix(store, bucket, "", Rules(WINDOW), lambda _: None)
+    selection = list_whole(store, bucket, "", Rules(WINDOW))
     assert [source.log_object.key for group in selection.groups.values() for source in group.sources] == [access_key(1)]
     assert selection.left == {}
 
@@ -151,5 +151,5 @@ def test_our_own_packs_are_not_logs() -> None:
 def test_a_window_of_one_day() -> None:
     """Both ends of a window are wanted."""
     store = make_store([access_key(1, day=date(2025, 4, day)) for day in (2, 3, 4)])
-    selection = list_prefix(store, BUCKET, "", Rules(DateWindow(DAY, DAY)), lambda _: None)
+    selection = list_whole(store, BUCKET, "", Rules(DateWindow(DAY, DAY)))
     assert [group.date for group in selection.groups] == [DAY]

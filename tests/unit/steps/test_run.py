@@ -32,13 +32,14 @@ from tests.support.world import (
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.costs import REQUEST_DOLLARS
-from log_aggregator.core.planning import PackLimits, estimate_requests
+from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded, StoreError
 from log_aggregator.model import Target
 from log_aggregator.ports import WriteOptions
 from log_aggregator.settings import read_settings
-from log_aggregator.steps.run import Progress, RunPlan, RunResult, plan_run, run
+from log_aggregator.steps.plan import RunPlan, plan_run
+from log_aggregator.steps.run import Progress, RunResult, run
 from log_aggregator.steps.selection import Left
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
 from log_aggregator.wiring import make_targets
@@ -74,7 +75,7 @@ def test_a_plan_is_what_the_run_does() -> None:
 def test_estimated_requests_are_those_that_were_made() -> None:
     """The dry run's count of requests, for packs that are one PUT, is what the run then needs; and each of them has a price."""
     world = trail_world(30)
-    estimate = estimate_requests([pack for group in plan(world).groups for pack in group.packs], world.rules.group.combine.limits)
+    estimate = plan(world).requests
     store = CountingStore(world.store)
     world.run(store)
     made = {name: count for name, count in store.requests.items() if not name.startswith(("List", "GetBucket"))}

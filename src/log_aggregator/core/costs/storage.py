@@ -43,6 +43,12 @@ class Sizes:
         self.counts[size_class] += count
         self.bytes[size_class] += size_bytes * count
 
+    def merge(self, other: Sizes) -> None:
+        """Takes over the sizes of other objects."""
+        for size_class in range(CLASSES):
+            self.counts[size_class] += other.counts[size_class]
+            self.bytes[size_class] += other.bytes[size_class]
+
     @property
     def count(self) -> int:
         return sum(self.counts)

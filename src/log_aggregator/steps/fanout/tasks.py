@@ -24,9 +24,6 @@ from log_aggregator.steps.workers import Workers
 FOLDERS_MAX = 50
 """Accounts in one task: with three services of a page or two each some 250 requests, seconds; in a bucket full of history, minutes."""
 
-KEYS_MAX = 10_000
-"""Keys that one listing thread holds before it sorts them out."""
-
 HELD_OBJECTS_MAX = 200_000
 """Log objects that are held until they are cut into work items: some 150 MB."""
 
@@ -126,7 +123,7 @@ def list_task(
     cutter = _Cutter(task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item)
 
     def list_one(prefix: str) -> None:
-        for selection in list_in_chunks(store, task.bucket, prefix, wanted, KEYS_MAX):
+        for selection in list_in_chunks(store, task.bucket, prefix, wanted):
             workers.check_stop()
             cutter.take(selection)
 
@@ -195,7 +192,7 @@ class _Cutter:
     def take(self, selection: Selection) -> None:
         with self._lock:
             self._held.merge(selection)
-            self._held_objects += sum(len(found.sources) + len(found.discards) for found in selection.groups.values())
+            self._held_objects += sum(found.count for found in selection.groups.values())
             if self._held_objects >= HELD_OBJECTS_MAX:
                 self._cut()
 

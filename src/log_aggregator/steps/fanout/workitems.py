@@ -11,15 +11,17 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
+from itertools import groupby
 from typing import Any
 
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.packformat.deflate import encode_gzip
-from log_aggregator.core.planning import PackLimits, Source, cut_sources
+from log_aggregator.core.planning import PackLimits, cut_sources, group_of
 from log_aggregator.errors import BadPack
 from log_aggregator.limits import GIB
-from log_aggregator.model import DeleteMarker, Group, LogObject
+from log_aggregator.model import Group, LogObject
+from log_aggregator.steps.entries import decode_entries, encode_entries
 from log_aggregator.steps.selection import GroupSources
 
 FORMAT_VERSION = 1
@@ -47,7 +49,7 @@ class WorkItem:
 
     @property
     def objects(self) -> int:
-        return sum(len(found.sources) + len(found.discards) for _, found in self.groups)
+        return sum(found.count for _, found in self.groups)
 
 
 def cut_items(
@@ -57,7 +59,7 @@ def cut_items(
     item, objects, size_bytes = WorkItem(bucket, versioning), 0, 0
     for group in sorted(groups):
         for part in _cut_group(groups[group], limits, pack_limits):
-            more, more_bytes = len(part.sources) + len(part.discards), sum(source.log_object.size_bytes for source in part.sources)
+            more, more_bytes = part.count, sum(source.log_object.size_bytes for source in part.sources)
             is_full = (
                 len(item.groups) >= limits.groups_max or objects + more > limits.objects_max or size_bytes + more_bytes > limits.bytes_max
             )
@@ -119,42 +121,24 @@ def _lines(item: WorkItem) -> Iterator[Any]:
     yield {"format": FORMAT_VERSION, "bucket": item.bucket, "versioning": item.versioning, "objects": item.objects}
     for group, found in item.groups:
         yield {"log_type": group.log_type, "account": group.account, "date": group.date.isoformat()}
-        yield from (["object", *_log_object_fields(source.log_object)] for source in found.sources)
-        yield from (["discard", *_log_object_fields(log_object)] for log_object in found.discards)
-        for markers in found.markers.values():
-            yield from (["marker", m.key, m.version_id, m.last_modified.isoformat(), m.is_latest] for m in markers)
-
-
-def _log_object_fields(found: LogObject) -> list[Any]:
-    modified = found.last_modified.isoformat()
-    return [found.key, found.version_id, found.etag, found.size_bytes, modified, found.storage_class, found.is_latest]
+        yield from encode_entries(found)
 
 
 def _read_groups(bucket: str, lines: Iterable[Any]) -> Iterator[tuple[Group, GroupSources]]:
-    current: tuple[Group, GroupSources] | None = None
-    for line in lines:
-        if isinstance(line, dict):
-            if current is not None:
-                yield current
-            current = Group(bucket, line["log_type"], line["account"], date.fromisoformat(line["date"])), GroupSources()
-        elif current is not None:
-            _read_entry(bucket, line, current[1])
-    if current is not None:
-        yield current
+    group: Group | None = None
+    for is_head, run in groupby(lines, key=lambda line: isinstance(line, dict)):
+        if is_head:
+            for head in run:
+                group = Group(bucket, head["log_type"], head["account"], date.fromisoformat(head["date"]))
+        elif group is not None:
+            found = decode_entries(group, run)
+            _check_keys(group, found)
+            yield group, found
 
 
-def _read_entry(bucket: str, line: list[Any], found: GroupSources) -> None:
-    tag, key, *fields = line
-    if tag == "marker":
-        marker = DeleteMarker(bucket, key, fields[0], datetime.fromisoformat(fields[1]), fields[2])
-        found.markers[key] = (*found.markers.get(key, ()), marker)
-        return
-    version_id, etag, size_bytes, modified, storage_class, is_latest = fields
-    log_object = LogObject(bucket, key, version_id, etag, size_bytes, datetime.fromisoformat(modified), storage_class, is_latest)
-    if tag == "discard":
-        found.discards.append(log_object)
-        return
-    parsed = parse_key(key)
-    if not isinstance(parsed, Dated):
-        raise ValueError(key)  # noqa: TRY004 - the value of a line, not a type in the code
-    found.sources.append(Source(log_object, parsed.facts))
+def _check_keys(group: Group, found: GroupSources) -> None:
+    """An item comes from outside, and its log objects will be deleted. Raises ValueError where a key is not one of its group's."""
+    for source in found.sources:
+        parsed = parse_key(source.log_object.key)
+        if not isinstance(parsed, Dated) or parsed.facts != source.facts or group_of(group.bucket, parsed.facts) != group:
+            raise ValueError(source.log_object.key)

@@ -6,13 +6,13 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from tests.support.world import World, document, left_in_place, make_world, trail_key
+from tests.support.world import World, document, left_in_place, list_whole, make_world, trail_key
 
 from log_aggregator.model import Group
 from log_aggregator.steps.fanout.results import ItemResult
 from log_aggregator.steps.fanout.settle import combine_item, delete_item, verify_item
 from log_aggregator.steps.fanout.workitems import WorkItem
-from log_aggregator.steps.list import SourceBucket, list_prefix
+from log_aggregator.steps.list import SourceBucket
 from log_aggregator.steps.selection import GroupSources
 from log_aggregator.steps.workers import SerialWorkers
 
@@ -26,7 +26,7 @@ def watch(_group: Group) -> Any:
 def make_item(world: World) -> WorkItem:
     """Everything that is in the bucket."""
     bucket = SourceBucket("logs", "Enabled", is_main=False)
-    selection = list_prefix(world.store, bucket, "", world.rules.selection, lambda _: None)
+    selection = list_whole(world.store, bucket, "", world.rules.selection)
     return WorkItem("logs", "Enabled", sorted(selection.groups.items()))
 
 

@@ -10,15 +10,16 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.support.world import DAY, WINDOW, World, access_key, document, flow_key, make_world, trail_key
+from tests.support.world import DAY, WINDOW, World, access_key, document, flow_key, list_whole, make_world, trail_key
 
 from log_aggregator.errors import CannotStart
 from log_aggregator.model import Group
+from log_aggregator.steps import selection as selection_module
 from log_aggregator.steps.fanout import tasks as tasks_module
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.tasks import Listed, ListingTask, list_task, plan_listing
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem
-from log_aggregator.steps.list import list_prefix, list_prefixes
+from log_aggregator.steps.list import list_prefixes
 from log_aggregator.steps.run import find_buckets
 from log_aggregator.steps.selection import GroupSources, Left, Selection
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers, Workers
@@ -82,7 +83,7 @@ def list_in_one(world: World) -> Selection:
     selection = Selection()
     for bucket in find_buckets(world.store, world.rules):
         for prefix in list_prefixes(world.store, SerialWorkers(), bucket, None, selection):
-            selection.merge(list_prefix(world.store, bucket, prefix, world.rules.selection, lambda _: None))
+            selection.merge(list_whole(world.store, bucket, prefix, world.rules.selection))
     return selection
 
 
@@ -149,7 +150,7 @@ def test_tasks_find_what_one_process_finds(shape: str, folders_max: int, regions
 def test_what_is_held_is_bounded(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Items are written whenever so many log objects are held, and none is lost or written twice on the way."""
     monkeypatch.setattr(tasks_module, "HELD_OBJECTS_MAX", 20)
-    monkeypatch.setattr(tasks_module, "KEYS_MAX", 6)
+    monkeypatch.setattr(selection_module, "CHUNK_KEYS_MAX", 6)
     world = make(main_keys(), is_main=True)
     held: list[int] = []
     take = tasks_module._Cutter.take
@@ -187,7 +188,7 @@ def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         merge(mine, other)
         inside.pop()
 
-    monkeypatch.setattr(tasks_module, "KEYS_MAX", 6)
+    monkeypatch.setattr(selection_module, "CHUNK_KEYS_MAX", 6)
     world = make(main_keys(), is_main=True)
     tasks = tasks_of(world)
     with ThreadWorkers(groups=4) as workers:
