@@ -3,6 +3,7 @@
     LogAggregatorError
     ├── SettingsError          correct the settings; nothing was touched                    exit 2
     ├── CannotStart            ask a person: bucket, permission, network; nothing touched   exit 3
+    │   └── BadInventory       give another S3 Inventory, or run without one
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
@@ -56,6 +57,12 @@ class CannotStart(LogAggregatorError):
 
     exit_code = 3
     advice = "Nothing was touched. Check bucket names, credentials, region and permissions."
+
+
+class BadInventory(CannotStart):
+    """An S3 Inventory is not whole, is of another bucket, or does not have what is needed of every object."""
+
+    advice = "Nothing was touched. Name another inventory, or run without one: the buckets are listed then."
 
 
 class LimitExceeded(LogAggregatorError):

@@ -11,6 +11,7 @@ import gzip
 import json
 import tomllib
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -27,6 +28,9 @@ from log_aggregator.core.costs import PRICES
 from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.core.custody import Record, decode_record, encode_record
 from log_aggregator.core.digests import Digest, Flaw, parse_digest
+from log_aggregator.core.inventory.manifest import OPTIONAL_FIELDS, parse_manifest
+from log_aggregator.core.inventory.rows import RowReader
+from log_aggregator.core.inventory.sorting import encode_run, gather_keys, merge_runs
 from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
 from log_aggregator.core.lines import iter_lines
 from log_aggregator.core.packformat.contents import Shape, inspect
@@ -39,7 +43,7 @@ from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
 from log_aggregator.core.rsa import parse_public_key
 from log_aggregator.core.skipscan import DateWindow, next_start
-from log_aggregator.errors import BadPack, NoLines, SettingsError, StoreError
+from log_aggregator.errors import BadInventory, BadPack, NoLines, SettingsError, StoreError
 from log_aggregator.limits import KEY_BYTES_MAX
 from log_aggregator.model import Encoding, Group, Index, Member, PackFormat, Target
 from log_aggregator.settings import Settings, read_settings
@@ -220,6 +224,26 @@ def check_work_item(data: bytes) -> None:
         assert isinstance(decode_item(data), WorkItem)
 
 
+def check_manifest(data: bytes) -> None:
+    """The manifest of an inventory with which objects can be told apart, or BadInventory."""
+    with contextlib.suppress(BadInventory):
+        manifest = parse_manifest(data)
+        assert all(manifest.name_of(column) in manifest.columns for column in OPTIONAL_FIELDS)
+        assert all(file.size_bytes >= 0 for file in manifest.files)
+
+
+def check_inventory_rows(data: bytes) -> None:
+    """Entries that can be looked for in a bucket and that come through sorting unchanged, or BadInventory."""
+    if _is_bomb(data):
+        return
+    manifest, pieces = parse_manifest(make_manifest()), (data[start : start + 50] for start in range(0, len(data), 50))
+    with contextlib.suppress(BadInventory):
+        rows = [(DAY, entry) for entry in RowReader(manifest, "Enabled").read_csv(pieces)]
+        assert all(entry.key and entry.version_id for _, entry in rows)
+        assert Counter(merge_runs("logs", [encode_run(rows)])) == Counter(rows)
+        assert {key.key for key in gather_keys(entry for _, entry in sorted(rows, key=lambda row: row[1].key))} == {e.key for _, e in rows}
+
+
 def _is_bomb(data: bytes) -> bool:
     inflater = zlib.decompressobj(31)
     try:
@@ -249,6 +273,19 @@ def make_listing() -> bytes:
     entry = "<Version><Key>a</Key><VersionId>v</VersionId><IsLatest>true</IsLatest><LastModified>2025-04-03T00:00:00Z</LastModified>"
     entry += '<ETag>"e"</ETag><Size>1</Size><StorageClass>STANDARD</StorageClass></Version>'
     return f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entry}</ListVersionsResult>".encode()
+
+
+def make_manifest() -> bytes:
+    value = {
+        "sourceBucket": "logs",
+        "destinationBucket": "arn:aws:s3:::inventories",
+        "version": "2016-11-30",
+        "creationTimestamp": "1743724800000",
+        "fileFormat": "CSV",
+        "fileSchema": "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass",
+        "files": [{"key": "data/1.csv.gz", "size": 10, "MD5checksum": "0" * 32}],
+    }
+    return json.dumps(value).encode()
 
 
 def pack_record(data: bytes) -> bytes:
@@ -289,6 +326,10 @@ DIGEST = {
 TOML = b'other_buckets = ["logs"]\nverify = "checksum"\npart_size = "16 MiB"\n[holds]\nprefixes = ["a"]\n'
 PRICE_TOML = b'region = "x"\n[storage.STANDARD]\ngb_month = 0.1\n'
 RESTORED = b'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"'
+INVENTORY_ROWS = (
+    b'"logs","2025/04/03/a+b%2B","","true","false","5","2025-04-03T01:02:03.000Z","abc","STANDARD"\n'
+    b'"logs","2025/04/03/a","m","false","true","","2025-04-03T01:02:03.000Z","",""\n'
+)
 DER = b"\x30\x0a\x02\x03\x00\xc3\x5f\x02\x03\x01\x00\x01"
 
 LAWS: dict[str, Law] = {
@@ -305,8 +346,10 @@ LAWS: dict[str, Law] = {
     "listing": Law(check_listing, (make_listing(),)),
     "headers": Law(check_headers, (RESTORED, b'expiry-date=""', b"<Error><Code>A</Code></Error>", b"<Code>a\nb</Code>")),
     "lines": Law(check_lines, (pack(b"a\nb"), b"a\nb")),
+    "manifest": Law(check_manifest, (make_manifest(), b"[" * 100_000)),
+    "inventory-rows": Law(check_inventory_rows, (pack(INVENTORY_ROWS), pack(INVENTORY_ROWS) * 2)),
     "settings": Law(check_settings, (TOML, PRICE_TOML)),
     "work-item": Law(check_work_item, (encode_item(WorkItem("logs", None, [])), DEEP, b"\x1f\x8b\x08\x02\0\0\0\0\0\0\0\0\x06")),
 }
-LAWS |= {f"{name}-inside": inside(LAWS[name]) for name in ("index", "adopted", "digest", "work-item")}
+LAWS |= {f"{name}-inside": inside(LAWS[name]) for name in ("index", "adopted", "digest", "work-item", "inventory-rows")}
 """By the name that `make fuzz` and the tests know them by."""

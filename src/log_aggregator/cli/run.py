@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ import click
 from log_aggregator.cli.options import connection_options, date_options, json_option, make_cli_window, make_connection, settings_options
 from log_aggregator.core.costs import PRICES
 from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import SettingsError
+from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.memory import peak_memory_bytes
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.progress import make_progress
@@ -24,14 +26,27 @@ from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings, read_prices
 from log_aggregator.steps import run as steps
 from log_aggregator.steps.custody import write_custody
+from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_rules
+from log_aggregator.steps.listing import Listing
 from log_aggregator.steps.plan import plan_run
 from log_aggregator.steps.publickeys import archive_run_keys
+from log_aggregator.steps.workers import Workers
 from log_aggregator.trailkeys import TrailKeys
 from log_aggregator.wiring import Connection, SystemClock, connect, connect_trail_keys, make_run_rules, make_workers
+
+inventory_option = click.option(
+    "--inventory",
+    "inventories",
+    multiple=True,
+    metavar="S3_URL",
+    help="Take the listing from an S3 Inventory: its manifest.json, or its configuration's folder for the newest. Once for each bucket;"
+    " only these buckets are worked on.",
+)
 
 
 @click.command()
 @date_options
+@inventory_option
 @settings_options
 @connection_options
 @json_option
@@ -41,6 +56,7 @@ def run(
     date_: str | None,
     from_: str | None,
     to_: str | None,
+    inventories: tuple[str, ...],
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
@@ -52,15 +68,17 @@ def run(
     Without a date: yesterday (UTC) and look_back_days before it, for logs that came late. May be stopped at any time and started
     again: it goes on where it was.
     """
+    _require_days(inventories, date_, from_)
     window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
     connection = make_connection(profile, region, endpoint_url)
     if dry_run:
-        return show_plan(settings, window, connection, Comparison(settings.storage_class), as_json=as_json)
-    return do_run(settings, window, connection, as_json=as_json)
+        return show_plan(settings, window, connection, Comparison(settings.storage_class), inventories, as_json=as_json)
+    return do_run(settings, window, connection, inventories, as_json=as_json)
 
 
 @click.command()
 @date_options
+@inventory_option
 @settings_options
 @connection_options
 @json_option
@@ -75,6 +93,7 @@ def plan(
     date_: str | None,
     from_: str | None,
     to_: str | None,
+    inventories: tuple[str, ...],
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
@@ -86,15 +105,16 @@ def plan(
 
     Below stands what these log objects cost over the years: left where they are, each archived by itself, and packed.
     """
+    _require_days(inventories, date_, from_)
     prices = PRICES if prices_file is None else read_prices(prices_file)
     window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
     comparison = Comparison(settings.storage_class, years, prices)
-    return show_plan(settings, window, make_connection(profile, region, endpoint_url), comparison, as_json=as_json)
+    return show_plan(settings, window, make_connection(profile, region, endpoint_url), comparison, inventories, as_json=as_json)
 
 
-def do_run(settings: Settings, window: DateWindow, connection: Connection, *, as_json: bool) -> int:
+def do_run(settings: Settings, window: DateWindow, connection: Connection, inventories: Sequence[str] = (), *, as_json: bool) -> int:
     """Runs, prints, and gives the exit code."""
-    described = measure_run(settings, window, connection, is_quiet=as_json)
+    described = measure_run(settings, window, connection, inventories, is_quiet=as_json)
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:
@@ -106,6 +126,7 @@ def measure_run(
     settings: Settings,
     window: DateWindow,
     connection: Connection,
+    inventories: Sequence[str] = (),
     *,
     is_quiet: bool,
     connect_keys: Callable[[], TrailKeys | None] | None = None,
@@ -113,10 +134,11 @@ def measure_run(
     """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is none."""
     began, clock = time.perf_counter(), SystemClock()
     began_at = clock.now()
-    rules = make_run_rules(settings, window)
     store = connect(connection, settings.readers)
+    rules, found = _make_rules(store, settings, window, inventories)
     with make_progress(is_quiet=is_quiet) as progress, make_workers(settings) as workers:
-        result = steps.run(store, workers, clock, rules, progress)
+        result = steps.run(store, workers, clock, rules, progress, _make_listing(store, workers, found, rules, progress))
+    result.inventories = [inventory.location for inventory in found]
     archive_run_keys(store, connect_keys or partial(connect_trail_keys, connection), rules, result, clock.now())
     write_custody(store, rules, result, name_run(began_at), began_at, clock.now())
     return describe_run(result, Measured(store.requests, time.perf_counter() - began, peak_memory_bytes()))
@@ -127,12 +149,43 @@ def name_run(began: datetime) -> str:
     return f"{began:%Y-%m-%d}/shell-{began:%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
-def show_plan(settings: Settings, window: DateWindow, connection: Connection, comparison: Comparison, *, as_json: bool) -> int:
+def show_plan(
+    settings: Settings,
+    window: DateWindow,
+    connection: Connection,
+    comparison: Comparison,
+    inventories: Sequence[str] = (),
+    *,
+    as_json: bool,
+) -> int:
     """Plans and prints."""
-    rules = make_run_rules(settings, window)
     store = connect(connection, settings.readers)
+    rules, found = _make_rules(store, settings, window, inventories)
     with make_progress(is_quiet=as_json) as progress, make_workers(settings) as workers:
-        planned = plan_run(store, workers, SystemClock(), rules, progress)
+        planned = plan_run(store, workers, SystemClock(), rules, progress, _make_listing(store, workers, found, rules, progress))
+    planned.inventories = [inventory.location for inventory in found]
     described = describe_plan(planned, store.requests, comparison)
     click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_plan(described)))
     return 1 if described["failures"] else 0
+
+
+def _require_days(inventories: Sequence[str], date_: str | None, from_: str | None) -> None:
+    """An inventory is for the past, of which nobody may be surprised to see all packed. Raises SettingsError."""
+    if inventories and date_ is None and from_ is None:
+        raise SettingsError("--inventory: allowed only together with --date, or with --from and --to")
+
+
+def _make_rules(
+    store: ObjectStore, settings: Settings, window: DateWindow, locations: Sequence[str]
+) -> tuple[steps.RunRules, list[Inventory]]:
+    """What a run does, and the inventories that it goes by."""
+    rules = make_run_rules(settings, window)
+    found = [find_inventory(store, location) for location in locations]
+    return (narrow_rules(store, rules, found) if found else rules), found
+
+
+def _make_listing(
+    store: ObjectStore, workers: Workers, inventories: Sequence[Inventory], rules: steps.RunRules, progress: steps.Progress
+) -> Listing | None:
+    """None: the buckets themselves are listed."""
+    return InventoryListing(store, workers, inventories, rules.organization_id, progress) if inventories else None

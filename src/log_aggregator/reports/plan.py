@@ -9,7 +9,7 @@ from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
-from log_aggregator.reports.run import describe_left, render_left
+from log_aggregator.reports.run import describe_left, render_inventories, render_left
 from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
 from log_aggregator.steps.plan import PlannedGroup, RunPlan
 
@@ -21,6 +21,7 @@ def describe_plan(plan: RunPlan, requests_so_far: Mapping[str, int], comparison:
     return {
         "first_date": plan.first.isoformat(),
         "last_date": plan.last.isoformat(),
+        "inventories": plan.inventories,
         "objects": {"listed": plan.selection.listed, "to_pack": count, **describe_left(plan.selection)},
         "groups": [_describe_group(group) for group in plan.groups],
         "requests": dict(sorted(requests.items())),
@@ -38,6 +39,7 @@ def render_plan(plan: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people, line by line."""
     days = plan["first_date"] if plan["first_date"] == plan["last_date"] else f"{plan['first_date']} to {plan['last_date']}"
     yield f"Plan for logs of {days}; nothing has been written or deleted"
+    yield from render_inventories(plan["inventories"])
     yield ""
     for group in plan["groups"]:
         yield f"  {group['operation']:<5} {group['bucket']}  {group['log_type']}  {group['account']}  {group['date']}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
     return {
         "first_date": result.first.isoformat(),
         "last_date": result.last.isoformat(),
+        "inventories": result.inventories,
         "objects": objects,
         "groups": {"total": len(groups), "failed": sum(bool(group.failures) for group in groups)},
         "bytes_in": sum(group.bytes_in for group in groups),
@@ -76,6 +77,7 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
     objects, dollars = run["objects"], run["dollars"]
     days = run["first_date"] if run["first_date"] == run["last_date"] else f"{run['first_date']} to {run['last_date']}"
     yield f"Logs of {days}: {format_count(objects['listed'], 'log object')} in {format_count(run['groups']['total'], 'group')}"
+    yield from render_inventories(run["inventories"])
     yield _line(
         "packed",
         f"{format_count(objects['packed'] + objects['copied'], 'log object')}, {format_bytes(run['bytes_in'])},"
@@ -98,6 +100,12 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
     if run["stale_uploads_aborted"]:
         yield _line("cleaned", f"{format_count(run['stale_uploads_aborted'], 'upload')} that an earlier run left unfinished")
     yield from render_failures(run["failures"])
+
+
+def render_inventories(inventories: Iterable[str]) -> Iterator[str]:
+    """What it went by, if it did not list the buckets."""
+    for location in inventories:
+        yield _line("listed by", location)
 
 
 def render_left(objects: Mapping[str, int], samples: Mapping[str, str]) -> Iterator[str]:

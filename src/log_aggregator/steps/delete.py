@@ -70,6 +70,12 @@ class ListedVersions(Container[Identity]):
         """It is gone."""
         self._older.get(identity[0], set()).discard(identity)
 
+    def forget(self, identities: Iterable[Identity]) -> None:
+        """They had gone before."""
+        for identity in identities:
+            self._identities.discard(identity)
+            self.took(identity)
+
 
 def delete_originals(
     store: ObjectStore, workers: Workers, pack: VerifiedPack, versioning: str | None, listed: ListedVersions

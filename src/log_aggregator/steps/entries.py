@@ -8,18 +8,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from functools import cache
-from typing import Any
 
+from log_aggregator.core.entries import Fields, decode_log_object, decode_marker, encode_log_object, encode_marker
 from log_aggregator.core.planning import Source
-from log_aggregator.model import NO_ACCOUNT, ContentKind, DeleteMarker, Group, KeyFacts, LogObject
+from log_aggregator.model import NO_ACCOUNT, ContentKind, Group, KeyFacts
 from log_aggregator.steps.selection import GroupSources
 
-Line = list[Any]
 
-
-def encode_entries(found: GroupSources) -> Iterator[Line]:
+def encode_entries(found: GroupSources) -> Iterator[Fields]:
     """A line for every log object, discard and old delete marker."""
     for source in found.sources:
         facts = source.facts
@@ -30,7 +27,7 @@ def encode_entries(found: GroupSources) -> Iterator[Line]:
         yield from (["marker", *encode_marker(marker)] for marker in markers)
 
 
-def decode_entries(group: Group, lines: Iterable[Line]) -> GroupSources:
+def decode_entries(group: Group, lines: Iterable[Fields]) -> GroupSources:
     """The inverse of `encode_entries`. Raises ValueError, TypeError, KeyError where a line is not one of ours."""
     found = GroupSources()
     facts_of = _facts_of(group)
@@ -46,25 +43,6 @@ def decode_entries(group: Group, lines: Iterable[Line]) -> GroupSources:
         else:
             raise ValueError(tag)
     return found
-
-
-def encode_log_object(found: LogObject) -> Line:
-    modified = found.last_modified.isoformat()
-    return [found.key, found.version_id, found.etag, found.size_bytes, modified, found.storage_class, found.is_latest]
-
-
-def decode_log_object(bucket: str, fields: Line) -> LogObject:
-    key, version_id, etag, size_bytes, modified, storage_class, is_latest = fields
-    return LogObject(bucket, key, version_id, etag, size_bytes, datetime.fromisoformat(modified), storage_class, is_latest)
-
-
-def encode_marker(marker: DeleteMarker) -> Line:
-    return [marker.key, marker.version_id, marker.last_modified.isoformat(), marker.is_latest]
-
-
-def decode_marker(bucket: str, fields: Line) -> DeleteMarker:
-    key, version_id, modified, is_latest = fields
-    return DeleteMarker(bucket, key, version_id, datetime.fromisoformat(modified), is_latest)
 
 
 def _facts_of(group: Group) -> Callable[[str | None, int | None, str], KeyFacts]:

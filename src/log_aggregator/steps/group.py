@@ -18,8 +18,8 @@ from log_aggregator.steps.combine import CombineOptions, combine
 from log_aggregator.steps.delete import DeletionReport, ListedVersions, delete_originals
 from log_aggregator.steps.discard import discard
 from log_aggregator.steps.large import UnfitSources
-from log_aggregator.steps.ledger import Ledger, read_ledger
-from log_aggregator.steps.list import SourceBucket
+from log_aggregator.steps.ledger import read_ledger
+from log_aggregator.steps.list import SourceBucket, find_present
 from log_aggregator.steps.read import Unreadable
 from log_aggregator.steps.selection import GroupSources
 from log_aggregator.steps.verify import Level, verify_pack
@@ -125,6 +125,8 @@ class GroupRules:
     combine: CombineOptions
     level: Level = Level.CHECKSUM
     keep_originals_days: int = 0
+    is_listing_old: bool = False
+    """What was listed may be gone: log objects that are in a pack are looked for before they are deleted, so that none counts twice."""
 
     def keeps(self, since: date, today: date) -> bool:
         """Whether originals that have been packed since then are kept. A day that has not come yet is a clock that is wrong: today."""
@@ -132,11 +134,30 @@ class GroupRules:
 
 
 def plan_group(
-    store: ObjectStore, group: Group, found: GroupSources, target: Target, rules: GroupRules, today: date, *, restore: bool = False
+    store: ObjectStore,
+    bucket: SourceBucket,
+    group: Group,
+    found: GroupSources,
+    target: Target,
+    rules: GroupRules,
+    today: date,
+    *,
+    restore: bool = False,
 ) -> GroupPlan:
     """Looks at the packs that a group has, and plans packs for the log objects that are in none of them."""
     ledger = read_ledger(store, target, group, found.identities, rules.combine.index, restore=restore)
-    return _plan(group, found, ledger, target, rules, today)
+    pack_of = ledger.pack_of
+    fresh = [source for source in found.sources if source.log_object.identity not in pack_of]
+    packed = [source.log_object for source in found.sources if source.log_object.identity in pack_of]
+    if rules.is_listing_old:
+        present = find_present(store, bucket, {log_object.identity for log_object in packed}, group.date)
+        packed = [log_object for log_object in packed if log_object.identity in present]
+    settled = Counter(pack_of[log_object.identity] for log_object in packed)
+    packs = plan_packs(group, fresh, target, rules.combine.limits, found.markers)
+    kept = frozenset(key for key in settled if rules.keeps(ledger.written[key].date(), today))
+    oldest_first = dict(sorted(settled.items(), key=lambda item: (ledger.written[item[0]], item[0])))
+    settled_bytes = sum(log_object.size_bytes for log_object in packed)
+    return GroupPlan(group, packs, oldest_first, settled_bytes, rules.keeps(today, today), kept, len(found.discards))
 
 
 def settle_group(
@@ -155,15 +176,22 @@ def settle_group(
     """
     listed = ListedVersions(source.log_object for source in found.sources)
     try:
-        for settling in combine_group(store, workers, result, found, target, rules, today):
+        for settling in combine_group(store, workers, bucket, result, found, target, rules, today):
             verified = verify_settling(store, result, settling, target, rules.level)
-            settle_pack(store, workers, bucket.versioning, result, settling, verified, listed)
+            settle_pack(store, workers, bucket, result, settling, verified, listed, rules)
     except GroupFailed as error:
         result.failures.append(Failure.of(str(result.group), error))
 
 
 def combine_group(
-    store: ObjectStore, workers: Workers, result: GroupResult, found: GroupSources, target: Target, rules: GroupRules, today: date
+    store: ObjectStore,
+    workers: Workers,
+    bucket: SourceBucket,
+    result: GroupResult,
+    found: GroupSources,
+    target: Target,
+    rules: GroupRules,
+    today: date,
 ) -> list[Settling]:
     """Plans a group and writes its packs. Gives the packs, old and new, whose originals can go once they are verified.
 
@@ -175,7 +203,7 @@ def combine_group(
     result.listed += len(found.sources)
     result.listed_bytes += sum(source.log_object.size_bytes for source in found.sources)
     with _timed(result, "plan"):
-        plan = plan_group(store, result.group, found, target, rules, today, restore=True)
+        plan = plan_group(store, bucket, result.group, found, target, rules, today, restore=True)
     result.packed_before += sum(plan.settled.values())
     result.packed_before_bytes += plan.settled_bytes
     with _timed(result, "combine"):
@@ -195,21 +223,25 @@ def verify_settling(store: ObjectStore, result: GroupResult, settling: Settling,
 def settle_pack(
     store: ObjectStore,
     workers: Workers,
-    versioning: str | None,
+    bucket: SourceBucket,
     result: GroupResult,
     settling: Settling,
     verified: VerifiedPack,
     listed: ListedVersions,
+    rules: GroupRules,
 ) -> None:
     """Deletes the originals of a verified pack, those that were listed, or keeps them where the settings say so. Raises GroupFailed."""
     settled = result.settled[settling.pack_key]
+    if rules.is_listing_old:  # S3 says of a version that has gone before that it was deleted
+        named = {member.identity for member in verified.index.members if member.identity in listed}
+        listed.forget(named - find_present(store, bucket, named, result.group.date))
     if settling.keep_originals:
         kept = sum(member.identity in listed for member in verified.index.members)
         settled.kept += kept
         result.kept += kept
         return
     with _timed(result, "delete"):
-        _take_deletions(delete_originals(store, workers, verified, versioning, listed), result, settled)
+        _take_deletions(delete_originals(store, workers, verified, bucket.versioning, listed), result, settled)
 
 
 def discard_group(
@@ -241,18 +273,6 @@ def discard_group(
         first = report.retained[0]
         text = f"S3 keeps {len(report.retained)} log objects of other regions ({first.code}); the first: {first.deletion.key}"
         result.failures.append(Failure.of(str(result.group), RetainedObjects(text)))
-
-
-def _plan(group: Group, found: GroupSources, ledger: Ledger, target: Target, rules: GroupRules, today: date) -> GroupPlan:
-    pack_of = ledger.pack_of
-    fresh = [source for source in found.sources if source.log_object.identity not in pack_of]
-    packed = [source.log_object for source in found.sources if source.log_object.identity in pack_of]
-    settled = Counter(pack_of[log_object.identity] for log_object in packed)
-    packs = plan_packs(group, fresh, target, rules.combine.limits, found.markers)
-    kept = frozenset(key for key in settled if rules.keeps(ledger.written[key].date(), today))
-    oldest_first = dict(sorted(settled.items(), key=lambda item: (ledger.written[item[0]], item[0])))
-    settled_bytes = sum(log_object.size_bytes for log_object in packed)
-    return GroupPlan(group, packs, oldest_first, settled_bytes, rules.keeps(today, today), kept, len(found.discards))
 
 
 def _combine_all(

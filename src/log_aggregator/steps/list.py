@@ -7,13 +7,14 @@ Both give whole keys: all versions and delete markers of a key together.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from log_aggregator.core.layouts import Marker, parse_key
 from log_aggregator.core.skipscan import DateWindow, next_start
 from log_aggregator.errors import CannotStart, NotFound, StoreError
-from log_aggregator.model import DeleteMarker, ListedKey, LogObject
+from log_aggregator.model import DeleteMarker, Identity, ListedKey, LogObject
 from log_aggregator.ports import ListStart, ObjectStore, Page
 from log_aggregator.steps.selection import Left, Rules, Selection, select, select_in_chunks
 from log_aggregator.steps.workers import Workers
@@ -25,6 +26,8 @@ MAIN_SERVICES = frozenset(
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
+_STEMS_MAX = 100
+_MAIN_LOG = re.compile(r"(?:(?!AWSLogs/)(?P<top>[^/]+)/)?AWSLogs/(?:o-[a-z0-9]{4,32}/)?\d{12}/(?P<service>[^/]+)/", re.ASCII)
 AWS_LOGS = "AWSLogs/"
 
 
@@ -107,6 +110,15 @@ def list_in_chunks(
     yield from select_in_chunks(bucket.name, _list_others(store, bucket, prefix, rules.window), rules, on_progress)
 
 
+def is_main_log(key: str, organization_id: str | None) -> bool:
+    """Whether a key lies where `list_prefixes` looks for the logs of a main bucket, for those who learn of keys in another way."""
+    found = _MAIN_LOG.match(key)
+    if found is None or found["service"] not in MAIN_SERVICES:
+        return False
+    top = found["top"]
+    return not (organization_id and top and _ORGANIZATION.fullmatch(top) and top != organization_id)
+
+
 def list_window(store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow) -> Iterator[ListedKey]:
     """All keys under a prefix but those that are safely known to be of other days."""
     start = ListStart()
@@ -126,6 +138,29 @@ def list_window(store: ObjectStore, bucket: SourceBucket, prefix: str, window: D
         held = [] if jump else entries[len(complete) :]
         yield from _whole_keys(complete)
         start = ListStart(jump) if jump else page.next_start
+
+
+def find_present(store: ObjectStore, bucket: SourceBucket, wanted: Collection[Identity], day: date) -> set[Identity]:
+    """Which of some log objects of a day are still there, by listing that day where their keys are."""
+    if not wanted:
+        return set()
+    keys = sorted({key for key, *_ in wanted})
+    stems = {_stem_of(key) for key in keys}
+    prefixes = sorted(stems) if len(stems) <= _STEMS_MAX else [_common_prefix(keys[0], keys[-1])]
+    listed = (found for prefix in prefixes for found in list_window(store, bucket, prefix, DateWindow(day, day)))
+    return {version.identity for found in listed for version in found.versions if version.identity in wanted}
+
+
+def _stem_of(key: str) -> str:
+    """What stands before the date: where a day of one account, service and region begins."""
+    parsed = parse_key(key)
+    return key if isinstance(parsed, Marker) or parsed.position is None else parsed.position.stem
+
+
+def _common_prefix(first: str, last: str) -> str:
+    """Of two keys, and so of all that sort between them."""
+    length = next((place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), min(len(first), len(last)))
+    return first[:length]
 
 
 def _list_others(store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow) -> Iterator[ListedKey]:

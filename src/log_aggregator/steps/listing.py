@@ -42,12 +42,17 @@ class Found:
 class Listing(Protocol):
     """A source of log objects."""
 
+    is_old: bool
+    """It says what was there some time ago, not what is there now."""
+
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
         """All that the rules want, in windows that follow each other and make up the rules' window. Raises CannotStart."""
 
 
 class BucketListing:
     """Lists the buckets, by S3's own listing calls."""
+
+    is_old = False
 
     def __init__(self, store: ObjectStore, workers: Workers, organization_id: str | None, progress: ListingProgress) -> None:
         self._store = store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from log_aggregator.core.costs.storage import INDEX_BYTES_PER_MEMBER, Sizes
@@ -64,6 +64,8 @@ class RunPlan:
     pack_sizes: Sizes = field(default_factory=Sizes)
     """With the indexes in their tails."""
     selection: Selection = field(default_factory=Selection)
+    inventories: list[str] = field(default_factory=list)
+    """Where the inventories are that it went by, if it did not list the buckets."""
     failures: list[Failure] = field(default_factory=list)
 
     def merge(self, other: RunPlan) -> None:
@@ -97,7 +99,9 @@ def plan_run(
     result = RunPlan(rules.selection.window.first, rules.selection.window.last)
     buckets = {bucket.name: bucket for bucket in find_buckets(store, rules)}
     today = clock.now().date()
-    for found in (listing or BucketListing(store, workers, rules.organization_id, progress)).windows(buckets, rules.selection):
+    listing = listing or BucketListing(store, workers, rules.organization_id, progress)
+    group_rules = replace(rules.group, is_listing_old=listing.is_old)
+    for found in listing.windows(buckets, rules.selection):
         check_limit(found, rules)
         result.selection.merge_counts(found.selection)
         progress.planned(len(found.shelf.groups), found.shelf.objects)
@@ -108,7 +112,7 @@ def plan_run(
             try:
                 for part in found.shelf.parts(group):
                     workers.check_stop()
-                    plan_of_part = plan_group(store, group, part, rules.target(group.bucket), rules.group, today)
+                    plan_of_part = plan_group(store, buckets[group.bucket], group, part, rules.target(group.bucket), group_rules, today)
                     planned.add(plan_of_part, rules.group.combine.limits)
             except GroupFailed as error:
                 planned.failures.append(Failure.of(str(group), error))

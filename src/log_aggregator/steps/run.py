@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from log_aggregator.core.custody import WrittenRecord
@@ -64,6 +64,8 @@ class RunResult:
     failures: list[Failure] = field(default_factory=list)
     buckets: list[str] = field(default_factory=list)
     """Those that logs were looked for in."""
+    inventories: list[str] = field(default_factory=list)
+    """Where the inventories are that it went by, if it did not list the buckets."""
     custody: list[WrittenRecord] = field(default_factory=list)
     """Its custody records, once they are written."""
 
@@ -87,7 +89,9 @@ def run(
     result.buckets = list(buckets)
     result.stale_uploads, refused = abort_stale_uploads(store, clock, {rules.target(name) for name in buckets})
     result.failures += refused
-    windows = (listing or BucketListing(store, workers, rules.organization_id, progress)).windows(buckets, rules.selection)
+    listing = listing or BucketListing(store, workers, rules.organization_id, progress)
+    rules = replace(rules, group=replace(rules.group, is_listing_old=listing.is_old))
+    windows = listing.windows(buckets, rules.selection)
     begin = window.first
     while begin <= window.last:
         began = time.perf_counter()

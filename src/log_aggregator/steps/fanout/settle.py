@@ -17,6 +17,7 @@ from log_aggregator.steps.delete import ListedVersions
 from log_aggregator.steps.fanout.results import GroupState, ItemResult
 from log_aggregator.steps.fanout.workitems import WorkItem
 from log_aggregator.steps.group import Failure, GroupResult, Settling, combine_group, discard_group, settle_pack, verify_settling
+from log_aggregator.steps.list import SourceBucket
 from log_aggregator.steps.run import RunRules
 from log_aggregator.steps.verify import Level
 from log_aggregator.steps.workers import Workers
@@ -27,12 +28,13 @@ Watch = Callable[[Group], AbstractContextManager[None]]
 
 def combine_item(store: ObjectStore, workers: Workers, item: WorkItem, rules: RunRules, today: date, watch: Watch) -> ItemResult:
     """Writes the packs of all groups. What an earlier call has packed is found in the packs, not done again."""
+    bucket = SourceBucket(item.bucket, item.versioning, is_main=False)
 
     def combine_one(position: int) -> GroupState:
         group, found = item.groups[position]
         state = GroupState(position, GroupResult(group))
         with _failures_of(state), watch(group):
-            state.settling = combine_group(store, workers, state.result, found, rules.target(group.bucket), rules.group, today)
+            state.settling = combine_group(store, workers, bucket, state.result, found, rules.target(group.bucket), rules.group, today)
         return state
 
     return ItemResult(_each(workers, combine_one, range(len(item.groups))))
@@ -62,6 +64,7 @@ def delete_item(
 
     What goes is what stands in the verified index and was listed for this item, and nothing else.
     """
+    bucket = SourceBucket(item.bucket, item.versioning, is_main=False)
 
     def delete_one(position: int) -> GroupState:
         state = states[position]
@@ -71,7 +74,7 @@ def delete_item(
         for settling in state.settling:
             with _failures_of(state), watch(state.result.group):
                 pack = verify_settling(store, state.result, settling, target, Level.CHECKSUM)
-                settle_pack(store, workers, item.versioning, state.result, settling, pack, listed)
+                settle_pack(store, workers, bucket, state.result, settling, pack, listed, rules.group)
         state.settling = []
         discard_group(store, workers, item.versioning, state.result, found.discards, target, rules.group, today)
         return state

@@ -1,0 +1,33 @@
+"""Files of rows in Apache Parquet, read with arro3. Apart from the rest, because few need it and it is large."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import arro3.io
+
+from log_aggregator.errors import BadInventory
+
+Columns = dict[str, Sequence[Any]]
+
+
+def read_batches(data: bytes, names: Sequence[str]) -> Iterator[Columns]:
+    """The wanted columns of a whole file, some thousand rows at a time. Raises BadInventory."""
+    batches = _decode(data, names)
+    while True:
+        try:
+            columns = next(batches, None)
+        except BaseException as error:  # arro3 raises plain Exceptions, and for what nobody expected a panic, which is not even one
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            raise BadInventory(f"not a file of Parquet, or a damaged one: {type(error).__name__}") from error
+        if columns is None:
+            return
+        yield columns
+
+
+def _decode(data: bytes, names: Sequence[str]) -> Iterator[Columns]:
+    for batch in arro3.io.read_parquet(io.BytesIO(data)):
+        yield {name: batch.column(name).to_pylist() for name in names if name in batch.column_names}

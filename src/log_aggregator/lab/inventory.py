@@ -1,0 +1,172 @@
+"""An S3 Inventory of what a bucket holds, as S3 writes one: files of rows, a manifest, and its checksum last.
+
+S3 gives no order of the rows, so they are shuffled here.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from urllib.parse import quote_plus
+
+from arro3.core import Array, DataType, Table
+from arro3.io import write_parquet
+
+from log_aggregator.core.inventory.manifest import CHECKSUM, MANIFEST, Format
+from log_aggregator.core.inventory.rows import Entry
+from log_aggregator.model import DeleteMarker
+
+Put = Callable[[str, bytes], None]
+"""Stores an object of the destination bucket: its key, its bytes."""
+
+VERSION_COLUMNS = ("VersionId", "IsLatest", "IsDeleteMarker")
+COLUMNS = ("Bucket", "Key", *VERSION_COLUMNS, "Size", "LastModifiedDate", "ETag", "StorageClass", "IsMultipartUploaded", "EncryptionStatus")
+_PARQUET: Mapping[str, tuple[str, str, DataType]] = {
+    "Bucket": ("bucket", "required binary {} (UTF8)", DataType.string()),
+    "Key": ("key", "required binary {} (UTF8)", DataType.string()),
+    "VersionId": ("version_id", "optional binary {} (UTF8)", DataType.string()),
+    "IsLatest": ("is_latest", "optional boolean {}", DataType.bool()),
+    "IsDeleteMarker": ("is_delete_marker", "optional boolean {}", DataType.bool()),
+    "Size": ("size", "optional int64 {}", DataType.int64()),
+    "LastModifiedDate": ("last_modified_date", "optional int64 {} (TIMESTAMP_MILLIS)", DataType.timestamp("ms")),
+    "ETag": ("e_tag", "optional binary {} (UTF8)", DataType.string()),
+    "StorageClass": ("storage_class", "optional binary {} (UTF8)", DataType.string()),
+    "IsMultipartUploaded": ("is_multipart_uploaded", "optional boolean {}", DataType.bool()),
+    "EncryptionStatus": ("encryption_status", "optional binary {} (UTF8)", DataType.string()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InventorySpec:
+    """How an inventory is written."""
+
+    source_bucket: str
+    destination_bucket: str
+    format: Format = Format.CSV
+    has_versions: bool = True
+    """Of all versions; otherwise of the current ones, without the columns that versions have."""
+    rows_per_file: int = 100_000
+    prefix: str = "inventories"
+    name: str = "daily"
+    made: datetime = datetime(2026, 3, 15, 1, tzinfo=UTC)
+    seed: int = 1
+    left_out: frozenset[str] = frozenset()
+    """Columns that its configuration does not ask for."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        unwanted = self.left_out if self.has_versions else self.left_out.union(VERSION_COLUMNS)
+        return tuple(column for column in COLUMNS if column not in unwanted)
+
+    @property
+    def folder(self) -> str:
+        return f"{self.prefix}/{self.source_bucket}/{self.name}/"
+
+
+def write_inventory(entries: Iterable[Entry], spec: InventorySpec, put: Put) -> str:
+    """Writes an inventory of all entries; gives where it is. Memory: a file of rows."""
+    files = [_write_file(rows, number, spec, put) for number, rows in enumerate(_shuffle(entries, spec))]
+    manifest = {
+        "sourceBucket": spec.source_bucket,
+        "destinationBucket": f"arn:aws:s3:::{spec.destination_bucket}",
+        "version": "2016-11-30",
+        "creationTimestamp": str(round(spec.made.timestamp() * 1000)),
+        "fileFormat": spec.format.value,
+        "fileSchema": _schema(spec),
+        "files": files,
+    }
+    data = json.dumps(manifest, indent=2).encode()
+    folder = f"{spec.folder}{spec.made:%Y-%m-%dT%H-%MZ}/"
+    put(f"{folder}{MANIFEST}", data)
+    put(f"{folder}{CHECKSUM}", hashlib.md5(data, usedforsecurity=False).hexdigest().encode() + b"\n")
+    return f"s3://{spec.destination_bucket}/{folder}{MANIFEST}"
+
+
+def _shuffle(entries: Iterable[Entry], spec: InventorySpec) -> Iterator[list[Entry]]:
+    """Files of rows, each in an order of its own; where all fit into a few files, over all of them."""
+    random, held = Random(spec.seed), list[Entry]()
+    for entry in entries:
+        if spec.has_versions or (entry.is_latest and not isinstance(entry, DeleteMarker)):
+            held.append(entry)
+        if len(held) >= 4 * spec.rows_per_file:
+            random.shuffle(held)
+            yield held[: spec.rows_per_file]
+            held = held[spec.rows_per_file :]
+    random.shuffle(held)
+    for start in range(0, len(held), spec.rows_per_file):
+        yield held[start : start + spec.rows_per_file]
+
+
+def _write_file(rows: Sequence[Entry], number: int, spec: InventorySpec, put: Put) -> dict[str, Any]:
+    name = hashlib.sha256(f"{spec.seed}/{spec.made}/{number}".encode()).hexdigest()[:32]
+    data, ending = (_encode_csv(rows, spec), "csv.gz") if spec.format is Format.CSV else (_encode_parquet(rows, spec), "parquet")
+    key = f"{spec.folder}data/{name}.{ending}"
+    put(key, data)
+    return {"key": key, "size": len(data), "MD5checksum": hashlib.md5(data, usedforsecurity=False).hexdigest()}
+
+
+def _schema(spec: InventorySpec) -> str:
+    if spec.format is Format.CSV:
+        return ", ".join(spec.columns)
+    columns = (_PARQUET[column] for column in spec.columns)
+    return f"message s3.inventory {{ {' '.join(f'{shape.format(name)};' for name, shape, _ in columns)} }}"
+
+
+def _encode_csv(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
+    """Keys are URL-encoded, all is in quotes, there is no line of names."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for entry in rows:
+        values = _values(entry)
+        values |= {"Key": quote_plus(entry.key, safe="/"), "LastModifiedDate": _zulu(entry.last_modified)}
+        writer.writerow([_in_csv(values[column]) for column in spec.columns])
+    return gzip.compress(text.getvalue().encode(), compresslevel=6, mtime=0)
+
+
+def _encode_parquet(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
+    """Keys are as they are, times are milliseconds."""
+    values = [_values(entry) | {"LastModifiedDate": round(entry.last_modified.timestamp() * 1000)} for entry in rows]
+    arrays = []
+    for column in spec.columns:
+        _, _, kind = _PARQUET[column]
+        cells = [row[column] for row in values]
+        arrays.append(Array(cells, DataType.int64()).cast(kind) if column == "LastModifiedDate" else Array(cells, kind))
+    out = io.BytesIO()
+    write_parquet(Table.from_arrays(arrays, names=[_PARQUET[column][0] for column in spec.columns]), out, compression="gzip(6)")
+    return out.getvalue()
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    """A row, by column. S3 leaves the version id of a "null" version empty."""
+    is_marker = isinstance(entry, DeleteMarker)
+    return {
+        "Bucket": entry.bucket,
+        "Key": entry.key,
+        "VersionId": None if entry.version_id in (None, "null") else entry.version_id,
+        "IsLatest": entry.is_latest,
+        "IsDeleteMarker": is_marker,
+        "Size": None if isinstance(entry, DeleteMarker) else entry.size_bytes,
+        "LastModifiedDate": entry.last_modified,
+        "ETag": None if isinstance(entry, DeleteMarker) else entry.etag,
+        "StorageClass": None if isinstance(entry, DeleteMarker) else entry.storage_class,
+        "IsMultipartUploaded": None if is_marker else False,
+        "EncryptionStatus": None if is_marker else "SSE-S3",
+    }
+
+
+def _in_csv(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _zulu(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

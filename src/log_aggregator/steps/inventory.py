@@ -1,0 +1,299 @@
+"""An S3 Inventory as the listing of a run.
+
+An inventory is a day old or more. That is no danger: every log object is read on the condition that it is still the one of its row, and
+what is gone or changed is left. What a pack holds already is looked up in the bucket before it is deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import accumulate, islice
+
+from log_aggregator.core.inventory.manifest import (
+    CHECKSUM,
+    MANIFEST,
+    Column,
+    Format,
+    InventoryFile,
+    Manifest,
+    check_versions,
+    parse_manifest,
+)
+from log_aggregator.core.inventory.rows import Entry, RowReader
+from log_aggregator.core.inventory.sorting import Dated, EntrySorter, gather_keys
+from log_aggregator.core.layouts import Dated as DatedKey
+from log_aggregator.core.layouts import parse_key
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import BadInventory, CannotStart, NotFound, SettingsError, VerificationError
+from log_aggregator.limits import MIB
+from log_aggregator.model import ListedKey, LogObject, StoredObject
+from log_aggregator.ports import ObjectStore
+from log_aggregator.steps.list import SourceBucket, is_main_log
+from log_aggregator.steps.listing import Found, ListingProgress, cannot_start
+from log_aggregator.steps.run import RunRules, bucket_names
+from log_aggregator.steps.selection import Left, Rules, Selection, select, select_in_chunks
+from log_aggregator.steps.stream import ObjectStream
+from log_aggregator.steps.workers import Workers
+
+ENTRIES_MAX = 5_000_000
+"""So many rows are sorted at once, in some 500 MB; what is more waits for another reading of the inventory, later days first."""
+
+PARQUET_BYTES_MAX = 512 * MIB
+"""A file of Parquet is read as a whole: what stands where is said at its end."""
+
+_BATCH_ROWS = 1_000
+_LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)")
+_MADE_AT = re.compile(r"(?:\A|/)\d{4}-\d{2}-\d{2}T\d{2}-\d{2}Z/\Z", re.ASCII)
+_TRIED_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """An inventory that was found whole, and where."""
+
+    location: str
+    manifest: Manifest
+
+
+class InventoryListing:
+    """Finds what there is to pack in inventories, of one bucket each."""
+
+    is_old = True
+
+    def __init__(
+        self, store: ObjectStore, workers: Workers, inventories: Iterable[Inventory], organization_id: str | None, progress: ListingProgress
+    ) -> None:
+        self._store = store
+        self._workers = workers
+        self._inventories = {inventory.manifest.source_bucket: inventory for inventory in inventories}
+        self._organization_id = organization_id
+        self._progress = progress
+
+    def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
+        """As many days at once as fit into the memory; for the days behind them the inventories are read again."""
+        for name, bucket in buckets.items():
+            with naming(self._inventories[name].location):
+                check_versions(self._inventories[name].manifest, bucket.versioning)
+        # Nothing is deleted without a pack because of what an inventory says: it may be gone, or another's, by now.
+        careful, first = replace(rules, discard_other_regions=False), rules.window.first
+        while first <= rules.window.last:
+            found = self._read_window(
+                buckets, replace(careful, window=DateWindow(first, rules.window.last)), is_first=first == rules.window.first
+            )
+            yield found
+            first = found.window.last + timedelta(days=1)
+
+    def _read_window(self, buckets: Mapping[str, SourceBucket], rules: Rules, *, is_first: bool) -> Found:
+        held = _Held(rules.window, list(buckets))
+        left = Selection()
+        for name, bucket in buckets.items():
+            inventory = self._inventories[name]
+            self._progress.listing(f"{name}, by its inventory of {inventory.manifest.created:%Y-%m-%d %H:%M} UTC")
+            left.merge_counts(self._read_inventory(inventory, bucket, rules, held))
+        found = Found(held.window)
+        if is_first:  # a second reading sees the same keys again
+            found.selection.merge_counts(left)
+        wanted = replace(rules, window=held.window)
+        for name in buckets:
+            entries = (entry for _, entry in held.sorters[name].merge(name))
+            for chunk in select_in_chunks(name, gather_keys(entries), wanted):
+                self._workers.check_stop()
+                found.take(chunk)
+        return found
+
+    def _read_inventory(self, inventory: Inventory, bucket: SourceBucket, rules: Rules, held: _Held) -> Selection:
+        def read_one(file: InventoryFile) -> Selection:
+            left = Selection()
+            with naming(f"s3://{inventory.manifest.bucket}/{file.key}"):
+                rows = read_rows(self._store, inventory.manifest, file, bucket.versioning)
+                dated = find_dated(rows, bucket, self._organization_id, rules, left)
+                while batch := list(islice(dated, _BATCH_ROWS)):
+                    self._workers.check_stop()
+                    held.take(bucket.name, batch)
+                    self._progress.listed(len(batch))
+            return left
+
+        total = Selection()
+        for left in self._workers.each(read_one, inventory.manifest.files):
+            total.merge_counts(left)
+        return total
+
+
+class _Held:
+    """Rows of the earliest days of a window, as many as fit. May be used from several threads."""
+
+    def __init__(self, window: DateWindow, buckets: Sequence[str]) -> None:
+        self.window = window
+        self.sorters = {bucket: EntrySorter() for bucket in buckets}
+        self._lock = threading.Lock()
+
+    def take(self, bucket: str, rows: Sequence[Dated]) -> None:
+        with self._lock:
+            self.sorters[bucket].take(row for row in rows if row[0] <= self.window.last)
+            if sum(sum(sorter.days.values()) for sorter in self.sorters.values()) > ENTRIES_MAX:
+                self._shorten()
+
+    def _shorten(self) -> None:
+        """Leaves room for as many rows again, and one day at least."""
+        days: Counter[date] = Counter()
+        for sorter in self.sorters.values():
+            days += sorter.days
+        ordered = sorted(days)
+        fitting = [
+            day for day, sum_so_far in zip(ordered, accumulate(days[day] for day in ordered), strict=True) if sum_so_far <= ENTRIES_MAX // 2
+        ]
+        last = max(fitting, default=ordered[0])
+        self.window = DateWindow(self.window.first, last)
+        for sorter in self.sorters.values():
+            sorter.drop_after(last)
+
+
+def find_inventory(store: ObjectStore, location: str) -> Inventory:
+    """The inventory at `s3://bucket/.../manifest.json`, or the newest whole one under a prefix. Raises SettingsError, CannotStart."""
+    found = _LOCATION.fullmatch(location)
+    if found is None:
+        raise SettingsError(
+            f"--inventory {location}: allowed is s3://BUCKET/.../manifest.json, or the folder of an inventory's configuration"
+        )
+    bucket, key = found["bucket"], found["key"]
+    with cannot_start(f"the inventory {location} cannot be read"):
+        if not key.endswith(f"/{MANIFEST}"):
+            key = _find_newest(store, bucket, f"{key.rstrip('/')}/", location)
+        data = _read(store, bucket, key)
+        expected = _read(store, bucket, f"{key.removesuffix(MANIFEST)}{CHECKSUM}").decode("ascii", "replace").strip().lower()
+    where = f"s3://{bucket}/{key}"
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
+        raise BadInventory(f"{where} is not what {CHECKSUM} beside it says")
+    with naming(where):
+        return Inventory(where, parse_manifest(data))
+
+
+def narrow_rules(store: ObjectStore, rules: RunRules, inventories: Sequence[Inventory]) -> RunRules:
+    """The same for those buckets only that there is an inventory of.
+
+    Raises SettingsError where one is of a bucket that is not named, or older than the days that are wanted.
+    """
+    named, first = bucket_names(store, rules), rules.selection.window.first
+    wanted: list[str] = []
+    for inventory in inventories:
+        name = inventory.manifest.source_bucket
+        if name not in named:
+            raise SettingsError(
+                f"--inventory {inventory.location}: it is of {name!r}, which is neither in control_tower_bucket nor other_buckets"
+            )
+        if inventory.manifest.created.date() < first:
+            made = f"{inventory.manifest.created:%Y-%m-%d %H:%M} UTC"
+            raise SettingsError(f"--inventory {inventory.location}: it was made on {made}; it cannot list logs of {first} and later")
+        if name in wanted:
+            raise SettingsError(f"--inventory {inventory.location}: there is another one of {name!r} already")
+        wanted.append(name)
+    main = tuple(name for name in wanted if name in rules.main_buckets)
+    return replace(rules, main_buckets=main, other_buckets=tuple(name for name in wanted if name not in main))
+
+
+def read_rows(store: ObjectStore, manifest: Manifest, file: InventoryFile, versioning: str | None) -> Iterator[Entry]:
+    """All rows of a file, which is compared with what the manifest says of it. Raises BadInventory, CannotStart."""
+    reader = RowReader(manifest, versioning)
+    with cannot_start("it cannot be read"):
+        stored = store.head_object(manifest.bucket, file.key)
+        if stored.size_bytes != file.size_bytes:
+            raise BadInventory(f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}")
+        pieces = _Checked(store, stored, file)
+        if manifest.format is Format.CSV:
+            yield from reader.read_csv(pieces.read())
+            pieces.check()
+        else:
+            yield from _read_parquet(reader, pieces)
+
+
+def find_dated(rows: Iterable[Entry], bucket: SourceBucket, organization_id: str | None, rules: Rules, left: Selection) -> Iterator[Dated]:
+    """The rows of the window's days, with their days. What is left alone goes into `left`."""
+    for entry in rows:
+        if entry.key.startswith(bucket.own_prefixes):
+            continue
+        parsed = parse_key(entry.key)
+        if isinstance(parsed, DatedKey) and bucket.is_main and not is_main_log(entry.key, organization_id):
+            left.leave(Left.UNKNOWN)
+            left.add_sample(f"s3://{bucket.name}/{entry.key}", "not where Control Tower's logs are")
+        elif isinstance(parsed, DatedKey) and parsed.facts.date in rules.window:
+            yield parsed.facts.date, entry
+        elif isinstance(parsed, DatedKey):
+            left.leave(Left.OTHER_DATE)
+        elif isinstance(entry, LogObject):
+            left.merge_counts(select(bucket.name, [ListedKey(entry.key, (entry,))], rules))
+
+
+class _Checked:
+    """The bytes of a file as they are read, and whether they were what the manifest says."""
+
+    def __init__(self, store: ObjectStore, stored: StoredObject, file: InventoryFile) -> None:
+        self._stream = ObjectStream(store, stored)
+        self._stored = stored
+        self._file = file
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._file.size_bytes
+
+    def read(self) -> Iterator[bytes]:
+        for piece in self._stream.read(self._file.size_bytes):
+            self._md5.update(piece)
+            yield piece
+
+    def check(self) -> None:
+        """Raises BadInventory. Of a file encrypted with KMS the ETag is no MD5, and the manifest may quote either."""
+        for _ in self._stream.read(self._file.size_bytes - self._stream.running.length_bytes):
+            raise BadInventory("there is more in it than its rows")
+        is_quoted_etag = not self._stored.has_md5_etag and self._stored.etag == self._file.md5
+        if self._md5.hexdigest() != self._file.md5 and not is_quoted_etag:
+            raise BadInventory("its MD5 is not what the manifest says")
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """What an inventory is made of does not know its own name."""
+    try:
+        yield
+    except BadInventory as error:
+        raise BadInventory(f"{where}: {error}") from error
+    except CannotStart as error:
+        raise CannotStart(f"{where}: {error}") from error
+    except VerificationError as error:
+        raise BadInventory(f"{where}: {error}") from error
+
+
+def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
+    from log_aggregator.core.inventory.parquet import read_batches  # noqa: PLC0415 - large, and seldom needed
+
+    if pieces.size_bytes > PARQUET_BYTES_MAX:
+        raise BadInventory(f"{pieces.size_bytes} bytes, and a file of Parquet is read as a whole: configure the inventory as CSV")
+    data = b"".join(pieces.read())
+    pieces.check()
+    for columns in read_batches(data, [column.in_parquet for column in Column]):
+        yield from reader.read_columns(columns)
+
+
+def _find_newest(store: ObjectStore, bucket: str, folder: str, location: str) -> str:
+    """The manifest of the newest inventory under a folder that is whole: its checksum is written last."""
+    dated = [folder] if _MADE_AT.search(folder) else [prefix for prefix in _list_folders(store, bucket, folder) if _MADE_AT.search(prefix)]
+    for made in sorted(dated, reverse=True)[:_TRIED_MAX]:
+        with suppress(NotFound):
+            store.head_object(bucket, f"{made}{CHECKSUM}")
+            return f"{made}{MANIFEST}"
+    raise BadInventory(f"{location}: there is no whole inventory; a folder such as 2026-01-31T01-00Z/ with {CHECKSUM} in it is looked for")
+
+
+def _list_folders(store: ObjectStore, bucket: str, folder: str) -> tuple[str, ...]:
+    return store.list_prefixes(bucket, prefix=folder).prefixes
+
+
+def _read(store: ObjectStore, bucket: str, key: str) -> bytes:
+    return store.get_object(bucket, key).data

@@ -1,0 +1,64 @@
+"""Inventories of buckets in a store, and runs that go by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.support.world import World
+
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.inventory.rows import Entry
+from log_aggregator.lab.inventory import InventorySpec, write_inventory
+from log_aggregator.ports import ListStart, ObjectStore
+from log_aggregator.steps.inventory import InventoryListing, find_inventory, narrow_rules
+from log_aggregator.steps.run import Progress, RunResult, RunRules, run
+from log_aggregator.steps.workers import SerialWorkers, Workers
+
+DESTINATION = "inventories"
+MADE = datetime(2025, 4, 5, 0, 30, tzinfo=UTC)
+
+
+def entries_of(store: ObjectStore, bucket: str) -> Iterator[Entry]:
+    """Everything in a bucket, as it lies there now."""
+    start: ListStart | None = ListStart()
+    is_versioned = store.get_bucket_versioning(bucket) is not None
+    while start is not None:
+        page = (store.list_object_versions if is_versioned else store.list_objects)(bucket, start=start if start.key else None)
+        yield from page.objects
+        yield from page.markers
+        start = page.next_start
+
+
+def take_inventory(store: MemoryStore, bucket: str = "logs", **options: Any) -> str:
+    """What S3 would write of a bucket now; gives where it is."""
+    if DESTINATION not in store.list_buckets():
+        store.create_bucket(DESTINATION)
+    has_versions = options.pop("has_versions", store.get_bucket_versioning(bucket) is not None)
+    spec = InventorySpec(bucket, DESTINATION, **({"has_versions": has_versions, "made": MADE, "rows_per_file": 7} | options))
+    return write_inventory(list(entries_of(store, bucket)), spec, lambda key, data: put(store, key, data))
+
+
+def put(store: MemoryStore, key: str, data: bytes) -> None:
+    store.put(DESTINATION, key, data)
+
+
+def make_listing(
+    store: ObjectStore, rules: RunRules, locations: Sequence[str], workers: Workers | None = None
+) -> tuple[RunRules, InventoryListing]:
+    found = [find_inventory(store, location) for location in locations]
+    narrowed = narrow_rules(store, rules, found)
+    return narrowed, InventoryListing(store, workers or SerialWorkers(), found, rules.organization_id, Progress())
+
+
+def run_by_inventory(world: World, *locations: str, store: ObjectStore | None = None, rules: RunRules | None = None) -> RunResult:
+    """A run that lists nothing but what the inventories say."""
+    over = store or world.store
+    narrowed, listing = make_listing(over, rules or world.rules, locations)
+    return run(over, SerialWorkers(), world.clock, narrowed, Progress(), listing)
+
+
+def with_window(rules: RunRules, window: Any) -> RunRules:
+    return replace(rules, selection=replace(rules.selection, window=window))

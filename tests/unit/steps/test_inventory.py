@@ -1,0 +1,389 @@
+"""A run by an S3 Inventory does what a run by listing does, and is careful with what an inventory cannot know."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from tests.support.inventories import DESTINATION, MADE, make_listing, run_by_inventory, take_inventory, with_window
+from tests.support.scenarios import SCENARIOS, Scenario
+from tests.support.world import (
+    DAY,
+    World,
+    access_key,
+    document,
+    find_losses,
+    flow_key,
+    left_in_place,
+    make_rules,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.core.inventory.manifest import Format
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import BadInventory, CannotStart, LimitExceeded, SettingsError
+from log_aggregator.model import Target
+from log_aggregator.ports import Deletion
+from log_aggregator.steps import inventory as inventory_module
+from log_aggregator.steps.inventory import find_inventory, narrow_rules
+from log_aggregator.steps.ledger import list_all
+from log_aggregator.steps.list import is_main_log
+from log_aggregator.steps.plan import plan_run
+from log_aggregator.steps.run import Progress, bucket_names
+from log_aggregator.steps.selection import Left
+from log_aggregator.steps.workers import SerialWorkers
+
+
+def written(world: World) -> dict[tuple[str, str], bytes]:
+    """All packs and indexes, with their bytes."""
+    return {
+        (target.bucket, found.key): world.store.get_object(target.bucket, found.key).data
+        for target in world.targets
+        for folder in ("packs/", "indexes/")
+        for found in list_all(world.store, target.bucket, target.root + folder)
+    }
+
+
+@pytest.mark.parametrize("file_format", list(Format))
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_it_packs_what_a_listing_packs(scenario: Scenario, file_format: Format) -> None:
+    """The same packs, byte for byte, and the same originals gone."""
+    listed, world = scenario.build(), scenario.build()
+    expected = listed.run()
+    locations = [take_inventory(world.store, name, format=file_format) for name in bucket_names(world.store, world.rules)]
+    result = run_by_inventory(world, *locations)
+    assert [failure.where for failure in result.failures] == [failure.where for failure in expected.failures]
+    assert written(world) == written(listed)
+    assert [source.key for source in left_in_place(world)] == [source.key for source in left_in_place(listed)]
+    assert find_losses(world) == []
+    assert (result.selection.listed, result.selection.listed_bytes) == (expected.selection.listed, expected.selection.listed_bytes)
+
+
+def test_a_main_bucket_is_looked_at_where_a_listing_looks() -> None:
+    """Services that Control Tower does not write, other organisations and other places stay, and are reported."""
+    keys = [trail_key(1), trail_key(2, service="Config"), trail_key(3).replace("CloudTrail", "vpcflowlogs"), "2025/04/03/other.gz"]
+    keys += [f"o-other0001/AWSLogs/o-other0001/111111111111/CloudTrail/eu-west-1/2025/04/03/{name}.json.gz" for name in ("a", "b")]
+    keys += [f"deep/er/{trail_key(4)}", trail_key(5).replace("111111111111/CloudTrail/", "people/CloudTrail/")]
+
+    def build() -> World:
+        store = MemoryStore()
+        store.create_bucket("trail", versioning="Enabled")
+        store.create_bucket("dest", versioning="Enabled")
+        rules = make_rules(control_tower_bucket="trail", destination_bucket="dest", organization_id="o-abcd1234")
+        world = World(store, make_world().clock, rules, (Target("dest"),))
+        for number, key in enumerate(keys):
+            world.put("trail", key, document(number))
+        return world
+
+    listed, world = build(), build()
+    listed.run()
+    result = run_by_inventory(world, take_inventory(world.store, "trail"))
+    assert result.failures == []
+    assert set(written(world)) == set(written(listed))
+    assert sorted(source.key for source in left_in_place(world)) == sorted(keys[2:])
+    assert result.selection.left[Left.UNKNOWN] == len(keys) - 2
+    assert all(key in result.selection.samples for key in (f"s3://trail/{each}" for each in keys[2:]))
+
+
+@pytest.mark.parametrize(
+    ("key", "organization_id", "is_main"),
+    [
+        (trail_key(1), None, True),
+        (trail_key(1), "o-abcd1234", True),
+        (trail_key(1), "o-other0001", False),
+        (trail_key(1).removeprefix("o-abcd1234/"), "o-other0001", True),
+        (trail_key(1).replace("AWSLogs/o-abcd1234/", "AWSLogs/"), None, True),
+        ("any/" + trail_key(1), None, False),
+        (f"AWSLogs/{trail_key(1).removeprefix('o-abcd1234/')}", None, False),
+        (trail_key(1).replace("/CloudTrail/", "/elasticloadbalancing/"), None, False),
+    ],
+)
+def test_where_main_logs_are(key: str, organization_id: str | None, *, is_main: bool) -> None:
+    """As a listing finds accounts and services, in both layouts of an organisation."""
+    assert is_main_log(key, organization_id) is is_main
+
+
+def fill(world: World, count: int = 20) -> None:
+    for number in range(count):
+        world.put("logs", trail_key(number), document(number))
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", None])
+def test_what_has_gone_since_is_left_out(versioning: str | None) -> None:
+    """Log objects that expired since the inventory was made: the others are packed, and nothing is said to have been lost."""
+    world = make_world(versioning=versioning)
+    fill(world)
+    location = take_inventory(world.store)
+    for number in (3, 11):
+        gone = next(found for found in world.originals if found.source.key == trail_key(number))
+        world.store.delete_objects("logs", [Deletion(gone.source.key, gone.source.version_id, gone.source.etag)])
+        world.originals.remove(gone)
+    result = run_by_inventory(world, location)
+    assert result.failures == []
+    assert sum(group.changed for group in result.groups) == 2
+    assert sum(group.packed for group in result.groups) == sum(group.deleted for group in result.groups) == 18
+    assert find_losses(world) == []
+
+
+def test_what_was_written_since_is_the_next_runs() -> None:
+    """A key that was written over: in a bucket without versions it is left, in one with versions only the listed version goes."""
+    for versioning in (None, "Enabled"):
+        world = make_world(versioning=versioning)
+        fill(world, 5)
+        location = take_inventory(world.store)
+        if versioning is None:
+            world.originals = [each for each in world.originals if each.source.key != trail_key(2)]
+        newer = world.put("logs", trail_key(2), document(1000))
+        late = world.put("logs", trail_key(77), document(77))
+        assert run_by_inventory(world, location).failures == []
+        assert {source.version_id or source.etag for source in left_in_place(world)} == {
+            found.version_id or found.etag for found in (newer, late)
+        }
+        assert find_losses(world) == []
+        assert world.run().failures == []
+        assert left_in_place(world) == []
+        assert find_losses(world) == []
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
+def test_what_was_packed_since_is_not_deleted_again(versioning: str | None) -> None:
+    """The nightly run came first: nothing is packed, verified, deleted or counted; one listing for each region tells."""
+    world = make_world(versioning=versioning)
+    fill(world)
+    location = take_inventory(world.store)
+    assert world.run().failures == []
+    before = world.store.snapshot()
+    store = CountingStore(world.store)
+    result = run_by_inventory(world, location, store=store)
+    assert result.failures == []
+    (group,) = result.groups
+    assert (group.listed, group.packed, group.deleted, group.settled) == (20, 0, 0, {})
+    assert world.store.snapshot() == before
+    assert "DeleteObjects" not in store.requests
+    assert store.requests["HeadObject"] <= 4  # of the files of the inventory
+    assert sum(count for name, count in store.requests.items() if name.startswith("ListObject")) < 10
+
+
+def test_a_killed_run_is_ended_by_the_same_inventory() -> None:
+    """What is packed and still there goes, what has gone is not counted again."""
+    world = make_world(keep_originals_days=30)
+    fill(world)
+    location = take_inventory(world.store)
+    run_by_inventory(world, location)
+    some = [each.source for each in world.originals[:7]]
+    world.store.delete_objects("logs", [Deletion(each.key, each.version_id) for each in some])
+    result = run_by_inventory(world, location, rules=make_rules(other_buckets="logs", destination_bucket="dest"))
+    assert result.failures == []
+    (group,) = result.groups
+    assert (group.packed, group.deleted) == (0, 13)
+    assert left_in_place(world) == []
+    assert find_losses(world) == []
+
+
+def test_a_deleted_key_is_left_alone() -> None:
+    """The newest row of its key is a delete marker."""
+    world = make_world()
+    fill(world, 4)
+    world.store.delete("logs", trail_key(1))
+    location = take_inventory(world.store)
+    result = run_by_inventory(world, location)
+    assert result.selection.left[Left.DELETED] == 1
+    assert [source.key for source in left_in_place(world)] == [trail_key(1)]
+
+
+def test_other_regions_are_never_deleted_by_an_inventory() -> None:
+    """A run by listing deletes them, because the settings say so; an inventory may be wrong about them by now."""
+    world = make_world(aggregation_regions=["eu-west-1"], other_regions="delete")
+    world.put("logs", trail_key(1), document(1))
+    world.put("logs", trail_key(2, region="us-east-1"), document(2))
+    result = run_by_inventory(world, take_inventory(world.store))
+    assert result.failures == []
+    assert result.selection.left[Left.OTHER_REGION] == 1
+    assert [source.key for source in left_in_place(world)] == [trail_key(2, region="us-east-1")]
+
+
+@pytest.mark.parametrize("entries_max", [1, 10, 25, 1000])
+def test_what_does_not_fit_waits(entries_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than may be held: the earliest days first, then the inventory is read again, until all is done, each log object once."""
+    monkeypatch.setattr(inventory_module, "ENTRIES_MAX", entries_max)
+    world = make_world()
+    for number in range(60):
+        world.put("logs", trail_key(number, day=DAY - timedelta(days=number % 6)), document(number))
+    location = take_inventory(world.store)
+    days = DateWindow(DAY - timedelta(days=9), DAY)
+    store = CountingStore(world.store)
+    result = run_by_inventory(world, location, store=store, rules=with_window(world.rules, days))
+    assert result.failures == []
+    assert result.selection.listed == 60
+    assert Counter(group.group.date for group in result.groups) == dict.fromkeys((DAY - timedelta(days=age) for age in range(6)), 1)
+    assert left_in_place(world) == []
+    assert find_losses(world) == []
+
+
+def test_nothing_is_touched_where_too_much_would_be() -> None:
+    """The limit holds for an inventory as well."""
+    world = make_world(objects_max=10)
+    fill(world)
+    with pytest.raises(LimitExceeded):
+        run_by_inventory(world, take_inventory(world.store))
+    assert len(left_in_place(world)) == 20
+
+
+def test_a_plan_by_an_inventory_is_what_the_run_does() -> None:
+    """And making it writes nothing."""
+    world = make_world()
+    fill(world)
+    location = take_inventory(world.store)
+    before = world.store.snapshot()
+    rules, listing = make_listing(world.store, world.rules, [location])
+    plan = plan_run(world.store, SerialWorkers(), world.clock, rules, Progress(), listing)
+    assert world.store.snapshot() == before
+    result = run_by_inventory(world, location)
+    assert [pack.key for group in plan.groups for pack in group.packs] == [pack.key for group in result.groups for pack in group.packs]
+
+
+# ---- Finding an inventory, and refusing one
+
+
+def test_the_newest_whole_inventory_is_taken() -> None:
+    """Under the folder of a configuration: not the one that S3 is still writing, and not what lies beside it."""
+    world = make_world()
+    fill(world, 3)
+    for days in (3, 2, 1):
+        take_inventory(world.store, made=MADE - timedelta(days=days))
+    newest = take_inventory(world.store, made=MADE)
+    world.store.delete(DESTINATION, newest.removeprefix(f"s3://{DESTINATION}/").replace("manifest.json", "manifest.checksum"))
+    folder = f"s3://{DESTINATION}/inventories/logs/daily"
+    for location in (folder, f"{folder}/"):
+        assert find_inventory(world.store, location).manifest.created == MADE - timedelta(days=1)
+    dated = f"{folder}/2025-04-03T00-30Z"
+    assert find_inventory(world.store, dated).manifest.created == MADE - timedelta(days=2)
+    with pytest.raises(CannotStart):
+        find_inventory(world.store, newest)
+
+
+def rewrite(world: World, location: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Another manifest in place of an inventory's, with its checksum."""
+    key = location.removeprefix(f"s3://{DESTINATION}/")
+    value = json.loads(world.store.get_object(DESTINATION, key).data)
+    change(value)
+    data = json.dumps(value).encode()
+    world.store.put(DESTINATION, key, data)
+    world.store.put(DESTINATION, key.replace(".json", ".checksum"), hashlib.md5(data, usedforsecurity=False).hexdigest().encode())
+
+
+def test_a_manifest_that_was_changed_is_refused() -> None:
+    """It is not what its checksum says."""
+    world = make_world()
+    fill(world, 3)
+    location = take_inventory(world.store)
+    key = location.removeprefix(f"s3://{DESTINATION}/")
+    world.store.put(DESTINATION, key, world.store.get_object(DESTINATION, key).data + b" ")
+    with pytest.raises(BadInventory, match=r"manifest\.checksum"):
+        find_inventory(world.store, location)
+
+
+@pytest.mark.parametrize("file_format", list(Format))
+@pytest.mark.parametrize("damage", ["gone", "cut", "flipped", "more", "other"])
+def test_a_damaged_file_stops_the_run_before_it_begins(file_format: Format, damage: str) -> None:
+    """One file of several: nothing is touched, and the error names it."""
+    world = make_world()
+    fill(world)
+    location = take_inventory(world.store, format=file_format)
+    key = find_inventory(world.store, location).manifest.files[-1].key
+    data = world.store.get_object(DESTINATION, key).data
+    if damage == "gone":
+        world.store.delete(DESTINATION, key)
+    else:
+        damaged = {
+            "cut": data[:-5],
+            "flipped": data[:100] + bytes([data[100] ^ 1]) + data[101:],
+            "more": data + b"\x00",
+            "other": world.store.get_object(DESTINATION, find_inventory(world.store, location).manifest.files[0].key).data,
+        }
+        world.store.put(DESTINATION, key, damaged[damage])
+    before = world.store.snapshot()
+    with pytest.raises(CannotStart, match=key):
+        run_by_inventory(world, location)
+    assert world.store.snapshot() == before
+
+
+def test_files_that_are_encrypted_with_kms() -> None:
+    """Their ETag is no MD5. The manifest's may be that of the bytes, or, for all that is known, the ETag."""
+    for quotes_etag in (False, True):
+        world = make_world()
+        fill(world)
+        world.store.create_bucket(DESTINATION, has_kms=True)
+        location = take_inventory(world.store)
+
+        def quote(value: dict[str, Any], world: World = world) -> None:
+            for file in value["files"]:
+                file["MD5checksum"] = world.store.head_object(DESTINATION, file["key"]).etag
+
+        if quotes_etag:
+            rewrite(world, location, quote)
+        assert run_by_inventory(world, location).failures == []
+        assert left_in_place(world) == []
+
+
+def test_an_inventory_of_current_versions_will_not_do_for_versions() -> None:
+    """Older versions would stay behind, and nothing would tell them apart."""
+    world = make_world(versioning="Enabled")
+    fill(world, 3)
+    location = take_inventory(world.store, has_versions=False)
+    with pytest.raises(BadInventory, match="all versions"):
+        run_by_inventory(world, location)
+    plain = make_world(versioning=None)
+    fill(plain, 3)
+    assert run_by_inventory(plain, take_inventory(plain.store, has_versions=False)).failures == []
+    assert left_in_place(plain) == []
+
+
+def test_buckets_are_those_of_the_settings() -> None:
+    """An inventory of a bucket that is not named is refused; so is a second one of the same, and one that is older than the days."""
+    world = make_world(other_buckets=["logs", "more"])
+    world.store.create_bucket("more")
+    world.store.create_bucket("strange")
+    fill(world, 3)
+    mine, strange = take_inventory(world.store), take_inventory(world.store, "strange")
+    found = {location: find_inventory(world.store, location) for location in (mine, strange)}
+    assert narrow_rules(world.store, world.rules, [found[mine]]).other_buckets == ("logs",)
+    with pytest.raises(SettingsError, match="'strange'"):
+        narrow_rules(world.store, world.rules, [found[strange]])
+    with pytest.raises(SettingsError, match="another one"):
+        narrow_rules(world.store, world.rules, [found[mine], found[mine]])
+    later = with_window(world.rules, DateWindow(date(2025, 4, 6), date(2025, 4, 6)))
+    with pytest.raises(SettingsError, match="made on 2025-04-05"):
+        narrow_rules(world.store, later, [found[mine]])
+
+
+@pytest.mark.parametrize("location", ["", "inventories/logs", "s3://", "s3://inventories", "s3://Bad_Bucket/x", "https://example.com/x"])
+def test_what_is_no_location(location: str) -> None:
+    """The message says what is allowed."""
+    with pytest.raises(SettingsError, match="--inventory"):
+        find_inventory(MemoryStore(), location)
+
+
+def test_access_logs_and_flow_logs() -> None:
+    """Layouts without a stem, and with one, that were packed before: what is left of them is found again."""
+    world = make_world(versioning=None, keep_originals_days=30)
+    for number in range(10):
+        world.put("logs", access_key(number), f"line {number}\n".encode())
+        world.put("logs", flow_key(f"{number}.log.gz"), pack_gzip(b"flow\n"))
+    location = take_inventory(world.store)
+    run_by_inventory(world, location)
+    assert len(left_in_place(world)) == 20
+    rules = make_rules(other_buckets="logs", destination_bucket="dest")
+    result = run_by_inventory(world, location, rules=rules)
+    assert sum(group.deleted for group in result.groups) == 20
+    assert sum(group.deleted for group in run_by_inventory(world, location, rules=rules).groups) == 0
+    assert find_losses(world) == []
