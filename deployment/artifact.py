@@ -102,14 +102,15 @@ class Recipe:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     try:
-        recipe = Recipe(options.requirements.read_text(encoding="utf-8"), options.python_version, options.architecture)
+        requirements = "\n".join(path.read_text(encoding="utf-8") for path in options.requirements)
+        recipe = Recipe(requirements, options.python_version, options.architecture)
         build(recipe, options.source / "log_aggregator", options.requirements, options.cache, options.artifacts)
     except (BuildFailed, OSError) as error:
         _fail(str(error))
     return 0
 
 
-def build(recipe: Recipe, package: Path, requirements: Path, cache: Path, artifacts: Path) -> None:
+def build(recipe: Recipe, package: Path, requirements: Sequence[Path], cache: Path, artifacts: Path) -> None:
     """Fills `artifacts`. Raises BuildFailed."""
     if not package.is_dir():
         raise BuildFailed(f"{package}: there is no such folder")
@@ -118,7 +119,7 @@ def build(recipe: Recipe, package: Path, requirements: Path, cache: Path, artifa
     copy_package(package, artifacts / "log_aggregator")
 
 
-def provide_wheels(recipe: Recipe, requirements: Path, cache: Path) -> Path:
+def provide_wheels(recipe: Recipe, requirements: Sequence[Path], cache: Path) -> Path:
     """The folder of unpacked wheels, fetched if nobody did before. Raises BuildFailed."""
     cache.mkdir(parents=True, exist_ok=True)
     wanted = cache / recipe.key
@@ -192,21 +193,22 @@ def _link_or_copy(source: str, target: str) -> str:
     return target
 
 
-def _fetch(recipe: Recipe, requirements: Path, target: Path) -> None:
+def _fetch(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
     """Unpacks wheels, by pip, for another Python and processor than its own, as long as nothing has to be compiled."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps"]
     # pip would compare requires-python with its own interpreter, whatever --python-version says.
     command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", recipe.python_version, "--ignore-requires-python"]
     command += [word for platform in recipe.platforms for word in ("--platform", platform)]
-    command += ["--target", str(target), "--requirement", str(requirements)]
+    command += ["--target", str(target), *(word for path in requirements for word in ("--requirement", str(path)))]
+    named = ", ".join(map(str, requirements))
     _require_pip()
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS_MAX, check=False)
     except subprocess.TimeoutExpired:
-        raise BuildFailed(f"pip took longer than {PIP_SECONDS_MAX} s to fetch the wheels of {requirements}") from None
+        raise BuildFailed(f"pip took longer than {PIP_SECONDS_MAX} s to fetch the wheels of {named}") from None
     if done.returncode != 0:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-5:]
-        raise BuildFailed(f"pip could not fetch the wheels of {requirements} for {recipe.key}:\n" + "\n".join(said))
+        raise BuildFailed(f"pip could not fetch the wheels of {named} for {recipe.key}:\n" + "\n".join(said))
 
 
 def _require_pip() -> None:
@@ -237,7 +239,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Makes the folder of a Lambda function. Called by src/Makefile.")
     parser.add_argument("artifacts", type=Path, help="the folder to fill")
     parser.add_argument("--source", type=Path, required=True, help="the folder that log_aggregator is in")
-    parser.add_argument("--requirements", type=Path, required=True, help="what to fetch: exact versions, all of them")
+    parser.add_argument("--requirements", type=Path, nargs="+", required=True, help="what to fetch: exact versions, all of them")
     parser.add_argument("--cache", type=Path, required=True, help="where unpacked wheels are kept for the other functions")
     parser.add_argument("--python-version", required=True, help="of the runtime, such as 3.12")
     parser.add_argument("--architecture", required=True, help="arm64 or x86_64")

@@ -71,9 +71,10 @@ def _draw_starts(drawing: Drawing, template: Mapping[str, Any], nightly: str, hi
     lines = [f"{name}: {event['Properties']['ScheduleExpression']}" for name, event in events.items()]
     drawing.texts(LEFT + 16, y + 46, [*lines, "UTC"], size=11)
     functions = list(_functions_in(template["Resources"][history]))
+    names = [", ".join(functions[:-1]), functions[-1]]
     drawing.box(MIDDLE, y, MIDDLE_WIDTH, height, PLAIN)
     drawing.text(MIDDLE + 16, y + 24, history, size=13, bold=True)
-    drawing.texts(MIDDLE + 16, y + 46, ["by hand: a range of days of the past", *functions], size=11)
+    drawing.texts(MIDDLE + 16, y + 46, ["by hand: a range of days of the past", *names], size=11)
     x = MIDDLE + MIDDLE_WIDTH / 2
     drawing.arrow([(x, y + height), (x, top)])
     drawing.text(x + 8, y + height + 30, f"a run for every {WINDOW_DAYS_MAX} days", size=11, color=MUTED)

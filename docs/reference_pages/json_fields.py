@@ -61,7 +61,13 @@ def _example_run() -> dict[str, Any]:
     done = GroupResult(group, packs=[WrittenPack(Target("target"), "packs/a.json.gz", 1, 1, 1)])
     record = WrittenRecord("target", "custody/0000000/0000000000.jsonl.gz", 0, "0" * 64)
     result = RunResult(
-        day, day, groups=[done], custody=[record], seconds={"list": 1.0}, failures=[Failure("where", "StoreError", "what", "do")]
+        day,
+        day,
+        groups=[done],
+        inventories=["s3://bucket/manifest.json"],
+        custody=[record],
+        seconds={"list": 1.0},
+        failures=[Failure("where", "StoreError", "what", "do")],
     )
     result.selection.samples["s3://bucket/key"] = "no date in the key"
     return describe_run(result, Measured({"GetObject": 1}, 1.0, 1))
@@ -72,7 +78,7 @@ def _example_plan() -> dict[str, Any]:
     group = Group("logs", "CloudTrail", "111122223333", day)
     source = LogObject("logs", "key", None, "0" * 32, 1, datetime(2026, 3, 15, tzinfo=UTC))
     pack = PackPlan(group, Target("target"), "packs/a.json.gz", PackFormat.GZIP, (source,))
-    plan = RunPlan(day, day)
+    plan = RunPlan(day, day, inventories=["s3://bucket/manifest.json"])
     plan.add(GroupPlan(group, (pack,), {"packs/b.json.gz": 1}), PackLimits())
     plan.selection.samples["s3://bucket/key"] = "no date in the key"
     described = describe_plan(plan, {}, Comparison())

@@ -73,7 +73,7 @@ class Attempt:
 ATTEMPTS = (
     *(
         Attempt(f"{role}FunctionRole", operation, place)
-        for role in ("Prepare", "List", "Plan", "Combine", "Verify", "Finish", "SplitHistory", "FinishHistory")
+        for role in ("Prepare", "List", "Plan", "Combine", "Verify", "Finish", "SplitHistory", "SortInventory", "FinishHistory")
         for operation in ("delete_object", "delete_version")
         for place in ("source", "pack", "index", "work")
     ),
@@ -87,13 +87,24 @@ ATTEMPTS = (
     Attempt("EmptyAccessLogsFunctionRole", "get_object", "source"),
     *(
         Attempt(f"{role}FunctionRole", "put_object", place)
-        for role in ("Prepare", "List", "Plan", "Verify", "Delete", "Finish", "SplitHistory", "FinishHistory", "EmptyAccessLogs")
+        for role in (
+            "Prepare",
+            "List",
+            "Plan",
+            "Verify",
+            "Delete",
+            "Finish",
+            "SplitHistory",
+            "SortInventory",
+            "FinishHistory",
+            "EmptyAccessLogs",
+        )
         for place in ("pack", "index", "source")
     ),
     Attempt("CombineFunctionRole", "put_object", "source"),
     *(
         Attempt(f"{role}FunctionRole", "get_object", "source")
-        for role in ("Prepare", "List", "Plan", "Verify", "Finish", "SplitHistory", "FinishHistory")
+        for role in ("Prepare", "List", "Plan", "Verify", "Finish", "SplitHistory", "SortInventory", "FinishHistory")
     ),
     *(Attempt(f"{role}FunctionRole", "put_bucket_policy", "pack") for role in ("Combine", "Delete", "Finish")),
     *(Attempt(f"{role}FunctionRole", "put_object", "elsewhere") for role in ("Combine", "Delete")),

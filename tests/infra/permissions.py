@@ -36,6 +36,7 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:GetObject", "logs"),
             ("s3:GetObjectVersion", "logs"),
             ("s3:ListBucket", "sources"),
+            ("s3:ListBucketVersions", "sources"),
             ("s3:ListBucket", "target"),
             ("s3:GetObject", "packs"),
             ("s3:PutObject", "packs"),
@@ -52,6 +53,7 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:DeleteObjectVersion", "logs"),
             ("s3:GetObject", "logs"),
             ("s3:ListBucket", "sources"),
+            ("s3:ListBucketVersions", "sources"),
             ("s3:ListBucket", "target"),
             ("s3:GetObject", "packs"),
             ("s3:GetObject", "indexes"),
@@ -69,7 +71,8 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
         }
         | _KEEP
     ),
-    "SplitHistoryFunction": frozenset({("s3:PutObject", "runs")}),
+    "SplitHistoryFunction": frozenset({("s3:GetBucketVersioning", "sources")} | _KEEP),
+    "SortInventoryFunction": frozenset(_KEEP),
     "FinishHistoryFunction": frozenset(_KEEP),
     "EmptyAccessLogsFunction": frozenset(
         {
@@ -85,6 +88,8 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
     "ProcessHistoricalMainLogsSM": frozenset({("s3:GetObject", "runs")}),
 }
 """The S3 actions that each step's requests are authorised by, and on what. Which request needs which: docs/how-to/iam-permissions.md"""
+
+_READERS_OF_INVENTORIES = ("SplitHistoryFunction", "SortInventoryFunction")
 
 _WITHOUT_RESOURCES = {
     "cloudtrail:ListPublicKeys",
@@ -268,10 +273,12 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
-    """kms only on keys that a parameter names; each step what it does: Combine, Delete, Finish encrypt, Verify reads, the rest nothing."""
+    """kms only on keys that a parameter names; each step what it does: Combine, Delete, Finish encrypt, Verify and who takes inventories
+    read, the rest nothing."""
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
     target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (source_keys if stack.in_place else set())
     wanted = {("CombineFunction", "kms:Decrypt", key) for key in source_keys | target_keys}
+    wanted |= {(reader, "kms:Decrypt", key) for reader in _READERS_OF_INVENTORIES for key in source_keys}
     wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in target_keys}
     wanted |= {("VerifyFunction", "kms:Decrypt", key) for key in target_keys}
     writers, actions = ("DeleteFunction", "FinishFunction"), ("kms:Decrypt", "kms:GenerateDataKey")
@@ -314,6 +321,8 @@ def check_policies_fit(stack: Stack) -> list[str]:
 
 def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
     needed = set(STEPS_NEED.get(owner, frozenset()))
+    if owner in _READERS_OF_INVENTORIES and stack.parameters["InventoryBuckets"]:
+        needed |= {("s3:GetObject", "inventories"), ("s3:ListBucket", "buckets of inventories")}
     if stack.in_place:  # the target is a folder of the sources: the same bucket
         needed = {(action, "sources" if place == "target" else place) for action, place in needed}
     return needed
@@ -330,6 +339,8 @@ def _places(stack: Stack, resource: str) -> list[str]:
         places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in _FOLDERS}
     for name in _source_names(stack):
         places |= {f"arn:*:s3:::{name}": "sources", f"arn:*:s3:::{name}/*": "logs"}
+    for name in filter(None, stack.parameters["InventoryBuckets"].split(",")):
+        places |= {f"arn:*:s3:::{name}": "buckets of inventories", f"arn:*:s3:::{name}/*": "inventories"}
     access_logs = stack.parameters["ControlTowerBucketAccessLogBucket"]
     if access_logs:
         places |= {f"arn:aws:s3:::{access_logs}": "access logs", f"arn:aws:s3:::{access_logs}/*": "entries of access logs"}

@@ -33,6 +33,7 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
     "in place": {"OtherBuckets": "flow-logs,example-*", "UseCommonDestinationBucket": "No"},
     "keys": {"OtherBuckets": "flow-logs", "SourceKmsKeyArns": f"{KEY},{OTHER_KEY}", "DestinationKmsKeyArn": OTHER_KEY},
     "in place with keys": {"UseCommonDestinationBucket": "No", "SourceKmsKeyArns": KEY},
+    "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
     "insights": {"LambdaInsightsLayerArn": LAYER},
     "access logs": {"ControlTowerBucketAccessLogBucket": f"aws-controltower-s3-access-logs-{ACCOUNT}-{REGION}"},
     "in place with access logs": {"UseCommonDestinationBucket": "No", "ControlTowerBucketAccessLogBucket": "access-logs"},

@@ -10,17 +10,21 @@ from typing import Any
 import pytest
 from tests.infra.access import statements_of
 from tests.infra.stack import Stack, deploy, load_template
-from tests.simulation.test_statemachine import MakeCloud, contents, run_all
+from tests.simulation.test_statemachine import MakeCloud, contents, main_logs_with_inventory, run_all
 from tests.support.cloud import Cloud, make_cloud
 from tests.support.roles import RoleStore
 from tests.support.scenarios import SCENARIOS, Scenario
+from tests.support.statemachine import StateError
 from tests.support.world import World, find_losses, kill_at, left_in_place
 
 from log_aggregator.ports import Deletion
 
 _MISSING = "so that S3 says of a missing object that it is missing"
 _AGAIN = "where an earlier call of the same piece wrote the object"
+_INVENTORY = "history by an inventory"
 NOT_USED_UNDISTURBED = {
+    ("CombineFunction", "s3:ListBucketVersions"): _INVENTORY,
+    ("DeleteFunction", "s3:ListBucketVersions"): _INVENTORY,
     ("PrepareFunction", "s3:AbortMultipartUpload"): "uploads of a run that died a day ago",
     ("PrepareFunction", "s3:GetObject"): _AGAIN,
     ("CombineFunction", "s3:AbortMultipartUpload"): "an upload that fails",
@@ -83,6 +87,28 @@ def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) ->
         again.decide = kill_at(number, after=True)
         assert run_all(again) == expected, cloud.calls[number]
         assert find_losses(killed) == []
+
+
+def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeCloud) -> None:
+    """Where it is named, the functions that take it may read it; where it is not, they may not, and nothing is begun."""
+    for named in ("inventories", ""):
+        world, given = main_logs_with_inventory()
+        cloud = clouds(world)
+        stack = deploy(load_template(), parameters_of(world) | {"InventoryBuckets": named})
+        used = put_in_roles(cloud, stack)
+        if named:
+            cloud.run(given, "ProcessHistoricalMainLogsSM")
+            assert left_in_place(world) == []
+            cloud.run(given, "ProcessHistoricalMainLogsSM")
+            asked = {
+                (function, action) for function, action in NOT_USED_UNDISTURBED if NOT_USED_UNDISTURBED[function, action] is _INVENTORY
+            }
+            assert asked <= used
+        else:
+            with pytest.raises(StateError, match="cannot be read"):
+                cloud.run(given, "ProcessHistoricalMainLogsSM")
+            assert len(left_in_place(world)) == 12
+        assert find_losses(world) == []
 
 
 def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:

@@ -16,7 +16,7 @@ from tests.support.world import World
 from log_aggregator.adapters.faults import Decide, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.handlers import entry, prepare
+from log_aggregator.handlers import entry, prepare, split_history
 from log_aggregator.ports import ObjectStore
 from log_aggregator.settings import Settings
 from log_aggregator.steps.run import RunRules
@@ -33,6 +33,7 @@ MODULES = {
     "DeleteFunction": "delete",
     "FinishFunction": "finish",
     "SplitHistoryFunction": "split_history",
+    "SortInventoryFunction": "sort_inventory",
     "FinishHistoryFunction": "finish_history",
 }
 MACHINES = {"CombineLogFilesSM": "combine_log_files", "ProcessHistoricalMainLogsSM": "process_historical_main_logs"}
@@ -124,4 +125,5 @@ def make_cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]
     monkeypatch.setattr(entry, "make_workers", make_workers)
     monkeypatch.setattr(entry, "make_run_rules", make_rules)
     monkeypatch.setattr(prepare, "make_run_rules", make_rules)
+    monkeypatch.setattr(split_history, "make_run_rules", make_rules)
     yield Cloud(world)

@@ -139,7 +139,7 @@ class StateMachine:
             except StateError:
                 failed += 1
                 results.append(None)
-        if failed * 100 > state["ToleratedFailurePercentage"] * len(items):
+        if failed * 100 > state.get("ToleratedFailurePercentage", 0) * len(items):
             raise StateError("States.ExceedToleratedFailureThreshold")
         return results
 

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from log_aggregator.adapters.counting import CountingStore
@@ -64,7 +64,8 @@ class Job:
 
     def rules(self, record: RunRecord) -> RunRules:
         """What holds for a run that has begun."""
-        return make_run_rules(self.settings, DateWindow(record.first, record.last))
+        rules = make_run_rules(self.settings, DateWindow(record.first, record.last))
+        return replace(rules, group=replace(rules.group, is_listing_old=bool(record.inventory)))
 
 
 def serve(step: str) -> Callable[[Callable[[Event, Job], Result]], Callable[[Event, Context], Result]]:

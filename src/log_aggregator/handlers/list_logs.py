@@ -5,7 +5,8 @@ from __future__ import annotations
 from log_aggregator.handlers.entry import Event, Job, Result, serve
 from log_aggregator.steps.fanout.gather import read_record
 from log_aggregator.steps.fanout.results import encode_listed
-from log_aggregator.steps.fanout.tasks import ListingTask, list_task
+from log_aggregator.steps.fanout.sorting import read_window
+from log_aggregator.steps.fanout.tasks import ListingTask, list_inventory_task, list_task
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, encode_item
 
 
@@ -29,6 +30,11 @@ def handler(event: Event, job: Job) -> Result:
 
     record = read_record(folder)
     late_before = record.late_before(job.settings.look_back_days)
-    listed = list_task(job.store, job.workers, task, job.rules(record), ItemLimits(), late_before, write_item)
+    rules = job.rules(record)
+    if task.inventory:
+        entries = (entry for _, entry in read_window(job.folder(task.inventory), task.window, task.bucket.name))
+        listed = list_inventory_task(job.workers, task, entries, rules, ItemLimits(), late_before, write_item)
+    else:
+        listed = list_task(job.store, job.workers, task, rules, ItemLimits(), late_before, write_item)
     folder.write_json(folder.listed_key(task.kind, task.task), encode_listed(listed, job.store.requests))
     return done

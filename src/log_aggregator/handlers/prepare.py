@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,13 @@ from log_aggregator.handlers.entry import Event, Job, Result, serve
 from log_aggregator.settings import Settings
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.steps.fanout.gather import RunRecord, write_listing_plan
-from log_aggregator.steps.fanout.tasks import plan_listing
+from log_aggregator.steps.fanout.sorting import check_sorted
+from log_aggregator.steps.fanout.tasks import ListingPlan, plan_inventory_listing, plan_listing
 from log_aggregator.steps.run import RunRules, abort_stale_uploads, bucket_names
 from log_aggregator.wiring import make_run_rules
 
 _LOOK_BACK_DAYS_MAX = 366
+_RUN = re.compile(r"\d{4}-\d{2}-\d{2}/[A-Za-z0-9_-]{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Asked:
     bucket_name: str | None
     look_back_days: int | None
     dry_run: bool
+    inventory: str
 
 
 @serve("prepare")
@@ -37,13 +41,13 @@ def handler(event: Event, job: Job) -> Result:
     now = job.clock.now()
     rules = make_run_rules(job.settings, _window(asked, job))
     _check_bucket(job, rules, asked.bucket_name)
-    plan = plan_listing(job.store, rules, asked.bucket_name)
+    plan = _plan_listing(job, rules, asked)
     buckets = {task.bucket.name for tasks in plan.tasks.values() for task in tasks}
     targets = set() if asked.dry_run else {rules.target(bucket) for bucket in buckets}
     aborted, refused = abort_stale_uploads(job.store, job.clock, targets)
     plan.failures += refused
     run, window = f"{now:%Y-%m-%d}/{event['execution']}", rules.selection.window
-    record = RunRecord(run, window.first, window.last, now.date(), now.isoformat(), aborted, asked.dry_run)
+    record = RunRecord(run, window.first, window.last, now.date(), now.isoformat(), aborted, asked.dry_run, asked.inventory)
     folder = job.folder(record.run)
     counts = write_listing_plan(folder, record, plan, job.store.requests)
     return {"run": record.run, **{kind: describe_array(folder, folder.tasks_key(kind), counts[kind]) for kind in Kind}}
@@ -51,7 +55,7 @@ def handler(event: Event, job: Job) -> Result:
 
 def read_input(given: Mapping[str, Any]) -> Asked:
     """Raises SettingsError, which names what is allowed."""
-    allowed = ("date", "start_date", "end_date", "bucket_name", "look_back_days", "dry_run")
+    allowed = ("date", "start_date", "end_date", "bucket_name", "look_back_days", "dry_run", "inventory")
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         raise SettingsError(f"input: {unknown[0]!r} is not known; allowed are {', '.join(allowed)}")
@@ -65,12 +69,25 @@ def read_input(given: Mapping[str, Any]) -> Asked:
     dry_run = given.get("dry_run", False)
     if not isinstance(dry_run, bool):
         raise SettingsError(f"input: dry_run = {dry_run!r}: allowed is true or false")
-    return Asked(Days(texts["date"], texts["start_date"], texts["end_date"]), texts["bucket_name"], look_back_days, dry_run)
+    inventory = given.get("inventory", "")
+    if not isinstance(inventory, str) or (inventory and not _RUN.fullmatch(inventory)):
+        raise SettingsError(f"input: inventory = {inventory!r}: allowed is the name of a run that sorted one; the work on history sets it")
+    days = Days(texts["date"], texts["start_date"], texts["end_date"])
+    if inventory and (texts["bucket_name"] is None or texts["start_date"] is None):
+        raise SettingsError("input: inventory: allowed only together with start_date, end_date and bucket_name")
+    return Asked(days, texts["bucket_name"], look_back_days, dry_run, inventory)
 
 
 def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:
     """Where the items of a map are. Where there are none the state machine skips the map."""
     return {"bucket": folder.bucket, "key": key, "count": count}
+
+
+def _plan_listing(job: Job, rules: RunRules, asked: Asked) -> ListingPlan:
+    if not asked.inventory or asked.bucket_name is None:
+        return plan_listing(job.store, rules, asked.bucket_name)
+    check_sorted(job.folder(asked.inventory), rules.selection.window, asked.bucket_name)
+    return plan_inventory_listing(job.store, rules, asked.bucket_name, asked.inventory)
 
 
 def _window(asked: Asked, job: Job) -> DateWindow:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from log_aggregator.core.windows import Days, make_window, split_window
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import WINDOW_DAYS_MAX, Days, make_window, split_window
 from log_aggregator.errors import SettingsError
 from log_aggregator.handlers.entry import Event, Job, Result, serve
 from log_aggregator.handlers.prepare import describe_array
+from log_aggregator.steps.fanout.sorting import SortTask, plan_sorting
+from log_aggregator.steps.inventory import check_age, find_inventory
+from log_aggregator.steps.run import look_at_bucket
+from log_aggregator.wiring import make_run_rules
 
 _NAME_CHARS_MAX = 80
 """Of an execution's name (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html)."""
@@ -13,27 +21,50 @@ _NAME_CHARS_MAX = 80
 
 @serve("split_history")
 def handler(event: Event, job: Job) -> Result:
-    """`{"execution": name, "input": {"start_date", "end_date", "bucket_name"}}` -> where the windows are and how many.
+    """`{"execution": name, "input": {"start_date", "end_date", "bucket_name", "inventory"?}}` -> where the windows are, and how many.
+
+    With an inventory, the same of its files.
 
     Only main logs are worked through, so `bucket_name` is a Control Tower bucket. A window that was done before costs a listing.
-    Raises SettingsError.
+    Raises SettingsError, CannotStart.
     """
     given = event["input"]
-    names = ("start_date", "end_date", "bucket_name")
-    if sorted(given) != sorted(names) or not all(isinstance(value, str) for value in given.values()):
-        raise SettingsError(f"input: needed are {', '.join(names)}, each as text, and nothing else")
-    if given["bucket_name"] not in job.settings.control_tower_bucket:
-        raise SettingsError(f"input: bucket_name = {given['bucket_name']!r}: allowed is {', '.join(job.settings.control_tower_bucket)}")
-    today = job.clock.now().date()
+    check_input(given, job.settings.control_tower_bucket)
+    today, name = job.clock.now().date(), given["bucket_name"]
     window = make_window(Days(first=given["start_date"], last=given["end_date"]), today, 0)
     folder = job.folder(f"{today}/{event['execution']}")
+    tasks = _plan_sorting(job, given["inventory"], name, window) if "inventory" in given else []
+    more = {"inventory": folder.run} if tasks else {}
+    days_each = tasks[0].days_each if tasks else WINDOW_DAYS_MAX
     windows = [
         {
             "name": f"{event['execution'][: _NAME_CHARS_MAX - 11]}-{part.first}",
-            "input": {"start_date": str(part.first), "end_date": str(part.last), "bucket_name": given["bucket_name"]},
+            "input": {"start_date": str(part.first), "end_date": str(part.last), "bucket_name": name, **more},
         }
-        for part in split_window(window)
+        for part in split_window(window, days_each)
     ]
-    key = f"runs/{folder.run}/windows.json"
-    folder.write_json(key, windows)
-    return {"run": folder.run, "windows": describe_array(folder, key, len(windows))}
+    files = folder.write_array(folder.files_key, [task.encode(folder.run) for task in tasks])
+    folder.write_json(folder.windows_key, windows)
+    return {
+        "run": folder.run,
+        "files": describe_array(folder, folder.files_key, files),
+        "windows": describe_array(folder, folder.windows_key, len(windows)),
+    }
+
+
+def check_input(given: Mapping[str, Any], buckets: Sequence[str]) -> None:
+    """Raises SettingsError, which names what is allowed."""
+    names = ("start_date", "end_date", "bucket_name")
+    if sorted({*given} - {"inventory"}) != sorted(names) or not all(isinstance(value, str) for value in given.values()):
+        raise SettingsError(f"input: needed are {', '.join(names)}; inventory may be there; each as text, and nothing else")
+    if given["bucket_name"] not in buckets:
+        raise SettingsError(f"input: bucket_name = {given['bucket_name']!r}: allowed is {', '.join(buckets)}")
+
+
+def _plan_sorting(job: Job, location: str, bucket: str, window: DateWindow) -> list[SortTask]:
+    inventory = find_inventory(job.store, location)
+    rules = make_run_rules(job.settings, window)
+    if inventory.manifest.source_bucket != bucket:
+        raise SettingsError(f"input: inventory = {location!r}: it is of {inventory.manifest.source_bucket!r}, not of {bucket!r}")
+    check_age(inventory, window)
+    return plan_sorting(inventory, look_at_bucket(job.store, rules, bucket), rules.organization_id, window)

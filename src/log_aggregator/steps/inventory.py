@@ -111,7 +111,8 @@ class InventoryListing:
     def _read_inventory(self, inventory: Inventory, bucket: SourceBucket, rules: Rules, held: _Held) -> Selection:
         def read_one(file: InventoryFile) -> Selection:
             left = Selection()
-            with naming(f"s3://{inventory.manifest.bucket}/{file.key}"):
+            where = f"s3://{inventory.manifest.bucket}/{file.key}"
+            with naming(where), cannot_start("it cannot be read"):
                 rows = read_rows(self._store, inventory.manifest, file, bucket.versioning)
                 dated = find_dated(rows, bucket, self._organization_id, rules, left)
                 while batch := list(islice(dated, _BATCH_ROWS)):
@@ -160,7 +161,7 @@ def find_inventory(store: ObjectStore, location: str) -> Inventory:
     found = _LOCATION.fullmatch(location)
     if found is None:
         raise SettingsError(
-            f"--inventory {location}: allowed is s3://BUCKET/.../manifest.json, or the folder of an inventory's configuration"
+            f"inventory {location}: allowed is s3://BUCKET/.../manifest.json, or the folder of an inventory's configuration"
         )
     bucket, key = found["bucket"], found["key"]
     with cannot_start(f"the inventory {location} cannot be read"):
@@ -180,37 +181,41 @@ def narrow_rules(store: ObjectStore, rules: RunRules, inventories: Sequence[Inve
 
     Raises SettingsError where one is of a bucket that is not named, or older than the days that are wanted.
     """
-    named, first = bucket_names(store, rules), rules.selection.window.first
+    named = bucket_names(store, rules)
     wanted: list[str] = []
     for inventory in inventories:
         name = inventory.manifest.source_bucket
         if name not in named:
             raise SettingsError(
-                f"--inventory {inventory.location}: it is of {name!r}, which is neither in control_tower_bucket nor other_buckets"
+                f"inventory {inventory.location}: it is of {name!r}, which is neither in control_tower_bucket nor other_buckets"
             )
-        if inventory.manifest.created.date() < first:
-            made = f"{inventory.manifest.created:%Y-%m-%d %H:%M} UTC"
-            raise SettingsError(f"--inventory {inventory.location}: it was made on {made}; it cannot list logs of {first} and later")
+        check_age(inventory, rules.selection.window)
         if name in wanted:
-            raise SettingsError(f"--inventory {inventory.location}: there is another one of {name!r} already")
+            raise SettingsError(f"inventory {inventory.location}: there is another one of {name!r} already")
         wanted.append(name)
     main = tuple(name for name in wanted if name in rules.main_buckets)
     return replace(rules, main_buckets=main, other_buckets=tuple(name for name in wanted if name not in main))
 
 
+def check_age(inventory: Inventory, window: DateWindow) -> None:
+    """Raises SettingsError where it was made before the first day."""
+    if inventory.manifest.created.date() < window.first:
+        made = f"{inventory.manifest.created:%Y-%m-%d %H:%M} UTC"
+        raise SettingsError(f"inventory {inventory.location}: it was made on {made}; it cannot list logs of {window.first} and later")
+
+
 def read_rows(store: ObjectStore, manifest: Manifest, file: InventoryFile, versioning: str | None) -> Iterator[Entry]:
-    """All rows of a file, which is compared with what the manifest says of it. Raises BadInventory, CannotStart."""
+    """All rows of a file, which is compared with what the manifest says of it. Raises BadInventory, StoreError, VerificationError."""
     reader = RowReader(manifest, versioning)
-    with cannot_start("it cannot be read"):
-        stored = store.head_object(manifest.bucket, file.key)
-        if stored.size_bytes != file.size_bytes:
-            raise BadInventory(f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}")
-        pieces = _Checked(store, stored, file)
-        if manifest.format is Format.CSV:
-            yield from reader.read_csv(pieces.read())
-            pieces.check()
-        else:
-            yield from _read_parquet(reader, pieces)
+    stored = store.head_object(manifest.bucket, file.key)
+    if stored.size_bytes != file.size_bytes:
+        raise BadInventory(f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}")
+    pieces = _Checked(store, stored, file)
+    if manifest.format is Format.CSV:
+        yield from reader.read_csv(pieces.read())
+        pieces.check()
+    else:
+        yield from _read_parquet(reader, pieces)
 
 
 def find_dated(rows: Iterable[Entry], bucket: SourceBucket, organization_id: str | None, rules: Rules, left: Selection) -> Iterator[Dated]:

@@ -58,7 +58,12 @@ class EntrySorter:
 
 def encode_run(rows: Sequence[Dated]) -> bytes:
     """Rows, sorted by day and key, as lines, compressed."""
-    return _compress(_encode_line(row) for row in sorted(rows, key=_order))
+    return write_run(sorted(rows, key=_order))
+
+
+def write_run(rows: Iterable[Dated]) -> bytes:
+    """The same of rows that are sorted already, without holding them."""
+    return _compress(map(_encode_line, rows))
 
 
 def merge_runs(bucket: str, runs: Iterable[bytes]) -> Iterator[Dated]:
@@ -115,8 +120,11 @@ def _without_later(run: bytes, last: date) -> bytes:
 
 
 def _compress(lines: Iterable[bytes]) -> bytes:
-    """Fast rather than small: a run lives for minutes."""
-    return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
+    """Fast rather than small: a run does not live long."""
+    data = io.BytesIO()
+    with gzip.GzipFile(fileobj=data, mode="wb", compresslevel=1, mtime=0) as run, io.BufferedWriter(run, 64 * KIB) as buffered:
+        buffered.writelines(lines)
+    return data.getvalue()
 
 
 def _dump(line: Fields) -> bytes:

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +47,31 @@ class RunFolder:
     def result_key(self) -> str:
         return self._key("result.json")
 
+    @property
+    def windows_key(self) -> str:
+        """Of history: the windows of days, as an array for the state machine's map."""
+        return self._key("windows.json")
+
+    @property
+    def files_key(self) -> str:
+        """Of history by an inventory: its files, as an array for the state machine's map."""
+        return self._key("files.json")
+
+    @property
+    def sorted_prefix(self) -> str:
+        return self._key("sorted/")
+
+    def sorted_key(self, number: int) -> str:
+        """What was found in a file of an inventory, once it is sorted."""
+        return f"{self.sorted_prefix}{number:05d}.json"
+
+    def inventory_prefix(self, first: date) -> str:
+        """The rows of an inventory that are of the window beginning with this day."""
+        return self._key(f"inventory/{first}/")
+
+    def inventory_key(self, first: date, number: int) -> str:
+        return f"{self.inventory_prefix(first)}{number:05d}.jsonl.gz"
+
     def tasks_key(self, kind: Kind) -> str:
         return self._key(f"{kind}/tasks.json")
 
@@ -64,6 +90,10 @@ class RunFolder:
     def failure_key(self, kind: Kind, piece: str) -> str:
         """Of a listing task or a work item that ended with an error."""
         return self._key(f"{kind}/failed/{piece}.json")
+
+    def describe_inventory(self, run: str) -> str:
+        """Where the sorted inventory of a run is."""
+        return f"s3://{self.bucket}/{RunFolder(self.store, self.bucket, run).files_key}"
 
     def read(self, key: str) -> bytes:
         """Raises NotFound."""

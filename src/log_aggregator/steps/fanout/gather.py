@@ -33,6 +33,8 @@ class RunRecord:
     stale_uploads: int = 0
     dry_run: bool = False
     """It ends when it is known what there is to do."""
+    inventory: str = ""
+    """The run whose sorted inventory it goes by, if it does not list the buckets."""
 
     def late_before(self, look_back_days: int) -> date:
         """Log dates before this one are older than what a nightly run looks at."""
@@ -100,6 +102,7 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
     record = _decode_record(value)
     result = RunResult(record.first, record.last, selection=decode_selection(value["selection"]), stale_uploads=record.stale_uploads)
     result.buckets = list(value["buckets"])
+    result.inventories = [folder.describe_inventory(record.inventory)] if record.inventory else []
     result.failures += [Failure(**failure) for failure in value["failures"]]
     summary = RunSummary(result, Counter(value["requests"]))
     for kind in Kind:
@@ -115,7 +118,7 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
 
 def _decode_record(value: Mapping[str, Any]) -> RunRecord:
     first, last, today = (date.fromisoformat(value[name]) for name in ("first", "last", "today"))
-    return RunRecord(value["run"], first, last, today, value["began"], value["stale_uploads"], value["dry_run"])
+    return RunRecord(value["run"], first, last, today, value["began"], value["stale_uploads"], value["dry_run"], value["inventory"])
 
 
 def _read_listed(folder: RunFolder, workers: Workers, kind: Kind) -> Iterator[tuple[str, tuple[Listed, Counter[str]] | Failure]]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from log_aggregator.core.inventory.rows import Entry
+from log_aggregator.core.inventory.sorting import gather_keys
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import CannotStart, StoreError
@@ -18,7 +20,7 @@ from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_item
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.list import AWS_LOGS, SourceBucket, list_accounts, list_folders, list_in_chunks, list_services
 from log_aggregator.steps.run import RunRules, bucket_names, check_destination, look_at_bucket
-from log_aggregator.steps.selection import Selection
+from log_aggregator.steps.selection import Selection, select_in_chunks
 from log_aggregator.steps.workers import Workers
 
 FOLDERS_MAX = 50
@@ -37,6 +39,8 @@ class ListingTask:
     bucket: SourceBucket
     prefixes: tuple[str, ...]
     window: DateWindow
+    inventory: str = ""
+    """The run whose sorted inventory is listed in place of the bucket."""
 
     def encode(self, run: str) -> dict[str, Any]:
         """As an item of the state machine's map."""
@@ -50,6 +54,7 @@ class ListingTask:
             "prefixes": list(self.prefixes),
             "first": self.window.first.isoformat(),
             "last": self.window.last.isoformat(),
+            "inventory": self.inventory,
         }
 
     @classmethod
@@ -57,7 +62,7 @@ class ListingTask:
         kind = Kind(item["kind"])
         bucket = SourceBucket(item["bucket"], item["versioning"], kind is Kind.MAIN, tuple(item["skipped"]))
         window = DateWindow(date.fromisoformat(item["first"]), date.fromisoformat(item["last"]))
-        return cls(kind, item["task"], bucket, tuple(item["prefixes"]), window)
+        return cls(kind, item["task"], bucket, tuple(item["prefixes"]), window, item["inventory"])
 
 
 @dataclass(slots=True)
@@ -102,6 +107,39 @@ def plan_listing(store: ObjectStore, rules: RunRules, only_bucket: str | None = 
     if plan.failures and not any(plan.tasks.values()):
         raise CannotStart(f"no bucket can be listed; the first: {plan.failures[0].message}")
     return plan
+
+
+def plan_inventory_listing(store: ObjectStore, rules: RunRules, bucket: str, inventory: str) -> ListingPlan:
+    """One task: what is sorted is listed fast. Raises CannotStart."""
+    check_destination(store, rules)
+    found = look_at_bucket(store, rules, bucket)
+    kind = Kind.MAIN if found.is_main else Kind.AUXILIARY
+    plan = ListingPlan(buckets=[bucket])
+    plan.tasks[kind].append(ListingTask(kind, "00001", found, (), rules.selection.window, inventory))
+    return plan
+
+
+def list_inventory_task(
+    workers: Workers,
+    task: ListingTask,
+    entries: Iterable[Entry],
+    rules: RunRules,
+    limits: ItemLimits,
+    late_before: date,
+    write_item: Callable[[WorkItem], str],
+) -> Listed:
+    """The same as `list_task`, of entries in the order of their keys, which an inventory had."""
+    began = time.perf_counter()
+    # Nothing is deleted without a pack because of what an inventory says.
+    wanted = replace(rules.selection, window=task.window, discard_other_regions=False)
+    listed = Listed()
+    cutter = _Cutter(task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item)
+    for selection in select_in_chunks(task.bucket.name, gather_keys(entries), wanted):
+        workers.check_stop()
+        cutter.take(selection)
+    cutter.flush()
+    listed.seconds = time.perf_counter() - began
+    return listed
 
 
 def list_task(
