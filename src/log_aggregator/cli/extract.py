@@ -16,6 +16,7 @@ from log_aggregator.cli.options import connection_options, json_option, make_con
 from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
+from log_aggregator.core.versions import age_of
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetching
@@ -158,7 +159,7 @@ def require_condition(query: Query) -> None:
 
 def pick_one(key: str, packs: Iterable[FoundPack], version_id: str | None, failures: list[Failure]) -> Wanted:
     """The newest version of one key. Says so where there are others. Raises NoSuchOriginal, and IncompleteSearch where nobody can say."""
-    places = [(wanted.pack, member) for wanted in choose(packs, VersionChoice()) for member in wanted.pack.members]
+    places = [(wanted, member) for wanted in choose(packs, VersionChoice()) for member in wanted.pack.members]
     matching = [place for place in places if version_id is None or place[1].version_id == version_id]
     if not matching and failures:
         raise IncompleteSearch(f"{key}: not found, but {failures[0].message}")
@@ -168,8 +169,8 @@ def pick_one(key: str, packs: Iterable[FoundPack], version_id: str | None, failu
     if version_id is None and len(matching) > 1:
         others = format_count(len(matching) - 1, "other version is", "other versions are")
         click.echo(f"the newest of several; {others} packed too (--version-id)", err=True)
-    pack, member = max(matching, key=lambda place: place[1].last_modified)
-    return Wanted(replace(pack, members=(member,)), frozenset([member.identity]))
+    wanted, member = max(matching, key=lambda place: age_of(place[1]))
+    return Wanted(replace(wanted.pack, members=(member,)), frozenset([member.identity]), wanted.spares)
 
 
 def report(described: dict[str, Any], *, as_json: bool) -> None:

@@ -49,6 +49,18 @@ def packs_of(world: World) -> list[FoundPack]:
     return list(find(world.store, SerialWorkers(), [TARGET], Query()))
 
 
+def pack_twice(world: World) -> FoundPack:
+    """The CloudTrail pack is there twice; of the first one, which is given, a member is damaged."""
+    pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
+    index = read_index(world.store, TARGET, pack.pack_key)[0]
+    twin = replace(index, pack_key=pack.pack_key.replace(".json.gz", "-twin.json.gz"))
+    world.store.put("dest", twin.pack_key, world.store.get_object("dest", pack.pack_key).data)
+    world.store.put("dest", TARGET.index_key(twin.pack_key), encode_index(twin))
+    first = packs_of(world)[0]
+    damage(world, first, first.members[0].offset + 12)
+    return first
+
+
 def damage(world: World, pack: FoundPack, position: int) -> None:
     data = bytearray(world.store.get_object("dest", pack.pack_key).data)
     data[position] ^= 1
@@ -174,13 +186,7 @@ class TestFolder:
     def test_a_key_in_two_packs(self, command: Command, tmp_path: Path) -> None:
         """It comes once, under its own name, and out of the other pack where one is damaged."""
         world = packed()
-        pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
-        index = read_index(world.store, TARGET, pack.pack_key)[0]
-        twin = replace(index, pack_key=pack.pack_key.replace(".json.gz", "-twin.json.gz"))
-        world.store.put("dest", twin.pack_key, world.store.get_object("dest", pack.pack_key).data)
-        world.store.put("dest", TARGET.index_key(twin.pack_key), encode_index(twin))
-        first = packs_of(world)[0]
-        damage(world, first, first.members[0].offset + 12)
+        pack_twice(world)
         done = command(world, "extract", *ON_THE_DAY, "--log-type", "CloudTrail", "--directory", str(tmp_path / "out"), "--json")
         summary = json.loads(done.out)
         assert (done.code, summary["originals"], summary["rescued"], summary["lost"]) == (0, 2, 1, 0)
@@ -238,6 +244,14 @@ class TestOne:
         key = trail_key(1) if more else trail_key(1) + "x"
         done = command(packed(), "extract", key, "--output", str(tmp_path / "x"), *more)
         assert (done.code, "no pack has it" in done.err, list(tmp_path.iterdir())) == (1, True, [])
+
+    def test_a_key_in_two_packs(self, command: Command, tmp_path: Path) -> None:
+        """One key, too, comes out of the other pack where the first one is damaged."""
+        world = packed()
+        first = pack_twice(world)
+        done = command(world, "extract", trail_key(1), "--version-id", str(first.members[0].version_id), "-o", str(tmp_path / "one"))
+        assert (done.code, "1 original out of another pack" in done.err) == (0, True)
+        assert (tmp_path / "one").read_bytes() in {original.data for original in world.originals[:2]}
 
     def test_damage_leaves_no_file(self, command: Command, tmp_path: Path) -> None:
         """One wrong bit: exit code 1, a clear message, no file under any name."""
