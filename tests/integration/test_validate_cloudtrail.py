@@ -268,5 +268,8 @@ def test_bad_input(court: Court) -> None:
     assert "No digests found" in court.call("validate-cloudtrail", *options, "--date", "2020-01-01", code=1).stdout
     wrong = court.call("validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "12", code=2)
     assert "--account" in wrong.stderr
+    alone = [sys.executable, "-m", "log_aggregator", "validate-cloudtrail", *options, "--date", "2026-03-14", "--public-keys", "cloudtrail"]
+    done = subprocess.run(alone, check=False, env=court.site.environment, text=True, capture_output=True, timeout=120)
+    assert (done.returncode, "there is no CloudTrail" in done.stderr) == (3, True)
     nobody = court.call("validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "000000000000", code=1)
     assert "No digests found" in nobody.stdout

@@ -14,6 +14,7 @@ from tests.support.world import SteppingClock, World, make_rules
 
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import AccessDenied
 from log_aggregator.lab import keys as lab_keys
 from log_aggregator.lab.cloudtrail import list_cloudtrail
 from log_aggregator.lab.digests import list_digests
@@ -28,7 +29,7 @@ from log_aggregator.steps.trailfiles import find_accounts
 from log_aggregator.steps.trailfindings import Finding, Request, State, Validation
 from log_aggregator.steps.validate import validate
 from log_aggregator.steps.workers import SerialWorkers, Workers
-from log_aggregator.trailkeys import TrailKeys
+from log_aggregator.trailkeys import TrailKey, TrailKeys
 
 SPEC = OrganisationSpec(seed=3, accounts=2, objects=24, size_bytes_median=1_000, digest_chains=-1, backfilled_logs=1)
 BUCKET = SPEC.control_tower_bucket
@@ -103,6 +104,21 @@ class Trails:
             metadata["signature"] = sign_document(self.spec, fields, document)
         self.put(key, gzip.compress(document), metadata)
 
+    def move_older(self, count: int, bucket: str) -> None:
+        """The trail of the first chain delivered its first digests to another bucket; the chain goes on from there."""
+        self.store.create_bucket(bucket, versioning="Enabled")
+        previous: dict[str, str] = {}
+        for number, key in enumerate(self.digest_keys):
+            place = bucket if number < count else BUCKET
+            item = self.objects[key]
+            fields = json.loads(gzip.decompress(item.body)) | {"digestS3Bucket": place} | previous
+            document = json.dumps(fields).encode()
+            signature = sign_document(self.spec, fields, document)
+            self.store.delete(BUCKET, key)
+            self.store.put(place, key, gzip.compress(document), metadata=dict(item.metadata) | {"signature": signature})
+            hashed = hashlib.sha256(document).hexdigest()
+            previous = {"previousDigestS3Bucket": place, "previousDigestHashValue": hashed, "previousDigestSignature": signature}
+
     def validate(
         self,
         first: datetime | date | None = None,
@@ -124,6 +140,17 @@ class Trails:
 
     def _watch(self, findings: Iterable[Finding]) -> None:
         self.valid += (finding for finding in findings if finding.state is State.VALID)
+
+
+class Denying:
+    """A CloudTrail that may not be asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
+        self.asked += 1
+        raise AccessDenied("ListPublicKeys cloudtrail: AccessDeniedException", code="AccessDeniedException")
 
 
 def sign_document(spec: OrganisationSpec, fields: dict[str, Any], document: bytes) -> str:

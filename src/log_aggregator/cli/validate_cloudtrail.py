@@ -89,6 +89,8 @@ def validate_cloudtrail(
     store = connect(connection, settings.readers)
     targets = make_targets(store, settings)
     trail_keys = connect_trail_keys(connection) if key_source != KeySource.ARCHIVE else None
+    if key_source == KeySource.CLOUDTRAIL and trail_keys is None:
+        raise CannotStart("--public-keys cloudtrail: beside this S3 server there is no CloudTrail; AWS_ENDPOINT_URL_CLOUDTRAIL names one")
     keys = KeyRing(store, targets if key_source != KeySource.CLOUDTRAIL else (), trail_keys, request.first, request.last)
     try:
         found = find_accounts(store, targets, settings.control_tower_bucket, query.buckets, request.read_from)
