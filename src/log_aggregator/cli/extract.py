@@ -21,6 +21,7 @@ from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsErro
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetching
 from log_aggregator.reports.numbers import format_count
+from log_aggregator.reports.progress import shares_terminal
 from log_aggregator.settings import Settings
 from log_aggregator.steps.fetch import FetchResult, VersionChoice, Wanted, choose, fetch_all, tolerate_gaps
 from log_aggregator.steps.find import FoundPack, find
@@ -125,7 +126,7 @@ class Destination:
 
 def extract_to(destination: Destination, store: ObjectStore, workers: Workers, wanted: Iterable[Wanted]) -> tuple[FetchResult, str]:
     """Everything that is wanted goes there. Also gives the name of where it went."""
-    is_quiet = destination.as_json or (destination.to_stdout and sys.stdout.isatty())
+    is_quiet = destination.as_json or (destination.to_stdout and shares_terminal())
     with show_fetching("extracting", is_quiet=is_quiet) as progress:
         if destination.directory is not None:
             folder = FolderSink(destination.directory, force=destination.force, with_metadata=destination.with_metadata)

@@ -47,7 +47,7 @@ def render_pack(found: FoundPack) -> str:
     account = "-" if found.group.account == NO_ACCOUNT else found.group.account
     count, size = f"{len(found.members):,}", format_bytes(_size_bytes(found))
     return (
-        f"{found.group.date}  {account:<12}  {found.group.log_type:<16}  {count:>7}  {size:>9}  {found.storage_class or GONE:<12}"
+        f"{found.group.date}  {account:<12}  {found.group.log_type:<20}  {count:>7}  {size:>9}  {found.storage_class or GONE:<12}"
         f"  {_printable(f's3://{found.target.bucket}/{found.pack_key}')}"
     )
 
