@@ -28,7 +28,7 @@ from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
 EXIT_CODES = """\b
 Exit codes:
   0    all done
-  1    some groups failed; their originals were kept
+  1    something failed, was not found or is not valid; a run kept the originals of what failed
   2    a setting is wrong; nothing was touched
   3    could not start; nothing was touched
   130  stopped by ctrl-C; start the same command again to go on

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
-from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
+from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.custody import describe_life, describe_record, describe_walk, render_life, render_record, render_walk
@@ -87,7 +87,7 @@ def show_custody(
         targets = make_targets(store, settings)
         found = [describe_record(record) for target in targets for record in _select(store, workers, target, run, last)]
     if run is not None and not found:
-        raise NoSuchOriginal(f"no custody record of a run {run!r}, and none of that number")
+        raise NotFound(f"{run!r}: no record of a run of that name or number; `custody show` lists the newest")
     _show({"records": found}, (line for record in found for line in render_record(record, in_full=run is not None)), as_json=as_json)
     return 0
 

@@ -29,6 +29,7 @@ from log_aggregator.steps.group import Failure
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import connect, make_targets, make_workers
 
+_STDOUT = "standard output"
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -103,6 +104,8 @@ class Destination:
     force: bool = False
     as_json: bool = False
     is_single: bool = False
+    folder_option: str = "--directory"
+    """As it was given, for messages."""
 
     def __post_init__(self) -> None:
         if self.directory is not None and (self.output is not None or self.as_lines):
@@ -129,16 +132,17 @@ def extract_to(destination: Destination, store: ObjectStore, workers: Workers, w
     is_quiet = destination.as_json or (destination.to_stdout and shares_terminal())
     with show_fetching("extracting", is_quiet=is_quiet) as progress:
         if destination.directory is not None:
-            folder = FolderSink(destination.directory, force=destination.force, with_metadata=destination.with_metadata)
+            option = destination.folder_option
+            folder = FolderSink(destination.directory, force=destination.force, with_metadata=destination.with_metadata, option=option)
             return fetch_all(store, workers, wanted, folder, progress), str(destination.directory)
         if destination.to_stdout:
-            stream = StreamSink(sys.stdout.buffer, as_lines=destination.as_lines)
+            stream = StreamSink(sys.stdout.buffer, _STDOUT, as_lines=destination.as_lines)
             result = fetch_all(store, workers, wanted, stream, progress)
             stream.flush()
-            return result, "standard output"
+            return result, _STDOUT
         if destination.as_lines and destination.output is not None:
             with open_stream(Path(destination.output), force=destination.force) as file:
-                result = fetch_all(store, workers, wanted, StreamSink(file.file, as_lines=True), progress)
+                result = fetch_all(store, workers, wanted, StreamSink(file.file, destination.output, as_lines=True), progress)
                 file.is_complete = not result.failures
             return result, str(file.path)
         (one,) = wanted

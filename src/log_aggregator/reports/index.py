@@ -8,6 +8,7 @@ from typing import Any
 
 from log_aggregator.core.adopted import Adopted, Aggregate
 from log_aggregator.model import Target
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.rebuild import Rebuilt
@@ -45,7 +46,7 @@ def render_rebuild(described: Mapping[str, Any], days: str) -> Iterator[str]:
         yield f"  s3://{row['bucket']}/{row['key']}{known}"
     if described["present"]:
         yield f"{format_count(len(described['present']), 'pack has its index', 'packs have their indexes')}: nothing to do"
-    yield from _render_failures(described["failures"], "pack")
+    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'pack')} failed")
 
 
 def describe_adopt(
@@ -78,7 +79,7 @@ def render_adopt(described: Mapping[str, Any]) -> Iterator[str]:
             yield f"  s3://{row['bucket']}/{row['key']}: {row['source_bucket']} {row['log_type']} {row['account']} {row['date']}"
     if described["known"]:
         yield f"{format_count(len(described['known']), 'aggregate was', 'aggregates were')} adopted before"
-    yield from _render_failures(described["failures"], "aggregate")
+    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'aggregate')} failed")
 
 
 def _describe_aggregate(aggregate: Aggregate) -> dict[str, Any]:
@@ -92,13 +93,3 @@ def _describe_aggregate(aggregate: Aggregate) -> dict[str, Any]:
         "account": group.account,
         "date": group.date.isoformat(),
     }
-
-
-def _render_failures(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[str]:
-    if not failures:
-        return
-    yield f"{format_count(len(failures), what)} failed:"
-    for failure in failures:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message'].removeprefix(failure['where'] + ': ')}"
-        if failure["advice"]:
-            yield f"    {failure['advice']}"

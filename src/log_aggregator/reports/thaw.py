@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from log_aggregator.reports.fetch import render_failed
+from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.thaw import PackState, State, ThawProgress, TierOption
@@ -67,7 +67,7 @@ def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[st
         yield f"{format_count(described['started'], 'restore')} started{later}"
     if described["thawed"]:
         yield f"{format_count(described['thawed'], 'pack')} can be read"
-    yield from render_failed(described["failures"], f"{len(described['failures']):,} failed")
+    yield from render_failed(described["failures"], name_failed(described["failures"], f"{len(described['failures']):,} failed"))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from log_aggregator.core.digests import Chain
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.publickeys import KeyRing
 from log_aggregator.steps.trailfindings import Finding, Kind, Request, State, Tally, Validation
@@ -71,7 +72,9 @@ def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
         yield _render_reach(described)
     if described["unlisted"]:
         yield f"{format_count(described['unlisted'], 'more finding is', 'more findings are')} not listed; --verbose lists all"
-    yield from _render_failures(described["failures"])
+    if failures := described["failures"]:
+        yield ""
+        yield from render_failed(failures, f"{format_count(len(failures), 'place')} could not be read, so not everything was checked")
 
 
 def _render_ratio(counts: Mapping[str, int], name: str) -> Iterator[str]:
@@ -92,16 +95,6 @@ def _render_reach(described: Mapping[str, Any]) -> str:
     sources = {"cloudtrail": "from CloudTrail", "archive": "kept beside the packs"}
     keys = ", ".join(f"{found[source]} {text}" for source, text in sources.items() if found.get(source))
     return f"{accounts}, {regions}, {names}; public keys: {keys or 'none'}"
-
-
-def _render_failures(failures: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    if failures:
-        yield ""
-        yield f"{format_count(len(failures), 'place')} could not be read, so not everything was checked:"
-    for failure in failures:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message']}"
-        if failure["advice"]:
-            yield f"    {failure['advice']}"
 
 
 def _describe_trail(chain: Chain, tally: Tally) -> dict[str, Any]:

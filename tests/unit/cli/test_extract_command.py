@@ -156,7 +156,7 @@ class TestFolder:
         with Path("/dev/full").open("w") as full:
             monkeypatch.setattr(sys, "stdout", full)
             done = command(packed(), "extract", *ON_THE_DAY, "--lines")
-        assert (done.code, "No space left" in done.err) == (1, True)
+        assert (done.code, "standard output: No space left" in done.err) == (1, True)
 
     def test_ctrl_c(self, command: Command, tmp_path: Path) -> None:
         """Stopped in the middle: exit code 130, nothing unfinished under any name."""
@@ -171,6 +171,7 @@ class TestFolder:
         expected = {stored.data for stored in world.originals}
         assert set(files_of(tmp_path).values()) <= expected
         assert not [name for name in files_of(tmp_path) if "partial" in name]
+        assert "What was finished stays, and nothing is half done." in done.err
 
     def test_one_damaged_member(self, command: Command, tmp_path: Path) -> None:
         """Everything else is there; the damaged one is named, has no file, and the exit code is 1."""
@@ -212,6 +213,21 @@ class TestFolder:
         assert [failure["error"] for failure in summary["failures"]] == ["IncompleteSearch"]
         assert TARGET.index_key(first.pack_key) in summary["failures"][0]["message"]
         assert second.pack_key in summary["failures"][0]["message"]
+
+    def test_what_failed_is_told_in_words(self, command: Command, tmp_path: Path) -> None:
+        """An index that is lost loses no original that is known; a pack that is gone does, and nobody says that its originals were kept."""
+        world = packed()
+        first, second, _ = packs_of(world)
+        world.store.delete("dest", TARGET.index_key(first.pack_key))
+        done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "one"))
+        assert "not everything could be searched:" in done.err
+        assert "could not be had" not in done.err
+        world.store.delete("dest", second.pack_key)
+        done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "two"))
+        lost = len(second.members)
+        assert f"{lost} original{'s' * (lost > 1)} could not be had, and not everything could be searched:" in done.err
+        assert f"  s3://dest/{second.pack_key}: NotFound: the index is there, the pack is not" in done.err.splitlines()
+        assert "kept" not in done.err
 
 
 class TestOne:
