@@ -24,6 +24,7 @@ from log_aggregator.cli.thaw import thaw
 from log_aggregator.cli.validate_cloudtrail import validate_cloudtrail
 from log_aggregator.cli.verify import verify
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
+from log_aggregator.reports.texts import printable_lines
 
 EXIT_CODES = """\b
 Exit codes:
@@ -80,7 +81,7 @@ def main() -> NoReturn:
 
 
 def _fail(error: LogAggregatorError) -> int:
-    click.echo(f"log-aggregator: {error}", err=True)
+    click.echo(f"log-aggregator: {printable_lines(str(error))}", err=True)
     if error.advice:
         click.echo(f"  {error.advice}", err=True)
     return error.exit_code

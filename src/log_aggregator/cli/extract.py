@@ -15,6 +15,7 @@ import click
 from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
 from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
 from log_aggregator.cli.query_options import query_options
+from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
 from log_aggregator.core.versions import age_of
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
@@ -146,7 +147,7 @@ def extract_to(destination: Destination, store: ObjectStore, workers: Workers, w
                 file.is_complete = not result.failures
             return result, str(file.path)
         (one,) = wanted
-        path = Path(destination.output or one.pack.members[0].key.rstrip("/").rpartition("/")[2])
+        path = Path(destination.output or encode_segments(one.pack.members[0].key.rstrip("/"))[-1])
         sink = FileSink(path, force=destination.force, with_metadata=destination.with_metadata)
         return fetch_all(store, workers, [one], sink, progress), str(path)
 

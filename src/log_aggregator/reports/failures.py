@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from log_aggregator.errors import IncompleteSearch
+from log_aggregator.reports.texts import printable, printable_lines
 
 _SHOWN_MAX = 50
 
@@ -15,7 +16,8 @@ def render_failed(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[
         return
     yield f"{what}:"
     for failure in failures[:_SHOWN_MAX]:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message'].removeprefix(failure['where'] + ': ')}"
+        message = failure["message"].removeprefix(f"{failure['where']}: ")
+        yield f"  {printable(failure['where'])}: {failure['error']}: {printable_lines(message)}"
     if len(failures) > _SHOWN_MAX:
         yield f"  ... and {len(failures) - _SHOWN_MAX:,} more; --json names all"
     for advice in dict.fromkeys(failure["advice"] for failure in failures if failure["advice"]):

@@ -10,6 +10,7 @@ from log_aggregator.core.adopted import Adopted, Aggregate
 from log_aggregator.model import Target
 from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.rebuild import Rebuilt
 
@@ -36,14 +37,14 @@ def render_rebuild(described: Mapping[str, Any], days: str) -> Iterator[str]:
     """`days`: what was asked for."""
     if described["dry_run"]:
         yield f"{format_count(len(described['packs']), 'index', 'indexes')} would be made anew; {days}"
-        yield from (f"  s3://{row['bucket']}/{row['key']}" for row in described["packs"])
+        yield from (f"  s3://{row['bucket']}/{printable(row['key'])}" for row in described["packs"])
         return
     rows = described["rebuilt"]
     members = format_count(sum(row["members"] for row in rows), "member")
     yield f"{format_count(len(rows), 'index', 'indexes')} made anew: {members}; {days}"
     for row in rows:
         known = "" if row["identity_known"] else "; version id, ETag and time of the original are lost"
-        yield f"  s3://{row['bucket']}/{row['key']}{known}"
+        yield f"  s3://{row['bucket']}/{printable(row['key'])}{known}"
     if described["present"]:
         yield f"{format_count(len(described['present']), 'pack has its index', 'packs have their indexes')}: nothing to do"
     yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'pack')} failed")
@@ -76,7 +77,7 @@ def render_adopt(described: Mapping[str, Any]) -> Iterator[str]:
             members = f", {format_count(sum(row['members'] for row in rows), 'member')}" if verb == "adopted" else ""
             yield f"{format_count(len(rows), 'aggregate')} {verb}: {size}{members}"
         for row in rows:
-            yield f"  s3://{row['bucket']}/{row['key']}: {row['source_bucket']} {row['log_type']} {row['account']} {row['date']}"
+            yield f"  s3://{row['bucket']}/{printable(row['key'])}: {row['source_bucket']} {row['log_type']} {row['account']} {row['date']}"
     if described["known"]:
         yield f"{format_count(len(described['known']), 'aggregate was', 'aggregates were')} adopted before"
     yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'aggregate')} failed")

@@ -8,6 +8,7 @@ from typing import Any
 
 from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.checkup import Broken, Finding, Frozen, Sound
 from log_aggregator.steps.verify import Level
 
@@ -70,5 +71,5 @@ def _render_frozen(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield f"{format_count(len(rows), 'pack is', 'packs are')} in an archive class and could not be read:"
     for row in rows:
         checksum = "its checksum is right" if row["checksum_compared"] else "and S3 has no checksum of it"
-        yield f"  s3://{row['bucket']}/{row['key']}: {checksum}"
+        yield f"  s3://{row['bucket']}/{printable(row['key'])}: {checksum}"
     yield f"    {THAW}"
