@@ -387,6 +387,20 @@ def test_a_frozen_pack_is_not_checked_and_not_missing() -> None:
     assert site.validate().is_sound
 
 
+def test_a_day_is_proven_by_its_neighbours() -> None:
+    """With the day's own packs thawed the digest of its last hour cannot be read, which lies in the next day; with those it is proven."""
+    site = Trails(storage_class="GLACIER")
+    site.pack()
+    packs = [found.key for found in list_all(site.store, "dest", "packs/")]
+    for day, is_proven in ((SPEC.first_day, False), (SPEC.first_day + timedelta(days=1), True)):
+        for key in packs:
+            if f"/{day:%Y/%m/%d}/" in key:
+                site.store.thaw("dest", key)
+        result = site.validate()
+        assert result.is_sound is is_proven
+        assert {state for state, _ in problems(result)} == (set() if is_proven else {"unchecked"})
+
+
 def test_a_pack_that_is_gone() -> None:
     """An index without its pack: everything in it is invalid, not found."""
     site = trails()
