@@ -177,9 +177,11 @@ def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
 
 
 def check_free(path: Path, *, force: bool) -> None:
-    """Raises SettingsError where a file would be overwritten that nobody gave leave for."""
+    """Raises SettingsError where a file would be overwritten that nobody gave leave for, or something that is no file."""
     if path.is_dir():
         raise SettingsError(f"--output {path}: that is a folder; --directory takes one")
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"--output {path}: that is a device or a pipe, whose place a file would take; --output - > {path} writes to it")
     if path.exists() and not force:
         raise SettingsError(f"--output {path}: the file is there already; --force overwrites it")
 

@@ -250,6 +250,14 @@ class TestOne:
         assert command(packed(), "extract", flow_key("a.log.gz")).code == 0
         assert gzip.decompress((tmp_path / "a.log.gz").read_bytes()) == b"without an end"
 
+    @pytest.mark.parametrize("more", [[], ["--lines"]])
+    def test_what_is_no_file(self, command: Command, tmp_path: Path, more: list[str]) -> None:
+        """A file would take the place of a device or a pipe, for everybody: refused, with --force too."""
+        os.mkfifo(tmp_path / "pipe")
+        done = command(packed(), "extract", trail_key(1), *more, "--output", str(tmp_path / "pipe"), "--force")
+        assert (done.code, "a device or a pipe" in done.err) == (2, True)
+        assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
+
     def test_standard_output(self, command: Command) -> None:
         """The very bytes, and nothing else."""
         assert command(packed(), "extract", trail_key(1), "--output", "-").out == document(2)
