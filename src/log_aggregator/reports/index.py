@@ -72,7 +72,7 @@ def describe_adopt(
 
 def render_adopt(described: Mapping[str, Any]) -> Iterator[str]:
     for rows, verb in ((described["planned"], "would be read and adopted"), (described["adopted"], "adopted")):
-        if rows or verb == "adopted":
+        if rows or (verb == "adopted" and not described["planned"]):
             size = format_bytes(sum(row["bytes"] for row in rows))
             members = f", {format_count(sum(row['members'] for row in rows), 'member')}" if verb == "adopted" else ""
             yield f"{format_count(len(rows), 'aggregate')} {verb}: {size}{members}"

@@ -194,7 +194,9 @@ def test_an_older_aggregate_is_adopted_found_extracted_and_verified(shell: Shell
     store = shell.world.store
     parts = [pack_gzip(b"first\n"), pack_gzip(b"second\n")]
     store.put("old", OLD, b"".join(parts), with_checksum=True)
-    assert "1 aggregate would be read and adopted" in shell.call("index", "adopt", "s3://old/vpc-logs/", "--dry-run")
+    planned = shell.call("index", "adopt", "s3://old/vpc-logs/", "--dry-run")
+    assert "1 aggregate would be read and adopted" in planned
+    assert "0 aggregates" not in planned
     assert shell.keys("adopted/") == []
     text = shell.call("index", "adopt", "s3://old/vpc-logs/")
     assert "1 aggregate adopted: " in text
