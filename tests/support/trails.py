@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -107,17 +107,11 @@ class Trails:
     def move_older(self, count: int, bucket: str) -> None:
         """The trail of the first chain delivered its first digests to another bucket; the chain goes on from there."""
         self.store.create_bucket(bucket, versioning="Enabled")
-        previous: dict[str, str] = {}
-        for number, key in enumerate(self.digest_keys):
-            place = bucket if number < count else BUCKET
-            item = self.objects[key]
-            fields = json.loads(gzip.decompress(item.body)) | {"digestS3Bucket": place} | previous
-            document = json.dumps(fields).encode()
-            signature = sign_document(self.spec, fields, document)
+        places = [bucket if number < count else BUCKET for number in range(len(self.digest_keys))]
+        chain = [(self.objects[key].body, self.objects[key].metadata) for key in self.digest_keys]
+        for key, place, (body, metadata) in zip(self.digest_keys, places, sign_again(self.spec, chain, places), strict=True):
             self.store.delete(BUCKET, key)
-            self.store.put(place, key, gzip.compress(document), metadata=dict(item.metadata) | {"signature": signature})
-            hashed = hashlib.sha256(document).hexdigest()
-            previous = {"previousDigestS3Bucket": place, "previousDigestHashValue": hashed, "previousDigestSignature": signature}
+            self.store.put(place, key, body, metadata=metadata)
 
     def validate(
         self,
@@ -157,6 +151,20 @@ def sign_document(spec: OrganisationSpec, fields: dict[str, Any], document: byte
     place = f"{fields['digestS3Bucket']}/{fields['digestS3Object']}"
     lines = (fields["digestEndTime"], place, hashlib.sha256(document).hexdigest(), fields["previousDigestSignature"] or "null")
     return lab_keys.sign(spec.seed, "\n".join(lines).encode()).hex()
+
+
+def sign_again(
+    spec: OrganisationSpec, chain: Iterable[tuple[bytes, Mapping[str, str]]], places: Iterable[str]
+) -> Iterator[tuple[bytes, dict[str, str]]]:
+    """A chain's digests, oldest first, as CloudTrail would have delivered them to these buckets."""
+    previous: dict[str, str] = {}
+    for (body, metadata), place in zip(chain, places, strict=True):
+        fields = json.loads(gzip.decompress(body)) | {"digestS3Bucket": place} | previous
+        document = json.dumps(fields).encode()
+        signature = sign_document(spec, fields, document)
+        yield gzip.compress(document), {**metadata, "signature": signature}
+        hashed = hashlib.sha256(document).hexdigest()
+        previous = {"previousDigestS3Bucket": place, "previousDigestHashValue": hashed, "previousDigestSignature": signature}
 
 
 def trails(**changes: Any) -> Trails:
