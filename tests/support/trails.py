@@ -14,7 +14,7 @@ from tests.support.world import SteppingClock, World, make_rules
 
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import AccessDenied
+from log_aggregator.errors import AccessDenied, StoreError
 from log_aggregator.lab import keys as lab_keys
 from log_aggregator.lab.cloudtrail import list_cloudtrail
 from log_aggregator.lab.digests import list_digests
@@ -137,14 +137,15 @@ class Trails:
 
 
 class Denying:
-    """A CloudTrail that may not be asked."""
+    """A CloudTrail that may not, or cannot, be asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: StoreError | None = None) -> None:
         self.asked = 0
+        self._error = error or AccessDenied("ListPublicKeys cloudtrail: AccessDeniedException", code="AccessDeniedException")
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
         self.asked += 1
-        raise AccessDenied("ListPublicKeys cloudtrail: AccessDeniedException", code="AccessDeniedException")
+        raise self._error
 
 
 def sign_document(spec: OrganisationSpec, fields: dict[str, Any], document: bytes) -> str:

@@ -18,7 +18,16 @@ from typing import Any
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.rsa import parse_public_key
-from log_aggregator.errors import BadPack, CannotStart, GroupFailed, NotFound, PreconditionFailed, StoreError, VerificationError
+from log_aggregator.errors import (
+    BadPack,
+    CannotStart,
+    GroupFailed,
+    NotFound,
+    PreconditionFailed,
+    StoreError,
+    Unreachable,
+    VerificationError,
+)
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore, WriteOptions
 from log_aggregator.steps.group import Failure
@@ -141,7 +150,8 @@ class KeyRing:
                 self._found[asked] = self._look(region, fingerprint, generated)
             found, failed = self._found[asked], self.failures.get(region)
         if found is None and failed is not None:
-            raise StoreError(f"no public key: {failed}", code=failed.code, operation=failed.operation)
+            kind = StoreError if isinstance(failed, Unreachable) else type(failed)  # without CloudTrail everything else goes on
+            raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
         return found
 
     def _look(self, region: str, fingerprint: str, generated: datetime | None) -> TrailKey | None:

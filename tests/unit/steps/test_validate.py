@@ -13,6 +13,7 @@ from tests.support.trails import BUCKET, SPEC, TARGET, Denying, Trails, problems
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.digests import PERIOD
+from log_aggregator.errors import AccessDenied, StoreError, Unreachable
 from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.steps.ledger import list_all
 from log_aggregator.steps.publickeys import KeySource, archive_keys
@@ -338,14 +339,16 @@ def test_without_a_public_key() -> None:
     assert all(text.startswith("public key not found in region") for text in problems(result).values())
 
 
-def test_where_cloudtrail_cannot_be_asked() -> None:
+@pytest.mark.parametrize("error", [AccessDenied("AccessDeniedException"), Unreachable("no answer")])
+def test_where_cloudtrail_cannot_be_asked(error: StoreError) -> None:
     """A digest is not said to be false because nobody could ask for its key: it is not checked, and the cause is told once for a region."""
     site = trails()
-    site.keys = Denying()
+    site.keys = Denying(error)
     result = site.validate()
     assert not result.is_sound
     assert {state for state, _ in problems(result)} == {"unchecked"}
     assert [failure.where for failure in result.failures] == [f"public keys of CloudTrail in {region}" for region in sorted(SPEC.regions)]
+    assert {failure.error for failure in result.failures} == {type(error).__name__ if type(error) is AccessDenied else "StoreError"}
 
 
 def test_the_archived_key_serves_where_cloudtrail_does_not() -> None:
