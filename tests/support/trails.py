@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from tests.support.places import find_places
 from tests.support.world import SteppingClock, World, make_rules
 
 from log_aggregator.adapters.memory import MemoryStore
@@ -23,7 +24,7 @@ from log_aggregator.lab.synthetic import SyntheticObject
 from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.extract import find_original, read_original_back
+from log_aggregator.steps.extract import read_original_back
 from log_aggregator.steps.publickeys import KeyRing
 from log_aggregator.steps.trailfiles import find_accounts
 from log_aggregator.steps.trailfindings import Finding, Request, State, Validation
@@ -90,7 +91,7 @@ class Trails:
     def put_back(self, keys: Iterable[str]) -> None:
         """As it was, out of its pack."""
         for key in keys:
-            (place,) = find_original(self.store, TARGET, BUCKET, key)
+            (place,) = find_places(self.store, TARGET, BUCKET, key)
             self.store.put(BUCKET, key, b"".join(read_original_back(self.store, place)), metadata=place.member.metadata)
 
     def rewrite(self, key: str, change: Callable[[dict[str, Any]], None], *, sign: bool = False) -> None:

@@ -62,7 +62,7 @@ class Chain:
     is_backfill: bool = False
 
     @property
-    def line(self) -> tuple[str, str, str, str, bool]:
+    def lineage(self) -> tuple[str, str, str, str, bool]:
         """The same for chains of which one may go on from the other: a trail can be given another bucket, or another prefix."""
         return self.account, self.region, self.trail, self.home_region, self.is_backfill
 

@@ -125,7 +125,7 @@ class _AccountValidation:
         }
         named = [(name, readings[identity]) for identity in readings if (name := parse_digest_key(*identity)) is not None]
         newest_first = sorted(named, key=lambda item: item[0].end, reverse=True)
-        for name, reading in sorted(newest_first, key=lambda item: item[0].chain.line):
+        for name, reading in sorted(newest_first, key=lambda item: item[0].chain.lineage):
             self._note_chain(name)
             claims = self.claims.pop((name.chain.bucket, name.key), [])
             if reading.error is not None:
