@@ -75,13 +75,13 @@ class LimitExceeded(LogAggregatorError):
 class NoSuchOriginal(LogAggregatorError):
     """No pack holds a log object of this key (and version)."""
 
-    advice = "Check the key, character by character, and which bucket it was in; or it may still be there, not packed yet."
+    advice = "Check key, bucket and dates, character by character; or it may still be where it was delivered, not packed yet."
 
 
 class IncompleteSearch(LogAggregatorError):
     """Some indexes are damaged or missing, so that members of their packs may be missing from what was found."""
 
-    advice = "Everything else was found. `log-aggregator index rebuild` makes an index anew, out of its pack."
+    advice = "Everything else was found. `log-aggregator index rebuild` makes a lost index anew; a damaged one has to be removed first."
 
 
 class OutputFailed(LogAggregatorError):
@@ -105,7 +105,7 @@ class RunFailed(LogAggregatorError):
 class GroupFailed(LogAggregatorError):
     """A group could not be finished. Its originals are where they were."""
 
-    advice = "The originals were kept. The next run takes them up again."
+    advice = "Nothing was deleted because of it. The same command, or the next run, takes it up again."
 
 
 class StoreError(GroupFailed):
@@ -120,11 +120,13 @@ class StoreError(GroupFailed):
 class AccessDenied(StoreError):
     """S3 or KMS does not allow the request."""
 
-    advice = "Grant the permission that the message names. The originals were kept."
+    advice = "Grant the permission that the message names. Nothing was deleted because of it."
 
 
 class NotFound(StoreError):
     """The bucket, object, version or upload is not there."""
+
+    advice = "Look at the name, and whether it should be there. Nothing was deleted because of it."
 
 
 class PreconditionFailed(StoreError):
@@ -140,7 +142,7 @@ class ObjectFrozen(StoreError):
 class Unreachable(StoreError):
     """S3 gave no answer at all, after all retries."""
 
-    advice = "Look at the network and the endpoint. The originals were kept; start the same command again."
+    advice = "Look at the network and the endpoint, and start the same command again. Nothing was deleted because of it."
 
 
 class UnreadableSources(GroupFailed):
@@ -187,4 +189,4 @@ class Interrupted(LogAggregatorError):
     """The user stopped the run. Uploads were aborted, originals of unfinished groups kept."""
 
     exit_code = 130
-    advice = "Start the same command again: it goes on where this one stopped."
+    advice = "What was finished stays, and nothing is half done. Start the same command again to go on."

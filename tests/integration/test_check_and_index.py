@@ -69,9 +69,9 @@ def test_an_aggregate_made_with_cat(site: Site, tmp_path: Path) -> None:
     assert "VerificationError" in site.call("verify", "--date", "2024-02-29", *where, code=1).stdout
 
 
-def test_a_date_with_nothing_is_no_error(site: Site) -> None:
-    """Nothing to check and nothing to make anew: exit code 0, and it says so; an empty prefix to adopt is an error."""
+def test_a_date_with_nothing(site: Site) -> None:
+    """Nothing to make anew is as it should be; what was not looked at is not verified, and an empty prefix is not adopted."""
     where = ("--destination-bucket", str(site.destination))
-    assert "0 packs verified" in site.call("verify", "--date", "2019-01-01", *where).stdout
+    assert "nothing was verified; 2019-01-01" in site.call("verify", "--date", "2019-01-01", *where, code=1).stderr
     assert "0 indexes made anew" in site.call("index", "rebuild", "--date", "2019-01-01", *where).stdout
     assert "nothing lies under it" in site.call("index", "adopt", f"s3://{site.destination}/none/", *where, code=1).stderr

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.integration.conftest import Site, make_site
+from tests.support.trails import sign_again
 
 from log_aggregator.lab.digests import list_digests
 from log_aggregator.lab.organisation import OrganisationSpec, public_key_fingerprint
@@ -232,6 +233,23 @@ def test_several_trails(court: Court) -> None:
     assert court.ask_us().valid["digest"] == 2 * DIGESTS_PER_CHAIN
 
 
+def test_a_trail_that_was_given_another_bucket(court: Court) -> None:
+    """Its older digests lie where it delivered them then: both follow the chain there, and count every file once, packed or not."""
+    site, older = court.site, f"a-{court.site.spec.control_tower_bucket.partition('-aws-')[0]}"
+    site.client.create_bucket(Bucket=older)
+    places = [older if number < 10 else site.spec.control_tower_bucket for number in range(len(court.digests))]
+    chain = [court.read(key) for key in court.digests]
+    for key, place, (body, metadata) in zip(court.digests, places, sign_again(site.spec, chain, places), strict=True):
+        site.client.delete_object(Bucket=site.spec.control_tower_bucket, Key=key)
+        site.client.put_object(Bucket=place, Key=key, Body=body, Metadata=metadata)
+    theirs, ours = court.ask_aws(), court.ask_us()
+    assert (theirs.code, theirs.valid["digest"], theirs.invalid) == (0, DIGESTS_PER_CHAIN, {})
+    assert (ours.code, ours.valid, valid_lines(ours)) == (0, theirs.valid, valid_lines(theirs))
+    court.run()
+    named = court.ask_us("--bucket", older, "--bucket", site.spec.control_tower_bucket)
+    assert (named.code, named.valid) == (0, theirs.valid)
+
+
 def test_the_archived_key_is_enough(court: Court) -> None:
     """The run keeps CloudTrail's key beside the packs; with it alone, and without CloudTrail, everything is validated."""
     court.run()
@@ -268,5 +286,8 @@ def test_bad_input(court: Court) -> None:
     assert "No digests found" in court.call("validate-cloudtrail", *options, "--date", "2020-01-01", code=1).stdout
     wrong = court.call("validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "12", code=2)
     assert "--account" in wrong.stderr
+    alone = [sys.executable, "-m", "log_aggregator", "validate-cloudtrail", *options, "--date", "2026-03-14", "--public-keys", "cloudtrail"]
+    done = subprocess.run(alone, check=False, env=court.site.environment, text=True, capture_output=True, timeout=120)
+    assert (done.returncode, "there is no CloudTrail" in done.stderr) == (3, True)
     nobody = court.call("validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "000000000000", code=1)
     assert "No digests found" in nobody.stdout

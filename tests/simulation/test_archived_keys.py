@@ -8,9 +8,9 @@ import pytest
 from tests.simulation.test_roles import deploy_for, put_in_roles
 from tests.support.cloud import WORK, Cloud, make_cloud
 from tests.support.statemachine import StateError
-from tests.support.trails import BUCKET, SPEC, Trails, trails
+from tests.support.trails import BUCKET, SPEC, Denying, Trails, trails
 from tests.support.world import make_rules
-from tests.unit.steps.test_publickeys import Denying, stored_keys
+from tests.unit.steps.test_publickeys import stored_keys
 
 from log_aggregator.lab.trailapi import LabTrailKeys
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from tests.support.places import find_places
 from tests.support.world import SteppingClock, World, make_rules
 
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.errors import AccessDenied, StoreError
 from log_aggregator.lab import keys as lab_keys
 from log_aggregator.lab.cloudtrail import list_cloudtrail
 from log_aggregator.lab.digests import list_digests
@@ -22,13 +24,13 @@ from log_aggregator.lab.synthetic import SyntheticObject
 from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.extract import find_original, read_original_back
+from log_aggregator.steps.extract import read_original_back
 from log_aggregator.steps.publickeys import KeyRing
 from log_aggregator.steps.trailfiles import find_accounts
 from log_aggregator.steps.trailfindings import Finding, Request, State, Validation
 from log_aggregator.steps.validate import validate
 from log_aggregator.steps.workers import SerialWorkers, Workers
-from log_aggregator.trailkeys import TrailKeys
+from log_aggregator.trailkeys import TrailKey, TrailKeys
 
 SPEC = OrganisationSpec(seed=3, accounts=2, objects=24, size_bytes_median=1_000, digest_chains=-1, backfilled_logs=1)
 BUCKET = SPEC.control_tower_bucket
@@ -89,7 +91,7 @@ class Trails:
     def put_back(self, keys: Iterable[str]) -> None:
         """As it was, out of its pack."""
         for key in keys:
-            (place,) = find_original(self.store, TARGET, BUCKET, key)
+            (place,) = find_places(self.store, TARGET, BUCKET, key)
             self.store.put(BUCKET, key, b"".join(read_original_back(self.store, place)), metadata=place.member.metadata)
 
     def rewrite(self, key: str, change: Callable[[dict[str, Any]], None], *, sign: bool = False) -> None:
@@ -102,6 +104,15 @@ class Trails:
         if sign:
             metadata["signature"] = sign_document(self.spec, fields, document)
         self.put(key, gzip.compress(document), metadata)
+
+    def move_older(self, count: int, bucket: str) -> None:
+        """The trail of the first chain delivered its first digests to another bucket; the chain goes on from there."""
+        self.store.create_bucket(bucket, versioning="Enabled")
+        places = [bucket if number < count else BUCKET for number in range(len(self.digest_keys))]
+        chain = [(self.objects[key].body, self.objects[key].metadata) for key in self.digest_keys]
+        for key, place, (body, metadata) in zip(self.digest_keys, places, sign_again(self.spec, chain, places), strict=True):
+            self.store.delete(BUCKET, key)
+            self.store.put(place, key, body, metadata=metadata)
 
     def validate(
         self,
@@ -126,10 +137,36 @@ class Trails:
         self.valid += (finding for finding in findings if finding.state is State.VALID)
 
 
+class Denying:
+    """A CloudTrail that may not, or cannot, be asked."""
+
+    def __init__(self, error: StoreError | None = None) -> None:
+        self.asked = 0
+        self._error = error or AccessDenied("ListPublicKeys cloudtrail: AccessDeniedException", code="AccessDeniedException")
+
+    def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
+        self.asked += 1
+        raise self._error
+
+
 def sign_document(spec: OrganisationSpec, fields: dict[str, Any], document: bytes) -> str:
     place = f"{fields['digestS3Bucket']}/{fields['digestS3Object']}"
     lines = (fields["digestEndTime"], place, hashlib.sha256(document).hexdigest(), fields["previousDigestSignature"] or "null")
     return lab_keys.sign(spec.seed, "\n".join(lines).encode()).hex()
+
+
+def sign_again(
+    spec: OrganisationSpec, chain: Iterable[tuple[bytes, Mapping[str, str]]], places: Iterable[str]
+) -> Iterator[tuple[bytes, dict[str, str]]]:
+    """A chain's digests, oldest first, as CloudTrail would have delivered them to these buckets."""
+    previous: dict[str, str] = {}
+    for (body, metadata), place in zip(chain, places, strict=True):
+        fields = json.loads(gzip.decompress(body)) | {"digestS3Bucket": place} | previous
+        document = json.dumps(fields).encode()
+        signature = sign_document(spec, fields, document)
+        yield gzip.compress(document), {**metadata, "signature": signature}
+        hashed = hashlib.sha256(document).hexdigest()
+        previous = {"previousDigestS3Bucket": place, "previousDigestHashValue": hashed, "previousDigestSignature": signature}
 
 
 def trails(**changes: Any) -> Trails:

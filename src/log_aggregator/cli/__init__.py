@@ -24,11 +24,12 @@ from log_aggregator.cli.thaw import thaw
 from log_aggregator.cli.validate_cloudtrail import validate_cloudtrail
 from log_aggregator.cli.verify import verify
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
+from log_aggregator.reports.texts import printable_lines
 
 EXIT_CODES = """\b
 Exit codes:
   0    all done
-  1    some groups failed; their originals were kept
+  1    something failed, was not found or is not valid; a run kept the originals of what failed
   2    a setting is wrong; nothing was touched
   3    could not start; nothing was touched
   130  stopped by ctrl-C; start the same command again to go on
@@ -80,7 +81,7 @@ def main() -> NoReturn:
 
 
 def _fail(error: LogAggregatorError) -> int:
-    click.echo(f"log-aggregator: {error}", err=True)
+    click.echo(f"log-aggregator: {printable_lines(str(error))}", err=True)
     if error.advice:
         click.echo(f"  {error.advice}", err=True)
     return error.exit_code

@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
-from log_aggregator.errors import NoSuchOriginal, SettingsError
+from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.custody import describe_life, describe_record, describe_walk, render_life, render_record, render_walk
 from log_aggregator.settings import Settings
-from log_aggregator.steps.custodytrace import trace
+from log_aggregator.steps.custodytrace import Life, trace
 from log_aggregator.steps.custodywalk import StoredRecord, WalkRules, list_records, read_records, walk_chain
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import SystemClock, connect, make_targets, make_workers
@@ -87,7 +87,7 @@ def show_custody(
         targets = make_targets(store, settings)
         found = [describe_record(record) for target in targets for record in _select(store, workers, target, run, last)]
     if run is not None and not found:
-        raise NoSuchOriginal(f"no custody record of a run {run!r}, and none of that number")
+        raise NotFound(f"{run!r}: no record of a run of that name or number; `custody show` lists the newest")
     _show({"records": found}, (line for record in found for line in render_record(record, in_full=run is not None)), as_json=as_json)
     return 0
 
@@ -107,16 +107,25 @@ def trace_custody(
 ) -> int:
     """Tell a log object's life: its pack and index, which runs verified them, and which one deleted the original.
 
-    Exit code 1 where no pack holds it, or where its index is not what the records say.
+    Exit code 1 where no pack holds it, where its index is not what the records say, and where an index could not be read: then what was
+    found is shown first.
     """
     bucket, slash, rest = key.removeprefix("s3://").partition("/")
     if not key.startswith("s3://") or not slash or not rest:
         raise SettingsError(f"{key!r}: allowed is s3://BUCKET/KEY")
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
+    lives: list[Life] = []
+    incomplete: IncompleteSearch | None = None
     with make_workers(settings) as workers:
-        lives = trace(store, workers, make_targets(store, settings), bucket, rest)
+        try:
+            lives.extend(trace(store, workers, make_targets(store, settings), bucket, rest))
+        except IncompleteSearch as error:
+            incomplete = error
     described = [describe_life(life) for life in lives]
-    _show({"lives": described}, (line for life in described for line in render_life(life)), as_json=as_json)
+    if described:
+        _show({"lives": described}, (line for life in described for line in render_life(life)), as_json=as_json)
+    if incomplete is not None:
+        raise incomplete
     return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
 
 

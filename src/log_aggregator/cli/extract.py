@@ -15,11 +15,14 @@ import click
 from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
 from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
 from log_aggregator.cli.query_options import query_options
+from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
+from log_aggregator.core.versions import age_of
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetching
 from log_aggregator.reports.numbers import format_count
+from log_aggregator.reports.progress import shares_terminal
 from log_aggregator.settings import Settings
 from log_aggregator.steps.fetch import FetchResult, VersionChoice, Wanted, choose, fetch_all, tolerate_gaps
 from log_aggregator.steps.find import FoundPack, find
@@ -27,6 +30,7 @@ from log_aggregator.steps.group import Failure
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import connect, make_targets, make_workers
 
+_STDOUT = "standard output"
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -101,6 +105,8 @@ class Destination:
     force: bool = False
     as_json: bool = False
     is_single: bool = False
+    folder_option: str = "--directory"
+    """As it was given, for messages."""
 
     def __post_init__(self) -> None:
         if self.directory is not None and (self.output is not None or self.as_lines):
@@ -124,23 +130,24 @@ class Destination:
 
 def extract_to(destination: Destination, store: ObjectStore, workers: Workers, wanted: Iterable[Wanted]) -> tuple[FetchResult, str]:
     """Everything that is wanted goes there. Also gives the name of where it went."""
-    is_quiet = destination.as_json or (destination.to_stdout and sys.stdout.isatty())
+    is_quiet = destination.as_json or (destination.to_stdout and shares_terminal())
     with show_fetching("extracting", is_quiet=is_quiet) as progress:
         if destination.directory is not None:
-            folder = FolderSink(destination.directory, force=destination.force, with_metadata=destination.with_metadata)
+            option = destination.folder_option
+            folder = FolderSink(destination.directory, force=destination.force, with_metadata=destination.with_metadata, option=option)
             return fetch_all(store, workers, wanted, folder, progress), str(destination.directory)
         if destination.to_stdout:
-            stream = StreamSink(sys.stdout.buffer, as_lines=destination.as_lines)
+            stream = StreamSink(sys.stdout.buffer, _STDOUT, as_lines=destination.as_lines)
             result = fetch_all(store, workers, wanted, stream, progress)
             stream.flush()
-            return result, "standard output"
+            return result, _STDOUT
         if destination.as_lines and destination.output is not None:
             with open_stream(Path(destination.output), force=destination.force) as file:
-                result = fetch_all(store, workers, wanted, StreamSink(file.file, as_lines=True), progress)
+                result = fetch_all(store, workers, wanted, StreamSink(file.file, destination.output, as_lines=True), progress)
                 file.is_complete = not result.failures
             return result, str(file.path)
         (one,) = wanted
-        path = Path(destination.output or one.pack.members[0].key.rstrip("/").rpartition("/")[2])
+        path = Path(destination.output or encode_segments(one.pack.members[0].key.rstrip("/"))[-1])
         sink = FileSink(path, force=destination.force, with_metadata=destination.with_metadata)
         return fetch_all(store, workers, [one], sink, progress), str(path)
 
@@ -158,7 +165,7 @@ def require_condition(query: Query) -> None:
 
 def pick_one(key: str, packs: Iterable[FoundPack], version_id: str | None, failures: list[Failure]) -> Wanted:
     """The newest version of one key. Says so where there are others. Raises NoSuchOriginal, and IncompleteSearch where nobody can say."""
-    places = [(wanted.pack, member) for wanted in choose(packs, VersionChoice()) for member in wanted.pack.members]
+    places = [(wanted, member) for wanted in choose(packs, VersionChoice()) for member in wanted.pack.members]
     matching = [place for place in places if version_id is None or place[1].version_id == version_id]
     if not matching and failures:
         raise IncompleteSearch(f"{key}: not found, but {failures[0].message}")
@@ -168,8 +175,8 @@ def pick_one(key: str, packs: Iterable[FoundPack], version_id: str | None, failu
     if version_id is None and len(matching) > 1:
         others = format_count(len(matching) - 1, "other version is", "other versions are")
         click.echo(f"the newest of several; {others} packed too (--version-id)", err=True)
-    pack, member = max(matching, key=lambda place: place[1].last_modified)
-    return Wanted(replace(pack, members=(member,)), frozenset([member.identity]))
+    wanted, member = max(matching, key=lambda place: age_of(place[1]))
+    return Wanted(replace(wanted.pack, members=(member,)), frozenset([member.identity]), wanted.spares)
 
 
 def report(described: dict[str, Any], *, as_json: bool) -> None:

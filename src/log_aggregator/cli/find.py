@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from itertools import islice
@@ -17,7 +16,7 @@ from log_aggregator.core.query import Query
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
 from log_aggregator.reports.find import Tally, describe_members, describe_pack, render_members, render_pack
 from log_aggregator.reports.numbers import format_count
-from log_aggregator.reports.progress import show_bar
+from log_aggregator.reports.progress import shares_terminal, show_bar
 from log_aggregator.settings import Settings
 from log_aggregator.steps.find import FoundPack
 from log_aggregator.steps.find import find as find_packs
@@ -59,7 +58,7 @@ def find(
     with make_workers(settings) as workers:
         packs = find_packs(store, workers, make_targets(store, settings), query)
         try:
-            for found in _show_progress(packs, store, is_shown=only_count or not sys.stdout.isatty()):
+            for found in _show_progress(packs, store, is_shown=only_count or not shares_terminal()):
                 tally.add(found)
                 if not only_count:
                     _print(_lines(found, only_packs=only_packs, as_json=as_json))

@@ -32,12 +32,12 @@ class FolderSink:
     Raises SettingsError at the beginning: not empty, no folder, not writable; OutputFailed later.
     """
 
-    def __init__(self, folder: Path, *, force: bool, with_metadata: bool) -> None:
+    def __init__(self, folder: Path, *, force: bool, with_metadata: bool, option: str = "--directory") -> None:
         self._folder = folder
         self._with_metadata = with_metadata
         self._names = PathNames()
         self._made: set[Path] = set()
-        prepare_folder(folder, force=force)
+        prepare_folder(folder, option, force=force)
         self._real = folder.resolve()
 
     def take(self, original: Fetched) -> None:
@@ -91,8 +91,9 @@ class FileSink:
 class StreamSink:
     """One original after the other into a stream; as lines of text, or as they were."""
 
-    def __init__(self, out: BinaryIO, *, as_lines: bool) -> None:
+    def __init__(self, out: BinaryIO, name: str, *, as_lines: bool) -> None:
         self._out = out
+        self._name = name
         self._as_lines = as_lines
 
     def take(self, original: Fetched) -> None:
@@ -131,7 +132,7 @@ class StreamSink:
             if self._out is sys.stdout.buffer:
                 silence_stdout()
             is_closed = isinstance(error, BrokenPipeError)
-            raise OutputFailed("the output was closed by its reader" if is_closed else f"the output: {error.strerror}") from None
+            raise OutputFailed(f"{self._name} was closed by its reader" if is_closed else f"{self._name}: {error.strerror}") from None
 
 
 @dataclass(slots=True)
@@ -163,22 +164,24 @@ def open_stream(path: Path, *, force: bool) -> Iterator[StreamFile]:
         partial.unlink(missing_ok=True)
 
 
-def prepare_folder(folder: Path, *, force: bool) -> None:
-    """Makes it, and sees that it is empty and can be written to. Raises SettingsError."""
+def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
+    """Makes it, and sees that it is empty and can be written to. Raises SettingsError, which names the option."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not force and any(folder.iterdir()):
-            raise SettingsError(f"--directory {folder}: the folder is not empty; --force writes into it, over files of the same name")
+            raise SettingsError(f"{option} {folder}: the folder is not empty; --force writes into it, over files of the same name")
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise SettingsError(f"--directory {folder}: {error.strerror}") from None
+        raise SettingsError(f"{option} {folder}: {error.strerror}") from None
 
 
 def check_free(path: Path, *, force: bool) -> None:
-    """Raises SettingsError where a file would be overwritten that nobody gave leave for."""
+    """Raises SettingsError where a file would be overwritten that nobody gave leave for, or something that is no file."""
     if path.is_dir():
         raise SettingsError(f"--output {path}: that is a folder; --directory takes one")
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"--output {path}: that is a device or a pipe, whose place a file would take; --output - > {path} writes to it")
     if path.exists() and not force:
         raise SettingsError(f"--output {path}: the file is there already; --force overwrites it")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -13,9 +13,12 @@ from log_aggregator.cli.options import connection_options, json_option, make_con
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
 from log_aggregator.errors import NoSuchOriginal, SettingsError
+from log_aggregator.model import Target
+from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.fetch import show_fetching
 from log_aggregator.reports.putback import WARNING, describe_put_back, describe_put_back_plan, render_put_back, render_put_back_plan
 from log_aggregator.settings import Settings
+from log_aggregator.steps.extract import list_source_buckets
 from log_aggregator.steps.fetch import VersionChoice, Wanted, choose, tolerate_gaps
 from log_aggregator.steps.find import find
 from log_aggregator.steps.group import Failure
@@ -58,12 +61,13 @@ def put_back_command(
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     gaps: list[Failure] = []
     with make_put_back_workers(settings) as workers:
-        found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), gaps)
+        targets = make_targets(store, settings)
+        found = tolerate_gaps(find(store, workers, targets, query), gaps)
         wanted = limit_originals(choose(found, VersionChoice(newest_only=True, version_id=version_id)), objects_max)
-        check_keys(wanted, place)
+        check_keys(wanted, place, targets)
         if not wanted and not gaps:
             raise NoSuchOriginal("nothing found: no pack holds what is looked for")
-        warnings = [WARNING] if goes_to_a_source(wanted, place, settings) else []
+        warnings = [WARNING] if goes_to_a_source(store, targets, wanted, place, settings) else []
         if dry_run:
             planned = describe_put_back_plan(wanted, place, gaps, warnings)
             _print(planned, render_put_back_plan(planned), as_json=as_json)
@@ -76,12 +80,14 @@ def put_back_command(
     return 1 if result.failures else 0
 
 
-def goes_to_a_source(wanted: Sequence[Wanted], place: Place, settings: Settings) -> bool:
-    """Whether a run would find them there: every bucket that something was packed from is one."""
-    sources = {each.pack.group.bucket for each in wanted} | set(settings.control_tower_bucket)
-    names = [name for name in settings.other_buckets if not name.endswith("*")]
+def goes_to_a_source(store: ObjectStore, targets: Iterable[Target], wanted: Sequence[Wanted], place: Place, settings: Settings) -> bool:
+    """Whether a run would find them there: every bucket that something was packed from is one, and every one that is to be."""
+    if place.bucket is None:
+        return True
+    packed = {name for target in targets for name in list_source_buckets(store, target)} | {each.pack.group.bucket for each in wanted}
+    names = {name for name in settings.other_buckets if not name.endswith("*")}
     beginnings = tuple(name.rstrip("*") for name in settings.other_buckets if name.endswith("*"))
-    return place.bucket is None or place.bucket in sources or place.bucket in names or place.bucket.startswith(beginnings or ("\n",))
+    return place.bucket in {*packed, *names, *settings.control_tower_bucket} or place.bucket.startswith(beginnings or ("\n",))
 
 
 def _print(described: dict[str, Any], lines: Iterator[str], *, as_json: bool) -> None:

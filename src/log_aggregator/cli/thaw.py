@@ -39,6 +39,7 @@ from log_aggregator.steps.thaw import (
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import SystemClock, connect, make_targets, make_workers
 
+_FOLDER_OPTION = "--then-extract"
 _HOURS_UNKNOWN = 48.0
 """Of a restore that was under way already nobody knows the tier."""
 
@@ -57,6 +58,7 @@ _HOURS_UNKNOWN = 48.0
 @click.option(
     "--then-extract", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Wait, and then extract what was looked for."
 )
+@click.option("--force", is_flag=True, help="With --then-extract: write into a folder that is not empty, over files of the same name.")
 @target_options
 @connection_options
 @json_option
@@ -71,6 +73,7 @@ def thaw(
     waits: bool,
     interval: int,
     folder: Path | None,
+    force: bool,
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
@@ -82,8 +85,7 @@ def thaw(
     so the command may be stopped, and started again to go on waiting.
     """
     require_condition(query)
-    if folder is not None and not dry_run:
-        prepare_folder(folder, force=False)
+    destination = choose_destination(folder, force=force, dry_run=dry_run, as_json=as_json)
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     gaps: list[Failure] = []
     with make_workers(settings) as workers:
@@ -109,13 +111,25 @@ def thaw(
         if not as_json:
             for line in render_outcome(described, waited=waits or folder is not None):
                 click.echo(line)
-        if folder is not None and not dry_run:
-            extracted = extract_found(store, workers, settings, query, folder, as_json=as_json)
+        if destination is not None:
+            extracted = extract_found(store, workers, settings, query, destination)
             described["extracted"] = extracted
             failures += [Failure(**each) for each in extracted["failures"]]
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     return 1 if failures else 0
+
+
+def choose_destination(folder: Path | None, *, force: bool, dry_run: bool, as_json: bool) -> Destination | None:
+    """Where to extract to, if at all: seen to be usable before anything costs money. Raises SettingsError."""
+    if folder is None:
+        if force:
+            raise SettingsError("--force: allowed only with --then-extract")
+        return None
+    if dry_run:
+        return None
+    prepare_folder(folder, _FOLDER_OPTION, force=force)
+    return Destination(directory=folder, force=force, as_json=as_json, folder_option=_FOLDER_OPTION)
 
 
 def check_price(states: Sequence[PackState], options: Sequence[TierOption], tier: str, dollars_max: float, *, is_agreed: bool) -> None:
@@ -151,13 +165,13 @@ def count_thawed(states: Sequence[PackState], asked: Sequence[PackState], failur
     return sum(f"s3://{each.bucket}/{each.key}" not in failed for each in thawed)
 
 
-def extract_found(store: Any, workers: Workers, settings: Settings, query: Query, folder: Path, *, as_json: bool) -> dict[str, Any]:
+def extract_found(store: Any, workers: Workers, settings: Settings, query: Query, destination: Destination) -> dict[str, Any]:
     """The same as `extract --directory`, of all that was looked for."""
     gaps: list[Failure] = []
     found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), gaps)
-    result, name = extract_to(Destination(directory=folder, as_json=as_json), store, workers, choose(found, VersionChoice()))
+    result, name = extract_to(destination, store, workers, choose(found, VersionChoice()))
     result.failures += gaps
     described = describe_fetch(result, name, store.requests)
-    if not as_json:
+    if not destination.as_json:
         click.echo("\n".join(render_fetch(described)), err=True)
     return described

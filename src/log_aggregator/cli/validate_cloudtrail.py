@@ -21,7 +21,7 @@ from log_aggregator.reports.validate import describe_validation, render_findings
 from log_aggregator.settings import Settings
 from log_aggregator.steps.publickeys import KeyRing, KeySource
 from log_aggregator.steps.trailfiles import AccountPlaces, ReadFrom, find_accounts
-from log_aggregator.steps.trailfindings import Finding, Request, State, Validation
+from log_aggregator.steps.trailfindings import FINDINGS_MAX, Finding, Request, State, Validation
 from log_aggregator.steps.validate import validate
 from log_aggregator.wiring import connect, connect_trail_keys, make_targets, make_workers
 
@@ -89,6 +89,8 @@ def validate_cloudtrail(
     store = connect(connection, settings.readers)
     targets = make_targets(store, settings)
     trail_keys = connect_trail_keys(connection) if key_source != KeySource.ARCHIVE else None
+    if key_source == KeySource.CLOUDTRAIL and trail_keys is None:
+        raise CannotStart("--public-keys cloudtrail: beside this S3 server there is no CloudTrail; AWS_ENDPOINT_URL_CLOUDTRAIL names one")
     keys = KeyRing(store, targets if key_source != KeySource.CLOUDTRAIL else (), trail_keys, request.first, request.last)
     try:
         found = find_accounts(store, targets, settings.control_tower_bucket, query.buckets, request.read_from)
@@ -120,6 +122,8 @@ class Listing:
 
     def __init__(self, *, is_on: bool, is_text: bool) -> None:
         self.valid: list[Finding] = []
+        self.unlisted = 0
+        """Valid files that are beyond what is kept."""
         self.show: Any = None
         self._is_on = is_on
         self._is_text = is_text
@@ -137,13 +141,20 @@ class Listing:
             if self.is_printed:
                 sys.stdout.writelines(f"{line}\n" for line in render_findings(findings))
             elif self._is_on:
-                self.valid += (finding for finding in findings if finding.state is State.VALID)
+                self._keep([finding for finding in findings if finding.state is State.VALID])
             elif self.show is not None:
                 self.show(self._count)
 
+    def _keep(self, valid: Sequence[Finding]) -> None:
+        room = max(0, FINDINGS_MAX - len(self.valid))
+        self.valid += valid[:room]
+        self.unlisted += len(valid[room:])
+
 
 def _report(result: Validation, request: Request, keys: KeyRing, listing: Listing, *, as_json: bool) -> int:
-    described = describe_validation(result, request, keys, listing.valid)
+    described = describe_validation(result, request, keys, listing.valid, listing.unlisted)
+    if listing.is_printed:
+        described["unlisted"] = 0
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:

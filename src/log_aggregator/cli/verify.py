@@ -12,7 +12,7 @@ from log_aggregator.cli.options import connection_options, json_option, make_con
 from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
 from log_aggregator.core.query import Query
 from log_aggregator.core.sampling import choose_sample
-from log_aggregator.errors import SettingsError
+from log_aggregator.errors import NoSuchOriginal, SettingsError
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.verify import Sample, describe_verify, render_verify
@@ -55,7 +55,8 @@ def verify(
 
     PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates, and aggregates that were adopted.
 
-    Exit code 1 where any pack is not what its index says, has no index, is not there, or should be read and is frozen.
+    Exit code 1 where any pack is not what its index says, has no index, is not there, or should be read and is frozen, and where there is
+    no pack at all.
     """
     percent = _parse_percent(sample)
     if seed is not None and percent is None:
@@ -64,6 +65,8 @@ def verify(
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     with make_workers(settings) as workers:
         places = _choose(store, workers, settings, choice, query)
+        if not places:
+            raise NoSuchOriginal(f"no packs, so nothing was verified; {choice.describe(query)}")
         taken = None
         if percent is not None:
             drawn = secrets.randbelow(SEED_MAX) if seed is None else seed

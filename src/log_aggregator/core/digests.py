@@ -61,6 +61,11 @@ class Chain:
     home_region: str
     is_backfill: bool = False
 
+    @property
+    def lineage(self) -> tuple[str, str, str, str, bool]:
+        """The same for chains of which one may go on from the other: a trail can be given another bucket, or another prefix."""
+        return self.account, self.region, self.trail, self.home_region, self.is_backfill
+
 
 @dataclass(frozen=True, slots=True)
 class DigestName:

@@ -1,4 +1,4 @@
-"""Original keys as paths of files, on any file system: safe, readable, and no two on the same path.
+"""Original keys as paths of files, on the file systems of Linux and macOS: safe, readable, and no two on the same path.
 
 A key is any text of up to 1,024 bytes. Its segments become folders and a file; what a file system cannot hold or would take for something
 else is written with percent signs, and a percent sign itself always, so that nothing else can look like it.

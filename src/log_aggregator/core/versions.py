@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from log_aggregator.model import Identity, Member
 
@@ -22,7 +23,7 @@ def choose_versions(
                 continue
             first.setdefault(member.identity, number)
             known = newest.get(member.key)
-            if known is None or _age(member) > _age(known):
+            if known is None or age_of(member) > age_of(known):
                 newest[member.key] = member
     identities = frozenset(member.identity for member in newest.values())
     wanted = identities if newest_only else first.keys()
@@ -35,5 +36,6 @@ def choose_versions(
     ]
 
 
-def _age(member: Member) -> tuple[object, ...]:
+def age_of(member: Member) -> tuple[datetime, bool, str, str]:
+    """Compares versions of a key: the newest has the greatest."""
     return (member.last_modified, member.is_latest, member.version_id or "", member.etag)

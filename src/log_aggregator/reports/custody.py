@@ -9,6 +9,7 @@ from typing import Any
 
 from log_aggregator.core.custody import Record
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.custodytrace import Life, Mention
 from log_aggregator.steps.custodywalk import StoredRecord, Walked
 
@@ -26,7 +27,7 @@ def render_walk(described: Mapping[str, Any]) -> Iterator[str]:
         if chain["newest"] is not None:
             yield f"  newest    {chain['newest']['sequence']}:{chain['newest']['sha256']}"
         for name, label in (("findings", "  WRONG     "), ("notes", "  note      ")):
-            yield from (f"{label}{finding['where']}: {finding['what']}" for finding in chain[name])
+            yield from (f"{label}{printable(finding['where'])}: {printable(finding['what'])}" for finding in chain[name])
 
 
 def describe_record(found: StoredRecord) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
         f" {format_count(len(described['groups']), 'group')}: {into:,} packed now, {totals['packed_before']:,} packed before"
     )
     yield f"  deleted   {totals['deleted']:,}; kept {totals['kept']:,}, retained {totals['retained']:,}, discarded {totals['discarded']:,}"
-    yield from (f"  FAILED    {where}: {error}: {message}" for where, error, message in described["failures"])
+    yield from (f"  FAILED    {printable(where)}: {error}: {printable(message)}" for where, error, message in described["failures"])
     if in_full:
         for group in described["groups"]:
             yield from _render_group(group)
@@ -100,11 +101,11 @@ def describe_life(life: Life) -> dict[str, Any]:
 def render_life(described: Mapping[str, Any]) -> Iterator[str]:
     pack, index = described["pack"], described["index"]
     version = f"  version {described['version_id']}" if described["version_id"] else ""
-    yield f"s3://{described['bucket']}/{described['key']}{version}"
+    yield f"s3://{described['bucket']}/{printable(described['key'])}{version}"
     yield f"  delivered {described['last_modified']}  {described['bytes']:,} bytes, ETag {described['etag']}"
-    yield f"  packed    s3://{pack['bucket']}/{pack['key']}"
+    yield f"  packed    s3://{pack['bucket']}/{printable(pack['key'])}"
     yield f"            {pack['length']:,} bytes from {pack['offset']:,} on; SHA-256 of the original {described['sha256'] or 'not known'}"
-    yield f"  indexed   {index['written']}  s3://{pack['bucket']}/{index['key']}"
+    yield f"  indexed   {index['written']}  s3://{pack['bucket']}/{printable(index['key'])}"
     yield f"            SHA-256 {index['sha256']}, {_index_words(described)}"
     for mention in described["records"]:
         yield f"  {mention['ended'][:19]}Z  run {mention['run']}, record {mention['sequence']}"
@@ -145,7 +146,7 @@ def _render_group(group: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {name}: {group['listed']:,} listed, {group['deleted']:,} deleted"
     for pack in group["packs"]:
         state = "NOT VERIFIED" if pack["index_sha256"] is None else f"verified, index {pack['index_sha256']}"
-        yield f"    {'new' if pack['is_new'] else 'old'} {pack['key']}: {format_count(pack['members'], 'member')}, {state}"
+        yield f"    {'new' if pack['is_new'] else 'old'} {printable(pack['key'])}: {format_count(pack['members'], 'member')}, {state}"
     if group["discard_list"]:
         yield f"    {group['discarded']:,} deleted without a pack, named in {group['discard_list']}"
     yield from (f"    FAILED {error}: {message}" for error, message in group["failures"])

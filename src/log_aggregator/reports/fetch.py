@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from log_aggregator.core.costs import estimate_dollars
+from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.steps.fetch import FetchProgress, FetchResult
 
 _LINE_SECONDS_MIN = 10.0
 _BAR_SECONDS_MIN = 0.1
-_FAILURES_SHOWN_MAX = 50
 
 
 def describe_fetch(result: FetchResult, output: str, requests: Mapping[str, int]) -> dict[str, Any]:
@@ -48,20 +48,8 @@ def render_fetch(described: Mapping[str, Any]) -> Iterator[str]:
             f"{format_count(described['rescued'], 'original')} out of another pack that holds them too, because one could not be read;"
             " `log-aggregator verify` tells which"
         )
-    yield from render_failed(described["failures"], f"{format_count(described['lost'], 'original')} could not be had")
-
-
-def render_failed(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[str]:
-    """The first of them, and what to do about them: each advice once."""
-    if not failures:
-        return
-    yield f"{what}:"
-    for failure in failures[:_FAILURES_SHOWN_MAX]:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message']}"
-    if len(failures) > _FAILURES_SHOWN_MAX:
-        yield f"  ... and {len(failures) - _FAILURES_SHOWN_MAX:,} more; --json names all"
-    for advice in dict.fromkeys(failure["advice"] for failure in failures if failure["advice"]):
-        yield f"  {advice}"
+    lost = f"{format_count(described['lost'], 'original')} could not be had" if described["lost"] else None
+    yield from render_failed(described["failures"], name_failed(described["failures"], lost))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.model import NO_ACCOUNT, Member
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.find import FoundPack
 
 GONE = "GONE"
@@ -47,8 +48,8 @@ def render_pack(found: FoundPack) -> str:
     account = "-" if found.group.account == NO_ACCOUNT else found.group.account
     count, size = f"{len(found.members):,}", format_bytes(_size_bytes(found))
     return (
-        f"{found.group.date}  {account:<12}  {found.group.log_type:<16}  {count:>7}  {size:>9}  {found.storage_class or GONE:<12}"
-        f"  {_printable(f's3://{found.target.bucket}/{found.pack_key}')}"
+        f"{found.group.date}  {account:<12}  {found.group.log_type:<20}  {count:>7}  {size:>9}  {found.storage_class or GONE:<12}"
+        f"  {printable(f's3://{found.target.bucket}/{found.pack_key}')}"
     )
 
 
@@ -57,7 +58,7 @@ def render_members(found: FoundPack) -> Iterator[str]:
     versions = Counter(member.key for member in found.members)
     for member in found.members:
         version = f"  version {member.version_id}" if versions[member.key] > 1 else ""
-        yield f"{format_bytes(member.size_bytes):>14}  {_printable(f's3://{found.group.bucket}/{member.key}')}{version}"
+        yield f"{format_bytes(member.size_bytes):>14}  {printable(f's3://{found.group.bucket}/{member.key}')}{version}"
 
 
 def describe_pack(found: FoundPack) -> str:
@@ -108,11 +109,6 @@ def _describe_member(member: Member) -> dict[str, Any]:
 
 def _size_bytes(found: FoundPack) -> int:
     return sum(member.size_bytes for member in found.members)
-
-
-def _printable(text: str) -> str:
-    """A key may hold anything, line breaks and a terminal's commands included."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _dump(line: dict[str, Any]) -> str:

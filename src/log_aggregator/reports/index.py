@@ -8,7 +8,9 @@ from typing import Any
 
 from log_aggregator.core.adopted import Adopted, Aggregate
 from log_aggregator.model import Target
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.rebuild import Rebuilt
 
@@ -35,17 +37,17 @@ def render_rebuild(described: Mapping[str, Any], days: str) -> Iterator[str]:
     """`days`: what was asked for."""
     if described["dry_run"]:
         yield f"{format_count(len(described['packs']), 'index', 'indexes')} would be made anew; {days}"
-        yield from (f"  s3://{row['bucket']}/{row['key']}" for row in described["packs"])
+        yield from (f"  s3://{row['bucket']}/{printable(row['key'])}" for row in described["packs"])
         return
     rows = described["rebuilt"]
     members = format_count(sum(row["members"] for row in rows), "member")
     yield f"{format_count(len(rows), 'index', 'indexes')} made anew: {members}; {days}"
     for row in rows:
         known = "" if row["identity_known"] else "; version id, ETag and time of the original are lost"
-        yield f"  s3://{row['bucket']}/{row['key']}{known}"
+        yield f"  s3://{row['bucket']}/{printable(row['key'])}{known}"
     if described["present"]:
         yield f"{format_count(len(described['present']), 'pack has its index', 'packs have their indexes')}: nothing to do"
-    yield from _render_failures(described["failures"], "pack")
+    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'pack')} failed")
 
 
 def describe_adopt(
@@ -70,15 +72,15 @@ def describe_adopt(
 
 def render_adopt(described: Mapping[str, Any]) -> Iterator[str]:
     for rows, verb in ((described["planned"], "would be read and adopted"), (described["adopted"], "adopted")):
-        if rows or verb == "adopted":
+        if rows or (verb == "adopted" and not described["planned"]):
             size = format_bytes(sum(row["bytes"] for row in rows))
             members = f", {format_count(sum(row['members'] for row in rows), 'member')}" if verb == "adopted" else ""
             yield f"{format_count(len(rows), 'aggregate')} {verb}: {size}{members}"
         for row in rows:
-            yield f"  s3://{row['bucket']}/{row['key']}: {row['source_bucket']} {row['log_type']} {row['account']} {row['date']}"
+            yield f"  s3://{row['bucket']}/{printable(row['key'])}: {row['source_bucket']} {row['log_type']} {row['account']} {row['date']}"
     if described["known"]:
         yield f"{format_count(len(described['known']), 'aggregate was', 'aggregates were')} adopted before"
-    yield from _render_failures(described["failures"], "aggregate")
+    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'aggregate')} failed")
 
 
 def _describe_aggregate(aggregate: Aggregate) -> dict[str, Any]:
@@ -92,13 +94,3 @@ def _describe_aggregate(aggregate: Aggregate) -> dict[str, Any]:
         "account": group.account,
         "date": group.date.isoformat(),
     }
-
-
-def _render_failures(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[str]:
-    if not failures:
-        return
-    yield f"{format_count(len(failures), what)} failed:"
-    for failure in failures:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message'].removeprefix(failure['where'] + ': ')}"
-        if failure["advice"]:
-            yield f"    {failure['advice']}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import threading
 import time
@@ -33,6 +35,14 @@ def make_progress(*, is_quiet: bool) -> ProgressView:
     if is_quiet:
         return ProgressView()
     return BarProgress() if sys.stderr.isatty() else LineProgress()
+
+
+def shares_terminal() -> bool:
+    """Whether what goes to standard output may come out on the terminal, where a bar would be in its midst: of a pipe nobody knows."""
+    try:
+        return sys.stderr.isatty() and not stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except OSError:
+        return False
 
 
 @contextmanager

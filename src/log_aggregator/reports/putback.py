@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from log_aggregator.core.costs import estimate_dollars
-from log_aggregator.reports.fetch import render_failed
+from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.fetch import Wanted
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.putback import Place, PutBackResult
@@ -43,7 +44,7 @@ def render_put_back_plan(described: Mapping[str, Any]) -> Iterator[str]:
         f" {format_count(described['packs'], 'pack')}, would be written:"
     )
     for original in originals[:_SHOWN_MAX]:
-        yield f"  s3://{original['bucket']}/{original['key']}"
+        yield f"  s3://{original['bucket']}/{printable(original['key'])}"
     if len(originals) > _SHOWN_MAX:
         yield f"  ... and {len(originals) - _SHOWN_MAX:,} more; --json names all"
     yield from _render_warnings(described)
@@ -65,14 +66,15 @@ def describe_put_back(result: PutBackResult, requests: Mapping[str, int], warnin
 
 
 def render_put_back(described: Mapping[str, Any]) -> Iterator[str]:
-    there = f", {described['there']:,} were there already" if described["there"] else ""
+    there = f", {format_count(described['there'], 'was', 'were')} there already" if described["there"] else ""
     requests = sum(described["requests"].values())
     yield (
         f"{format_count(described['written'], 'original')} put back, {format_bytes(described['written_bytes'])}{there};"
         f" {format_count(requests, 'request')}, {format_dollars(described['dollars'])}"
     )
     yield from _render_warnings(described)
-    yield from render_failed(described["failures"], f"{format_count(described['lost'], 'original')} could not be put back")
+    lost = f"{format_count(described['lost'], 'original')} could not be put back" if described["lost"] else None
+    yield from render_failed(described["failures"], name_failed(described["failures"], lost))
 
 
 def _render_warnings(described: Mapping[str, Any]) -> Iterator[str]:

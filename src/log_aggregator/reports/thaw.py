@@ -13,8 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from log_aggregator.reports.fetch import render_failed
+from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.thaw import PackState, State, ThawProgress, TierOption
 
@@ -47,7 +48,8 @@ def render_thaw(described: Mapping[str, Any]) -> Iterator[str]:
     yield f"{format_count(len(packs), 'pack')} with {format_count(sum(pack['members'] for pack in packs), 'log object')}:"
     for pack in packs[:_PACKS_SHOWN_MAX]:
         until = f" until {pack['expires']}" if pack["expires"] else ""
-        yield f"  {pack['state']:<9}{until} {pack['storage_class']:<13} {format_bytes(pack['bytes']):>10}  s3://{pack['bucket']}/{pack['key']}"
+        state = f"{pack['state']:<9}{until} {pack['storage_class']:<13} {format_bytes(pack['bytes']):>10}"
+        yield f"  {state}  s3://{pack['bucket']}/{printable(pack['key'])}"
     if len(packs) > _PACKS_SHOWN_MAX:
         yield f"  ... and {len(packs) - _PACKS_SHOWN_MAX:,} more; --json names all"
     for state, total in described["totals"].items():
@@ -67,7 +69,7 @@ def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[st
         yield f"{format_count(described['started'], 'restore')} started{later}"
     if described["thawed"]:
         yield f"{format_count(described['thawed'], 'pack')} can be read"
-    yield from render_failed(described["failures"], f"{len(described['failures']):,} failed")
+    yield from render_failed(described["failures"], name_failed(described["failures"], f"{len(described['failures']):,} failed"))
 
 
 @contextmanager

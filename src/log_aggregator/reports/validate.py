@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from log_aggregator.core.digests import Chain
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_count
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.publickeys import KeyRing
 from log_aggregator.steps.trailfindings import Finding, Kind, Request, State, Tally, Validation
 
@@ -18,8 +20,11 @@ KIND_NAMES = {Kind.DIGEST: "digests", Kind.BACKFILL: "backfill_digests", Kind.LO
 _LINE_NAMES = {Kind.DIGEST: "Digest file", Kind.BACKFILL: "(backfill) Digest file", Kind.LOG: "Log file"}
 
 
-def describe_validation(result: Validation, request: Request, keys: KeyRing, valid: Sequence[Finding] = ()) -> dict[str, Any]:
-    """Everything that was found, in plain types. The names are documented in docs/reference/json.md. `valid` are files to list too."""
+def describe_validation(
+    result: Validation, request: Request, keys: KeyRing, valid: Sequence[Finding] = (), unlisted: int = 0
+) -> dict[str, Any]:
+    """Everything that was found, in plain types. The names are documented in docs/reference/json.md. `valid` are files to list too,
+    and `unlisted` how many more there are."""
     tallies = result.tallies
     first = min((tally.first for tally in tallies.values() if tally.first), default=None)
     last = max((tally.last for tally in tallies.values() if tally.last), default=None)
@@ -31,7 +36,7 @@ def describe_validation(result: Validation, request: Request, keys: KeyRing, val
         **{KIND_NAMES[kind]: _describe_counts(_count(result, kind)) for kind in Kind},
         "trails": [_describe_trail(chain, tallies[chain]) for chain in sorted(tallies)],
         "findings": [asdict(finding) for finding in listed],
-        "unlisted": result.unlisted,
+        "unlisted": result.unlisted + unlisted,
         "public_keys": {
             "found": {source.value: count for source, count in sorted(Counter(keys.sources.values()).items())},
             "failures": {region: str(error) for region, error in sorted(keys.failures.items())},
@@ -43,15 +48,16 @@ def describe_validation(result: Validation, request: Request, keys: KeyRing, val
 def render_findings(findings: Iterable[Finding]) -> Iterator[str]:
     """A line for each file."""
     for finding in findings:
-        place = f"{_LINE_NAMES[finding.kind]}\ts3://{finding.bucket}/{finding.key}\t"
+        place = f"{_LINE_NAMES[finding.kind]}\ts3://{finding.bucket}/{printable(finding.key)}\t"
+        text = printable(finding.text)
         if finding.state is State.VALID:
-            yield place + "valid" + (f": {finding.text}" if finding.text else "")
+            yield place + "valid" + (f": {text}" if text else "")
         elif finding.state is State.GAP:
-            yield ("(backfill) " if finding.kind is Kind.BACKFILL else "") + finding.text
+            yield ("(backfill) " if finding.kind is Kind.BACKFILL else "") + text
         elif finding.state is State.NOTE:
-            yield place + finding.text
+            yield place + text
         else:
-            yield place + ("INVALID" if finding.state is State.INVALID else "NOT CHECKED") + f": {finding.text}"
+            yield place + ("INVALID" if finding.state is State.INVALID else "NOT CHECKED") + f": {text}"
 
 
 def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
@@ -71,7 +77,9 @@ def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
         yield _render_reach(described)
     if described["unlisted"]:
         yield f"{format_count(described['unlisted'], 'more finding is', 'more findings are')} not listed; --verbose lists all"
-    yield from _render_failures(described["failures"])
+    if failures := described["failures"]:
+        yield ""
+        yield from render_failed(failures, f"{format_count(len(failures), 'place')} could not be read, so not everything was checked")
 
 
 def _render_ratio(counts: Mapping[str, int], name: str) -> Iterator[str]:
@@ -92,16 +100,6 @@ def _render_reach(described: Mapping[str, Any]) -> str:
     sources = {"cloudtrail": "from CloudTrail", "archive": "kept beside the packs"}
     keys = ", ".join(f"{found[source]} {text}" for source, text in sources.items() if found.get(source))
     return f"{accounts}, {regions}, {names}; public keys: {keys or 'none'}"
-
-
-def _render_failures(failures: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    if failures:
-        yield ""
-        yield f"{format_count(len(failures), 'place')} could not be read, so not everything was checked:"
-    for failure in failures:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message']}"
-        if failure["advice"]:
-            yield f"    {failure['advice']}"
 
 
 def _describe_trail(chain: Chain, tally: Tally) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.texts import printable
 from log_aggregator.steps.checkup import Broken, Finding, Frozen, Sound
 from log_aggregator.steps.verify import Level
 
@@ -51,7 +53,7 @@ def render_verify(described: dict[str, Any], days: str) -> Iterator[str]:
     if adopted:
         yield f"{format_count(len(adopted), 'adopted aggregate')} verified ({level}): {_render_sum(adopted)}"
     yield from _render_frozen(described["frozen"])
-    yield from _render_failures(described["failures"])
+    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'pack')} failed")
 
 
 def _describe_sound(finding: Sound) -> dict[str, Any]:
@@ -69,15 +71,5 @@ def _render_frozen(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield f"{format_count(len(rows), 'pack is', 'packs are')} in an archive class and could not be read:"
     for row in rows:
         checksum = "its checksum is right" if row["checksum_compared"] else "and S3 has no checksum of it"
-        yield f"  s3://{row['bucket']}/{row['key']}: {checksum}"
+        yield f"  s3://{row['bucket']}/{printable(row['key'])}: {checksum}"
     yield f"    {THAW}"
-
-
-def _render_failures(failures: Sequence[dict[str, str]]) -> Iterator[str]:
-    if not failures:
-        return
-    yield f"{format_count(len(failures), 'pack')} failed:"
-    for failure in failures:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message'].removeprefix(failure['where'] + ': ')}"
-        if failure["advice"]:
-            yield f"    {failure['advice']}"

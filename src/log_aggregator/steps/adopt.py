@@ -8,7 +8,7 @@ from log_aggregator.core.adopted import Adopted, AdoptedIndexEncoder, Aggregate,
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.layouts.markers import marker_reason
 from log_aggregator.core.packformat.split import split_gzip
-from log_aggregator.errors import BadPack, NotFound, PreconditionFailed, VerificationError
+from log_aggregator.errors import BadPack, NotFound, PreconditionFailed, SettingsError, VerificationError
 from log_aggregator.model import OWN_FOLDERS, LogObject, Target
 from log_aggregator.ports import ObjectStore, WriteOptions
 from log_aggregator.steps.combine import TOOL
@@ -19,10 +19,12 @@ from log_aggregator.steps.stream import ObjectStream
 def list_aggregates(store: ObjectStore, target: Target, bucket: str, key: str) -> Iterator[LogObject]:
     """The object of that key; or, of a key that ends in a slash or is empty, everything under it that is none of our own.
 
-    Raises NotFound where there is nothing.
+    Raises NotFound where there is nothing, SettingsError where it is all our own.
     """
     is_prefix = not key or key.endswith("/")
     own = tuple(f"{target.root}{folder}" for folder in OWN_FOLDERS) if bucket == target.bucket else ()
+    if key.startswith(own or ("\n",)):
+        raise SettingsError(f"s3://{bucket}/{key}: packs have their own index; allowed is what another program made")
     is_empty = True
     for found in list_all(store, bucket, key):
         if not is_prefix:

@@ -17,7 +17,7 @@ from log_aggregator.core.adopted import (
 )
 from log_aggregator.core.packformat.split import GzipMember, split_gzip
 from log_aggregator.core.query import Query
-from log_aggregator.errors import BadPack, NotFound, VerificationError
+from log_aggregator.errors import BadPack, GroupFailed, NotFound, ObjectFrozen, VerificationError
 from log_aggregator.model import Group, Member, StoredObject, Target
 from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.catalog import list_folder
@@ -44,31 +44,37 @@ def list_adopted(store: ObjectStore, workers: Workers, target: Target, query: Qu
     return sorted(AdoptedEntry(group, listed.key) for group, listed in found if listed.key.endswith(INDEX_SUFFIX))
 
 
-def find_adopted(
-    store: ObjectStore, workers: Workers, target: Target, query: Query
-) -> Iterator[tuple[Aggregate, tuple[Member, ...]] | BadPack]:
+@dataclass(frozen=True, slots=True)
+class FoundAggregate:
+    """An adopted aggregate with members that are looked for. `stored` is what S3 says of it now; None where it is gone."""
+
+    aggregate: Aggregate
+    members: tuple[Member, ...]
+    stored: StoredObject | None
+
+
+def find_adopted(store: ObjectStore, workers: Workers, target: Target, query: Query) -> Iterator[FoundAggregate | GroupFailed]:
     """Adopted aggregates with members that match; and, of those whose index cannot be read, what is wrong with it."""
     asked = AdoptedQuery.of(query)
     if asked is None:
         return
     entries = list_adopted(store, workers, target, asked.place)
 
-    def read(entry: AdoptedEntry) -> tuple[Aggregate, tuple[Member, ...]] | BadPack:
-        data = store.get_object(target.bucket, entry.index_key).data
+    def read(entry: AdoptedEntry) -> FoundAggregate | GroupFailed | None:
         try:
+            data = store.get_object(target.bucket, entry.index_key).data
             with naming(target.bucket, entry.index_key):
                 adopted, members = find_adopted_members(data, lambda key: asked.matches(entry.group, key))
-        except BadPack as error:
+        except (BadPack, NotFound, ObjectFrozen) as error:
             return error
-        return adopted.aggregate, tuple(members)
+        return FoundAggregate(adopted.aggregate, tuple(members), _head_if_there(store, adopted.aggregate)) if members else None
 
     for found in workers.read_ahead(read, entries, lambda _: _INDEX_BYTES_TYPICAL):
-        if isinstance(found, BadPack) or found[1]:
+        if found is not None:
             yield found
 
 
-def head_if_there(store: ObjectStore, aggregate: Aggregate) -> StoredObject | None:
-    """What S3 says of an aggregate now; None where it is gone."""
+def _head_if_there(store: ObjectStore, aggregate: Aggregate) -> StoredObject | None:
     try:
         return store.head_object(aggregate.bucket, aggregate.key)
     except NotFound:

@@ -62,15 +62,18 @@ class Life:
         return seen == {self.index_sha256}
 
 
-def trace(store: ObjectStore, workers: Workers, targets: Iterable[Target], bucket: str, key: str) -> list[Life]:
-    """Every version of the key, in every pack of ours that holds it. Raises NoSuchOriginal, StoreError."""
-    lives: list[Life] = []
+def trace(store: ObjectStore, workers: Workers, targets: Iterable[Target], bucket: str, key: str) -> Iterator[Life]:
+    """Every version of the key, in every pack of ours that holds it.
+
+    Raises NoSuchOriginal, StoreError; and at the end IncompleteSearch, where another pack may hold it and could not be searched.
+    """
+    is_found = False
     for found in find(store, workers, targets, Query(buckets=frozenset({bucket}), keys=(f"s3://{bucket}/{key}",))):
         if found.pack_key.startswith(f"{found.target.root}packs/"):  # else another program's aggregate, of which no run of ours knows
-            lives += _lives_in(store, workers, found)
-    if not lives:
+            is_found = True
+            yield from _lives_in(store, workers, found)
+    if not is_found:
         raise NoSuchOriginal(f"no pack holds s3://{bucket}/{key}")
-    return lives
 
 
 def _lives_in(store: ObjectStore, workers: Workers, found: FoundPack) -> Iterator[Life]:

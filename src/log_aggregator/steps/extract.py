@@ -1,18 +1,15 @@
-"""One original back out of its pack: found by the indexes of its day, read by ranges, checked before it is handed over."""
+"""One original back out of its pack: read by ranges, checked before it is handed over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.packformat.unpack import MemberCheck, cut_member, decode_stored
-from log_aggregator.core.planning import group_of
 from log_aggregator.errors import NotFound, VerificationError
 from log_aggregator.limits import MIB
-from log_aggregator.model import Group, Member, Target
+from log_aggregator.model import Member, Target
 from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.ledger import list_all, read_index
 
 _READ_BYTES = 8 * MIB
 
@@ -24,19 +21,6 @@ class Place:
     target: Target
     pack_key: str
     member: Member
-
-
-def find_original(store: ObjectStore, target: Target, source_bucket: str, key: str) -> list[Place]:
-    """All packed versions of a key, newest first. Reads only the indexes of the key's own group."""
-    group = _group_of_key(source_bucket, key)
-    if group is None:
-        return []
-    places = []
-    for found in list_all(store, target.bucket, target.indexes_prefix(group)):
-        pack_key = target.pack_key(found.key)
-        index, _ = read_index(store, target, pack_key)
-        places += [Place(target, pack_key, member) for member in index.members if member.key == key]
-    return sorted(places, key=lambda place: place.member.last_modified, reverse=True)
 
 
 def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
@@ -56,13 +40,6 @@ def list_source_buckets(store: ObjectStore, target: Target) -> list[str]:
     """The source buckets that a target has packs of."""
     prefixes = store.list_prefixes(target.bucket, prefix=f"{target.root}indexes/").prefixes
     return [prefix.rstrip("/").rpartition("/")[2] for prefix in prefixes]
-
-
-def _group_of_key(bucket: str, key: str) -> Group | None:
-    parsed = parse_key(key)
-    if not isinstance(parsed, Dated):
-        return None
-    return group_of(bucket, parsed.facts)
 
 
 def _read_extent(store: ObjectStore, place: Place) -> Iterator[bytes]:

@@ -8,10 +8,10 @@ from itertools import islice
 
 from log_aggregator.core.packformat.index import find_members
 from log_aggregator.core.query import Query
-from log_aggregator.errors import BadPack, IncompleteSearch, NotFound, ObjectFrozen
+from log_aggregator.errors import BadPack, GroupFailed, IncompleteSearch, NotFound, ObjectFrozen
 from log_aggregator.model import Group, Member, PackFormat, Target
 from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.adopted import find_adopted, head_if_there
+from log_aggregator.steps.adopted import find_adopted
 from log_aggregator.steps.catalog import CatalogEntry, iter_packs
 from log_aggregator.steps.ledger import naming
 from log_aggregator.steps.workers import Workers
@@ -86,20 +86,23 @@ def _search(
 
 def _search_adopted(store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: list[str]) -> Iterator[FoundPack]:
     for found in find_adopted(store, workers, target, query):
-        if isinstance(found, BadPack):
+        if isinstance(found, GroupFailed):
             gaps.append(str(found))
             continue
-        aggregate, members = found
-        stored = head_if_there(store, aggregate)
+        aggregate, stored = found.aggregate, found.stored
         size, storage_class = (stored.size_bytes, stored.storage_class) if stored else (None, None)
-        yield FoundPack(Target(aggregate.bucket), aggregate.key, aggregate.group, PackFormat.GZIP, members, size, storage_class)
+        yield FoundPack(Target(aggregate.bucket), aggregate.key, aggregate.group, PackFormat.GZIP, found.members, size, storage_class)
 
 
 def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: Query) -> FoundPack:
+    """A run may have written both after indexes were listed and before packs were, so the index of a pack without one is asked for."""
     index_key = target.index_key(entry.pack_key)
-    if entry.index_bytes is None and entry.pack_bytes is not None:
-        raise BadPack(f"s3://{target.bucket}/{entry.pack_key}: the pack has no index")
-    data = store.get_object(target.bucket, index_key).data
+    try:
+        data = store.get_object(target.bucket, index_key).data
+    except NotFound:
+        if entry.pack_bytes is None or entry.index_bytes is not None:
+            raise
+        raise BadPack(f"s3://{target.bucket}/{entry.pack_key}: the pack has no index") from None
     with naming(target.bucket, index_key):
         head, members = find_members(data, lambda key: query.matches(entry.group.bucket, key))
     if head.pack_key != entry.pack_key:

@@ -18,7 +18,16 @@ from typing import Any
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.rsa import parse_public_key
-from log_aggregator.errors import BadPack, CannotStart, GroupFailed, NotFound, PreconditionFailed, StoreError, VerificationError
+from log_aggregator.errors import (
+    BadPack,
+    CannotStart,
+    GroupFailed,
+    NotFound,
+    PreconditionFailed,
+    StoreError,
+    Unreachable,
+    VerificationError,
+)
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore, WriteOptions
 from log_aggregator.steps.group import Failure
@@ -131,12 +140,19 @@ class KeyRing:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, region: str, fingerprint: str, generated: datetime | None = None) -> TrailKey | None:
-        """`generated` is when a backfill digest was made, which may be long after its hour. Raises BadPack, StoreError of the archive."""
+        """None where there is no such key. `generated` is when a backfill digest was made, which may be long after its hour.
+
+        Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which may, could not be asked.
+        """
         with self._lock:
             asked = (region, fingerprint, generated)
             if asked not in self._found:
                 self._found[asked] = self._look(region, fingerprint, generated)
-            return self._found[asked]
+            found, failed = self._found[asked], self.failures.get(region)
+        if found is None and failed is not None:
+            kind = StoreError if isinstance(failed, Unreachable) else type(failed)  # without CloudTrail everything else goes on
+            raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
+        return found
 
     def _look(self, region: str, fingerprint: str, generated: datetime | None) -> TrailKey | None:
         served = self._served.get(region)
@@ -155,7 +171,7 @@ class KeyRing:
         return None
 
     def _ask(self, region: str, first: datetime, last: datetime) -> dict[str, TrailKey]:
-        """Nothing where CloudTrail cannot be asked: the archive may have the key, and if it has not, the digest is not valid."""
+        """Nothing where CloudTrail cannot be asked: the archive may have the key."""
         if self.trail_keys is None or region in self.failures:
             return {}
         try:

@@ -26,7 +26,7 @@ from log_aggregator.errors import (
     VerificationError,
 )
 from log_aggregator.limits import MIB, PART_COUNT_MAX, PART_SIZE_BYTES
-from log_aggregator.model import Member
+from log_aggregator.model import OWN_FOLDERS, Member, Target
 from log_aggregator.ports import Body, ObjectStore, Part, WriteOptions
 from log_aggregator.steps.fetch import Fetched, FetchProgress, Losses, Wanted, alternatives, fetch
 from log_aggregator.steps.workers import Workers
@@ -77,10 +77,14 @@ def limit_originals(wanted: Iterable[Wanted], originals_max: int) -> list[Wanted
     return taken
 
 
-def check_keys(wanted: Iterable[Wanted], place: Place) -> None:
+def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]) -> None:
     """Raises SettingsError where members of an adopted aggregate would go among the logs, as which they would be packed: their keys are
-    made up."""
+    made up; and where anything would go among packs and indexes, as which it would be read."""
+    own = tuple(f"{target.bucket}/{target.root}{folder}" for target in targets for folder in OWN_FOLDERS)
     for each in wanted:
+        taken = next((where for member in each.pack.members if (where := "/".join(place.of(each, member))).startswith(own)), None)
+        if taken is not None:
+            raise SettingsError(f"s3://{taken}: allowed is a place that is not among packs and indexes; another --to-bucket or --prefix")
         if place.bucket is None and any(FLAG in member.flags for member in each.pack.members):
             raise SettingsError(
                 f"s3://{each.pack.target.bucket}/{each.pack.pack_key} was adopted, and its members' own keys are lost;"

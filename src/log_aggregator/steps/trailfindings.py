@@ -12,6 +12,9 @@ from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.trailfiles import ReadFrom
 
+FINDINGS_MAX = 100_000
+"""Of all accounts together: 60 MB or so."""
+
 
 class State(StrEnum):
     """What is known of a file. UNCHECKED: it is there, or may be, but could not be read. GAP and NOTE are no verdicts."""
@@ -90,13 +93,14 @@ class Validation:
     findings: list[Finding] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     unlisted: int = 0
-    """Findings beyond what is kept of one account. They are counted all the same."""
+    """Findings beyond what is kept of one account, and of all of them. They are counted all the same."""
 
     def merge(self, other: Validation) -> None:
+        room = max(0, FINDINGS_MAX - len(self.findings))
         self.tallies |= other.tallies
-        self.findings += other.findings
-        self.failures += other.failures
-        self.unlisted += other.unlisted
+        self.findings += other.findings[:room]
+        self.failures = list(dict.fromkeys([*self.failures, *other.failures]))
+        self.unlisted += other.unlisted + len(other.findings[room:])
 
     def count(self, state: State) -> int:
         return sum(tally.digests[state] + tally.logs[state] for tally in self.tallies.values())

@@ -94,7 +94,7 @@ class _AccountValidation:
     chains: dict[Chain, _ChainState] = field(default_factory=dict)
     pending: dict[Group | None, dict[Identity, _Named]] = field(default_factory=dict)
     seen_backfills: dict[Identity, tuple[str, str]] = field(default_factory=dict)
-    failed: dict[str, tuple[GroupFailed, int]] = field(default_factory=dict)
+    failed: dict[str, GroupFailed] = field(default_factory=dict)
 
     def run(self) -> Validation:
         for window in reversed(list(split_window(self.request.window, DAYS_AT_ONCE))):
@@ -119,13 +119,13 @@ class _AccountValidation:
     # Digests
 
     def _check_digests(self, copies: Iterable[Copy]) -> None:
-        """Newest first within each chain."""
+        """Newest first within each chain, and within chains that may go on from one another: a link leads to what comes later."""
         readings = {
             (reading.copy.bucket, reading.copy.key): reading for reading in read_copies(self.store, self.workers, copies, use_digest)
         }
         named = [(name, readings[identity]) for identity in readings if (name := parse_digest_key(*identity)) is not None]
         newest_first = sorted(named, key=lambda item: item[0].end, reverse=True)
-        for name, reading in sorted(newest_first, key=lambda item: item[0].chain):
+        for name, reading in sorted(newest_first, key=lambda item: item[0].chain.lineage):
             self._note_chain(name)
             claims = self.claims.pop((name.chain.bucket, name.key), [])
             if reading.error is not None:
@@ -146,7 +146,7 @@ class _AccountValidation:
         except Unreachable:
             raise
         except GroupFailed as error:
-            self._leave_unchecked(kind_of(name.chain), [name.chain], copy, error)
+            self._leave_unchecked(kind_of(name.chain), [name.chain], copy, error, f"public keys of CloudTrail in {name.chain.region}")
             return
         if flaw is not None:
             self._reject(name.chain, copy, flaw)
@@ -250,11 +250,11 @@ class _AccountValidation:
             state, text = State.UNCHECKED, "not found in what could be read"
         self._add(Finding(kind, state, *identity, text), chains)
 
-    def _leave_unchecked(self, kind: Kind, chains: Sequence[Chain], copy: Copy, error: GroupFailed) -> None:
+    def _leave_unchecked(self, kind: Kind, chains: Sequence[Chain], copy: Copy, error: GroupFailed, cause: str | None = None) -> None:
+        """`cause` is what could not be read, where it is not the file itself."""
         self._add(Finding(kind, State.UNCHECKED, copy.bucket, copy.key, str(error), _place_of(copy)), chains)
         where = copy.where if copy.place or kind is not Kind.LOG else f"s3://{copy.bucket}/{copy.key.rpartition('/')[0]}/"
-        first, count = self.failed.get(where, (error, 0))
-        self.failed[where] = (first, count + 1)
+        self.failed.setdefault(cause or where, error)
 
     def _add(self, finding: Finding, chains: Sequence[Chain]) -> None:
         for chain in chains:
@@ -276,7 +276,7 @@ class _AccountValidation:
     def _take_failures(self) -> None:
         """One for each pack or folder, however many files it concerns."""
         self.result.failures += [Failure.of(where, error) for where, error in dict(self.files.failures).items()]
-        self.result.failures += [Failure.of(where, error) for where, (error, _) in sorted(self.failed.items())]
+        self.result.failures += [Failure.of(where, error) for where, error in sorted(self.failed.items(), key=lambda item: item[0])]
 
 
 def _use_log(_: Mapping[str, str], pieces: Iterable[bytes]) -> LogHash:

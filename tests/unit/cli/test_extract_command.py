@@ -49,6 +49,18 @@ def packs_of(world: World) -> list[FoundPack]:
     return list(find(world.store, SerialWorkers(), [TARGET], Query()))
 
 
+def pack_twice(world: World) -> FoundPack:
+    """The CloudTrail pack is there twice; of the first one, which is given, a member is damaged."""
+    pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
+    index = read_index(world.store, TARGET, pack.pack_key)[0]
+    twin = replace(index, pack_key=pack.pack_key.replace(".json.gz", "-twin.json.gz"))
+    world.store.put("dest", twin.pack_key, world.store.get_object("dest", pack.pack_key).data)
+    world.store.put("dest", TARGET.index_key(twin.pack_key), encode_index(twin))
+    first = packs_of(world)[0]
+    damage(world, first, first.members[0].offset + 12)
+    return first
+
+
 def damage(world: World, pack: FoundPack, position: int) -> None:
     data = bytearray(world.store.get_object("dest", pack.pack_key).data)
     data[position] ^= 1
@@ -144,7 +156,7 @@ class TestFolder:
         with Path("/dev/full").open("w") as full:
             monkeypatch.setattr(sys, "stdout", full)
             done = command(packed(), "extract", *ON_THE_DAY, "--lines")
-        assert (done.code, "No space left" in done.err) == (1, True)
+        assert (done.code, "standard output: No space left" in done.err) == (1, True)
 
     def test_ctrl_c(self, command: Command, tmp_path: Path) -> None:
         """Stopped in the middle: exit code 130, nothing unfinished under any name."""
@@ -159,6 +171,7 @@ class TestFolder:
         expected = {stored.data for stored in world.originals}
         assert set(files_of(tmp_path).values()) <= expected
         assert not [name for name in files_of(tmp_path) if "partial" in name]
+        assert "What was finished stays, and nothing is half done." in done.err
 
     def test_one_damaged_member(self, command: Command, tmp_path: Path) -> None:
         """Everything else is there; the damaged one is named, has no file, and the exit code is 1."""
@@ -174,13 +187,7 @@ class TestFolder:
     def test_a_key_in_two_packs(self, command: Command, tmp_path: Path) -> None:
         """It comes once, under its own name, and out of the other pack where one is damaged."""
         world = packed()
-        pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
-        index = read_index(world.store, TARGET, pack.pack_key)[0]
-        twin = replace(index, pack_key=pack.pack_key.replace(".json.gz", "-twin.json.gz"))
-        world.store.put("dest", twin.pack_key, world.store.get_object("dest", pack.pack_key).data)
-        world.store.put("dest", TARGET.index_key(twin.pack_key), encode_index(twin))
-        first = packs_of(world)[0]
-        damage(world, first, first.members[0].offset + 12)
+        pack_twice(world)
         done = command(world, "extract", *ON_THE_DAY, "--log-type", "CloudTrail", "--directory", str(tmp_path / "out"), "--json")
         summary = json.loads(done.out)
         assert (done.code, summary["originals"], summary["rescued"], summary["lost"]) == (0, 2, 1, 0)
@@ -207,6 +214,21 @@ class TestFolder:
         assert TARGET.index_key(first.pack_key) in summary["failures"][0]["message"]
         assert second.pack_key in summary["failures"][0]["message"]
 
+    def test_what_failed_is_told_in_words(self, command: Command, tmp_path: Path) -> None:
+        """An index that is lost loses no original that is known; a pack that is gone does, and nobody says that its originals were kept."""
+        world = packed()
+        first, second, _ = packs_of(world)
+        world.store.delete("dest", TARGET.index_key(first.pack_key))
+        done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "one"))
+        assert "not everything could be searched:" in done.err
+        assert "could not be had" not in done.err
+        world.store.delete("dest", second.pack_key)
+        done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "two"))
+        lost = len(second.members)
+        assert f"{lost} original{'s' * (lost > 1)} could not be had, and not everything could be searched:" in done.err
+        assert f"  s3://dest/{second.pack_key}: NotFound: the index is there, the pack is not" in done.err.splitlines()
+        assert "kept" not in done.err
+
 
 class TestOne:
     def test_one_file(self, command: Command, tmp_path: Path) -> None:
@@ -228,6 +250,14 @@ class TestOne:
         assert command(packed(), "extract", flow_key("a.log.gz")).code == 0
         assert gzip.decompress((tmp_path / "a.log.gz").read_bytes()) == b"without an end"
 
+    @pytest.mark.parametrize("more", [[], ["--lines"]])
+    def test_what_is_no_file(self, command: Command, tmp_path: Path, more: list[str]) -> None:
+        """A file would take the place of a device or a pipe, for everybody: refused, with --force too."""
+        os.mkfifo(tmp_path / "pipe")
+        done = command(packed(), "extract", trail_key(1), *more, "--output", str(tmp_path / "pipe"), "--force")
+        assert (done.code, "a device or a pipe" in done.err) == (2, True)
+        assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
+
     def test_standard_output(self, command: Command) -> None:
         """The very bytes, and nothing else."""
         assert command(packed(), "extract", trail_key(1), "--output", "-").out == document(2)
@@ -238,6 +268,14 @@ class TestOne:
         key = trail_key(1) if more else trail_key(1) + "x"
         done = command(packed(), "extract", key, "--output", str(tmp_path / "x"), *more)
         assert (done.code, "no pack has it" in done.err, list(tmp_path.iterdir())) == (1, True, [])
+
+    def test_a_key_in_two_packs(self, command: Command, tmp_path: Path) -> None:
+        """One key, too, comes out of the other pack where the first one is damaged."""
+        world = packed()
+        first = pack_twice(world)
+        done = command(world, "extract", trail_key(1), "--version-id", str(first.members[0].version_id), "-o", str(tmp_path / "one"))
+        assert (done.code, "1 original out of another pack" in done.err) == (0, True)
+        assert (tmp_path / "one").read_bytes() in {original.data for original in world.originals[:2]}
 
     def test_damage_leaves_no_file(self, command: Command, tmp_path: Path) -> None:
         """One wrong bit: exit code 1, a clear message, no file under any name."""

@@ -46,6 +46,14 @@ def test_the_next_run_takes_it_again(command: Command) -> None:
         assert "[holds]" in command(world, "put-back", *ON_THE_DAY, "--prefix", "b/", *names).out.decode()
 
 
+def test_every_bucket_that_was_packed_from_is_a_source(command: Command) -> None:
+    """Also one that neither the settings name nor what is put back came from."""
+    world = packed()
+    world.store.put("dest", "indexes/other/vpcflowlogs/all/2025/04/03/one.log.gz.index.jsonl.gz", b"")
+    done = command(world, "put-back", *ON_THE_DAY, "--bucket", "logs", "--to-bucket", "other", "--dry-run")
+    assert (done.code, "[holds]" in done.out.decode()) == (0, True)
+
+
 def test_a_dry_run_writes_nothing(command: Command) -> None:
     """It names every key that would be written."""
     world = packed()
@@ -86,6 +94,7 @@ def test_ctrl_c(command: Command) -> None:
         (["--date", "2019-01-01"], 1, "nothing found"),
         (["--date", f"{DAY}", "--objects-max", "3"], 3, "more than 3 originals"),
         (["--date", f"{DAY}", "--to-bucket", "s3://x/y"], 2, "--to-bucket"),
+        (["--date", f"{DAY}", "--to-bucket", "dest", "--prefix", "packs/"], 2, "not among packs and indexes"),
     ],
 )
 def test_bad_input(command: Command, arguments: list[str], code: int, message: str) -> None:

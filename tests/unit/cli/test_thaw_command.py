@@ -13,7 +13,8 @@ from tests.support.world import DAY, World, document, fail_on, flow_key, make_wo
 from tests.unit.cli.conftest import Command
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.faults import FaultyStore
+from log_aggregator.adapters.faults import Fault, FaultyStore
+from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.costs import estimate_thaw_dollars
 from log_aggregator.errors import StoreError
 from log_aggregator.model import Target
@@ -149,6 +150,7 @@ def test_a_refusal_is_a_failure(command: Command) -> None:
         (["--date", f"{DAY}", "--tier", "Expedited"], 2, "DEEP_ARCHIVE does not know it"),
         (["--date", f"{DAY}", "--tier", "Slow"], 2, "--tier"),
         (["--date", f"{DAY}", "--days", "0"], 2, "--days"),
+        (["--date", f"{DAY}", "--force"], 2, "allowed only with --then-extract"),
     ],
 )
 def test_bad_input(command: Command, arguments: list[str], code: int, message: str) -> None:
@@ -166,7 +168,26 @@ def test_a_folder_that_is_not_empty_is_seen_first(command: Command, tmp_path: Pa
     world = frozen()
     store = CountingStore(world.store)
     done = command(world, "thaw", *ON_THE_DAY, "--then-extract", str(tmp_path), store=store)
-    assert (done.code, "not empty" in done.err, "RestoreObject" in store.requests) == (2, True, False)
+    assert (done.code, "RestoreObject" in store.requests) == (2, False)
+    assert f"--then-extract {tmp_path}: the folder is not empty; --force writes into it" in done.err
+
+
+def test_stopped_while_extracting(command: Command, sleeps: Any, tmp_path: Path) -> None:
+    """The folder is not empty then; with --force the same command goes on, and everything is there."""
+    world, folder = frozen(), tmp_path / "out"
+    sleeps(world)
+    seen = [0]
+
+    def stop(_: int, call: Call) -> Fault | None:
+        seen[0] += call.operation == "GetObject" and call.key.startswith("packs/")
+        return Fault(before=KeyboardInterrupt()) if seen[0] == 2 else None
+
+    first = ("thaw", *ON_THE_DAY, "--then-extract", str(folder))
+    assert command(world, *first, store=FaultyStore(world.store, stop)).code == 130
+    assert 0 < len(list(folder.rglob("*.gz"))) < 3
+    assert command(world, *first).code == 2
+    assert command(world, *first, "--force").code == 0
+    assert {path.read_bytes() for path in folder.rglob("*.gz")} == {stored.data for stored in world.originals}
 
 
 def test_a_pack_that_is_gone(command: Command) -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from log_aggregator.reports.progress import show_bar
@@ -19,3 +25,21 @@ def test_lines_come_seldom_and_on_standard_error(monkeypatch: pytest.MonkeyPatch
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == ["verifying: 10 of 600", "verifying: 20 of 600", "verifying: 30 of 600"]
+
+
+def test_a_bar_shares_the_terminal_with_nothing(tmp_path: Path) -> None:
+    """Beside a terminal for standard error: what goes to a terminal or into a pipe may come out there, what goes into a file does not."""
+    asks = "import sys; from log_aggregator.reports.progress import shares_terminal; sys.exit(shares_terminal())"
+    terminal, its_end = pty.openpty()
+    try:
+        with (tmp_path / "file").open("wb") as file:
+            for out, err, shares in (
+                (its_end, its_end, 1),
+                (subprocess.PIPE, its_end, 1),
+                (file, its_end, 0),
+                (its_end, subprocess.PIPE, 0),
+            ):
+                assert subprocess.run([sys.executable, "-c", asks], check=False, stdout=out, stderr=err, timeout=60).returncode == shares
+    finally:
+        os.close(terminal)
+        os.close(its_end)

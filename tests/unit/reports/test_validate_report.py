@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.support.trails import BUCKET, SPEC, Trails, trails
 
+from log_aggregator.cli.validate_cloudtrail import Listing
 from log_aggregator.errors import AccessDenied
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.steps.trailfindings import Finding, Kind, Request, State, Validation
@@ -82,3 +84,20 @@ def test_every_field_is_documented() -> None:
     assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("validate-cloudtrail"))
     assert {found["bucket"] for found in described["findings"]} == {BUCKET}
     assert {found["trail"] for found in described["trails"]} == {SPEC.trail_name}
+
+
+def test_a_key_cannot_speak_to_the_terminal() -> None:
+    """Escape sequences in a key or in what is said of it are shown, not sent."""
+    told = [Finding(Kind.LOG, state, "b", "\x1b]0;k", "\x1b]0;t") for state in State]
+    assert "\x1b" not in "".join(render_findings(told))
+
+
+def test_valid_files_that_are_listed_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--verbose --json of thousands of accounts does not fill the memory; what is left out is counted."""
+    monkeypatch.setattr(sys.modules["log_aggregator.cli.validate_cloudtrail"], "FINDINGS_MAX", 3)
+    listing = Listing(is_on=True, is_text=False)
+    for _ in range(2):
+        listing([finding(State.VALID), finding(State.INVALID), finding(State.VALID)])
+    site = trails()
+    described = describe_validation(site.validate(), REQUEST, site.ring, listing.valid, listing.unlisted)
+    assert (len(described["findings"]), described["unlisted"]) == (3, 1)

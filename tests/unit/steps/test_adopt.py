@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.support.world import World, document, flow_key, make_world, pack_gzip, writes_of
+from tests.support.world import World, document, fail_on, flow_key, make_world, pack_gzip, writes_of
 
 from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.adapters.memory import MemoryStore
@@ -22,7 +22,7 @@ from log_aggregator.core.adopted import Adopted, AdoptedIndexEncoder, Aggregate,
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.split import GzipMember, split_gzip
 from log_aggregator.core.query import Query
-from log_aggregator.errors import BadPack, NotFound, ObjectFrozen, PreconditionFailed, SettingsError, VerificationError
+from log_aggregator.errors import BadPack, IncompleteSearch, NotFound, ObjectFrozen, PreconditionFailed, SettingsError, VerificationError
 from log_aggregator.model import Index, StoredObject, Target, VerifiedPack
 from log_aggregator.ports import Body, WriteOptions
 from log_aggregator.steps.adopt import adopt, describe_aggregate, list_aggregates
@@ -176,6 +176,28 @@ def test_a_prefix_is_everything_under_it_that_is_not_ours() -> None:
     assert adopt(world.store, TARGET, describe_aggregate(found, Said()), WriteOptions()) is not None
     assert sorted(found.key for found in list_aggregates(world.store, TARGET, "dest", "")) == [KEY, "older/2023/04/03/b.gz"]
     assert [found.key for found in list_aggregates(world.store, TARGET, "dest", "older/")] == ["older/2023/04/03/b.gz"]
+
+
+@pytest.mark.parametrize("folder", ["", "packs/", "packs/logs/"])
+def test_a_pack_is_not_adopted(folder: str) -> None:
+    """A pack of ours is a concatenation of gzip files, too; adopted it would be found twice, once under made-up keys."""
+    world = make_world()
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"x\n"))
+    assert world.run().failures == []
+    (pack,) = list_all(world.store, "dest", "packs/")
+    with pytest.raises(SettingsError, match="packs have their own index"):
+        list(list_aggregates(world.store, TARGET, "dest", folder or pack.key))
+
+
+def test_an_adopted_index_that_cannot_be_read_now_is_named() -> None:
+    """Gone since the listing, or moved to an archive class: it is named at the end, and what else there is comes."""
+    store = make_store()
+    adopt_it(store)
+    (index_key,) = (found.key for found in list_all(store, "dest", "adopted/"))
+    for error in (NotFound("it went away"), ObjectFrozen("it was moved")):
+        faulty = FaultyStore(store, fail_on(lambda call: call.operation == "GetObject" and call.key == index_key, error))
+        with pytest.raises(IncompleteSearch, match=str(error)):
+            list(find(faulty, WORKERS, [TARGET], Query()))
 
 
 def test_what_is_read_must_be_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:

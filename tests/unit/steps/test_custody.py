@@ -15,7 +15,7 @@ from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.custody import GroupEntry, Record, decode_record, encode_record, record_key
-from log_aggregator.errors import AccessDenied, NoSuchOriginal, StoreError
+from log_aggregator.errors import AccessDenied, IncompleteSearch, NoSuchOriginal, StoreError
 from log_aggregator.model import Group, Target
 from log_aggregator.ports import Body, WriteOptions
 from log_aggregator.steps.custody import append_record, find_newest
@@ -343,7 +343,21 @@ def test_the_life_of_a_log_object() -> None:
     assert life.index_is_unchanged
     world.store.put("dest", life.index_key, world.store.get_object("dest", life.index_key).data + b"\0")
     with pytest.raises(NoSuchOriginal):
-        trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(17))
+        list(trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(17)))
+
+
+def test_a_life_is_told_beside_an_index_that_cannot_be_read() -> None:
+    """Another pack of the same group may hold the key, too: what is known comes first, and then it is named."""
+    world = two_accounts()
+    run_recorded(world, "packs and deletes")
+    world.put("logs", trail_key(9), document(9))
+    run_recorded(world, "packs a late one")
+    (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(9))
+    world.store.put("dest", life.index_key, b"")
+    told = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(1))
+    assert next(told).member.key == trail_key(1)
+    with pytest.raises(IncompleteSearch, match=life.index_key):
+        next(told)
 
 
 def test_only_records_that_can_name_the_pack_are_read() -> None:
@@ -363,5 +377,5 @@ def test_only_records_that_can_name_the_pack_are_read() -> None:
             requests.append(key)
             return super().get_object(bucket, key, **more)
 
-    trace(Watching(world.store), SerialWorkers(), world.targets, "logs", trail_key(1))
+    list(trace(Watching(world.store), SerialWorkers(), world.targets, "logs", trail_key(1)))
     assert [key for key in requests if key.startswith("custody/")] == [record_key(DEST, 5)]

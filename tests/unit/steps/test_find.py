@@ -173,6 +173,22 @@ def test_a_pack_without_its_index_is_named() -> None:
     assert search(world, Query(log_types=frozenset({"vpcflowlogs"})))[1] == ""
 
 
+def test_what_a_run_writes_meanwhile_is_no_lost_index() -> None:
+    """A pack and its index that came after indexes were listed and before packs were: it is found, and nothing is amiss."""
+    world = packed()
+    late = index_keys(world)[0]
+    data = world.store.get_object("dest", late).data
+    drop(world, late)
+
+    def write_late(_: int, call: Call) -> Fault | None:
+        if call.operation == "ListObjectsV2" and call.key.startswith("packs/"):
+            world.store.put("dest", late, data)
+        return None
+
+    found, message = search(world, decide=write_late)
+    assert (sum(len(pack.members) for pack in found), message) == (12, "")
+
+
 def test_an_index_without_its_pack_is_found_and_marked() -> None:
     """The members are what the index says, and of the pack it is known that it is not there."""
     world = packed()

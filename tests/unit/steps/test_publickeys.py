@@ -10,34 +10,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.trails import BUCKET, SPEC, TARGET, Trails, trails
+from tests.support.trails import BUCKET, SPEC, TARGET, Denying, Trails, trails
 from tests.support.world import fail_on, make_rules, make_world, trail_key
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.adapters.memory import MemoryStore
-from log_aggregator.errors import AccessDenied, BadPack, CannotStart, PreconditionFailed, StoreError, VerificationError
+from log_aggregator.errors import BadPack, CannotStart, PreconditionFailed, StoreError, VerificationError
 from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.model import Target
 from log_aggregator.ports import ListStart, Page
 from log_aggregator.steps.ledger import list_all
 from log_aggregator.steps.publickeys import KeyRing, archive_keys, archive_run_keys, read_archived_key
-from log_aggregator.trailkeys import TrailKey, TrailKeys
+from log_aggregator.trailkeys import TrailKeys
 
 FIRST = datetime(2026, 3, 14, tzinfo=UTC)
 LAST = FIRST + timedelta(days=1)
 REGION = "eu-west-1"
-
-
-class Denying:
-    """A CloudTrail that may not be asked."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
-        self.asked += 1
-        raise AccessDenied("ListPublicKeys cloudtrail: AccessDeniedException", code="AccessDeniedException")
 
 
 def make_store() -> MemoryStore:
@@ -137,13 +126,17 @@ def test_fingerprints_lead_nowhere_else() -> None:
 
 
 def test_cloudtrail_is_asked_seldom() -> None:
-    """One question for each region, however many digests there are, also where the answer is no; then the archive is looked into."""
-    store, denying = make_store(), Denying()
+    """One question for each region, however many digests there are, also where it is refused: then the archive is looked into, and of a
+    key that is not there either nobody knows."""
+    store, denying, keys = make_store(), Denying(), LabTrailKeys(SPEC)
+    archive_keys(store, TARGET, LabTrailKeys(SPEC), REGION, FIRST, LAST)
     ring = KeyRing(store, [TARGET], denying, FIRST, LAST)
-    assert [ring.find(REGION, fingerprint) for fingerprint in ("a", "b", "a")] == [None, None, None]
+    for fingerprint in ("a", "b", "a"):
+        with pytest.raises(StoreError, match="no public key: ListPublicKeys"):
+            ring.find(REGION, fingerprint)
+    assert ring.find(REGION, keys.keys[0].fingerprint) == keys.keys[0]
     assert denying.asked == 1
     assert set(ring.failures) == {REGION}
-    keys = LabTrailKeys(SPEC)
     ring = KeyRing(store, [TARGET], keys, FIRST, LAST)
     for _ in range(3):
         assert ring.find(REGION, keys.keys[0].fingerprint) == keys.keys[0]

@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.support.trails import BUCKET, SPEC, TARGET, Trails, problems, trails
+from tests.support.trails import BUCKET, SPEC, TARGET, Denying, Trails, problems, trails
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.digests import PERIOD
+from log_aggregator.errors import AccessDenied, StoreError, Unreachable
 from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.steps.ledger import list_all
 from log_aggregator.steps.publickeys import KeySource, archive_keys
@@ -243,6 +244,19 @@ def test_several_trails_under_one_prefix() -> None:
     assert {chain.trail for chain in both.tallies} == {SPEC.trail_name, other.trail_name}
 
 
+@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize("bucket", ["an-older-bucket", "the-older-bucket"])
+def test_a_trail_that_was_given_another_bucket(bucket: str, is_named: bool) -> None:
+    """The chain goes on in the older bucket, whichever name comes first: every file counts once, nothing is a gap, and nothing an end."""
+    site = trails()
+    site.move_older(10, bucket)
+    result = site.validate(buckets=frozenset({BUCKET, bucket}) if is_named else frozenset())
+    assert problems(result) == {}
+    assert counts(result) == (DIGESTS, 1, LOGS)
+    assert len({(found.bucket, found.key) for found in site.valid}) == len(site.valid)
+    assert sum(tally.digests[State.VALID] for chain, tally in result.tallies.items() if chain.bucket == bucket) == 10
+
+
 def test_regions_are_chosen() -> None:
     """Only digests of the wanted regions, and their logs, are looked at."""
     site = trails()
@@ -325,6 +339,18 @@ def test_without_a_public_key() -> None:
     assert all(text.startswith("public key not found in region") for text in problems(result).values())
 
 
+@pytest.mark.parametrize("error", [AccessDenied("AccessDeniedException"), Unreachable("no answer")])
+def test_where_cloudtrail_cannot_be_asked(error: StoreError) -> None:
+    """A digest is not said to be false because nobody could ask for its key: it is not checked, and the cause is told once for a region."""
+    site = trails()
+    site.keys = Denying(error)
+    result = site.validate()
+    assert not result.is_sound
+    assert {state for state, _ in problems(result)} == {"unchecked"}
+    assert [failure.where for failure in result.failures] == [f"public keys of CloudTrail in {region}" for region in sorted(SPEC.regions)]
+    assert {failure.error for failure in result.failures} == {type(error).__name__ if type(error) is AccessDenied else "StoreError"}
+
+
 def test_the_archived_key_serves_where_cloudtrail_does_not() -> None:
     """Keys kept beside the packs validate what CloudTrail gives no keys for any more; where it does, its word counts."""
     site = trails()
@@ -362,6 +388,20 @@ def test_a_frozen_pack_is_not_checked_and_not_missing() -> None:
     for key in [found.key for found in list_all(site.store, "dest", "packs/")]:
         site.store.thaw("dest", key)
     assert site.validate().is_sound
+
+
+def test_a_day_is_proven_by_its_neighbours() -> None:
+    """With the day's own packs thawed the digest of its last hour cannot be read, which lies in the next day; with those it is proven."""
+    site = Trails(storage_class="GLACIER")
+    site.pack()
+    packs = [found.key for found in list_all(site.store, "dest", "packs/")]
+    for day, is_proven in ((SPEC.first_day, False), (SPEC.first_day + timedelta(days=1), True)):
+        for key in packs:
+            if f"/{day:%Y/%m/%d}/" in key:
+                site.store.thaw("dest", key)
+        result = site.validate()
+        assert result.is_sound is is_proven
+        assert {state for state, _ in problems(result)} == (set() if is_proven else {"unchecked"})
 
 
 def test_a_pack_that_is_gone() -> None:
@@ -440,6 +480,15 @@ def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(result.findings) == 3
     assert result.unlisted == LOGS - 3
     assert result.count(State.INVALID) == LOGS
+
+
+def test_what_is_kept_of_all_accounts_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of accounts with nothing left do not fill the memory: what is not kept is counted."""
+    monkeypatch.setattr("log_aggregator.steps.trailfindings.FINDINGS_MAX", 5)
+    site = trails()
+    delete_all(site, site.log_keys)
+    result = site.validate()
+    assert (len(result.findings), result.unlisted, result.count(State.INVALID)) == (5, LOGS - 5, LOGS)
 
 
 def test_logs_of_the_evening_before() -> None:
