@@ -90,8 +90,12 @@ class ListedKey:
 
     @property
     def is_deleted(self) -> bool:
-        """Its newest entry is no data version: somebody deleted the key, and it is left alone."""
-        return not any(version.is_latest for version in self.versions)
+        """Its newest entry is a delete marker: somebody deleted the key, and it is left alone.
+
+        S3 always says of one entry that it is the newest. SeaweedFS may forget to where a deletion is broken off: without a marker
+        such a key is not deleted.
+        """
+        return not self.versions or (bool(self.markers) and not any(version.is_latest for version in self.versions))
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,11 +114,12 @@ def test_a_member_has_a_hash_and_a_deletion_an_identity() -> None:
 
 
 def test_a_key_is_deleted_when_its_newest_entry_is_a_marker() -> None:
-    """Old markers do not make a key deleted."""
+    """Old markers do not make a key deleted; nor does a store that calls none of its versions the newest."""
     marker = DeleteMarker("logs", "a", "m", TIME, is_latest=True)
     assert ListedKey("a", (replace(SOURCE, is_latest=False),), (marker,)).is_deleted
     assert ListedKey("a", (), (marker,)).is_deleted
     assert not ListedKey("a", (SOURCE,), (replace(marker, is_latest=False),)).is_deleted
+    assert not ListedKey("a", (replace(SOURCE, is_latest=False),)).is_deleted
 
 
 def test_binary_goes_into_a_tar() -> None:
