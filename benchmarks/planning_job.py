@@ -1,4 +1,7 @@
-"""A plan, alone in a process, over a bucket that exists only as a function: reads what to plan from its input, prints what it took."""
+"""A plan, alone in a process, of a bucket that exists only as a function, or of an inventory of it that lies in files.
+
+Reads from its input what to plan, and prints what it took.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import hashlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 from benchmarks import shapes
@@ -14,20 +19,57 @@ from benchmarks.generated import GeneratedBucket, GeneratedStore
 from benchmarks.memory_job import read_peak_bytes
 
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.model import LogObject
-from log_aggregator.ports import ListStart, ObjectStore
+from log_aggregator.errors import NotFound
+from log_aggregator.model import LogObject, StoredObject
+from log_aggregator.ports import Body, ListStart, ObjectStore
 from log_aggregator.settings import read_settings
+from log_aggregator.steps.inventory import InventoryListing, find_inventory
 from log_aggregator.steps.plan import plan_run
 from log_aggregator.steps.run import Progress
 from log_aggregator.wiring import SystemClock, make_run_rules, make_workers
 
 DAY = date(2026, 3, 14)
 BUCKET = "generated-logs"
+INVENTORIES = "generated-inventories"
 ACCOUNTS = 400
 
 
 class ListedStore(GeneratedStore):
-    """Version ids and ETags are without any pattern, as S3's are: they are most of what a listing takes when it is compressed."""
+    """Version ids and ETags are without any pattern, as S3's are: they are most of what a listing takes when it is compressed.
+
+    What lies in `folder` is the bucket of inventories.
+    """
+
+    def __init__(self, bucket: GeneratedBucket, folder: Path | None = None) -> None:
+        super().__init__({BUCKET: bucket}, b"")
+        self._folder = folder
+
+    def get_object(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        byte_range: tuple[int, int] | None = None,
+    ) -> Body:
+        if bucket != INVENTORIES:
+            return super().get_object(bucket, key, version_id=version_id, if_match=if_match, byte_range=byte_range)
+        with self._path(key).open("rb") as file:
+            if byte_range is None:
+                return Body(file.read())
+            file.seek(byte_range[0])
+            return Body(file.read(byte_range[1] - byte_range[0]))
+
+    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
+        if bucket != INVENTORIES:
+            return super().head_object(bucket, key, version_id=version_id, if_match=if_match)
+        return StoredObject(bucket, key, self._path(key).stat().st_size, "etag", None, "STANDARD", None)
+
+    def _path(self, key: str) -> Path:
+        if self._folder is None:
+            raise NotFound(key)
+        return self._folder / key.replace("/", "_")
 
     def _log_object(self, bucket: str, number: int) -> LogObject:
         keys = self._buckets[bucket]
@@ -38,25 +80,29 @@ class ListedStore(GeneratedStore):
 
 def main() -> int:
     told = json.load(sys.stdin)
-    bucket = _make_bucket(told["shape"], told["objects"])
-    store = ListedStore({BUCKET: bucket}, b"")
+    bucket = make_bucket(told["shape"], told["objects"])
+    store = ListedStore(bucket, Path(told["folder"]) if told["folder"] else None)
     own = {"control_tower_bucket" if told["shape"] == "main" else "other_buckets": BUCKET, "destination_bucket": "generated-packs"}
     settings = read_settings(None, own)
     rules = make_run_rules(settings, DateWindow(DAY, DAY))
-    began, cpu = time.process_time(), 0.0
-    _list_all(store, bucket)
-    generating = time.process_time() - began
-    start_bytes, began, cpu = read_peak_bytes(), time.perf_counter(), time.process_time()
+    began = time.process_time()
+    if not told["inventory"]:
+        for _ in list_all(store, bucket):
+            pass
+    making_seconds = time.process_time() - began
+    start_bytes, wall, cpu, over = read_peak_bytes(), time.perf_counter(), time.process_time(), cast("ObjectStore", store)
     with make_workers(settings) as workers:
-        plan = plan_run(cast("ObjectStore", store), workers, SystemClock(), rules, Progress())
+        inventories = [find_inventory(over, told["inventory"])] if told["inventory"] else []
+        listing = InventoryListing(over, workers, inventories, None, Progress()) if inventories else None
+        plan = plan_run(over, workers, SystemClock(), rules, Progress(), listing)
     measured = {
         "objects": plan.source_sizes.count,
         "groups": len(plan.groups),
         "packs": plan.pack_sizes.count,
         "failures": [failure.message for failure in plan.failures],
-        "seconds": time.perf_counter() - began,
+        "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
-        "generating_seconds": generating,
+        "making_seconds": making_seconds,
         "start_bytes": start_bytes,
         "peak_bytes": read_peak_bytes(),
     }
@@ -64,18 +110,20 @@ def main() -> int:
     return 0
 
 
-def _make_bucket(shape: str, count: int) -> GeneratedBucket:
+def make_bucket(shape: str, count: int) -> GeneratedBucket:
+    """At least so many log objects of one day: in a Control Tower bucket, or in a flat one of access logs, where they are one group."""
     if shape == "main":
         prefixes = ACCOUNTS * len(shapes.MAIN_SERVICES) * len(shapes.REGIONS)
         return shapes.main_bucket(ACCOUNTS, (DAY,), -(-count // prefixes))
     return shapes.access_bucket((DAY,), count)
 
 
-def _list_all(store: ListedStore, bucket: GeneratedBucket) -> None:
-    """What making up the listing takes by itself, so that it can be told apart."""
+def list_all(store: ListedStore, bucket: GeneratedBucket) -> Iterator[LogObject]:
+    """Everything in the bucket, page by page."""
     start: ListStart | None = ListStart()
     while start is not None:
         page = store.list_object_versions(BUCKET, start=start) if bucket.versioning else store.list_objects(BUCKET, start=start)
+        yield from page.objects
         start = page.next_start
 
 

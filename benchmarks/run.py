@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import chain, combine, cpu, fanout, find, lambda_memory, listing, memory, pages, peers, scale
+from benchmarks import chain, combine, cpu, fanout, find, lambda_memory, listing, memory, pages, peers, planning, scale
 from benchmarks.machine import describe_machine
 from benchmarks.report import Options, Outcome, render_outcome, render_summary
 
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "pages": pages.measure,
     "listing": listing.measure,
     "find": find.measure,
+    "planning": planning.measure,
     "combine": combine.measure,
     "cpu": cpu.measure,
     "memory": memory.measure,
