@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -113,12 +113,10 @@ class InventoryListing:
             left = Selection()
             where = f"s3://{inventory.manifest.bucket}/{file.key}"
             with naming(where), cannot_start("it cannot be read"):
-                rows = read_rows(self._store, inventory.manifest, file, bucket.versioning)
+                rows = read_rows(self._store, self._workers, inventory.manifest, file, bucket.versioning, self._progress.listed)
                 dated = find_dated(rows, bucket, self._organization_id, rules, left)
                 while batch := list(islice(dated, _BATCH_ROWS)):
-                    self._workers.check_stop()
                     held.take(bucket.name, batch)
-                    self._progress.listed(len(batch))
             return left
 
         total = Selection()
@@ -167,8 +165,9 @@ def find_inventory(store: ObjectStore, location: str) -> Inventory:
     with cannot_start(f"the inventory {location} cannot be read"):
         if not key.endswith(f"/{MANIFEST}"):
             key = _find_newest(store, bucket, f"{key.rstrip('/')}/", location)
-        data = _read(store, bucket, key)
-        expected = _read(store, bucket, f"{key.removesuffix(MANIFEST)}{CHECKSUM}").decode("ascii", "replace").strip().lower()
+        data = store.get_object(bucket, key).data
+        checksum = store.get_object(bucket, f"{key.removesuffix(MANIFEST)}{CHECKSUM}").data
+    expected = checksum.decode("ascii", "replace").strip().lower()
     where = f"s3://{bucket}/{key}"
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
         raise BadInventory(f"{where} is not what {CHECKSUM} beside it says")
@@ -204,18 +203,23 @@ def check_age(inventory: Inventory, window: DateWindow) -> None:
         raise SettingsError(f"inventory {inventory.location}: it was made on {made}; it cannot list logs of {window.first} and later")
 
 
-def read_rows(store: ObjectStore, manifest: Manifest, file: InventoryFile, versioning: str | None) -> Iterator[Entry]:
-    """All rows of a file, which is compared with what the manifest says of it. Raises BadInventory, StoreError, VerificationError."""
-    reader = RowReader(manifest, versioning)
-    stored = store.head_object(manifest.bucket, file.key)
-    if stored.size_bytes != file.size_bytes:
-        raise BadInventory(f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}")
-    pieces = _Checked(store, stored, file)
-    if manifest.format is Format.CSV:
-        yield from reader.read_csv(pieces.read())
-        pieces.check()
-    else:
-        yield from _read_parquet(reader, pieces)
+def read_rows(
+    store: ObjectStore,
+    workers: Workers,
+    manifest: Manifest,
+    file: InventoryFile,
+    versioning: str | None,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Entry]:
+    """All rows of a file, which is compared with what the manifest says of it. `on_progress` is told how many have passed.
+
+    Raises BadInventory, StoreError, VerificationError, Interrupted.
+    """
+    rows = _read_rows(store, manifest, file, versioning)
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        workers.check_stop()
+        on_progress(len(batch))
+        yield from batch
 
 
 def find_dated(rows: Iterable[Entry], bucket: SourceBucket, organization_id: str | None, rules: Rules, left: Selection) -> Iterator[Dated]:
@@ -233,6 +237,19 @@ def find_dated(rows: Iterable[Entry], bucket: SourceBucket, organization_id: str
             left.leave(Left.OTHER_DATE)
         elif isinstance(entry, LogObject):
             left.merge_counts(select(bucket.name, [ListedKey(entry.key, (entry,))], rules))
+
+
+def _read_rows(store: ObjectStore, manifest: Manifest, file: InventoryFile, versioning: str | None) -> Iterator[Entry]:
+    reader = RowReader(manifest, versioning)
+    stored = store.head_object(manifest.bucket, file.key)
+    if stored.size_bytes != file.size_bytes:
+        raise BadInventory(f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}")
+    pieces = _Checked(store, stored, file)
+    if manifest.format is Format.CSV:
+        yield from reader.read_csv(pieces.read())
+        pieces.check()
+    else:
+        yield from _read_parquet(reader, pieces)
 
 
 class _Checked:
@@ -288,17 +305,10 @@ def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
 
 def _find_newest(store: ObjectStore, bucket: str, folder: str, location: str) -> str:
     """The manifest of the newest inventory under a folder that is whole: its checksum is written last."""
-    dated = [folder] if _MADE_AT.search(folder) else [prefix for prefix in _list_folders(store, bucket, folder) if _MADE_AT.search(prefix)]
+    folders = [folder] if _MADE_AT.search(folder) else store.list_prefixes(bucket, prefix=folder).prefixes
+    dated = [found for found in folders if _MADE_AT.search(found)]
     for made in sorted(dated, reverse=True)[:_TRIED_MAX]:
         with suppress(NotFound):
             store.head_object(bucket, f"{made}{CHECKSUM}")
             return f"{made}{MANIFEST}"
     raise BadInventory(f"{location}: there is no whole inventory; a folder such as 2026-01-31T01-00Z/ with {CHECKSUM} in it is looked for")
-
-
-def _list_folders(store: ObjectStore, bucket: str, folder: str) -> tuple[str, ...]:
-    return store.list_prefixes(bucket, prefix=folder).prefixes
-
-
-def _read(store: ObjectStore, bucket: str, key: str) -> bytes:
-    return store.get_object(bucket, key).data

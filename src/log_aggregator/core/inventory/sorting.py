@@ -40,9 +40,9 @@ class EntrySorter:
         for row in rows:
             self._open.append(row)
             self.days[row[0]] += 1
-        if len(self._open) >= self._run_entries_max:
-            self._runs.append(encode_run(self._open))
-            self._open = []
+            if len(self._open) >= self._run_entries_max:
+                self._runs.append(encode_run(self._open))
+                self._open = []
 
     def drop_after(self, last: date) -> None:
         """Forgets the rows of later days."""

@@ -30,7 +30,6 @@ ROWS_MAX = 5_000_000
 """Rows of a window that one call merges and sorts out: some 400 MB, and a few minutes."""
 BYTES_PER_ROW_MIN = 25
 """Of a compressed row in an inventory; S3's have 40 and more."""
-_BATCH_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +112,14 @@ def sort_file(store: ObjectStore, workers: Workers, task: SortTask, folder: RunF
     """Sorts one file; what it found, in numbers, is left in the run's folder. Raises BadInventory, CannotStart, Interrupted."""
     sorter, left = EntrySorter(), Selection()
     with naming(f"s3://{task.manifest.bucket}/{task.file.key}"):
-        rows = read_rows(store, task.manifest, task.file, task.bucket.versioning)
-        for row in find_dated(rows, task.bucket, task.organization_id, Rules(task.window), left):
-            sorter.take([row])
-            if sum_of(sorter) % _BATCH_ROWS == 0:
-                workers.check_stop()
+        rows = read_rows(store, workers, task.manifest, task.file, task.bucket.versioning)
+        sorter.take(find_dated(rows, task.bucket, task.organization_id, Rules(task.window), left))
     for first, data in _cut(sorter.merge(task.bucket.name), task):
         workers.check_stop()
         folder.write(folder.inventory_key(first, task.number), data)
-    done = {"file": task.file.key, "rows": sum_of(sorter), "left": {reason.value: count for reason, count in left.left.items()}}
+    done = {"file": task.file.key, "rows": sum(sorter.days.values()), "left": {reason.value: count for reason, count in left.left.items()}}
     folder.write_json(folder.sorted_key(task.number), done)
     return done
-
-
-def sum_of(sorter: EntrySorter) -> int:
-    return sum(sorter.days.values())
 
 
 def _cut(rows: Iterator[Dated], task: SortTask) -> Iterator[tuple[date, bytes]]:
