@@ -5,6 +5,7 @@ It loads nothing by itself: all the rest takes the better part of a second, and 
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -19,6 +20,9 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write("log-aggregator: stopped before it began\n")
         sys.exit(EXIT_CODE_STOPPED)
+    finally:
+        # All is done and said. While Python takes itself down a ctrl-C would only change the exit code.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

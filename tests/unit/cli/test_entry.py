@@ -36,3 +36,18 @@ def test_it_is_the_command_line() -> None:
     """`python -m log_aggregator` is `log-aggregator`."""
     done = subprocess.run([sys.executable, "-m", "log_aggregator", "--version"], check=True, text=True, capture_output=True, timeout=60)
     assert done.stdout.startswith("log-aggregator, version ")
+
+
+LATE = """
+import atexit, os, signal
+from log_aggregator.__main__ import main
+
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+main()
+"""
+
+
+def test_ctrl_c_when_all_is_done_changes_nothing() -> None:
+    """The exit code is that of what was done."""
+    done = subprocess.run([sys.executable, "-c", LATE, "--version"], check=False, text=True, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
