@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.infra.access import statements_of
 from tests.infra.stack import Stack, deploy, load_template
-from tests.simulation.test_statemachine import MakeCloud, contents, main_logs_with_inventory, run_all
+from tests.simulation.test_history_by_inventory import main_logs_with_inventory
+from tests.simulation.test_statemachine import MakeCloud, contents, run_all
 from tests.support.cloud import Cloud, make_cloud
 from tests.support.roles import RoleStore
 from tests.support.scenarios import SCENARIOS, Scenario
