@@ -70,11 +70,11 @@ def _draw_starts(drawing: Drawing, template: Mapping[str, Any], nightly: str, hi
     drawing.text(LEFT + 16, y + 24, "EventBridge Scheduler", size=13, bold=True)
     lines = [f"{name}: {event['Properties']['ScheduleExpression']}" for name, event in events.items()]
     drawing.texts(LEFT + 16, y + 46, [*lines, "UTC"], size=11)
-    functions = list(_functions_in(template["Resources"][history]))
-    names = [", ".join(functions[:-1]), functions[-1]]
     drawing.box(MIDDLE, y, MIDDLE_WIDTH, height, PLAIN)
     drawing.text(MIDDLE + 16, y + 24, history, size=13, bold=True)
-    drawing.texts(MIDDLE + 16, y + 46, ["by hand: a range of days of the past", *names], size=11)
+    drawing.text(MIDDLE + 16, y + 46, "by hand: a range of days of the past", size=11, color=MUTED)
+    for number, name in enumerate(_functions_in(template["Resources"][history])):
+        drawing.text(MIDDLE + 16 + 134 * (number % 2), y + 61 + 15 * (number // 2), name, size=11, color=MUTED)
     x = MIDDLE + MIDDLE_WIDTH / 2
     drawing.arrow([(x, y + height), (x, top)])
     drawing.text(x + 8, y + height + 30, f"a run for every {WINDOW_DAYS_MAX} days", size=11, color=MUTED)

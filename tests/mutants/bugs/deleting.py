@@ -75,7 +75,13 @@ DELETING = Section(
         Mutant(
             "deleted-keys-packed",
             "a key that somebody deleted is packed, and its versions go",
-            in_file("model.py", ("        return not any(version.is_latest for version in self.versions)\n", "        return False\n")),
+            in_file(
+                "model.py",
+                (
+                    "        return not self.versions or (bool(self.markers) and not any(version.is_latest for version in self.versions))\n",
+                    "        return not self.versions\n",
+                ),
+            ),
         ),
     ),
 )
