@@ -18,6 +18,9 @@ from enum import StrEnum
 
 from log_aggregator.errors import VerificationError
 
+NULL_VERSION = "null"
+"""The version id of what was written, or deleted, while the bucket had no versions or while versioning was suspended."""
+
 NO_ACCOUNT = "all"
 """Stands in a pack's key where the sources' keys name no account."""
 
