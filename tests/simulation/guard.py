@@ -44,7 +44,7 @@ class GuardedStore(ForwardingStore):
         gone = [entry for entry in before if _name(entry) not in set(map(_name, after))]
         for entry in gone:
             if isinstance(entry, DeleteMarker):
-                if entry.is_latest:
+                if entry.is_latest and any(isinstance(other, LogObject) for other in before):
                     raise Violation(f"s3://{bucket}/{key}: the delete marker that hides it was removed")
                 continue
             original = next((each for each in self._truth.of_key(bucket, key) if _is_same(each.source, entry)), None)

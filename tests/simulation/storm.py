@@ -24,7 +24,8 @@ LOUD: tuple[tuple[str, type[StoreError]], ...] = (
 )
 CONDITIONAL = frozenset({"PutObject", "CompleteMultipartUpload"})
 GZIP_MAGIC, GZIP_HEAD_BYTES, GZIP_TAIL_BYTES = b"\x1f\x8b", 10, 8
-REFUSALS = ("AccessDenied", "SlowDown", "InternalError", "ConditionalRequestConflict")
+CONFLICT = "ConditionalRequestConflict"
+REFUSALS = ("AccessDenied", "SlowDown", "InternalError", CONFLICT)
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class StormyStore(ForwardingStore):
             return self._repeat(call, run, number)
         code, kind = rng.choice(LOUD)
         if call.operation in CONDITIONAL and rng.random() < 0.3:
-            code, kind = "ConditionalRequestConflict", PreconditionFailed  # 409, without any effect
+            code, kind = CONFLICT, PreconditionFailed  # 409, without any effect
         elif rng.random() < 0.5:
             self._storm.note(number, call, f"{code} after it")
             run()
@@ -137,9 +138,10 @@ class StormyStore(ForwardingStore):
 
     def _refuse_some(self, call: Call, number: int) -> list[DeletionFailure]:
         deletions: Sequence[Deletion] = call.arguments["deletions"]
-        refused = [deletion for deletion in deletions if self._storm.random.random() < 0.5]
-        done = [deletion for deletion in deletions if deletion not in refused]
         code = self._storm.random.choice(REFUSALS)
+        may_be = [deletion for deletion in deletions if code != CONFLICT or deletion.etag is not None]
+        refused = [deletion for deletion in may_be if self._storm.random.random() < 0.5]
+        done = [deletion for deletion in deletions if deletion not in refused]
         self._storm.note(number, call, f"{code} for {len(refused)} of {len(deletions)} keys")
         failures = self.inner.delete_objects(call.bucket, done) if done else []
         return [*failures, *(DeletionFailure(deletion, code) for deletion in refused)]
