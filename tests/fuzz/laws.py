@@ -20,7 +20,7 @@ from xml.etree.ElementTree import ParseError
 from tests.support.world import access_key, flow_key, trail_key
 
 from log_aggregator.adapters.s3.errors import make_error, parse_obstore_error
-from log_aggregator.adapters.s3.listing import parse_listing
+from log_aggregator.adapters.s3.listing import make_log_objects, parse_listing
 from log_aggregator.adapters.s3.restoring import parse_restore
 from log_aggregator.adapters.s3.writing import decode_crc
 from log_aggregator.core.adopted import decode_adopted
@@ -177,9 +177,11 @@ def check_listing(data: bytes) -> None:
     """A listing's page, or an error that the caller knows."""
     try:
         listing = parse_listing(data)
+        objects = make_log_objects("logs", listing)
     except (ParseError, ValueError):
         return
     assert all(isinstance(value, str) for _, entry in listing.entries for value in entry.values())
+    assert len(objects) == len(listing.select("Contents"))
 
 
 def check_headers(data: bytes) -> None:
