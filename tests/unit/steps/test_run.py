@@ -32,7 +32,7 @@ from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.costs import REQUEST_DOLLARS
 from log_aggregator.core.planning import PackLimits, estimate_requests
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded
+from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded, Unreachable
 from log_aggregator.model import Target
 from log_aggregator.ports import WriteOptions
 from log_aggregator.settings import read_settings
@@ -47,6 +47,9 @@ def trail_world(count: int = 3, **more: Any) -> World:
     for number in range(count):
         world.put("logs", trail_key(number), document(number))
     return world
+
+
+UNREACHABLE = Unreachable("no answer", code="ReadTimeoutError")
 
 
 def total(result: RunResult, field: str) -> int:
@@ -266,6 +269,19 @@ def test_a_suspended_bucket() -> None:
     assert (find_losses(world), left_in_place(world)) == ([], [])
     assert world.store.list_object_versions("logs").markers == ()
     assert {str(identity[1]) for _, identity in count_copies(world)} == {"v00000001", "null"}  # type: ignore[index] # a key's parts
+
+
+def test_what_is_not_tried_is_a_failure() -> None:
+    """After three groups without an answer the others are not waited for; each is a failure, and keeps its originals."""
+    world = make_world()
+    for number in range(5):
+        world.put("logs", trail_key(number, account=f"{number:012d}"), document(number))
+    silent = fail_on(lambda call: call.bucket == "dest" and "packs/" in call.key and call.operation != "ListMultipartUploads", UNREACHABLE)
+    result, calls = world.run_faulty(silent)
+    assert [failure.error for failure in result.failures] == ["Unreachable"] * 5
+    assert sum("not tried" in failure.message for failure in result.failures) == 2
+    assert len(left_in_place(world)) == 5
+    assert len({call.key for call in calls if call.bucket == "dest" and call.key.startswith("packs/logs/")}) == 3
 
 
 def test_other_regions_are_kept_by_default() -> None:
