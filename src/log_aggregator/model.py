@@ -18,6 +18,9 @@ from enum import StrEnum
 
 from log_aggregator.errors import VerificationError
 
+NULL_VERSION = "null"
+"""The version id of what was written, or deleted, while the bucket had no versions or while versioning was suspended."""
+
 NO_ACCOUNT = "all"
 """Stands in a pack's key where the sources' keys name no account."""
 
@@ -321,6 +324,8 @@ class VerifiedPack:
         where = f"s3://{self.stored.bucket}/{self.stored.key}"
         if (self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key):
             raise VerificationError(f"{where}: the index is that of {self.index.pack_key}")
+        if not self.stored.key.startswith(self.target.packs_prefix(self.index.group)):
+            raise VerificationError(f"{where}: the index is that of another group, {self.index.group}")
         if self.stored.size_bytes != self.expected_size_bytes:
             raise VerificationError(f"{where}: {self.stored.size_bytes} bytes are stored, {self.expected_size_bytes} were written")
         seen = [crc for crc in (self.stored.crc64nvme, self.read_back_crc64nvme) if crc is not None]

@@ -21,8 +21,9 @@ from xml.etree.ElementTree import ParseError
 from tests.support.world import access_key, flow_key, trail_key
 
 from log_aggregator.adapters.s3.errors import make_error, parse_obstore_error
-from log_aggregator.adapters.s3.listing import parse_listing
+from log_aggregator.adapters.s3.listing import make_log_objects, parse_listing
 from log_aggregator.adapters.s3.restoring import parse_restore
+from log_aggregator.adapters.s3.writing import decode_crc
 from log_aggregator.core.adopted import decode_adopted
 from log_aggregator.core.costs import PRICES
 from log_aggregator.core.costs.overrides import override_prices
@@ -180,9 +181,11 @@ def check_listing(data: bytes) -> None:
     """A listing's page, or an error that the caller knows."""
     try:
         listing = parse_listing(data)
+        objects = make_log_objects("logs", listing)
     except (ParseError, ValueError):
         return
     assert all(isinstance(value, str) for _, entry in listing.entries for value in entry.values())
+    assert len(objects) == len(listing.select("Contents"))
 
 
 def check_headers(data: bytes) -> None:
@@ -190,6 +193,8 @@ def check_headers(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     restore = parse_restore(text)
     assert restore is None or restore.expires is None or restore.expires.tzinfo is not None
+    crc = decode_crc(text)
+    assert crc is None or 0 <= crc < 1 << 64
     error = make_error("GetObject", "logs", text[:50], *parse_obstore_error(text))
     assert isinstance(error, StoreError)
     assert "\n" not in str(error)
@@ -344,7 +349,7 @@ LAWS: dict[str, Law] = {
     "digest": Law(check_digest, (pack_json(DIGEST), DEEP)),
     "public-key": Law(check_public_key, (DER,)),
     "listing": Law(check_listing, (make_listing(),)),
-    "headers": Law(check_headers, (RESTORED, b'expiry-date=""', b"<Error><Code>A</Code></Error>", b"<Code>a\nb</Code>")),
+    "headers": Law(check_headers, (RESTORED, b'expiry-date=""', b"<Error><Code>A</Code></Error>", b"<Code>a\nb</Code>", b"AAAAAAAAAAU=")),
     "lines": Law(check_lines, (pack(b"a\nb"), b"a\nb")),
     "manifest": Law(check_manifest, (make_manifest(), b"[" * 100_000)),
     "inventory-rows": Law(check_inventory_rows, (pack(INVENTORY_ROWS), pack(INVENTORY_ROWS) * 2)),

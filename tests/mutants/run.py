@@ -88,7 +88,7 @@ def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant]) ->
     proofs = dict.fromkeys(mutant.proof for mutant in mutants)
     tests = " ".join(proof for proof in proofs if proof != SIMULATION)
     for proof in [*([SIMULATION] if SIMULATION in proofs else []), *([tests] if tests else [])]:
-        verdict = prover.prove(pristine, proof)
+        verdict = prover.prove(pristine, proof, len(proofs))
         if verdict.outcome is not Outcome.SURVIVED:
             print(f"without any bug: {verdict.outcome} by {verdict.by}: {verdict.said}", file=sys.stderr)
             return False

@@ -6,11 +6,12 @@ from tests.mutants.bugs.deleting import DELETING
 from tests.mutants.bugs.exactness import EXACTNESS
 from tests.mutants.bugs.fanning_out import FANNING_OUT
 from tests.mutants.bugs.finding import FINDING
+from tests.mutants.bugs.getting_back import GETTING_BACK
 from tests.mutants.bugs.inventories import INVENTORIES
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
 
-SECTIONS = (WRITE_ORDER, EXACTNESS, VERIFYING, DELETING, PACKING, FINDING, INVENTORIES, FANNING_OUT, REQUESTS)
+SECTIONS = (WRITE_ORDER, EXACTNESS, VERIFYING, DELETING, PACKING, FINDING, INVENTORIES, FANNING_OUT, REQUESTS, GETTING_BACK)
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -19,10 +19,12 @@ from tests.support.proxy_faults import (
     falsify_checksums,
     flip,
     flip_byte,
+    list_twice,
     on,
     reset_after,
     reset_before,
     stall,
+    stall_after,
     truncate,
 )
 
@@ -43,17 +45,20 @@ FAULTS: dict[str, Action] = {
     "500": fail(500, "InternalError"),
     "500 after": fail_after(500, "InternalError"),
     "503": fail(503, "SlowDown"),
+    "503 after": fail_after(503, "SlowDown"),
+    "error in a 200": fail(200, "InternalError"),
     "truncated": truncate,
     "slow": dawdle,
 }
+MULTIPART = ("CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload")
 SHORT = Tuning(timeout_seconds=1.0)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("operation", ALL)
+@pytest.mark.parametrize("operation", [*ALL, *MULTIPART])
 def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> None:
     """Once: the clients repeat the request, or the group fails and keeps its originals; nothing is lost, and the next run is done."""
-    day = make_day(ground, "small")
+    day = make_day(ground, "large" if operation in MULTIPART else "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault], times=1))
     done = day.run(SHORT)
     assert done.code in (0, 1, 3), done
@@ -76,11 +81,12 @@ def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
     assert_mended(day, f"{fault} at every {operation}")
 
 
-@pytest.mark.parametrize("operation", ["ListObjectVersions", "GetObject", "PutObject", "DeleteObjects"])
-def test_no_answer(ground: Ground, operation: str) -> None:
+@pytest.mark.parametrize("stalling", [stall, stall_after], ids=["before", "after"])
+@pytest.mark.parametrize("operation", ["ListObjectVersions", "GetObject", "PutObject", "CompleteMultipartUpload", "DeleteObjects"])
+def test_no_answer(ground: Ground, operation: str, stalling: Action) -> None:
     """The server says nothing: the client gives up in time, and goes on."""
-    day = make_day(ground, "small")
-    ground.proxy.restart(on(lambda request: request.operation == operation, stall, times=1))
+    day = make_day(ground, "large" if operation in MULTIPART else "small")
+    ground.proxy.restart(on(lambda request: request.operation == operation, stalling, times=1))
     done = day.run(SHORT)
     assert done.code in (0, 1, 3), done
     assert_mended(day, f"stalled {operation}")
@@ -146,6 +152,26 @@ def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
         assert done.code == 1
         assert done.result["objects"]["retained"] > 0
     assert_mended(day, code)
+
+
+@pytest.mark.parametrize("operation", ["ListObjectVersions", "ListObjectsV2"])
+def test_an_object_that_is_listed_twice(ground: Ground, operation: str) -> None:
+    """It is packed once and deleted once, and nobody fails."""
+    day = make_day(ground, "small")
+    ground.proxy.restart(on(lambda request: request.operation == operation, list_twice))
+    done = day.run()
+    assert (done.code, done.result["objects"]["deleted"]) == (0, len(day.originals)), done
+    assert_mended(day, operation)
+
+
+@pytest.mark.parametrize("scenario", ["small", "large"])
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_a_clock_that_is_off_by_a_day(ground: Ground, scenario: str, hours: float) -> None:
+    """Log dates come from keys: it does what it would do on any other day."""
+    day = make_day(ground, scenario)
+    done = day.run(Tuning(clock_hours=hours))
+    assert done.code == 0, done
+    assert_mended(day)
 
 
 def choices(request: Request) -> Sequence[Action]:

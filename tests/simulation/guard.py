@@ -39,30 +39,35 @@ class GuardedStore(ForwardingStore):
         return result
 
     def _check_deletion(self, bucket: str, key: str, before: list[Entry], after: list[Entry]) -> None:
-        if any(bucket == target.bucket and key.startswith(tuple(f"{target.root}{own}" for own in OWN_FOLDERS)) for target in self._targets):
+        if self._is_own(bucket, key):
             raise Violation(f"s3://{bucket}/{key}: it is our own, and was deleted")
         gone = [entry for entry in before if _name(entry) not in set(map(_name, after))]
         for entry in gone:
             if isinstance(entry, DeleteMarker):
-                if entry.is_latest:
+                if entry.is_latest and any(isinstance(other, LogObject) for other in before):
                     raise Violation(f"s3://{bucket}/{key}: the delete marker that hides it was removed")
                 continue
             original = next((each for each in self._truth.of_key(bucket, key) if _is_same(each.source, entry)), None)
             if original is None:
                 raise Violation(f"s3://{bucket}/{key}: it was deleted, and nobody delivered it as a log object")
-            self._truth.check_packed(original)
+            self._truth.check_kept(original)
         was, now = _visible(before), _visible(after)
         if now is not None and now != was:
             raise Violation(f"s3://{bucket}/{key}: an older version came to light")
 
     def _write(self, call: Call, run: Callable[[], T]) -> T:
-        if call.bucket not in {target.bucket for target in self._targets}:
+        if not self._is_own(call.bucket, call.key):
             raise Violation(f"{call.operation} s3://{call.bucket}/{call.key}: not a place for packs")
         before = self._entries(call.bucket, call.key)
         result = run()
         if before:
             raise Violation(f"{call.operation} s3://{call.bucket}/{call.key}: it was written over")
         return result
+
+    def _is_own(self, bucket: str, key: str) -> bool:
+        return any(
+            bucket == target.bucket and key.startswith(tuple(f"{target.root}{own}" for own in OWN_FOLDERS)) for target in self._targets
+        )
 
     def _entries(self, bucket: str, key: str) -> list[Entry]:
         page: Any = self._truth.store.list_object_versions(bucket, prefix=key)

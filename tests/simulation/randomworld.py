@@ -28,9 +28,20 @@ from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import GIB, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject, Target
+from log_aggregator.ports import Deletion
 from log_aggregator.steps.run import RunRules
 
 ACCOUNTS = (ACCOUNT, "222222222222")
+HISTORIES: dict[str, tuple[str | None, ...]] = {
+    "Enabled": ("Enabled",),
+    "None": (None,),
+    "Suspended": ("Suspended",),
+    "Enabled, then suspended": ("Enabled", "Suspended"),
+    "None, then enabled": (None, "Enabled"),
+    "Changing": (None, "Enabled", "Suspended", "Enabled", "Suspended"),
+}
+"""What the source bucket's versioning was, and at the end is while the runs are under way. In between keys are written over or deleted."""
+
 HELD_PREFIX = f"AWSLogs/{ACCOUNT}/vpcflowlogs/eu-west-1/{DAY:%Y/%m/%d}/held-"
 LARGE_BYTES = 900
 """In some worlds large enough to be copied alone."""
@@ -49,9 +60,11 @@ class RandomWorld:
     clock: SteppingClock
     rules: RunRules
     truth: Truth
-    versioning: str | None
+    versioning: str
+    """One of HISTORIES."""
     has_kms: bool
     keep_days: int
+    discards: bool
     happened: list[str] = field(default_factory=list)
     rotten: set[str] = field(default_factory=set)
     """Packs that S3 stores otherwise than they were sent: a person has to look at them, and their groups go on failing."""
@@ -64,24 +77,24 @@ class RandomWorld:
         return KINDS[kind][1](self, self._number)
 
     def put(self, key: str, data: bytes, fate: Fate = Fate.GO, **more: object) -> LogObject:
-        metadata = {"signature": f"{self._number:04x}"} if self.random.random() < 0.3 else {}
-        content_type = self.random.choice((None, "application/json", "application/x-gzip"))
+        headers = self._draw_headers()
         with_checksum = self.random.random() < 0.3
-        source = self.store.put(
-            "logs",
-            key,
-            data,
-            metadata=metadata,
-            content_type=content_type,
-            with_checksum=with_checksum,
-            **more,  # type: ignore[arg-type]
-        )
-        self.truth.add(Original(source, data, metadata, content_type, fate))
+        source = self.store.put("logs", key, data, **headers, with_checksum=with_checksum, **more)  # type: ignore[arg-type]
+        self.truth.add(Original(source, data, **headers, fate=fate))
         return source
+
+    def _draw_headers(self) -> dict[str, Any]:
+        return {
+            "metadata": {"signature": f"{self._number:04x}"} if self.random.random() < 0.3 else {},
+            "content_type": self.random.choice((None, "application/json", "application/x-gzip")),
+            "content_encoding": self.random.choice((None, None, "gzip")),
+        }
 
     def disturb(self) -> None:
         """Something happens outside."""
-        event = self.random.choice((self._arrive, self._arrive, self._write_over, self._delete, self._lock))
+        event = self.random.choice(
+            (self._arrive, self._arrive, self._write_over, self._deliver_again, self._delete, self._expire, self._lock)
+        )
         event()
 
     def rot(self, call: Call) -> None:
@@ -97,18 +110,38 @@ class RandomWorld:
     def _arrive(self) -> None:
         self.happened.append(f"delivered {self.deliver().key}")
 
-    def _some_log(self) -> Original | None:
-        logs = [each for each in self.truth.originals.values() if each.fate is Fate.GO]
+    def _some_log(self, *fates: Fate) -> Original | None:
+        logs = [each for each in self.truth.originals.values() if each.fate in (fates or (Fate.GO,))]
         return self.random.choice(sorted(logs, key=str)) if logs else None
 
     def _write_over(self) -> None:
-        """The same key once more: another version, or in the place of the one that is there."""
-        if (log := self._some_log()) is not None:
+        """The same key once more: another version, or in the place of the one that is there; or of a key that was deleted."""
+        if (log := self._some_log(Fate.GO, Fate.OPEN)) is not None:
             self._number += 1
-            if self._is_hidden(log.source.key):
+            if any(each.fate not in (Fate.GO, Fate.OPEN) for each in self.truth.of_key("logs", log.source.key)):
                 return
             self.put(log.source.key, _other_bytes(log.data, self._number))
             self.happened.append(f"wrote over {log.source.key}")
+
+    def _deliver_again(self) -> None:
+        """The very same object once more, as a service does that did not hear that it was there. Where there are versions it is another
+        one, of the same ETag; where there are none, nobody can tell the two apart."""
+        if (log := self._some_log()) is None or self._is_hidden(log.source.key):
+            return
+        headers = {"metadata": log.metadata, "content_type": log.content_type, "content_encoding": log.content_encoding}
+        source = self.store.put("logs", log.source.key, log.data, **headers)  # type: ignore[arg-type]
+        self.truth.add(Original(source, log.data, **headers, fate=Fate.GO))  # type: ignore[arg-type]
+        self.happened.append(f"delivered again {log.source.key}")
+
+    def _expire(self) -> None:
+        """A lifecycle rule removes a version that is not the newest, for good."""
+        older = [entry for entry in self.truth.data_versions("logs") if not entry.is_latest and entry.version_id is not None]
+        if not older:
+            return
+        gone = self.random.choice(older)
+        self.truth.forget("logs", gone.key, (gone.version_id,))
+        self.store.delete_objects("logs", [Deletion(gone.key, version_id=gone.version_id)])
+        self.happened.append(f"expired {gone.key} {gone.version_id}")
 
     def _delete(self) -> None:
         """A plain delete of the key: a delete marker where there are versions."""
@@ -116,7 +149,7 @@ class RandomWorld:
             return
         key = log.source.key
         self.happened.append(f"deleted {key}")
-        if self.versioning != "Enabled":
+        if self.store.get_bucket_versioning("logs") != "Enabled":
             self.truth.forget("logs", key)
         self.store.delete("logs", key)
         for each in self.truth.of_key("logs", key):
@@ -125,7 +158,7 @@ class RandomWorld:
     def _lock(self) -> None:
         """Object Lock on everything of a key that is there."""
         log = self._some_log()
-        if log is None or self.versioning != "Enabled":
+        if log is None or self.versioning != "Enabled":  # Object Lock never lets versioning be suspended
             return
         there = {entry.identity for entry in self.truth.data_versions("logs") if entry.key == log.source.key}
         if not there:
@@ -143,7 +176,7 @@ class RandomWorld:
 def build_world(seed: int) -> RandomWorld:
     """The same seed, the same world."""
     rng = random.Random(seed)
-    versioning = rng.choice(("Enabled", "Enabled", None, "Suspended"))
+    versioning = rng.choice(tuple(HISTORIES))
     has_kms = rng.random() < 0.3
     clock = SteppingClock()
     store = MemoryStore(
@@ -151,20 +184,29 @@ def build_world(seed: int) -> RandomWorld:
         page_size=rng.choice((2, 3, 5, 1000)),
         reports_object_checksums=rng.random() < 0.8,
     )
-    store.create_bucket("logs", versioning=versioning, has_kms=has_kms)
+    first, *later = HISTORIES[versioning]
+    store.create_bucket("logs", versioning=first, has_kms=has_kms)
     store.create_bucket("dest", versioning=rng.choice(("Enabled", None)))
     in_place = rng.random() < 0.25
     keep_days = rng.choice((0, 0, 0, 2))
     settings: dict[str, Any] = {"other_buckets": "logs", "aggregation_regions": "eu-west-1", "keep_originals_days": keep_days}
+    settings["other_regions"] = rng.choice(("keep", "keep", "delete"))
     settings["holds"] = {"prefixes": [HELD_PREFIX]}
     settings["verify"] = rng.choice(("checksum", "checksum", "read-back"))
     if not in_place:
         settings["destination_bucket"] = "dest"
     target = Target("logs", "aggregated/") if in_place else Target("dest")
     rules = make_rules(limits=_draw_limits(rng), **settings)
-    world = RandomWorld(seed, rng, store, clock, rules, Truth(store, ("logs",), (target,)), versioning, has_kms, keep_days)
-    for _ in range(rng.randrange(1, 9)):
-        world.deliver()
+    discards = settings["other_regions"] == "delete"
+    world = RandomWorld(seed, rng, store, clock, rules, Truth(store, ("logs",), (target,)), versioning, has_kms, keep_days, discards)
+    for status in (None, *later):
+        if status is not None:
+            store.set_versioning("logs", status)
+            world.truth.name_versions()
+        for _ in range(rng.randrange(1, 9)):
+            world.deliver()
+            if later and rng.random() < 0.5:
+                rng.choice((world._write_over, world._delete))()
     return world
 
 
@@ -221,7 +263,7 @@ def _versions(world: RandomWorld, number: int) -> LogObject:
     """A key with an old version, and sometimes a delete marker between them."""
     key = trail_key(number)
     first = world.put(key, document(number))
-    if world.versioning == "Enabled" and world.random.random() < 0.5:
+    if world.store.get_bucket_versioning("logs") == "Enabled" and world.random.random() < 0.5:
         world.store.delete("logs", key)
     world.put(key, document(number + 500))
     return first
@@ -229,11 +271,19 @@ def _versions(world: RandomWorld, number: int) -> LogObject:
 
 def _deleted(world: RandomWorld, number: int) -> LogObject:
     """A key that somebody has deleted: its old versions stay."""
-    if world.versioning != "Enabled":
+    if world.store.get_bucket_versioning("logs") != "Enabled":
         return _trail(world, number)
     source = world.put(trail_key(number), document(number), Fate.STAY)
     world.store.delete("logs", source.key)
     return source
+
+
+def _other_region(world: RandomWorld, number: int) -> LogObject:
+    """Sometimes in two versions."""
+    key, fate = trail_key(number, region="us-east-1"), Fate.DISCARD if world.discards else Fate.STAY
+    if world.random.random() < 0.5:
+        world.put(key, document(number), fate)
+    return world.put(key, document(number + 500), fate)
 
 
 def _stays(key: Callable[[int], str], data: bytes = b"left alone\n", **more: object) -> Callable[[RandomWorld, int], LogObject]:
@@ -253,7 +303,7 @@ KINDS: dict[str, tuple[float, Callable[[RandomWorld, int], LogObject]]] = {
     "unknown": (1, _stays(lambda number: f"readme-{number}.txt")),
     "empty": (1, _stays(access_key, b"")),
     "held": (1, _stays(lambda number: f"{HELD_PREFIX}{number}.log.gz", pack_gzip(b"held\n"))),
-    "other region": (1, _stays(lambda number: trail_key(number, region="us-east-1"), document(7))),
+    "other region": (1, _other_region),
     "other day": (1, _stays(lambda number: trail_key(number, day=DAY - timedelta(days=40)), document(8))),
     "frozen": (1, _stays(lambda number: flow_key(f"frozen-{number}.log.gz"), pack_gzip(b"cold\n"), storage_class="GLACIER")),
 }

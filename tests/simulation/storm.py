@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from log_aggregator.adapters.faults import Killed
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
-from log_aggregator.errors import PreconditionFailed, StoreError, Unreachable
+from log_aggregator.errors import NotFound, PreconditionFailed, StoreError, Unreachable
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports import Body, Deletion, DeletionFailure, ObjectStore, Page
 
@@ -24,7 +24,8 @@ LOUD: tuple[tuple[str, type[StoreError]], ...] = (
 )
 CONDITIONAL = frozenset({"PutObject", "CompleteMultipartUpload"})
 GZIP_MAGIC, GZIP_HEAD_BYTES, GZIP_TAIL_BYTES = b"\x1f\x8b", 10, 8
-REFUSALS = ("AccessDenied", "SlowDown", "InternalError")
+CONFLICT = "ConditionalRequestConflict"
+REFUSALS = ("AccessDenied", "SlowDown", "InternalError", CONFLICT)
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class Storm:
 
     def note(self, number: int, call: Call, what: str) -> None:
         self.log.append(f"call {number:>4}  {call.operation} {call.bucket}/{call.key}: {what}")
-        self.counts[what.partition(" ")[0]] += 1
+        self.counts[what.partition(" ")[0].rstrip(",:")] += 1
 
 
 class StormyStore(ForwardingStore):
@@ -59,7 +60,8 @@ class StormyStore(ForwardingStore):
         self._storm = storm
         self._gate = gate
         self._is_dead = False
-        self._listed: dict[tuple[str, str], list[LogObject]] = {}
+        self._pages: dict[tuple[str, str], Page] = {}
+        """The last page of each listing that is under way."""
         self.calls: list[Call] = []
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
@@ -79,45 +81,73 @@ class StormyStore(ForwardingStore):
             return self._fail(call, run, number)
         if draw() < storm.quiet:
             return self._lie(call, run, number)
-        result = run()
-        if isinstance(result, Page):
-            self._listed.setdefault((call.bucket, call.key), []).extend(result.objects)
+        result = self._remember(call, run())
         if call.operation in CONDITIONAL and "packs/" in call.key and draw() < storm.rotten:
             storm.rot(call)
             storm.note(number, call, "rotten: a bit is stored as another one")
         return result
 
     def _fail(self, call: Call, run: Callable[[], T], number: int) -> T:
-        code, kind = self._storm.random.choice(LOUD)
-        if call.operation in CONDITIONAL and self._storm.random.random() < 0.3:
-            code, kind = "ConditionalRequestConflict", PreconditionFailed  # 409, without any effect
-        elif self._storm.random.random() < 0.5:
+        rng = self._storm.random
+        if rng.random() < 0.2:
+            return self._repeat(call, run, number)
+        code, kind = rng.choice(LOUD)
+        if call.operation in CONDITIONAL and rng.random() < 0.3:
+            code, kind = CONFLICT, PreconditionFailed  # 409, without any effect
+        elif rng.random() < 0.5:
             self._storm.note(number, call, f"{code} after it")
             run()
             raise kind(f"{call.operation}: {code}", code=code, operation=call.operation)
         self._storm.note(number, call, f"{code} instead of it")
         raise kind(f"{call.operation}: {code}", code=code, operation=call.operation)
 
+    def _repeat(self, call: Call, run: Callable[[], T], number: int) -> T:
+        """The answer is lost, and the client sends the request once more, which then meets what the first one did."""
+        self._storm.note(number, call, "repeated, as its answer was lost")
+        run()
+        if call.operation == "DeleteObjects":
+            return self._delete_again(call)  # type: ignore[return-value]
+        if call.operation not in CONDITIONAL:
+            return self._remember(call, run())
+        if call.operation == "CompleteMultipartUpload" and self._storm.random.random() < 0.5:
+            raise NotFound(f"{call.operation}: NoSuchUpload", code="NoSuchUpload", operation=call.operation)
+        raise PreconditionFailed(f"{call.operation}: PreconditionFailed", code="PreconditionFailed", operation=call.operation)
+
+    def _delete_again(self, call: Call) -> list[DeletionFailure]:
+        """What is gone is no failure by its version; of a condition S3 may say so or so."""
+        code = self._storm.random.choice(("NoSuchKey", "PreconditionFailed"))
+        failures = self.inner.delete_objects(call.bucket, call.arguments["deletions"])
+        refused = {failure.deletion for failure in failures}
+        conditional = [deletion for deletion in call.arguments["deletions"] if deletion.etag is not None and deletion not in refused]
+        return [*failures, *(DeletionFailure(deletion, code) for deletion in conditional)]
+
     def _lie(self, call: Call, run: Callable[[], T], number: int) -> T:
         if call.operation == "DeleteObjects":
             return self._refuse_some(call, number)  # type: ignore[return-value]
         result: Any = run()
-        altered, what = _alter(result, self._storm, self._listed.get((call.bucket, call.key), []))
+        altered, what = _alter(result, self._storm, self._pages.get((call.bucket, call.key)))
         if what:
             self._storm.note(number, call, what)
+        self._remember(call, result)
         return altered  # type: ignore[no-any-return]
+
+    def _remember(self, call: Call, result: T) -> T:
+        if isinstance(result, Page):
+            self._pages[call.bucket, call.key] = result
+        return result
 
     def _refuse_some(self, call: Call, number: int) -> list[DeletionFailure]:
         deletions: Sequence[Deletion] = call.arguments["deletions"]
-        refused = [deletion for deletion in deletions if self._storm.random.random() < 0.5]
-        done = [deletion for deletion in deletions if deletion not in refused]
         code = self._storm.random.choice(REFUSALS)
+        may_be = [deletion for deletion in deletions if code != CONFLICT or deletion.etag is not None]
+        refused = [deletion for deletion in may_be if self._storm.random.random() < 0.5]
+        done = [deletion for deletion in deletions if deletion not in refused]
         self._storm.note(number, call, f"{code} for {len(refused)} of {len(deletions)} keys")
         failures = self.inner.delete_objects(call.bucket, done) if done else []
         return [*failures, *(DeletionFailure(deletion, code) for deletion in refused)]
 
 
-def _alter(result: Any, storm: Storm, listed: Sequence[LogObject]) -> tuple[Any, str]:
+def _alter(result: Any, storm: Storm, page_before: Page | None) -> tuple[Any, str]:
     """The answer, and what was done to it, if it is of a kind to which something can be done."""
     rng = storm.random
     match result:
@@ -130,7 +160,7 @@ def _alter(result: Any, storm: Storm, listed: Sequence[LogObject]) -> tuple[Any,
         case StoredObject():
             return _alter_head(result, rng)
         case Page() if result.objects:
-            return _list_twice(result, listed, rng)
+            return _list_twice(result, page_before, rng)
         case _:
             return result, ""
 
@@ -155,10 +185,17 @@ def _alter_head(stored: StoredObject, rng: random.Random) -> tuple[StoredObject,
             return replace(stored, size_bytes=stored.size_bytes + 1), "wrong length in the answer"
 
 
-def _list_twice(page: Page, listed: Sequence[LogObject], rng: random.Random) -> tuple[Page, str]:
+def _list_twice(page: Page, page_before: Page | None, rng: random.Random) -> tuple[Page, str]:
     """An entry of this page once more, or the last one of the page before; where its key stands, as all that S3 lists."""
-    if listed and rng.random() < 0.5:
-        return replace(page, objects=(listed[-1], *page.objects)), f"listed twice: {listed[-1].key}"
+    last = None if page_before is None or page_before.next_start is None else _last_of(page_before)
+    if last is not None and rng.random() < 0.5:
+        return replace(page, objects=(last, *page.objects)), f"listed twice: {last.key}"
     position = rng.randrange(len(page.objects))
     twice = page.objects[position]
     return replace(page, objects=(*page.objects[: position + 1], *page.objects[position:])), f"listed twice: {twice.key}"
+
+
+def _last_of(page: Page) -> LogObject | None:
+    """The page's last entry, unless that is a delete marker."""
+    is_marker = page.markers and (not page.objects or page.markers[-1].key > page.objects[-1].key)
+    return None if is_marker or not page.objects else page.objects[-1]

@@ -7,7 +7,17 @@ from functools import partial
 
 import pytest
 from tests.simulation.test_kills import assert_settled
-from tests.support.world import World, access_key, document, find_losses, make_world, nothing, trail_key
+from tests.support.world import (
+    World,
+    access_key,
+    count_copies,
+    document,
+    find_losses,
+    left_in_place,
+    make_world,
+    nothing,
+    trail_key,
+)
 
 from log_aggregator.adapters.faults import Decide, Fault
 from log_aggregator.adapters.forwarding import Call
@@ -30,6 +40,13 @@ def write_over(world: World) -> None:
     world.originals.append(type(world.originals[0])(new, document(100)))
 
 
+def write_again(world: World) -> None:
+    """The same key, with the same bytes: where there are versions, another one of the same ETag."""
+    new = world.store.put("logs", trail_key(1), document(1))
+    if new.version_id not in (None, "null"):
+        world.originals.append(type(world.originals[0])(new, document(1)))
+
+
 def write_late(world: World) -> None:
     world.put("logs", trail_key(7), document(7))
 
@@ -38,11 +55,14 @@ def write_late(world: World) -> None:
     ("versioning", "event"),
     [
         ("Enabled", write_over),
+        ("Enabled", write_again),
         ("Enabled", write_late),
         (None, write_over),
+        (None, write_again),
         (None, write_late),
         ("Suspended", write_late),
         ("Suspended", write_over),
+        ("Suspended", write_again),
     ],
 )
 def test_what_is_written_meanwhile_is_not_lost(versioning: str | None, event: Event) -> None:
@@ -79,6 +99,30 @@ def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
         page = world.store.list_object_versions("logs", prefix=trail_key(1))
         assert [marker.is_latest for marker in page.markers] == [True], calls[at]
         assert find_losses(world) == [], calls[at]
+
+
+def test_what_is_locked_meanwhile_is_packed_and_stays() -> None:
+    """Object Lock, at whatever call it comes: the object is packed or gone already; where it stays, the run says so, and the next does."""
+    _, calls = build("Enabled").run_faulty(nothing)
+    for at in range(len(calls)):
+        world = build("Enabled")
+        result, _ = world.run_faulty(happens_at(at, partial(lock, world)))
+        stays = [trail_key(1)] if is_there(world, trail_key(1)) else []
+        assert [source.key for source in left_in_place(world)] == stays, calls[at]
+        assert [failure.error for failure in result.failures] == ["RetainedObjects"] * len(stays), calls[at]
+        world.clock.advance(days=1.1)
+        assert [failure.error for failure in world.run().failures] == ["RetainedObjects"] * len(stays), calls[at]
+        assert set(count_copies(world).values()) == {1}, calls[at]
+        assert find_losses(world) == [], calls[at]
+
+
+def lock(world: World) -> None:
+    if is_there(world, trail_key(1)):
+        world.store.retain("logs", trail_key(1))
+
+
+def is_there(world: World, key: str) -> bool:
+    return bool(world.store.list_objects("logs", prefix=key).objects)
 
 
 def test_the_readers_view_of_a_key_never_goes_back() -> None:

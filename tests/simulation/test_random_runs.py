@@ -32,4 +32,4 @@ def test_the_storms_are_storms() -> None:
     for seed in range(SEEDS):
         seen |= simulate(seed).counts.keys()
     assert {"killed", "InternalError", "SlowDown", "ReadTimeoutError", "ConnectionClosedError", "ConditionalRequestConflict"} <= seen
-    assert {"cut", "flipped", "listed", "wrong", "no", "AccessDenied"} <= seen
+    assert {"cut", "flipped", "listed", "wrong", "no", "AccessDenied", "repeated", "rotten"} <= seen

@@ -124,6 +124,38 @@ def test_a_killed_function_loses_nothing(scenario: Scenario, clouds: MakeCloud, 
         assert without_lists(contents(world)) == without_lists(contents(undisturbed)), where
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_function_called_again_while_it_still_runs(scenario: Scenario, clouds: MakeCloud) -> None:
+    """At whichever request of a function a second call of it comes in and is done first: the execution ends as if nothing had been."""
+    undisturbed = scenario.build()
+    cloud = clouds(undisturbed)
+    ended = run_all(cloud)
+    step = 7 if scenario.name == "multipart" else 1
+    for number in range(0, len(cloud.calls), step):
+        world = scenario.build()
+        function, call = cloud.calls[number]
+        where = f"{scenario}, {function} called again at request {number}: {call}"
+        disturbed = call_again_at(clouds(world), number)
+        assert run_all(disturbed) == ended, where
+        assert len(disturbed.invocations) == len(cloud.invocations) + 1, where
+        assert find_losses(world) == [], where
+        assert without_lists(contents(world)) == without_lists(contents(undisturbed)), where
+        assert set(count_copies(world).values()) == {1}, where
+
+
+def call_again_at(cloud: Cloud, at: int) -> Cloud:
+    """The function that makes the request of this number is called a second time, with what it was called with, before the request."""
+    current: list[tuple[str, Any]] = []
+    cloud.break_function = lambda called, payload: current.append((called, payload))
+
+    def decide(number: int, call: Call) -> None:
+        if number == at:
+            cloud.call(*current[-1])
+
+    cloud.decide = decide
+    return cloud
+
+
 def without_lists(entries: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
     return [entry for entry in entries if not str(entry[1]).startswith("discards/")]
 

@@ -6,8 +6,10 @@ where they were, as that very version, or come back out of a pack whose index is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import gzip
+import json
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from log_aggregator.adapters.memory import MemoryStore
@@ -26,6 +28,7 @@ class Fate(StrEnum):
     """What a run that nothing disturbs has to do with an original."""
 
     GO = "go"  # it is packed, and deleted
+    DISCARD = "discard"  # it is written down and deleted, in no pack, because the settings say so
     STAY = "stay"  # it is left alone
     LOCKED = "locked"  # it may be packed, and S3 keeps it
     OPEN = "open"  # somebody deleted its key meanwhile: whether it was packed before depends on who came first
@@ -39,6 +42,7 @@ class Original:
     data: bytes
     metadata: Mapping[str, str]
     content_type: str | None
+    content_encoding: str | None
     fate: Fate
 
     @property
@@ -67,11 +71,19 @@ class Truth:
             self.forget(source.bucket, source.key)
         self.originals[original.place] = original
 
-    def forget(self, bucket: str, key: str) -> None:
-        """Somebody has written over, or deleted, what has no version of its own."""
+    def forget(self, bucket: str, key: str, version_ids: Container[str | None] = (None, "null")) -> None:
+        """Somebody has destroyed these versions of the key; those without a version of their own by writing over or deleting it."""
         for place in [place for place, each in self.originals.items() if (each.source.bucket, each.source.key) == (bucket, key)]:
-            if place[1][1] in (None, "null") and not self.is_packed(self.originals[place]):
+            if place[1][1] in version_ids and not self.is_packed(self.originals[place]):
                 del self.originals[place]
+
+    def name_versions(self) -> None:
+        """The bucket has versions from now on: what was written before is listed with the version id "null"."""
+        for original in list(self.originals.values()):
+            if original.source.version_id is None:
+                del self.originals[original.place]
+                original.source = replace(original.source, version_id="null")
+                self.originals[original.place] = original
 
     def of_key(self, bucket: str, key: str) -> list[Original]:
         return [each for each in self.originals.values() if (each.source.bucket, each.source.key) == (bucket, key)]
@@ -81,21 +93,30 @@ class Truth:
         in_place = {(bucket, entry.identity) for bucket in self.sources for entry in self.data_versions(bucket)}
         for place, original in self.originals.items():
             if place not in in_place:
-                self.check_packed(original)
+                self.check_kept(original)
 
     def check_done(self) -> None:
         """After a run that nothing disturbed. Raises Violation where something is left, or gone, that should not be."""
         in_place = {(bucket, entry.identity) for bucket in self.sources for entry in self.data_versions(bucket)}
+        kept = {(bucket, key) for bucket in self.sources for key in self._keys_that_stay(bucket)}
         for place, original in self.originals.items():
-            if original.fate is Fate.GO and place in in_place:
-                raise Violation(f"{original}: it was left, and should have been packed")
+            if original.fate in (Fate.GO, Fate.DISCARD) and place in in_place and (place[0], place[1][0]) not in kept:
+                raise Violation(f"{original}: it was left, and should have gone")
             if original.fate in (Fate.STAY, Fate.LOCKED) and place not in in_place:
                 raise Violation(f"{original}: it had to stay, and is gone")
             if original.fate is Fate.LOCKED and not self.is_packed(original):
                 raise Violation(f"{original}: S3 keeps it, and it was not packed")
 
-    def check_packed(self, original: Original) -> None:
-        """Raises Violation unless it comes back, byte for byte, out of a pack that has its index."""
+    def _keys_that_stay(self, bucket: str) -> Iterator[str]:
+        """Where versioning is suspended: keys of which an older version can be replaced at any time. No condition protects it."""
+        if self.store.get_bucket_versioning(bucket) == "Suspended":
+            yield from (entry.key for entry in self.data_versions(bucket) if entry.version_id == "null" and not entry.is_latest)
+
+    def check_kept(self, original: Original) -> None:
+        """Raises Violation unless it comes back, byte for byte, out of a pack that has its index; or, where it is to be discarded, is
+        written down."""
+        if original.fate is Fate.DISCARD and self._is_written_down(original):
+            return
         if not self.is_packed(original):
             raise Violation(f"{original}: it is neither in its bucket nor in a pack")
 
@@ -118,6 +139,17 @@ class Truth:
             if page.next_start is None:
                 return
             start = page.next_start
+
+    def _is_written_down(self, original: Original) -> bool:
+        """In one of the lists of what went without a pack."""
+        key, version_id, etag, size = original.source.identity
+        wanted = {"key": key, "version_id": version_id, "etag": etag, "size": size}
+        return any(wanted.items() <= line.items() for target in self.targets for line in self._read_lists(target))
+
+    def _read_lists(self, target: Target) -> Iterator[dict[str, object]]:
+        for entry in _list_all(self.store, target.bucket, f"{target.root}discards/"):
+            lines = gzip.decompress(self.store.get_object(target.bucket, entry.key).data).splitlines()
+            yield from (json.loads(line) for line in lines)
 
     def _durable_packs(self, target: Target) -> Iterator[str]:
         """Packs that are there and have their index."""
@@ -156,6 +188,7 @@ def _compare(original: Original, member: Member, pack_key: str, data: bytes) -> 
         ("bytes", data == original.data),
         ("user metadata", dict(member.metadata) == dict(original.metadata)),
         ("content type", member.content_type == original.content_type),
+        ("content encoding", member.content_encoding == original.content_encoding),
     ):
         if not is_same:
             raise Violation(f"{original}: its {what} in {pack_key} are not what was delivered")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import random
+import re
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
@@ -66,8 +67,7 @@ def stall(exchange: Exchange) -> None:
 def stall_after(exchange: Exchange) -> None:
     """The server did it; the answer does not come, until the client gives up."""
     exchange.forward()
-    exchange.wait_until_gone(STALL_SECONDS_MAX)
-    exchange.reset()
+    stall(exchange)
 
 
 def truncate(exchange: Exchange) -> None:
@@ -126,10 +126,25 @@ def falsify_checksums(exchange: Exchange) -> None:
     exchange.reply(answer)
 
 
-def claim_kms(exchange: Exchange) -> None:
-    """The answer says that the object is encrypted with KMS, so that its ETag need not be an MD5."""
+def list_twice(exchange: Exchange) -> None:
+    """The listing shows its last object twice."""
     answer = exchange.forward()
-    exchange.reply(answer.having("x-amz-server-side-encryption", "aws:kms"))
+    body = b"".join(unchunk(answer)) if "transfer-encoding" in answer.headers else answer.body
+    entries = re.findall(rb"<(?:Contents|Version)>.*?</(?:Contents|Version)>", body, re.DOTALL)
+    if entries:
+        body = body.replace(entries[-1], entries[-1] * 2)
+    plain = answer.without(lambda name: name == "transfer-encoding").having("Content-Length", str(len(body)))
+    exchange.reply(Message(plain.head, body))
+
+
+def meanwhile(event: Callable[[], object]) -> Action:
+    """Something happens outside, right before the request reaches the server."""
+
+    def act(exchange: Exchange) -> None:
+        event()
+        exchange.reply(exchange.forward())
+
+    return act
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +226,6 @@ def on(wanted: Callable[[Request], bool], action: Action, times: int = 1_000_000
     return decide
 
 
-def first_match(*schedules: Decide) -> Decide:
-    """Several schedules; each is asked, and the first that has an action wins."""
-
-    def decide(request: Request) -> Action | None:
-        found = [action for schedule in schedules if (action := schedule(request)) is not None]
-        return found[0] if found else None
-
-    return decide
-
-
 def by_chance(seed: int, rate: float, choices: Callable[[Request], Sequence[Action]]) -> Decide:
     """At every request with a probability, one of the actions that make sense for it."""
     chance = random.Random(seed)
@@ -230,6 +235,19 @@ def by_chance(seed: int, rate: float, choices: Callable[[Request], Sequence[Acti
         return chance.choice(actions) if is_hit and actions else None
 
     return decide
+
+
+def unchunk(answer: Message) -> Iterator[bytes]:
+    """The pieces of a chunked body, without their sizes."""
+    position = 0
+    while True:
+        line = answer.body[position : answer.body.index(b"\r\n", position)]
+        size = int(line.split(b";")[0], 16)
+        if size == 0:
+            return
+        first = position + len(line) + 2
+        yield answer.body[first : first + size]
+        position = first + size + 2
 
 
 def parse_deletions(body: bytes) -> list[dict[str, str]]:

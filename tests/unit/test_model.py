@@ -67,6 +67,7 @@ def test_a_pack_with_right_evidence_is_verified() -> None:
         pytest.param({"stored": replace(STORED, key="other")}, id="another key"),
         pytest.param({"stored": replace(STORED, bucket="other")}, id="another bucket"),
         pytest.param({"index": replace(INDEX, pack_key="other")}, id="the index of another pack"),
+        pytest.param({"index": replace(INDEX, group=replace(GROUP, bucket="other"))}, id="the index of another bucket's group"),
         pytest.param({"target": Target("other", "root/")}, id="another target"),
     ],
 )

@@ -19,10 +19,10 @@ from typing import Never
 
 from awscrt.checksums import crc64nvme as compute_crc64nvme
 
-from log_aggregator.adapters.memory_bucket import NULL_VERSION, RESTORE_TIMES, Bucket, Entry, PendingPart, PendingUpload
+from log_aggregator.adapters.memory_bucket import RESTORE_TIMES, Bucket, Entry, PendingPart, PendingUpload
 from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError
 from log_aggregator.limits import DELETE_COUNT_MAX, KEY_BYTES_MAX, LIST_PAGE_COUNT_MAX, PART_COUNT_MAX, PART_SIZE_BYTES_MIN
-from log_aggregator.model import LogObject, StoredObject
+from log_aggregator.model import NULL_VERSION, LogObject, StoredObject
 from log_aggregator.ports import Body, Clock, Deletion, DeletionFailure, ListStart, Page, Part, Upload, WriteOptions
 
 FIRST_TIME = datetime(2025, 1, 1, tzinfo=UTC)

@@ -7,11 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
-from log_aggregator.model import DeleteMarker, LogObject, Restore
+from log_aggregator.model import NULL_VERSION, DeleteMarker, LogObject, Restore
 from log_aggregator.ports import ListStart, Upload, WriteOptions
-
-NULL_VERSION = "null"
-"""The version id of what was written while versioning was off or suspended."""
 
 READABLE_CLASSES = frozenset({"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"})
 

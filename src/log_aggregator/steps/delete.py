@@ -12,7 +12,7 @@ from itertools import groupby
 
 from log_aggregator.errors import StoreError
 from log_aggregator.limits import DELETE_COUNT_MAX
-from log_aggregator.model import Identity, LogObject, Member, VerifiedPack
+from log_aggregator.model import NULL_VERSION, Identity, LogObject, VerifiedPack
 from log_aggregator.ports import Deletion, DeletionFailure, ObjectStore
 from log_aggregator.steps.verify import verify_again
 from log_aggregator.steps.workers import Workers
@@ -36,7 +36,7 @@ class DeletionReport:
     changed: list[DeletionFailure] = field(default_factory=list)
     """Replaced since they were packed; the new object is the next run's."""
     withheld: int = 0
-    """Newest versions that stay for now, because an older one of their key is still there."""
+    """Versions that stay for now: the newest of a key while an older one is still there, and what can be written over unseen."""
     list_key: str | None = None
     """Where what went without a pack is written down."""
 
@@ -61,6 +61,10 @@ class ListedVersions(Container[Identity]):
     def is_newest(self, identity: Identity) -> bool:
         """It is the newest of several versions, and has to go last."""
         return self._newest.get(identity[0]) == identity
+
+    def is_older(self, identity: Identity) -> bool:
+        """It is one of several versions, not the newest, and still there."""
+        return identity in self._older.get(identity[0], ())
 
     def has_older(self, key: str) -> bool:
         """Versions of the key besides its newest are still there."""
@@ -89,13 +93,31 @@ def delete_originals(
     report = DeletionReport()
     going = [member for member in pack.index.members if member.identity in listed]
     report.retained += _delete_markers(store, workers, pack, {member.key for member in going})
-    others = [member for member in going if not listed.is_newest(member.identity)]
-    _delete_members(store, workers, pack, versioning, others, listed, report)
-    newest = [member for member in going if listed.is_newest(member.identity)]
-    ready = [member for member in newest if not listed.has_older(member.key)]
-    _delete_members(store, workers, pack, versioning, ready, listed, report)
-    report.withheld = len(newest) - len(ready)
+    delete_in_order(store, workers, pack.source_bucket, [member.identity for member in going], versioning, listed, report)
     return report
+
+
+def delete_in_order(
+    store: ObjectStore,
+    workers: Workers,
+    bucket: str,
+    going: Sequence[Identity],
+    versioning: str | None,
+    listed: ListedVersions,
+    report: DeletionReport,
+) -> None:
+    """Deletes versions exactly as they were listed, the newest of several only when all others of its key have gone.
+
+    Raises StoreError where S3 keeps failing.
+    """
+    others = [identity for identity in going if not listed.is_newest(identity)]
+    # Another object could take its place under the same id, and S3 compares an ETag with the newest version's only.
+    fixed = [identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]
+    _delete_versions(store, workers, bucket, fixed, versioning, listed, report)
+    newest = [identity for identity in going if listed.is_newest(identity)]
+    ready = [identity for identity in newest if not listed.has_older(identity[0])]
+    _delete_versions(store, workers, bucket, ready, versioning, listed, report)
+    report.withheld += len(others) - len(fixed) + len(newest) - len(ready)
 
 
 def delete_exactly(store: ObjectStore, workers: Workers, bucket: str, deletions: Sequence[Deletion], report: DeletionReport) -> None:
@@ -106,34 +128,42 @@ def delete_exactly(store: ObjectStore, workers: Workers, bucket: str, deletions:
 
 
 def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | None) -> Deletion:
-    """By version id: immutable, but for the "null" version of a bucket whose versioning is suspended, which can be overwritten."""
+    """By version id, and on the condition of the ETag where that version can be replaced by another one."""
     if version_id is None:
         return Deletion(key, etag=etag)
-    if version_id == "null" and versioning != "Enabled":
-        return Deletion(key, version_id="null", etag=etag)
+    if _can_be_replaced(version_id, versioning):
+        return Deletion(key, version_id=version_id, etag=etag)
     return Deletion(key, version_id=version_id)
 
 
+def _can_be_replaced(version_id: str | None, versioning: str | None) -> bool:
+    """A version is immutable, but for the "null" one of a bucket whose versioning is suspended: each write and delete makes it anew."""
+    return version_id == NULL_VERSION and versioning != "Enabled"
+
+
 def _delete_markers(store: ObjectStore, workers: Workers, pack: VerifiedPack, keys: Container[str]) -> list[DeletionFailure]:
-    """Old delete markers, of those keys only whose members go now: a key that is held, or was deleted meanwhile, is left alone."""
-    markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys]
+    """Old delete markers, of those keys only whose members go now: a key that is held, or was deleted meanwhile, is left alone.
+
+    A "null" one stays: while versioning was suspended a log object may have come in its place, and a marker has no ETag to tell.
+    """
+    markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys and version_id != NULL_VERSION]
     report = DeletionReport()
     delete_exactly(store, workers, pack.source_bucket, markers, report)
     return report.retained
 
 
-def _delete_members(
+def _delete_versions(
     store: ObjectStore,
     workers: Workers,
-    pack: VerifiedPack,
+    bucket: str,
+    going: Sequence[Identity],
     versioning: str | None,
-    members: Sequence[Member],
     listed: ListedVersions,
     report: DeletionReport,
 ) -> None:
-    deletions = {deletion_of(member.key, member.version_id, member.etag, versioning): member.identity for member in members}
+    deletions = {deletion_of(key, version_id, etag, versioning): (key, version_id, etag, size) for key, version_id, etag, size in going}
     refused = len(report.retained), len(report.changed)
-    delete_exactly(store, workers, pack.source_bucket, list(deletions), report)
+    delete_exactly(store, workers, bucket, list(deletions), report)
     staying = {failure.deletion for failure in (*report.retained[refused[0] :], *report.changed[refused[1] :])}
     for deletion, identity in deletions.items():
         if deletion not in staying:

@@ -6,7 +6,6 @@ object by object, under `discards/`, so that nothing ever disappears without a t
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ from log_aggregator.core.planning import pack_id
 from log_aggregator.errors import PreconditionFailed
 from log_aggregator.model import Group, LogObject, Target
 from log_aggregator.ports import ObjectStore, WriteOptions
-from log_aggregator.steps.delete import DeletionReport, delete_exactly, deletion_of
+from log_aggregator.steps.delete import DeletionReport, ListedVersions, delete_in_order
 from log_aggregator.steps.workers import Workers
 
 
@@ -29,15 +28,17 @@ def discard(
     versioning: str | None,
     options: WriteOptions,
 ) -> DeletionReport:
-    """Writes the list of what goes, then deletes it, exactly as listed."""
-    ordered = sorted(objects, key=lambda found: (found.key, found.version_id or ""))
+    """Writes the list of what goes, then deletes it, exactly as listed. Raises StoreError."""
+    listed_once = {found.identity: found for found in objects}.values()
+    ordered = sorted(listed_once, key=lambda found: (found.key, found.version_id or ""))
     key = f"{target.root}discards/{group.path}{pack_id(ordered)}.jsonl.gz"
     data = encode_gzip(b"".join(_line(found) for found in ordered))
-    with contextlib.suppress(PreconditionFailed):  # the same list, by its name: a run that died wrote it
+    try:
         store.put_object(target.bucket, key, data, crc64nvme=crc64nvme(data), options=options)
+    except PreconditionFailed:  # the same list, by its name: a run that died wrote it; but a 409 does not say that anything is there
+        store.head_object(target.bucket, key)
     report = DeletionReport(list_key=key)
-    deletions = [deletion_of(found.key, found.version_id, found.etag, versioning) for found in ordered]
-    delete_exactly(store, workers, group.bucket, deletions, report)
+    delete_in_order(store, workers, group.bucket, [found.identity for found in ordered], versioning, ListedVersions(ordered), report)
     return report
 
 

@@ -81,10 +81,15 @@ def check_bridged(store: ObjectStore, source: LogObject, whole: RunningChecksum,
 
 @contextlib.contextmanager
 def unfit_where_changed(source: LogObject) -> Iterator[None]:
-    """An object that is gone or another in the middle of reading or copying it is unfit, not an error of the store."""
+    """An object that is gone or another in the middle of reading or copying it is unfit, not an error of the store.
+
+    What is gone may also be the upload that it is copied into: that says nothing of the object.
+    """
     try:
         yield
     except (NotFound, PreconditionFailed) as error:
+        if error.code == "NoSuchUpload":
+            raise
         raise UnfitSources([source], []) from error
 
 

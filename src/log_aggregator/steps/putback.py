@@ -179,7 +179,7 @@ def _put_large(store: ObjectStore, original: Fetched, bucket: str, key: str) -> 
             whole.take_piece(len(data), running.crc)
             parts.append(store.upload_part(upload, len(parts) + 1, data, crc64nvme=running.crc))
         store.complete_multipart_upload(upload, parts, size_bytes=whole.length_bytes, crc64nvme=whole.crc)
-    except PreconditionFailed as error:
+    except (PreconditionFailed, NotFound) as error:  # the upload is gone, too, where its completion was repeated after a lost answer
         store.abort_multipart_upload(upload)
         if _is_there(store, member, bucket, key):
             return Outcome.THERE

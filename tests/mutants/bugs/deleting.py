@@ -46,7 +46,7 @@ DELETING = Section(
             "the newest version goes while an older one is still there",
             in_file(
                 "steps/delete.py",
-                ("    ready = [member for member in newest if not listed.has_older(member.key)]\n", "    ready = newest\n"),
+                ("    ready = [identity for identity in newest if not listed.has_older(identity[0])]\n", "    ready = newest\n"),
             ),
             proof="tests/unit/steps/test_delete.py",
         ),
@@ -67,7 +67,7 @@ DELETING = Section(
             in_file(
                 "steps/delete.py",
                 (
-                    "    markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys]\n",
+                    "    markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys and version_id != NULL_VERSION]\n",
                     "    page = store.list_object_versions(pack.source_bucket)\n    markers = [Deletion(marker.key, version_id=marker.version_id) for marker in page.markers]\n",
                 ),
             ),
@@ -82,6 +82,61 @@ DELETING = Section(
                     "        return not self.versions\n",
                 ),
             ),
+        ),
+        Mutant(
+            "null-marker-removed",
+            "a log object that has taken the place of an old delete marker is deleted unread",
+            in_file("steps/delete.py", (" if key in keys and version_id != NULL_VERSION]", " if key in keys]")),
+            proof="tests/unit/steps/test_delete.py",
+        ),
+        Mutant(
+            "older-null-deleted",
+            "an older version that was delivered again meanwhile is deleted as the newest one",
+            in_file(
+                "steps/delete.py",
+                (
+                    "    fixed = [identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]\n",
+                    "    fixed = others\n",
+                ),
+            ),
+            proof="tests/unit/steps/test_delete.py",
+        ),
+        Mutant(
+            "null-without-condition",
+            "where versioning is suspended, what was written over is deleted",
+            in_file(
+                "steps/delete.py",
+                (
+                    "        return Deletion(key, version_id=version_id, etag=etag)\n",
+                    "        return Deletion(key, version_id=version_id)\n",
+                ),
+            ),
+        ),
+        Mutant(
+            "discards-unlisted",
+            "a 409 is taken for a list that is there: log objects go without a trace",
+            in_file("steps/discard.py", ("        store.head_object(target.bucket, key)\n", "        pass\n")),
+            proof="tests/unit/steps/test_discard.py",
+        ),
+        Mutant(
+            "discards-in-any-order",
+            "an older version of what is discarded comes to light",
+            in_file("steps/discard.py", ("versioning, ListedVersions(ordered), report)", "versioning, ListedVersions([]), report)")),
+            proof="tests/unit/steps/test_discard.py",
+        ),
+        Mutant(
+            "gone-is-deleted",
+            "what was gone already counts as deleted, and the counts of a run are wrong",
+            in_file(
+                "steps/delete.py", ("        report.deleted += len(waiting) - len(failures)\n", "        report.deleted += len(waiting)\n")
+            ),
+            proof="tests/unit/steps/test_delete.py",
+        ),
+        Mutant(
+            "kept-too-short",
+            "originals go a day before keep_originals_days allows it",
+            in_file("steps/group.py", (".days) < self.keep_originals_days\n", ".days) < self.keep_originals_days - 1\n")),
+            proof="tests/unit/steps/test_group.py tests/unit/steps/test_run.py",
         ),
     ),
 )

@@ -72,5 +72,35 @@ FINDING = Section(
                 ),
             ),
         ),
+        Mutant(
+            "living-uploads-aborted",
+            "uploads of runs that are under way are taken for those of dead ones",
+            in_file("steps/run.py", ("if upload.initiated is not None and upload.initiated < oldest:", "if upload.initiated is not None:")),
+            proof="tests/unit/steps/test_run.py",
+        ),
+        Mutant(
+            "failures-of-groups-lost",
+            "groups that failed are not in the result, and the run counts as good",
+            in_file("steps/run.py", ("            result.failures += settled.failures\n", "")),
+            proof="tests/unit/steps/test_run.py tests/unit/steps/test_group.py",
+        ),
+        Mutant(
+            "not-tried-is-done",
+            "groups that were not tried, because S3 gave no answer, count as done",
+            in_file(
+                "steps/run.py",
+                (
+                    "            settled.failures.append(Failure.of(str(group), skipped))\n",
+                    "            _ = skipped\n",
+                ),
+            ),
+            proof="tests/unit/steps/test_run.py",
+        ),
+        Mutant(
+            "limit-ignored",
+            "a run packs and deletes more than objects_max allows",
+            in_file("steps/run.py", ("    if found.shelf.objects > rules.objects_max:\n", "    if False:\n")),
+            proof="tests/unit/steps/test_run.py",
+        ),
     ),
 )

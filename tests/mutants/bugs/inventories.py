@@ -72,7 +72,7 @@ INVENTORIES = Section(
             proof=_INVENTORY,
         ),
         Mutant(
-            "keys-not-decoded",
+            "inventory-keys-not-decoded",
             "keys with a space or a plus are not found",
             in_file("core/inventory/rows.py", ('unquote_plus(values[Column.KEY], errors="strict")', "values[Column.KEY]")),
             proof="tests/unit/core/inventory/test_rows.py",
@@ -96,7 +96,7 @@ INVENTORIES = Section(
             proof="tests/unit/steps/test_shelf.py",
         ),
         Mutant(
-            "versions-parted",
+            "versions-parted-on-the-shelf",
             "versions of one key get into different parts, and the newest goes before an older one",
             in_file(
                 "steps/shelf.py",

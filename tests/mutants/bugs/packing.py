@@ -50,5 +50,59 @@ PACKING = Section(
             ),
             proof="tests/property/test_packs.py tests/unit/core/packformat/test_contents.py",
         ),
+        Mutant(
+            "versions-parted",
+            "versions of a key come into several packs, whose deletions know nothing of each other",
+            in_file("core/planning.py", ("            and is_other_key\n", "")),
+            proof="tests/unit/core/test_planning.py",
+        ),
+        Mutant(
+            "wrong-inner-offset",
+            "a text member lies one byte beside where the index says, inside of its block",
+            in_file(
+                "core/packformat/builder.py",
+                (
+                    "self._block.append((original, len(self._block_text)))",
+                    "self._block.append((original, len(self._block_text) + bool(self._block)))",
+                ),
+            ),
+        ),
+        Mutant(
+            "block-lost",
+            "the last block of text is in no pack",
+            in_file(
+                "core/packformat/builder.py",
+                ("        yield from self._flush_block()\n\n    def _add_text", "        yield from ()\n\n    def _add_text"),
+            ),
+        ),
+        Mutant(
+            "copied-checksum-ignored",
+            "a range that S3 copied counts as nothing in the checksum of the pack",
+            in_file(
+                "steps/packwriter.py",
+                (
+                    "            copied.take_piece(part.size_bytes, part.crc64nvme or 0)\n",
+                    "            copied.take_piece(part.size_bytes, 0)\n",
+                ),
+            ),
+            proof="tests/unit/steps/test_packwriter.py tests/unit/steps/test_group.py",
+        ),
+        Mutant(
+            "bridge-unchecked",
+            "the first bytes of a member that S3 copies are packed unchecked",
+            in_file("steps/large.py", ("        _compare(source, whole.crc, stored.crc64nvme)\n    elif", "        pass\n    elif")),
+            proof="tests/unit/steps/test_group.py",
+        ),
+        Mutant(
+            "upload-gone-is-change",
+            "an upload that was aborted is taken for a log object that has changed, and the run counts as good",
+            in_file("steps/large.py", ('        if error.code == "NoSuchUpload":\n            raise\n', "")),
+            proof="tests/unit/steps/test_large.py",
+        ),
+        Mutant(
+            "encoding-dropped",
+            "the content encoding does not come back",
+            in_file("steps/read.py", ("body.content_type, body.content_encoding)", "body.content_type, None)")),
+        ),
     ),
 )

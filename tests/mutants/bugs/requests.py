@@ -84,10 +84,38 @@ REQUESTS = Section(
             proof="tests/unit/adapters/test_s3_store.py",
         ),
         Mutant(
-            "put-back-overwrites",
-            "putting back says that an original is there where another object is",
-            in_file("steps/putback.py", ("    if stored.size_bytes != member.size_bytes:\n        raise taken\n", "    return True\n")),
-            proof="tests/unit/cli/test_put_back_command.py tests/unit/steps/test_putback.py",
+            "version-not-named",
+            "a read names no version",
+            in_file("adapters/s3/reading.py", ('        options["version"] = version_id\n', "        pass\n")),
+            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+        ),
+        Mutant(
+            "versions-skipped",
+            "between two pages of a listing the rest of a key's versions is skipped",
+            in_file("adapters/s3/listing.py", ('            request["VersionIdMarker"] = start.version_id\n', "            pass\n")),
+            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+        ),
+        Mutant(
+            "keys-not-decoded",
+            "keys with signs that a URL cannot hold are listed as other keys",
+            in_file("adapters/s3/listing.py", ('            return unquote_plus(value, errors="strict")\n', "            return value\n")),
+            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+        ),
+        Mutant(
+            "size-not-sent",
+            "S3 is not told how long the whole must be",
+            in_file("adapters/s3/writing.py", ("            MpuObjectSize=size_bytes,\n", "")),
+            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+        ),
+        Mutant(
+            "refusal-without-version-lost",
+            "a refused key that S3 names without its version counts as deleted",
+            in_file(
+                "adapters/s3/store.py",
+                ('    if not named:\n        raise make_error("DeleteObjects", bucket, "", code, 0, message)\n', ""),
+                ("version_id in (None, deletion.version_id)]", "version_id == deletion.version_id]"),
+            ),
+            proof="tests/unit/adapters/test_s3_store.py",
         ),
     ),
 )

@@ -64,5 +64,32 @@ VERIFYING = Section(
             ),
             proof="tests/unit/steps/test_group.py",
         ),
+        Mutant(
+            "taken-over-by-size",
+            "a pack that is there already is taken over where it has the right size",
+            in_file("steps/combine.py", ("(stored.size_bytes, stored.crc64nvme) == (size, crc)", "stored.size_bytes == size")),
+            proof="tests/unit/steps/test_group.py",
+        ),
+        Mutant(
+            "foreign-index-believed",
+            "the index of another pack says what is packed already",
+            in_file(
+                "steps/ledger.py",
+                (
+                    '    if named != pack_key:\n        raise BadPack(f"s3://{target.bucket}/{index_key} is the index of another pack, {named}")\n',
+                    "",
+                ),
+            ),
+            proof="tests/unit/steps/test_ledger.py",
+        ),
+        Mutant(
+            "index-of-another-bucket",
+            "the index of another bucket's group verifies a pack, and what goes is looked for in that bucket",
+            in_file(
+                "model.py",
+                ("        if not self.stored.key.startswith(self.target.packs_prefix(self.index.group)):\n", "        if False:\n"),
+            ),
+            proof="tests/unit/test_model.py",
+        ),
     ),
 )

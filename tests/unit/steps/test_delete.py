@@ -222,6 +222,39 @@ def test_an_etag_condition_protects_what_was_written_over() -> None:
     assert world.store.get_object("logs", access_key(1)).data == b"new\n"
 
 
+@pytest.mark.parametrize("versioning", ["Suspended", "Enabled"])
+def test_a_log_object_in_the_place_of_an_old_marker_stays(versioning: str) -> None:
+    """A "null" delete marker is replaced by whatever is written while versioning is suspended: under its id lies a log object now."""
+    world = make_world(versioning="Suspended", keep_originals_days=30)
+    world.store.delete("logs", trail_key(1))
+    world.store.set_versioning("logs", "Enabled")
+    world.put("logs", trail_key(1), document(1))
+    listed = ListedVersions(list_logs(world))
+    (pack,) = world.run().groups[0].packs
+    world.store.set_versioning("logs", "Suspended")
+    late = world.store.put("logs", trail_key(1), document(2))
+    world.store.set_versioning("logs", versioning)
+    verified = verify_pack(world.store, world.targets[0], pack.key)
+    assert verified.index.markers == ((trail_key(1), "null"),)
+    delete_originals(world.store, SerialWorkers(), verified, versioning, listed)
+    assert [each.identity for each in list_logs(world)] == [late.identity]
+
+
+def test_an_older_version_that_can_be_replaced_stays() -> None:
+    """A "null" version that is not the newest may be delivered again, and then be the newest, of the same ETag: no condition tells."""
+    world = make_world(versioning=None, keep_originals_days=30)
+    world.store.put("logs", trail_key(1), document(1))
+    for versioning in ("Enabled", "Suspended"):
+        world.store.set_versioning("logs", versioning)
+        world.store.put("logs", trail_key(1 if versioning == "Enabled" else 2), document(2))
+    (pack,) = world.run().groups[0].packs
+    listed = ListedVersions(list_logs(world))
+    again = world.store.put("logs", trail_key(1), document(1))
+    report = delete_originals(world.store, SerialWorkers(), verify_pack(world.store, world.targets[0], pack.key), "Suspended", listed)
+    assert (report.deleted, report.withheld, report.changed) == (1, 2, [])
+    assert [each.identity for each in list_logs(world) if each.is_latest] == [again.identity]
+
+
 def test_deletion_takes_nothing_but_a_verified_pack() -> None:
     """A hand-made list cannot be deleted: the parameter's type has its own evidence, which a lie does not pass."""
     world, pack, _ = packed_world()

@@ -401,6 +401,36 @@ def test_a_sound_pack_of_the_same_name_with_other_members_is_refused() -> None:
     assert len(left_in_place(world)) == 2
 
 
+def test_an_existing_pack_of_the_same_size_keeps_its_own_index() -> None:
+    """Size alone does not make a pack ours: beside it our index would stand for ever, and none of its members could be had."""
+    ours = make_world()
+    ours.put("logs", access_key(1), b"line\n")
+    ours.run()
+    (key,) = packs_of(ours)
+    size = len(ours.store.get_object("dest", key).data)
+    theirs = next(data for letter in "abcdefghij" if len(data := pack_of_tool(combine_module.TOOL[:-1] + letter)) == size)
+    world = make_world()
+    world.put("logs", access_key(1), b"line\n")
+
+    def decide(number: int, call: Call) -> Fault | None:
+        if call.operation == "PutObject" and call.key == key:
+            world.store.put("dest", key, theirs, with_checksum=True)
+        return None
+
+    result, _ = world.run_faulty(decide)
+    assert (result.failures, left_in_place(world), find_losses(world)) == ([], [], [])
+
+
+def pack_of_tool(tool: str) -> bytes:
+    """The same log object, packed by another version of this program."""
+    world = make_world()
+    world.put("logs", access_key(1), b"line\n")
+    with mock.patch.object(combine_module, "TOOL", tool):
+        world.run()
+    (key,) = packs_of(world)
+    return world.store.get_object("dest", key).data
+
+
 @pytest.mark.parametrize("copy_alone", [True, False])
 def test_a_store_without_checksums_of_objects_is_read_back(*, copy_alone: bool) -> None:
     """Where the store knows no checksum of what was written in parts, every byte is read again before anything is deleted."""

@@ -126,6 +126,8 @@ def test_the_index_of_another_pack_is_refused() -> None:
     world.store.put("dest", target.index_key(keys[PackFormat.GZIP]), other)
     with pytest.raises(BadPack, match="another pack"):
         read_index(world.store, target, keys[PackFormat.GZIP])
+    with pytest.raises(BadPack, match="another pack"):
+        read_ledger(world.store, target, GROUP, frozenset(), WriteOptions())
     result = world.run(rules=replace(world.rules, group=replace(world.rules.group, keep_originals_days=0)))
     assert [failure.error for failure in result.failures] == ["BadPack"]
     assert len(left_in_place(world)) == 3

@@ -9,10 +9,10 @@ import pytest
 from tests.support.world import World, access_key, document, fail_on, flow_key, kill_at, make_world, pack_gzip, trail_key
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.faults import FaultyStore, Killed
+from log_aggregator.adapters.faults import Fault, FaultyStore, Killed
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.query import Query
-from log_aggregator.errors import LimitExceeded, StoreError, Unreachable
+from log_aggregator.errors import LimitExceeded, NotFound, PreconditionFailed, StoreError, Unreachable
 from log_aggregator.limits import MIB
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
@@ -135,6 +135,20 @@ def test_large_originals_go_in_parts() -> None:
     assert put(world).there == 1
     world.store.put("logs", flow_key("b.log.gz"), large[:-1] + b"x", metadata={"kept": "yes"}, content_type="application/gzip")
     assert [failure.error for failure in put(world).failures] == ["KeyTaken"]
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchUpload"])
+def test_a_large_original_whose_last_answer_was_lost_is_there(code: str) -> None:
+    """The client repeats the completion, and hears that the key is taken, or that there is no such upload: what is there is compared."""
+    world = make_world(limits=PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB))
+    large = b"\x1f\x8b\x08" + random.Random(1).randbytes(17 * MIB)
+    world.put("logs", flow_key("b.log.gz"), large)
+    assert world.run().failures == []
+    error = (NotFound if code == "NoSuchUpload" else PreconditionFailed)("repeated", code=code)
+    store = FaultyStore(world.store, lambda _, call: Fault(after=error) if call.operation == "CompleteMultipartUpload" else None)
+    result = put(world, store=store)
+    assert (result.failures, result.there) == ([], 1)
+    assert world.store.get_object("logs", flow_key("b.log.gz")).data == large
 
 
 def test_damage_is_never_put_back() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -34,7 +32,7 @@ from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.costs import REQUEST_DOLLARS
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded, StoreError
+from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded, Unreachable
 from log_aggregator.model import Target
 from log_aggregator.ports import WriteOptions
 from log_aggregator.settings import read_settings
@@ -50,6 +48,9 @@ def trail_world(count: int = 3, **more: Any) -> World:
     for number in range(count):
         world.put("logs", trail_key(number), document(number))
     return world
+
+
+UNREACHABLE = Unreachable("no answer", code="ReadTimeoutError")
 
 
 def total(result: RunResult, field: str) -> int:
@@ -271,40 +272,17 @@ def test_a_suspended_bucket() -> None:
     assert {str(identity[1]) for _, identity in count_copies(world)} == {"v00000001", "null"}  # type: ignore[index] # a key's parts
 
 
-def test_discarding_other_regions() -> None:
-    """What other_regions discards is written down first, object by object, and only then deleted; the rest is packed."""
-    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
-    world.put("logs", trail_key(1), document(1))
-    gone = [world.store.put("logs", trail_key(number, region="us-east-1"), document(number)) for number in (2, 3)]
-    result, calls = world.run_faulty(nothing)
-    assert (result.failures, total(result, "discarded"), total(result, "deleted")) == ([], 2, 1)
-    (list_object,) = world.store.list_objects("dest", prefix="discards/").objects
-    lines = [json.loads(line) for line in gzip.decompress(world.store.get_object("dest", list_object.key).data).splitlines()]
-    assert [(line["key"], line["version_id"], line["etag"], line["size"]) for line in lines] == [found.identity for found in gone]
-    order = [call.operation for call in calls if call.key.startswith("discards/") or us_east(call.arguments.get("deletions"))]
-    assert order == ["PutObject", "DeleteObjects"]
-
-
-def us_east(deletions: Any) -> bool:
-    return any("us-east-1" in deletion.key for deletion in deletions or ())
-
-
-def test_discards_that_are_refused_are_failures() -> None:
-    """A refusal to delete what was to be discarded ends the run as failed."""
-    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
-    world.store.put("logs", trail_key(2, region="us-east-1"), document(2))
-    world.store.retain("logs", trail_key(2, region="us-east-1"))
-    result = world.run()
-    assert ([failure.error for failure in result.failures], total(result, "retained")) == (["RetainedObjects"], 1)
-
-
-def test_nothing_is_discarded_before_it_is_written_down() -> None:
-    """If the list cannot be written, nothing is deleted."""
-    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
-    source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
-    result, _ = world.run_faulty(fail_on(lambda call: call.operation == "PutObject", StoreError("500", code="InternalError")))
-    assert [failure.error for failure in result.failures] == ["StoreError"]
-    assert left_in_place(world) == [source]
+def test_what_is_not_tried_is_a_failure() -> None:
+    """After three groups without an answer the others are not waited for; each is a failure, and keeps its originals."""
+    world = make_world()
+    for number in range(5):
+        world.put("logs", trail_key(number, account=f"{number:012d}"), document(number))
+    silent = fail_on(lambda call: call.bucket == "dest" and "packs/" in call.key and call.operation != "ListMultipartUploads", UNREACHABLE)
+    result, calls = world.run_faulty(silent)
+    assert [failure.error for failure in result.failures] == ["Unreachable"] * 5
+    assert sum("not tried" in failure.message for failure in result.failures) == 2
+    assert len(left_in_place(world)) == 5
+    assert len({call.key for call in calls if call.bucket == "dest" and call.key.startswith("packs/logs/")}) == 3
 
 
 def test_other_regions_are_kept_by_default() -> None:

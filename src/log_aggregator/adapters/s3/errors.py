@@ -5,6 +5,7 @@ A message is one line: operation, object, S3's code, what S3 says. It never hold
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,10 @@ MESSAGE_LENGTH_MAX = 300
 
 @contextmanager
 def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[None]:
-    """Everything that the two clients raise inside the block comes out as a StoreError. KeyboardInterrupt passes."""
+    """Everything that the two clients raise inside the block comes out as a StoreError, and so does an answer that cannot be used.
+
+    KeyboardInterrupt passes.
+    """
     try:
         yield
     except ClientError as error:
@@ -86,6 +90,10 @@ def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[No
         raise make_error(operation, bucket, key, type(error).__name__, 403, str(error)) from error
     except (BotoCoreError, ResponseParserError) as error:  # the latter: an answer that is not S3's, a proxy's page for one
         raise make_error(operation, bucket, key, type(error).__name__, 0, str(error)) from error
+    except KeyError as error:
+        raise make_error(operation, bucket, key, "BadAnswer", 0, f"the answer has no {error.args[0]}") from error
+    except binascii.Error as error:
+        raise make_error(operation, bucket, key, "BadAnswer", 0, "a checksum in the answer is none") from error
     except (BaseError, FileNotFoundError) as error:
         raise make_error(operation, bucket, key, *parse_obstore_error(str(error))) from error
 

@@ -8,7 +8,8 @@ obstore's listing would be as fast, but it normalises paths: `a//b`, `/a` and `a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -83,14 +84,14 @@ def list_object_versions(client: Any, bucket: str, prefix: str, start: ListStart
         request["KeyMarker"] = start.key
         if start.version_id is not None:
             request["VersionIdMarker"] = start.version_id
-    with store_errors("ListObjectVersions", bucket, prefix):
+    with listing_errors("ListObjectVersions", bucket, prefix):
         listing = take_listing(client.list_object_versions(**request), "ListObjectVersions", bucket, prefix)
-    decode = listing.decode
-    return Page(
-        objects=tuple(make_log_object(bucket, entry, decode(entry["Key"]), entry["VersionId"]) for entry in listing.select("Version")),
-        markers=tuple(make_delete_marker(bucket, entry, decode(entry["Key"])) for entry in listing.select("DeleteMarker")),
-        next_start=find_next_version(bucket, prefix, listing),
-    )
+        decode = listing.decode
+        return Page(
+            objects=tuple(make_log_object(bucket, entry, decode(entry["Key"]), entry["VersionId"]) for entry in listing.select("Version")),
+            markers=tuple(make_delete_marker(bucket, entry, decode(entry["Key"])) for entry in listing.select("DeleteMarker")),
+            next_start=find_next_version(bucket, prefix, listing),
+        )
 
 
 def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None) -> Page:
@@ -98,9 +99,9 @@ def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None,
     request = make_request(bucket, prefix, page_size)
     if start is not None and start.key:
         request["StartAfter"] = start.key
-    with store_errors("ListObjectsV2", bucket, prefix):
+    with listing_errors("ListObjectsV2", bucket, prefix):
         listing = take_listing(client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix)
-    objects = make_log_objects(bucket, listing)
+        objects = make_log_objects(bucket, listing)
     if listing.is_truncated and not objects:
         raise lost("ListObjectsV2", bucket, prefix)
     return Page(objects=objects, next_start=ListStart(objects[-1].key) if listing.is_truncated else None)
@@ -114,10 +115,10 @@ def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None
     objects: list[LogObject] = []
     prefixes: list[str] = []
     while True:
-        with store_errors("ListObjectsV2", bucket, prefix):
+        with listing_errors("ListObjectsV2", bucket, prefix):
             listing = take_listing(client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix)
-        objects += make_log_objects(bucket, listing)
-        prefixes += [listing.decode(entry["Prefix"]) for entry in listing.select("CommonPrefixes")]
+            objects += make_log_objects(bucket, listing)
+            prefixes += [listing.decode(entry["Prefix"]) for entry in listing.select("CommonPrefixes")]
         if not listing.is_truncated:
             return Page(objects=tuple(objects), prefixes=tuple(prefixes))
         if len(objects) + len(prefixes) > PREFIXES_MAX:
@@ -126,6 +127,17 @@ def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None
         if not (token := listing.fields.get("NextContinuationToken")):
             raise lost("ListObjectsV2", bucket, prefix)
         request["ContinuationToken"] = token
+
+
+@contextmanager
+def listing_errors(operation: str, bucket: str, prefix: str) -> Iterator[None]:
+    """As store_errors; and an entry whose key, size or time is none makes the whole page unusable."""
+    with store_errors(operation, bucket, prefix):
+        try:
+            yield
+        except ValueError as error:
+            message = f"{operation} s3://{bucket}/{prefix}: an entry of the listing cannot be read"
+            raise StoreError(message, code="InvalidListing", operation=operation) from error
 
 
 def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefix: str) -> Listing:

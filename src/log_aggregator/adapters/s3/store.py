@@ -75,19 +75,7 @@ class S3Store:
     def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
         request = reading.make_request(bucket, key, version_id, if_match, None) | {"ChecksumMode": "ENABLED"}
         with store_errors("HeadObject", bucket, key):
-            response = self._s3.head_object(**request)
-        etag = response["ETag"].strip('"')
-        return StoredObject(
-            bucket=bucket,
-            key=key,
-            size_bytes=response["ContentLength"],
-            etag=etag,
-            version_id=response.get("VersionId"),
-            storage_class=response.get("StorageClass") or "STANDARD",
-            crc64nvme=writing.find_object_crc(response),
-            has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not reading.is_opaque(response),
-            restore=restoring.parse_restore(response.get("Restore")),
-        )
+            return make_stored(bucket, key, self._s3.head_object(**request))
 
     def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
         writing.put_object(self._s3, bucket, key, data, crc64nvme, options)
@@ -151,6 +139,22 @@ class S3Store:
                 raise
             return [] if error.code in GONE_CODES else [DeletionFailure(deletion, error.code, str(error))]
         return []
+
+
+def make_stored(bucket: str, key: str, response: Mapping[str, Any]) -> StoredObject:
+    """From HeadObject's answer. Raises KeyError where that lacks what every object has."""
+    etag = response["ETag"].strip('"')
+    return StoredObject(
+        bucket=bucket,
+        key=key,
+        size_bytes=response["ContentLength"],
+        etag=etag,
+        version_id=response.get("VersionId"),
+        storage_class=response.get("StorageClass") or "STANDARD",
+        crc64nvme=writing.find_object_crc(response),
+        has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not reading.is_opaque(response),
+        restore=restoring.parse_restore(response.get("Restore")),
+    )
 
 
 def encode_deletion(deletion: Deletion) -> dict[str, str]:

@@ -29,13 +29,13 @@ def create_multipart_upload(s3: Any, bucket: str, key: str, options: WriteOption
         response = s3.create_multipart_upload(
             Bucket=bucket, Key=key, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT", **encode_options(options)
         )
-    return Upload(bucket, key, response["UploadId"], has_object_checksum=response.get("ChecksumType") != "COMPOSITE")
+        return Upload(bucket, key, response["UploadId"], has_object_checksum=response.get("ChecksumType") != "COMPOSITE")
 
 
 def upload_part(s3: Any, upload: Upload, number: int, data: bytes | bytearray, crc64nvme: int) -> Part:
     with store_errors("UploadPart", upload.bucket, upload.key):
         response = s3.upload_part(**encode_upload(upload), PartNumber=number, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme))
-    return Part(number, response["ETag"].strip('"'), len(data), crc64nvme)
+        return Part(number, response["ETag"].strip('"'), len(data), crc64nvme)
 
 
 def upload_part_copy(s3: Any, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]) -> Part:
@@ -48,7 +48,7 @@ def upload_part_copy(s3: Any, upload: Upload, number: int, source: LogObject, by
         request["CopySourceRange"] = f"bytes={first}-{last - 1}"
     with store_errors("UploadPartCopy", source.bucket, source.key):
         result = s3.upload_part_copy(**request)["CopyPartResult"]
-    return Part(number, result["ETag"].strip('"'), last - first, decode_crc(result.get("ChecksumCRC64NVME")))
+        return Part(number, result["ETag"].strip('"'), last - first, decode_crc(result.get("ChecksumCRC64NVME")))
 
 
 def complete_multipart_upload(s3: Any, upload: Upload, parts: Sequence[Part], size_bytes: int, crc64nvme: int) -> None:
@@ -108,5 +108,8 @@ def decode_crc(value: str | None) -> int | None:
     """None for a checksum of the parts' checksums ("...-7"), and for what cannot be one: an emulator gives four bytes."""
     if not value or "-" in value:
         return None
-    raw = base64.b64decode(value)
+    try:
+        raw = base64.b64decode(value)
+    except ValueError:
+        return None
     return int.from_bytes(raw, "big") if len(raw) == CRC_SIZE_BYTES else None

@@ -15,10 +15,9 @@ from urllib.parse import unquote_plus
 from log_aggregator.core.inventory.manifest import Column, Manifest
 from log_aggregator.errors import BadInventory
 from log_aggregator.limits import MIB
-from log_aggregator.model import DeleteMarker, LogObject
+from log_aggregator.model import NULL_VERSION, DeleteMarker, LogObject
 
 Entry = LogObject | DeleteMarker
-NULL_VERSION = "null"
 
 
 @dataclass(frozen=True, slots=True)

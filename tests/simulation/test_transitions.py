@@ -1,0 +1,35 @@
+"""The cost model's state transitions are those that a run really goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from tests.simulation.test_statemachine import two_halves
+from tests.support.cloud import make_cloud
+from tests.support.statemachine import load_definition
+
+from log_aggregator.core.costs.transitions import count_transitions
+
+
+def test_a_run_enters_the_states_that_are_billed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once through the definition, and for each child that a map starts its states; its start, which is billed too, is no state."""
+    definition = load_definition("combine_log_files")
+    found = count_transitions(definition, {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False})
+    with make_cloud(two_halves(), monkeypatch) as cloud:
+        cloud.run()
+    children = {name: cloud.visited.count(first) for name, first in first_states(definition)}
+    assert children.keys() == found.children.keys()
+    assert min(children.values()) > 0
+    states = found.execution + sum(count * (found.children[name] - 1) for name, count in children.items())
+    assert len(cloud.visited) == states
+
+
+def first_states(machine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(a map, the first state of its children), wherever it stands."""
+    for name, state in machine["States"].items():
+        if state["Type"] == "Map":
+            yield name, state["ItemProcessor"]["StartAt"]
+        for branch in state.get("Branches", ()):
+            yield from first_states(branch)
