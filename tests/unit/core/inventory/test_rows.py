@@ -72,7 +72,7 @@ def test_all_versions_of_a_bucket_that_has_none() -> None:
 
 
 def csv_of(*rows: str) -> bytes:
-    return gzip.compress("".join(f"{row}\n" for row in rows).encode())
+    return gzip.compress("".join(f"{row}\n" for row in rows).encode(), mtime=0)
 
 
 GOOD = '"logs","key","v","true","false","5","2025-04-03T01:02:03.000Z","etag","STANDARD","false","SSE-S3"'
@@ -95,6 +95,7 @@ GOOD = '"logs","key","v","true","false","5","2025-04-03T01:02:03.000Z","etag","S
         ('"' + "x" * 200_000, "Enabled"),
         (GOOD, None),  # a version id where there were never versions: of another bucket of this name
     ],
+    ids=range(13),
 )
 def test_a_bad_row_is_an_error(row: str, versioning: str | None) -> None:
     """Nothing is left out quietly."""
@@ -103,7 +104,7 @@ def test_a_bad_row_is_an_error(row: str, versioning: str | None) -> None:
         list(read(manifest, csv_of(GOOD if versioning else row, row), versioning))
 
 
-@pytest.mark.parametrize("data", [b"plain text", gzip.compress(b"\xff\xfe\n"), csv_of(GOOD)[:-9], csv_of(GOOD)[:30]])
+@pytest.mark.parametrize("data", [b"plain text", gzip.compress(b"\xff\xfe\n", mtime=0), csv_of(GOOD)[:-9], csv_of(GOOD)[:30]], ids=range(4))
 def test_a_damaged_file_is_an_error(data: bytes) -> None:
     """One that is not gzip, is cut short, or is no text."""
     manifest, _ = write(entries(is_versioned=True))
