@@ -58,7 +58,13 @@ DELETING = Section(
         Mutant(
             "unreadable-version-left",
             "the newest version goes although an older one cannot be read and stays",
-            in_file("steps/group.py", (" and source.key not in staying]", "]")),
+            (
+                *in_file("steps/group.py", (" and source.key not in staying]", "]")),
+                *in_file(
+                    "steps/delete.py",
+                    ("    ready = [identity for identity in newest if not listed.has_older(identity[0])]\n", "    ready = newest\n"),
+                ),
+            ),
             proof="tests/unit/steps/test_group.py",
         ),
         Mutant(

@@ -60,6 +60,7 @@ FINDING = Section(
             "index-never-restored",
             "a pack whose run died before its index was written never gets it back",
             in_file("steps/ledger.py", ("not (restore and _restore_index(store, target, group, key, options))", "restore")),
+            proof="tests/unit/steps/test_ledger.py",
         ),
         Mutant(
             "clock-behind",

@@ -56,6 +56,12 @@ def test_an_id_follows_from_identities_alone() -> None:
     assert len(pack_id([base])) == 12
 
 
+def test_every_member_is_in_the_id() -> None:
+    """Packs that begin with the same log object and go on with others have names of their own, and so has one with a member more."""
+    first, second, third = (make_source(key).log_object for key in "abc")
+    assert len({pack_id(members) for members in ([first], [first, second], [first, third], [first, second, third])}) == 4
+
+
 def test_formats() -> None:
     """Binary objects go into a tar, all others into gzip; the very large ones are copied alone, under their full key."""
     sources = [
