@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.errors import LogAggregatorError, NotFound, PreconditionFailed
+from log_aggregator.errors import LogAggregatorError, NotFound, PreconditionFailed, StoreError
 from log_aggregator.ports import ObjectStore, WriteOptions
 from log_aggregator.steps.group import Failure
 
@@ -111,9 +110,14 @@ class RunFolder:
             return None
 
     def write(self, key: str, data: bytes) -> None:
-        """What is there already stays: an earlier call of the same piece wrote it, and that one counts."""
-        with contextlib.suppress(PreconditionFailed):
+        """What is there already stays: an earlier call of the same piece wrote it, and that one counts. Raises StoreError."""
+        try:
             self.store.put_object(self.bucket, key, data, crc64nvme=crc64nvme(data), options=WriteOptions(content_type="application/json"))
+        except PreconditionFailed as error:  # a 409 says that somebody else is writing it, not that anything is there
+            try:
+                self.store.head_object(self.bucket, key)
+            except NotFound:
+                raise StoreError(f"s3://{self.bucket}/{key}: another call is writing it", code=error.code, operation="PutObject") from error
 
     def write_json(self, key: str, value: Mapping[str, Any] | list[Any]) -> None:
         """The same, of what JSON can hold."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from tests.support.world import fail_on
+
+from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.adapters.memory import MemoryStore
+from log_aggregator.errors import PreconditionFailed, StoreError
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 
 
@@ -17,3 +22,16 @@ def test_the_first_result_of_a_piece_counts() -> None:
         folder.write_json(key, {"said": said})
     assert folder.read_json(key) == {"said": "first"}
     assert folder.write_array(folder.items_key(Kind.MAIN), [1, 2]) == folder.write_array(folder.items_key(Kind.MAIN), [1]) == 2
+
+
+def test_a_conflict_does_not_say_that_anything_is_there() -> None:
+    """A 409 while nothing is there is an error that the state machine tries again; silence would be a piece that never was."""
+    store = MemoryStore()
+    store.create_bucket("work")
+    conflict = PreconditionFailed("409", code="ConditionalRequestConflict", operation="PutObject")
+    folder = RunFolder(FaultyStore(store, fail_on(lambda call: call.operation == "PutObject", conflict)), "work", "run")
+    with pytest.raises(StoreError) as raised:
+        folder.write_json("runs/run/piece.json", {})
+    assert raised.value.state_name == "StoreError"
+    store.put("work", "runs/run/piece.json", b"{}")
+    folder.write_json("runs/run/piece.json", {})
