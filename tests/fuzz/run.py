@@ -1,6 +1,6 @@
 """Fuzzes the laws, guided by coverage, each in a process of its own.
 
-    python tests/fuzz/run.py [--seconds 30] [--only key,index]
+    python tests/fuzz/run.py [--seconds 30] [--only key,index] [--jobs 2]
 
 Needs atheris: `make fuzz` makes the environment. Exit code 1 where a law was broken; the bytes that did it are then in build/fuzz, and
 belong into a test.
@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Fuzzes everything that reads what others wrote.")
     parser.add_argument("--seconds", type=int, default=30, help="for each law")
     parser.add_argument("--only", default="", help="some of the laws, with commas in between")
+    parser.add_argument("--jobs", type=int, default=2, help="laws at once")
     parser.add_argument("--law", help=argparse.SUPPRESS)
     parser.add_argument("--corpus", help=argparse.SUPPRESS)
     told = parser.parse_args(arguments)
@@ -40,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = sorted(set(names) - set(LAWS))
     if unknown:
         parser.error(f"no such law: {', '.join(unknown)}; there are {', '.join(sorted(LAWS))}")
-    broken = [name for name in names if not fuzz(name, told.seconds)]
+    with ThreadPoolExecutor(told.jobs) as pool:
+        held = list(pool.map(partial(fuzz, seconds=told.seconds), names))
+    broken = [name for name, has_held in zip(names, held, strict=True) if not has_held]
     if broken:
         print(f"broken: {', '.join(broken)}; the bytes are in {FINDINGS.relative_to(ROOT)}")
     return 1 if broken else 0

@@ -21,7 +21,7 @@ SIMULATOR = Path("tests/simulation/simulate.py")
 EXHAUSTIVE = ("tests/simulation/test_kills.py", "tests/simulation/test_changes.py", "tests/simulation/test_two_runs.py")
 """Every scenario killed at every call, written to at every call, and run twice at every call."""
 
-_FAILED = re.compile(r"^FAILED (\S+?)(?: - (.*))?$", re.MULTILINE)
+_FAILED = re.compile(r"^FAILED (.+?)(?: - (.*))?$", re.MULTILINE)
 _SEED = re.compile(r"seed\W+(\d+)", re.IGNORECASE)
 
 

@@ -68,7 +68,7 @@ def run_all(prover: Prover, mutants: Sequence[Mutant], folder: Path, jobs: int) 
     began = time.monotonic()
     pristine = folder / "pristine"
     copy_tree(ROOT, pristine)
-    if not baseline_holds(prover, pristine, mutants):
+    if not baseline_holds(prover, pristine, mutants, jobs):
         return 2
 
     def prove(mutant: Mutant) -> Verdict:
@@ -83,11 +83,12 @@ def run_all(prover: Prover, mutants: Sequence[Mutant], folder: Path, jobs: int) 
     return 1 if failed else 0
 
 
-def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant]) -> bool:
+def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant], jobs: int) -> bool:
     """What fails without a bug shows nothing. All tests of pytest in one call, as most of its time goes into starting."""
     proofs = dict.fromkeys(mutant.proof for mutant in mutants)
     tests = " ".join(proof for proof in proofs if proof != SIMULATION)
-    for proof in [*([SIMULATION] if SIMULATION in proofs else []), *([tests] if tests else [])]:
+    all_tests = f"-n {jobs} --dist loadfile {tests}"
+    for proof in [*([SIMULATION] if SIMULATION in proofs else []), *([all_tests] if tests else [])]:
         verdict = prover.prove(pristine, proof, len(proofs))
         if verdict.outcome is not Outcome.SURVIVED:
             print(f"without any bug: {verdict.outcome} by {verdict.by}: {verdict.said}", file=sys.stderr)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.laws import LAWS
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(LAWS)
 PIECES = (
     b"",
@@ -72,3 +74,9 @@ def test_any_bytes_keep_the_law(name: str) -> None:
         law.check(data)
 
     check()
+
+
+def test_every_law_is_described() -> None:
+    """`...-inside` is described once for all."""
+    text = (ROOT / "docs/internals/fuzzing.md").read_text(encoding="utf-8")
+    assert [name for name in NAMES if not name.endswith("-inside") and f"`{name}`" not in text] == []

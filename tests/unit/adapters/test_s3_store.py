@@ -79,95 +79,6 @@ def unreachable() -> S3Store:
     return S3Store.connect(ClientSettings(endpoint_url="http://127.0.0.1:9", access_key="k", secret_key="s", attempts_max=1))
 
 
-class TestErrors:
-    @pytest.mark.parametrize("name", CALLS)
-    def test_every_method_names_the_permission(self, canned: CannedS3, name: str) -> None:
-        """A refusal of any operation is AccessDenied, in one line that names operation and permission."""
-        canned.answers = [Answer(403, error("AccessDenied", "User is not\nauthorized"))]
-        with pytest.raises(AccessDenied) as caught:
-            CALLS[name](canned.store)
-        assert caught.value.operation == name.split(maxsplit=1)[0]
-        assert "s3:" in str(caught.value).split("needs")[1]
-        assert str(caught.value).isprintable()
-        assert caught.value.exit_code == 1
-
-    @pytest.mark.parametrize("name", CALLS)
-    def test_every_method_fails_where_nobody_answers(self, unreachable: S3Store, name: str) -> None:
-        """A store that cannot be reached raises a StoreError from every method, and nothing else."""
-        with pytest.raises(StoreError) as caught:
-            CALLS[name](unreachable)
-        assert not isinstance(caught.value, AccessDenied | NotFound | PreconditionFailed | ObjectFrozen)
-        assert str(caught.value).isprintable()
-
-    @pytest.mark.parametrize("name", CALLS)
-    def test_every_method_gives_up(self, canned: CannedS3, name: str) -> None:
-        """A server that only answers 503 is asked as often as the settings say, and then it is a StoreError."""
-        canned.answers = [Answer(503, error("SlowDown"))]
-        with pytest.raises(StoreError) as caught:
-            CALLS[name](canned.store)
-        assert len(canned.requests) == canned.settings.attempts_max
-        assert caught.value.code in ("SlowDown", "503")
-
-    @pytest.mark.parametrize("name", ["GetObject", "GetObject boto", "GetObject checked"])
-    @pytest.mark.parametrize(
-        ("status", "code", "kind"),
-        [
-            (403, "InvalidObjectState", ObjectFrozen),
-            (403, "AccessDenied", AccessDenied),
-            (403, "KMS.DisabledException", AccessDenied),
-            (400, "KMS.DisabledException", AccessDenied),
-            (400, "ExpiredToken", AccessDenied),
-            (404, "NoSuchKey", NotFound),
-            (404, "NoSuchVersion", NotFound),
-            (404, "NoSuchBucket", NotFound),
-            (405, "MethodNotAllowed", NotFound),
-            (412, "PreconditionFailed", PreconditionFailed),
-            (416, "InvalidRange", StoreError),
-        ],
-    )
-    def test_codes_of_reading(self, canned: CannedS3, name: str, status: int, code: str, kind: type[StoreError]) -> None:
-        """Both clients' errors come out as the same class with S3's own code."""
-        canned.answers = [Answer(status, error(code))]
-        with pytest.raises(StoreError) as caught:
-            CALLS[name](canned.store)
-        assert (type(caught.value), caught.value.code) == (kind, code)
-        assert "what S3 says" in str(caught.value)
-        assert "s3://b/k" in str(caught.value)
-
-    @pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")])
-    @pytest.mark.parametrize("name", ["PutObject", "CompleteMultipartUpload"])
-    def test_somebody_else_was_first(self, canned: CannedS3, name: str, status: int, code: str) -> None:
-        """A conflict with a writer who is still at it is the same as one with a writer who is done."""
-        canned.answers = [Answer(status, error(code))]
-        with pytest.raises(PreconditionFailed):
-            CALLS[name](canned.store)
-
-    def test_another_region_is_named(self, canned: CannedS3) -> None:
-        """A bucket in another region gives an error that says so, and is not taken for missing."""
-        canned.answers = [Answer(301, error("PermanentRedirect"), {"x-amz-bucket-region": "eu-west-1"})]
-        with pytest.raises(StoreError, match="another region") as caught:
-            canned.store.get_object("b", "k")
-        assert not isinstance(caught.value, NotFound)
-
-    def test_an_error_inside_of_a_success(self, canned: CannedS3) -> None:
-        """S3 may begin to answer 200 and then fail: that is tried again, and is an error in the end."""
-        canned.answers = [Answer(200, error("InternalError"))]
-        for name in ("CompleteMultipartUpload", "UploadPartCopy", "ListObjectsV2", "ListObjectVersions", "DeleteObjects"):
-            canned.requests.clear()
-            with pytest.raises(StoreError):
-                CALLS[name](canned.store)
-            assert len(canned.requests) == canned.settings.attempts_max
-
-    def test_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where botocore finds no credentials, the error says so before anything is asked."""
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        monkeypatch.setenv("HOME", "/nonexistent")
-        with pytest.raises(AccessDenied, match="no AWS credentials"):
-            S3Store.connect(ClientSettings())
-
-
 class TestListing:
     @pytest.mark.parametrize(
         ("written", "encoding", "key"),
@@ -548,3 +459,93 @@ def test_every_client_retries_adaptively_within_bounds() -> None:
     config = make_config(ClientSettings(concurrency=7, attempts_max=3, connect_timeout_seconds=1, read_timeout_seconds=2))
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
     assert (config.max_pool_connections, config.connect_timeout, config.read_timeout) == (7, 1, 2)
+
+
+class TestErrors:
+    # At the end, because giving up takes its time.
+    @pytest.mark.parametrize("name", CALLS)
+    def test_every_method_names_the_permission(self, canned: CannedS3, name: str) -> None:
+        """A refusal of any operation is AccessDenied, in one line that names operation and permission."""
+        canned.answers = [Answer(403, error("AccessDenied", "User is not\nauthorized"))]
+        with pytest.raises(AccessDenied) as caught:
+            CALLS[name](canned.store)
+        assert caught.value.operation == name.split(maxsplit=1)[0]
+        assert "s3:" in str(caught.value).split("needs")[1]
+        assert str(caught.value).isprintable()
+        assert caught.value.exit_code == 1
+
+    @pytest.mark.parametrize("name", CALLS)
+    def test_every_method_fails_where_nobody_answers(self, unreachable: S3Store, name: str) -> None:
+        """A store that cannot be reached raises a StoreError from every method, and nothing else."""
+        with pytest.raises(StoreError) as caught:
+            CALLS[name](unreachable)
+        assert not isinstance(caught.value, AccessDenied | NotFound | PreconditionFailed | ObjectFrozen)
+        assert str(caught.value).isprintable()
+
+    @pytest.mark.parametrize("name", CALLS)
+    def test_every_method_gives_up(self, canned: CannedS3, name: str) -> None:
+        """A server that only answers 503 is asked as often as the settings say, and then it is a StoreError."""
+        canned.answers = [Answer(503, error("SlowDown"))]
+        with pytest.raises(StoreError) as caught:
+            CALLS[name](canned.store)
+        assert len(canned.requests) == canned.settings.attempts_max
+        assert caught.value.code in ("SlowDown", "503")
+
+    @pytest.mark.parametrize("name", ["GetObject", "GetObject boto", "GetObject checked"])
+    @pytest.mark.parametrize(
+        ("status", "code", "kind"),
+        [
+            (403, "InvalidObjectState", ObjectFrozen),
+            (403, "AccessDenied", AccessDenied),
+            (403, "KMS.DisabledException", AccessDenied),
+            (400, "KMS.DisabledException", AccessDenied),
+            (400, "ExpiredToken", AccessDenied),
+            (404, "NoSuchKey", NotFound),
+            (404, "NoSuchVersion", NotFound),
+            (404, "NoSuchBucket", NotFound),
+            (405, "MethodNotAllowed", NotFound),
+            (412, "PreconditionFailed", PreconditionFailed),
+            (416, "InvalidRange", StoreError),
+        ],
+    )
+    def test_codes_of_reading(self, canned: CannedS3, name: str, status: int, code: str, kind: type[StoreError]) -> None:
+        """Both clients' errors come out as the same class with S3's own code."""
+        canned.answers = [Answer(status, error(code))]
+        with pytest.raises(StoreError) as caught:
+            CALLS[name](canned.store)
+        assert (type(caught.value), caught.value.code) == (kind, code)
+        assert "what S3 says" in str(caught.value)
+        assert "s3://b/k" in str(caught.value)
+
+    @pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")])
+    @pytest.mark.parametrize("name", ["PutObject", "CompleteMultipartUpload"])
+    def test_somebody_else_was_first(self, canned: CannedS3, name: str, status: int, code: str) -> None:
+        """A conflict with a writer who is still at it is the same as one with a writer who is done."""
+        canned.answers = [Answer(status, error(code))]
+        with pytest.raises(PreconditionFailed):
+            CALLS[name](canned.store)
+
+    def test_another_region_is_named(self, canned: CannedS3) -> None:
+        """A bucket in another region gives an error that says so, and is not taken for missing."""
+        canned.answers = [Answer(301, error("PermanentRedirect"), {"x-amz-bucket-region": "eu-west-1"})]
+        with pytest.raises(StoreError, match="another region") as caught:
+            canned.store.get_object("b", "k")
+        assert not isinstance(caught.value, NotFound)
+
+    def test_an_error_inside_of_a_success(self, canned: CannedS3) -> None:
+        """S3 may begin to answer 200 and then fail: that is tried again, and is an error in the end."""
+        canned.answers = [Answer(200, error("InternalError"))]
+        for name in ("CompleteMultipartUpload", "UploadPartCopy", "ListObjectsV2", "ListObjectVersions", "DeleteObjects"):
+            canned.requests.clear()
+            with pytest.raises(StoreError):
+                CALLS[name](canned.store)
+            assert len(canned.requests) == canned.settings.attempts_max
+
+    def test_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where botocore finds no credentials, the error says so before anything is asked."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("HOME", "/nonexistent")
+        with pytest.raises(AccessDenied, match="no AWS credentials"):
+            S3Store.connect(ClientSettings())
