@@ -45,7 +45,7 @@ fuzz: $(FUZZ)/.installed  ## Fuzz everything that reads what others wrote (SECON
 mutants: $(VENV)/.dev  ## Plant bugs in copies of the source, and see that each is caught
 	$(BIN)/python -m tests.mutants.run
 
-bench: $(VENV)/.dev  ## Benchmarks, side by side with other ways, some 45 minutes; writes docs/performance.md and its picture
+bench: $(VENV)/.dev  ## Benchmarks, side by side with other ways, some 50 minutes; writes docs/performance.md and its picture
 	$(BIN)/python benchmarks/run.py --json benchmarks/measured.json
 	$(BIN)/python benchmarks/page.py
 
