@@ -49,7 +49,7 @@ def measure(options: Options) -> Outcome:
     outcome = Outcome([table], is_quick=options.is_quick)
     for case in CASES:
         listed = OBJECTS_QUICK if options.is_quick else OBJECTS
-        took = _plan(case, (INVENTORY_OBJECTS_QUICK if options.is_quick else INVENTORY_OBJECTS) if case.format else listed)
+        took = plan(case, (INVENTORY_OBJECTS_QUICK if options.is_quick else INVENTORY_OBJECTS) if case.format else listed)
         done, made = took["objects"], took["making_seconds"]
         cpu = (took["cpu_seconds"] - made) / done * 1e6
         table.rows.append((case.name, done, took["groups"], took["packs"], took["seconds"], cpu, took["peak_bytes"] / 1e6))
@@ -72,7 +72,8 @@ _COLUMNS = {
 }
 
 
-def _plan(case: Case, objects: int) -> Mapping[str, Any]:
+def plan(case: Case, objects: int) -> Mapping[str, Any]:
+    """What planning took. Raises BenchmarkBroken where not every log object was planned, once."""
     with tempfile.TemporaryDirectory(prefix="log-aggregator-inventory-") as folder:
         location = _write_inventory(case, objects, Path(folder)) if case.format else ""
         told = {"shape": case.shape, "objects": objects, "folder": folder, "inventory": location}

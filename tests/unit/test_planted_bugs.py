@@ -16,8 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_bug_can_be_planted(mutant: Mutant) -> None:
     """Every text that a bug replaces stands exactly once where it says, and what comes of it is Python."""
-    for path, text in mutate(ROOT, mutant).items():
-        compile(text, str(path), "exec")
+    planted = mutate(ROOT, mutant)
+    assert all(text != (ROOT / path).read_text(encoding="utf-8") for path, text in planted.items())
+    for path, text in planted.items():
+        assert compile(text, str(path), "exec")
 
 
 def test_bugs_have_names_of_their_own_and_proofs_that_exist() -> None:
