@@ -34,8 +34,9 @@ def _sections() -> Iterator[str]:
 
 
 def _row(mutant: Mutant) -> str:
-    files = ", ".join(f"`{path}`" for path in dict.fromkeys(edit.path for edit in mutant.edits))
-    return f"| `{mutant.name}` | {mutant.harm} | {files} | {_proof(mutant.proof)} |\n"
+    symbols = dict.fromkeys(edit.symbol.removeprefix("log_aggregator.") for edit in mutant.edits)
+    where = ", ".join(f"`{symbol}`" for symbol in symbols)
+    return f"| `{mutant.name}` | {mutant.harm} | {where} | {_proof(mutant.proof)} |\n"
 
 
 def _proof(proof: str) -> str:

@@ -1,13 +1,22 @@
-"""A planted bug: what it would do to the logs, the edits of the source that make it, and the proof that must catch it."""
+"""A planted bug: what it would do to the logs, the edits of the source that make it, and the proof
+that must catch it.
+
+An edit names a module and a symbol in it, and the code to replace as Python, not as text: where
+lines break, which quotes stand and in which file a function lies may change; what it does may not.
+"""
 
 from __future__ import annotations
 
+import ast
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCE = Path("src/log_aggregator")
+SOURCE = Path("src")
 SIMULATION = "simulation"
-"""The proof that loses nothing under any fault: the simulator's seeds, then every kill of every scenario."""
+"""The proof that loses nothing under any fault: the simulator's seeds, then every kill of every
+scenario."""
 
 
 class DoesNotApply(Exception):
@@ -16,22 +25,41 @@ class DoesNotApply(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """In a file below src/log_aggregator: a text that stands there exactly once, and what takes its place."""
+    """In a symbol, named as `module:Class.method`: code that stands there exactly once, and what
+    takes its place.
 
-    path: str
+    `old` is an expression or some statements that follow each other; `new` is the same, or empty.
+    """
+
+    symbol: str
     old: str
     new: str
 
-    def apply(self, text: str) -> str:
+    @property
+    def module(self) -> str:
+        return self.symbol.partition(":")[0]
+
+    @property
+    def path(self) -> Path:
+        """Below the root of the tree."""
+        return SOURCE / (self.module.replace(".", "/") + ".py")
+
+    def apply(self, tree: ast.Module) -> None:
         """Raises DoesNotApply."""
-        if (count := text.count(self.old)) != 1:
-            raise DoesNotApply(f"{self.path}: this stands there {count} times, not once:\n{self.old}")
-        return text.replace(self.old, self.new)
+        within = find_symbol(tree, self.symbol.partition(":")[2])
+        if within is None:
+            raise DoesNotApply(f"there is no {self.symbol}")
+        places = list(_find(within, _parse(self.old)))
+        if len(places) != 1:
+            raise DoesNotApply(f"{self.symbol}: this stands there {len(places)} times, not once:\n{self.old}")
+        places[0].replace(_parse(self.new))
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`proof` is SIMULATION, or tests as pytest names them, where the fault is none that the simulator has."""
+    """`proof` is SIMULATION, or tests as pytest names them, where the fault is none that the
+    simulator has.
+    """
 
     name: str
     harm: str
@@ -47,22 +75,93 @@ class Section:
     mutants: tuple[Mutant, ...]
 
 
-def in_file(path: str, *changes: tuple[str, str]) -> tuple[Edit, ...]:
-    return tuple(Edit(path, old, new) for old, new in changes)
+def in_symbol(symbol: str, *changes: tuple[str, str]) -> tuple[Edit, ...]:
+    return tuple(Edit(symbol, old, new) for old, new in changes)
 
 
 def mutate(root: Path, mutant: Mutant) -> dict[Path, str]:
-    """The files of the mutant, by their place below `root`, as they are with the bug. Raises DoesNotApply."""
-    texts: dict[Path, str] = {}
+    """The files of the mutant, by their place below `root`, as they are with the bug, without
+    comments. Raises DoesNotApply.
+    """
+    trees: dict[Path, ast.Module] = {}
     for edit in mutant.edits:
-        path = SOURCE / edit.path
-        if path not in texts and not (root / path).is_file():
-            raise DoesNotApply(f"{edit.path}: there is no such file")
-        texts[path] = edit.apply(texts.get(path) or (root / path).read_text(encoding="utf-8"))
-    return texts
+        if edit.path not in trees:
+            if not (root / edit.path).is_file():
+                raise DoesNotApply(f"there is no module {edit.module}")
+            trees[edit.path] = ast.parse((root / edit.path).read_text(encoding="utf-8"))
+        edit.apply(trees[edit.path])
+    return {path: ast.unparse(tree) + "\n" for path, tree in trees.items()}
 
 
 def plant(root: Path, mutant: Mutant) -> None:
     """Writes the bug into a copy of the tree. Raises DoesNotApply."""
     for path, text in mutate(root, mutant).items():
         (root / path).write_text(text, encoding="utf-8")
+
+
+def _parse(code: str) -> list[ast.stmt]:
+    return ast.parse(textwrap.dedent(code)).body
+
+
+def find_symbol(tree: ast.Module, name: str) -> ast.stmt | None:
+    """The function, class or constant of that name; `Class.method` for what lies in a class."""
+    bodies: list[ast.stmt] = tree.body
+    found: ast.stmt | None = None
+    for part in name.split("."):
+        found = next((statement for statement in bodies if part in _names(statement)), None)
+        bodies = getattr(found, "body", [])
+    return found
+
+
+def _names(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return {statement.name}
+        case ast.Assign():
+            return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+        case _:
+            return set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where code was found: in a field of a node, at a position where the field is a list."""
+
+    owner: ast.AST
+    field: str
+    first: int | None
+    count: int
+
+    def replace(self, new: list[ast.stmt]) -> None:
+        if self.first is not None and isinstance(getattr(self.owner, self.field)[self.first], ast.stmt):
+            body = getattr(self.owner, self.field)
+            body[self.first : self.first + self.count] = new
+            if not body:
+                body.append(ast.Pass())
+            return
+        [statement] = new
+        if not isinstance(statement, ast.Expr):
+            raise DoesNotApply("an expression is replaced by an expression")
+        if self.first is None:
+            setattr(self.owner, self.field, statement.value)
+        else:
+            getattr(self.owner, self.field)[self.first] = statement.value
+
+
+def _find(within: ast.stmt, wanted: list[ast.stmt]) -> Iterator[_Place]:
+    """Every place of an expression, or of statements that follow each other."""
+    alone = wanted[0].value if len(wanted) == 1 and isinstance(wanted[0], ast.Expr) else None
+    dumps = [ast.dump(statement) for statement in wanted]
+    for node in ast.walk(within):
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                kinds = [ast.dump(item) if isinstance(item, ast.AST) else "" for item in value]
+                for first in range(len(kinds)):
+                    if kinds[first : first + len(dumps)] == dumps:
+                        yield _Place(node, field, first, len(dumps))
+                    elif alone is not None and kinds[first] == ast.dump(alone):
+                        yield _Place(node, field, first, 1)
+            elif alone is not None and isinstance(value, ast.AST) and not isinstance(node, ast.Expr) and ast.dump(value) == ast.dump(alone):
+                yield _Place(node, field, None, 1)

@@ -18,7 +18,11 @@ from pathlib import Path
 from tests.mutants.planting import SIMULATION
 
 SIMULATOR = Path("tests/simulation/simulate.py")
-EXHAUSTIVE = ("tests/simulation/test_kills.py", "tests/simulation/test_changes.py", "tests/simulation/test_two_runs.py")
+EXHAUSTIVE = (
+    "tests/simulation/test_kills.py",
+    "tests/simulation/test_changes.py",
+    "tests/simulation/test_two_runs.py",
+)
 """Every scenario killed at every call, written to at every call, and run twice at every call."""
 
 _FAILED = re.compile(r"^FAILED (.+?)(?: - (.*))?$", re.MULTILINE)

@@ -51,7 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description="Plants bugs and shows that each is caught.")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this bug; may be given several times")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this bug; may be given several times",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="proofs at once")
     parser.add_argument("--seeds", type=int, default=300, help="seeds that the simulator tries on each")
     parser.add_argument("--timeout", type=float, default=240.0, metavar="SECONDS", help="for the proof of one bug")
@@ -91,9 +97,15 @@ def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant], jo
     for proof in [*([SIMULATION] if SIMULATION in proofs else []), *([all_tests] if tests else [])]:
         verdict = prover.prove(pristine, proof, len(proofs))
         if verdict.outcome is not Outcome.SURVIVED:
-            print(f"without any bug: {verdict.outcome} by {verdict.by}: {verdict.said}", file=sys.stderr)
+            print(
+                f"without any bug: {verdict.outcome} by {verdict.by}: {verdict.said}",
+                file=sys.stderr,
+            )
             return False
-        print(f"without any bug: {'simulation' if proof == SIMULATION else 'the other tests'} held, {verdict.seconds:.0f} s", flush=True)
+        print(
+            f"without any bug: {'simulation' if proof == SIMULATION else 'the other tests'} held, {verdict.seconds:.0f} s",
+            flush=True,
+        )
     return True
 
 

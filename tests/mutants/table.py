@@ -13,5 +13,16 @@ from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
 
-SECTIONS = (WRITE_ORDER, EXACTNESS, VERIFYING, DELETING, PACKING, FINDING, INVENTORIES, FANNING_OUT, REQUESTS, GETTING_BACK)
+SECTIONS = (
+    WRITE_ORDER,
+    EXACTNESS,
+    VERIFYING,
+    DELETING,
+    PACKING,
+    FINDING,
+    INVENTORIES,
+    FANNING_OUT,
+    REQUESTS,
+    GETTING_BACK,
+)
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

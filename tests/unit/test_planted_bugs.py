@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 from tests.mutants.page import make_page
-from tests.mutants.planting import SIMULATION, Mutant, mutate
+from tests.mutants.planting import SIMULATION, DoesNotApply, Edit, Mutant, mutate
 from tests.mutants.proving import Outcome, judge
 from tests.mutants.table import MUTANTS
 
@@ -15,10 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_bug_can_be_planted(mutant: Mutant) -> None:
-    """Every text that a bug replaces stands exactly once where it says, and what comes of it is Python."""
+    """The code that a bug replaces stands exactly once where it says, and what comes of it differs."""
     planted = mutate(ROOT, mutant)
-    assert all(text != (ROOT / path).read_text(encoding="utf-8") for path, text in planted.items())
     for path, text in planted.items():
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert text != ast.unparse(ast.parse(source)) + "\n"
         assert compile(text, str(path), "exec")
 
 
@@ -33,6 +35,50 @@ def test_bugs_have_names_of_their_own_and_proofs_that_exist() -> None:
 def test_the_page_is_up_to_date() -> None:
     """`python -m tests.mutants.run --list` gives the page as it is."""
     assert (ROOT / "docs" / "internals" / "planted-bugs.md").read_text(encoding="utf-8") == make_page()
+
+
+CODE = """
+class Store:
+    limit: int = 3
+
+    def get(self, key):
+        if key in self.gone:
+            raise KeyError(key)
+        return self.held[key]
+
+def put(store, key):
+    store.held[key] = [1, 2]
+    store.held[key] = [1, 2]
+"""
+
+
+@pytest.mark.parametrize(
+    ("symbol", "old", "new", "lines"),
+    [
+        ("Store.get", "key in self.gone", "False", ["if False:"]),
+        ("Store.get", "if key in self.gone:\n  raise KeyError( key )", "", ["return self.held[key]"]),
+        ("Store.get", "raise KeyError(key)", "", ["pass"]),
+        ("Store.limit", "3", "4", ["limit: int = 4"]),
+        ("put", "store.held[key] = [1,\n 2]\nstore.held[key] = [1, 2]", "put(store, 1)", ["put(store, 1)"]),
+    ],
+)
+def test_code_is_replaced_however_it_is_laid_out(symbol: str, old: str, new: str, lines: list[str]) -> None:
+    """Expressions and statements are found by what they are, not by where their lines break."""
+    tree = ast.parse(CODE)
+    Edit(f"module:{symbol}", old, new).apply(tree)
+    after = [line.strip() for line in ast.unparse(tree).splitlines()]
+    assert [line for line in after if line in lines] == lines
+    assert ast.dump(tree) != ast.dump(ast.parse(CODE))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "old"),
+    [("put", "store.held[key] = [1, 2]"), ("get", "key"), ("Store.get", "key in self.lost"), ("Store.take", "1")],
+)
+def test_a_bug_that_fits_nowhere_or_twice_is_not_planted(symbol: str, old: str) -> None:
+    """Then somebody has to look at it: what is planted is never a guess."""
+    with pytest.raises(DoesNotApply):
+        Edit(f"module:{symbol}", old, "").apply(ast.parse(CODE))
 
 
 @pytest.mark.parametrize(

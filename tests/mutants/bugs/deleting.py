@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant, Section, in_file
+from tests.mutants.planting import Mutant, Section, in_symbol
 
 DELETING = Section(
     "Deletion",
@@ -10,15 +10,21 @@ DELETING = Section(
         Mutant(
             "delete-by-key",
             "a deletion names the key and no version",
-            in_file("steps/delete.py", ("    return Deletion(key, version_id=version_id)\n", "    return Deletion(key, etag=etag)\n")),
+            in_symbol(
+                "log_aggregator.steps.delete:deletion_of",
+                ("return Deletion(key, version_id=version_id)", "return Deletion(key, etag=etag)"),
+            ),
         ),
         Mutant(
             "no-condition",
             "in a bucket without versions what was written over is deleted",
-            in_file(
-                "adapters/memory.py",
+            in_symbol(
+                "log_aggregator.adapters.memory:MemoryStore._delete",
                 (
-                    '        if deletion.etag is not None and current is not None and current.etag != deletion.etag:\n            return "PreconditionFailed"\n',
+                    """
+                    if deletion.etag is not None and current is not None and (current.etag != deletion.etag):
+                        return 'PreconditionFailed'
+                    """,
                     "",
                 ),
             ),
@@ -26,11 +32,11 @@ DELETING = Section(
         Mutant(
             "lost-errors",
             "what S3 refused to delete counts as deleted",
-            in_file(
-                "steps/delete.py",
+            in_symbol(
+                "log_aggregator.steps.delete:_delete_batch",
                 (
-                    "        report.retained += [failure for failure in failures if failure.code in _RETAINED]\n",
-                    "        failures = [failure for failure in failures if failure.code not in _RETAINED]\n",
+                    "report.retained += [failure for failure in failures if failure.code in _RETAINED]",
+                    "failures = [failure for failure in failures if failure.code not in _RETAINED]",
                 ),
             ),
             proof="tests/unit/steps/test_delete.py",
@@ -38,31 +44,45 @@ DELETING = Section(
         Mutant(
             "not-tried-again",
             "a SlowDown for some keys ends the group as if they were deleted",
-            in_file("steps/delete.py", ("        if not waiting:\n            return\n", "        return\n")),
+            in_symbol(
+                "log_aggregator.steps.delete:_delete_batch",
+                (
+                    """
+                    if not waiting:
+                        return
+                    """,
+                    "return",
+                ),
+            ),
             proof="tests/unit/steps/test_delete.py",
         ),
         Mutant(
             "newest-first",
             "the newest version goes while an older one is still there",
-            in_file(
-                "steps/delete.py",
-                ("    ready = [identity for identity in newest if not listed.has_older(identity[0])]\n", "    ready = newest\n"),
+            in_symbol(
+                "log_aggregator.steps.delete:delete_in_order",
+                ("ready = [identity for identity in newest if not listed.has_older(identity[0])]", "ready = newest"),
             ),
             proof="tests/unit/steps/test_delete.py",
         ),
         Mutant(
             "newest-forgotten",
             "the order of versions is not kept at all",
-            in_file("steps/delete.py", ("        return self._newest.get(identity[0]) == identity\n", "        return False\n")),
+            in_symbol(
+                "log_aggregator.steps.delete:ListedVersions.is_newest", ("return self._newest.get(identity[0]) == identity", "return False")
+            ),
         ),
         Mutant(
             "unreadable-version-left",
             "the newest version goes although an older one cannot be read and stays",
             (
-                *in_file("steps/group.py", (" and source.key not in staying]", "]")),
-                *in_file(
-                    "steps/delete.py",
-                    ("    ready = [identity for identity in newest if not listed.has_older(identity[0])]\n", "    ready = newest\n"),
+                *in_symbol(
+                    "log_aggregator.steps.group:_without",
+                    ("source.identity not in gone and source.key not in staying", "source.identity not in gone"),
+                ),
+                *in_symbol(
+                    "log_aggregator.steps.delete:delete_in_order",
+                    ("ready = [identity for identity in newest if not listed.has_older(identity[0])]", "ready = newest"),
                 ),
             ),
             proof="tests/unit/steps/test_group.py",
@@ -70,39 +90,42 @@ DELETING = Section(
         Mutant(
             "hiding-marker-removed",
             "the delete marker that hides a key is removed",
-            in_file(
-                "steps/delete.py",
+            in_symbol(
+                "log_aggregator.steps.delete:_delete_markers",
                 (
-                    "    markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys and version_id != NULL_VERSION]\n",
-                    "    page = store.list_object_versions(pack.source_bucket)\n    markers = [Deletion(marker.key, version_id=marker.version_id) for marker in page.markers]\n",
+                    "markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys and version_id != NULL_VERSION]",
+                    """
+                    page = store.list_object_versions(pack.source_bucket)
+                    markers = [Deletion(marker.key, version_id=marker.version_id) for marker in page.markers]
+                    """,
                 ),
             ),
         ),
         Mutant(
             "deleted-keys-packed",
             "a key that somebody deleted is packed, and its versions go",
-            in_file(
-                "model.py",
+            in_symbol(
+                "log_aggregator.model:ListedKey.is_deleted",
                 (
-                    "        return not self.versions or (bool(self.markers) and not any(version.is_latest for version in self.versions))\n",
-                    "        return not self.versions\n",
+                    "not self.versions or (bool(self.markers) and (not any((version.is_latest for version in self.versions))))",
+                    "not self.versions",
                 ),
             ),
         ),
         Mutant(
             "null-marker-removed",
             "a log object that has taken the place of an old delete marker is deleted unread",
-            in_file("steps/delete.py", (" if key in keys and version_id != NULL_VERSION]", " if key in keys]")),
+            in_symbol("log_aggregator.steps.delete:_delete_markers", ("key in keys and version_id != NULL_VERSION", "key in keys")),
             proof="tests/unit/steps/test_delete.py",
         ),
         Mutant(
             "older-null-deleted",
             "an older version that was delivered again meanwhile is deleted as the newest one",
-            in_file(
-                "steps/delete.py",
+            in_symbol(
+                "log_aggregator.steps.delete:delete_in_order",
                 (
-                    "    fixed = [identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]\n",
-                    "    fixed = others\n",
+                    "[identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]",
+                    "others",
                 ),
             ),
             proof="tests/unit/steps/test_delete.py",
@@ -110,38 +133,42 @@ DELETING = Section(
         Mutant(
             "null-without-condition",
             "where versioning is suspended, what was written over is deleted",
-            in_file(
-                "steps/delete.py",
-                (
-                    "        return Deletion(key, version_id=version_id, etag=etag)\n",
-                    "        return Deletion(key, version_id=version_id)\n",
-                ),
+            in_symbol(
+                "log_aggregator.steps.delete:deletion_of",
+                ("return Deletion(key, version_id=version_id, etag=etag)", "return Deletion(key, version_id=version_id)"),
             ),
         ),
         Mutant(
             "discards-unlisted",
             "a 409 is taken for a list that is there: log objects go without a trace",
-            in_file("steps/discard.py", ("        store.head_object(target.bucket, key)\n", "        pass\n")),
+            in_symbol("log_aggregator.steps.discard:discard", ("store.head_object(target.bucket, key)", "pass")),
             proof="tests/unit/steps/test_discard.py",
         ),
         Mutant(
             "discards-in-any-order",
             "an older version of what is discarded comes to light",
-            in_file("steps/discard.py", ("versioning, ListedVersions(ordered), report)", "versioning, ListedVersions([]), report)")),
+            in_symbol("log_aggregator.steps.discard:discard", ("ListedVersions(ordered)", "ListedVersions([])")),
             proof="tests/unit/steps/test_discard.py",
         ),
         Mutant(
             "gone-is-deleted",
             "what was gone already counts as deleted, and the counts of a run are wrong",
-            in_file(
-                "steps/delete.py", ("        report.deleted += len(waiting) - len(failures)\n", "        report.deleted += len(waiting)\n")
+            in_symbol(
+                "log_aggregator.steps.delete:_delete_batch",
+                ("report.deleted += len(waiting) - len(failures)", "report.deleted += len(waiting)"),
             ),
             proof="tests/unit/steps/test_delete.py",
         ),
         Mutant(
             "kept-too-short",
             "originals go a day before keep_originals_days allows it",
-            in_file("steps/group.py", (".days) < self.keep_originals_days\n", ".days) < self.keep_originals_days - 1\n")),
+            in_symbol(
+                "log_aggregator.steps.group:GroupRules.keeps",
+                (
+                    "return max(0, (today - since).days) < self.keep_originals_days",
+                    "return max(0, (today - since).days) < self.keep_originals_days - 1",
+                ),
+            ),
             proof="tests/unit/steps/test_group.py tests/unit/steps/test_run.py",
         ),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant, Section, in_file
+from tests.mutants.planting import Mutant, Section, in_symbol
 
 FINDING = Section(
     "Listing and selection",
@@ -10,40 +10,43 @@ FINDING = Section(
         Mutant(
             "page-end-lost",
             "the last key of a page is never listed",
-            in_file("steps/list.py", ("        held = [] if jump else entries[len(complete) :]\n", "        held = []\n")),
+            in_symbol("log_aggregator.steps.list:list_window", ("held = [] if jump else entries[len(complete):]", "held = []")),
         ),
         Mutant(
             "holds-ignored",
             "what a hold names is packed and deleted",
-            in_file("steps/selection.py", ("    if rules.holds.hold(bucket, listed.key, facts):\n", "    if False:\n")),
+            in_symbol("log_aggregator.steps.selection:_reason_to_leave", ("rules.holds.hold(bucket, listed.key, facts)", "False")),
         ),
         Mutant(
             "other-regions-taken",
             "logs of regions that are not wanted are packed and deleted",
-            in_file(
-                "steps/selection.py",
-                ("    if not _is_wanted_region(facts, rules) and not rules.discard_other_regions:\n", "    if False:\n"),
+            in_symbol(
+                "log_aggregator.steps.selection:_reason_to_leave",
+                ("not _is_wanted_region(facts, rules) and (not rules.discard_other_regions)", "False"),
             ),
             proof="tests/unit/steps/test_list.py tests/unit/steps/test_run.py",
         ),
         Mutant(
             "other-days-taken",
             "logs of days that nobody asked for are packed and deleted",
-            in_file("steps/selection.py", ("    elif parsed.facts.date not in rules.window:\n", "    elif False:\n")),
+            in_symbol("log_aggregator.steps.selection:_sort_out", ("parsed.facts.date not in rules.window", "False")),
         ),
         Mutant(
             "empty-packed",
             "marker objects without bytes are packed and deleted",
-            in_file("steps/selection.py", ("    if all(version.size_bytes == 0 for version in listed.versions):\n", "    if False:\n")),
+            in_symbol(
+                "log_aggregator.steps.selection:_reason_to_leave",
+                ("all((version.size_bytes == 0 for version in listed.versions))", "False"),
+            ),
         ),
         Mutant(
             "own-packs-eaten",
             "packs are taken for logs, packed and deleted",
-            in_file(
-                "steps/list.py",
+            in_symbol(
+                "log_aggregator.steps.list:_list_others",
                 (
-                    "    return (found for found in listed if not found.key.startswith(bucket.own_prefixes)) if bucket.own_prefixes else listed\n",
-                    "    return listed\n",
+                    "(found for found in listed if not found.key.startswith(bucket.own_prefixes)) if bucket.own_prefixes else listed",
+                    "listed",
                 ),
             ),
             proof="tests/unit/steps/test_list.py",
@@ -51,56 +54,56 @@ FINDING = Section(
         Mutant(
             "ledger-forgotten",
             "nobody looks which packs there are: every run packs again what could not be deleted",
-            in_file(
-                "steps/ledger.py",
-                ("            pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)\n", "            pass\n"),
+            in_symbol(
+                "log_aggregator.steps.ledger:read_ledger",
+                ("pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)", "pass"),
             ),
         ),
         Mutant(
             "index-never-restored",
             "a pack whose run died before its index was written never gets it back",
-            in_file("steps/ledger.py", ("not (restore and _restore_index(store, target, group, key, options))", "restore")),
+            in_symbol(
+                "log_aggregator.steps.ledger:read_ledger",
+                ("not (restore and _restore_index(store, target, group, key, options))", "restore"),
+            ),
             proof="tests/unit/steps/test_ledger.py",
         ),
         Mutant(
             "clock-behind",
             "a machine whose clock is behind keeps originals for ever",
-            in_file(
-                "steps/group.py",
+            in_symbol(
+                "log_aggregator.steps.group:GroupRules.keeps",
                 (
-                    "        return max(0, (today - since).days) < self.keep_originals_days\n",
-                    "        return (today - since).days < max(1, self.keep_originals_days)\n",
+                    "return max(0, (today - since).days) < self.keep_originals_days",
+                    "return (today - since).days < max(1, self.keep_originals_days)",
                 ),
             ),
         ),
         Mutant(
             "living-uploads-aborted",
             "uploads of runs that are under way are taken for those of dead ones",
-            in_file("steps/run.py", ("if upload.initiated is not None and upload.initiated < oldest:", "if upload.initiated is not None:")),
+            in_symbol(
+                "log_aggregator.steps.run:abort_stale_uploads",
+                ("upload.initiated is not None and upload.initiated < oldest", "upload.initiated is not None"),
+            ),
             proof="tests/unit/steps/test_run.py",
         ),
         Mutant(
             "failures-of-groups-lost",
             "groups that failed are not in the result, and the run counts as good",
-            in_file("steps/run.py", ("            result.failures += settled.failures\n", "")),
+            in_symbol("log_aggregator.steps.run:run", ("result.failures += settled.failures", "")),
             proof="tests/unit/steps/test_run.py tests/unit/steps/test_group.py",
         ),
         Mutant(
             "not-tried-is-done",
             "groups that were not tried, because S3 gave no answer, count as done",
-            in_file(
-                "steps/run.py",
-                (
-                    "            settled.failures.append(Failure.of(str(group), skipped))\n",
-                    "            _ = skipped\n",
-                ),
-            ),
+            in_symbol("log_aggregator.steps.run:_settle_all", ("settled.failures.append(Failure.of(str(group), skipped))", "_ = skipped")),
             proof="tests/unit/steps/test_run.py",
         ),
         Mutant(
             "limit-ignored",
             "a run packs and deletes more than objects_max allows",
-            in_file("steps/run.py", ("    if found.shelf.objects > rules.objects_max:\n", "    if False:\n")),
+            in_symbol("log_aggregator.steps.run:check_limit", ("found.shelf.objects > rules.objects_max", "False")),
             proof="tests/unit/steps/test_run.py",
         ),
     ),

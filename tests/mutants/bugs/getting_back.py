@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant, Section, in_file
+from tests.mutants.planting import Mutant, Section, in_symbol
 
 GETTING_BACK = Section(
     "Getting originals back",
@@ -10,23 +10,41 @@ GETTING_BACK = Section(
         Mutant(
             "put-back-overwrites",
             "putting back says that an original is there where another object is",
-            in_file("steps/putback.py", ("    if stored.size_bytes != member.size_bytes:\n        raise taken\n", "    return True\n")),
+            in_symbol(
+                "log_aggregator.steps.putback:_is_there",
+                (
+                    """
+                    if stored.size_bytes != member.size_bytes:
+                        raise taken
+                    """,
+                    "return True",
+                ),
+            ),
             proof="tests/unit/cli/test_put_back_command.py tests/unit/steps/test_putback.py",
         ),
         Mutant(
             "put-back-unlike",
             "an object with other user metadata is taken for the original",
-            in_file("steps/putback.py", ("        dict(body.metadata) == dict(member.metadata)\n        and ", "        ")),
+            in_symbol(
+                "log_aggregator.steps.putback:_is_alike",
+                (
+                    "dict(body.metadata) == dict(member.metadata) and (member.content_type is None or body.content_type == member.content_type) and ((body.content_encoding or None) == (member.content_encoding or None))",
+                    "(member.content_type is None or body.content_type == member.content_type) and (body.content_encoding or None) == (member.content_encoding or None)",
+                ),
+            ),
             proof="tests/unit/steps/test_putback.py tests/unit/cli/test_put_back_command.py",
         ),
         Mutant(
             "put-back-left-open",
             "an upload of an original that failed is left open",
-            in_file(
-                "steps/putback.py",
+            in_symbol(
+                "log_aggregator.steps.putback:_put_large",
                 (
-                    "    except BaseException:\n        store.abort_multipart_upload(upload)\n        raise\n",
-                    "    except BaseException:\n        raise\n",
+                    """
+                    store.abort_multipart_upload(upload)
+                    raise
+                    """,
+                    "raise",
                 ),
             ),
             proof="tests/unit/steps/test_putback.py",
@@ -34,37 +52,38 @@ GETTING_BACK = Section(
         Mutant(
             "extracted-unchecked",
             "what comes out of a pack is handed out without a look at its hash",
-            in_file("steps/fetch.py", ("        yield piece\n    check.finish()\n", "        yield piece\n")),
+            in_symbol("log_aggregator.steps.fetch:_checked", ("check.finish()", "")),
             proof="tests/unit/steps/test_fetch.py tests/property/test_fetching.py",
         ),
         Mutant(
             "answers-mixed-up",
             "after a pack that could not be read its neighbour gets its answers",
-            in_file("steps/fetch.py", ("    ranges.finish()\n", "")),
+            in_symbol("log_aggregator.steps.fetch:_fetch_pack", ("ranges.finish()", "")),
             proof="tests/unit/steps/test_fetch.py tests/property/test_fetching.py",
         ),
         Mutant(
             "no-second-pack",
             "an original that two packs hold is lost with one of them",
-            in_file("steps/fetch.py", ("    for spare in original.spares:\n", "    for spare in ():\n")),
+            in_symbol("log_aggregator.steps.fetch:alternatives", ("original.spares", "()")),
             proof="tests/unit/steps/test_fetch.py",
         ),
         Mutant(
             "thawing-is-thawed",
             "a pack that S3 is still thawing is read as if it were thawed",
-            in_file(
-                "steps/thaw.py", ("    return State.THAWING if stored.restore.is_ongoing else State.THAWED\n", "    return State.THAWED\n")
+            in_symbol(
+                "log_aggregator.steps.thaw:state_of",
+                ("return State.THAWING if stored.restore.is_ongoing else State.THAWED", "return State.THAWED"),
             ),
             proof="tests/unit/steps/test_thaw.py",
         ),
         Mutant(
             "thawed-again",
             "packs that are readable are thawed again, and paid for",
-            in_file(
-                "steps/thaw.py",
+            in_symbol(
+                "log_aggregator.steps.thaw:start_thawing",
                 (
-                    "[each for each in states if each.state is State.FROZEN], lambda _: 1))\n    return",
-                    "list(states), lambda _: 1))\n    return",
+                    "asked = list(workers.read_ahead(ask, [each for each in states if each.state is State.FROZEN], lambda _: 1))",
+                    "asked = list(workers.read_ahead(ask, list(states), lambda _: 1))",
                 ),
             ),
             proof="tests/unit/steps/test_thaw.py",

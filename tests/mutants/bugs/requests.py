@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant, Section, in_file
+from tests.mutants.planting import Mutant, Section, in_symbol
 
 REQUESTS = Section(
     "What is sent to S3",
@@ -10,20 +10,23 @@ REQUESTS = Section(
         Mutant(
             "pack-overwritten",
             "a pack is written over: CompleteMultipartUpload without a condition",
-            in_file(
-                "adapters/s3/writing.py",
-                ('            MpuObjectSize=size_bytes,\n            IfNoneMatch="*",\n', "            MpuObjectSize=size_bytes,\n"),
+            in_symbol(
+                "log_aggregator.adapters.s3.writing:complete_multipart_upload",
+                (
+                    "s3.complete_multipart_upload(**encode_upload(upload), **whole, MultipartUpload={'Parts': [encode_part(part) for part in parts]}, MpuObjectSize=size_bytes, IfNoneMatch='*')",
+                    "s3.complete_multipart_upload(**encode_upload(upload), **whole, MultipartUpload={'Parts': [encode_part(part) for part in parts]}, MpuObjectSize=size_bytes)",
+                ),
             ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "object-overwritten",
             "a small pack, an index, a record is written over: PutObject without a condition",
-            in_file(
-                "adapters/s3/writing.py",
+            in_symbol(
+                "log_aggregator.adapters.s3.writing:put_object",
                 (
-                    'ChecksumCRC64NVME=encode_crc(crc64nvme), IfNoneMatch="*", **encode_options',
-                    "ChecksumCRC64NVME=encode_crc(crc64nvme), **encode_options",
+                    "s3.put_object(Bucket=bucket, Key=key, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme), IfNoneMatch='*', **encode_options(options))",
+                    "s3.put_object(Bucket=bucket, Key=key, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme), **encode_options(options))",
                 ),
             ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
@@ -31,11 +34,11 @@ REQUESTS = Section(
         Mutant(
             "checksum-not-sent",
             "S3 is not told what the whole must be",
-            in_file(
-                "adapters/s3/writing.py",
+            in_symbol(
+                "log_aggregator.adapters.s3.writing:complete_multipart_upload",
                 (
-                    '    whole = {"ChecksumCRC64NVME": encode_crc(crc64nvme), "ChecksumType": "FULL_OBJECT"} if upload.has_object_checksum else {}\n',
-                    "    whole: dict[str, str] = {}\n",
+                    "whole = {'ChecksumCRC64NVME': encode_crc(crc64nvme), 'ChecksumType': 'FULL_OBJECT'} if upload.has_object_checksum else {}",
+                    "whole: dict[str, str] = {}",
                 ),
             ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
@@ -43,77 +46,97 @@ REQUESTS = Section(
         Mutant(
             "copy-of-anything",
             "a copy takes whatever is there, not the version that was listed",
-            in_file(
-                "adapters/s3/writing.py",
-                ('"CopySourceIfMatch": f\'"{source.etag}"\'}', "}"),
-                ('"PartNumber": number, "CopySource": copy_source, ', '"PartNumber": number, "CopySource": copy_source'),
+            in_symbol(
+                "log_aggregator.adapters.s3.writing:upload_part_copy",
+                (
+                    "{**encode_upload(upload), 'PartNumber': number, 'CopySource': copy_source, 'CopySourceIfMatch': f'\"{source.etag}\"'}",
+                    "{**encode_upload(upload), 'PartNumber': number, 'CopySource': copy_source}",
+                ),
             ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "read-unpinned",
             "a read names neither version nor ETag",
-            in_file("adapters/s3/reading.py", ('    if if_match is not None:\n        options["if_match"] = f\'"{if_match}"\'\n', "")),
+            in_symbol(
+                "log_aggregator.adapters.s3.reading:get_with_obstore",
+                (
+                    """
+                    if if_match is not None:
+                        options['if_match'] = f'"{if_match}"'
+                    """,
+                    "",
+                ),
+            ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "delete-condition-dropped",
             "a conditional delete goes without its condition",
-            in_file("adapters/s3/store.py", ('        entry["ETag"] = f\'"{deletion.etag}"\'\n', "        pass\n")),
+            in_symbol("log_aggregator.adapters.s3.store:encode_deletion", ("entry['ETag'] = f'\"{deletion.etag}\"'", "pass")),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "key-errors-ignored",
             "per-key errors of DeleteObjects are not looked at",
-            in_file(
-                "adapters/s3/store.py",
-                (
-                    '        return [failure for error in response.get("Errors", []) for failure in find_failures(bucket, deletions, error)]\n',
-                    "        return []\n",
-                ),
+            in_symbol(
+                "log_aggregator.adapters.s3.store:S3Store._delete_batch",
+                ("[failure for error in response.get('Errors', []) for failure in find_failures(bucket, deletions, error)]", "[]"),
             ),
             proof="tests/unit/adapters/test_s3_store.py",
         ),
         Mutant(
             "part-checksum-for-whole",
             "a checksum of the parts' checksums is taken for the whole's",
-            in_file(
-                "adapters/s3/writing.py",
-                ('    if kind == "FULL_OBJECT" or (kind is None and "-" not in response.get("ETag", "")):\n', "    if True:\n"),
+            in_symbol(
+                "log_aggregator.adapters.s3.writing:find_object_crc",
+                ("kind == 'FULL_OBJECT' or (kind is None and '-' not in response.get('ETag', ''))", "True"),
             ),
             proof="tests/unit/adapters/test_s3_store.py",
         ),
         Mutant(
             "version-not-named",
             "a read names no version",
-            in_file("adapters/s3/reading.py", ('        options["version"] = version_id\n', "        pass\n")),
+            in_symbol("log_aggregator.adapters.s3.reading:get_with_obstore", ("options['version'] = version_id", "pass")),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "versions-skipped",
             "between two pages of a listing the rest of a key's versions is skipped",
-            in_file("adapters/s3/listing.py", ('            request["VersionIdMarker"] = start.version_id\n', "            pass\n")),
+            in_symbol("log_aggregator.adapters.s3.listing:list_object_versions", ("request['VersionIdMarker'] = start.version_id", "pass")),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "keys-not-decoded",
             "keys with signs that a URL cannot hold are listed as other keys",
-            in_file("adapters/s3/listing.py", ('            return unquote_plus(value, errors="strict")\n', "            return value\n")),
+            in_symbol("log_aggregator.adapters.s3.listing:Listing.decode", ("return unquote_plus(value, errors='strict')", "return value")),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "size-not-sent",
             "S3 is not told how long the whole must be",
-            in_file("adapters/s3/writing.py", ("            MpuObjectSize=size_bytes,\n", "")),
+            in_symbol(
+                "log_aggregator.adapters.s3.writing:complete_multipart_upload",
+                (
+                    "s3.complete_multipart_upload(**encode_upload(upload), **whole, MultipartUpload={'Parts': [encode_part(part) for part in parts]}, MpuObjectSize=size_bytes, IfNoneMatch='*')",
+                    "s3.complete_multipart_upload(**encode_upload(upload), **whole, MultipartUpload={'Parts': [encode_part(part) for part in parts]}, IfNoneMatch='*')",
+                ),
+            ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "refusal-without-version-lost",
             "a refused key that S3 names without its version counts as deleted",
-            in_file(
-                "adapters/s3/store.py",
-                ('    if not named:\n        raise make_error("DeleteObjects", bucket, "", code, 0, message)\n', ""),
-                ("version_id in (None, deletion.version_id)]", "version_id == deletion.version_id]"),
+            in_symbol(
+                "log_aggregator.adapters.s3.store:find_failures",
+                (
+                    """
+                    if not named:
+                        raise make_error('DeleteObjects', bucket, '', code, 0, message)
+                    """,
+                    "",
+                ),
+                ("version_id in (None, deletion.version_id)", "version_id == deletion.version_id"),
             ),
             proof="tests/unit/adapters/test_s3_store.py",
         ),

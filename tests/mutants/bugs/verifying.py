@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.planting import Mutant, Section, in_file
+from tests.mutants.planting import Mutant, Section, in_symbol
 
 VERIFYING = Section(
     "Verified means compared",
@@ -10,73 +10,100 @@ VERIFYING = Section(
         Mutant(
             "verify-by-size",
             "a pack is verified by its size alone",
-            in_file("model.py", ("        if any(crc != self.expected_crc64nvme for crc in seen):\n", "        if False:\n")),
+            in_symbol(
+                "log_aggregator.model:VerifiedPack.__post_init__", ("any((crc != self.expected_crc64nvme for crc in seen))", "False")
+            ),
         ),
         Mutant(
             "size-not-compared",
             "a pack is verified whatever its size",
-            in_file("model.py", ("        if self.stored.size_bytes != self.expected_size_bytes:\n", "        if False:\n")),
+            in_symbol("log_aggregator.model:VerifiedPack.__post_init__", ("self.stored.size_bytes != self.expected_size_bytes", "False")),
             proof="tests/unit/test_model.py",
         ),
         Mutant(
             "missing-checksum-accepted",
             "a pack without any checksum counts as verified",
-            in_file("model.py", ("        if not seen:\n", "        if False:\n")),
+            in_symbol(
+                "log_aggregator.model:VerifiedPack.__post_init__",
+                (
+                    """
+                    if not seen:
+                        raise VerificationError(f'{where}: S3 reports no checksum of the whole object, and it was not read back')
+                    """,
+                    """
+                    if False:
+                        raise VerificationError(f'{where}: S3 reports no checksum of the whole object, and it was not read back')
+                    """,
+                ),
+            ),
             proof="tests/unit/test_model.py",
         ),
         Mutant(
             "no-read-back",
             "a store without checksums is believed",
-            in_file(
-                "steps/verify.py", ("    if level is Level.READ_BACK or stored.crc64nvme is None:\n", "    if level is Level.READ_BACK:\n")
+            in_symbol(
+                "log_aggregator.steps.verify:verify_pack",
+                ("level is Level.READ_BACK or stored.crc64nvme is None", "level is Level.READ_BACK"),
             ),
         ),
         Mutant(
             "read-back-compares-nothing",
             "the pack is read back, and no member is compared",
-            in_file("steps/verify.py", ("    for check in checks:\n        check.finish()\n", "")),
+            in_symbol(
+                "log_aggregator.steps.verify:_check_extent",
+                (
+                    """
+                    for check in checks:
+                        check.finish()
+                    """,
+                    "",
+                ),
+            ),
             proof="tests/unit/steps/test_verify.py",
         ),
         Mutant(
             "index-of-another-pack",
             "the index of another pack verifies this one",
-            in_file(
-                "model.py",
-                ("        if (self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key):\n", "        if False:\n"),
+            in_symbol(
+                "log_aggregator.model:VerifiedPack.__post_init__",
+                ("(self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key)", "False"),
             ),
             proof="tests/unit/test_model.py",
         ),
         Mutant(
             "members-not-counted",
             "an index that lost lines is read as a whole one",
-            in_file("core/packformat/index.py", ('    if first["members"] != count:\n', "    if False:\n")),
+            in_symbol("log_aggregator.core.packformat.index:_check_count", ("first['members'] != count", "False")),
             proof="tests/unit/core/packformat/test_index.py",
         ),
         Mutant(
             "taken-over-unseen",
             "a pack of the same name is taken over without a look at its members",
-            in_file(
-                "steps/combine.py",
-                (
-                    "    if {member.identity for member in theirs.members} != {source.identity for source in plan.sources}:\n",
-                    "    if False:\n",
-                ),
+            in_symbol(
+                "log_aggregator.steps.combine:_take_over",
+                ("{member.identity for member in theirs.members} != {source.identity for source in plan.sources}", "False"),
             ),
             proof="tests/unit/steps/test_group.py",
         ),
         Mutant(
             "taken-over-by-size",
             "a pack that is there already is taken over where it has the right size",
-            in_file("steps/combine.py", ("(stored.size_bytes, stored.crc64nvme) == (size, crc)", "stored.size_bytes == size")),
+            in_symbol(
+                "log_aggregator.steps.combine:_take_over",
+                ("(stored.size_bytes, stored.crc64nvme) == (size, crc)", "stored.size_bytes == size"),
+            ),
             proof="tests/unit/steps/test_group.py",
         ),
         Mutant(
             "foreign-index-believed",
             "the index of another pack says what is packed already",
-            in_file(
-                "steps/ledger.py",
+            in_symbol(
+                "log_aggregator.steps.ledger:_find_members",
                 (
-                    '    if named != pack_key:\n        raise BadPack(f"s3://{target.bucket}/{index_key} is the index of another pack, {named}")\n',
+                    """
+                    if named != pack_key:
+                        raise BadPack(f's3://{target.bucket}/{index_key} is the index of another pack, {named}')
+                    """,
                     "",
                 ),
             ),
@@ -85,9 +112,9 @@ VERIFYING = Section(
         Mutant(
             "index-of-another-bucket",
             "the index of another bucket's group verifies a pack, and what goes is looked for in that bucket",
-            in_file(
-                "model.py",
-                ("        if not self.stored.key.startswith(self.target.packs_prefix(self.index.group)):\n", "        if False:\n"),
+            in_symbol(
+                "log_aggregator.model:VerifiedPack.__post_init__",
+                ("not self.stored.key.startswith(self.target.packs_prefix(self.index.group))", "False"),
             ),
             proof="tests/unit/test_model.py",
         ),
