@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run_apart(module: str, told: Mapping[str, Any], seconds_max: float) -> Mapping[str, Any]:
-    """Runs `python -m module`, which reads `told` from its input and prints what it measured, both as JSON. Raises BenchmarkBroken."""
+    """Runs `python -m module`, which reads `told` from its input and prints what it measured, both
+    as JSON. Raises BenchmarkBroken.
+    """
     done = subprocess.run(
         [sys.executable, "-m", module],
         input=json.dumps(told),

@@ -1,4 +1,6 @@
-"""Loops of GETs that throw the bytes away: the least that any program must do. Threads, the same versions, nothing else."""
+"""Loops of GETs that throw the bytes away: the least that any program must do. Threads, the same
+versions, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -50,16 +52,20 @@ def make_obstore_reader(connection: Connection, bucket: str) -> Read:
     )
 
     def read(log_object: LogObject) -> bytes:
-        body: bytes = obstore.get(store, log_object.key, options={"version": log_object.version_id}).bytes()
+        body: bytes = obstore.get(
+            store, log_object.key, options={"version": log_object.version_id}
+        ).bytes()
         return body
 
     return read
 
 
 class SocketReader:
-    """As little as a GET can be made of in Python: a socket for each thread, a signature, and the answer's head and body.
+    """As little as a GET can be made of in Python: a socket for each thread, a signature, and the
+    answer's head and body.
 
-    It knows no TLS, no retries, no timeouts, no redirects and no chunks: a floor to compare with, nothing to read logs with.
+    It knows no TLS, no retries, no timeouts, no redirects and no chunks: a floor to compare with,
+    nothing to read logs with.
     """
 
     def __init__(self, connection: Connection, bucket: str) -> None:
@@ -75,12 +81,19 @@ class SocketReader:
 
     def read(self, log_object: LogObject) -> bytes:
         connected = self._connect()
-        connected.sendall(self._make_request(f"/{self._bucket}/{quote(log_object.key)}", f"versionId={log_object.version_id}"))
+        connected.sendall(
+            self._make_request(
+                f"/{self._bucket}/{quote(log_object.key)}", f"versionId={log_object.version_id}"
+            )
+        )
         data = connected.recv(65_536)
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += connected.recv(65_536)
         lines = data[:end].split(b"\r\n")
-        fields = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
+        fields = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(b":") for line in lines[1:])
+        }
         if b" 200 " not in lines[0]:
             raise BenchmarkBroken(lines[0].decode())
         body, length = data[end + 4 :], int(fields[b"content-length"])
@@ -91,17 +104,31 @@ class SocketReader:
     def _connect(self) -> socket.socket:
         connected: socket.socket | None = getattr(self._local, "connected", None)
         if connected is None:
-            self._local.connected = connected = socket.create_connection((self._url.hostname or "", self._url.port or 80))
+            self._local.connected = connected = socket.create_connection(
+                (self._url.hostname or "", self._url.port or 80)
+            )
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connected
 
     def _make_request(self, path: str, query: str) -> bytes:
-        """Signed as https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html tells."""
+        """Signed as https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+        tells.
+        """
         now = f"{self._day}{time.strftime('T%H%M%SZ', time.gmtime())}"
         names, hashed = "host;x-amz-content-sha256;x-amz-date", "UNSIGNED-PAYLOAD"
-        canonical = f"GET\n{path}\n{query}\nhost:{self._url.netloc}\nx-amz-content-sha256:{hashed}\nx-amz-date:{now}\n\n{names}\n{hashed}"
-        text = f"AWS4-HMAC-SHA256\n{now}\n{self._scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        canonical = (
+            f"GET\n{path}\n{query}\nhost:{self._url.netloc}\nx-amz-content-sha256:{hashed}\n"
+            f"x-amz-date:{now}\n\n{names}\n{hashed}"
+        )
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{now}\n{self._scope}\n{digest}"
         signature = hmac.digest(self._key, text.encode(), "sha256").hex()
-        signed = f"AWS4-HMAC-SHA256 Credential={self._access_key}/{self._scope}, SignedHeaders={names}, Signature={signature}"
-        head = f"GET {path}?{query} HTTP/1.1\r\nHost: {self._url.netloc}\r\nx-amz-content-sha256: {hashed}\r\nx-amz-date: {now}\r\n"
+        signed = (
+            f"AWS4-HMAC-SHA256 Credential={self._access_key}/{self._scope}, "
+            f"SignedHeaders={names}, Signature={signature}"
+        )
+        head = (
+            f"GET {path}?{query} HTTP/1.1\r\nHost: {self._url.netloc}\r\nx-amz-content-sha256: "
+            f"{hashed}\r\nx-amz-date: {now}\r\n"
+        )
         return f"{head}Authorization: {signed}\r\n\r\n".encode()

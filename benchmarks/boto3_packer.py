@@ -1,8 +1,11 @@
-"""A packer as a good engineer would write it in an afternoon, with boto3 and threads. What this program is measured against.
+"""A packer as a good engineer would write it in an afternoon, with boto3 and threads. What this
+program is measured against.
 
-It lists the versions of a day's logs, reads them with a pool of threads, concatenates the gzip members of each account into an object
-that it uploads in parts, compares the length of what S3 stored, and deletes exactly the versions that it read, looking at each error.
-It has no index, no checksum of the whole, no ledger, and does not look into the gzip; so it does less than what it is compared with.
+It lists the versions of a day's logs, reads them with a pool of threads, concatenates the gzip
+members of each account into an object that it uploads in parts, compares the length of what S3
+stored, and deletes exactly the versions that it read, looking at each error. It has no index, no
+checksum of the whole, no ledger, and does not look into the gzip; so it does less than what it is
+compared with.
 """
 
 from __future__ import annotations
@@ -49,7 +52,9 @@ class Boto3Packer:
             for account, versions in groups.items():
                 key = f"{bucket}/{account}/{day:%Y/%m/%d}.json.gz"
                 with self.clock.step("read and pack"):
-                    size_bytes = self._write(destination, key, self.read_all(pool, bucket, versions))
+                    size_bytes = self._write(
+                        destination, key, self.read_all(pool, bucket, versions)
+                    )
                 with self.clock.step("verify"):
                     self._check(destination, key, size_bytes)
                 with self.clock.step("delete"):
@@ -66,13 +71,19 @@ class Boto3Packer:
                     groups[account].append(Version(entry["Key"], entry["VersionId"], entry["Size"]))
         return groups
 
-    def read_all(self, pool: ThreadPoolExecutor, bucket: str, versions: Sequence[Version]) -> Iterator[bytes]:
+    def read_all(
+        self, pool: ThreadPoolExecutor, bucket: str, versions: Sequence[Version]
+    ) -> Iterator[bytes]:
         """In order, and never more than a thousand ahead, so that memory is bounded."""
         for start in range(0, len(versions), PAGE_COUNT):
-            yield from pool.map(lambda version: self._read(bucket, version), versions[start : start + PAGE_COUNT])
+            yield from pool.map(
+                lambda version: self._read(bucket, version), versions[start : start + PAGE_COUNT]
+            )
 
     def _read(self, bucket: str, version: Version) -> bytes:
-        body: bytes = self._client.get_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)["Body"].read()
+        body: bytes = self._client.get_object(
+            Bucket=bucket, Key=version.key, VersionId=version.version_id
+        )["Body"].read()
         if len(body) != version.size_bytes or not body.startswith(GZIP):
             raise BenchmarkBroken(f"{version.key}: not what was listed")
         return body
@@ -86,7 +97,10 @@ class Boto3Packer:
             buffer += body
             size_bytes += len(body)
             if len(buffer) >= PART_BYTES:
-                upload = upload or {**place, "UploadId": self._client.create_multipart_upload(**place)["UploadId"]}
+                upload = upload or {
+                    **place,
+                    "UploadId": self._client.create_multipart_upload(**place)["UploadId"],
+                }
                 parts.append(self._upload_part(upload, len(parts) + 1, buffer))
                 buffer = bytearray()
         if not upload:
@@ -98,7 +112,10 @@ class Boto3Packer:
         return size_bytes
 
     def _upload_part(self, upload: dict[str, Any], number: int, data: bytearray) -> dict[str, Any]:
-        return {"PartNumber": number, "ETag": self._client.upload_part(**upload, PartNumber=number, Body=bytes(data))["ETag"]}
+        return {
+            "PartNumber": number,
+            "ETag": self._client.upload_part(**upload, PartNumber=number, Body=bytes(data))["ETag"],
+        }
 
     def _check(self, bucket: str, key: str, size_bytes: int) -> None:
         stored = self._client.head_object(Bucket=bucket, Key=key)["ContentLength"]
@@ -107,8 +124,13 @@ class Boto3Packer:
 
     def _delete(self, bucket: str, versions: Sequence[Version]) -> None:
         for start in range(0, len(versions), PAGE_COUNT):
-            entries = [{"Key": version.key, "VersionId": version.version_id} for version in versions[start : start + PAGE_COUNT]]
-            answer = self._client.delete_objects(Bucket=bucket, Delete={"Objects": entries, "Quiet": True})
+            entries = [
+                {"Key": version.key, "VersionId": version.version_id}
+                for version in versions[start : start + PAGE_COUNT]
+            ]
+            answer = self._client.delete_objects(
+                Bucket=bucket, Delete={"Objects": entries, "Quiet": True}
+            )
             if answer.get("Errors"):
                 raise BenchmarkBroken(f"{len(answer['Errors'])} versions could not be deleted")
 
@@ -124,5 +146,9 @@ def make_client(server: Mapping[str, str], threads: int) -> Any:
         region_name=server["region"],
         aws_access_key_id=server["access_key"],
         aws_secret_access_key=server["secret_key"],
-        config=Config(max_pool_connections=threads, retries={"mode": "standard"}, s3={"addressing_style": "path"}),
+        config=Config(
+            max_pool_connections=threads,
+            retries={"mode": "standard"},
+            s3={"addressing_style": "path"},
+        ),
     )

@@ -1,6 +1,8 @@
-"""The combine step against a bare GET loop over the same objects: what hashing, looking at every byte, the index and the upload cost.
+"""The combine step against a bare GET loop over the same objects: what hashing, looking at every
+byte, the index and the upload cost.
 
-The loop is the least that any program must do: obstore, as many threads, the same versions, the bytes thrown away.
+The loop is the least that any program must do: obstore, as many threads, the same versions, the
+bytes thrown away.
 """
 
 from __future__ import annotations
@@ -15,7 +17,15 @@ from functools import partial
 from benchmarks.bare import make_obstore_reader, read_all
 from benchmarks.jobsteps import WARM_UP_COUNT, list_group, plan_one_pack, warm_up
 from benchmarks.report import Options, Outcome, Table, Target
-from benchmarks.testbed import DESTINATION, LOG_SIZE_BYTES, Logs, make_connection, make_settings, prepare_bucket, put_logs
+from benchmarks.testbed import (
+    DESTINATION,
+    LOG_SIZE_BYTES,
+    Logs,
+    make_connection,
+    make_settings,
+    prepare_bucket,
+    put_logs,
+)
 
 from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.steps.combine import combine
@@ -69,14 +79,32 @@ def _timed(work: Callable[[], object]) -> Taken:
 
 
 def _report(pairs: list[tuple[Taken, Taken]], count: int, *, is_quick: bool) -> Outcome:
-    columns = {"": "", "seconds": ".2f", "objects/s": ",.0f", "MB/s": ",.1f", "ms CPU an object": ".2f", "rate": ".2f"}
-    table = Table(f"Combining {count:,} log objects of 8 KB against only reading them, 64 at once; medians of {len(pairs)} rounds", columns)
+    columns = {
+        "": "",
+        "seconds": ".2f",
+        "objects/s": ",.0f",
+        "MB/s": ",.1f",
+        "ms CPU an object": ".2f",
+        "rate": ".2f",
+    }
+    table = Table(
+        f"Combining {count:,} log objects of 8 KB against only reading them, 64 at once; "
+        f"medians of {len(pairs)} rounds",
+        columns,
+    )
     for name, column in (("bare GET loop", 0), ("combine", 1)):
         seconds = statistics.median(pair[column].seconds for pair in pairs)
         cpu = statistics.median(pair[column].cpu_seconds for pair in pairs) / count * 1000
         ratio = statistics.median(pair[0].seconds / pair[column].seconds for pair in pairs)
-        table.rows.append((name, seconds, count / seconds, count / seconds * LOG_SIZE_BYTES / 1e6, cpu, ratio))
+        table.rows.append(
+            (name, seconds, count / seconds, count / seconds * LOG_SIZE_BYTES / 1e6, cpu, ratio)
+        )
     ratios = [pair[0].seconds / pair[1].seconds for pair in pairs]
-    target = Target("combine: rate against a bare GET loop", statistics.median(ratios), RATE_RATIO_MIN, is_minimum=True)
+    target = Target(
+        "combine: rate against a bare GET loop",
+        statistics.median(ratios),
+        RATE_RATIO_MIN,
+        is_minimum=True,
+    )
     note = f"The rate's ratio, round by round: {', '.join(f'{ratio:.2f}' for ratio in ratios)}."
     return Outcome([table], [note], [target], is_quick)

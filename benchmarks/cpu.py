@@ -1,4 +1,6 @@
-"""CPU time of this process for each log object, step by step, over a whole job of one group. The server's is not in it."""
+"""CPU time of this process for each log object, step by step, over a whole job of one group. The
+server's is not in it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ from contextlib import contextmanager
 
 from benchmarks.jobsteps import delete_all, list_group, plan_one_pack, warm_up
 from benchmarks.report import Options, Outcome, Table, Target
-from benchmarks.testbed import DESTINATION, Logs, make_connection, make_settings, prepare_bucket, put_logs
+from benchmarks.testbed import (
+    DESTINATION,
+    Logs,
+    make_connection,
+    make_settings,
+    prepare_bucket,
+    put_logs,
+)
 
 from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.ports import ObjectStore
@@ -32,7 +41,10 @@ def measure(options: Options) -> Outcome:
     count = OBJECT_COUNT_QUICK if options.is_quick else OBJECT_COUNT
     with EmbeddedS3() as server:
         prepare_bucket(server, DESTINATION, is_versioned=True)
-        rounds = [_measure_job(server, number, count) for number in range(ROUNDS_QUICK if options.is_quick else ROUNDS)]
+        rounds = [
+            _measure_job(server, number, count)
+            for number in range(ROUNDS_QUICK if options.is_quick else ROUNDS)
+        ]
     return _report(rounds, count, is_quick=options.is_quick)
 
 
@@ -69,12 +81,25 @@ def _timed(steps: Steps, name: str) -> Iterator[None]:
 
 def _report(rounds: list[Steps], count: int, *, is_quick: bool) -> Outcome:
     columns = {"step": "", "ms CPU an object": ".3f", "share": ".0%", "wall seconds": ".2f"}
-    table = Table(f"CPU of the job over {count:,} log objects of 8 KB in one group; medians of {len(rounds)} runs", columns)
+    table = Table(
+        f"CPU of the job over {count:,} log objects of 8 KB in one group; medians of "
+        f"{len(rounds)} runs",
+        columns,
+    )
     total = statistics.median(sum(cpu for cpu, _ in steps.values()) for steps in rounds)
     for name in rounds[0]:
         cpu = statistics.median(steps[name][0] for steps in rounds)
-        table.rows.append((name, cpu / count * 1000, cpu / total, statistics.median(steps[name][1] for steps in rounds)))
+        table.rows.append(
+            (
+                name,
+                cpu / count * 1000,
+                cpu / total,
+                statistics.median(steps[name][1] for steps in rounds),
+            )
+        )
     wall = statistics.median(sum(seconds for _, seconds in steps.values()) for steps in rounds)
     table.rows.append(("all", total / count * 1000, 1.0, wall))
-    target = Target("CPU of the whole job for each log object", total / count * 1000, CPU_MS_MAX, "ms")
+    target = Target(
+        "CPU of the whole job for each log object", total / count * 1000, CPU_MS_MAX, "ms"
+    )
     return Outcome([table], [], [target], is_quick)

@@ -1,7 +1,9 @@
-"""How a very large organisation's night is cut into listing tasks and work items. No server: buckets that exist only as functions.
+"""How a very large organisation's night is cut into listing tasks and work items. No server:
+buckets that exist only as functions.
 
-Three of them: a Control Tower bucket and one of VPC flow logs, with 5,000 accounts in 17 regions, and one flat bucket with a million
-access logs of one day, which are one group. Each in a process of its own, which imports what the real function imports.
+Three of them: a Control Tower bucket and one of VPC flow logs, with 5,000 accounts in 17 regions,
+and one flat bucket with a million access logs of one day, which are one group. Each in a process of
+its own, which imports what the real function imports.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ ONE_GROUP_QUICK = 50_000
 JOB_SECONDS_MAX = 900
 
 STATE_BYTES_MAX = 256 * KIB
-"""Of a state's input and output (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
+"""Of a state's input and output
+(https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+"""
 FUNCTION_SECONDS_MAX = 900
 LIST_FUNCTION_MB = 1769
 """As in template.yaml."""
@@ -32,7 +36,9 @@ MEMORY_SHARE_MAX = 0.6
 PAGE_SECONDS = 0.1
 """Taken for granted of S3, which is not here to be measured."""
 PARSE_SECONDS_MAX = 0.013
-"""CPU for a full page of versions in the real adapter (make bench, listing): the made-up store has nothing to parse."""
+"""CPU for a full page of versions in the real adapter (make bench, listing): the made-up store has
+nothing to parse.
+"""
 THREADS = 8
 """LOG_AGGREGATOR_GROUPS_AT_ONCE in template.yaml."""
 
@@ -51,20 +57,31 @@ class Case:
 
 
 def measure(options: Options) -> Outcome:
-    accounts, group = (ACCOUNTS_QUICK, ONE_GROUP_QUICK) if options.is_quick else (ACCOUNTS, ONE_GROUP)
+    accounts, group = (
+        (ACCOUNTS_QUICK, ONE_GROUP_QUICK) if options.is_quick else (ACCOUNTS, ONE_GROUP)
+    )
     cases = [
         Case("Control Tower bucket", "main", accounts, 3, is_main=True, is_full=options.is_full),
         Case("flow logs, cut at AWSLogs/", "flow", accounts, 1, is_full=options.is_full),
         Case("flow logs, in one task", "flow", accounts, 1, is_split=False),
         Case("access logs, one group", "access", 0, group),
     ]
-    nights, tasks = Table(f"Listing for one night; {accounts:,} accounts in 17 regions", _NIGHT), Table("One listing task", _TASK)
+    nights, tasks = (
+        Table(f"Listing for one night; {accounts:,} accounts in 17 regions", _NIGHT),
+        Table("One listing task", _TASK),
+    )
     outcome = Outcome([nights, tasks], is_quick=options.is_quick)
     for case in cases:
         _take(case, _run_apart(case), outcome)
     outcome.notes += [
-        f"Lambda seconds: {PAGE_SECONDS * 1000:.0f} ms a page, {THREADS} at once where a task has several prefixes, and the CPU measured.",
-        f"{LIST_FUNCTION_MB:,} MB. All tasks are alike: one is listed and counted as often as there are tasks (--full: all of them).",
+        (
+            f"Lambda seconds: {PAGE_SECONDS * 1000:.0f} ms a page, {THREADS} at once where a "
+            "task has several prefixes, and the CPU measured."
+        ),
+        (
+            f"{LIST_FUNCTION_MB:,} MB. All tasks are alike: one is listed and counted as often "
+            "as there are tasks (--full: all of them)."
+        ),
     ]
     return outcome
 
@@ -137,14 +154,26 @@ def _take(case: Case, found: Mapping[str, Any], outcome: Outcome) -> None:
     )
     if case.is_split:
         outcome.targets += [
-            Target(f"{case.name}: memory", found["peak_bytes"] / 1e6, LIST_FUNCTION_MB * MIB * MEMORY_SHARE_MAX / 1e6, "MB"),
+            Target(
+                f"{case.name}: memory",
+                found["peak_bytes"] / 1e6,
+                LIST_FUNCTION_MB * MIB * MEMORY_SHARE_MAX / 1e6,
+                "MB",
+            ),
             Target(f"{case.name}: seconds of a task", seconds, FUNCTION_SECONDS_MAX / 2, "s"),
-            Target(f"{case.name}: largest event", found["event_bytes_max"], STATE_BYTES_MAX / 4, "bytes"),
+            Target(
+                f"{case.name}: largest event",
+                found["event_bytes_max"],
+                STATE_BYTES_MAX / 4,
+                "bytes",
+            ),
         ]
 
 
 def _run_apart(case: Case) -> Mapping[str, Any]:
     found = run_apart("benchmarks.fanout_job", asdict(case), JOB_SECONDS_MAX)
     if found["packed"] != found["listed"] or not found["packed"]:
-        raise BenchmarkBroken(f"{found['packed']} of {found['listed']} log objects are in work items")
+        raise BenchmarkBroken(
+            f"{found['packed']} of {found['listed']} log objects are in work items"
+        )
     return found

@@ -1,6 +1,8 @@
-"""The plan of a listing, and the listing of some of its tasks, alone in a process, over a bucket that exists only as a function.
+"""The plan of a listing, and the listing of some of its tasks, alone in a process, over a bucket
+that exists only as a function.
 
-Reads from its input what to list, and prints how much it took. It imports what the real function imports.
+Reads from its input what to list, and prints how much it took. It imports what the real function
+imports.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from log_aggregator.wiring import make_run_rules, make_workers
 DAY = date(2026, 3, 14)
 BUCKET = "generated-logs"
 DAYS_KEPT = 4
-"""Days that lie in a bucket whose logs are packed every night: those of the window, and the running one."""
+"""Days that lie in a bucket whose logs are packed every night: those of the window, and the running
+one.
+"""
 RUN = "2026-03-15/01234567-89ab-cdef-0123-456789abcdef_01234567-89ab-cdef-0123-456789abcdef"
 
 
@@ -52,10 +56,15 @@ def main() -> int:
     bucket = SHAPES[told["shape"]](told["accounts"], told["objects_a_day"])
     generated = GeneratedStore({BUCKET: bucket}, b"\x1f\x8b" * 500)
     store = cast("ObjectStore", generated)
-    own = {"control_tower_bucket" if told["is_main"] else "other_buckets": BUCKET, "destination_bucket": "generated-packs"}
+    own = {
+        "control_tower_bucket" if told["is_main"] else "other_buckets": BUCKET,
+        "destination_bucket": "generated-packs",
+    }
     settings = read_settings(None, own)
     first = DAY - timedelta(days=0 if told["shape"] == "access" else DAYS_KEPT - 1)
-    rules = make_run_rules(settings, DateWindow(first, DAY - timedelta(days=0 if told["shape"] == "access" else 1)))
+    rules = make_run_rules(
+        settings, DateWindow(first, DAY - timedelta(days=0 if told["shape"] == "access" else 1))
+    )
     tasks, planned = _plan(generated, store, rules, is_split=told["is_split"])
     wanted = tasks if told["is_full"] else tasks[-1:]
     written, answers, began, cpu = Written(), [], time.perf_counter(), time.process_time()
@@ -79,18 +88,25 @@ def main() -> int:
         "item_bytes": sum(written.size_bytes),
         "item_bytes_max": max(written.size_bytes, default=0),
         "answer_bytes_max": max(answers),
-        "items_entry_bytes": len(json.dumps({"run": RUN, "kind": "auxiliary", "item": "00001-01234567-00001"})) + 1,
+        "items_entry_bytes": len(
+            json.dumps({"run": RUN, "kind": "auxiliary", "item": "00001-01234567-00001"})
+        )
+        + 1,
     }
     json.dump(measured, sys.stdout)
     return 0
 
 
-def _plan(generated: GeneratedStore, store: ObjectStore, rules: RunRules, *, is_split: bool) -> tuple[list[ListingTask], Mapping[str, Any]]:
+def _plan(
+    generated: GeneratedStore, store: ObjectStore, rules: RunRules, *, is_split: bool
+) -> tuple[list[ListingTask], Mapping[str, Any]]:
     began = time.perf_counter()
     plan = plan_listing(store, rules)
     tasks = [task for found in plan.tasks.values() for task in found]
     if not is_split:
-        tasks = [replace(tasks[0], bucket=replace(tasks[0].bucket, own_prefixes=()), prefixes=("",))]
+        tasks = [
+            replace(tasks[0], bucket=replace(tasks[0].bucket, own_prefixes=()), prefixes=("",))
+        ]
     events = [len(json.dumps(task.encode(RUN))) for task in tasks]
     planned = {
         "tasks": len(tasks),
@@ -104,8 +120,12 @@ def _plan(generated: GeneratedStore, store: ObjectStore, rules: RunRules, *, is_
 
 
 SHAPES: dict[str, Callable[[int, int], GeneratedBucket]] = {
-    "main": lambda accounts, objects: shapes.main_bucket(accounts, shapes.days_up_to(DAY, DAYS_KEPT), objects),
-    "flow": lambda accounts, objects: shapes.flow_bucket(accounts, shapes.days_up_to(DAY, DAYS_KEPT), objects),
+    "main": lambda accounts, objects: shapes.main_bucket(
+        accounts, shapes.days_up_to(DAY, DAYS_KEPT), objects
+    ),
+    "flow": lambda accounts, objects: shapes.flow_bucket(
+        accounts, shapes.days_up_to(DAY, DAYS_KEPT), objects
+    ),
     "access": lambda _accounts, objects: shapes.access_bucket(shapes.days_up_to(DAY, 1), objects),
 }
 

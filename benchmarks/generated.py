@@ -1,7 +1,9 @@
-"""An object store that makes its keys and bytes up as it is asked for them, so that an organisation of any size fits into no memory.
+"""An object store that makes its keys and bytes up as it is asked for them, so that an organisation
+of any size fits into no memory.
 
-A bucket is an ordered sequence of keys that exists only as a function from a number to a key. Listings are answered by bisection.
-Every log object has the same bytes. What is written is forgotten, but for indexes and for what a HEAD has to say.
+A bucket is an ordered sequence of keys that exists only as a function from a number to a key.
+Listings are answered by bisection. Every log object has the same bytes. What is written is
+forgotten, but for indexes and for what a HEAD has to say.
 """
 
 from __future__ import annotations
@@ -20,7 +22,16 @@ from log_aggregator.core.checksums import RunningChecksum, crc64nvme
 from log_aggregator.errors import NotFound
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject, StoredObject
-from log_aggregator.ports import Body, Deletion, DeletionFailure, ListStart, Page, Part, Upload, WriteOptions
+from log_aggregator.ports import (
+    Body,
+    Deletion,
+    DeletionFailure,
+    ListStart,
+    Page,
+    Part,
+    Upload,
+    WriteOptions,
+)
 
 _LAST = "\U0010ffff"
 _DELIVERED = datetime(2026, 3, 14, 1, tzinfo=UTC)
@@ -28,7 +39,9 @@ _DELIVERED = datetime(2026, 3, 14, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class GeneratedBucket:
-    """`key_of(n)` for n from 0 to `count`, exclusive, in the order of the keys. All of ASCII, so that the order is S3's."""
+    """`key_of(n)` for n from 0 to `count`, exclusive, in the order of the keys. All of ASCII, so
+    that the order is S3's.
+    """
 
     count: int
     key_of: Callable[[int], str]
@@ -58,14 +71,25 @@ class GeneratedStore:
         self._count("GetBucketVersioning")
         return self._buckets[bucket].versioning if bucket in self._buckets else "Enabled"
 
-    def list_objects(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         self._count("ListObjectsV2")
         if bucket in self._buckets:
             return self._page(bucket, prefix, start)
-        found = sorted((stored for (name, key), stored in self._stored.items() if name == bucket and key.startswith(prefix)), key=_key)
+        found = sorted(
+            (
+                stored
+                for (name, key), stored in self._stored.items()
+                if name == bucket and key.startswith(prefix)
+            ),
+            key=_key,
+        )
         return Page(tuple(_as_listed(stored) for stored in found))
 
-    def list_object_versions(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_object_versions(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         self._count("ListObjectVersions")
         return self._page(bucket, prefix, start)
 
@@ -78,11 +102,15 @@ class GeneratedStore:
             folder, slash, _ = key[len(prefix) :].partition("/")
             if slash:
                 prefixes.append(f"{prefix}{folder}/")
-                number = bisect_left(range(keys.count), f"{prefix}{folder}/{_LAST}", number, key=keys.key_of)
+                number = bisect_left(
+                    range(keys.count), f"{prefix}{folder}/{_LAST}", number, key=keys.key_of
+                )
             else:
                 objects.append(self._log_object(bucket, number))
                 number += 1
-        self._count("ListObjectsV2", max(1, -(-(len(prefixes) + len(objects)) // LIST_PAGE_COUNT_MAX)))
+        self._count(
+            "ListObjectsV2", max(1, -(-(len(prefixes) + len(objects)) // LIST_PAGE_COUNT_MAX))
+        )
         return Page(tuple(objects), prefixes=tuple(prefixes))
 
     def get_object(
@@ -97,16 +125,33 @@ class GeneratedStore:
         self._count("GetObject")
         if bucket in self._buckets:
             # As many objects of their own as a real answer has.
-            return Body(bytes(bytearray(self._body)), {}, "application/json", "gzip", if_match or "", version_id)
+            return Body(
+                bytes(bytearray(self._body)),
+                {},
+                "application/json",
+                "gzip",
+                if_match or "",
+                version_id,
+            )
         if (bucket, key) not in self._kept:
             raise NotFound(f"s3://{bucket}/{key}", code="NoSuchKey", operation="GetObject")
         return Body(self._kept[bucket, key])
 
-    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
+    def head_object(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> StoredObject:
         self._count("HeadObject")
         return self._stored[bucket, key]
 
-    def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | bytearray,
+        *,
+        crc64nvme: int,
+        options: WriteOptions,
+    ) -> None:
         self._count("PutObject")
         if "packs/" not in key:
             self._kept[bucket, key] = bytes(data)
@@ -116,11 +161,15 @@ class GeneratedStore:
         self._count("CreateMultipartUpload")
         return Upload(bucket, key, key)
 
-    def upload_part(self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int) -> Part:
+    def upload_part(
+        self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int
+    ) -> Part:
         self._count("UploadPart")
         return Part(number, f"{number:032x}", len(data), crc64nvme)
 
-    def complete_multipart_upload(self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int) -> None:
+    def complete_multipart_upload(
+        self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
+    ) -> None:
         self._count("CompleteMultipartUpload")
         whole = RunningChecksum()
         for part in parts:
@@ -155,12 +204,21 @@ class GeneratedStore:
         # Texts of their own, as parsed out of a listing.
         version_id = None if keys.versioning is None else f"{number:032x}"
         etag = self._etag[:16] + self._etag[16:]
-        return LogObject(bucket, key, version_id, etag, len(self._body), _DELIVERED + timedelta(seconds=number % 86_400))
+        return LogObject(
+            bucket,
+            key,
+            version_id,
+            etag,
+            len(self._body),
+            _DELIVERED + timedelta(seconds=number % 86_400),
+        )
 
     def _store(self, bucket: str, key: str, size_bytes: int, crc: int) -> None:
         etag = f"{crc64nvme(key.encode()):032x}"
         with self._lock:
-            self._stored[bucket, key] = StoredObject(bucket, key, size_bytes, etag, "1", "STANDARD", crc)
+            self._stored[bucket, key] = StoredObject(
+                bucket, key, size_bytes, etag, "1", "STANDARD", crc
+            )
 
     def _count(self, operation: str, requests: int = 1) -> None:
         with self._lock:

@@ -1,4 +1,6 @@
-"""The steps of the job over one group, one by one, put together as `log_aggregator.steps.run` and `.group` do."""
+"""The steps of the job over one group, one by one, put together as `log_aggregator.steps.run` and
+`.group` do.
+"""
 
 from __future__ import annotations
 
@@ -53,9 +55,20 @@ def list_group(store: ObjectStore, workers: Workers, settings: Settings, logs: L
 
 
 def plan_one_pack(store: ObjectStore, listed: Listed, root: str = "") -> PackPlan:
-    """The group's pack, after a look at the packs that it has. With a `root` of its own it can be written again."""
+    """The group's pack, after a look at the packs that it has. With a `root` of its own it can be
+    written again.
+    """
     target = Target(DESTINATION, root)
-    (pack,) = plan_group(store, listed.bucket, listed.group, listed.found, target, listed.rules.group, date.max, restore=True).packs
+    (pack,) = plan_group(
+        store,
+        listed.bucket,
+        listed.group,
+        listed.found,
+        target,
+        listed.rules.group,
+        date.max,
+        restore=True,
+    ).packs
     return pack
 
 

@@ -1,5 +1,6 @@
-"""One call of a function of the deployment, alone in a process: reads from its input what to do, says that it is ready, waits for a line,
-and prints what it took. What the function does around the step (reading the event, writing the result) is left out.
+"""One call of a function of the deployment, alone in a process: reads from its input what to do,
+says that it is ready, waits for a line, and prints what it took. What the function does around the
+step (reading the event, writing the result) is left out.
 
 It imports what the real function imports, and of the lab nothing.
 """
@@ -36,7 +37,9 @@ TODAY = date(2099, 1, 1)
 
 
 class LateStore(ForwardingStore):
-    """A store that answers so many seconds later. S3 is farther away than a server on this machine."""
+    """A store that answers so many seconds later. S3 is farther away than a server on this
+    machine.
+    """
 
     def __init__(self, inner: ObjectStore, late_seconds: float) -> None:
         super().__init__(inner)
@@ -59,13 +62,17 @@ def main() -> int:
     cpu, began = time.process_time(), time.perf_counter()
     with make_workers(settings) as workers:
         day = date.fromisoformat(told["day"])
-        result = STEPS[told["step"]](store, workers, data, make_run_rules(settings, DateWindow(day, day)), folder)
+        result = STEPS[told["step"]](
+            store, workers, data, make_run_rules(settings, DateWindow(day, day)), folder
+        )
     measured = {
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu,
         "start_bytes": start_bytes,
         "peak_bytes": peak_memory_bytes(),
-        "failures": [failure.message for state in result.states for failure in state.result.failures],
+        "failures": [
+            failure.message for state in result.states for failure in state.result.failures
+        ],
         "done": sum(getattr(state.result, told["count"]) for state in result.states),
     }
     (folder / f"{told['step']}.json").write_text(json.dumps(encode_item_result(result)))
@@ -80,22 +87,32 @@ def _open_store(told: Mapping[str, Any], settings: Settings, folder: Path) -> Ob
         store = connect(Connection(**told["server"]), settings.readers).inner
         return LateStore(store, told["late_ms"] / 1000) if told["late_ms"] else store
     # A bucket of its name, whose objects are read and never listed.
-    generated = GeneratedStore({told["bucket"]: GeneratedBucket(0, str, "Enabled")}, (folder / "body").read_bytes())
+    generated = GeneratedStore(
+        {told["bucket"]: GeneratedBucket(0, str, "Enabled")}, (folder / "body").read_bytes()
+    )
     if (folder / "written").exists():
         generated.restore(folder / "written")
     return cast("ObjectStore", generated)
 
 
-def _combine(store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, _folder: Path) -> ItemResult:
+def _combine(
+    store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, _folder: Path
+) -> ItemResult:
     return combine_item(store, workers, decode_item(data), rules, TODAY, _watch)
 
 
-def _verify(store: ObjectStore, workers: Workers, _data: bytes, rules: RunRules, folder: Path) -> ItemResult:
+def _verify(
+    store: ObjectStore, workers: Workers, _data: bytes, rules: RunRules, folder: Path
+) -> ItemResult:
     return verify_item(store, workers, _read_result(folder, "combine"), rules, _watch)
 
 
-def _delete(store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, folder: Path) -> ItemResult:
-    return delete_item(store, workers, decode_item(data), _read_result(folder, "verify"), rules, TODAY, _watch)
+def _delete(
+    store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, folder: Path
+) -> ItemResult:
+    return delete_item(
+        store, workers, decode_item(data), _read_result(folder, "verify"), rules, TODAY, _watch
+    )
 
 
 def _read_result(folder: Path, step: str) -> ItemResult:

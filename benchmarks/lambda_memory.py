@@ -1,8 +1,11 @@
-"""The steps of a work item with the memory, and the part of a processor, that a Lambda function of some size has.
+"""The steps of a work item with the memory, and the part of a processor, that a Lambda function of
+some size has.
 
-First the combine step against the embedded server, in a process of its own that gets no more CPU than Lambda gives for its memory. Lambda
-gives one vCPU at 1,769 MB, and in proportion (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). The server is not
-held back. Then the memory of the largest work item, against a store that makes its objects up, so that the network takes no time.
+First the combine step against the embedded server, in a process of its own that gets no more CPU
+than Lambda gives for its memory. Lambda gives one vCPU at 1,769 MB, and in proportion
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). The server is not held
+back. Then the memory of the largest work item, against a store that makes its objects up, so that
+the network takes no time.
 """
 
 from __future__ import annotations
@@ -42,7 +45,9 @@ from log_aggregator.steps.selection import Rules
 from log_aggregator.wiring import Connection, connect
 
 GB_SECOND_DOLLARS = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
-"""List prices of us-east-1, November 2026 (https://aws.amazon.com/lambda/pricing/): 1 GB is 1,024 MB."""
+"""List prices of us-east-1, November 2026 (https://aws.amazon.com/lambda/pricing/): 1 GB is 1,024
+MB.
+"""
 PROCESSOR_MB = 1769
 SIZES_MB = (512, 1024, 1769, 3008)
 
@@ -96,8 +101,16 @@ class Cell:
         return self.size_mb / PROCESSOR_MB
 
     def settings(self, prefix: str) -> dict[str, Any]:
-        own = {"readers": self.readers, "groups_at_once": self.groups_at_once, "part_size": self.part_mib * MIB}
-        target = {"destination_bucket": "generated-packs"} if self.bucket == GENERATED else {"final_aggregation_prefix": prefix}
+        own = {
+            "readers": self.readers,
+            "groups_at_once": self.groups_at_once,
+            "part_size": self.part_mib * MIB,
+        }
+        target = (
+            {"destination_bucket": "generated-packs"}
+            if self.bucket == GENERATED
+            else {"final_aggregation_prefix": prefix}
+        )
         return {"control_tower_bucket": [self.bucket], **target, **own}
 
 
@@ -108,7 +121,10 @@ CELLS = {
         *(Cell(FEW_GROUPS.bucket, readers=readers, late_ms=30) for readers in (64, 128)),
         *(Cell(FEW_GROUPS.bucket, readers=readers, late_ms=100) for readers in (64, 128, 256)),
     ),
-    MANY_GROUPS: tuple(Cell(MANY_GROUPS.bucket, readers=128, groups_at_once=groups, late_ms=100) for groups in (4, 8, 16)),
+    MANY_GROUPS: tuple(
+        Cell(MANY_GROUPS.bucket, readers=128, groups_at_once=groups, late_ms=100)
+        for groups in (4, 8, 16)
+    ),
     LARGE_LOGS: tuple(
         Cell(LARGE_LOGS.bucket, readers=128, groups_at_once=groups, part_mib=part)
         for groups, part in ((1, 16), (4, 16), (4, 32), (8, 16), (16, 8))
@@ -139,15 +155,29 @@ def _measure_sizes(folder: Path, options: Options, outcome: Outcome) -> None:
     with EmbeddedS3() as server:
         for shape, chosen in CELLS.items():
             _put_item(server, folder, shape)
-            table = Table(f"Combining a work item: {shape.count:,} log objects {shape.title} ({shape.groups})", _COLUMNS)
-            cells = chosen[:1] if options.is_quick else full_cells(shape) if options.is_full else chosen
+            table = Table(
+                f"Combining a work item: {shape.count:,} log objects {shape.title} "
+                f"({shape.groups})",
+                _COLUMNS,
+            )
+            cells = (
+                chosen[:1] if options.is_quick else full_cells(shape) if options.is_full else chosen
+            )
             for number, cell in enumerate(cells):
-                told = _tell(folder, cell, f"{shape.bucket}.item", make_connection(server), f"cell-{number}")
+                told = _tell(
+                    folder, cell, f"{shape.bucket}.item", make_connection(server), f"cell-{number}"
+                )
                 table.rows.append(_row(cell, shape, _run_apart(told, shape.count, cell.processors)))
             outcome.tables.append(table)
     outcome.notes += [
-        "vCPU: what Lambda gives for the memory. late: how much later than the server here every answer comes; S3 is farther away.",
-        f"Client and server share {os.cpu_count()} processors: where nothing is late and vCPU is left, the server was the limit.",
+        (
+            "vCPU: what Lambda gives for the memory. late: how much later than the server here "
+            "every answer comes; S3 is farther away."
+        ),
+        (
+            f"Client and server share {os.cpu_count()} processors: where nothing is late and "
+            "vCPU is left, the server was the limit."
+        ),
         "$ per million: of compute, arm64; their GET requests are $0.40.",
     ]
 
@@ -195,15 +225,21 @@ def _put_item(server: EmbeddedS3, folder: Path, shape: Shape) -> None:
     upload(_logs(shape), server)
     item = _list_item(connect(make_connection(server)).inner, shape.bucket, ItemLimits())
     if (item.objects, len(item.groups)) != (shape.count, shape.groups):
-        raise BenchmarkBroken(f"a work item of {item.objects} log objects in {len(item.groups)} groups")
+        raise BenchmarkBroken(
+            f"a work item of {item.objects} log objects in {len(item.groups)} groups"
+        )
     (folder / f"{shape.bucket}.item").write_bytes(encode_item(item))
 
 
 def _logs(shape: Shape) -> Iterator[SyntheticObject]:
-    """Groups of the same size. Large ones are stored blocks of gzip, so that they cost no time to make."""
+    """Groups of the same size. Large ones are stored blocks of gzip, so that they cost no time to
+    make.
+    """
     body = gzip_member(Random(1).randbytes(LARGE_BYTES), level=0)
     for seed in range(shape.groups):
-        spec = replace(flat(shape.objects_each, SMALL_BYTES, seed=seed), first_day=DAY).with_one_bucket(shape.bucket)
+        spec = replace(
+            flat(shape.objects_each, SMALL_BYTES, seed=seed), first_day=DAY
+        ).with_one_bucket(shape.bucket)
         for log in list_cloudtrail(spec):
             yield replace(log, make=lambda: body) if shape.is_large else log
 
@@ -216,23 +252,43 @@ def _list_item(store: ObjectStore, bucket: str, limits: ItemLimits) -> WorkItem:
 
 def _measure_largest_item(folder: Path, options: Options, outcome: Outcome) -> None:
     """Memory of the three steps of a work item with as many log objects as it may have."""
-    columns = {"step": "", "log objects": ",d", "at the start MB": ",.0f", "peak MB": ",.0f", "bytes an object": ",.0f", "CPU s": ".1f"}
-    table = Table("The largest work item: one group of small log objects, a store that makes them up", columns)
+    columns = {
+        "step": "",
+        "log objects": ",d",
+        "at the start MB": ",.0f",
+        "peak MB": ",.0f",
+        "bytes an object": ",.0f",
+        "CPU s": ".1f",
+    }
+    table = Table(
+        "The largest work item: one group of small log objects, a store that makes them up", columns
+    )
     count = ITEM_COUNT_QUICK if options.is_quick else ItemLimits().objects_max
     (folder / "body").write_bytes(gzip_member(Random(1).randbytes(SMALL_BYTES), level=0))
-    store = cast("ObjectStore", GeneratedStore({GENERATED: trail_bucket(DAY, count)}, (folder / "body").read_bytes()))
-    (folder / "item").write_bytes(encode_item(_list_item(store, GENERATED, ItemLimits(bytes_max=GIB * 1024))))
+    store = cast(
+        "ObjectStore",
+        GeneratedStore({GENERATED: trail_bucket(DAY, count)}, (folder / "body").read_bytes()),
+    )
+    (folder / "item").write_bytes(
+        encode_item(_list_item(store, GENERATED, ItemLimits(bytes_max=GIB * 1024)))
+    )
     for step, counter in (("combine", "packed"), ("verify", "packed"), ("delete", "deleted")):
         told = _tell(folder, Cell(GENERATED), "item", None) | {"step": step, "count": counter}
         measured = _run_apart(told, count, None)
         start, peak = measured["start_bytes"], measured["peak_bytes"]
-        table.rows.append((step, count, start / 1e6, peak / 1e6, (peak - start) / count, measured["cpu_seconds"]))
+        table.rows.append(
+            (step, count, start / 1e6, peak / 1e6, (peak - start) / count, measured["cpu_seconds"])
+        )
         bound = FUNCTIONS_MB[step] * MIB * MEMORY_SHARE_MAX / 1e6
-        outcome.targets.append(Target(f"{step}: memory of the largest item", peak / 1e6, bound, "MB"))
+        outcome.targets.append(
+            Target(f"{step}: memory of the largest item", peak / 1e6, bound, "MB")
+        )
     outcome.tables.append(table)
 
 
-def _tell(folder: Path, cell: Cell, item: str, server: Connection | None, prefix: str = "aggregated") -> dict[str, Any]:
+def _tell(
+    folder: Path, cell: Cell, item: str, server: Connection | None, prefix: str = "aggregated"
+) -> dict[str, Any]:
     """What the job reads from its input."""
     return {
         "step": "combine",
@@ -248,10 +304,14 @@ def _tell(folder: Path, cell: Cell, item: str, server: Connection | None, prefix
 
 
 def _run_apart(told: Mapping[str, Any], count: int, processors: float | None) -> Mapping[str, Any]:
-    """The job in a process of its own, held back from the moment at which it is ready. Raises BenchmarkBroken."""
+    """The job in a process of its own, held back from the moment at which it is ready. Raises
+    BenchmarkBroken.
+    """
     command = [sys.executable, "-m", "benchmarks.lambda_job"]
     root = Path(__file__).resolve().parent.parent
-    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         if process.stdin is None or process.stdout is None:
             raise BenchmarkBroken("no pipe to the job's process")
         process.stdin.write(json.dumps(told) + "\n")
@@ -269,5 +329,7 @@ def _run_apart(told: Mapping[str, Any], count: int, processors: float | None) ->
         raise BenchmarkBroken(f"the job's process ended with {process.returncode}")
     measured: Mapping[str, Any] = json.loads(answer)
     if measured["failures"] or measured["done"] != count:
-        raise BenchmarkBroken(f"{measured['done']} of {count} log objects done; {measured['failures'][:3]}")
+        raise BenchmarkBroken(
+            f"{measured['done']} of {count} log objects done; {measured['failures'][:3]}"
+        )
     return measured

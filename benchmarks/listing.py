@@ -1,4 +1,6 @@
-"""Client CPU for one page of ListObjectVersions: our adapter, which parses the answer itself, against boto3 as it comes."""
+"""Client CPU for one page of ListObjectVersions: our adapter, which parses the answer itself,
+against boto3 as it comes.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ def measure(options: Options) -> Outcome:
         logs = put_logs(server, "listing", LIST_PAGE_COUNT_MAX)
         store, client = connect(make_connection(server)), make_client(server)
         ways: dict[str, Callable[[], int]] = {
-            "boto3": lambda: len(client.list_object_versions(Bucket=logs.bucket, MaxKeys=LIST_PAGE_COUNT_MAX)["Versions"]),
+            "boto3": lambda: len(
+                client.list_object_versions(Bucket=logs.bucket, MaxKeys=LIST_PAGE_COUNT_MAX)[
+                    "Versions"
+                ]
+            ),
             "our adapter": lambda: len(store.list_object_versions(logs.bucket).objects),
         }
         for list_page in ways.values():
@@ -45,10 +51,15 @@ def _measure_page(list_page: Callable[[], int]) -> float:
 
 def _report(names: tuple[str, ...], taken: list[list[float]], *, is_quick: bool) -> Outcome:
     columns = {"client": "", "ms CPU a page": ".1f", "fastest": ".1f", "times less": ".1f"}
-    table = Table(f"Client CPU for a page of 1,000 versions, side by side; medians of {len(taken)} rounds", columns)
+    table = Table(
+        f"Client CPU for a page of 1,000 versions, side by side; medians of {len(taken)} rounds",
+        columns,
+    )
     for number, name in enumerate(names):
         own = [pair[number] for pair in taken]
         saving = statistics.median(pair[0] / pair[number] for pair in taken)
         table.rows.append((name, statistics.median(own), min(own), saving))
-    target = Target("CPU for a page of versions, boto3 / ours", saving, SAVING_MIN, "times", is_minimum=True)
+    target = Target(
+        "CPU for a page of versions, boto3 / ours", saving, SAVING_MIN, "times", is_minimum=True
+    )
     return Outcome([table], [], [target], is_quick)

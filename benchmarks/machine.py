@@ -1,4 +1,6 @@
-"""What the numbers were measured on. They can be compared only with others from the same machine."""
+"""What the numbers were measured on. They can be compared only with others from the same
+machine.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def describe_machine() -> dict[str, str]:
     return {
-        "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load {' '.join(f'{load:.1f}' for load in os.getloadavg())}",
+        "measured": (
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load "
+            f"{' '.join(f'{load:.1f}' for load in os.getloadavg())}"
+        ),
         "code": f"log-aggregator {__version__}, commit {_find_commit()}",
         "processor": f"{len(os.sched_getaffinity(0))} cores, {_find_processor()}",
-        "system": f"{platform.system()} {platform.release()}, {platform.machine()}, {_find_memory_gib():.0f} GiB",
+        "system": (
+            f"{platform.system()} {platform.release()}, {platform.machine()}, "
+            f"{_find_memory_gib():.0f} GiB"
+        ),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     }
@@ -31,12 +39,17 @@ def _find_commit() -> str:
     git = shutil.which("git")
     if git is None:
         return "unknown"
-    told = [_ask(git, "rev-parse", "--short", "HEAD"), _ask(git, "status", "--porcelain", "--", "src")]
+    told = [
+        _ask(git, "rev-parse", "--short", "HEAD"),
+        _ask(git, "status", "--porcelain", "--", "src"),
+    ]
     return (told[0] or "unknown") + (" with changes" if told[1] else "")
 
 
 def _ask(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def _find_processor() -> str:

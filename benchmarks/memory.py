@@ -1,4 +1,6 @@
-"""Peak memory of a job over many small and a few large log objects, in a process that does nothing else."""
+"""Peak memory of a job over many small and a few large log objects, in a process that does nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,24 @@ def measure(options: Options) -> Outcome:
         logs = put_logs(server, "memory", count)
         _put_large(server, logs, large_count)
         result = _run_apart(server, logs, count + large_count)
-    columns = {"small": ",d", "large": ",d", "seconds": ".1f", "peak MB": ",.0f", "at the start": ",.0f", "after listing": ",.0f"}
-    table = Table(f"Peak memory of a job, in a process of its own: objects of 8 KB and of {LARGE_BYTES // MIB} MiB, one group", columns)
+    columns = {
+        "small": ",d",
+        "large": ",d",
+        "seconds": ".1f",
+        "peak MB": ",.0f",
+        "at the start": ",.0f",
+        "after listing": ",.0f",
+    }
+    table = Table(
+        "Peak memory of a job, in a process of its own: objects of 8 KB and of "
+        f"{LARGE_BYTES // MIB} MiB, one group",
+        columns,
+    )
     peaks = [result[name] / 1e6 for name in ("peak_bytes", "start_bytes", "listed_bytes")]
     table.rows.append((count, large_count, result["seconds"], *peaks))
-    return Outcome([table], [], [Target("peak memory", peaks[0], PEAK_MB_MAX, "MB")], options.is_quick)
+    return Outcome(
+        [table], [], [Target("peak memory", peaks[0], PEAK_MB_MAX, "MB")], options.is_quick
+    )
 
 
 def _put_large(server: EmbeddedS3, logs: Logs, count: int) -> None:
@@ -47,13 +62,28 @@ def _put_large(server: EmbeddedS3, logs: Logs, count: int) -> None:
     account, region = logs.spec.chains[0]
     for number in range(count):
         delivered = midnight(logs.spec.first_day) + timedelta(hours=number)
-        client.put_object(Bucket=logs.bucket, Key=cloudtrail_key(logs.spec, account, region, delivered, random), Body=body)
+        client.put_object(
+            Bucket=logs.bucket,
+            Key=cloudtrail_key(logs.spec, account, region, delivered, random),
+            Body=body,
+        )
 
 
 def _run_apart(server: EmbeddedS3, logs: Logs, count: int) -> Mapping[str, Any]:
-    told = {"endpoint_url": server.endpoint_url, "region": server.region, "access_key": server.access_key, "secret_key": server.secret_key}
-    told |= {"bucket": logs.bucket, "destination": DESTINATION, "day": logs.spec.first_day.isoformat()}
+    told = {
+        "endpoint_url": server.endpoint_url,
+        "region": server.region,
+        "access_key": server.access_key,
+        "secret_key": server.secret_key,
+    }
+    told |= {
+        "bucket": logs.bucket,
+        "destination": DESTINATION,
+        "day": logs.spec.first_day.isoformat(),
+    }
     result = run_apart("benchmarks.memory_job", told, JOB_SECONDS_MAX)
     if result["failures"] or result["deleted"] != count:
-        raise BenchmarkBroken(f"{result['deleted']} of {count} objects packed and deleted; {result['failures'][:3]}")
+        raise BenchmarkBroken(
+            f"{result['deleted']} of {count} objects packed and deleted; {result['failures'][:3]}"
+        )
     return result

@@ -1,4 +1,5 @@
-"""The job alone in a process: reads from its input where the server is, and prints how much memory it took.
+"""The job alone in a process: reads from its input where the server is, and prints how much memory
+it took.
 
 It imports nothing of the lab, only what a real run does.
 """
@@ -29,13 +30,19 @@ class WatchedProgress(Progress):
 
 def main() -> int:
     told = json.load(sys.stdin)
-    connection = Connection(None, told["region"], told["endpoint_url"], told["access_key"], told["secret_key"])
-    settings = read_settings(None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]})
+    connection = Connection(
+        None, told["region"], told["endpoint_url"], told["access_key"], told["secret_key"]
+    )
+    settings = read_settings(
+        None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}
+    )
     day = date.fromisoformat(told["day"])
     start_bytes, began, progress = read_peak_bytes(), time.perf_counter(), WatchedProgress()
     store = connect(connection, settings.readers)
     with make_workers(settings) as workers:
-        result = run(store, workers, SystemClock(), make_run_rules(settings, DateWindow(day, day)), progress)
+        result = run(
+            store, workers, SystemClock(), make_run_rules(settings, DateWindow(day, day)), progress
+        )
     measured = {
         "seconds": time.perf_counter() - began,
         "deleted": sum(group.deleted for group in result.groups),
@@ -49,12 +56,16 @@ def main() -> int:
 
 
 def read_peak_bytes() -> int:
-    """VmHWM where there is one: ru_maxrss also counts the process that started this one, up to the moment at which it did."""
+    """VmHWM where there is one: ru_maxrss also counts the process that started this one, up to the
+    moment at which it did.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         lines = (line.split() for line in status.read_text().splitlines())
         return next(int(line[1]) * 1024 for line in lines if line[0] == "VmHWM:")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""CPU time of a run by step and by what was done: the functions that do the work are wrapped, and their threads' CPU clocks are read.
+"""CPU time of a run by step and by what was done: the functions that do the work are wrapped, and
+their threads' CPU clocks are read.
 
-Native code that runs in such a thread (hashing, inflating, parsing XML) counts where it was called. obstore's own threads run no Python:
-their clocks are read as a whole. Time spent waiting, for S3 or for the interpreter, is no CPU time. Linux only.
+Native code that runs in such a thread (hashing, inflating, parsing XML) counts where it was called.
+obstore's own threads run no Python: their clocks are read as a whole. Time spent waiting, for S3 or
+for the interpreter, is no CPU time. Linux only.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ RUST_THREADS = "GET: HTTP in obstore's own threads"
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A function, by module and name, and what its time is for. Time of areas that it calls is not in it.
+    """A function, by module and name, and what its time is for. Time of areas that it calls is not
+    in it.
 
     With a `step` it is where a step begins: everything under it belongs to that step.
     """
@@ -49,7 +52,11 @@ AREAS = (
     Area("adapters.s3.reading", "get_with_obstore", "GET: obstore in the calling thread"),
     Area("steps.read", "inspect_original", "SHA-256 of each log object"),
     Area("steps.read", "_has_md5", "MD5 of each log object, to compare it with its ETag"),
-    Area("core.packformat.builder", "inspect", "inflating each log object, to see that its gzip is whole"),
+    Area(
+        "core.packformat.builder",
+        "inspect",
+        "inflating each log object, to see that its gzip is whole",
+    ),
     Area("core.checksums.RunningChecksum", "take", "CRC64NVME of the pack"),
     Area("steps.packwriter", "crc64nvme", "CRC64NVME of the pack"),
     Area("adapters.s3.writing", "upload_part", "boto3: UploadPart", "combine"),
@@ -79,7 +86,9 @@ class CpuMeter:
             for area in AREAS:
                 owner = find_owner(area.place)
                 undo.append((owner, area.name, getattr(owner, area.name)))
-                setattr(owner, area.name, self._wrap(getattr(owner, area.name), area.what, area.step))
+                setattr(
+                    owner, area.name, self._wrap(getattr(owner, area.name), area.what, area.step)
+                )
             client = importlib.import_module("botocore.client").BaseClient
             undo.append((client, "_make_api_call", client._make_api_call))  # noqa: SLF001 - every request of boto3 goes through it
             client._make_api_call = self._wrap_boto3(client._make_api_call)  # noqa: SLF001
@@ -102,7 +111,10 @@ class CpuMeter:
             else:
                 rest += spent
         seconds["run", REST] += rest - sum(taken for _, _, taken, _ in found)
-        return [(step, what, taken) for (step, what), taken in sorted(seconds.items(), key=lambda item: -item[1])]
+        return [
+            (step, what, taken)
+            for (step, what), taken in sorted(seconds.items(), key=lambda item: -item[1])
+        ]
 
     @property
     def calls(self) -> int:
@@ -112,10 +124,18 @@ class CpuMeter:
     def _find_spent(self) -> list[tuple[str | None, str, float, float]]:
         """(step, what, CPU seconds, calls), thread by thread."""
         with self._lock:
-            return [(step, what, taken, calls) for spent in self._spent for (step, what), (taken, calls) in spent.items()]
+            return [
+                (step, what, taken, calls)
+                for spent in self._spent
+                for (step, what), (taken, calls) in spent.items()
+            ]
 
-    def _wrap(self, function: Callable[..., Any], what: str, step: str | None) -> Callable[..., Any]:
-        """The wrapped function is called several times for each log object, hence no helpers inside."""
+    def _wrap(
+        self, function: Callable[..., Any], what: str, step: str | None
+    ) -> Callable[..., Any]:
+        """The wrapped function is called several times for each log object, hence no helpers
+        inside.
+        """
         local, clock = self._local, time.thread_time
 
         @wraps(function)
@@ -179,7 +199,9 @@ def find_owner(place: str) -> Any:
 
 
 def read_thread_clocks() -> dict[int, tuple[str, float]]:
-    """Thread -> (name, CPU seconds), of this process, by Linux's clocks as pthread_getcpuclockid(3) makes them."""
+    """Thread -> (name, CPU seconds), of this process, by Linux's clocks as pthread_getcpuclockid(3)
+    makes them.
+    """
     found = {}
     for task in Path("/proc/self/task").iterdir():
         try:

@@ -1,8 +1,10 @@
-"""Makes docs/performance.md, its picture, and the README's table of what `benchmarks/run.py --json` wrote: `python benchmarks/page.py`.
+"""Makes docs/performance.md, its picture, and the README's table of what `benchmarks/run.py --json`
+wrote: `python benchmarks/page.py`.
 
-The words stand in performance.template.md and readme.template.md, the numbers in measured.json. A line `{{tables NAME}}` becomes all tables
-of a benchmark, `{{table NAME 2}}` one of them, `{{NAME.fact:.1f}}` a number, `{{NAME[0]:.1f}}` what was measured for a target of it.
-`{{others}}` is every benchmark that the words do not name.
+The words stand in performance.template.md and readme.template.md, the numbers in measured.json. A
+line `{{tables NAME}}` becomes all tables of a benchmark, `{{table NAME 2}}` one of them,
+`{{NAME.fact:.1f}}` a number, `{{NAME[0]:.1f}}` what was measured for a target of it. `{{others}}`
+is every benchmark that the words do not name.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ PICTURE = ROOT / "docs" / "pictures" / "where-the-time-goes.svg"
 _LINE = re.compile(r"\{\{(\w+)((?: \w+)*)\}\}")
 _FACT = re.compile(r"\{\{(\w+)\.(\w+):([^}]*)\}\}")
 _TARGET = re.compile(r"\{\{(\w+)\[(\d+)\]:([^}]*)\}\}")
-_README_BLOCK = re.compile(r"(<!-- benchmarks/page.py makes this -->\n).*?(<!-- until here -->\n)", re.DOTALL)
+_README_BLOCK = re.compile(
+    r"(<!-- benchmarks/page.py makes this -->\n).*?(<!-- until here -->\n)", re.DOTALL
+)
 
 Measured = Mapping[str, Any]
 
@@ -44,7 +48,9 @@ def main() -> int:
 
 
 def make_page(measured: Measured) -> str:
-    """Raises KeyError for a benchmark, a table or a fact that the words name and that was not measured."""
+    """Raises KeyError for a benchmark, a table or a fact that the words name and that was not
+    measured.
+    """
     words = TEMPLATE.read_text(encoding="utf-8")
     named = {arguments.split()[0] for _, arguments in _LINE.findall(words) if arguments}
     lines: list[str] = []
@@ -59,7 +65,10 @@ def make_page(measured: Measured) -> str:
 
 def fill_readme(text: str, measured: Measured) -> str:
     """The README with its block of figures made anew. Raises ValueError where it has none."""
-    block = "".join(_fill_numbers(line, measured) for line in README_TEMPLATE.read_text(encoding="utf-8").splitlines(keepends=True))
+    block = "".join(
+        _fill_numbers(line, measured)
+        for line in README_TEMPLATE.read_text(encoding="utf-8").splitlines(keepends=True)
+    )
     filled, count = _README_BLOCK.subn(lambda found: found[1] + block + found[2], text)
     if count != 1:
         raise ValueError("the README has no place for what was measured")
@@ -68,10 +77,15 @@ def fill_readme(text: str, measured: Measured) -> str:
 
 def _fill_numbers(line: str, measured: Measured) -> str:
     line = _FACT.sub(lambda found: format(measured[found[1]]["facts"][found[2]], found[3]), line)
-    return _TARGET.sub(lambda found: format(measured[found[1]]["targets"][int(found[2])]["measured"], found[3]), line)
+    return _TARGET.sub(
+        lambda found: format(measured[found[1]]["targets"][int(found[2])]["measured"], found[3]),
+        line,
+    )
 
 
-def _fill(directive: str, arguments: Sequence[str], measured: Measured, named: set[str]) -> Iterator[str]:
+def _fill(
+    directive: str, arguments: Sequence[str], measured: Measured, named: set[str]
+) -> Iterator[str]:
     match directive:
         case "tables":
             yield from _all_tables(arguments[0], measured)
@@ -85,7 +99,12 @@ def _fill(directive: str, arguments: Sequence[str], measured: Measured, named: s
             yield from _targets(measured)
         case "others":
             for name in sorted(measured.keys() - named):
-                yield from (f"## {name.replace('_', ' ').capitalize()}", "", *_all_tables(name, measured), "")
+                yield from (
+                    f"## {name.replace('_', ' ').capitalize()}",
+                    "",
+                    *_all_tables(name, measured),
+                    "",
+                )
         case _:
             raise KeyError(directive)
 
@@ -104,7 +123,11 @@ def _table(table: Mapping[str, Any]) -> Iterator[str]:
     yield "| " + " | ".join(columns) + " |"
     yield "|" + "|".join("---:" if spec else "---" for spec in columns.values()) + "|"
     for row in table["rows"]:
-        yield "| " + " | ".join(format_cell(row[name], spec).strip() for name, spec in columns.items()) + " |"
+        yield (
+            "| "
+            + " | ".join(format_cell(row[name], spec).strip() for name, spec in columns.items())
+            + " |"
+        )
 
 
 def _conditions(name: str, measured: Measured) -> Iterator[str]:
@@ -113,12 +136,17 @@ def _conditions(name: str, measured: Measured) -> Iterator[str]:
     machine = found["machine"]
     quick = " In quick mode: the numbers mean little." if found["quick"] else ""
     commit = machine["code"].rpartition(", ")[2]
-    yield f"*`.venv/bin/python benchmarks/run.py --only {name}`, {found['seconds']:.0f} s; {machine['measured']}, {commit}.{quick}*"
+    yield (
+        f"*`.venv/bin/python benchmarks/run.py --only {name}`, {found['seconds']:.0f} s; "
+        f"{machine['measured']}, {commit}.{quick}*"
+    )
 
 
 def _machine(measured: Measured) -> Iterator[str]:
     """Of the latest; every table says its own date, load and commit."""
-    latest = max((found["machine"] for found in measured.values()), key=lambda machine: machine["measured"])
+    latest = max(
+        (found["machine"] for found in measured.values()), key=lambda machine: machine["measured"]
+    )
     yield "| | |"
     yield "|---|---|"
     yield from (f"| {name} | {value} |" for name, value in latest.items())
@@ -129,9 +157,17 @@ def _targets(measured: Measured) -> Iterator[str]:
     yield "|---|---|---:|---|---|"
     for name, found in measured.items():
         for target in found["targets"]:
-            bound = f"at least {target['at_least']:,.6g}" if "at_least" in target else f"at most {target['at_most']:,.6g}"
+            bound = (
+                f"at least {target['at_least']:,.6g}"
+                if "at_least" in target
+                else f"at most {target['at_most']:,.6g}"
+            )
             verdict = "met" if target["met"] else "**not met**"
-            yield f"| {name} | {target['what']} | {target['measured']:,.4g} | {bound} {target['unit']}".rstrip() + f" | {verdict} |"
+            yield (
+                f"| {name} | {target['what']} | {target['measured']:,.4g} | {bound} "
+                f"{target['unit']}".rstrip()
+                + f" | {verdict} |"
+            )
 
 
 if __name__ == "__main__":

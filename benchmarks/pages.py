@@ -1,7 +1,9 @@
-"""How many pages it takes to list one day out of a year, by the date skip-scan, against a full listing. No server: a list of keys.
+"""How many pages it takes to list one day out of a year, by the date skip-scan, against a full
+listing. No server: a list of keys.
 
-Four shapes of bucket: flat S3 access logs; CloudFront with 40 distributions; flow logs of 240 accounts and regions; and keys that all have
-another random stem, where nothing can be skipped and nothing may be lost by trying.
+Four shapes of bucket: flat S3 access logs; CloudFront with 40 distributions; flow logs of 240
+accounts and regions; and keys that all have another random stem, where nothing can be skipped and
+nothing may be lost by trying.
 """
 
 from __future__ import annotations
@@ -35,27 +37,47 @@ Shape = Callable[[Random, int], Iterator[tuple[date, str]]]
 
 
 def measure(options: Options) -> Outcome:
-    columns = {"shape of the bucket": "", "keys": ",d", "of the day": ",d", "pages": ",d", "full listing": ",d", "times fewer": ",.1f"}
+    columns = {
+        "shape of the bucket": "",
+        "keys": ",d",
+        "of the day": ",d",
+        "pages": ",d",
+        "full listing": ",d",
+        "times fewer": ",.1f",
+    }
     table = Table(f"Pages to list {WANTED_DAY} out of {DAYS} days", columns | {"seconds": ".2f"})
     outcome = Outcome([table], is_quick=options.is_quick)
     for name, (shape, bound) in SHAPES.items():
-        pages, pages_full, *_ = row = _measure_shape(shape, KEY_COUNT_QUICK if options.is_quick else KEY_COUNT)
+        pages, pages_full, *_ = row = _measure_shape(
+            shape, KEY_COUNT_QUICK if options.is_quick else KEY_COUNT
+        )
         table.rows.append((name, row[2], row[3], pages, pages_full, pages_full / pages, row[4]))
         outcome.targets.append(Target(f"pages, {name}", pages, min(bound, pages_full + 1)))
-    outcome.notes.append("Every key of the day was found, and none of another day taken. Seconds: reading the keys' dates, no network.")
+    outcome.notes.append(
+        "Every key of the day was found, and none of another day taken. Seconds: reading the "
+        "keys' dates, no network."
+    )
     return outcome
 
 
 class KeyList:
-    """A bucket that is a sorted list of keys: as much of an object store as a plain listing needs."""
+    """A bucket that is a sorted list of keys: as much of an object store as a plain listing
+    needs.
+    """
 
     def __init__(self, keys: list[str]) -> None:
         self._keys = keys
         self.pages = 0
 
-    def list_objects(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         self.pages += 1
-        first = bisect_right(self._keys, start.key) if start is not None else bisect_left(self._keys, prefix)
+        first = (
+            bisect_right(self._keys, start.key)
+            if start is not None
+            else bisect_left(self._keys, prefix)
+        )
         last = min(first + LIST_PAGE_COUNT_MAX, len(self._keys))
         found = self._keys[first:last]
         objects = tuple(LogObject(bucket, key, None, "0" * 32, 1, _DELIVERED) for key in found)
@@ -74,9 +96,13 @@ def _measure_shape(shape: Shape, count: int) -> tuple[int, int, int, int, float]
     bucket = KeyList(keys)
     began = time.perf_counter()
     rules = Rules(DateWindow(WANTED_DAY, WANTED_DAY))
-    selection = list_whole(cast("ObjectStore", bucket), SourceBucket("example", None, is_main=False), "", rules)
+    selection = list_whole(
+        cast("ObjectStore", bucket), SourceBucket("example", None, is_main=False), "", rules
+    )
     seconds = time.perf_counter() - began
-    found = [source.log_object.key for group in selection.groups.values() for source in group.sources]
+    found = [
+        source.log_object.key for group in selection.groups.values() for source in group.sources
+    ]
     if len(found) != len(wanted) or set(found) != wanted:
         raise BenchmarkBroken(f"{len(found)} keys found where {len(wanted)} are of the day")
     return bucket.pages, -(-len(keys) // LIST_PAGE_COUNT_MAX), len(keys), len(wanted), seconds
@@ -90,18 +116,27 @@ def _spread(count: int, stems: int) -> Iterator[tuple[int, date]]:
 
 def _access_logs(random: Random, count: int) -> Iterator[tuple[date, str]]:
     for _, day in _spread(count, 1):
-        yield day, f"{day}-{random.randrange(24):02d}-{random.randrange(60):02d}-11-{random.getrandbits(64):016X}"
+        yield (
+            day,
+            f"{day}-{random.randrange(24):02d}-{random.randrange(60):02d}-11-{random.getrandbits(64):016X}",
+        )
 
 
 def _cloudfront(random: Random, count: int) -> Iterator[tuple[date, str]]:
     for number, day in _spread(count, DISTRIBUTIONS):
-        yield day, f"cdn/E{number:02d}ABCDEFGHIJK.{day}-{random.randrange(24):02d}.{random.getrandbits(32):08x}.gz"
+        yield (
+            day,
+            f"cdn/E{number:02d}ABCDEFGHIJK.{day}-{random.randrange(24):02d}.{random.getrandbits(32):08x}.gz",
+        )
 
 
 def _flow_logs(random: Random, count: int) -> Iterator[tuple[date, str]]:
     for number, day in _spread(count, FLOW_STEMS):
         account, region = 100_000_000_000 + number // 2, ("eu-west-1", "us-east-1")[number % 2]
-        yield day, f"AWSLogs/{account}/vpcflowlogs/{region}/{day:%Y/%m/%d}/{account}_{random.getrandbits(64):016x}.log.gz"
+        yield (
+            day,
+            f"AWSLogs/{account}/vpcflowlogs/{region}/{day:%Y/%m/%d}/{account}_{random.getrandbits(64):016x}.log.gz",
+        )
 
 
 def _random_stems(random: Random, count: int) -> Iterator[tuple[date, str]]:
@@ -117,4 +152,6 @@ SHAPES: dict[str, tuple[Shape, int]] = {
     f"flow logs, {FLOW_STEMS} stems": (_flow_logs, 2 * FLOW_STEMS + 1),
     "every key another stem": (_random_stems, KEY_COUNT),
 }
-"""Shape -> at most so many pages: three or two for each stem, and never more than one above a full listing."""
+"""Shape -> at most so many pages: three or two for each stem, and never more than one above a full
+listing.
+"""

@@ -1,7 +1,9 @@
-"""One way to pack a day's logs, alone in a process: reads from its input which, and prints what it took.
+"""One way to pack a day's logs, alone in a process: reads from its input which, and prints what it
+took.
 
-`this` is the run of this program, `boto3` the packer of `benchmarks.boto3_packer`, `chain` one multipart upload for each log object,
-The others only read and throw the bytes away: `bare` with obstore, `read-boto3` with boto3, `read-sockets` with next to nothing.
+`this` is the run of this program, `boto3` the packer of `benchmarks.boto3_packer`, `chain` one
+multipart upload for each log object, The others only read and throw the bytes away: `bare` with
+obstore, `read-boto3` with boto3, `read-sockets` with next to nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ Told = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Took:
-    """What one way took. `steps` and `areas` are CPU seconds, `metering_seconds` is about what taking them cost, and is in them."""
+    """What one way took. `steps` and `areas` are CPU seconds, `metering_seconds` is about what
+    taking them cost, and is in them.
+    """
 
     done: int = 0
     requests: Mapping[str, int] = field(default_factory=dict)
@@ -46,7 +50,9 @@ class Took:
 def main() -> int:
     told = json.load(sys.stdin)
     took = WAYS[told["way"]](told)
-    measured = {name: getattr(took, name) for name in Took.__slots__} | {"peak_bytes": peak_memory_bytes()}
+    measured = {name: getattr(took, name) for name in Took.__slots__} | {
+        "peak_bytes": peak_memory_bytes()
+    }
     json.dump(measured, sys.stdout)
     return 0
 
@@ -60,13 +66,21 @@ def _run_this(told: Told) -> Took:
     from log_aggregator.steps.run import Progress, run  # noqa: PLC0415
     from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers  # noqa: PLC0415
 
-    settings = read_settings(None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]})
+    settings = read_settings(
+        None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}
+    )
     day = date.fromisoformat(told["day"])
     store, took = connect(Connection(**told["server"]), settings.readers), Took()
     meter = CpuMeter()
     with make_workers(settings) as workers, meter.install() if told["metered"] else nullcontext():
         with took.timed():
-            result = run(store, workers, SystemClock(), make_run_rules(settings, DateWindow(day, day)), Progress())
+            result = run(
+                store,
+                workers,
+                SystemClock(),
+                make_run_rules(settings, DateWindow(day, day)),
+                Progress(),
+            )
         if told["metered"]:
             took.areas, took.metering_seconds = meter.read(), meter.calls * measure_call_seconds()
     if result.failures:
@@ -80,7 +94,9 @@ def _run_boto3(told: Told) -> Took:
 
     packer, took = Boto3Packer(told["server"], told["threads"]), Took()
     with took.timed():
-        took.done = packer.pack(told["bucket"], told["destination"], date.fromisoformat(told["day"]))
+        took.done = packer.pack(
+            told["bucket"], told["destination"], date.fromisoformat(told["day"])
+        )
     took.requests, took.steps = packer.requests, packer.clock.cpu_seconds
     return took
 
@@ -131,7 +147,10 @@ def _read_with(told: Told, make_reader: Callable[[Any, str], Callable[[Any], byt
     from log_aggregator.wiring import Connection  # noqa: PLC0415
 
     connection, took = Connection(**told["server"]), Took()
-    objects, read = list_all(connection, told["bucket"])[: told["count_max"]], make_reader(connection, told["bucket"])
+    objects, read = (
+        list_all(connection, told["bucket"])[: told["count_max"]],
+        make_reader(connection, told["bucket"]),
+    )
     with ThreadPoolExecutor(told["threads"]) as pool:
         read_all(pool, read, objects[: told["threads"]])
         with took.timed():

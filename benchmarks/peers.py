@@ -1,6 +1,8 @@
-"""Three ways to pack the same day of logs, side by side on the same server, each in a process of its own.
+"""Three ways to pack the same day of logs, side by side on the same server, each in a process of
+its own.
 
-One multipart upload for each log object (over a few: its cost grows with the square), boto3 with threads, and this program.
+One multipart upload for each log object (over a few: its cost grows with the square), boto3 with
+threads, and this program.
 """
 
 from __future__ import annotations
@@ -34,8 +36,17 @@ CPU_RATIO_MIN = 8.0
 JOB_SECONDS_MAX = 600
 
 NAMES = {"chain": "one upload for each", "boto3": "boto3 and threads", "this": "this program"}
-READERS = {"read-boto3": "boto3", "bare": "obstore, as this program", "read-sockets": "sockets: no TLS, no retries, no timeouts"}
-STEPS = {"list": "list", "plan": "read and pack", "combine": "read and pack", "read and pack": "read and pack"}
+READERS = {
+    "read-boto3": "boto3",
+    "bare": "obstore, as this program",
+    "read-sockets": "sockets: no TLS, no retries, no timeouts",
+}
+STEPS = {
+    "list": "list",
+    "plan": "read and pack",
+    "combine": "read and pack",
+    "read and pack": "read and pack",
+}
 """The steps of all ways in common words; those not named here keep their own."""
 STEP_ORDER = ("list", "read and pack", "verify", "delete", "run")
 
@@ -56,25 +67,59 @@ def measure(options: Options) -> Outcome:
             metered = put_organisation(server, f"metered{number}", count, ACCOUNTS)
             rounds[-1]["metered"] = ask(server, "this", metered, metered=True)
             bare = put_organisation(server, f"bare{number}", min(count, TRIAL_COUNT * 2), ACCOUNTS)
-            for way, how_many in {"read-boto3": threads, "bare": BARE_THREADS, "read-sockets": SOCKET_THREADS}.items():
-                rounds[-1][way] = ask(server, way, bare, threads=how_many, count_max=bare.object_count)
+            for way, how_many in {
+                "read-boto3": threads,
+                "bare": BARE_THREADS,
+                "read-sockets": SOCKET_THREADS,
+            }.items():
+                rounds[-1][way] = ask(
+                    server, way, bare, threads=how_many, count_max=bare.object_count
+                )
     outcome = Outcome(
-        [_compare(rounds), _compare_steps(rounds), _compare_reads(rounds), _compare_requests(rounds[0])], is_quick=options.is_quick
+        [
+            _compare(rounds),
+            _compare_steps(rounds),
+            _compare_reads(rounds),
+            _compare_requests(rounds[0]),
+        ],
+        is_quick=options.is_quick,
     )
     _add_facts(outcome, rounds, threads)
     outcome.notes += [
-        f"The boto3 packer has {threads} threads, the best of {', '.join(f'{tried}: {rate:,.0f}/s' for tried, rate in trials.items())}.",
-        f"The chain is run over {chain_count} log objects only: what it copies grows with their square. Its CPU is that of the client.",
-        "This program's steps are those of another run, whose CPU was measured by function, and in the sum made equal to the table above.",
+        (
+            f"The boto3 packer has {threads} threads, the best of "
+            f"{', '.join(f'{tried}: {rate:,.0f}/s' for tried, rate in trials.items())}."
+        ),
+        (
+            f"The chain is run over {chain_count} log objects only: what it copies grows with "
+            "their square. Its CPU is that of the client."
+        ),
+        (
+            "This program's steps are those of another run, whose CPU was measured by function, "
+            "and in the sum made equal to the table above."
+        ),
         f"Medians of {len(rounds)} rounds. Dollars: requests only, list prices of us-east-1.",
     ]
     return outcome
 
 
 def ask(server: EmbeddedS3, way: str, logs: Logs, *, metered: bool = False, **more: int) -> Took:
-    """One way over a bucket, in a process of its own. Raises BenchmarkBroken where it left something out."""
-    told: dict[str, Any] = {"way": way, "server": asdict(make_connection(server)), "bucket": logs.bucket, "destination": DESTINATION}
-    told |= {"day": logs.spec.first_day.isoformat(), "count": logs.object_count, "size_bytes": logs.size_bytes, "metered": metered, **more}
+    """One way over a bucket, in a process of its own. Raises BenchmarkBroken where it left
+    something out.
+    """
+    told: dict[str, Any] = {
+        "way": way,
+        "server": asdict(make_connection(server)),
+        "bucket": logs.bucket,
+        "destination": DESTINATION,
+    }
+    told |= {
+        "day": logs.spec.first_day.isoformat(),
+        "count": logs.object_count,
+        "size_bytes": logs.size_bytes,
+        "metered": metered,
+        **more,
+    }
     server_cpu = read_cpu_seconds(server.pid)
     took = run_apart("benchmarks.peer_job", told, JOB_SECONDS_MAX)
     wanted = min(logs.object_count, more.get("count_max", logs.object_count))
@@ -84,14 +129,19 @@ def ask(server: EmbeddedS3, way: str, logs: Logs, *, metered: bool = False, **mo
 
 
 def read_cpu_seconds(pid: int) -> float:
-    """CPU that another process has used, by Linux's clock for it, as clock_getcpuclockid(3) makes it."""
+    """CPU that another process has used, by Linux's clock for it, as clock_getcpuclockid(3) makes
+    it.
+    """
     return time.clock_gettime((~pid << 3) | 2)
 
 
 def steps_of(took: Took) -> dict[str, float]:
     """CPU seconds by step, in common words."""
     steps: dict[str, float] = dict.fromkeys(STEP_ORDER, 0.0)
-    for step, seconds in [*took["steps"].items(), *((step, seconds) for step, _, seconds in took["areas"])]:
+    for step, seconds in [
+        *took["steps"].items(),
+        *((step, seconds) for step, _, seconds in took["areas"]),
+    ]:
         steps[STEPS.get(step, step)] += seconds
     return steps
 
@@ -104,14 +154,19 @@ def dollars_of(took: Took) -> float:
 def _find_threads(server: EmbeddedS3, count: int) -> tuple[int, dict[int, float]]:
     """How many threads read fastest with boto3, and the rate with each."""
     logs = put_organisation(server, "trial", count, ACCOUNTS)
-    taken = {threads: ask(server, "read-boto3", logs, threads=threads, count_max=count) for threads in THREAD_COUNTS}
+    taken = {
+        threads: ask(server, "read-boto3", logs, threads=threads, count_max=count)
+        for threads in THREAD_COUNTS
+    }
     rates = {threads: took["done"] / took["seconds"] for threads, took in taken.items()}
     return max(rates, key=rates.__getitem__), rates
 
 
 def _run(server: EmbeddedS3, way: str, count: int, number: int, threads: int) -> Took:
     """The same objects for every way, in a bucket of its own."""
-    return ask(server, way, put_organisation(server, f"{way}{number}", count, ACCOUNTS), threads=threads)
+    return ask(
+        server, way, put_organisation(server, f"{way}{number}", count, ACCOUNTS), threads=threads
+    )
 
 
 def _median(rounds: list[dict[str, Took]], way: str, name: str) -> float:
@@ -127,8 +182,18 @@ def _compare(rounds: list[dict[str, Took]]) -> Table:
         "of it in the kernel": ".0%",
         "server's ms CPU": ".2f",
     }
-    columns |= {"objects per CPU second": ",.0f", "times": ".1f", "peak MB": ",.0f", "requests an object": ".3f", "$ per million": ".2f"}
-    table = Table("The same logs packed, checked and deleted in three ways; 1 to 30 KB, a pack for each of 4 accounts", columns)
+    columns |= {
+        "objects per CPU second": ",.0f",
+        "times": ".1f",
+        "peak MB": ",.0f",
+        "requests an object": ".3f",
+        "$ per million": ".2f",
+    }
+    table = Table(
+        "The same logs packed, checked and deleted in three ways; 1 to 30 KB, a pack for "
+        "each of 4 accounts",
+        columns,
+    )
     of_boto3 = _median(rounds, "boto3", "cpu_seconds")
     for way, name in NAMES.items():
         took = rounds[0][way]
@@ -137,7 +202,19 @@ def _compare(rounds: list[dict[str, Took]]) -> Table:
         server = _median(rounds, way, "server_seconds") * 1000
         requests = sum(took["requests"].values()) / took["done"]
         peak = statistics.median(each[way]["peak_bytes"] for each in rounds) / 1e6
-        row = (name, took["done"], 1 / seconds, cpu * 1000, kernel, server, 1 / cpu, of_boto3 / cpu, peak, requests, dollars_of(took))
+        row = (
+            name,
+            took["done"],
+            1 / seconds,
+            cpu * 1000,
+            kernel,
+            server,
+            1 / cpu,
+            of_boto3 / cpu,
+            peak,
+            requests,
+            dollars_of(took),
+        )
         table.rows.append(row)
     return table
 
@@ -146,7 +223,12 @@ def _compare_steps(rounds: list[dict[str, Took]]) -> Table:
     columns = {"step": ""} | dict.fromkeys(NAMES.values(), ".3f") | {"boto3 / this": ".1f"}
     table = Table("CPU of the client by step, ms for each log object", columns)
     medians = {
-        way: {step: statistics.median(steps_of(took[source])[step] / took[source]["done"] * 1000 for took in rounds) for step in STEP_ORDER}
+        way: {
+            step: statistics.median(
+                steps_of(took[source])[step] / took[source]["done"] * 1000 for took in rounds
+            )
+            for step in STEP_ORDER
+        }
         for way, source in (("chain", "chain"), ("boto3", "boto3"), ("this", "metered"))
     }
     metering = sum(medians["this"].values()) / (_median(rounds, "this", "cpu_seconds") * 1000)
@@ -154,26 +236,45 @@ def _compare_steps(rounds: list[dict[str, Took]]) -> Table:
     for step in STEP_ORDER:
         own = medians["this"][step]
         ratio = medians["boto3"][step] / own if own and medians["boto3"][step] else None
-        table.rows.append(("threads, start and end" if step == "run" else step, *(medians[way][step] for way in NAMES), ratio))
+        table.rows.append(
+            (
+                "threads, start and end" if step == "run" else step,
+                *(medians[way][step] for way in NAMES),
+                ratio,
+            )
+        )
     return table
 
 
 def _compare_reads(rounds: list[dict[str, Took]]) -> Table:
-    columns = {"client": "", "objects/s": ",.0f", "ms CPU an object": ".3f", "of it in the kernel": ".0%", "times": ".1f"}
+    columns = {
+        "client": "",
+        "objects/s": ",.0f",
+        "ms CPU an object": ".3f",
+        "of it in the kernel": ".0%",
+        "times": ".1f",
+    }
     table = Table("Only reading, the bytes thrown away: what the client alone costs", columns)
     of_boto3 = _median(rounds, "read-boto3", "cpu_seconds")
     for way, name in READERS.items():
         cpu = _median(rounds, way, "cpu_seconds")
         kernel = _median(rounds, way, "system_seconds") / cpu
-        table.rows.append((name, 1 / _median(rounds, way, "seconds"), cpu * 1000, kernel, of_boto3 / cpu))
+        table.rows.append(
+            (name, 1 / _median(rounds, way, "seconds"), cpu * 1000, kernel, of_boto3 / cpu)
+        )
     return table
 
 
 def _compare_requests(took: Mapping[str, Took]) -> Table:
-    table = Table("Requests for 1,000 log objects, by operation", {"operation": ""} | dict.fromkeys(NAMES.values(), ",.1f"))
+    table = Table(
+        "Requests for 1,000 log objects, by operation",
+        {"operation": ""} | dict.fromkeys(NAMES.values(), ",.1f"),
+    )
     operations = sorted({operation for way in NAMES for operation in took[way]["requests"]})
     for operation in operations:
-        counts = [took[way]["requests"].get(operation, 0) / took[way]["done"] * 1000 for way in NAMES]
+        counts = [
+            took[way]["requests"].get(operation, 0) / took[way]["done"] * 1000 for way in NAMES
+        ]
         table.rows.append((operation, *(count or None for count in counts)))
     return table
 
@@ -182,12 +283,17 @@ def _add_facts(outcome: Outcome, rounds: list[dict[str, Took]], threads: int) ->
     """What the page and its picture say besides the tables."""
     cpu = {way: _median(rounds, way, "cpu_seconds") * 1000 for way in (*NAMES, *READERS)}
     ratio = cpu["boto3"] / cpu["this"]
-    outcome.targets.append(Target("objects per CPU second against boto3", ratio, CPU_RATIO_MIN, "times", is_minimum=True))
+    outcome.targets.append(
+        Target(
+            "objects per CPU second against boto3", ratio, CPU_RATIO_MIN, "times", is_minimum=True
+        )
+    )
     outcome.facts |= {
         "cpu_ratio": ratio,
         "rate_ratio": _median(rounds, "boto3", "seconds") / _median(rounds, "this", "seconds"),
         "chain_cpu_ratio": cpu["chain"] / cpu["this"],
-        "chain_rate_ratio": _median(rounds, "chain", "seconds") / _median(rounds, "this", "seconds"),
+        "chain_rate_ratio": _median(rounds, "chain", "seconds")
+        / _median(rounds, "this", "seconds"),
         "bare_ratio": cpu["boto3"] / cpu["bare"],
         "sockets_ratio": cpu["bare"] / cpu["read-sockets"],
         "threads": threads,

@@ -1,4 +1,6 @@
-"""Where the time goes, as a picture: CPU for each log object in three ways, and this program's taken apart."""
+"""Where the time goes, as a picture: CPU for each log object in three ways, and this program's
+taken apart.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ COLORS = {
     "delete": "#dc2626",
     "run": "#94a3b8",
 }
-"""By step, the same in both halves. Dark enough on white, which is the background in light and dark mode."""
+"""By step, the same in both halves. Dark enough on white, which is the background in light and dark
+mode.
+"""
 WORDS = {
     "list": "list",
     "plan": "plan",
@@ -41,7 +45,8 @@ def draw_where_the_time_goes(measured: Mapping[str, Any]) -> str:
     """Raises KeyError where the benchmarks `peers` and `scale` were not run."""
     drawing = importlib.import_module("picture_parts.drawing").Drawing(
         "Where the time goes",
-        "CPU time of the client for each log object: one upload for each, boto3 and threads, and this program; then this program's by what"
+        "CPU time of the client for each log object: one upload for each, boto3 and threads, "
+        "and this program; then this program's by what"
         " it is spent on.",
         made_by="Made by benchmarks/page.py of benchmarks/measured.json. Do not edit.",
     )
@@ -49,7 +54,13 @@ def draw_where_the_time_goes(measured: Mapping[str, Any]) -> str:
     y = _draw_legend(drawing, y + 8)
     y = _draw_areas(drawing, measured["scale"]["tables"][2], y + 34)
     machine = measured["scale"]["machine"]
-    drawing.text(LEFT, y + 22, f"{machine['measured']}; {machine['processor']}; {machine['code']}", size=11, color=MUTED)
+    drawing.text(
+        LEFT,
+        y + 22,
+        f"{machine['measured']}; {machine['processor']}; {machine['code']}",
+        size=11,
+        color=MUTED,
+    )
     rendered: str = drawing.render(WIDTH, y + 40)
     return rendered
 
@@ -88,13 +99,26 @@ def _draw_areas(drawing: Any, table: Mapping[str, Any], y: float) -> float:
     total = table["rows"][-1][column]
     shown, rest = list(rows[:ROWS_MAX]), sum(row[column] for row in rows[ROWS_MAX:])
     shown.append({"what": "everything else", "step": "run", column: rest})
-    drawing.text(LEFT, y, f"This program's {total:,.0f} microseconds, by what they are spent on", size=16, bold=True)
+    drawing.text(
+        LEFT,
+        y,
+        f"This program's {total:,.0f} microseconds, by what they are spent on",
+        size=16,
+        bold=True,
+    )
     scale = _room() / max(row[column] for row in shown)
     y += 18
     for row in shown:
-        drawing.text(LEFT + LABELS - 12, y + 15, row["what"][:LABEL_LENGTH_MAX], size=12, anchor="end")
+        drawing.text(
+            LEFT + LABELS - 12, y + 15, row["what"][:LABEL_LENGTH_MAX], size=12, anchor="end"
+        )
         drawing.bar(LEFT + LABELS, y, row[column] * scale, BAR, COLORS[row["step"] or "run"])
-        drawing.text(LEFT + LABELS + row[column] * scale + 8, y + 15, f"{row[column]:.0f}  ({row[column] / total:.0%})", size=12)
+        drawing.text(
+            LEFT + LABELS + row[column] * scale + 8,
+            y + 15,
+            f"{row[column]:.0f}  ({row[column] / total:.0%})",
+            size=12,
+        )
         y += BAR + GAP
     return y
 

@@ -1,6 +1,8 @@
-"""How long it takes to plan millions of log objects of one day, and how much memory: by listing, and by an inventory. No server.
+"""How long it takes to plan millions of log objects of one day, and how much memory: by listing,
+and by an inventory. No server.
 
-The buckets exist only as functions; the inventories lie in files, their rows in no order. Each plan is made in a process of its own.
+The buckets exist only as functions; the inventories lie in files, their rows in no order. Each plan
+is made in a process of its own.
 """
 
 from __future__ import annotations
@@ -49,14 +51,37 @@ def measure(options: Options) -> Outcome:
     outcome = Outcome([table], is_quick=options.is_quick)
     for case in CASES:
         listed = OBJECTS_QUICK if options.is_quick else OBJECTS
-        took = plan(case, (INVENTORY_OBJECTS_QUICK if options.is_quick else INVENTORY_OBJECTS) if case.format else listed)
+        took = plan(
+            case,
+            (INVENTORY_OBJECTS_QUICK if options.is_quick else INVENTORY_OBJECTS)
+            if case.format
+            else listed,
+        )
         done, made = took["objects"], took["making_seconds"]
         cpu = (took["cpu_seconds"] - made) / done * 1e6
-        table.rows.append((case.name, done, took["groups"], took["packs"], took["seconds"], cpu, took["peak_bytes"] / 1e6))
-        outcome.targets.append(Target(f"{case.name}: memory", took["peak_bytes"] / 1e6, PEAK_MB_MAX, "MB"))
+        table.rows.append(
+            (
+                case.name,
+                done,
+                took["groups"],
+                took["packs"],
+                took["seconds"],
+                cpu,
+                took["peak_bytes"] / 1e6,
+            )
+        )
+        outcome.targets.append(
+            Target(f"{case.name}: memory", took["peak_bytes"] / 1e6, PEAK_MB_MAX, "MB")
+        )
     outcome.notes += [
-        "Seconds of a listed bucket include those that it takes to make the listing up; the CPU for a log object does not. No network.",
-        "Every log object of the inventories was found, once; their rows are in no order, versions and ETags without any pattern.",
+        (
+            "Seconds of a listed bucket include those that it takes to make the listing up; the "
+            "CPU for a log object does not. No network."
+        ),
+        (
+            "Every log object of the inventories was found, once; their rows are in no order, "
+            "versions and ETags without any pattern."
+        ),
     ]
     return outcome
 
@@ -80,15 +105,22 @@ def plan(case: Case, objects: int) -> Mapping[str, Any]:
         took = run_apart("benchmarks.planning_job", told, JOB_SECONDS_MAX)
     expected = make_bucket(case.shape, objects).count
     if took["failures"] or took["objects"] != expected:
-        raise BenchmarkBroken(f"{case.name}: {took['objects']} of {expected} log objects planned; {took['failures'][:1]}")
+        raise BenchmarkBroken(
+            f"{case.name}: {took['objects']} of {expected} log objects planned; "
+            f"{took['failures'][:1]}"
+        )
     return took
 
 
 def _write_inventory(case: Case, objects: int, folder: Path) -> str:
     bucket = make_bucket(case.shape, objects)
-    spec = InventorySpec(BUCKET, INVENTORIES, case.format or Format.CSV, rows_per_file=ROWS_PER_FILE, made=MADE)
+    spec = InventorySpec(
+        BUCKET, INVENTORIES, case.format or Format.CSV, rows_per_file=ROWS_PER_FILE, made=MADE
+    )
     listed = list_all(ListedStore(bucket), bucket)
-    return write_inventory(listed, spec, lambda key, data: _write(folder / key.replace("/", "_"), data))
+    return write_inventory(
+        listed, spec, lambda key, data: _write(folder / key.replace("/", "_"), data)
+    )
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,4 +1,5 @@
-"""A plan, alone in a process, of a bucket that exists only as a function, or of an inventory of it that lies in files.
+"""A plan, alone in a process, of a bucket that exists only as a function, or of an inventory of it
+that lies in files.
 
 Reads from its input what to plan, and prints what it took.
 """
@@ -35,7 +36,8 @@ ACCOUNTS = 400
 
 
 class ListedStore(GeneratedStore):
-    """Version ids and ETags are without any pattern, as S3's are: they are most of what a listing takes when it is compressed.
+    """Version ids and ETags are without any pattern, as S3's are: they are most of what a listing
+    takes when it is compressed.
 
     What lies in `folder` is the bucket of inventories.
     """
@@ -54,17 +56,23 @@ class ListedStore(GeneratedStore):
         byte_range: tuple[int, int] | None = None,
     ) -> Body:
         if bucket != INVENTORIES:
-            return super().get_object(bucket, key, version_id=version_id, if_match=if_match, byte_range=byte_range)
+            return super().get_object(
+                bucket, key, version_id=version_id, if_match=if_match, byte_range=byte_range
+            )
         with self._path(key).open("rb") as file:
             if byte_range is None:
                 return Body(file.read())
             file.seek(byte_range[0])
             return Body(file.read(byte_range[1] - byte_range[0]))
 
-    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
+    def head_object(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> StoredObject:
         if bucket != INVENTORIES:
             return super().head_object(bucket, key, version_id=version_id, if_match=if_match)
-        return StoredObject(bucket, key, self._path(key).stat().st_size, "etag", None, "STANDARD", None)
+        return StoredObject(
+            bucket, key, self._path(key).stat().st_size, "etag", None, "STANDARD", None
+        )
 
     def _path(self, key: str) -> Path:
         if self._folder is None:
@@ -73,16 +81,29 @@ class ListedStore(GeneratedStore):
 
     def _log_object(self, bucket: str, number: int) -> LogObject:
         keys = self._buckets[bucket]
-        etag, version = (hashlib.md5(f"{number} {what}".encode(), usedforsecurity=False).hexdigest() for what in ("etag", "version"))
+        etag, version = (
+            hashlib.md5(f"{number} {what}".encode(), usedforsecurity=False).hexdigest()
+            for what in ("etag", "version")
+        )
         modified = datetime(2026, 3, 14, 1, tzinfo=UTC) + timedelta(seconds=number % 86_400)
-        return LogObject(bucket, keys.key_of(number), version if keys.versioning else None, etag, 1_000 + number % 29_000, modified)
+        return LogObject(
+            bucket,
+            keys.key_of(number),
+            version if keys.versioning else None,
+            etag,
+            1_000 + number % 29_000,
+            modified,
+        )
 
 
 def main() -> int:
     told = json.load(sys.stdin)
     bucket = make_bucket(told["shape"], told["objects"])
     store = ListedStore(bucket, Path(told["folder"]) if told["folder"] else None)
-    own = {"control_tower_bucket" if told["shape"] == "main" else "other_buckets": BUCKET, "destination_bucket": "generated-packs"}
+    own = {
+        "control_tower_bucket" if told["shape"] == "main" else "other_buckets": BUCKET,
+        "destination_bucket": "generated-packs",
+    }
     settings = read_settings(None, own)
     rules = make_run_rules(settings, DateWindow(DAY, DAY))
     began = time.process_time()
@@ -90,10 +111,17 @@ def main() -> int:
         for _ in list_all(store, bucket):
             pass
     making_seconds = time.process_time() - began
-    start_bytes, wall, cpu, over = read_peak_bytes(), time.perf_counter(), time.process_time(), cast("ObjectStore", store)
+    start_bytes, wall, cpu, over = (
+        read_peak_bytes(),
+        time.perf_counter(),
+        time.process_time(),
+        cast("ObjectStore", store),
+    )
     with make_workers(settings) as workers:
         inventories = [find_inventory(over, told["inventory"])] if told["inventory"] else []
-        listing = InventoryListing(over, workers, inventories, None, Progress()) if inventories else None
+        listing = (
+            InventoryListing(over, workers, inventories, None, Progress()) if inventories else None
+        )
         plan = plan_run(over, workers, SystemClock(), rules, Progress(), listing)
     measured = {
         "objects": plan.source_sizes.count,
@@ -111,7 +139,9 @@ def main() -> int:
 
 
 def make_bucket(shape: str, count: int) -> GeneratedBucket:
-    """At least so many log objects of one day: in a Control Tower bucket, or in a flat one of access logs, where they are one group."""
+    """At least so many log objects of one day: in a Control Tower bucket, or in a flat one of
+    access logs, where they are one group.
+    """
     if shape == "main":
         prefixes = ACCOUNTS * len(shapes.MAIN_SERVICES) * len(shapes.REGIONS)
         return shapes.main_bucket(ACCOUNTS, (DAY,), -(-count // prefixes))
@@ -122,7 +152,11 @@ def list_all(store: ListedStore, bucket: GeneratedBucket) -> Iterator[LogObject]
     """Everything in the bucket, page by page."""
     start: ListStart | None = ListStart()
     while start is not None:
-        page = store.list_object_versions(BUCKET, start=start) if bucket.versioning else store.list_objects(BUCKET, start=start)
+        page = (
+            store.list_object_versions(BUCKET, start=start)
+            if bucket.versioning
+            else store.list_objects(BUCKET, start=start)
+        )
         yield from page.objects
         start = page.next_start
 

@@ -1,4 +1,6 @@
-"""What a benchmark hands back, and how it is printed: tables, notes, and targets that are met or not."""
+"""What a benchmark hands back, and how it is printed: tables, notes, and targets that are met or
+not.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`columns`: heading -> how a number below it is written (a format specification). Text is written as it is."""
+    """`columns`: heading -> how a number below it is written (a format specification). Text is
+    written as it is.
+    """
 
     title: str
     columns: Mapping[str, str]
@@ -49,7 +53,13 @@ class Target:
 
     def describe(self) -> dict[str, Any]:
         bound = {"at_least" if self.is_minimum else "at_most": self.bound}
-        return {"what": self.what, "measured": self.measured, **bound, "unit": self.unit, "met": self.is_met}
+        return {
+            "what": self.what,
+            "measured": self.measured,
+            **bound,
+            "unit": self.unit,
+            "met": self.is_met,
+        }
 
 
 @dataclass(slots=True)
@@ -88,17 +98,36 @@ def render_summary(outcomes: Mapping[str, Outcome], seconds: float) -> list[str]
         for target in outcome.targets:
             sign = "at least" if target.is_minimum else "at most"
             bound = f"{sign} {target.bound:,.6g} {target.unit}".rstrip()
-            verdict = ("met" if target.is_met else "NOT MET") + (" (quick)" if outcome.is_quick else "")
-            lines.append(f"  {name:<15}{target.what:<47}{target.measured:>10,.4g}  {bound:<22}{verdict}")
+            verdict = ("met" if target.is_met else "NOT MET") + (
+                " (quick)" if outcome.is_quick else ""
+            )
+            lines.append(
+                f"  {name:<15}{target.what:<47}{target.measured:>10,.4g}  {bound:<22}{verdict}"
+            )
     return lines
 
 
 def _render_table(table: Table) -> list[str]:
-    cells = [tuple(table.columns), *(tuple(map(format_cell, row, table.columns.values())) for row in table.rows)]
+    cells = [
+        tuple(table.columns),
+        *(tuple(map(format_cell, row, table.columns.values())) for row in table.rows),
+    ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     is_text = [not spec for spec in table.columns.values()]
-    lines = ["  ".join(_justify(cell, width, left) for cell, width, left in zip(row, widths, is_text, strict=True)) for row in cells]
-    return [table.title, "", f"  {lines[0]}", f"  {'-' * len(lines[0])}", *(f"  {line.rstrip()}" for line in lines[1:])]
+    lines = [
+        "  ".join(
+            _justify(cell, width, left)
+            for cell, width, left in zip(row, widths, is_text, strict=True)
+        )
+        for row in cells
+    ]
+    return [
+        table.title,
+        "",
+        f"  {lines[0]}",
+        f"  {'-' * len(lines[0])}",
+        *(f"  {line.rstrip()}" for line in lines[1:]),
+    ]
 
 
 def format_cell(value: Any, spec: str) -> str:

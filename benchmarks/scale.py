@@ -1,7 +1,9 @@
-"""How the cost of a log object grows with their number: 2,000, 20,000 and 200,000 of 1 to 30 KB, in 60 groups.
+"""How the cost of a log object grows with their number: 2,000, 20,000 and 200,000 of 1 to 30 KB, in
+60 groups.
 
-Each number on a server of its own: uploaded, read once by a bare loop of GETs that throws the bytes away, then listed, packed, verified
-and deleted by the real run in a process of its own, whose CPU is taken apart (`benchmarks.meter`).
+Each number on a server of its own: uploaded, read once by a bare loop of GETs that throws the bytes
+away, then listed, packed, verified and deleted by the real run in a process of its own, whose CPU
+is taken apart (`benchmarks.meter`).
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ Took = Mapping[str, Any]
 
 
 def measure(options: Options) -> Outcome:
-    growth, steps = Table(f"Growth: the whole job over log objects of 1 to 30 KB in {GROUPS} groups", _GROWTH), Table(_STEPS_TITLE, _STEPS)
+    growth, steps = (
+        Table(f"Growth: the whole job over log objects of 1 to 30 KB in {GROUPS} groups", _GROWTH),
+        Table(_STEPS_TITLE, _STEPS),
+    )
     outcome = Outcome([growth, steps], is_quick=options.is_quick)
     found: list[Took] = []
     for count in COUNTS_QUICK if options.is_quick else COUNTS:
@@ -48,7 +53,9 @@ def measure(options: Options) -> Outcome:
     _add_targets(outcome, found)
     bodies = make_bodies(1)
     outcome.facts["body_kb"] = statistics.mean(map(len, bodies)) / 1000
-    outcome.facts["inflated_kb"] = statistics.mean(len(gzip.decompress(body)) for body in bodies) / 1000
+    outcome.facts["inflated_kb"] = (
+        statistics.mean(len(gzip.decompress(body)) for body in bodies) / 1000
+    )
     return outcome
 
 
@@ -71,20 +78,39 @@ _STEPS_TITLE = "CPU by step, ms for each log object"
 _STEPS = {"log objects": ",d", **dict.fromkeys(STEPS, ".4f"), "all": ".3f"}
 
 
-def _add_rows(outcome: Outcome, took: Took, bare: Took, size_bytes: int, upload_seconds: float) -> None:
+def _add_rows(
+    outcome: Outcome, took: Took, bare: Took, size_bytes: int, upload_seconds: float
+) -> None:
     done = took["done"]
     rate, bare_rate = done / took["seconds"], bare["done"] / bare["seconds"]
     cpu, bare_cpu = took["cpu_seconds"] / done * 1000, bare["cpu_seconds"] / bare["done"] * 1000
     servers = [each["server_seconds"] / each["done"] * 1000 for each in (took, bare)]
     requests = sum(took["requests"].values()) / done
     growth, steps = outcome.tables
-    row = (done, size_bytes / 1e6, upload_seconds, took["seconds"], rate, rate / bare_rate, cpu, bare_cpu, *servers)
+    row = (
+        done,
+        size_bytes / 1e6,
+        upload_seconds,
+        took["seconds"],
+        rate,
+        rate / bare_rate,
+        cpu,
+        bare_cpu,
+        *servers,
+    )
     growth.rows.append((*row, took["peak_bytes"] / 1e6, requests, dollars_of(took)))
     spent: Counter[str] = Counter()
     for step, _, seconds in took["areas"]:
         spent[step] += seconds
-    steps.rows.append((done, *(spent[step] / done * 1000 for step in STEPS), sum(spent.values()) / done * 1000))
-    outcome.facts |= {"rate": rate, "rate_share": rate / bare_rate, "cpu_ms": cpu, "bare_ms": bare_cpu}
+    steps.rows.append(
+        (done, *(spent[step] / done * 1000 for step in STEPS), sum(spent.values()) / done * 1000)
+    )
+    outcome.facts |= {
+        "rate": rate,
+        "rate_share": rate / bare_rate,
+        "cpu_ms": cpu,
+        "bare_ms": bare_cpu,
+    }
     outcome.facts |= {"server_ms": servers[0], "server_bare_ms": servers[1]}
 
 
@@ -101,12 +127,17 @@ def _add_profile(outcome: Outcome, took: Took) -> None:
             small += seconds
         else:
             table.rows.append((what, step, seconds / took["done"] * 1e6, seconds / total))
-    table.rows.append(("what takes less than half a percent each", "", small / took["done"] * 1e6, small / total))
+    table.rows.append(
+        ("what takes less than half a percent each", "", small / took["done"] * 1e6, small / total)
+    )
     table.rows.append(("all", "", total / took["done"] * 1e6, 1.0))
     outcome.tables.append(table)
     metering = took["metering_seconds"] / took["done"] * 1e6
     outcome.facts["metering_us"] = metering
-    outcome.notes.append(f"Measuring where the CPU goes takes some {metering:.0f} us of CPU for each log object itself, which is in these.")
+    outcome.notes.append(
+        f"Measuring where the CPU goes takes some {metering:.0f} us of CPU for each log "
+        "object itself, which is in these."
+    )
 
 
 def _add_targets(outcome: Outcome, found: list[Took]) -> None:
@@ -127,4 +158,7 @@ def _add_targets(outcome: Outcome, found: list[Took]) -> None:
         "peak_mb": last["peak_bytes"] / 1e6,
         "count": last["done"],
     }
-    outcome.notes.append(f"From {growth} log objects each takes {more:,.0f} bytes of memory more: the listing is held until it is settled.")
+    outcome.notes.append(
+        f"From {growth} log objects each takes {more:,.0f} bytes of memory more: the listing "
+        "is held until it is settled."
+    )

@@ -33,7 +33,9 @@ REGIONS = (
 
 
 def main_bucket(account_count: int, days: tuple[date, ...], objects_a_day: int) -> GeneratedBucket:
-    """A Control Tower bucket since landing zone 3.0: so many objects for each account, service, region and day."""
+    """A Control Tower bucket since landing zone 3.0: so many objects for each account, service,
+    region and day.
+    """
     prefixes = len(MAIN_SERVICES) * len(REGIONS)
     inside = len(days) * objects_a_day
 
@@ -77,13 +79,18 @@ def access_bucket(days: tuple[date, ...], objects_a_day: int) -> GeneratedBucket
 
 
 def trail_bucket(day: date, count: int) -> GeneratedBucket:
-    """CloudTrail logs of one account and region: one group, with keys as long as they are in truth."""
+    """CloudTrail logs of one account and region: one group, with keys as long as they are in
+    truth.
+    """
     account, region = account_id(0), "eu-west-1"
     folder = f"{ORGANIZATION}/AWSLogs/{ORGANIZATION}/{account}/CloudTrail/{region}/{day:%Y/%m/%d}/"
 
     def key_of(number: int) -> str:
         second = number * 86_400 // count // 300 * 300
-        return f"{folder}{account}_CloudTrail_{region}_{day:%Y%m%d}T{second // 3600:02d}{second // 60 % 60:02d}Z_{number:016d}.json.gz"
+        return (
+            f"{folder}{account}_CloudTrail_{region}_"
+            f"{day:%Y%m%d}T{second // 3600:02d}{second // 60 % 60:02d}Z_{number:016d}.json.gz"
+        )
 
     return GeneratedBucket(count, key_of, "Enabled")
 
@@ -97,13 +104,19 @@ def days_up_to(last: date, count: int) -> tuple[date, ...]:
 
 
 @lru_cache(maxsize=16)
-def _suffixes(service: str, days: tuple[date, ...], objects_a_day: int) -> tuple[tuple[str, str], ...]:
-    """(day, end of the name), in the order of the keys: Config writes days and months without zeros."""
+def _suffixes(
+    service: str, days: tuple[date, ...], objects_a_day: int
+) -> tuple[tuple[str, str], ...]:
+    """(day, end of the name), in the order of the keys: Config writes days and months without
+    zeros.
+    """
     is_config = service == "Config/"
     return tuple(
         sorted(
             (
-                f"{day.year}/{day.month}/{day.day}/ConfigHistory/" if is_config else f"{day:%Y/%m/%d}/",
+                f"{day.year}/{day.month}/{day.day}/ConfigHistory/"
+                if is_config
+                else f"{day:%Y/%m/%d}/",
                 f"ConfigHistory_AWS::S3::Bucket_{day:%Y%m%d}T{count:02d}0000Z_{count}.json.gz"
                 if is_config
                 else f"{day:%Y%m%d}T{count:02d}00Z_{count:016d}.json.gz",

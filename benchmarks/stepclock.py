@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 
 class StepClock:
-    """`cpu_seconds` and `seconds` by step; the CPU is that of all threads of this process. A step may come several times."""
+    """`cpu_seconds` and `seconds` by step; the CPU is that of all threads of this process. A step
+    may come several times.
+    """
 
     def __init__(self) -> None:
         self.cpu_seconds: dict[str, float] = {}

@@ -62,12 +62,21 @@ def put_logs(server: EmbeddedS3, name: str, object_count: int, *, seed: int = 1)
     return Logs(spec.control_tower_bucket, spec, report.object_count, report.size_bytes)
 
 
-def put_organisation(server: EmbeddedS3, name: str, object_count: int, accounts: int, *, seed: int = 1) -> Logs:
-    """Log objects of 1 to 30 KB in a new versioned bucket, a group for each account, the largest with a fifth of all."""
-    spec = OrganisationSpec(seed=seed, accounts=accounts, regions=("eu-west-1",), objects=object_count).with_bucket_prefix(f"{name}-")
+def put_organisation(
+    server: EmbeddedS3, name: str, object_count: int, accounts: int, *, seed: int = 1
+) -> Logs:
+    """Log objects of 1 to 30 KB in a new versioned bucket, a group for each account, the largest
+    with a fifth of all.
+    """
+    spec = OrganisationSpec(
+        seed=seed, accounts=accounts, regions=("eu-west-1",), objects=object_count
+    ).with_bucket_prefix(f"{name}-")
     prepare_bucket(server, spec.control_tower_bucket, is_versioned=True)
     bodies = make_bodies(seed)
-    logs = (replace(log, make=partial(bodies.__getitem__, number % len(bodies))) for number, log in enumerate(list_cloudtrail(spec)))
+    logs = (
+        replace(log, make=partial(bodies.__getitem__, number % len(bodies)))
+        for number, log in enumerate(list_cloudtrail(spec))
+    )
     report = upload(logs, server, keep_entries=False)
     return Logs(spec.control_tower_bucket, spec, report.object_count, report.size_bytes)
 
@@ -78,15 +87,22 @@ def make_bodies(seed: int) -> list[bytes]:
     account, noon = body_of.account_ids[0], datetime.combine(body_of.first_day, time(12), UTC)
     bodies: list[bytes] = []
     while len(bodies) < BODY_COUNT:
-        count = record_count_for(round(random.lognormvariate(math.log(BODY_BYTES_MEDIAN), BODY_SIGMA)))
-        body = cloudtrail_log(CloudTrailDocument(f"{seed}/{len(bodies)}/{count}", account, "eu-west-1", noon, count), level=6)
+        count = record_count_for(
+            round(random.lognormvariate(math.log(BODY_BYTES_MEDIAN), BODY_SIGMA))
+        )
+        body = cloudtrail_log(
+            CloudTrailDocument(f"{seed}/{len(bodies)}/{count}", account, "eu-west-1", noon, count),
+            level=6,
+        )
         if BODY_BYTES_MIN <= len(body) <= BODY_BYTES_MAX:
             bodies.append(body)
     return bodies
 
 
 def prepare_bucket(server: EmbeddedS3, bucket: str, *, is_versioned: bool = False) -> None:
-    """The first object in a new bucket takes this server seconds, in which it makes room; nobody's time is to hold them."""
+    """The first object in a new bucket takes this server seconds, in which it makes room; nobody's
+    time is to hold them.
+    """
     create_bucket(bucket, server, is_versioned=False)
     client = make_client(server)
     client.put_object(Bucket=bucket, Key="first", Body=b"x")
@@ -108,19 +124,25 @@ def make_client(server: EmbeddedS3) -> Any:
 
 
 def make_connection(server: EmbeddedS3) -> Connection:
-    return Connection(None, server.region, server.endpoint_url, server.access_key, server.secret_key)
+    return Connection(
+        None, server.region, server.endpoint_url, server.access_key, server.secret_key
+    )
 
 
 def make_settings(bucket: str) -> Settings:
     """The defaults, but for the buckets."""
-    return read_settings(None, {"control_tower_bucket": [bucket], "destination_bucket": DESTINATION})
+    return read_settings(
+        None, {"control_tower_bucket": [bucket], "destination_bucket": DESTINATION}
+    )
 
 
 def make_rules(settings: Settings, spec: OrganisationSpec) -> RunRules:
     return make_run_rules(settings, DateWindow(spec.first_day, spec.first_day))
 
 
-def run_job(connection: Connection, bucket: str, spec: OrganisationSpec, object_count: int) -> JobResult:
+def run_job(
+    connection: Connection, bucket: str, spec: OrganisationSpec, object_count: int
+) -> JobResult:
     """Lists, combines, verifies and deletes. Raises BenchmarkBroken unless every object was."""
     settings = make_settings(bucket)
     store = connect(connection, settings.readers)
@@ -130,5 +152,9 @@ def run_job(connection: Connection, bucket: str, spec: OrganisationSpec, object_
         seconds = perf_counter() - began
     deleted = sum(group.deleted for group in result.groups)
     if result.failures or deleted != object_count:
-        raise BenchmarkBroken(f"{deleted} of {object_count} objects packed and deleted; {result.failures[:3]}")
-    return JobResult(seconds, store.requests, store.bytes_read, store.bytes_written, store.bytes_copied)
+        raise BenchmarkBroken(
+            f"{deleted} of {object_count} objects packed and deleted; {result.failures[:3]}"
+        )
+    return JobResult(
+        seconds, store.requests, store.bytes_read, store.bytes_written, store.bytes_copied
+    )

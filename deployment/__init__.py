@@ -1,1 +1,3 @@
-"""What stands behind ./deploy and `sam build`: the functions' artifact, the checks, the change set."""
+"""What stands behind ./deploy and `sam build`: the functions' artifact, the checks, the change
+set.
+"""

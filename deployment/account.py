@@ -1,4 +1,6 @@
-"""Which account this is, and whether it is the right one: the buckets that the parameters name are there, in this account and region."""
+"""Which account this is, and whether it is the right one: the buckets that the parameters name are
+there, in this account and region.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,21 @@ class Account:
         """boto3's, with its own retries. Other servers than AWS's know buckets by path only."""
         client = self.session.client(service, region_name=self.region, config=CONFIG)
         if service == "s3" and not is_aws(client.meta.endpoint_url):
-            client = self.session.client("s3", region_name=self.region, config=CONFIG.merge(Config(s3={"addressing_style": "path"})))
+            client = self.session.client(
+                "s3",
+                region_name=self.region,
+                config=CONFIG.merge(Config(s3={"addressing_style": "path"})),
+            )
         return client
 
 
-CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60)
+CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60
+)
 REGION_IF_NONE = "us-east-1"
-"""Only to ask who we are and what buckets there are, before a region is known; S3 and STS answer everywhere."""
+"""Only to ask who we are and what buckets there are, before a region is known; S3 and STS answer
+everywhere.
+"""
 
 
 class WrongAccount(CannotStart):
@@ -77,7 +87,11 @@ def list_buckets(s3: Any) -> list[Bucket] | None:
     try:
         with aws_errors("buckets"):
             pages = s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1000})
-            return [Bucket(item["Name"], item.get("BucketRegion")) for page in pages for item in page.get("Buckets", ())]
+            return [
+                Bucket(item["Name"], item.get("BucketRegion"))
+                for page in pages
+                for item in page.get("Buckets", ())
+            ]
     except CannotStart as error:
         if isinstance(error.__cause__, ClientError) and error_code(error.__cause__) in DENIED:
             return None
@@ -85,7 +99,9 @@ def list_buckets(s3: Any) -> list[Bucket] | None:
 
 
 def check_buckets(account: Account, parameters: Mapping[str, str]) -> None:
-    """Raises WrongAccount for a bucket of another account, SettingsError for one that there is not or that is in another region."""
+    """Raises WrongAccount for a bucket of another account, SettingsError for one that there is not
+    or that is in another region.
+    """
     s3 = account.client("s3")
     listed = list_buckets(s3)
     mine = {bucket.name: bucket for bucket in listed or ()}
@@ -93,7 +109,9 @@ def check_buckets(account: Account, parameters: Mapping[str, str]) -> None:
     for parameter in ("ControlTowerBucket", "OtherBuckets", "ControlTowerBucketAccessLogBucket"):
         for name in split_names(parameters.get(parameter, "")):
             problem = _find_problem(s3, account, name, mine, complete=listed is not None)
-            problems += [Problem(f"{parameter}: {problem.text}", problem.other_account)] if problem else []
+            problems += (
+                [Problem(f"{parameter}: {problem.text}", problem.other_account)] if problem else []
+            )
     _raise(account, problems)
 
 
@@ -101,7 +119,9 @@ def split_names(text: str) -> list[str]:
     return [name for name in (part.strip() for part in text.split(",")) if name]
 
 
-def _find_problem(s3: Any, account: Account, name: str, mine: Mapping[str, Bucket], *, complete: bool) -> Problem | None:
+def _find_problem(
+    s3: Any, account: Account, name: str, mine: Mapping[str, Bucket], *, complete: bool
+) -> Problem | None:
     if name.endswith("*"):
         if complete and not _starting(mine, name[:-1]):
             return Problem(f"no bucket of account {account.account_id} begins with {name[:-1]}")
@@ -114,7 +134,8 @@ def _find_problem(s3: Any, account: Account, name: str, mine: Mapping[str, Bucke
         bucket = found
     if bucket.region is not None and bucket.region != account.region:
         return Problem(
-            f"{name} is in {bucket.region}, and the stack would go to {account.region}; deploy it there: --region {bucket.region}"
+            f"{name} is in {bucket.region}, and the stack would go to {account.region}; "
+            f"deploy it there: --region {bucket.region}"
         )
     return None
 
@@ -124,7 +145,9 @@ def _starting(mine: Iterable[str], beginning: str) -> list[str]:
 
 
 def _look_at(s3: Any, account: Account, name: str, *, complete: bool) -> Bucket | Problem:
-    """A bucket that is not in the list: is there one at all? `complete` says that the list holds all of this account's."""
+    """A bucket that is not in the list: is there one at all? `complete` says that the list holds
+    all of this account's.
+    """
     try:
         with aws_errors(name):
             found = s3.head_bucket(Bucket=name, ExpectedBucketOwner=account.account_id)
@@ -133,7 +156,11 @@ def _look_at(s3: Any, account: Account, name: str, *, complete: bool) -> Bucket 
         if code in MISSING:
             return Problem(f"{name}: there is no such bucket")
         if code in DENIED:
-            sure = "belongs to another account" if complete else "belongs to another account, or these credentials may not look at it"
+            sure = (
+                "belongs to another account"
+                if complete
+                else "belongs to another account, or these credentials may not look at it"
+            )
             return Problem(f"{name} {sure}{_owner_in_name(name, account)}", other_account=True)
         raise
     return Bucket(name, found.get("BucketRegion"))

@@ -1,15 +1,20 @@
-"""The folder that becomes every Lambda function's zip: log_aggregator, and the wheels of src/requirements.txt for Lambda's Python.
+"""The folder that becomes every Lambda function's zip: log_aggregator, and the wheels of
+src/requirements.txt for Lambda's Python.
 
-    python3 deployment/artifact.py --source src --requirements src/requirements.txt --cache build/lambda \
+    python3 deployment/artifact.py --source src --requirements src/requirements.txt --cache
+    build/lambda \
         --python-version 3.12 --architecture arm64 ARTIFACTS_DIR
 
-`sam build --parallel` starts this once for each function, all at the same time. So the wheels are fetched by the first, behind a lock, into
-`<cache>/<key>`, and every function's folder gets hard links. The key is a hash of all that the folder depends on, this module included.
+`sam build --parallel` starts this once for each function, all at the same time. So the wheels are
+fetched by the first, behind a lock, into `<cache>/<key>`, and every function's folder gets hard
+links. The key is a hash of all that the folder depends on, this module included.
 
-Two builds of the same sources give the same names, bytes and modes, so that sam uploads one zip for all functions, and no second one when
-nothing has changed (it names the zip by a hash of names and contents).
+Two builds of the same sources give the same names, bytes and modes, so that sam uploads one zip for
+all functions, and no second one when nothing has changed (it names the zip by a hash of names and
+contents).
 
-Only the standard library, and nothing newer than Python 3.8 (but for annotations): whatever `python3` the machine has runs this.
+Only the standard library, and nothing newer than Python 3.8 (but for annotations): whatever
+`python3` the machine has runs this.
 """
 
 from __future__ import annotations
@@ -34,14 +39,20 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Lambda's names of processors, and those of wheels."""
 
 GLIBC_MINOR_MAX = 34
-"""Python 3.12 and newer run on Amazon Linux 2023, whose glibc is 2.34. pip does not know that a wheel for an older glibc will do as
-well, so all are named. (obstore's wheel for arm64 asks for 2.24.) https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
+"""Python 3.12 and newer run on Amazon Linux 2023, whose glibc is 2.34. pip does not know that a
+wheel for an older glibc will do as well, so all are named. (obstore's wheel for arm64 asks for
+2.24.) https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+"""
 
 GLIBC_MINOR_MAX_OLD = 26
-"""Up to Python 3.11 it is Amazon Linux 2. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"""
+"""Up to Python 3.11 it is Amazon Linux 2.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+"""
 
 BOTOCORE_SERVICES = frozenset({"cloudtrail", "s3", "signin", "sso", "sso-oidc", "sts"})
-"""S3, CloudTrail (its public keys), and what may be needed to get credentials. botocore describes some 400 services, in 24 MB."""
+"""S3, CloudTrail (its public keys), and what may be needed to get credentials. botocore describes
+some 400 services, in 24 MB.
+"""
 
 NOT_FOR_LAMBDA = frozenset(
     {
@@ -57,7 +68,9 @@ NOT_FOR_LAMBDA = frozenset(
         "adapters/faults.py",
     }
 )
-"""Parts of log_aggregator that no handler imports: the command line, the terminal, the synthetic organisation, the store for tests."""
+"""Parts of log_aggregator that no handler imports: the command line, the terminal, the synthetic
+organisation, the store for tests.
+"""
 
 PYTHON_MINOR_MIN = 11
 """What log_aggregator needs."""
@@ -80,23 +93,44 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
-            raise BuildFailed(f"LAMBDA_ARCHITECTURE={self.architecture}: allowed is {' or '.join(ARCHITECTURES)}")
+            raise BuildFailed(
+                f"LAMBDA_ARCHITECTURE={self.architecture}: allowed is {' or '.join(ARCHITECTURES)}"
+            )
         found = re.fullmatch(r"3\.(\d{1,2})", self.python_version)
         if not found or int(found[1]) < PYTHON_MINOR_MIN:
-            raise BuildFailed(f"LAMBDA_PYTHON={self.python_version}: allowed is 3.{PYTHON_MINOR_MIN} or newer, such as 3.12")
+            raise BuildFailed(
+                f"LAMBDA_PYTHON={self.python_version}: allowed is 3.{PYTHON_MINOR_MIN} or "
+                "newer, such as 3.12"
+            )
 
     @property
     def key(self) -> str:
-        """Names the folder. This module's own text is part of it: another pruning is another folder."""
-        text = "\n".join((self.requirements, self.python_version, self.architecture, Path(__file__).read_text(encoding="utf-8")))
-        return f"{self.python_version}-{self.architecture}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        """Names the folder. This module's own text is part of it: another pruning is another
+        folder.
+        """
+        text = "\n".join(
+            (
+                self.requirements,
+                self.python_version,
+                self.architecture,
+                Path(__file__).read_text(encoding="utf-8"),
+            )
+        )
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{self.python_version}-{self.architecture}-{digest}"
 
     @property
     def platforms(self) -> list[str]:
         """The platform tags of wheels that run there, newest first."""
         machine = ARCHITECTURES[self.architecture]
-        newest = GLIBC_MINOR_MAX if int(self.python_version.partition(".")[2]) >= 12 else GLIBC_MINOR_MAX_OLD
-        return [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)] + [f"manylinux2014_{machine}"]
+        newest = (
+            GLIBC_MINOR_MAX
+            if int(self.python_version.partition(".")[2]) >= 12
+            else GLIBC_MINOR_MAX_OLD
+        )
+        return [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)] + [
+            f"manylinux2014_{machine}"
+        ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,13 +138,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         requirements = "\n".join(path.read_text(encoding="utf-8") for path in options.requirements)
         recipe = Recipe(requirements, options.python_version, options.architecture)
-        build(recipe, options.source / "log_aggregator", options.requirements, options.cache, options.artifacts)
+        build(
+            recipe,
+            options.source / "log_aggregator",
+            options.requirements,
+            options.cache,
+            options.artifacts,
+        )
     except (BuildFailed, OSError) as error:
         _fail(str(error))
     return 0
 
 
-def build(recipe: Recipe, package: Path, requirements: Sequence[Path], cache: Path, artifacts: Path) -> None:
+def build(
+    recipe: Recipe, package: Path, requirements: Sequence[Path], cache: Path, artifacts: Path
+) -> None:
     """Fills `artifacts`. Raises BuildFailed."""
     if not package.is_dir():
         raise BuildFailed(f"{package}: there is no such folder")
@@ -139,7 +181,11 @@ def copy_package(package: Path, target: Path) -> None:
 
     def ignore(folder: str, names: list[str]) -> list[str]:
         place = Path(folder).relative_to(package)
-        return [name for name in names if name == "__pycache__" or (place / name).as_posix() in NOT_FOR_LAMBDA]
+        return [
+            name
+            for name in names
+            if name == "__pycache__" or (place / name).as_posix() in NOT_FOR_LAMBDA
+        ]
 
     shutil.rmtree(str(target), ignore_errors=True)
     shutil.copytree(str(package), str(target), ignore=ignore)
@@ -164,7 +210,9 @@ def prune(folder: Path) -> None:
 
 
 def set_modes(folder: Path) -> None:
-    """The same ones whatever the umask and the wheel say; sam puts them into the zip. Shared libraries need no execute permission."""
+    """The same ones whatever the umask and the wheel say; sam puts them into the zip. Shared
+    libraries need no execute permission.
+    """
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
@@ -179,7 +227,11 @@ def _prune_dist_info(info: Path) -> None:
     for entry in info.iterdir():
         if entry.is_dir() and entry.name != "licenses":
             shutil.rmtree(str(entry))
-        elif entry.is_file() and entry.name != "METADATA" and not entry.name.upper().startswith(("LICENSE", "NOTICE")):
+        elif (
+            entry.is_file()
+            and entry.name != "METADATA"
+            and not entry.name.upper().startswith(("LICENSE", "NOTICE"))
+        ):
             entry.unlink()
 
 
@@ -194,34 +246,70 @@ def _link_or_copy(source: str, target: str) -> str:
 
 
 def _fetch(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
-    """Unpacks wheels, by pip, for another Python and processor than its own, as long as nothing has to be compiled."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps"]
+    """Unpacks wheels, by pip, for another Python and processor than its own, as long as nothing has
+    to be compiled.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-compile",
+        "--no-deps",
+    ]
     # pip would compare requires-python with its own interpreter, whatever --python-version says.
-    command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", recipe.python_version, "--ignore-requires-python"]
+    command += [
+        "--only-binary=:all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        recipe.python_version,
+        "--ignore-requires-python",
+    ]
     command += [word for platform in recipe.platforms for word in ("--platform", platform)]
-    command += ["--target", str(target), *(word for path in requirements for word in ("--requirement", str(path)))]
+    command += [
+        "--target",
+        str(target),
+        *(word for path in requirements for word in ("--requirement", str(path))),
+    ]
     named = ", ".join(map(str, requirements))
     _require_pip()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS_MAX, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PIP_SECONDS_MAX, check=False
+        )
     except subprocess.TimeoutExpired:
-        raise BuildFailed(f"pip took longer than {PIP_SECONDS_MAX} s to fetch the wheels of {named}") from None
+        raise BuildFailed(
+            f"pip took longer than {PIP_SECONDS_MAX} s to fetch the wheels of {named}"
+        ) from None
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-5:]
-        raise BuildFailed(f"pip could not fetch the wheels of {named} for {recipe.key}:\n" + "\n".join(said))
+        said = [
+            line for line in done.stderr.splitlines() if line.startswith("ERROR")
+        ] or done.stderr.splitlines()[-5:]
+        raise BuildFailed(
+            f"pip could not fetch the wheels of {named} for {recipe.key}:\n" + "\n".join(said)
+        )
 
 
 def _require_pip() -> None:
-    asked = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False)
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False
+    )
     if asked.returncode != 0:
         raise BuildFailed(
-            f"{sys.executable} has no pip, which fetches the wheels: install it, or name a Python that has it: PYTHON=... sam build"
+            f"{sys.executable} has no pip, which fetches the wheels: install it, or name a "
+            "Python that has it: PYTHON=... sam build"
         )
 
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """One process at a time. The kernel lets go of it when the process dies, so it cannot be left behind."""
+    """One process at a time. The kernel lets go of it when the process dies, so it cannot be left
+    behind.
+    """
     with path.open("w") as file:
         deadline = time.monotonic() + LOCK_SECONDS_MAX
         while True:
@@ -230,17 +318,34 @@ def _lock(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise BuildFailed(f"{path}: another build has held this lock for {LOCK_SECONDS_MAX} s") from None
+                    raise BuildFailed(
+                        f"{path}: another build has held this lock for {LOCK_SECONDS_MAX} s"
+                    ) from None
                 time.sleep(0.1)
         yield
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Makes the folder of a Lambda function. Called by src/Makefile.")
+    parser = argparse.ArgumentParser(
+        description="Makes the folder of a Lambda function. Called by src/Makefile."
+    )
     parser.add_argument("artifacts", type=Path, help="the folder to fill")
-    parser.add_argument("--source", type=Path, required=True, help="the folder that log_aggregator is in")
-    parser.add_argument("--requirements", type=Path, nargs="+", required=True, help="what to fetch: exact versions, all of them")
-    parser.add_argument("--cache", type=Path, required=True, help="where unpacked wheels are kept for the other functions")
+    parser.add_argument(
+        "--source", type=Path, required=True, help="the folder that log_aggregator is in"
+    )
+    parser.add_argument(
+        "--requirements",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="what to fetch: exact versions, all of them",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        required=True,
+        help="where unpacked wheels are kept for the other functions",
+    )
     parser.add_argument("--python-version", required=True, help="of the runtime, such as 3.12")
     parser.add_argument("--architecture", required=True, help="arm64 or x86_64")
     return parser.parse_args(arguments)

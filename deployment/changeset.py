@@ -17,11 +17,21 @@ from botocore.exceptions import ClientError
 from deployment.configuration import Configuration
 from deployment.errors import DeploymentFailed, aws_errors
 from deployment.rendering import Change, parse_changes
-from deployment.stack import IN_REVIEW, Event, Stack, follow, newest_event_id, read_stack, read_validation
+from deployment.stack import (
+    IN_REVIEW,
+    Event,
+    Stack,
+    follow,
+    newest_event_id,
+    read_stack,
+    read_validation,
+)
 from log_aggregator.errors import CannotStart, Interrupted
 
 TEMPLATE_BYTES_MAX = 51_200
-"""Larger ones must lie in S3. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+"""Larger ones must lie in S3.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+"""
 
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 CHANGE_SET_POLLS_MAX = 600
@@ -33,7 +43,9 @@ Sleep = Callable[[float], None]
 
 @dataclass(slots=True)
 class ChangeSet:
-    """`changes` is empty where nothing would change. `executed` says that it is CloudFormation's now."""
+    """`changes` is empty where nothing would change. `executed` says that it is CloudFormation's
+    now.
+    """
 
     stack: Stack
     name: str
@@ -42,11 +54,23 @@ class ChangeSet:
     executed: bool = False
 
 
-def plan_request(configuration: Configuration, stack: Stack, names: Sequence[str], name: str) -> dict[str, Any]:
-    """What CreateChangeSet is asked, without the template. A parameter that is not given keeps the value it has in the stack, if the
-    template still has it (`names`)."""
-    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in configuration.parameters.items()]
-    kept = [] if stack.is_new else [key for key in stack.parameters if key in names and key not in configuration.parameters]
+def plan_request(
+    configuration: Configuration, stack: Stack, names: Sequence[str], name: str
+) -> dict[str, Any]:
+    """What CreateChangeSet is asked, without the template. A parameter that is not given keeps the
+    value it has in the stack, if the template still has it (`names`).
+    """
+    given = [
+        {"ParameterKey": key, "ParameterValue": value}
+        for key, value in configuration.parameters.items()
+    ]
+    kept = (
+        []
+        if stack.is_new
+        else [
+            key for key in stack.parameters if key in names and key not in configuration.parameters
+        ]
+    )
     request: dict[str, Any] = {
         "StackName": stack.name,
         "ChangeSetName": name,
@@ -60,13 +84,18 @@ def plan_request(configuration: Configuration, stack: Stack, names: Sequence[str
 
 
 def write_template(s3: Any, packaged: Path, prefix: str) -> dict[str, str]:
-    """The packaged template as CreateChangeSet takes it; a large one is put beside the functions' zips."""
+    """The packaged template as CreateChangeSet takes it; a large one is put beside the functions'
+    zips.
+    """
     text = packaged.read_text(encoding="utf-8")
     if len(text.encode()) <= TEMPLATE_BYTES_MAX:
         return {"TemplateBody": text}
     found = re.search(r"s3://([^/\s]+)/", text)
     if not found:
-        raise DeploymentFailed(f"{packaged}: sam package has put nothing into S3, and the template is too large to go without")
+        raise DeploymentFailed(
+            f"{packaged}: sam package has put nothing into S3, and the template is too large "
+            "to go without"
+        )
     key = f"{prefix}/{hashlib.sha256(text.encode()).hexdigest()[:32]}.template"
     with aws_errors(f"template into {found[1]}"):
         s3.put_object(Bucket=found[1], Key=key, Body=text.encode())
@@ -74,9 +103,12 @@ def write_template(s3: Any, packaged: Path, prefix: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_change_set(cloudformation: Any, stack: Stack, request: Mapping[str, Any], sleep: Sleep = time.sleep) -> Iterator[ChangeSet]:
-    """A change set that is ready to be looked at. On the way out, whatever the way, it is deleted unless it was executed; so is
-    the empty stack that a first one makes."""
+def open_change_set(
+    cloudformation: Any, stack: Stack, request: Mapping[str, Any], sleep: Sleep = time.sleep
+) -> Iterator[ChangeSet]:
+    """A change set that is ready to be looked at. On the way out, whatever the way, it is deleted
+    unless it was executed; so is the empty stack that a first one makes.
+    """
     change_set = ChangeSet(stack, str(request["ChangeSetName"]))
     try:
         with aws_errors(f"change set for stack {stack.name}"):
@@ -88,11 +120,20 @@ def open_change_set(cloudformation: Any, stack: Stack, request: Mapping[str, Any
             remove(cloudformation, change_set, sleep)
 
 
-def execute(cloudformation: Any, change_set: ChangeSet, show: Callable[[Event], None], sleep: Sleep = time.sleep) -> Stack:
-    """Until the deployment has ended. Raises DeploymentFailed; Interrupted where ctrl-C stops the watching."""
+def execute(
+    cloudformation: Any,
+    change_set: ChangeSet,
+    show: Callable[[Event], None],
+    sleep: Sleep = time.sleep,
+) -> Stack:
+    """Until the deployment has ended. Raises DeploymentFailed; Interrupted where ctrl-C stops the
+    watching.
+    """
     name = change_set.stack.name
     until = newest_event_id(cloudformation, name)
-    change_set.executed = True  # before the request: a change set that may be under way must not be deleted
+    change_set.executed = (
+        True  # before the request: a change set that may be under way must not be deleted
+    )
     try:
         try:
             with aws_errors(f"stack {name}"):
@@ -103,7 +144,8 @@ def execute(cloudformation: Any, change_set: ChangeSet, show: Callable[[Event], 
         return follow(cloudformation, name, until, show, sleep)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped watching. The deployment of stack {name} goes on in CloudFormation; to see it: "
+            f"stopped watching. The deployment of stack {name} goes on in CloudFormation; to "
+            "see it: "
             f"aws cloudformation describe-stack-events --stack-name {name}; to undo an update: "
             f"aws cloudformation cancel-update-stack --stack-name {name}"
         ) from None
@@ -125,7 +167,9 @@ def remove(cloudformation: Any, change_set: ChangeSet, sleep: Sleep = time.sleep
         if not read_stack(cloudformation, name).exists:
             return
         sleep(POLL_SECONDS)
-    raise DeploymentFailed(f"stack {name} is still in review: aws cloudformation delete-stack --stack-name {name}")
+    raise DeploymentFailed(
+        f"stack {name} is still in review: aws cloudformation delete-stack --stack-name {name}"
+    )
 
 
 def make_name() -> str:
@@ -144,22 +188,34 @@ def _wait_until_ready(cloudformation: Any, change_set: ChangeSet, sleep: Sleep) 
                 change_set.is_empty = True
                 return
             reasons = "\n  ".join(
-                [reason, *read_validation(cloudformation, StackName=change_set.stack.name, ChangeSetName=change_set.name)]
+                [
+                    reason,
+                    *read_validation(
+                        cloudformation,
+                        StackName=change_set.stack.name,
+                        ChangeSetName=change_set.name,
+                    ),
+                ]
             )
             raise DeploymentFailed(f"CloudFormation refuses the change set:\n  {reasons}")
         sleep(POLL_SECONDS)
     raise DeploymentFailed(
-        f"the change set of stack {change_set.stack.name} is not ready after {CHANGE_SET_POLLS_MAX * POLL_SECONDS:.0f} s"
+        f"the change set of stack {change_set.stack.name} is not ready after "
+        f"{CHANGE_SET_POLLS_MAX * POLL_SECONDS:.0f} s"
     )
 
 
 def _describe(cloudformation: Any, change_set: ChangeSet, **more: str) -> dict[str, Any]:
     with aws_errors(f"change set of stack {change_set.stack.name}"):
-        found: dict[str, Any] = cloudformation.describe_change_set(ChangeSetName=change_set.name, StackName=change_set.stack.name, **more)
+        found: dict[str, Any] = cloudformation.describe_change_set(
+            ChangeSetName=change_set.name, StackName=change_set.stack.name, **more
+        )
     return found
 
 
-def _read_changes(cloudformation: Any, change_set: ChangeSet, first: dict[str, Any]) -> list[Change]:
+def _read_changes(
+    cloudformation: Any, change_set: ChangeSet, first: dict[str, Any]
+) -> list[Change]:
     """All pages of them."""
     page, changes = first, parse_changes(first)
     while page.get("NextToken"):

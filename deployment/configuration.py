@@ -1,4 +1,6 @@
-"""samconfig.toml, read as `sam deploy` reads it: [default.global.parameters], and over them [default.deploy.parameters]."""
+"""samconfig.toml, read as `sam deploy` reads it: [default.global.parameters], and over them
+[default.deploy.parameters].
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from typing import Any
 from log_aggregator.errors import SettingsError
 
 SAM_VERSION = 0.1
-"""Of the file's format. https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html"""
+"""Of the file's format.
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
+"""
 
 STACK_NAME = "log-aggregator"
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
@@ -36,7 +40,10 @@ class Configuration:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", self.stack_name):
-            raise SettingsError(f"stack_name = {self.stack_name!r}: allowed are letters, digits and hyphens, a letter first")
+            raise SettingsError(
+                f"stack_name = {self.stack_name!r}: allowed are letters, digits and hyphens, "
+                "a letter first"
+            )
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -44,13 +51,18 @@ def read_configuration(path: Path) -> Configuration:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"{path} is not there: cp samconfig.toml.example samconfig.toml, and set your buckets in it") from None
+        raise SettingsError(
+            f"{path} is not there: cp samconfig.toml.example samconfig.toml, and set your "
+            "buckets in it"
+        ) from None
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not a TOML file: {error}") from None
     if not isinstance(document.get("version"), float):
-        raise SettingsError(f"{path}: the line `version = {SAM_VERSION}`, which sam wants, is missing")
+        raise SettingsError(
+            f"{path}: the line `version = {SAM_VERSION}`, which sam wants, is missing"
+        )
     try:
         return _make_configuration({**_section(document, "global"), **_section(document, "deploy")})
     except SettingsError as error:
@@ -58,7 +70,12 @@ def read_configuration(path: Path) -> Configuration:
 
 
 def override(
-    configuration: Configuration, *, stack_name: str | None, region: str | None, profile: str | None, parameters: Mapping[str, str]
+    configuration: Configuration,
+    *,
+    stack_name: str | None,
+    region: str | None,
+    profile: str | None,
+    parameters: Mapping[str, str],
 ) -> Configuration:
     """The command line wins."""
     return replace(
@@ -71,8 +88,9 @@ def override(
 
 
 def parse_pairs(name: str, value: Any) -> dict[str, str]:
-    """Names and values, in any of the ways that sam takes them: a table, a string `A=1 B="two words"`, a list of such strings,
-    or `ParameterKey=A,ParameterValue=1`. Raises SettingsError."""
+    """Names and values, in any of the ways that sam takes them: a table, a string `A=1 B="two
+    words"`, a list of such strings, or `ParameterKey=A,ParameterValue=1`. Raises SettingsError.
+    """
     if isinstance(value, Mapping):
         return {key: _as_text(name, key, item) for key, item in value.items()}
     if isinstance(value, list):
@@ -87,18 +105,25 @@ def parse_pairs(name: str, value: Any) -> dict[str, str]:
 
 
 def _parse_pair(name: str, word: str) -> tuple[str, str]:
-    found = re.fullmatch(r"ParameterKey=([^,]+),ParameterValue=(.*)", word, re.DOTALL) or re.fullmatch(r"([^=]+)=(.*)", word, re.DOTALL)
+    found = re.fullmatch(
+        r"ParameterKey=([^,]+),ParameterValue=(.*)", word, re.DOTALL
+    ) or re.fullmatch(r"([^=]+)=(.*)", word, re.DOTALL)
     if not found:
         raise SettingsError(f"{name}: {word!r}: allowed is NAME=VALUE")
     return found[1], found[2]
 
 
 def render_samconfig(example: str, region: str, parameters: Mapping[str, str]) -> str:
-    """The example's text with these values in it; its comments stay. Raises SettingsError for a name that the example does not have."""
+    """The example's text with these values in it; its comments stay. Raises SettingsError for a
+    name that the example does not have.
+    """
     text = example
     for key, value in {"region": region, **parameters}.items():
-        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # a basic string of TOML looks like one of JSON
-        text, count = re.subn(rf"^(?:# ?)?{key} *=.*$", lambda _, line=line: line, text, count=1, flags=re.MULTILINE)  # type: ignore[misc]
+        # a basic string of TOML looks like one of JSON
+        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        # a backslash in it would mean something to re
+        line = line.replace("\\", "\\\\")
+        text, count = re.subn(rf"^(?:# ?)?{key} *=.*$", line, text, count=1, flags=re.MULTILINE)
         if not count:
             raise SettingsError(f"samconfig.toml.example has no line for {key}")
     return text
@@ -140,4 +165,6 @@ def _as_text(name: str, key: str, value: Any) -> str:
         return ",".join(str(item).strip() for item in value if item != "")
     if isinstance(value, (str, int, float)):
         return str(value)
-    raise SettingsError(f"{name}.{key} = {value!r}: allowed is a string, a number or a list of strings")
+    raise SettingsError(
+        f"{name}.{key} = {value!r}: allowed is a string, a number or a list of strings"
+    )

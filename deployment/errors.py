@@ -1,4 +1,6 @@
-"""What can go wrong beside log_aggregator's own errors, and AWS's refusals in words that say what to do."""
+"""What can go wrong beside log_aggregator's own errors, and AWS's refusals in words that say what
+to do.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,15 @@ REFUSED_CREDENTIALS = frozenset(
 )
 """Error codes of AWS that are about who asks, not about what is asked for."""
 
-DENIED = frozenset({"403", "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation"})
+DENIED = frozenset(
+    {"403", "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation"}
+)
 MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 
-LOG_IN = "Log in (`aws sso login --profile NAME`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and start again."
+LOG_IN = (
+    "Log in (`aws sso login --profile NAME`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, and start again."
+)
 
 
 class DeploymentFailed(LogAggregatorError):
@@ -64,7 +71,9 @@ def error_text(error: ClientError) -> str:
 
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
-    """Around requests: credentials and network become CannotStart, so does what is denied. All else is DeploymentFailed."""
+    """Around requests: credentials and network become CannotStart, so does what is denied. All else
+    is DeploymentFailed.
+    """
     try:
         yield
     except ClientError as error:
@@ -76,7 +85,9 @@ def aws_errors(doing: str) -> Iterator[None]:
     except ProfileNotFound as error:
         raise SettingsError(f"--profile: {error}") from error
     except NoRegionError as error:
-        raise SettingsError("region: none is named; give --region, or region in samconfig.toml") from error
+        raise SettingsError(
+            "region: none is named; give --region, or region in samconfig.toml"
+        ) from error
     except (ConnectionError, HTTPClientError) as error:
         raise CannotStart(f"{doing}: AWS cannot be reached: {error}") from error
     except BotoCoreError as error:
@@ -86,7 +97,9 @@ def aws_errors(doing: str) -> Iterator[None]:
 def _from_refusal(doing: str, error: ClientError) -> LogAggregatorError:
     code = error_code(error)
     if code in REFUSED_CREDENTIALS:
-        return NoCredentials(f"AWS refuses the credentials, expired or wrong: {code}: {error_text(error)}")
+        return NoCredentials(
+            f"AWS refuses the credentials, expired or wrong: {code}: {error_text(error)}"
+        )
     if code in DENIED:
         return CannotStart(f"{doing}: not allowed to {error.operation_name}: {error_text(error)}")
     return DeploymentFailed(f"{doing}: {code}: {error_text(error)}")

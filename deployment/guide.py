@@ -1,4 +1,6 @@
-"""The first time: a few questions instead of samconfig.toml. It looks at the account to propose answers, and changes nothing in it."""
+"""The first time: a few questions instead of samconfig.toml. It looks at the account to propose
+answers, and changes nothing in it.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,21 @@ from deployment.configuration import render_samconfig
 from deployment.errors import aws_errors
 from log_aggregator.errors import CannotStart, LogAggregatorError
 
-CONTROL_TOWER_BEGINNINGS = ("aws-controltower-logs-", "aws-controltower-cloudtrail-logs-", "aws-controltower-config-logs-")
+CONTROL_TOWER_BEGINNINGS = (
+    "aws-controltower-logs-",
+    "aws-controltower-cloudtrail-logs-",
+    "aws-controltower-config-logs-",
+)
 """The second since landing zone 4.0, where CloudTrail and Config have a bucket each.
 https://docs.aws.amazon.com/controltower/latest/userguide/about-logging.html"""
 
-NEVER_PROPOSED = ("aws-controltower-", "all-aggregated-logs-", "aws-sam-cli-", "cdk-", "cf-templates-")
+NEVER_PROPOSED = (
+    "aws-controltower-",
+    "all-aggregated-logs-",
+    "aws-sam-cli-",
+    "cdk-",
+    "cf-templates-",
+)
 KEEP_ORIGINALS_DAYS = 30
 
 
@@ -60,41 +72,63 @@ class Answers:
 def guide(account: Account, example: Path, target: Path) -> None:
     """Asks, and writes the file. Nothing is written when it is left half-way."""
     click.echo(
-        f"There is no {target} yet. A few questions; Enter takes what is in [brackets], ctrl-C leaves everything as it is.\n", err=True
+        f"There is no {target} yet. A few questions; Enter takes what is in [brackets], "
+        "ctrl-C leaves everything as it is.\n",
+        err=True,
     )
     answers = ask(look_around(account))
     try:
-        text = render_samconfig(example.read_text(encoding="utf-8"), answers.region, answers.parameters())
+        text = render_samconfig(
+            example.read_text(encoding="utf-8"), answers.region, answers.parameters()
+        )
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CannotStart(f"{error.filename}: {error.strerror}") from None
-    click.echo(f"\nwritten: {target}; every other parameter has a line there, with its default", err=True)
+    click.echo(
+        f"\nwritten: {target}; every other parameter has a line there, with its default", err=True
+    )
 
 
 def look_around(account: Account) -> Findings:
-    """What can be proposed. What these credentials may not look at is not proposed, and the questions are asked all the same."""
+    """What can be proposed. What these credentials may not look at is not proposed, and the
+    questions are asked all the same.
+    """
     s3 = account.client("s3")
     buckets = list_buckets(s3) or []
     main = tuple(bucket for bucket in buckets if bucket.name.startswith(CONTROL_TOWER_BEGINNINGS))
-    return Findings(account.account_id, account.region, main, tuple(filter(is_proposed, buckets)), find_organization_id(account, s3, main))
+    return Findings(
+        account.account_id,
+        account.region,
+        main,
+        tuple(filter(is_proposed, buckets)),
+        find_organization_id(account, s3, main),
+    )
 
 
 def is_proposed(bucket: Bucket) -> bool:
     """Its name sounds of logs, and it is not one that we or Control Tower write to."""
-    return bool(re.search(r"log|trail|audit|waf|firehose", bucket.name)) and not bucket.name.startswith(NEVER_PROPOSED)
+    return bool(
+        re.search(r"log|trail|audit|waf|firehose", bucket.name)
+    ) and not bucket.name.startswith(NEVER_PROPOSED)
 
 
 def find_organization_id(account: Account, s3: Any, main: Sequence[Bucket]) -> str:
-    """From AWS Organizations, which members may ask too, or from the first folder in the bucket. Empty where neither says."""
+    """From AWS Organizations, which members may ask too, or from the first folder in the bucket.
+    Empty where neither says.
+    """
     try:
         with aws_errors("organisation"):
-            return str(account.client("organizations").describe_organization()["Organization"]["Id"])
+            return str(
+                account.client("organizations").describe_organization()["Organization"]["Id"]
+            )
     except LogAggregatorError:
         pass  # it is a proposal only: the bucket may know
     for bucket in main:
         try:
             with aws_errors(bucket.name):
-                folders = s3.list_objects_v2(Bucket=bucket.name, Delimiter="/").get("CommonPrefixes", ())
+                folders = s3.list_objects_v2(Bucket=bucket.name, Delimiter="/").get(
+                    "CommonPrefixes", ()
+                )
         except LogAggregatorError:
             continue
         for folder in folders:
@@ -106,11 +140,19 @@ def find_organization_id(account: Account, s3: Any, main: Sequence[Bucket]) -> s
 def ask(found: Findings) -> Answers:
     """The questions, on standard error."""
     main = ask_main(found)
-    region = _ask("Region of the stack, the same as the buckets'", propose_region(found, main), r"[a-z]{2,4}(-[a-z]+)+-\d")
+    region = _ask(
+        "Region of the stack, the same as the buckets'",
+        propose_region(found, main),
+        r"[a-z]{2,4}(-[a-z]+)+-\d",
+    )
     others = ask_others([bucket for bucket in found.others if bucket.name not in split_names(main)])
-    organization_id = _ask("Organisation id (empty: found out later)", found.organization_id, r"(o-[a-z0-9]{4,32})?")
+    organization_id = _ask(
+        "Organisation id (empty: found out later)", found.organization_id, r"(o-[a-z0-9]{4,32})?"
+    )
     common = click.confirm(
-        f"Packs into one bucket of their own, all-aggregated-logs-{found.account_id}-{region}? (no: each bucket keeps its own packs)",
+        "Packs into one bucket of their own, "
+        f"all-aggregated-logs-{found.account_id}-{region}? (no: each bucket keeps its own "
+        "packs)",
         default=True,
         err=True,
     )
@@ -120,16 +162,32 @@ def ask(found: Findings) -> Answers:
         type=click.IntRange(0, 3660),
         err=True,
     )
-    email = _ask("Who is told when a run fails (mail address, empty: nobody by mail)", "", r"([^@\s]+@[^@\s]+\.[^@\s]+)?")
+    email = _ask(
+        "Who is told when a run fails (mail address, empty: nobody by mail)",
+        "",
+        r"([^@\s]+@[^@\s]+\.[^@\s]+)?",
+    )
     return Answers(region, main, others, organization_id, common, days, email)
 
 
 def ask_main(found: Findings) -> str:
     if found.main:
-        click.echo("Control Tower's buckets in this account: " + ", ".join(bucket.name for bucket in found.main), err=True)
+        click.echo(
+            "Control Tower's buckets in this account: "
+            + ", ".join(bucket.name for bucket in found.main),
+            err=True,
+        )
     else:
-        click.echo(f"Account {found.account_id} has no bucket of Control Tower's. Is it the Log Archive account?", err=True)
-    return _ask("Control Tower's bucket (several with commas)", found.main[0].name if found.main else None, _BUCKETS)
+        click.echo(
+            f"Account {found.account_id} has no bucket of Control Tower's. Is it the Log "
+            "Archive account?",
+            err=True,
+        )
+    return _ask(
+        "Control Tower's bucket (several with commas)",
+        found.main[0].name if found.main else None,
+        _BUCKETS,
+    )
 
 
 def ask_others(proposed: Sequence[Bucket]) -> str:
@@ -138,13 +196,20 @@ def ask_others(proposed: Sequence[Bucket]) -> str:
         click.echo("Other buckets that sound of logs:", err=True)
         for number, bucket in enumerate(proposed, start=1):
             click.echo(f"  {number}  {bucket.name}", err=True)
-    question = "Other buckets whose logs are to be packed: numbers, names, or beginnings ending in *, with commas; `all`, or empty for none"
+    question = (
+        "Other buckets whose logs are to be packed: numbers, names, or beginnings ending in *, "
+        "with commas; `all`, or empty for none"
+    )
     while True:
         answer = click.prompt(question, default="", show_default=False, err=True).strip()
         names = choose(answer, proposed)
         if names is not None:
             return ",".join(names)
-        click.echo(f"  {answer!r}: allowed are numbers of the list, bucket names, and beginnings ending in *", err=True)
+        click.echo(
+            f"  {answer!r}: allowed are numbers of the list, bucket names, and beginnings "
+            "ending in *",
+            err=True,
+        )
 
 
 def choose(answer: str, proposed: Sequence[Bucket]) -> list[str] | None:
@@ -176,7 +241,11 @@ _BUCKETS = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](,[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])
 def _ask(question: str, default: str | None, allowed: str) -> str:
     """Until the answer fits; ctrl-C and the end of the input leave."""
     while True:
-        answer = str(click.prompt(question, default=default, show_default=bool(default), err=True)).strip().replace(", ", ",")
+        answer = (
+            str(click.prompt(question, default=default, show_default=bool(default), err=True))
+            .strip()
+            .replace(", ", ",")
+        )
         if re.fullmatch(allowed, answer):
             return answer
         click.echo(f"  {answer!r} does not look like it", err=True)

@@ -16,7 +16,10 @@ from log_aggregator.errors import CannotStart
 VERSION_MIN = (1, 120, 0)
 VERSION_TRIED = "1.170.0"
 OWN_ENVIRONMENT = ".venv-sam"
-INSTALL = f"`make {OWN_ENVIRONMENT}` installs {VERSION_TRIED} for this folder alone; or put a newer one on PATH"
+INSTALL = (
+    f"`make {OWN_ENVIRONMENT}` installs {VERSION_TRIED} for this folder alone; or put a newer "
+    "one on PATH"
+)
 SECONDS_MAX = 900
 LINES_SHOWN = 40
 
@@ -51,15 +54,22 @@ class Sam:
             )
         except subprocess.TimeoutExpired:
             raise DeploymentFailed(f"sam {arguments[0]}: not done after {SECONDS_MAX} s") from None
-        said = done.stdout.decode(errors="replace")  # text=True would make lines of the carriage returns
+        said = done.stdout.decode(
+            errors="replace"
+        )  # text=True would make lines of the carriage returns
         if done.returncode != 0:
             raise DeploymentFailed(f"sam {arguments[0]} failed:\n{_ending(said)}")
         return said
 
 
 def find_sam(root: Path, search_path: str | None = None) -> str:
-    """The first one that is new enough: on PATH, then in this folder's own environment. Raises NoSamCli."""
-    candidates = (shutil.which("sam", path=search_path), shutil.which(str(root / OWN_ENVIRONMENT / "bin" / "sam")))
+    """The first one that is new enough: on PATH, then in this folder's own environment. Raises
+    NoSamCli.
+    """
+    candidates = (
+        shutil.which("sam", path=search_path),
+        shutil.which(str(root / OWN_ENVIRONMENT / "bin" / "sam")),
+    )
     programs = [program for program in candidates if program is not None]
     too_old: list[str] = []
     for program in programs:
@@ -68,7 +78,10 @@ def find_sam(root: Path, search_path: str | None = None) -> str:
             return program
         too_old.append(f"{program} is {_dotted(version)}")
     if too_old:
-        raise NoSamCli(f"the SAM CLI is too old: {', '.join(too_old)}; {_dotted(VERSION_MIN)} or newer is needed")
+        raise NoSamCli(
+            f"the SAM CLI is too old: {', '.join(too_old)}; {_dotted(VERSION_MIN)} or newer "
+            "is needed"
+        )
     raise NoSamCli("there is no SAM CLI: no sam on PATH")
 
 
@@ -77,13 +90,21 @@ def read_version(program: str) -> tuple[int, ...]:
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
     try:
         done = subprocess.run(
-            [program, "--version"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+            [program, "--version"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoSamCli(f"{program} does not start: {error}") from None
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", done.stdout)
     if not found:
-        raise NoSamCli(f"{program} --version does not say a version: {_ending(done.stdout + done.stderr)}")
+        raise NoSamCli(
+            f"{program} --version does not say a version: {_ending(done.stdout + done.stderr)}"
+        )
     return tuple(int(number) for number in found.groups())
 
 

@@ -22,7 +22,8 @@ POLL_SECONDS = 2.0
 DEPLOY_SECONDS_MAX = 3600.0
 CANCELLED = "cancelled"
 LEFT_BEHIND = (
-    "A stack leaves its buckets behind when it is deleted. Delete an empty one; one with packs can be imported: "
+    "A stack leaves its buckets behind when it is deleted. Delete an empty one; one with "
+    "packs can be imported: "
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html"
 )
 
@@ -52,10 +53,15 @@ class Stack:
             return
         if self.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"):
             raise CannotStart(
-                f"stack {self.name} is {self.status}, and has to be deleted before it can be made anew: "
-                f"aws cloudformation delete-stack --stack-name {self.name} (buckets with logs are kept)"
+                f"stack {self.name} is {self.status}, and has to be deleted before it can be "
+                "made anew: "
+                f"aws cloudformation delete-stack --stack-name {self.name} (buckets with "
+                "logs are kept)"
             )
-        raise CannotStart(f"stack {self.name} is {self.status}: another deployment is under way, or one has got stuck; look at its events")
+        raise CannotStart(
+            f"stack {self.name} is {self.status}: another deployment is under way, or one "
+            "has got stuck; look at its events"
+        )
 
 
 def read_stack(cloudformation: Any, name: str) -> Stack:
@@ -64,7 +70,9 @@ def read_stack(cloudformation: Any, name: str) -> Stack:
         with aws_errors(f"stack {name}"):
             found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except DeploymentFailed as error:
-        if isinstance(error.__cause__, ClientError) and "does not exist" in error_text(error.__cause__):
+        if isinstance(error.__cause__, ClientError) and "does not exist" in error_text(
+            error.__cause__
+        ):
             return Stack(name)
         raise
     if found["StackStatus"] == "DELETE_COMPLETE":
@@ -72,8 +80,14 @@ def read_stack(cloudformation: Any, name: str) -> Stack:
     return Stack(
         name,
         found["StackStatus"],
-        {item["ParameterKey"]: item.get("ParameterValue", "") for item in found.get("Parameters", ())},
-        tuple(Output(item["OutputKey"], item["OutputValue"], item.get("Description", "")) for item in found.get("Outputs", ())),
+        {
+            item["ParameterKey"]: item.get("ParameterValue", "")
+            for item in found.get("Parameters", ())
+        },
+        tuple(
+            Output(item["OutputKey"], item["OutputValue"], item.get("Description", ""))
+            for item in found.get("Outputs", ())
+        ),
         found.get("StackStatusReason", ""),
     )
 
@@ -119,15 +133,25 @@ def newest_event_id(cloudformation: Any, name: str) -> str:
     return str(events[0]["EventId"]) if events else ""
 
 
-def follow(cloudformation: Any, name: str, until: str, show: Callable[[Event], None], sleep: Callable[[float], None] = time.sleep) -> Stack:
-    """Hands every event to `show`, until the deployment has ended. Raises DeploymentFailed with the reasons.
+def follow(
+    cloudformation: Any,
+    name: str,
+    until: str,
+    show: Callable[[Event], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Stack:
+    """Hands every event to `show`, until the deployment has ended. Raises DeploymentFailed with the
+    reasons.
 
-    The end is an event of the stack itself: its status alone may still be the one from before the deployment began.
+    The end is an event of the stack itself: its status alone may still be the one from before the
+    deployment began.
     """
     failures: list[Event] = []
     has_ended = False
     for _ in range(int(DEPLOY_SECONDS_MAX / POLL_SECONDS)):
-        stack = read_stack(cloudformation, name)  # before the events, so that none after the end is missed
+        stack = read_stack(
+            cloudformation, name
+        )  # before the events, so that none after the end is missed
         for event in read_events(cloudformation, name, until):
             until = event.event_id
             failures += [event] if event.is_failure else []
@@ -136,12 +160,15 @@ def follow(cloudformation: Any, name: str, until: str, show: Callable[[Event], N
         if has_ended and not stack.status.endswith("_IN_PROGRESS"):
             return _check_end(cloudformation, stack, failures)
         sleep(POLL_SECONDS)
-    raise DeploymentFailed(f"stack {name}: not done after {DEPLOY_SECONDS_MAX / 60:.0f} minutes; it goes on in CloudFormation")
+    raise DeploymentFailed(
+        f"stack {name}: not done after {DEPLOY_SECONDS_MAX / 60:.0f} minutes; it goes on in "
+        "CloudFormation"
+    )
 
 
 def read_validation(cloudformation: Any, **which: str) -> list[str]:
-    """What CloudFormation found wrong when it looked at the resources beforehand, in the newest operation of a stack or change set.
-    Their own reasons only say that there is something.
+    """What CloudFormation found wrong when it looked at the resources beforehand, in the newest
+    operation of a stack or change set. Their own reasons only say that there is something.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
     """
@@ -150,9 +177,16 @@ def read_validation(cloudformation: Any, **which: str) -> list[str]:
             events = cloudformation.describe_events(**which).get("OperationEvents", ())
     except (CannotStart, DeploymentFailed) as error:
         return [f"(its reasons cannot be read: {error})"]
-    wrong = [event for event in events if event.get("ValidationStatusReason") and event.get("OperationId") == events[0].get("OperationId")]
+    wrong = [
+        event
+        for event in events
+        if event.get("ValidationStatusReason")
+        and event.get("OperationId") == events[0].get("OperationId")
+    ]
     lines = [
-        f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')}): {event['ValidationStatusReason']}" for event in wrong
+        f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')}): "
+        f"{event['ValidationStatusReason']}"
+        for event in wrong
     ]
     return [*lines, LEFT_BEHIND] if any("already exists" in line for line in lines) else lines
 

@@ -1,7 +1,9 @@
-"""What the deployment must know of template.yaml before CloudFormation has seen it: its parameters and the runtime.
+"""What the deployment must know of template.yaml before CloudFormation has seen it: its parameters
+and the runtime.
 
-CloudFormation's YAML has tags of its own, so a YAML library alone would not do. Our template is written in one style (two spaces a level,
-`Default:` on one line), and that is all that is read here.
+CloudFormation's YAML has tags of its own, so a YAML library alone would not do. Our template is
+written in one style (two spaces a level, `Default:` on one line), and that is all that is read
+here.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from log_aggregator.errors import CannotStart, SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """`defaults` holds every parameter; None where there is no default. `python_version` such as 3.12."""
+    """`defaults` holds every parameter; None where there is no default. `python_version` such as
+    3.12.
+    """
 
     path: Path
     defaults: Mapping[str, str | None]
@@ -26,14 +30,24 @@ class Template:
         """Raises SettingsError for a parameter that there is not."""
         for name in names:
             if name not in self.defaults:
-                raise SettingsError(f"{name}: the template has no such parameter; there are {', '.join(sorted(self.defaults))}")
+                raise SettingsError(
+                    f"{name}: the template has no such parameter; there are "
+                    f"{', '.join(sorted(self.defaults))}"
+                )
 
     def effective(self, given: Mapping[str, str], previous: Mapping[str, str]) -> dict[str, str]:
-        """The value of every parameter: as given, else as the stack has it, else the default. Raises SettingsError where there is none."""
-        values = {name: given.get(name, previous.get(name, default)) for name, default in self.defaults.items()}
+        """The value of every parameter: as given, else as the stack has it, else the default.
+        Raises SettingsError where there is none.
+        """
+        values = {
+            name: given.get(name, previous.get(name, default))
+            for name, default in self.defaults.items()
+        }
         missing = sorted(name for name, value in values.items() if value is None)
         if missing:
-            raise SettingsError(f"{', '.join(missing)}: no value is given, and the template has no default")
+            raise SettingsError(
+                f"{', '.join(missing)}: no value is given, and the template has no default"
+            )
         return {name: value for name, value in values.items() if value is not None}
 
 

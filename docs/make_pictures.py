@@ -1,4 +1,6 @@
-"""Makes docs/pictures/architecture.svg and state-machine.svg from template.yaml and statemachines/: `make docs`."""  # noqa: INP001 - a script
+"""Makes docs/pictures/architecture.svg and state-machine.svg from template.yaml and statemachines/:
+`make docs`.
+"""  # noqa: INP001 - a script
 
 from __future__ import annotations
 
@@ -22,9 +24,13 @@ def make_pictures() -> dict[str, str]:
     """Each picture's name and text."""
     template = load_template()
     definitions = {
-        name: load_definition(ROOT / found["Properties"]["DefinitionUri"]) for name, found in state_machines_of(template).items()
+        name: load_definition(ROOT / found["Properties"]["DefinitionUri"])
+        for name, found in state_machines_of(template).items()
     }
-    return {"architecture.svg": draw_architecture(template), "state-machine.svg": draw_state_machines(definitions)}
+    return {
+        "architecture.svg": draw_architecture(template),
+        "state-machine.svg": draw_state_machines(definitions),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Makes the pages of docs/reference/ from the code: `make docs`. tests/unit/test_docs.py holds the two together."""  # noqa: INP001 - a script
+"""Makes the pages of docs/reference/ from the code: `make docs`. tests/unit/test_docs.py holds the
+two together.
+"""  # noqa: INP001 - a script
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from reference_pages.prices import make_prices
 from reference_pages.settings import make_settings
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
-NOTE = "<!-- Made by `make docs` from the code. Do not edit: change docs/reference_pages/ or the code. -->"
+NOTE = (
+    "<!-- Made by `make docs` from the code. Do not edit: change docs/reference_pages/ or the "
+    "code. -->"
+)
 MAKERS = {
     "settings.md": make_settings,
     "parameters.md": make_parameters,

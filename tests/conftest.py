@@ -1,4 +1,6 @@
-"""Fixtures for every folder of tests: the embedded S3 server, one for each pytest process (so one for each worker of xdist)."""
+"""Fixtures for every folder of tests: the embedded S3 server, one for each pytest process (so one
+for each worker of xdist).
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,16 @@ from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.errors import CannotStart
 from log_aggregator.lab.server import EmbeddedS3, find_program
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # tests may import from each other: `from tests.conformance.harness ...`
+sys.path.insert(
+    0, str(Path(__file__).parents[1])
+)  # tests may import from each other: `from tests.conformance.harness ...`
 
 
 @pytest.fixture(scope="session")
 def embedded_s3() -> Iterator[EmbeddedS3]:
-    """The server, empty at the session's beginning. Tests share it, so each makes buckets of its own (see `bucket_name`)."""
+    """The server, empty at the session's beginning. Tests share it, so each makes buckets of its
+    own (see `bucket_name`).
+    """
     try:
         find_program()
     except CannotStart as error:

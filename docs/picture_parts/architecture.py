@@ -1,4 +1,6 @@
-"""The architecture, drawn from template.yaml: what starts what, and what each function may do to which bucket, by its permissions."""
+"""The architecture, drawn from template.yaml: what starts what, and what each function may do to
+which bucket, by its permissions.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reference_pages.template import Evaluation, alarms_of, functions_of, state_machines_of, statements_of
+from reference_pages.template import (
+    Evaluation,
+    alarms_of,
+    functions_of,
+    state_machines_of,
+    statements_of,
+)
 
 from log_aggregator.core.windows import WINDOW_DAYS_MAX
-from picture_parts.drawing import ARROWS, BAD, BUCKET, GOOD, INNER, MUTED, PLAIN, STATE, Drawing, wrap
+from picture_parts.drawing import (
+    ARROWS,
+    BAD,
+    BUCKET,
+    GOOD,
+    INNER,
+    MUTED,
+    PLAIN,
+    STATE,
+    Drawing,
+    wrap,
+)
 
 VERBS = {
     "s3:ListBucket": "list",
@@ -21,7 +40,9 @@ VERBS = {
     "s3:DeleteObject": "delete",
     "s3:DeleteObjectVersion": "delete",
 }
-"""What is shown of a permission. What is not here (versioning, multipart uploads) is looked at, and changes nothing."""
+"""What is shown of a permission. What is not here (versioning, multipart uploads) is looked at, and
+changes nothing.
+"""
 
 SOURCES = ("<ControlTowerBucket>", "<OtherBuckets>")
 LEFT, MIDDLE, RIGHT = 40.0, 494.0, 988.0
@@ -45,7 +66,8 @@ def draw_architecture(template: Mapping[str, Any]) -> str:
     """The stack with a common destination bucket and everything that a parameter can switch on."""
     drawing = Drawing(
         "The stack",
-        "A schedule starts a state machine. Its functions list and read the source buckets, write packs into the destination bucket,"
+        "A schedule starts a state machine. Its functions list and read the source buckets, "
+        "write packs into the destination bucket,"
         " and verify them. Only one function may delete originals, and none may delete packs.",
     )
     machines = state_machines_of(template)
@@ -61,28 +83,54 @@ def draw_architecture(template: Mapping[str, Any]) -> str:
     return drawing.render(WIDTH, end + 28)
 
 
-def _draw_starts(drawing: Drawing, template: Mapping[str, Any], nightly: str, history: str, top: float) -> None:
+def _draw_starts(
+    drawing: Drawing, template: Mapping[str, Any], nightly: str, history: str, top: float
+) -> None:
     """Above the functions: what starts the state machines."""
     events = template["Resources"][nightly]["Properties"]["Events"]
     y, height = 64.0, 92.0
     drawing.text(LEFT, 40, "In the Log Archive account, one stack", size=17, bold=True)
     drawing.box(LEFT, y, SIDE_WIDTH, height, PLAIN)
     drawing.text(LEFT + 16, y + 24, "EventBridge Scheduler", size=13, bold=True)
-    lines = [f"{name}: {event['Properties']['ScheduleExpression']}" for name, event in events.items()]
+    lines = [
+        f"{name}: {event['Properties']['ScheduleExpression']}" for name, event in events.items()
+    ]
     drawing.texts(LEFT + 16, y + 46, [*lines, "UTC"], size=11)
     drawing.box(MIDDLE, y, MIDDLE_WIDTH, height, PLAIN)
     drawing.text(MIDDLE + 16, y + 24, history, size=13, bold=True)
     drawing.text(MIDDLE + 16, y + 46, "by hand: a range of days of the past", size=11, color=MUTED)
     for number, name in enumerate(_functions_in(template["Resources"][history])):
-        drawing.text(MIDDLE + 16 + 134 * (number % 2), y + 61 + 15 * (number // 2), name, size=11, color=MUTED)
+        drawing.text(
+            MIDDLE + 16 + 134 * (number % 2),
+            y + 61 + 15 * (number // 2),
+            name,
+            size=11,
+            color=MUTED,
+        )
     x = MIDDLE + MIDDLE_WIDTH / 2
     drawing.arrow([(x, y + height), (x, top)])
-    drawing.text(x + 8, y + height + 30, f"a run for every {WINDOW_DAYS_MAX} days", size=11, color=MUTED)
-    drawing.arrow([(LEFT + SIDE_WIDTH, y + height - 18), (MIDDLE - 60, y + height - 18), (MIDDLE - 60, top + 22), (MIDDLE - 16, top + 22)])
+    drawing.text(
+        x + 8, y + height + 30, f"a run for every {WINDOW_DAYS_MAX} days", size=11, color=MUTED
+    )
+    drawing.arrow(
+        [
+            (LEFT + SIDE_WIDTH, y + height - 18),
+            (MIDDLE - 60, y + height - 18),
+            (MIDDLE - 60, top + 22),
+            (MIDDLE - 16, top + 22),
+        ]
+    )
     drawing.text(LEFT + SIDE_WIDTH + 12, y + height - 26, "starts", size=11, color=MUTED)
 
 
-def _draw_functions(drawing: Drawing, template: Mapping[str, Any], nightly: str, rows: Iterable[Row], top: float, bottom: float) -> None:
+def _draw_functions(
+    drawing: Drawing,
+    template: Mapping[str, Any],
+    nightly: str,
+    rows: Iterable[Row],
+    top: float,
+    bottom: float,
+) -> None:
     drawing.box(MIDDLE - 16, top, MIDDLE_WIDTH + 32, bottom - top, PLAIN)
     drawing.text(MIDDLE, top + 26, nightly, size=15, bold=True)
     memory = template["Globals"]["Function"]["MemorySize"]
@@ -93,20 +141,30 @@ def _draw_functions(drawing: Drawing, template: Mapping[str, Any], nightly: str,
         drawing.box(MIDDLE, y, MIDDLE_WIDTH, ROW_HEIGHT, look)
         drawing.text(MIDDLE + 16, y + 21, row.name, size=13, bold=True, color=look.title)
         size = Evaluation(template).value(properties.get("MemorySize", memory))
-        drawing.text(MIDDLE + 16, y + 39, f"{str(size).strip('<>')}{' MB' if str(size).isdigit() else ''}", size=11, color=MUTED)
+        drawing.text(
+            MIDDLE + 16,
+            y + 39,
+            f"{str(size).strip('<>')}{' MB' if str(size).isdigit() else ''}",
+            size=11,
+            color=MUTED,
+        )
         _draw_access(drawing, row, y + ROW_HEIGHT / 2)
         y += ROW_HEIGHT + ROW_GAP
 
 
 def _draw_access(drawing: Drawing, row: Row, y: float) -> None:
-    """On the left what is done to sources, on the right what is done to the destination. Arrows go where the data go."""
+    """On the left what is done to sources, on the right what is done to the destination. Arrows go
+    where the data go.
+    """
     left, right = (LEFT + SIDE_WIDTH, MIDDLE - 16), (MIDDLE + MIDDLE_WIDTH + 16, RIGHT)
     if "delete" in row.sources:
         _draw_line(drawing, left[1], left[0], y, "delete, by version or ETag", "red")
     elif row.sources:
         _draw_line(drawing, left[0], left[1], y, ", ".join(row.sources))
     if row.folders:
-        _draw_line(drawing, right[0], right[1], y - 8, f"write once: {', '.join(row.folders)}", "green")
+        _draw_line(
+            drawing, right[0], right[1], y - 8, f"write once: {', '.join(row.folders)}", "green"
+        )
         y += 16
     looks = [verb for verb in row.destination if verb in ("list", "read")]
     if "read" in looks:
@@ -115,9 +173,18 @@ def _draw_access(drawing: Drawing, row: Row, y: float) -> None:
         _draw_line(drawing, right[0], right[1], y, "abort dead uploads")
 
 
-def _draw_line(drawing: Drawing, start: float, end: float, y: float, text: str, kind: str = "plain") -> None:
+def _draw_line(
+    drawing: Drawing, start: float, end: float, y: float, text: str, kind: str = "plain"
+) -> None:
     drawing.arrow([(start, y), (end, y)], kind=kind)
-    drawing.text((start + end) / 2, y - 6, text, size=11, color=MUTED if kind == "plain" else ARROWS[kind], anchor="middle")
+    drawing.text(
+        (start + end) / 2,
+        y - 6,
+        text,
+        size=11,
+        color=MUTED if kind == "plain" else ARROWS[kind],
+        anchor="middle",
+    )
 
 
 def _draw_buckets(drawing: Drawing, template: Mapping[str, Any], top: float, bottom: float) -> None:
@@ -126,8 +193,12 @@ def _draw_buckets(drawing: Drawing, template: Mapping[str, Any], top: float, bot
     drawing.text(LEFT + 16, top + 26, "Source buckets", size=15, bold=True)
     drawing.texts(LEFT + 16, top + 46, ["not of the stack"], size=11)
     texts = {
-        "ControlTowerBucket": "CloudTrail with its digests, and Config, of every account: the main logs",
-        "OtherBuckets": "flow logs, load balancers, CloudFront, WAF, access logs and more: the auxiliary logs",
+        "ControlTowerBucket": (
+            "CloudTrail with its digests, and Config, of every account: the main logs"
+        ),
+        "OtherBuckets": (
+            "flow logs, load balancers, CloudFront, WAF, access logs and more: the auxiliary logs"
+        ),
     }
     y = top + 76
     for name, text in texts.items():
@@ -151,7 +222,11 @@ def _draw_buckets(drawing: Drawing, template: Mapping[str, Any], top: float, bot
     drawing.texts(
         RIGHT + 16,
         y + 14,
-        ["versioned, encrypted, TLS only;", "its policy lets nobody write over a", "pack, and no function delete one"],
+        [
+            "versioned, encrypted, TLS only;",
+            "its policy lets nobody write over a",
+            "pack, and no function delete one",
+        ],
         size=11,
     )
 
@@ -177,9 +252,18 @@ def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) ->
     y, height = bottom + 44, 92.0
     drawing.box(MIDDLE, y, MIDDLE_WIDTH, height, BUCKET)
     drawing.text(MIDDLE + 16, y + 24, "WorkBucket", size=13, bold=True)
-    days = template["Resources"]["WorkBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"]
+    days = template["Resources"]["WorkBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0][
+        "ExpirationInDays"
+    ]
     drawing.texts(
-        MIDDLE + 16, y + 46, ["runs/: lists of tasks and work items,", "what each step did, result.json;", f"for {days} days"], size=11
+        MIDDLE + 16,
+        y + 46,
+        [
+            "runs/: lists of tasks and work items,",
+            "what each step did, result.json;",
+            f"for {days} days",
+        ],
+        size=11,
     )
     x = MIDDLE + MIDDLE_WIDTH / 2
     drawing.arrow([(x - 14, bottom), (x - 14, y)])
@@ -191,7 +275,14 @@ def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) ->
     drawing.box(RIGHT, y, SIDE_WIDTH, height, PLAIN)
     drawing.text(RIGHT + 16, y + 24, "CloudWatch and X-Ray", size=13, bold=True)
     drawing.texts(
-        RIGHT + 16, y + 46, ["logs, metrics, traces, a dashboard,", f"{always} alarms to an SNS topic and", "AlarmEmail"], size=11
+        RIGHT + 16,
+        y + 46,
+        [
+            "logs, metrics, traces, a dashboard,",
+            f"{always} alarms to an SNS topic and",
+            "AlarmEmail",
+        ],
+        size=11,
     )
     drawing.arrow(
         [
@@ -206,11 +297,20 @@ def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) ->
     for name, found in functions_of(template).items():
         if "Condition" not in found:
             continue
-        schedule = next(iter(found["Properties"]["Events"].values()))["Properties"]["ScheduleExpression"]
+        schedule = next(iter(found["Properties"]["Events"].values()))["Properties"][
+            "ScheduleExpression"
+        ]
         drawing.box(LEFT, y, SIDE_WIDTH, height, BAD, dashed=True)
         drawing.text(LEFT + 16, y + 24, name, size=13, bold=True, color=BAD.title)
         drawing.texts(
-            LEFT + 16, y + 46, [f"{schedule}, only where", "ControlTowerBucketAccessLogBucket", "names a bucket: empties that one"], size=11
+            LEFT + 16,
+            y + 46,
+            [
+                f"{schedule}, only where",
+                "ControlTowerBucketAccessLogBucket",
+                "names a bucket: empties that one",
+            ],
+            size=11,
         )
     return y + height
 

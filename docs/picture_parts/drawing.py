@@ -1,4 +1,6 @@
-"""A drawing: boxes, texts and arrows, as SVG. Coordinates are pixels, the origin at the top left."""
+"""A drawing: boxes, texts and arrows, as SVG. Coordinates are pixels, the origin at the top
+left.
+"""
 
 from __future__ import annotations
 
@@ -40,32 +42,65 @@ class Drawing:
     title: str
     description: str
     elements: list[str] = field(default_factory=list)
-    made_by: str = "Made by `make docs`. Do not edit: change docs/make_pictures.py, template.yaml or statemachines/."
+    made_by: str = (
+        "Made by `make docs`. Do not edit: change docs/make_pictures.py, template.yaml or "
+        "statemachines/."
+    )
 
-    def box(self, x: float, y: float, width: float, height: float, look: Look, *, dashed: bool = False) -> None:
+    def box(
+        self, x: float, y: float, width: float, height: float, look: Look, *, dashed: bool = False
+    ) -> None:
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         size = f'width="{_n(width)}" height="{_n(height)}"'
-        self.elements.append(f'<rect x="{_n(x)}" y="{_n(y)}" {size} rx="8" fill="{look.fill}" stroke="{look.stroke}"{dash}/>')
+        self.elements.append(
+            f'<rect x="{_n(x)}" y="{_n(y)}" {size} rx="8" fill="{look.fill}" '
+            f'stroke="{look.stroke}"{dash}/>'
+        )
 
     def bar(self, x: float, y: float, width: float, height: float, fill: str) -> None:
         """A part of a diagram: no frame, no round corners."""
-        self.elements.append(f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" fill="{fill}"/>')
+        self.elements.append(
+            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" '
+            f'fill="{fill}"/>'
+        )
 
-    def text(self, x: float, y: float, text: str, *, size: int = 12, color: str = INK, bold: bool = False, anchor: str = "start") -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: int = 12,
+        color: str = INK,
+        bold: bool = False,
+        anchor: str = "start",
+    ) -> None:
         """`y` is the base line."""
         weight = ' font-weight="700"' if bold else ""
         self.elements.append(
-            f'<text x="{_n(x)}" y="{_n(y)}" font-size="{size}" fill="{color}"{weight} text-anchor="{anchor}">{escape(text)}</text>'
+            f'<text x="{_n(x)}" y="{_n(y)}" font-size="{size}" fill="{color}"{weight} '
+            f'text-anchor="{anchor}">{escape(text)}</text>'
         )
 
-    def texts(self, x: float, y: float, lines: Sequence[str], *, size: int = 12, color: str = MUTED, anchor: str = "start") -> None:
+    def texts(
+        self,
+        x: float,
+        y: float,
+        lines: Sequence[str],
+        *,
+        size: int = 12,
+        color: str = MUTED,
+        anchor: str = "start",
+    ) -> None:
         """Lines, one under the other."""
         for number, line in enumerate(lines):
             self.text(x, y + number * (size + 4), line, size=size, color=color, anchor=anchor)
 
     def arrow(self, points: Sequence[Point], *, kind: str = "plain", dashed: bool = False) -> None:
         """A line through these points, with a head at its end."""
-        path = " ".join(f"{'M' if number == 0 else 'L'}{_n(x)},{_n(y)}" for number, (x, y) in enumerate(points))
+        path = " ".join(
+            f"{'M' if number == 0 else 'L'}{_n(x)},{_n(y)}" for number, (x, y) in enumerate(points)
+        )
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         line = f'stroke="{ARROWS[kind]}" stroke-width="1.5"{dash} stroke-linejoin="round"'
         self.elements.append(f'<path d="{path}" fill="none" {line} marker-end="url(#{kind})"/>')
@@ -77,14 +112,16 @@ class Drawing:
     def _head(self, width: float, height: float) -> Iterator[str]:
         w, h = _n(width), _n(height)
         yield (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img"'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" '
+            f'height="{h}" role="img"'
             f' aria-labelledby="t d" font-family="{FONT}">'
         )
         yield f"<!-- {self.made_by} -->"
         yield f'<title id="t">{escape(self.title)}</title>'
         yield f'<desc id="d">{escape(self.description)}</desc>'
         heads = (
-            f'<marker id="{name}" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse">'
+            f'<marker id="{name}" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="7" '
+            'markerHeight="7" orient="auto-start-reverse">'
             f'<path d="M0,0.8 L9.5,5 L0,9.2 z" fill="{color}"/></marker>'
             for name, color in ARROWS.items()
         )

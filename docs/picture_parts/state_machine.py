@@ -1,6 +1,8 @@
-"""A state machine, drawn from its definition: states from top to bottom, branches side by side, what a map runs inside of it.
+"""A state machine, drawn from its definition: states from top to bottom, branches side by side,
+what a map runs inside of it.
 
-The spine of a machine is its longest way from the start to an end; states that are not on it stand on its right.
+The spine of a machine is its longest way from the start to an end; states that are not on it stand
+on its right.
 """
 
 from __future__ import annotations
@@ -10,7 +12,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from picture_parts.drawing import BAD, CHOICE, GOOD, INNER, MUTED, PLAIN, STATE, Drawing, Look, text_width, wrap
+from picture_parts.drawing import (
+    BAD,
+    CHOICE,
+    GOOD,
+    INNER,
+    MUTED,
+    PLAIN,
+    STATE,
+    Drawing,
+    Look,
+    text_width,
+    wrap,
+)
 
 GAP_Y, GAP_X, PADDING, TITLE = 26.0, 34.0, 16.0, 44.0
 BOX_WIDTH, BOX_HEIGHT = 196.0, 46.0
@@ -68,12 +82,19 @@ def draw_state_machines(definitions: Mapping[str, Mapping[str, Any]]) -> str:
         machine = measure(definition)
         width = max(machine.width, 330.0)
         drawing.text(x, MARGIN + 10, name, size=17, bold=True)
-        drawing.texts(x, MARGIN + 30, wrap(definition["Comment"].partition(" Input:")[0].partition(": {")[0], width, 12))
+        drawing.texts(
+            x,
+            MARGIN + 30,
+            wrap(definition["Comment"].partition(" Input:")[0].partition(": {")[0], width, 12),
+        )
         place(machine, x, MARGIN + HEAD)
         paint(drawing, machine)
         x += width + 2 * MARGIN
         bottom = max(bottom, MARGIN + HEAD + machine.height)
-    legend = "Dashed: what happens after an error. Every task is tried again after errors that go away by themselves."
+    legend = (
+        "Dashed: what happens after an error. Every task is tried again after errors that go "
+        "away by themselves."
+    )
     drawing.text(MARGIN, bottom + 30, legend, color=MUTED)
     return drawing.render(x - MARGIN, bottom + 30 + MARGIN)
 
@@ -83,7 +104,9 @@ def measure(definition: Mapping[str, Any]) -> Machine:
     states = definition["States"]
     names = longest_way(states, definition["StartAt"])
     machine = Machine(
-        states, [_shape(name, states[name]) for name in names], [_shape(name, states[name]) for name in states if name not in names]
+        states,
+        [_shape(name, states[name]) for name in names],
+        [_shape(name, states[name]) for name in states if name not in names],
     )
     spine_width = max(shape.width for shape in machine.spine)
     machine.width = spine_width
@@ -96,7 +119,9 @@ def measure(definition: Mapping[str, Any]) -> Machine:
 
 
 def longest_way(states: Mapping[str, Mapping[str, Any]], start: str) -> list[str]:
-    """States from the start to an end, errors left out; of equally long ways the one that is named first."""
+    """States from the start to an end, errors left out; of equally long ways the one that is named
+    first.
+    """
     ways = [longest_way(states, name) for name in successors(states[start])]
     return [start, *max(ways, key=len, default=[])]
 
@@ -151,7 +176,9 @@ def _shape(name: str, state: Mapping[str, Any]) -> Shape:
     elif state["Type"] in ("Succeed", "Pass"):
         shape.width, shape.height = max(108.0, text_width(name, 12) + 20), 38.0
     else:
-        shape.width = max(BOX_WIDTH, text_width(_subtitle(shape), 11) + 20, text_width(name, 13) + 20)
+        shape.width = max(
+            BOX_WIDTH, text_width(_subtitle(shape), 11) + 20, text_width(name, 13) + 20
+        )
     return shape
 
 
@@ -168,7 +195,10 @@ def _skips(machine: Machine) -> list[tuple[Shape, Shape]]:
 
 def _beside(machine: Machine, side: Shape) -> Shape:
     """What a state at the side stands beside: the choice that leads to it, else the end."""
-    return next((shape for shape in machine.spine if side.name in successors(shape.state)), machine.spine[-1])
+    return next(
+        (shape for shape in machine.spine if side.name in successors(shape.state)),
+        machine.spine[-1],
+    )
 
 
 def _paint_shape(drawing: Drawing, shape: Shape) -> None:
@@ -189,7 +219,14 @@ def _paint_shape(drawing: Drawing, shape: Shape) -> None:
         anchor="middle",
     )
     if subtitle:
-        drawing.text(shape.middle, shape.y + shape.height / 2 + 13, subtitle, size=11, color=MUTED, anchor="middle")
+        drawing.text(
+            shape.middle,
+            shape.y + shape.height / 2 + 13,
+            subtitle,
+            size=11,
+            color=MUTED,
+            anchor="middle",
+        )
 
 
 def _subtitle(shape: Shape) -> str:
@@ -208,7 +245,11 @@ def _subtitle(shape: Shape) -> str:
 
 def _condition(rule: Mapping[str, Any]) -> str:
     variable = str(rule["Variable"]).removeprefix("$.")
-    return variable if rule.get("BooleanEquals") is True else f"{variable} > {rule['NumericGreaterThan']}"
+    return (
+        variable
+        if rule.get("BooleanEquals") is True
+        else f"{variable} > {rule['NumericGreaterThan']}"
+    )
 
 
 def _names(text: str) -> str:
@@ -234,10 +275,24 @@ def _paint_arrow(drawing: Drawing, machine: Machine, start: Shape, end: Shape) -
     if end in machine.side:
         right = start.x + start.width
         drawing.arrow([(right, start.center_y), (end.x, end.center_y)])
-        drawing.text((right + end.x) / 2 - 4, start.center_y - 5, answer, size=11, color=MUTED, anchor="middle")
+        drawing.text(
+            (right + end.x) / 2 - 4,
+            start.center_y - 5,
+            answer,
+            size=11,
+            color=MUTED,
+            anchor="middle",
+        )
     elif (start, end) in _skips(machine):
         x = min(shape.x for shape in machine.spine) - BUS
-        drawing.arrow([(start.x, start.center_y), (x, start.center_y), (x, end.center_y), (end.x, end.center_y)])
+        drawing.arrow(
+            [
+                (start.x, start.center_y),
+                (x, start.center_y),
+                (x, end.center_y),
+                (end.x, end.center_y),
+            ]
+        )
         drawing.text(start.x - 10, start.center_y - 5, answer, size=11, color=MUTED, anchor="end")
     else:
         bottom = start.y + start.height
@@ -246,9 +301,13 @@ def _paint_arrow(drawing: Drawing, machine: Machine, start: Shape, end: Shape) -
 
 
 def _paint_catch(drawing: Drawing, start: Shape, end: Shape) -> None:
-    """To a state at the side: out to the right, down to its top. A state that is as high as the start is met from the left."""
+    """To a state at the side: out to the right, down to its top. A state that is as high as the
+    start is met from the left.
+    """
     y = start.center_y
     if end.y <= y <= end.y + end.height:
         drawing.arrow([(start.x + start.width, y), (end.x, y)], dashed=True)
     else:
-        drawing.arrow([(start.x + start.width, y), (end.middle, y), (end.middle, end.y)], dashed=True)
+        drawing.arrow(
+            [(start.x + start.width, y), (end.middle, y), (end.middle, end.y)], dashed=True
+        )

@@ -16,7 +16,10 @@ def make_command_line() -> Iterator[str]:
     yield "# Command line"
     yield ""
     yield "Results go to standard output, everything else to standard error."
-    yield "Credentials, region and endpoint are those of the standard AWS configuration (environment, profile, SSO, instance role)."
+    yield (
+        "Credentials, region and endpoint are those of the standard AWS configuration "
+        "(environment, profile, SSO, instance role)."
+    )
     yield ""
     yield "## Exit codes"
     yield ""
@@ -29,14 +32,25 @@ def make_command_line() -> Iterator[str]:
         usage = " ".join(command.collect_usage_pieces(click.Context(command)))
         yield f"Usage: `log-aggregator {name} {usage}`"
         yield ""
-        own = [option for option in command.params if isinstance(option, click.Option) and option.name not in settings]
-        yield from table(("option", "meaning"), ((_option_names(option), _option_help(option)) for option in own))
-        yield from _settings_sentence([option.name for option in command.params if option.name in settings])
+        own = [
+            option
+            for option in command.params
+            if isinstance(option, click.Option) and option.name not in settings
+        ]
+        yield from table(
+            ("option", "meaning"), ((_option_names(option), _option_help(option)) for option in own)
+        )
+        yield from _settings_sentence(
+            [option.name for option in command.params if option.name in settings]
+        )
     yield ""
     yield "## Settings as options"
     yield ""
     rows = [row for row in SETTINGS if row.on_command_line]
-    yield from table(("option", "setting"), ((f"`--{row.name.replace('_', '-')} VALUE`", row.meaning) for row in rows))
+    yield from table(
+        ("option", "setting"),
+        ((f"`--{row.name.replace('_', '-')} VALUE`", row.meaning) for row in rows),
+    )
 
 
 def _all_commands() -> Iterator[tuple[str, click.Command]]:
@@ -44,7 +58,9 @@ def _all_commands() -> Iterator[tuple[str, click.Command]]:
     for name, command in sorted(commands.commands.items()):
         yield name, command
         if isinstance(command, click.Group):
-            yield from ((f"{name} {inner}", found) for inner, found in sorted(command.commands.items()))
+            yield from (
+                (f"{name} {inner}", found) for inner, found in sorted(command.commands.items())
+            )
 
 
 def _settings_sentence(names: Sequence[str | None]) -> Iterator[str]:
@@ -74,6 +90,10 @@ def _option_names(option: click.Option) -> str:
 
 def _option_help(option: click.Option) -> str:
     text = option.help or ""
-    if isinstance(option.type, click.IntRange) and option.type.min is not None and option.type.max is not None:
+    if (
+        isinstance(option.type, click.IntRange)
+        and option.type.min is not None
+        and option.type.max is not None
+    ):
         text += f" From {option.type.min:,} to {option.type.max:,}."
     return f"{text} Default: {option.default}." if option.show_default else text

@@ -14,16 +14,28 @@ def make_errors() -> Iterator[str]:
     yield "# Errors"
     yield ""
     yield "Each error says what was met and what to do."
-    yield "Errors of a group never end the run: the other groups go on, and the run ends with exit code 1 and a list of what failed."
+    yield (
+        "Errors of a group never end the run: the other groups go on, and the run ends with exit "
+        "code 1 and a list of what failed."
+    )
     yield "The name in the first column stands in the report and in `failures[].error` of the JSON."
     yield "No error's text ever holds contents of a log."
     yield ""
     yield "In the stack a function ends with such an error, and the state machine goes by its name."
-    yield "What may go away by itself is tried again, with growing pauses; everything else is not, and is a failure of the run."
+    yield (
+        "What may go away by itself is tried again, with growing pauses; everything else is not, "
+        "and is a failure of the run."
+    )
     yield ""
     retries = _retries()
     rows = (
-        (f"`{kind.__name__}`", _first_line(kind), kind.advice or "-", str(kind.exit_code), _tries(retries.get(kind.__name__, 0)))
+        (
+            f"`{kind.__name__}`",
+            _first_line(kind),
+            kind.advice or "-",
+            str(kind.exit_code),
+            _tries(retries.get(kind.__name__, 0)),
+        )
         for kind in error_classes()
     )
     yield from table(("error", "what happened", "what to do", "exit code", "in the stack"), rows)
@@ -31,7 +43,9 @@ def make_errors() -> Iterator[str]:
     yield "Besides its own errors the state machine tries again after these:"
     yield ""
     own = {kind.__name__ for kind in error_classes()}
-    yield from (f"- `{name}`, up to {count} times" for name, count in retries.items() if name not in own)
+    yield from (
+        f"- `{name}`, up to {count} times" for name, count in retries.items() if name not in own
+    )
     yield ""
     yield "[When something fails](../how-to/when-something-fails.md) goes through them one by one."
     yield "[Respond to alarms](../how-to/respond-to-alarms.md) tells where they show in the stack."
@@ -50,7 +64,9 @@ def error_classes() -> list[type[LogAggregatorError]]:
 
 
 def _retries() -> dict[str, int]:
-    """How often a state is tried again, by the name of the error. All states that call a function say the same."""
+    """How often a state is tried again, by the name of the error. All states that call a function
+    say the same.
+    """
     definition = load_definition(ROOT / "statemachines" / "combine_log_files.asl.json")
     found = definition["States"]["Prepare"]["Retry"]
     return {name: retry["MaxAttempts"] for retry in found for name in retry["ErrorEquals"]}

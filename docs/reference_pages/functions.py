@@ -1,4 +1,6 @@
-"""Functions: what each Lambda function and state machine does and may do, from template.yaml and the handlers' own words."""
+"""Functions: what each Lambda function and state machine does and may do, from template.yaml and
+the handlers' own words.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reference_pages.table import TEXTS, table
-from reference_pages.template import Evaluation, functions_of, load_template, state_machines_of, statements_of
+from reference_pages.template import (
+    Evaluation,
+    functions_of,
+    load_template,
+    state_machines_of,
+    statements_of,
+)
 
 PLACES = {True: "`UseCommonDestinationBucket` = Yes", False: "`UseCommonDestinationBucket` = No"}
 
@@ -17,16 +25,33 @@ def make_functions() -> Iterator[str]:
     template = load_template()
     yield "# Functions"
     yield ""
-    yield "What the stack runs: each Lambda function, each state machine, and the permissions of its role."
+    yield (
+        "What the stack runs: each Lambda function, each state machine, and the permissions of "
+        "its role."
+    )
     yield "A role has what its step needs and nothing else."
-    yield "Only `DeleteFunction` may delete in source buckets, and `EmptyAccessLogsFunction` in the one bucket that it empties."
+    yield (
+        "Only `DeleteFunction` may delete in source buckets, and `EmptyAccessLogsFunction` in "
+        "the one bucket that it empties."
+    )
     yield "No function may delete a pack."
     yield "`<Name>` stands for the value of a parameter, or for a resource of the stack."
-    yield "`<ControlTowerBucket>` and `<OtherBuckets>` are lists; a permission on them is one on every bucket of the list."
-    yield "Every function may besides write its own logs and traces, and Lambda Insights where `LambdaInsightsLayerArn` is given."
-    yield "How a run passes through them is told in [architecture](../internals/architecture.md#as-a-serverless-application)."
+    yield (
+        "`<ControlTowerBucket>` and `<OtherBuckets>` are lists; a permission on them is one on "
+        "every bucket of the list."
+    )
+    yield (
+        "Every function may besides write its own logs and traces, and Lambda Insights where "
+        "`LambdaInsightsLayerArn` is given."
+    )
+    yield (
+        "How a run passes through them is told in "
+        "[architecture](../internals/architecture.md#as-a-serverless-application)."
+    )
     yield ""
-    yield from table(("function", "what it does", "memory in MB", "seconds at most"), _overview(template))
+    yield from table(
+        ("function", "what it does", "memory in MB", "seconds at most"), _overview(template)
+    )
     for name, found in functions_of(template).items():
         yield ""
         yield f"## {name}"
@@ -35,14 +60,18 @@ def make_functions() -> Iterator[str]:
         if "Condition" in found:
             yield f"Only there {_when(found['Condition'])}."
         yield ""
-        yield from table(("effect", "actions", "on", "where"), _statement_rows(template, found["Properties"]))
+        yield from table(
+            ("effect", "actions", "on", "where"), _statement_rows(template, found["Properties"])
+        )
     for name, found in state_machines_of(template).items():
         yield ""
         yield f"## {name}"
         yield ""
         yield from _schedules(found["Properties"])
         yield ""
-        yield from table(("effect", "actions", "on", "where"), _statement_rows(template, found["Properties"]))
+        yield from table(
+            ("effect", "actions", "on", "where"), _statement_rows(template, found["Properties"])
+        )
     yield ""
     yield from _bucket_policy(template)
 
@@ -52,7 +81,12 @@ def _overview(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]
     for name, found in functions_of(template).items():
         properties = found["Properties"]
         memory = Evaluation(template).value(properties.get("MemorySize", common["MemorySize"]))
-        yield f"[`{name}`](#{name.lower()})", _doc(found), f"`{memory}`", str(properties.get("Timeout", common["Timeout"]))
+        yield (
+            f"[`{name}`](#{name.lower()})",
+            _doc(found),
+            f"`{memory}`",
+            str(properties.get("Timeout", common["Timeout"])),
+        )
 
 
 def _doc(found: Mapping[str, Any]) -> str:
@@ -67,12 +101,20 @@ def _schedules(properties: Mapping[str, Any]) -> Iterator[str]:
     for name, event in events.items():
         found = event["Properties"]
         given = Evaluation({"Resources": {}}).value(found["Input"])
-        yield f"- {name}: `{found['ScheduleExpression']}` (UTC) with `{given}`. {found['Description']}"
+        yield (
+            f"- {name}: `{found['ScheduleExpression']}` (UTC) with `{given}`. "
+            f"{found['Description']}"
+        )
 
 
-def _statement_rows(template: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _statement_rows(
+    template: Mapping[str, Any], properties: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str, str]]:
     for condition, statement in statements_of(properties):
-        rows = {place: _row(Evaluation(template, _conditions(place)).value(statement)) for place in PLACES}
+        rows = {
+            place: _row(Evaluation(template, _conditions(place)).value(statement))
+            for place in PLACES
+        }
         if condition in ("IsInPlace", "IsCommon"):
             place = condition == "IsCommon"
             yield *rows[place], PLACES[place]
@@ -104,7 +146,8 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _place(arn: str) -> str:
-    return f"`{re.sub(r'^arn:(aws|[*]):(s3:::|states:<region>:<account>:|events:<region>:<account>:)', '', arn)}`"
+    mine = r"(s3:::|states:<region>:<account>:|events:<region>:<account>:)"
+    return f"`{re.sub(rf'^arn:(aws|[*]):{mine}', '', arn)}`"
 
 
 def _describe_condition(condition: Mapping[str, Any]) -> Iterator[str]:
@@ -129,7 +172,14 @@ def _bucket_policy(template: Mapping[str, Any]) -> Iterator[str]:
         roles = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:PrincipalArn", [])
         effect, actions, places = _row({**statement, "Condition": {}} if roles else statement)
         who = f"the roles of the {len(roles)} functions" if roles else "everybody"
-        rows.append((f"`{statement['Sid']}`", actions, places.removesuffix("<br>if "), who if effect == "Deny" else effect))
+        rows.append(
+            (
+                f"`{statement['Sid']}`",
+                actions,
+                places.removesuffix("<br>if "),
+                who if effect == "Deny" else effect,
+            )
+        )
     yield from table(("statement", "denies", "on", "to"), rows)
     yield ""
     yield "The stack leaves this bucket and its policy where they are when it is deleted."

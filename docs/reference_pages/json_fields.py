@@ -21,10 +21,18 @@ from reference_pages.table import TEXTS, table
 def make_json() -> Iterator[str]:
     yield "# JSON"
     yield ""
-    yield "With `--json` a command writes one JSON document to standard output and nothing else there; `find` writes one on each line."
-    yield "`[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as `YYYY-MM-DD`."
+    yield (
+        "With `--json` a command writes one JSON document to standard output and nothing else "
+        "there; `find` writes one on each line."
+    )
+    yield (
+        "`[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as "
+        "`YYYY-MM-DD`."
+    )
     examples = {"run": flatten(_example_run()), "plan": flatten(_example_plan())}
-    for command, fields in (examples | {name: json_fields(name) for name in _listed_commands()}).items():
+    for command, fields in (
+        examples | {name: json_fields(name) for name in _listed_commands()}
+    ).items():
         yield ""
         yield f"## {command} --json"
         yield ""
@@ -32,16 +40,27 @@ def make_json() -> Iterator[str]:
             yield "`run --dry-run --json` gives the same."
             yield ""
         if command == "find":
-            yield "A document on each line: for a log object; with `--packs`, for a pack; with `--count`, one in all."
+            yield (
+                "A document on each line: for a log object; with `--packs`, for a pack; with "
+                "`--count`, one in all."
+            )
             yield ""
-        yield from table(("field", "meaning"), ((f"`{name}`", json_fields(command)[name]) for name in fields))
+        yield from table(
+            ("field", "meaning"), ((f"`{name}`", json_fields(command)[name]) for name in fields)
+        )
     yield ""
     yield "## result.json"
     yield ""
-    yield "What a run of the stack leaves in its work bucket, as `runs/<day of its beginning>/<name of its execution>/result.json`."
+    yield (
+        "What a run of the stack leaves in its work bucket, as `runs/<day of its "
+        "beginning>/<name of its execution>/result.json`."
+    )
     yield "It has the fields of `run --json`, and these:"
     yield ""
-    yield from table(("field", "meaning"), ((f"`{name}`", meaning) for name, meaning in TEXTS["json"]["result"].items()))
+    yield from table(
+        ("field", "meaning"),
+        ((f"`{name}`", meaning) for name, meaning in TEXTS["json"]["result"].items()),
+    )
 
 
 def json_fields(command: str) -> dict[str, str]:

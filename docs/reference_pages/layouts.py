@@ -17,9 +17,15 @@ def make_layouts() -> Iterator[str]:
     yield "# Layouts"
     yield ""
     yield "A layout is the key grammar of one log type."
-    yield "It tells the log type, the account, the region and the log date; the log date is the day in the key."
+    yield (
+        "It tells the log type, the account, the region and the log date; the log date is the "
+        "day in the key."
+    )
     yield "Anything may stand in front of `AWSLogs/`; the example keys are those of the tests."
-    yield "How a key is read, and why the leftmost date decides, is told in [listing](../internals/listing.md)."
+    yield (
+        "How a key is read, and why the leftmost date decides, is told in "
+        "[listing](../internals/listing.md)."
+    )
     yield ""
     yield from table(
         ("layout", "log type", "date", "example key"),
@@ -43,14 +49,21 @@ def make_layouts() -> Iterator[str]:
     yield ""
     yield "Such keys are reported as unknown and left where they are."
     yield ""
-    yield from table(("key", "why"), ((f"`{example['key']}`", example["why"]) for example in examples["unknown"]))
+    yield from table(
+        ("key", "why"), ((f"`{example['key']}`", example["why"]) for example in examples["unknown"])
+    )
 
 
 def _layout_names() -> list[tuple[str, str]]:
-    return [(row.name, row.grammar.name if row.grammar else "the first one behind the service") for row in LAYOUTS]
+    return [
+        (row.name, row.grammar.name if row.grammar else "the first one behind the service")
+        for row in LAYOUTS
+    ]
 
 
-def _layout_row(name: str, grammar: str, examples: list[dict[str, Any]]) -> tuple[str, str, str, str]:
+def _layout_row(
+    name: str, grammar: str, examples: list[dict[str, Any]]
+) -> tuple[str, str, str, str]:
     key = next(str(example["key"]) for example in examples if example["layout"] == name)
     parsed = parse_key(key)
     if not isinstance(parsed, Dated):

@@ -16,10 +16,15 @@ def make_metrics() -> Iterator[str]:
     yield ""
     yield "The functions write them into their logs in CloudWatch's embedded metric format."
     yield f"CloudWatch makes metrics of the namespace `{NAMESPACE}` of them."
-    yield "A metric of a run is written once, when the run ends; one of a group when the last step of its work item ends."
+    yield (
+        "A metric of a run is written once, when the run ends; one of a group when the last step "
+        "of its work item ends."
+    )
     yield "A dry run writes none."
     yield ""
-    rows = ((f"`{row.name}`", row.unit, _dimensions(row.dimension_sets), row.meaning) for row in METRICS)
+    rows = (
+        (f"`{row.name}`", row.unit, _dimensions(row.dimension_sets), row.meaning) for row in METRICS
+    )
     yield from table(("metric", "unit", "dimensions", "meaning"), rows)
     yield ""
     yield from PROPERTIES
@@ -28,21 +33,34 @@ def make_metrics() -> Iterator[str]:
     yield ""
     yield "Of the stack; [respond to alarms](../how-to/respond-to-alarms.md) tells what to do."
     yield ""
-    yield from table(("alarm", "watches", "in", "what it says"), map(_alarm, *zip(*alarms_of(load_template()).items(), strict=True)))
+    yield from table(
+        ("alarm", "watches", "in", "what it says"),
+        map(_alarm, *zip(*alarms_of(load_template()).items(), strict=True)),
+    )
 
 
 def _dimensions(sets: DimensionSets) -> str:
-    return "; ".join(", ".join(f"`{name}`" for name in names) if names else "none" for names in sets)
+    return "; ".join(
+        ", ".join(f"`{name}`" for name in names) if names else "none" for names in sets
+    )
 
 
 def _alarm(name: str, found: Mapping[str, Any]) -> tuple[str, str, str, str]:
     properties = found["Properties"]
     watched = properties if "MetricName" in properties else _inner_metric(properties)
     period, count = int(watched["Period"]), int(properties["EvaluationPeriods"])
-    text, _, anchor = " ".join(properties["AlarmDescription"].split()).partition(" What to do: docs/how-to/respond-to-alarms.md#")
+    text, _, anchor = " ".join(properties["AlarmDescription"].split()).partition(
+        " What to do: docs/how-to/respond-to-alarms.md#"
+    )
     where = f" Only {TEXTS['conditions'][found['Condition']]}." if "Condition" in found else ""
     seconds = period * count
-    span = f"{seconds // 3600} hours" if seconds > 3600 else "an hour" if seconds == 3600 else f"{seconds // 60} minutes"
+    span = (
+        f"{seconds // 3600} hours"
+        if seconds > 3600
+        else "an hour"
+        if seconds == 3600
+        else f"{seconds // 60} minutes"
+    )
     return (
         f"[`{name}`](../how-to/respond-to-alarms.md#{anchor})",
         f"`{watched['Namespace']}` `{watched['MetricName']}`",
@@ -53,7 +71,11 @@ def _alarm(name: str, found: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 def _inner_metric(properties: Mapping[str, Any]) -> dict[str, Any]:
     inner = next(query["MetricStat"] for query in properties["Metrics"] if "MetricStat" in query)
-    return {"Namespace": inner["Metric"]["Namespace"], "MetricName": inner["Metric"]["MetricName"], "Period": inner["Period"]}
+    return {
+        "Namespace": inner["Metric"]["Namespace"],
+        "MetricName": inner["Metric"]["MetricName"],
+        "Period": inner["Period"],
+    }
 
 
 PROPERTIES = f"""\

@@ -1,4 +1,6 @@
-"""Parameters: those of template.yaml, in the groups in which the console of CloudFormation shows them."""
+"""Parameters: those of template.yaml, in the groups in which the console of CloudFormation shows
+them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ def make_parameters() -> Iterator[str]:
     older = TEXTS["parameters"]["older"]
     yield "# Parameters"
     yield ""
-    yield "Those of the stack, which [deploying](../how-to/deploy.md) sets in `samconfig.toml` or with `./deploy --parameter NAME=VALUE`."
+    yield (
+        "Those of the stack, which [deploying](../how-to/deploy.md) sets in `samconfig.toml` or "
+        "with `./deploy --parameter NAME=VALUE`."
+    )
     yield "Only `ControlTowerBucket` has to be given; every other one has a default."
     yield "A parameter that an update does not name keeps the value that it has in the stack."
     yield f"The {len(older)} that are marked \\* have the names of the older stack."
@@ -37,7 +42,10 @@ def make_parameters() -> Iterator[str]:
     yield ""
     yield "## Outputs"
     yield ""
-    outputs = ((f"`{name}`", _one_line(found["Description"])) for name, found in template["Outputs"].items())
+    outputs = (
+        (f"`{name}`", _one_line(found["Description"]))
+        for name, found in template["Outputs"].items()
+    )
     yield from table(("output", "what it is"), outputs)
 
 
@@ -54,7 +62,9 @@ def _default(found: Mapping[str, Any]) -> str:
 
 def _allowed(found: Mapping[str, Any]) -> str:
     if "AllowedValues" in found:
-        return ", ".join(f"`{value}`" if value != "" else "empty" for value in found["AllowedValues"])
+        return ", ".join(
+            f"`{value}`" if value != "" else "empty" for value in found["AllowedValues"]
+        )
     return _one_line(found["ConstraintDescription"])
 
 

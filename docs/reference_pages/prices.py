@@ -30,56 +30,107 @@ SEVEN_YEARS_MONTHS = 84
 def make_prices() -> Iterator[str]:
     yield "# Prices"
     yield ""
-    yield "What a plan and a run report as dollars is the count of requests times this table, and nothing else:"
+    yield (
+        "What a plan and a run report as dollars is the count of requests times this table, and "
+        "nothing else:"
+    )
     yield "no storage, no compute, no KMS, no data transfer."
-    yield "List prices of us-east-1, November 2026, from [Amazon S3 pricing](https://aws.amazon.com/s3/pricing/)."
-    yield "They stand in one file, `src/log_aggregator/core/costs/prices.py`, and are never fetched at run time."
+    yield (
+        "List prices of us-east-1, November 2026, from [Amazon S3 "
+        "pricing](https://aws.amazon.com/s3/pricing/)."
+    )
+    yield (
+        "They stand in one file, `src/log_aggregator/core/costs/prices.py`, and are never "
+        "fetched at run time."
+    )
     yield ""
     yield from table(
-        ("operation", "dollars per 1,000"), ((f"`{name}`", f"{price * 1000:.4g}") for name, price in costs.REQUEST_DOLLARS.items())
+        ("operation", "dollars per 1,000"),
+        ((f"`{name}`", f"{price * 1000:.4g}") for name, price in costs.REQUEST_DOLLARS.items()),
     )
     yield ""
     yield "## Thawing"
     yield ""
-    yield "What `thaw` adds up: retrieval, and the copies in Standard until the midnight behind their last day"
-    yield f"(${costs.PRICES.standard.gb_month} for a GB and month). A GB is counted as 10^9 bytes, a little too much."
+    yield (
+        "What `thaw` adds up: retrieval, and the copies in Standard until the midnight behind "
+        "their last day"
+    )
+    yield (
+        f"(${costs.PRICES.standard.gb_month} for a GB and month). A GB is counted as 10^9 bytes, "
+        "a little too much."
+    )
     yield "The row of `RestoreObject` above is that of Deep Archive's standard tier."
     yield ""
     rows = (
-        (f"`{name}`", tier, f"{one.dollars_per_gb:.4g}", f"{one.dollars_per_request * 1000:.4g}", one.takes)
+        (
+            f"`{name}`",
+            tier,
+            f"{one.dollars_per_gb:.4g}",
+            f"{one.dollars_per_request * 1000:.4g}",
+            one.takes,
+        )
         for (name, tier), one in costs.RETRIEVALS.items()
     )
-    yield from table(("storage class", "tier", "dollars per GB", "dollars per 1,000 packs", "takes"), rows)
+    yield from table(
+        ("storage class", "tier", "dollars per GB", "dollars per 1,000 packs", "takes"), rows
+    )
     yield ""
     yield "## A million log objects"
     yield ""
     yield "Requests for a million log objects that are listed, packed, verified and deleted."
-    yield "Assumed: packs of the default size, parts of 16 MiB, one group, so that packs are full, a versioned source bucket,"
+    yield (
+        "Assumed: packs of the default size, parts of 16 MiB, one group, so that packs are full, "
+        "a versioned source bucket,"
+    )
     yield "and every log object below `copy_size_min`."
-    yield "Every further group adds two listings and two to four requests of the PUT class, $0.00002 to $0.00003."
+    yield (
+        "Every further group adds two listings and two to four requests of the PUT class, "
+        "$0.00002 to $0.00003."
+    )
     yield "So a thousand groups cost two or three cents."
     yield ""
-    yield from table(("average size", "GetObject", "listings", "parts", "everything else", "dollars"), map(_million_row, (1, 4, 12, 43)))
+    yield from table(
+        ("average size", "GetObject", "listings", "parts", "everything else", "dollars"),
+        map(_million_row, (1, 4, 12, 43)),
+    )
     yield ""
-    yield "The usual way, one multipart upload for each log object over a growing file, is billed for each log object:"
+    yield (
+        "The usual way, one multipart upload for each log object over a growing file, is billed "
+        "for each log object:"
+    )
     yield ""
-    yield from (f"- {count} {operation}" for operation, count in costs.CHAIN_REQUESTS_PER_OBJECT.items())
+    yield from (
+        f"- {count} {operation}" for operation, count in costs.CHAIN_REQUESTS_PER_OBJECT.items()
+    )
     yield ""
-    yield f"That is **${costs.estimate_chain_dollars(MILLION):.2f}** per million, whatever their size."
+    yield (
+        f"That is **${costs.estimate_chain_dollars(MILLION):.2f}** per million, whatever their "
+        "size."
+    )
     yield ""
     yield "## Seven years"
     yield ""
-    yield "Storage and requests for a million log objects over 84 months, without compute and without any price change."
+    yield (
+        "Storage and requests for a million log objects over 84 months, without compute and "
+        "without any price change."
+    )
     yield "Each object in Deep Archive also takes 8 KiB in Standard and 32 KiB in Deep Archive."
-    yield "Packs are written straight to Deep Archive (`storage_class`), with one warm and one archived copy of the index"
+    yield (
+        "Packs are written straight to Deep Archive (`storage_class`), with one warm and one "
+        "archived copy of the index"
+    )
     yield f"({INDEX_BYTES_PER_MEMBER} bytes for a member, as in the demo)."
     yield "Text that shrinks in a pack is not counted."
     yield ""
     yield from table(
-        ("average size", "left in Standard", "each to Deep Archive", "packed, in Deep Archive"), map(_years_row, (1, 4, 16, 43, 128))
+        ("average size", "left in Standard", "each to Deep Archive", "packed, in Deep Archive"),
+        map(_years_row, (1, 4, 16, 43, 128)),
     )
     yield ""
-    yield "Where an average log object has one KiB, leaving it alone is nearly as cheap: the index costs as much as the rest."
+    yield (
+        "Where an average log object has one KiB, leaving it alone is nearly as cheap: the index "
+        "costs as much as the rest."
+    )
     yield ""
     yield from _make_storage_prices()
     yield from _make_break_even()
@@ -90,7 +141,10 @@ def make_prices() -> Iterator[str]:
 def _make_storage_prices() -> Iterator[str]:
     yield "## Storage classes"
     yield ""
-    yield "Dollars; a GiB is 2^30 bytes. What is smaller than the smallest billed size is billed as that size."
+    yield (
+        "Dollars; a GiB is 2^30 bytes. What is smaller than the smallest billed size is billed "
+        "as that size."
+    )
     yield ""
     rows = (
         (
@@ -101,7 +155,9 @@ def _make_storage_prices() -> Iterator[str]:
             f"{each.transition_1000:.4g}",
             f"{each.days_min}",
             f"{each.size_bytes_min // limits.KIB} KiB" if each.size_bytes_min else "",
-            f"{(each.overhead_bytes + each.overhead_standard_bytes) // limits.KIB} KiB" if each.overhead_bytes else "",
+            f"{(each.overhead_bytes + each.overhead_standard_bytes) // limits.KIB} KiB"
+            if each.overhead_bytes
+            else "",
         )
         for name, each in costs.PRICES.storage.items()
     )
@@ -122,11 +178,18 @@ def _make_storage_prices() -> Iterator[str]:
 def _make_break_even() -> Iterator[str]:
     yield "## Break-even"
     yield ""
-    yield "From which average size on a way is cheaper than leaving log objects in Standard, by the years that they are kept:"
-    yield "each moved to Deep Archive by itself, and packed straight to Deep Archive, a million at a time in one group."
+    yield (
+        "From which average size on a way is cheaper than leaving log objects in Standard, by "
+        "the years that they are kept:"
+    )
+    yield (
+        "each moved to Deep Archive by itself, and packed straight to Deep Archive, a million at "
+        "a time in one group."
+    )
     yield ""
     rows = (
-        (f"{years:g}", _size(_break_even(_each_way, years)), _size(_break_even(_packed_way, years))) for years in (0.5, 1, 2, 3, 5, 7, 10)
+        (f"{years:g}", _size(_break_even(_each_way, years)), _size(_break_even(_packed_way, years)))
+        for years in (0.5, 1, 2, 3, 5, 7, 10)
     )
     yield from table(("years", "each to Deep Archive", "packed"), rows)
     yield ""
@@ -135,7 +198,10 @@ def _make_break_even() -> Iterator[str]:
 def _make_own_prices() -> Iterator[str]:
     yield "## Prices of your own"
     yield ""
-    yield "`log-aggregator plan --prices FILE` takes another region's, another year's or a contract's prices from a TOML file."
+    yield (
+        "`log-aggregator plan --prices FILE` takes another region's, another year's or a "
+        "contract's prices from a TOML file."
+    )
     yield "What is not in it stays as above; a name that is not known is refused."
     yield ""
     yield "```toml"
@@ -168,11 +234,19 @@ def _million_row(size_kib: int) -> tuple[str, ...]:
     requests = _million_requests(size_kib)
     named = {name: requests.pop(name) for name in ("GetObject", "ListObjectVersions", "UploadPart")}
     dollars = costs.estimate_dollars(named | requests)
-    return f"{size_kib} KiB", *(f"{count:,}" for count in named.values()), f"{sum(requests.values()):,}", f"**{dollars:.3f}**"
+    return (
+        f"{size_kib} KiB",
+        *(f"{count:,}" for count in named.values()),
+        f"{sum(requests.values()):,}",
+        f"**{dollars:.3f}**",
+    )
 
 
 def _years_row(size_kib: int) -> tuple[str, ...]:
-    ways = [way(size_kib * limits.KIB, SEVEN_YEARS_MONTHS / 12) for way in (_left_way, _each_way, _packed_way)]
+    ways = [
+        way(size_kib * limits.KIB, SEVEN_YEARS_MONTHS / 12)
+        for way in (_left_way, _each_way, _packed_way)
+    ]
     left, each, packed = (f"${dollars:,.2f}" for dollars in ways)
     return f"{size_kib} KiB", left, each, f"**{packed}**"
 
@@ -196,7 +270,9 @@ def _million(size_bytes: int) -> Sizes:
 
 
 def _break_even(way: Callable[[int, float], float], years: float) -> int | None:
-    return find_break_even_bytes(lambda size: _left_way(size, years), lambda size: way(size, years), 16 * limits.MIB)
+    return find_break_even_bytes(
+        lambda size: _left_way(size, years), lambda size: way(size, years), 16 * limits.MIB
+    )
 
 
 def _size(size_bytes: int | None) -> str:

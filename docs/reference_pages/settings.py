@@ -13,18 +13,37 @@ def make_settings() -> Iterator[str]:
     defaults = Settings()
     yield "# Settings"
     yield ""
-    yield "They stand in one TOML file, `aggregator.toml` in the current folder unless `--config` names another one."
-    yield "Every one but `holds` is also an option of the commands, which wins over the file: `pack_size_max` is `--pack-size-max`."
+    yield (
+        "They stand in one TOML file, `aggregator.toml` in the current folder unless `--config` "
+        "names another one."
+    )
+    yield (
+        "Every one but `holds` is also an option of the commands, which wins over the file: "
+        "`pack_size_max` is `--pack-size-max`."
+    )
     yield "On the command line a list is written with commas: `--other-buckets flow-logs,elb-logs`."
-    yield "A name that is not in this table is an error, so a misspelt setting never goes unnoticed."
+    yield (
+        "A name that is not in this table is an error, so a misspelt setting never goes unnoticed."
+    )
     yield "[aggregator.toml.example](../../aggregator.toml.example) is a file to begin with."
     yield ""
-    yield "At least one bucket must be named in `control_tower_bucket` or `other_buckets`; everything else has a default."
+    yield (
+        "At least one bucket must be named in `control_tower_bucket` or `other_buckets`; "
+        "everything else has a default."
+    )
     yield 'A size is a number with or without a unit: `1073741824`, `"1 GiB"`, `"500 MB"`.'
     yield ""
     yield from table(
         ("setting", "default", "allowed", "meaning"),
-        ((f"`{row.name}`", _show_default(getattr(defaults, row.name), row.allowed), row.allowed, row.meaning) for row in SETTINGS),
+        (
+            (
+                f"`{row.name}`",
+                _show_default(getattr(defaults, row.name), row.allowed),
+                row.allowed,
+                row.meaning,
+            )
+            for row in SETTINGS
+        ),
     )
     yield from HOLDS
     yield from SETTING_RULES

@@ -1,4 +1,6 @@
-"""Prices of the stack: what it costs beside S3, counted from template.yaml, the state machine and the table of metrics."""
+"""Prices of the stack: what it costs beside S3, counted from template.yaml, the state machine and
+the table of metrics.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ from reference_pages.template import alarms_of, load_definition, load_template
 MILLION = 1_000_000
 ALARM_MONTH, DASHBOARD_MONTH = STACK_PRICES.alarm_month, STACK_PRICES.dashboard_month
 METRIC_MONTH, KEY_MONTH = STACK_PRICES.metric_month, STACK_PRICES.key_month
-LAMBDA_GB_SECOND, TRANSITION = STACK_PRICES.lambda_arm64_gb_second, STACK_PRICES.transition_1000 / 1000
+LAMBDA_GB_SECOND, TRANSITION = (
+    STACK_PRICES.lambda_arm64_gb_second,
+    STACK_PRICES.transition_1000 / 1000,
+)
 HOURS_MONTH = 730
 RUNS_MONTH = 34
 """Thirty nights and four Sundays."""
@@ -45,35 +50,69 @@ ALL_THERE = {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False}
 
 def make_stack_prices() -> Iterator[str]:
     template = load_template()
-    transitions = count_transitions(load_definition(ROOT / "statemachines" / "combine_log_files.asl.json"), ALL_THERE)
+    transitions = count_transitions(
+        load_definition(ROOT / "statemachines" / "combine_log_files.asl.json"), ALL_THERE
+    )
     yield from _make_by_size(template, transitions)
     yield "## The stack"
     yield ""
-    yield "What the serverless deployment costs beside S3, at list prices of us-east-1 and without any free tier."
+    yield (
+        "What the serverless deployment costs beside S3, at list prices of us-east-1 and without "
+        "any free tier."
+    )
     yield ""
     rows = [*_monthly(template), *_per_million(template, transitions)]
     yield from table(("what", "price", "how much", "dollars"), rows)
     yield ""
-    yield "Metrics are billed for the hours in which they are written; a run writes them at its end."
-    yield "Those of groups come on top, ten for each source bucket and ten for each of its log types, billed in the same way."
+    yield (
+        "Metrics are billed for the hours in which they are written; a run writes them at its end."
+    )
+    yield (
+        "Those of groups come on top, ten for each source bucket and ten for each of its log "
+        "types, billed in the same way."
+    )
     yield "CloudWatch keeps the functions' logs for `LogRetentionDays` and bills them by size."
     yield "At the level INFO a function writes a few lines for each call."
-    yield f"Lambda is counted at {OBJECTS_PER_SECOND} log objects a second, the rate that work items are cut for."
+    yield (
+        f"Lambda is counted at {OBJECTS_PER_SECOND} log objects a second, the rate that work "
+        "items are cut for."
+    )
     yield "That is no measurement on AWS."
 
 
 def _monthly(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     alarms = sum("Condition" not in found for found in alarms_of(template).values())
     yield "alarms", f"${ALARM_MONTH:.2f} each", f"{alarms}", f"{alarms * ALARM_MONTH:.2f} a month"
-    yield "key of the topic that the stack makes", f"${KEY_MONTH:.2f}", "1, none with `AlarmTopicArn`", f"{KEY_MONTH:.2f} a month"
-    metrics = sum(len(row.dimension_sets) for row in METRICS if row.dimension_sets == ((), (STACK,)) and not row.name.startswith("Access"))
+    yield (
+        "key of the topic that the stack makes",
+        f"${KEY_MONTH:.2f}",
+        "1, none with `AlarmTopicArn`",
+        f"{KEY_MONTH:.2f} a month",
+    )
+    metrics = sum(
+        len(row.dimension_sets)
+        for row in METRICS
+        if row.dimension_sets == ((), (STACK,)) and not row.name.startswith("Access")
+    )
     price = metrics * METRIC_MONTH * RUNS_MONTH / HOURS_MONTH
-    yield "metrics of runs", f"${METRIC_MONTH:.2f} for {HOURS_MONTH} hours", f"{metrics}, in {RUNS_MONTH} hours", f"{price:.2f} a month"
+    yield (
+        "metrics of runs",
+        f"${METRIC_MONTH:.2f} for {HOURS_MONTH} hours",
+        f"{metrics}, in {RUNS_MONTH} hours",
+        f"{price:.2f} a month",
+    )
     yield "these together", "", "", f"**{alarms * ALARM_MONTH + KEY_MONTH + price:.2f} a month**"
-    yield "dashboard", f"${DASHBOARD_MONTH:.2f}, an account's first three are free", "1", f"0 to {DASHBOARD_MONTH:.2f} a month"
+    yield (
+        "dashboard",
+        f"${DASHBOARD_MONTH:.2f}, an account's first three are free",
+        "1",
+        f"0 to {DASHBOARD_MONTH:.2f} a month",
+    )
 
 
-def _per_million(template: Mapping[str, Any], transitions: Transitions) -> Iterator[tuple[str, str, str, str]]:
+def _per_million(
+    template: Mapping[str, Any], transitions: Transitions
+) -> Iterator[tuple[str, str, str, str]]:
     memory = int(template["Parameters"]["CombineMemorySize"]["Default"])
     gb_seconds = MILLION / OBJECTS_PER_SECOND * memory / 1024
     price = gb_seconds * LAMBDA_GB_SECOND
@@ -103,12 +142,32 @@ def _make_by_size(template: Mapping[str, Any], transitions: Transitions) -> Iter
     stack = _stack_of(template, transitions)
     yield "## A million log objects, by size"
     yield ""
-    yield f"Dollars for a million log objects of one size in {GROUPS} groups, packed by the stack, in a versioned bucket."
-    yield "KMS is that of source buckets which are encrypted with it, at most; Bucket Keys save up to 99 percent of it."
-    yield "Lambda is counted at the rates of [sizes of the functions](../internals/lambda-sizes.md), with answers 100 ms late."
-    yield "State transitions are counted by walking the definition of the state machine; those of the run itself come on top, once."
+    yield (
+        f"Dollars for a million log objects of one size in {GROUPS} groups, packed by the stack, "
+        "in a versioned bucket."
+    )
+    yield (
+        "KMS is that of source buckets which are encrypted with it, at most; Bucket Keys save up "
+        "to 99 percent of it."
+    )
+    yield (
+        "Lambda is counted at the rates of [sizes of the "
+        "functions](../internals/lambda-sizes.md), with answers 100 ms late."
+    )
+    yield (
+        "State transitions are counted by walking the definition of the state machine; those of "
+        "the run itself come on top, once."
+    )
     yield ""
-    head = ("average size", *STEPS, "requests", "KMS, no Bucket Keys", "KMS, Bucket Keys", "Lambda", "Step Functions")
+    head = (
+        "average size",
+        *STEPS,
+        "requests",
+        "KMS, no Bucket Keys",
+        "KMS, Bucket Keys",
+        "Lambda",
+        "Step Functions",
+    )
     yield from table(head, (_size_row(size_kib * KIB, stack) for size_kib in SIZES_KIB))
     yield ""
 
@@ -118,7 +177,10 @@ def _size_row(size_bytes: int, stack: Stack) -> tuple[str, ...]:
     steps = estimate_steps(load, PackLimits())
     dollars = [estimate_dollars(requests) for requests in steps.values()]
     kms = [estimate_kms_dollars(steps, with_bucket_keys=has_keys) for has_keys in (False, True)]
-    compute = [estimate_lambda_dollars(load, stack, Rates()), estimate_item_transitions_dollars(load, stack)]
+    compute = [
+        estimate_lambda_dollars(load, stack, Rates()),
+        estimate_item_transitions_dollars(load, stack),
+    ]
     return (
         f"{size_bytes // KIB:,} KiB",
         *(f"{each:.4f}" for each in dollars),

@@ -11,7 +11,9 @@ from log_aggregator import limits
 from log_aggregator.limits import GIB, MIB
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS: dict[str, Any] = tomllib.loads((ROOT / "docs" / "make_reference.toml").read_text(encoding="utf-8"))
+TEXTS: dict[str, Any] = tomllib.loads(
+    (ROOT / "docs" / "make_reference.toml").read_text(encoding="utf-8")
+)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""template.yaml, computed as far as it can be before a deployment: parameters stay as `<Name>`, names that AWS makes up as well."""
+"""template.yaml, computed as far as it can be before a deployment: parameters stay as `<Name>`,
+names that AWS makes up as well.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def load_template() -> dict[str, Any]:
 
 
 def load_definition(path: Path) -> dict[str, Any]:
-    """A state machine's definition before CloudFormation puts values into it: `${Name}` stays, as text."""
+    """A state machine's definition before CloudFormation puts values into it: `${Name}` stays, as
+    text.
+    """
     text = re.sub(r'": \$\{(\w+)\}', r'": "${\1}"', path.read_text(encoding="utf-8"))
     definition: dict[str, Any] = json.loads(text)
     return definition
@@ -45,7 +49,9 @@ class Evaluation:
     conditions: Mapping[str, bool] = field(default_factory=dict)
 
     def value(self, node: Any) -> Any:
-        """The node with all functions computed. Raises ValueError for a function that is not known here."""
+        """The node with all functions computed. Raises ValueError for a function that is not known
+        here.
+        """
         if isinstance(node, list):
             found = (self.value(item) for item in node)
             return [item for item in found if item is not ABSENT]
@@ -64,8 +70,12 @@ class Evaluation:
     def _compute(self, name: str, argument: Any) -> Any:
         known: dict[str, Callable[[Any], Any]] = {
             "Ref": lambda argument: PSEUDO_PARAMETERS.get(argument, f"<{argument}>"),
-            "Fn::If": lambda argument: self.value(argument[1] if self.holds(argument[0]) else argument[2]),
-            "Fn::GetAtt": lambda argument: self._attribute(*(argument.split(".", 1) if isinstance(argument, str) else argument)),
+            "Fn::If": lambda argument: self.value(
+                argument[1] if self.holds(argument[0]) else argument[2]
+            ),
+            "Fn::GetAtt": lambda argument: self._attribute(
+                *(argument.split(".", 1) if isinstance(argument, str) else argument)
+            ),
             "Fn::Sub": self._substitute,
             "Fn::Join": lambda argument: argument[0].join(self.value(argument[1])),
             "Fn::Split": lambda argument: self.value(argument[1]).split(argument[0]),
@@ -77,7 +87,11 @@ class Evaluation:
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
         kind = self.template["Resources"].get(logical_id, {}).get("Type", "")
-        return f"arn:aws:s3:::<{logical_id}>" if (kind, attribute) == ("AWS::S3::Bucket", "Arn") else f"<{logical_id}>"
+        return (
+            f"arn:aws:s3:::<{logical_id}>"
+            if (kind, attribute) == ("AWS::S3::Bucket", "Arn")
+            else f"<{logical_id}>"
+        )
 
     def _substitute(self, argument: Any) -> str:
         text, names = (argument, {}) if isinstance(argument, str) else argument
@@ -96,7 +110,9 @@ class Evaluation:
 
 
 def statements_of(properties: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The statements of a role's own policies, as they are written, each with the name of the condition that it depends on."""
+    """The statements of a role's own policies, as they are written, each with the name of the
+    condition that it depends on.
+    """
     for policy in properties.get("Policies", ()):
         for node in policy.get("Statement", ()) if isinstance(policy, Mapping) else ():
             if "Fn::If" in node:
@@ -108,14 +124,26 @@ def statements_of(properties: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[
 
 def functions_of(template: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The Lambda functions by logical id, in the order of the template."""
-    return {name: found for name, found in template["Resources"].items() if found["Type"] == "AWS::Serverless::Function"}
+    return {
+        name: found
+        for name, found in template["Resources"].items()
+        if found["Type"] == "AWS::Serverless::Function"
+    }
 
 
 def state_machines_of(template: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The state machines by logical id, in the order of the template."""
-    return {name: found for name, found in template["Resources"].items() if found["Type"] == "AWS::Serverless::StateMachine"}
+    return {
+        name: found
+        for name, found in template["Resources"].items()
+        if found["Type"] == "AWS::Serverless::StateMachine"
+    }
 
 
 def alarms_of(template: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The alarms by logical id, in the order of the template."""
-    return {name: found for name, found in template["Resources"].items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+    return {
+        name: found
+        for name, found in template["Resources"].items()
+        if found["Type"] == "AWS::CloudWatch::Alarm"
+    }

@@ -1,3 +1,5 @@
-"""Control Tower Log Aggregator: many small log objects into few large packs, and every original back, byte for byte."""
+"""Control Tower Log Aggregator: many small log objects into few large packs, and every original
+back, byte for byte.
+"""
 
 __version__ = "0.1.0"

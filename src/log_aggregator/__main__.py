@@ -1,6 +1,7 @@
 """The entry point, of `log-aggregator` and of `python -m log_aggregator`.
 
-It loads nothing by itself: all the rest takes the better part of a second, and a ctrl-C in that time is a ctrl-C, too.
+It loads nothing by itself: all the rest takes the better part of a second, and a ctrl-C in that
+time is a ctrl-C, too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def main() -> NoReturn:
         sys.stderr.write("log-aggregator: stopped before it began\n")
         sys.exit(EXIT_CODE_STOPPED)
     finally:
-        # All is done and said. While Python takes itself down a ctrl-C would only change the exit code.
+        # All is done and said. While Python takes itself down a ctrl-C would only change the exit
+        # code.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

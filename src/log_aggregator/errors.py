@@ -7,8 +7,8 @@
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
-    ├── OutputFailed           make room, or write elsewhere: what has its final name is whole   exit 1
-    ├── OutOfTime              a function's time is nearly over; call it again: it goes on where it was
+    ├── OutputFailed           make room, or write elsewhere: what has its name is whole    exit 1
+    ├── OutOfTime              a function's time is nearly over; call it again: it goes on
     ├── RunFailed              look at the list: what failed was kept, all else is done       exit 1
     ├── SourceChanged          plan anew without these objects; they are the next run's
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
@@ -25,8 +25,8 @@
         ├── BadPack            the pack or its index cannot be read as this format
         └── RetainedObjects    S3 keeps what was to be deleted: Object Lock, a policy, MFA delete
 
-`exit_code` is what the command line ends with, `state_name` the error name that a state machine sees.
-No error's text ever holds contents of a log.
+`exit_code` is what the command line ends with, `state_name` the error name that a state machine
+sees. No error's text ever holds contents of a log.
 """
 
 from __future__ import annotations
@@ -60,9 +60,14 @@ class CannotStart(LogAggregatorError):
 
 
 class BadInventory(CannotStart):
-    """An S3 Inventory is not whole, is of another bucket, or does not have what is needed of every object."""
+    """An S3 Inventory is not whole, is of another bucket, or does not have what is needed of every
+    object.
+    """
 
-    advice = "Nothing was touched. Name another inventory, or run without one: the buckets are listed then."
+    advice = (
+        "Nothing was touched. Name another inventory, or run without one: the buckets are listed "
+        "then."
+    )
 
 
 class LimitExceeded(LogAggregatorError):
@@ -75,41 +80,68 @@ class LimitExceeded(LogAggregatorError):
 class NoSuchOriginal(LogAggregatorError):
     """No pack holds a log object of this key (and version)."""
 
-    advice = "Check key, bucket and dates, character by character; or it may still be where it was delivered, not packed yet."
+    advice = (
+        "Check key, bucket and dates, character by character; or it may still be where it was "
+        "delivered, not packed yet."
+    )
 
 
 class IncompleteSearch(LogAggregatorError):
-    """Some indexes are damaged or missing, so that members of their packs may be missing from what was found."""
+    """Some indexes are damaged or missing, so that members of their packs may be missing from what
+    was found.
+    """
 
-    advice = "Everything else was found. `log-aggregator index rebuild` makes a lost index anew; a damaged one has to be removed first."
+    advice = (
+        "Everything else was found. `log-aggregator index rebuild` makes a lost index anew; a "
+        "damaged one has to be removed first."
+    )
 
 
 class OutputFailed(LogAggregatorError):
-    """What came out of the packs cannot be written here: no space, no permission, or nobody reads it any more."""
+    """What came out of the packs cannot be written here: no space, no permission, or nobody reads
+    it any more.
+    """
 
-    advice = "Every file that has its final name is whole and was checked. Make room, or write elsewhere, and start again."
+    advice = (
+        "Every file that has its final name is whole and was checked. Make room, or write "
+        "elsewhere, and start again."
+    )
 
 
 class OutOfTime(LogAggregatorError):
-    """A Lambda function's time is nearly over. Uploads were aborted; packs that are written stay, and are found again."""
+    """A Lambda function's time is nearly over. Uploads were aborted; packs that are written stay,
+    and are found again.
+    """
 
-    advice = "The state machine calls the function again, and it goes on where it was. Where that does not help: less at a time."
+    advice = (
+        "The state machine calls the function again, and it goes on where it was. Where that "
+        "does not help: less at a time."
+    )
 
 
 class RunFailed(LogAggregatorError):
-    """The end of a run in which something failed. The text begins with how many, and holds the first of them."""
+    """The end of a run in which something failed. The text begins with how many, and holds the
+    first of them.
+    """
 
-    advice = "The originals of what failed were kept; the next run takes them up again. The whole list is in the run's result."
+    advice = (
+        "The originals of what failed were kept; the next run takes them up again. The whole "
+        "list is in the run's result."
+    )
 
 
 class GroupFailed(LogAggregatorError):
     """A group could not be finished. Its originals are where they were."""
 
-    advice = "Nothing was deleted because of it. The same command, or the next run, takes it up again."
+    advice = (
+        "Nothing was deleted because of it. The same command, or the next run, takes it up again."
+    )
 
 
 class StoreError(GroupFailed):
-    """S3 refused a request, or could not be reached, after all retries. `code` is S3's own error code."""
+    """S3 refused a request, or could not be reached, after all retries. `code` is S3's own error
+    code.
+    """
 
     def __init__(self, message: str, *, code: str = "", operation: str = "") -> None:
         super().__init__(message)
@@ -142,19 +174,29 @@ class ObjectFrozen(StoreError):
 class Unreachable(StoreError):
     """S3 gave no answer at all, after all retries."""
 
-    advice = "Look at the network and the endpoint, and start the same command again. Nothing was deleted because of it."
+    advice = (
+        "Look at the network and the endpoint, and start the same command again. Nothing was "
+        "deleted because of it."
+    )
 
 
 class UnreadableSources(GroupFailed):
-    """Some log objects cannot be read; they were left where they are, and their group's others were packed."""
+    """Some log objects cannot be read; they were left where they are, and their group's others were
+    packed.
+    """
 
     advice = "Look at the named objects: permission, KMS key, damaged body. They were kept."
 
 
 class KeyTaken(GroupFailed):
-    """There is another object under the key that an original was to be put back under. It was left as it is."""
+    """There is another object under the key that an original was to be put back under. It was left
+    as it is.
+    """
 
-    advice = "Nothing was overwritten. Look at what is there, or put the original elsewhere: --to-bucket, --prefix."
+    advice = (
+        "Nothing was overwritten. Look at what is there, or put the original elsewhere: "
+        "--to-bucket, --prefix."
+    )
 
 
 class NoLines(GroupFailed):
@@ -164,7 +206,9 @@ class NoLines(GroupFailed):
 
 
 class VerificationError(GroupFailed):
-    """What S3 stores is not what was written, or it cannot be shown that it is. Nothing is deleted."""
+    """What S3 stores is not what was written, or it cannot be shown that it is. Nothing is
+    deleted.
+    """
 
     advice = "Nothing was deleted. Look at the named pack."
 
@@ -176,17 +220,26 @@ class BadPack(GroupFailed):
 
 
 class RetainedObjects(GroupFailed):
-    """S3 refused to delete originals: Object Lock, legal hold, MFA delete or a policy. They are packed all the same."""
+    """S3 refused to delete originals: Object Lock, legal hold, MFA delete or a policy. They are
+    packed all the same.
+    """
 
-    advice = "The originals are packed and verified, but S3 keeps them. Check Object Lock, MFA delete and policies."
+    advice = (
+        "The originals are packed and verified, but S3 keeps them. Check Object Lock, MFA delete "
+        "and policies."
+    )
 
 
 class SourceChanged(LogAggregatorError):
-    """Objects changed or vanished between listing and reading. Plan anew without them: they are the next run's."""
+    """Objects changed or vanished between listing and reading. Plan anew without them: they are the
+    next run's.
+    """
 
 
 class Interrupted(LogAggregatorError):
     """The user stopped the run. Uploads were aborted, originals of unfinished groups kept."""
 
     exit_code = 130
-    advice = "What was finished stays, and nothing is half done. Start the same command again to go on."
+    advice = (
+        "What was finished stays, and nothing is half done. Start the same command again to go on."
+    )

@@ -1,7 +1,8 @@
 """What `doctor` asks of an account, as a Protocol in AWS's own verbs. Every method only reads.
 
-Each answers with a value, also where nothing is configured; all raise the errors of `log_aggregator.errors.StoreError`'s branch and
-nothing else of their own. Of an error AccessDenied means that a permission is missing; any other one that the server gave no answer.
+Each answers with a value, also where nothing is configured; all raise the errors of
+`log_aggregator.errors.StoreError`'s branch and nothing else of their own. Of an error AccessDenied
+means that a permission is missing; any other one that the server gave no answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the number of the account, and the ARN of a user, of the root user or of an assumed role."""
+    """Who asks: the number of the account, and the ARN of a user, of the root user or of an assumed
+    role.
+    """
 
     account: str
     arn: str
@@ -38,7 +41,9 @@ class BucketVersioning:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLock:
-    """`mode` (GOVERNANCE or COMPLIANCE) and `retention_days` are the default retention; a year counts 365 days."""
+    """`mode` (GOVERNANCE or COMPLIANCE) and `retention_days` are the default retention; a year
+    counts 365 days.
+    """
 
     is_enabled: bool = False
     mode: str | None = None
@@ -47,7 +52,9 @@ class ObjectLock:
 
 @dataclass(frozen=True, slots=True)
 class BucketEncryption:
-    """How new objects are encrypted. `algorithm` is S3's word: AES256, aws:kms, aws:kms:dsse; empty where nothing is configured."""
+    """How new objects are encrypted. `algorithm` is S3's word: AES256, aws:kms, aws:kms:dsse; empty
+    where nothing is configured.
+    """
 
     algorithm: str = ""
     kms_key_id: str | None = None
@@ -60,7 +67,9 @@ class BucketEncryption:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """To another storage class; `days` None where the rule names a date. Of current versions, or of those that are no longer."""
+    """To another storage class; `days` None where the rule names a date. Of current versions, or of
+    those that are no longer.
+    """
 
     storage_class: str
     days: int | None = None
@@ -95,12 +104,19 @@ class PublicAccessBlock:
 
     @property
     def is_complete(self) -> bool:
-        return self.block_public_acls and self.ignore_public_acls and self.block_public_policy and self.restrict_public_buckets
+        return (
+            self.block_public_acls
+            and self.ignore_public_acls
+            and self.block_public_policy
+            and self.restrict_public_buckets
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class KmsKey:
-    """`manager` is AWS for the keys that a service keeps (aws/s3), else CUSTOMER. `state` is Enabled, Disabled, PendingDeletion ..."""
+    """`manager` is AWS for the keys that a service keeps (aws/s3), else CUSTOMER. `state` is
+    Enabled, Disabled, PendingDeletion ...
+    """
 
     arn: str
     account: str
@@ -159,14 +175,21 @@ class AccountInspector(Protocol):
         """The ARN of a role, with its path."""
 
     def simulate_principal_policy(
-        self, principal_arn: str, actions: Sequence[str], resource_arn: str, context: Mapping[str, str]
+        self,
+        principal_arn: str,
+        actions: Sequence[str],
+        resource_arn: str,
+        context: Mapping[str, str],
     ) -> list[Decision]:
-        """One decision for each action, in their order. `context` are condition keys and their values."""
+        """One decision for each action, in their order. `context` are condition keys and their
+        values.
+        """
 
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
         """The bucket's region, empty where the server does not tell.
 
-        Raises NotFound, and AccessDenied also where the bucket does not belong to the account `owner`.
+        Raises NotFound, and AccessDenied also where the bucket does not belong to the account
+        `owner`.
         """
 
     def get_bucket_versioning(self, bucket: str) -> BucketVersioning: ...
@@ -181,7 +204,9 @@ class AccountInspector(Protocol):
     def get_public_access_block(self, bucket: str) -> PublicAccessBlock: ...
 
     def get_bucket_ownership_controls(self, bucket: str) -> str:
-        """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty where nothing is configured, which means ObjectWriter."""
+        """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty where nothing is
+        configured, which means ObjectWriter.
+        """
 
     def describe_key(self, key_id: str) -> KmsKey: ...
 

@@ -1,4 +1,6 @@
-"""Numbers that nothing may exceed: S3's own, and the defaults of ours. Sources: docs/reference/limits.md."""
+"""Numbers that nothing may exceed: S3's own, and the defaults of ours. Sources:
+docs/reference/limits.md.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ TEXT_BLOCK_BYTES = 1 * MIB
 COPY_SIZE_BYTES_MIN = 16 * MIB
 """From this size on a member is copied by S3 (UploadPartCopy) instead of read.
 
-S3 would take parts from 5 MiB on. Below 16 MiB a GET is ten times cheaper than a copy request, gives a SHA-256 and shows
-whether the gzip is whole, for a quarter of a second of network at most.
+S3 would take parts from 5 MiB on. Below 16 MiB a GET is ten times cheaper than a copy request,
+gives a SHA-256 and shows whether the gzip is whole, for a quarter of a second of network at most.
 """
 PART_SIZE_BYTES = 16 * MIB
 STALE_UPLOAD_AGE_HOURS_MIN = 24

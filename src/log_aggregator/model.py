@@ -4,8 +4,9 @@ A state is a type. A log object goes through
 
     LogObject  ->  PackPlan  ->  WrittenPack  ->  VerifiedPack  ->  (deleted)
 
-and each step accepts only what the step before it made. `VerifiedPack` checks its own evidence when it is made, so
-one that exists is one whose stored bytes were found to be right; it is the only thing that deletion accepts.
+and each step accepts only what the step before it made. `VerifiedPack` checks its own evidence when
+it is made, so one that exists is one whose stored bytes were found to be right; it is the only
+thing that deletion accepts.
 """
 
 from __future__ import annotations
@@ -19,16 +20,22 @@ from enum import StrEnum
 from log_aggregator.errors import VerificationError
 
 NULL_VERSION = "null"
-"""The version id of what was written, or deleted, while the bucket had no versions or while versioning was suspended."""
+"""The version id of what was written, or deleted, while the bucket had no versions or while
+versioning was suspended.
+"""
 
 NO_ACCOUNT = "all"
 """Stands in a pack's key where the sources' keys name no account."""
 
 
 class ContentKind(StrEnum):
-    """What a log object's key promises about its bytes; the bytes themselves are looked at when they are read."""
+    """What a log object's key promises about its bytes; the bytes themselves are looked at when
+    they are read.
+    """
 
-    GZIP_DOCUMENT = "gzip-document"  # gzip of one JSON document without a final newline: CloudTrail, Config
+    GZIP_DOCUMENT = (
+        "gzip-document"  # gzip of one JSON document without a final newline: CloudTrail, Config
+    )
     GZIP_LINES = "gzip-lines"  # gzip of text lines
     TEXT = "text"  # text, not compressed
     BINARY = "binary"  # parquet, zip, anything that must not be concatenated
@@ -48,7 +55,8 @@ class PackFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogObject:
-    """One version of one object, exactly as it was listed: the identity by which it is read, copied and deleted.
+    """One version of one object, exactly as it was listed: the identity by which it is read, copied
+    and deleted.
 
     `version_id` is None in a bucket that never had versioning; "null" is a real version id in S3.
     `etag` is without its quotes.
@@ -85,7 +93,9 @@ class DeleteMarker:
 
 @dataclass(frozen=True, slots=True)
 class ListedKey:
-    """Everything that a bucket holds under one key, newest first. `versions` is empty where only delete markers are left."""
+    """Everything that a bucket holds under one key, newest first. `versions` is empty where only
+    delete markers are left.
+    """
 
     key: str
     versions: tuple[LogObject, ...]
@@ -95,10 +105,12 @@ class ListedKey:
     def is_deleted(self) -> bool:
         """Its newest entry is a delete marker: somebody deleted the key, and it is left alone.
 
-        S3 always says of one entry that it is the newest. SeaweedFS may forget to where a deletion is broken off: without a marker
-        such a key is not deleted.
+        S3 always says of one entry that it is the newest. SeaweedFS may forget to where a deletion
+        is broken off: without a marker such a key is not deleted.
         """
-        return not self.versions or (bool(self.markers) and not any(version.is_latest for version in self.versions))
+        return not self.versions or (
+            bool(self.markers) and not any(version.is_latest for version in self.versions)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,9 @@ class Group:
 
     @property
     def path(self) -> str:
-        """`<source bucket>/<log type>/<account>/<YYYY>/<MM>/<DD>/`: no two groups share it, none is a prefix of another."""
+        """`<source bucket>/<log type>/<account>/<YYYY>/<MM>/<DD>/`: no two groups share it, none is
+        a prefix of another.
+        """
         return f"{self.bucket}/{self.log_type}/{self.account}/{self.date:%Y/%m/%d}/"
 
     def __str__(self) -> str:
@@ -142,7 +156,9 @@ OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where packs and indexes go: a bucket, and in front of their keys `root` ("" or something that ends in a slash)."""
+    """Where packs and indexes go: a bucket, and in front of their keys `root` ("" or something that
+    ends in a slash).
+    """
 
     bucket: str
     root: str = ""
@@ -154,7 +170,9 @@ class Target:
         return f"{self.root}indexes/{group.path}"
 
     def index_key(self, pack_key: str) -> str:
-        """The key of a pack's index. Raises ValueError where `pack_key` is not a pack's key of this target."""
+        """The key of a pack's index. Raises ValueError where `pack_key` is not a pack's key of this
+        target.
+        """
         packs = f"{self.root}packs/"
         if not pack_key.startswith(packs):
             raise ValueError(f"not the key of a pack: {pack_key!r}")
@@ -170,7 +188,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PackPlan:
-    """One pack to be written: its members, in their order, and its key, which follows from their identities."""
+    """One pack to be written: its members, in their order, and its key, which follows from their
+    identities.
+    """
 
     group: Group
     target: Target
@@ -178,7 +198,9 @@ class PackPlan:
     format: PackFormat
     sources: tuple[LogObject, ...]
     document_keys: frozenset[str] = frozenset()
-    """Keys whose members hold one document without a final newline; matters only for members that are copied unread."""
+    """Keys whose members hold one document without a final newline; matters only for members that
+    are copied unread.
+    """
     markers: tuple[DeleteMarker, ...] = ()
     """Old delete markers of the members' keys, which go together with the members."""
 
@@ -204,7 +226,8 @@ class Encoding(StrEnum):
 
     RAW = "raw"  # its own bytes, at offset, length of them
     BLOCK = "block"  # text, inside the gzip block at offset; `inner_offset` counts inflated bytes
-    SEALED = "sealed"  # bytes that no reader may inflate, carried in the extra fields of empty gzip members
+    # bytes that no reader may inflate, carried in the extra fields of empty gzip members
+    SEALED = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +244,9 @@ class Member:
     encoding: Encoding = Encoding.RAW
     inner_offset: int = 0
     sha256: str | None = None
-    """Hex SHA-256 of the original bytes. None for a member that S3 copied unread: `crc64nvme` stands for it."""
+    """Hex SHA-256 of the original bytes. None for a member that S3 copied unread: `crc64nvme`
+    stands for it.
+    """
     crc64nvme: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata. A CloudTrail digest's signature lives only here."""
@@ -275,7 +300,8 @@ class WrittenPack:
 class Restore:
     """A copy that S3 makes of an object in an archive class, so that it can be read for some days.
 
-    HeadObject's x-amz-restore (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+    HeadObject's x-amz-restore
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
     """
 
     is_ongoing: bool
@@ -294,19 +320,26 @@ class StoredObject:
     version_id: str | None
     storage_class: str
     crc64nvme: int | None
-    """CRC64NVME of the whole object, or None where S3 has none (or only one composed of the parts')."""
+    """CRC64NVME of the whole object, or None where S3 has none (or only one composed of the
+    parts').
+    """
     has_md5_etag: bool = False
-    """The ETag is the MD5 of the bytes: written in one piece, and not encrypted with KMS or a customer's key."""
+    """The ETag is the MD5 of the bytes: written in one piece, and not encrypted with KMS or a
+    customer's key.
+    """
     restore: Restore | None = field(default=None, compare=False)
-    """Only of an object in an archive class that was asked for. It comes and goes while the object stays the same."""
+    """Only of an object in an archive class that was asked for. It comes and goes while the object
+    stays the same.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPack:
     """A pack of which it was seen that S3 stores the very bytes that its index describes.
 
-    It checks its evidence itself. `read_back_crc64nvme` is what the bytes gave when all of them were read back and every
-    member was compared; it must be there where S3 reports no checksum of the whole object.
+    It checks its evidence itself. `read_back_crc64nvme` is what the bytes gave when all of them
+    were read back and every member was compared; it must be there where S3 reports no checksum of
+    the whole object.
 
     Raises VerificationError.
     """
@@ -325,14 +358,23 @@ class VerifiedPack:
         if (self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key):
             raise VerificationError(f"{where}: the index is that of {self.index.pack_key}")
         if not self.stored.key.startswith(self.target.packs_prefix(self.index.group)):
-            raise VerificationError(f"{where}: the index is that of another group, {self.index.group}")
+            raise VerificationError(
+                f"{where}: the index is that of another group, {self.index.group}"
+            )
         if self.stored.size_bytes != self.expected_size_bytes:
-            raise VerificationError(f"{where}: {self.stored.size_bytes} bytes are stored, {self.expected_size_bytes} were written")
+            raise VerificationError(
+                f"{where}: {self.stored.size_bytes} bytes are stored, "
+                f"{self.expected_size_bytes} were written"
+            )
         seen = [crc for crc in (self.stored.crc64nvme, self.read_back_crc64nvme) if crc is not None]
         if not seen:
-            raise VerificationError(f"{where}: S3 reports no checksum of the whole object, and it was not read back")
+            raise VerificationError(
+                f"{where}: S3 reports no checksum of the whole object, and it was not read back"
+            )
         if any(crc != self.expected_crc64nvme for crc in seen):
-            raise VerificationError(f"{where}: the checksum of what is stored differs from that of what was written")
+            raise VerificationError(
+                f"{where}: the checksum of what is stored differs from that of what was written"
+            )
 
     @property
     def source_bucket(self) -> str:

@@ -1,9 +1,11 @@
 """What the steps need from the outside, as Protocols in S3's own verbs.
 
-Every adapter passes tests/conformance. Retries, counting, fault injection are decorators of `ObjectStore`; the steps
-know nothing of them. All methods may be called from several threads. ETags are without quotes, times are UTC.
+Every adapter passes tests/conformance. Retries, counting, fault injection are decorators of
+`ObjectStore`; the steps know nothing of them. All methods may be called from several threads. ETags
+are without quotes, times are UTC.
 
-Every method raises the errors of `log_aggregator.errors.StoreError`'s branch and nothing else of its own.
+Every method raises the errors of `log_aggregator.errors.StoreError`'s branch and nothing else of
+its own.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from log_aggregator.model import DeleteMarker, LogObject, StoredObject
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a listing: at most 1,000 entries, in key order (UTF-8 bytes); of one key newest first.
+    """One page of a listing: at most 1,000 entries, in key order (UTF-8 bytes); of one key newest
+    first.
 
     `next_start` is what to pass as `start` for the next page, None at the end.
     """
@@ -31,7 +34,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class ListStart:
-    """Where a page begins: behind `key` (exclusive), or, with a version id, behind that version of that key."""
+    """Where a page begins: behind `key` (exclusive), or, with a version id, behind that version of
+    that key.
+    """
 
     key: str = ""
     version_id: str | None = None
@@ -39,7 +44,9 @@ class ListStart:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """An object's bytes (or the asked range of them) as they are stored, never decoded, and what came with them for free."""
+    """An object's bytes (or the asked range of them) as they are stored, never decoded, and what
+    came with them for free.
+    """
 
     data: bytes
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +69,9 @@ class WriteOptions:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that S3 has accepted. `crc64nvme` is None where the store reports none for a copied part."""
+    """A part that S3 has accepted. `crc64nvme` is None where the store reports none for a copied
+    part.
+    """
 
     number: int
     etag: str
@@ -79,12 +88,16 @@ class Upload:
     upload_id: str
     initiated: datetime | None = None
     has_object_checksum: bool = True
-    """The store computes the CRC64NVME of the whole object. One that does not must be read back to be verified."""
+    """The store computes the CRC64NVME of the whole object. One that does not must be read back to
+    be verified.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One entry to delete, exactly: by version id, or on the condition that the key's current version still has this ETag, or both."""
+    """One entry to delete, exactly: by version id, or on the condition that the key's current
+    version still has this ETag, or both.
+    """
 
     key: str
     version_id: str | None = None
@@ -97,7 +110,9 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class DeletionFailure:
-    """A per-key error of DeleteObjects. `code` is S3's: AccessDenied, PreconditionFailed, NoSuchKey, InternalError ..."""
+    """A per-key error of DeleteObjects. `code` is S3's: AccessDenied, PreconditionFailed,
+    NoSuchKey, InternalError ...
+    """
 
     deletion: Deletion
     code: str
@@ -107,14 +122,21 @@ class DeletionFailure:
 class ObjectStore(Protocol):
     """S3, as far as this system needs it."""
 
-    def list_object_versions(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
-        """One page of all versions and delete markers. Works for buckets of every versioning state."""
+    def list_object_versions(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
+        """One page of all versions and delete markers. Works for buckets of every versioning
+        state.
+        """
 
-    def list_objects(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         """One page of ListObjectsV2: current objects, `version_id` None, nothing about versions."""
 
     def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
-        """ListObjectsV2 with delimiter "/", all pages at once: `prefixes`, and the `objects` directly under `prefix`.
+        """ListObjectsV2 with delimiter "/", all pages at once: `prefixes`, and the `objects`
+        directly under `prefix`.
 
         `next_start` is always None. Raises StoreError where there are more than 100,000 entries.
         """
@@ -139,27 +161,53 @@ class ObjectStore(Protocol):
         Raises NotFound, PreconditionFailed (ETag is another), ObjectFrozen, AccessDenied.
         """
 
-    def get_object_checked(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> tuple[Body, bool]:
-        """As get_object, but the checksum that S3 stores is compared too. The second value: the ETag need not be the MD5
-        of the body (KMS encryption), or a stored checksum was there and equal, so that the body can be trusted."""
+    def get_object_checked(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> tuple[Body, bool]:
+        """As get_object, but the checksum that S3 stores is compared too. The second value: the
+        ETag need not be the MD5 of the body (KMS encryption), or a stored checksum was there and
+        equal, so that the body can be trusted.
+        """
 
-    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
+    def head_object(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> StoredObject:
         """Raises NotFound, PreconditionFailed (ETag is another)."""
 
-    def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
-        """Writes a new object; S3 checks the bytes. Raises PreconditionFailed where the key exists (If-None-Match: *)."""
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | bytearray,
+        *,
+        crc64nvme: int,
+        options: WriteOptions,
+    ) -> None:
+        """Writes a new object; S3 checks the bytes. Raises PreconditionFailed where the key exists
+        (If-None-Match: *).
+        """
 
     def create_multipart_upload(self, bucket: str, key: str, *, options: WriteOptions) -> Upload:
         """For an object whose full CRC64NVME S3 will compute."""
 
-    def upload_part(self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int) -> Part:
+    def upload_part(
+        self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int
+    ) -> Part:
         """S3 checks the bytes against the checksum."""
 
-    def upload_part_copy(self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]) -> Part:
-        """Bytes [first, last) of exactly that source (version id, CopySourceIfMatch). Raises PreconditionFailed, NotFound."""
+    def upload_part_copy(
+        self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
+    ) -> Part:
+        """Bytes [first, last) of exactly that source (version id, CopySourceIfMatch). Raises
+        PreconditionFailed, NotFound.
+        """
 
-    def complete_multipart_upload(self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int) -> None:
-        """Raises PreconditionFailed where the key exists by now (If-None-Match: *); the upload is then still open."""
+    def complete_multipart_upload(
+        self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
+    ) -> None:
+        """Raises PreconditionFailed where the key exists by now (If-None-Match: *); the upload is
+        then still open.
+        """
 
     def abort_multipart_upload(self, upload: Upload) -> None:
         """Silent where the upload is gone already."""
@@ -168,14 +216,18 @@ class ObjectStore(Protocol):
         """All of them, over all pages."""
 
     def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
-        """Asks for a readable copy of an object in an archive class, for so many days; `head_object` tells when it is there.
+        """Asks for a readable copy of an object in an archive class, for so many days;
+        `head_object` tells when it is there.
 
-        `tier` is Expedited, Standard or Bulk. Silent where that is under way already; where a copy is there, it is kept for so many days
-        from now. Raises StoreError: InvalidObjectState where the class needs no restore, and what the tier cannot do.
+        `tier` is Expedited, Standard or Bulk. Silent where that is under way already; where a copy
+        is there, it is kept for so many days from now. Raises StoreError: InvalidObjectState where
+        the class needs no restore, and what the tier cannot do.
         """
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
-        """At most 1,000. Returns what was refused; an entry that was gone already by version id is no failure."""
+        """At most 1,000. Returns what was refused; an entry that was gone already by version id is
+        no failure.
+        """
 
 
 class Clock(Protocol):

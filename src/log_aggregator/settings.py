@@ -1,7 +1,7 @@
 """The settings: one TOML file, every value overridable on the command line, read once at the edge.
 
-The rows of `SETTINGS` are the whole truth about them: name, default, what is allowed, what it means. The reference page of
-the docs and the command line's options are made from the same rows.
+The rows of `SETTINGS` are the whole truth about them: name, default, what is allowed, what it
+means. The reference page of the docs and the command line's options are made from the same rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ _SIZE_UNITS = {
     "TB": 1000**4,
     "TIB": 1024**4,
 }
-_STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+_STORAGE_CLASSES = (
+    "STANDARD",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,9 @@ class Setting:
 
 
 def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
-    """The settings of a file, with overrides on top. Raises SettingsError, which names setting, value and what is allowed."""
+    """The settings of a file, with overrides on top. Raises SettingsError, which names setting,
+    value and what is allowed.
+    """
     values = dict(_read_file(path)) if path is not None else {}
     values |= {name: value for name, value in overrides.items() if value is not None}
     rows = {row.name: row for row in SETTINGS}
@@ -98,7 +108,10 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
 def check_sources(settings: Settings) -> None:
     """For those who take logs from somewhere. Raises SettingsError where no bucket is named."""
     if not settings.control_tower_bucket and not settings.other_buckets:
-        raise SettingsError("control_tower_bucket, other_buckets: at least one bucket to take logs from must be named")
+        raise SettingsError(
+            "control_tower_bucket, other_buckets: at least one bucket to take logs from must "
+            "be named"
+        )
 
 
 def read_prices(path: Path) -> Prices:
@@ -117,7 +130,10 @@ def _read_file(path: Path, option: str = "--config") -> Mapping[str, Any]:
         raise SettingsError(f"{option} {path}: there is no such file") from None
     except OSError as error:
         raise SettingsError(f"{option} {path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # besides its own, tomllib lets out that a number or a nesting is too large
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # besides its own, tomllib lets out that a number or a nesting is too large
         raise SettingsError(f"{option} {path}: not a TOML file: {error}") from None
 
 
@@ -130,15 +146,25 @@ def _parse(row: Setting, value: Any) -> Any:
 
 def _check_together(settings: Settings) -> None:
     if not (settings.control_tower_bucket or settings.other_buckets or settings.destination_bucket):
-        raise SettingsError("control_tower_bucket, other_buckets, destination_bucket: no bucket is named; see aggregator.toml.example")
+        raise SettingsError(
+            "control_tower_bucket, other_buckets, destination_bucket: no bucket is named; "
+            "see aggregator.toml.example"
+        )
     if settings.other_regions == "delete" and not settings.aggregation_regions:
-        raise SettingsError("other_regions = 'delete': allowed only together with aggregation_regions, which says what the others are")
+        raise SettingsError(
+            "other_regions = 'delete': allowed only together with aggregation_regions, which "
+            "says what the others are"
+        )
     if settings.verify == "read-back" and settings.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
         raise SettingsError(
-            f"verify = 'read-back': allowed is 'checksum' with storage_class = {settings.storage_class!r}, which cannot be read"
+            "verify = 'read-back': allowed is 'checksum' with storage_class = "
+            f"{settings.storage_class!r}, which cannot be read"
         )
     if settings.pack_size_max < settings.part_size:
-        raise SettingsError(f"pack_size_max = {settings.pack_size_max}: allowed is part_size ({settings.part_size}) or more")
+        raise SettingsError(
+            f"pack_size_max = {settings.pack_size_max}: allowed is part_size "
+            f"({settings.part_size}) or more"
+        )
 
 
 def _size(low: int, high: int) -> Callable[[Any], int]:
@@ -185,7 +211,9 @@ def _words(pattern: str) -> Callable[[Any], tuple[str, ...]]:
     one = _word(pattern)
 
     def parse(value: Any) -> tuple[str, ...]:
-        items: Sequence[Any] = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+        items: Sequence[Any] = (
+            [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+        )
         return tuple(dict.fromkeys(one(item) for item in items if item != ""))
 
     return parse
@@ -208,7 +236,10 @@ def _holds(value: Any) -> HoldSettings:
     return HoldSettings(
         buckets=_words(_BUCKET)(value.get("buckets", ())),
         accounts=_words(r"\d{12}")(value.get("accounts", ())),
-        prefixes=tuple(prefix.removeprefix("s3://") for prefix in _words(r".{1,1100}")(value.get("prefixes", ()))),
+        prefixes=tuple(
+            prefix.removeprefix("s3://")
+            for prefix in _words(r".{1,1100}")(value.get("prefixes", ()))
+        ),
         dates=tuple(_date_range(item) for item in value.get("dates", ())),
     )
 
@@ -244,22 +275,37 @@ SETTINGS: tuple[Setting, ...] = (
         "an organisation id such as o-abc123defg",
         "The organisation's id. Left out: detected.",
     ),
-    Setting("aggregation_regions", _words(_REGION), "a list of regions such as eu-west-1", "Regions whose logs are packed. Left out: all."),
+    Setting(
+        "aggregation_regions",
+        _words(_REGION),
+        "a list of regions such as eu-west-1",
+        "Regions whose logs are packed. Left out: all.",
+    ),
     Setting(
         "other_regions",
         _choice("keep", "delete"),
         '"keep" or "delete"',
-        "What becomes of logs of regions that are not in aggregation_regions. `delete` deletes them without packing them.",
+        "What becomes of logs of regions that are not in aggregation_regions. `delete` "
+        "deletes them without packing them.",
     ),
     Setting(
         "destination_bucket",
         _optional(_word(_BUCKET)),
         "a bucket name",
-        "Where packs and indexes go. Left out: each source bucket keeps its own, under final_aggregation_prefix.",
+        "Where packs and indexes go. Left out: each source bucket keeps its own, under "
+        "final_aggregation_prefix.",
     ),
-    Setting("final_aggregation_prefix", _prefix, "a key prefix", "In front of packs/ and indexes/ where there is no destination_bucket."),
     Setting(
-        "storage_class", _choice(*_STORAGE_CLASSES), ", ".join(_STORAGE_CLASSES), "Storage class of packs. Indexes are always STANDARD."
+        "final_aggregation_prefix",
+        _prefix,
+        "a key prefix",
+        "In front of packs/ and indexes/ where there is no destination_bucket.",
+    ),
+    Setting(
+        "storage_class",
+        _choice(*_STORAGE_CLASSES),
+        ", ".join(_STORAGE_CLASSES),
+        "Storage class of packs. Indexes are always STANDARD.",
     ),
     Setting(
         "kms_key_id",
@@ -273,13 +319,29 @@ SETTINGS: tuple[Setting, ...] = (
         "a size from 128 KiB to 5 TiB",
         "Objects of this size or more are copied alone, by S3, instead of packed.",
     ),
-    Setting("pack_size_max", _size(5 * MIB, 100 * GIB), "a size from 5 MiB to 100 GiB", "A pack ends here; a busy day becomes several."),
-    Setting("members_max", _count(1, 1_000_000), "a number from 1 to 1000000", "A pack has at most this many members."),
     Setting(
-        "look_back_days", _count(0, 366), "a number of days from 0 to 366", "Days before yesterday that are looked at again for late logs."
+        "pack_size_max",
+        _size(5 * MIB, 100 * GIB),
+        "a size from 5 MiB to 100 GiB",
+        "A pack ends here; a busy day becomes several.",
     ),
     Setting(
-        "verify", _choice("checksum", "read-back"), '"checksum" or "read-back"', "How packs are verified before originals are deleted."
+        "members_max",
+        _count(1, 1_000_000),
+        "a number from 1 to 1000000",
+        "A pack has at most this many members.",
+    ),
+    Setting(
+        "look_back_days",
+        _count(0, 366),
+        "a number of days from 0 to 366",
+        "Days before yesterday that are looked at again for late logs.",
+    ),
+    Setting(
+        "verify",
+        _choice("checksum", "read-back"),
+        '"checksum" or "read-back"',
+        "How packs are verified before originals are deleted.",
     ),
     Setting(
         "keep_originals_days",
@@ -294,7 +356,12 @@ SETTINGS: tuple[Setting, ...] = (
         "What is never touched: neither packed nor deleted.",
         on_command_line=False,
     ),
-    Setting("objects_max", _count(1, 10**9), "a number from 1 to 1000000000", "A run that would touch more log objects touches none."),
+    Setting(
+        "objects_max",
+        _count(1, 10**9),
+        "a number from 1 to 1000000000",
+        "A run that would touch more log objects touches none.",
+    ),
     Setting(
         "part_size",
         _size(5 * MIB, GIB),
@@ -308,5 +375,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Members of this size or more are copied by S3 into the pack.",
     ),
     Setting("readers", _count(1, 512), "a number from 1 to 512", "GET requests at once."),
-    Setting("groups_at_once", _count(1, 64), "a number from 1 to 64", "Groups, and listings, at once."),
+    Setting(
+        "groups_at_once", _count(1, 64), "a number from 1 to 64", "Groups, and listings, at once."
+    ),
 )

@@ -9,7 +9,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TrailKey:
-    """A public key with which CloudTrail signs the digests of one region. `der` is PKCS#1's RSAPublicKey."""
+    """A public key with which CloudTrail signs the digests of one region. `der` is PKCS#1's
+    RSAPublicKey.
+    """
 
     fingerprint: str
     der: bytes
@@ -21,4 +23,6 @@ class TrailKeys(Protocol):
     """CloudTrail's ListPublicKeys. Each region has keys of its own."""
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
-        """Those that were valid at any time from `first` to `last`, UTC. Raises StoreError's branch and nothing else of its own."""
+        """Those that were valid at any time from `first` to `last`, UTC. Raises StoreError's branch
+        and nothing else of its own.
+        """

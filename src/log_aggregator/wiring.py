@@ -26,13 +26,16 @@ from log_aggregator.steps.verify import Level
 from log_aggregator.steps.workers import ThreadWorkers
 
 SWITCH_SECONDS = 0.001
-"""Our threads mostly wait for S3, and each needs the interpreter for a moment in between. With Python's 5 ms a thread that computes
-makes all others wait that long: a tenth of the rate (make bench, combine)."""
+"""Our threads mostly wait for S3, and each needs the interpreter for a moment in between. With
+Python's 5 ms a thread that computes makes all others wait that long: a tenth of the rate (make
+bench, combine).
+"""
 
 
 GARBAGE_THRESHOLDS = (100_000, 50, 100)
-"""A run keeps hundreds of thousands of small objects and makes hardly any cycles. With Python's 700 the collector walks over all of
-them again and again, and every thread waits (make bench, combine)."""
+"""A run keeps hundreds of thousands of small objects and makes hardly any cycles. With Python's 700
+the collector walks over all of them again and again, and every thread waits (make bench, combine).
+"""
 
 
 PUT_BACK_WRITERS = 16
@@ -67,17 +70,29 @@ def connect(connection: Connection, readers: int = 64) -> CountingStore:
 
 
 def connect_inspector(connection: Connection) -> S3Inspector:
-    """What `doctor` asks an account through. It gives up sooner than a run does. Raises CannotStart."""
+    """What `doctor` asks an account through. It gives up sooner than a run does. Raises
+    CannotStart.
+    """
     try:
-        return S3Inspector.connect(_client_settings(connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20))
+        return S3Inspector.connect(
+            _client_settings(
+                connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
+            )
+        )
     except StoreError as error:
         raise CannotStart(str(error)) from error
 
 
 def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
-    """What CloudTrail's public keys are asked through; None beside an S3 server that has no CloudTrail. Raises CannotStart."""
+    """What CloudTrail's public keys are asked through; None beside an S3 server that has no
+    CloudTrail. Raises CannotStart.
+    """
     try:
-        return CloudTrailKeys.connect(_client_settings(connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20))
+        return CloudTrailKeys.connect(
+            _client_settings(
+                connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
+            )
+        )
     except StoreError as error:
         raise CannotStart(str(error)) from error
 
@@ -97,16 +112,22 @@ def make_workers(settings: Settings) -> ThreadWorkers:
     """The threads of a run. Tunes the interpreter for them, which holds for the whole process."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    return ThreadWorkers(readers=settings.readers, writers=settings.groups_at_once, groups=settings.groups_at_once)
+    return ThreadWorkers(
+        readers=settings.readers, writers=settings.groups_at_once, groups=settings.groups_at_once
+    )
 
 
 def make_put_back_workers(settings: Settings) -> ThreadWorkers:
     """Writes many small objects side by side, of at most 16 MiB each."""
-    return ThreadWorkers(readers=settings.readers, writers=PUT_BACK_WRITERS, groups=settings.groups_at_once)
+    return ThreadWorkers(
+        readers=settings.readers, writers=PUT_BACK_WRITERS, groups=settings.groups_at_once
+    )
 
 
 def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
-    """What a run over these days does. Raises SettingsError where no bucket to take logs from is named."""
+    """What a run over these days does. Raises SettingsError where no bucket to take logs from is
+    named.
+    """
     check_sources(settings)
     pack = WriteOptions(storage_class=settings.storage_class, kms_key_id=settings.kms_key_id)
     index = make_index_options(settings)
@@ -122,7 +143,11 @@ def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
             discard_other_regions=settings.other_regions == "delete",
             holds=_make_holds(settings.holds),
         ),
-        group=GroupRules(CombineOptions(_make_limits(settings), pack, index), Level(settings.verify), settings.keep_originals_days),
+        group=GroupRules(
+            CombineOptions(_make_limits(settings), pack, index),
+            Level(settings.verify),
+            settings.keep_originals_days,
+        ),
         objects_max=settings.objects_max,
     )
 

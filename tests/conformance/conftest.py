@@ -25,7 +25,12 @@ def ministack_settings() -> Iterator[ClientSettings]:
         yield settings
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.server] if name != "memory" else []) for name in STORES])
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.server] if name != "memory" else [])
+        for name in STORES
+    ]
+)
 def lab(request: pytest.FixtureRequest) -> Harness:
     name: str = request.param
     for table, is_strict in ((DEVIATIONS, True), (RACES, False)):
@@ -34,5 +39,7 @@ def lab(request: pytest.FixtureRequest) -> Harness:
                 request.applymarker(pytest.mark.xfail(reason=f"{name}: {reason}", strict=is_strict))
     if name == "memory":
         return MemoryHarness()
-    settings = request.getfixturevalue("embedded_settings" if name == "seaweedfs" else f"{name}_settings")
+    settings = request.getfixturevalue(
+        "embedded_settings" if name == "seaweedfs" else f"{name}_settings"
+    )
     return ServerHarness(name, settings)

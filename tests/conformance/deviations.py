@@ -1,6 +1,8 @@
-"""Where a store is known to differ from S3: store, test, reason. Such a test must fail there; when it passes, its row must go.
+"""Where a store is known to differ from S3: store, test, reason. Such a test must fail there; when
+it passes, its row must go.
 
-The name of a test may hold its parameters, as in `test_a_key_survives[two-slashes]`; without them all of its variants are meant.
+The name of a test may hold its parameters, as in `test_a_key_survives[two-slashes]`; without them
+all of its variants are meant.
 """
 
 REFUSES_KEY = "it keeps files under paths, and refuses or changes such a key"
@@ -17,7 +19,9 @@ DEVIATIONS: dict[str, dict[str, str]] = {
         "test_a_key_survives[two-dots]": REFUSES_KEY,
         "test_a_key_survives[bell]": "its listing holds a character that XML does not allow",
         "test_another_key_is_never_read[/a]": "the server itself reads another key",
-        "test_a_slash_is_a_character_like_any_other": "it lists directories, so names that begin like a folder's come in another order",
+        "test_a_slash_is_a_character_like_any_other": (
+            "it lists directories, so names that begin like a folder's come in another order"
+        ),
         "test_suspended_versioning": "it lists the null version last, not as the newest",
         "test_frozen_objects": "it reads objects of archive classes",
         "test_a_restore_is_seen": NOTHING_FREEZES,
@@ -29,7 +33,9 @@ DEVIATIONS: dict[str, dict[str, str]] = {
     "moto": {
         "test_a_key_survives[newline]": "its router does not know such a path",
         "test_a_key_survives[bell]": "its listing holds a character that XML does not allow",
-        "test_a_slash_is_a_character_like_any_other": "it ignores KeyMarker without VersionIdMarker",
+        "test_a_slash_is_a_character_like_any_other": (
+            "it ignores KeyMarker without VersionIdMarker"
+        ),
         "test_a_listing_begins_behind_any_key": "it ignores KeyMarker without VersionIdMarker",
         "test_suspended_versioning": "it drops all older versions",
         "test_a_restore_takes_its_time": "its restores are done at once",
@@ -48,15 +54,23 @@ DEVIATIONS: dict[str, dict[str, str]] = {
     "ministack": {
         "test_a_key_survives[bell]": "its listing holds a character that XML does not allow",
         "test_a_thousand_and_one": "behind the null version of a key it lists that version again",
-        "test_the_checksum_of_the_whole_is_known": "it composes a checksum of the parts' own, and says so",
+        "test_the_checksum_of_the_whole_is_known": (
+            "it composes a checksum of the parts' own, and says so"
+        ),
         "test_small_parts_are_refused": "it takes parts of any size",
         "test_parts_out_of_order_are_refused": "it takes parts in any order",
-        "test_a_wrong_whole_is_refused[crc]": "it composes a checksum of the parts' own, and says so",
+        "test_a_wrong_whole_is_refused[crc]": (
+            "it composes a checksum of the parts' own, and says so"
+        ),
     },
 }
 
 RACES: dict[str, dict[str, str]] = {
-    "seaweedfs": {"test_one_of_eight_completions_wins": "several If-None-Match completions of one key may succeed"},
+    "seaweedfs": {
+        "test_one_of_eight_completions_wins": (
+            "several If-None-Match completions of one key may succeed"
+        ),
+    },
     "ministack": {},
     "moto": {},
     "memory": {},

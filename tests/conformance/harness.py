@@ -1,4 +1,6 @@
-"""What the suite needs of each kind of store beyond the port: buckets, and objects written the way AWS's services write them."""
+"""What the suite needs of each kind of store beyond the port: buckets, and objects written the way
+AWS's services write them.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +117,9 @@ class ServerHarness:
 
     def create_bucket(self, *, versioning: str | None = None, has_lock: bool = False) -> str:
         bucket = make_bucket_name()
-        self._s3.create_bucket(Bucket=bucket, **({"ObjectLockEnabledForBucket": True} if has_lock else {}))
+        self._s3.create_bucket(
+            Bucket=bucket, **({"ObjectLockEnabledForBucket": True} if has_lock else {})
+        )
         if versioning is not None:
             self.set_versioning(bucket, versioning)
         return bucket
@@ -150,26 +154,37 @@ class ServerHarness:
 
     def retain(self, bucket: str, key: str) -> None:
         until = datetime.now(UTC) + timedelta(days=1)
-        self._s3.put_object_retention(Bucket=bucket, Key=key, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until})
+        self._s3.put_object_retention(
+            Bucket=bucket, Key=key, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+        )
 
 
 def make_bucket_name() -> str:
-    """Tests share a server, and workers of xdist may share none; no two buckets of a session have one name."""
+    """Tests share a server, and workers of xdist may share none; no two buckets of a session have
+    one name.
+    """
     return f"conformance-{os.getpid()}-{next(NUMBERS)}"
 
 
 def find_emulators() -> Path:
     """The folder of programs of the emulators' own environment."""
-    root = Path(os.environ.get("LOG_AGGREGATOR_EMULATORS", Path(__file__).parents[2] / ".venv-emulators"))
+    root = Path(
+        os.environ.get("LOG_AGGREGATOR_EMULATORS", Path(__file__).parents[2] / ".venv-emulators")
+    )
     return root / "bin"
 
 
 @contextmanager
 def run_emulator(name: str) -> Iterator[ClientSettings]:
-    """Starts moto or ministack, and stops it at the end. Skips the test where they are not installed."""
+    """Starts moto or ministack, and stops it at the end. Skips the test where they are not
+    installed.
+    """
     programs = find_emulators()
     if not (programs / "python").exists():
-        pytest.skip(f"{name} needs the environment of tests/conformance/requirements.txt, which is not at {programs.parent}")
+        pytest.skip(
+            f"{name} needs the environment of tests/conformance/requirements.txt, which is "
+            f"not at {programs.parent}"
+        )
     (port,) = find_free_ports(1)
     commands = {
         "moto": [str(programs / "moto_server"), "-H", HOST, "-p", str(port)],
@@ -187,10 +202,22 @@ def run_emulator(name: str) -> Iterator[ClientSettings]:
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
         }
-        process = subprocess.Popen(commands[name], env=environment, cwd=directory, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            commands[name],
+            env=environment,
+            cwd=directory,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
             wait_until_answering(process, f"http://{HOST}:{port}", Path(directory) / "log")
-            yield ClientSettings(region="us-east-1", endpoint_url=f"http://{HOST}:{port}", access_key="test", secret_key="test")
+            yield ClientSettings(
+                region="us-east-1",
+                endpoint_url=f"http://{HOST}:{port}",
+                access_key="test",
+                secret_key="test",
+            )
         finally:
             process.terminate()
             try:
@@ -214,4 +241,7 @@ def wait_until_answering(process: subprocess.Popen[bytes], url: str, log: Path) 
             time.sleep(0.05)
         else:
             return
-    pytest.fail(f"the emulator at {url} does not answer; its log ends with:\n{log.read_text(errors='replace')[-2000:]}")
+    pytest.fail(
+        f"the emulator at {url} does not answer; its log ends "
+        f"with:\n{log.read_text(errors='replace')[-2000:]}"
+    )

@@ -22,8 +22,12 @@ CALLS: list[Callable[[ObjectStore], object]] = [
     lambda store: store.get_object("conformance-credentials", "k\tk"),
     lambda store: store.get_object_checked("conformance-credentials", "k"),
     lambda store: store.head_object("conformance-credentials", "k"),
-    lambda store: store.put_object("conformance-credentials", "k", b"x", crc64nvme=crc64nvme(b"x"), options=WriteOptions()),
-    lambda store: store.create_multipart_upload("conformance-credentials", "k", options=WriteOptions()),
+    lambda store: store.put_object(
+        "conformance-credentials", "k", b"x", crc64nvme=crc64nvme(b"x"), options=WriteOptions()
+    ),
+    lambda store: store.create_multipart_upload(
+        "conformance-credentials", "k", options=WriteOptions()
+    ),
     lambda store: store.delete_objects("conformance-credentials", [Deletion("k", "v")]),
 ]
 
@@ -31,7 +35,10 @@ CALLS: list[Callable[[ObjectStore], object]] = [
 def test_wrong_credentials(embedded_settings: ClientSettings, embedded_store: S3Store) -> None:
     """A wrong secret and an unknown key are AccessDenied from every method, and nothing is done."""
     embedded_store._s3.create_bucket(Bucket="conformance-credentials")
-    for wrong in (replace(embedded_settings, secret_key="wrong"), replace(embedded_settings, access_key="UNKNOWN")):
+    for wrong in (
+        replace(embedded_settings, secret_key="wrong"),
+        replace(embedded_settings, access_key="UNKNOWN"),
+    ):
         store = S3Store.connect(wrong)
         for call in CALLS:
             with pytest.raises(AccessDenied) as caught:

@@ -27,7 +27,10 @@ KEYS = {
     "spaces": "with space/and  two",
     "unicode": "ünïcödé/日本語/🙂.gz",
     "combining": "e\u0301-and-\u00e9",
-    "config": "AWSLogs/1/Config/us-east-1/2024/6/7/ConfigHistory/1_Config_AWS::EC2::Instance_20240607T130841Z_1.json.gz",
+    "config": (
+        "AWSLogs/1/Config/us-east-1/2024/6/7/ConfigHistory/1_Config_AWS::EC2::Instance_"
+        "20240607T130841Z_1.json.gz"
+    ),
     "percent": "%41/100%/%2F%2e%2e",
     "plus": "a+b c%2Bd",
     "xml": "a&b<c>d\"e'f&amp;",
@@ -51,7 +54,13 @@ KEYS = {
 }
 
 
-def put(store: ObjectStore, bucket: str, key: str, data: bytes | bytearray, options: WriteOptions = OPTIONS) -> None:
+def put(
+    store: ObjectStore,
+    bucket: str,
+    key: str,
+    data: bytes | bytearray,
+    options: WriteOptions = OPTIONS,
+) -> None:
     store.put_object(bucket, key, data, crc64nvme=crc64nvme(bytes(data)), options=options)
 
 
@@ -59,7 +68,9 @@ def upload_part(store: ObjectStore, upload: Upload, number: int, data: bytes) ->
     return store.upload_part(upload, number, data, crc64nvme=crc64nvme(data))
 
 
-def list_all(list_page: Callable[[ListStart | None], Page], start: ListStart | None = None) -> list[Page]:
+def list_all(
+    list_page: Callable[[ListStart | None], Page], start: ListStart | None = None
+) -> list[Page]:
     pages = [list_page(start)]
     while (start := pages[-1].next_start) is not None:
         pages.append(list_page(start))
@@ -68,17 +79,27 @@ def list_all(list_page: Callable[[ListStart | None], Page], start: ListStart | N
 
 
 def current(lab: Harness, bucket: str, prefix: str = "") -> list[LogObject]:
-    return [each for page in list_all(lambda start: lab.store.list_objects(bucket, prefix=prefix, start=start)) for each in page.objects]
+    return [
+        each
+        for page in list_all(
+            lambda start: lab.store.list_objects(bucket, prefix=prefix, start=start)
+        )
+        for each in page.objects
+    ]
 
 
 def all_versions(lab: Harness, bucket: str, prefix: str = "") -> list[tuple[str, str | None]]:
     """(key, version id) of every version and every delete marker, page by page."""
-    pages = list_all(lambda start: lab.store.list_object_versions(bucket, prefix=prefix, start=start))
+    pages = list_all(
+        lambda start: lab.store.list_object_versions(bucket, prefix=prefix, start=start)
+    )
     return [entry for page in pages for entry in identities(page)]
 
 
 def identities(page: Page) -> list[tuple[str, str | None]]:
-    return [(each.key, each.version_id) for each in page.objects] + [(each.key, each.version_id) for each in page.markers]
+    return [(each.key, each.version_id) for each in page.objects] + [
+        (each.key, each.version_id) for each in page.markers
+    ]
 
 
 def incompressible(size_bytes: int, seed: int = 0) -> bytes:
@@ -88,28 +109,50 @@ def incompressible(size_bytes: int, seed: int = 0) -> bytes:
 class TestKeys:
     @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
     def test_a_key_survives(self, lab: Harness, key: str) -> None:
-        """Every key that S3 allows comes back from every listing, and reads, copies and deletes exactly its own object."""
+        """Every key that S3 allows comes back from every listing, and reads, copies and deletes
+        exactly its own object.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         data = key.encode() * 3
         put(lab.store, bucket, key, data)
         assert [each.key for each in lab.store.list_objects(bucket).objects] == [key]
         (source,) = lab.store.list_object_versions(bucket, prefix=key[:7]).objects
-        assert (source.key, source.size_bytes, source.etag) == (key, len(data), hashlib.md5(data).hexdigest())
+        assert (source.key, source.size_bytes, source.etag) == (
+            key,
+            len(data),
+            hashlib.md5(data).hexdigest(),
+        )
         assert lab.store.list_object_versions(bucket, start=ListStart(key)).objects == ()
         assert lab.store.list_objects(bucket, start=ListStart(key)).objects == ()
-        assert lab.store.get_object(bucket, key, version_id=source.version_id, if_match=source.etag).data == data
-        assert lab.store.get_object_checked(bucket, key, version_id=source.version_id, if_match=source.etag)[0].data == data
+        assert (
+            lab.store.get_object(
+                bucket, key, version_id=source.version_id, if_match=source.etag
+            ).data
+            == data
+        )
+        assert (
+            lab.store.get_object_checked(
+                bucket, key, version_id=source.version_id, if_match=source.etag
+            )[0].data
+            == data
+        )
         assert lab.store.head_object(bucket, key).size_bytes == len(data)
         upload = lab.store.create_multipart_upload(bucket, "copy", options=OPTIONS)
         part = lab.store.upload_part_copy(upload, 1, source, (0, len(data)))
-        lab.store.complete_multipart_upload(upload, [part], size_bytes=len(data), crc64nvme=crc64nvme(data))
+        lab.store.complete_multipart_upload(
+            upload, [part], size_bytes=len(data), crc64nvme=crc64nvme(data)
+        )
         assert lab.store.get_object(bucket, "copy").data == data
         assert lab.store.delete_objects(bucket, [Deletion(key, source.version_id)]) == []
         assert [each.key for each in lab.store.list_object_versions(bucket).objects] == ["copy"]
 
-    @pytest.mark.parametrize("key", ["/a", "a/", "/a/", "a//", "./a", "a/.", "x/../a", "a\n", "a ", "A", "%61"])
+    @pytest.mark.parametrize(
+        "key", ["/a", "a/", "/a/", "a//", "./a", "a/.", "x/../a", "a\n", "a ", "A", "%61"]
+    )
     def test_another_key_is_never_read(self, lab: Harness, key: str) -> None:
-        """A key that differs from an object's only by what some clients normalise away reads nothing."""
+        """A key that differs from an object's only by what some clients normalise away reads
+        nothing.
+        """
         bucket = lab.create_bucket()
         lab.put(bucket, "a", b"somebody else's")
         with pytest.raises(StoreError):
@@ -118,7 +161,9 @@ class TestKeys:
             lab.store.get_object_checked(bucket, key)
 
     def test_listings_are_in_the_order_of_utf8_bytes(self, lab: Harness) -> None:
-        """Keys come in the order of their UTF-8 bytes, which is neither that of UTF-16 nor that of any language."""
+        """Keys come in the order of their UTF-8 bytes, which is neither that of UTF-16 nor that of
+        any language.
+        """
         plain, versioned = lab.create_bucket(), lab.create_bucket(versioning="Enabled")
         keys = ["a", "B", "ä", "z", "\uff5e", "\U0001f600", "a0", "~"]
         for key in keys:
@@ -130,15 +175,38 @@ class TestKeys:
         assert [each.key for each in lab.store.list_object_versions(versioned).objects] == expected
 
     @pytest.mark.parametrize("versioning", [None, "Enabled"])
-    def test_a_slash_is_a_character_like_any_other(self, lab: Harness, versioning: str | None) -> None:
-        """Names beside a "folder" of the same name stand where their bytes put them, and a listing goes on behind each of them."""
+    def test_a_slash_is_a_character_like_any_other(
+        self, lab: Harness, versioning: str | None
+    ) -> None:
+        """Names beside a "folder" of the same name stand where their bytes put them, and a listing
+        goes on behind each of them.
+        """
         bucket = lab.create_bucket(versioning=versioning)
-        keys = sorted(["a", "a!", "a-b", "a.b", "a/b", "a/b/c", "a0", "x/2025-01-01", "x/2025/1/a", "x/2025/10/a"], key=str.encode)
+        keys = sorted(
+            [
+                "a",
+                "a!",
+                "a-b",
+                "a.b",
+                "a/b",
+                "a/b/c",
+                "a0",
+                "x/2025-01-01",
+                "x/2025/1/a",
+                "x/2025/10/a",
+            ],
+            key=str.encode,
+        )
         for key in keys:
             lab.put(bucket, key)
         for position, start in enumerate(["", *keys]):
-            assert [each.key for each in lab.store.list_objects(bucket, start=ListStart(start)).objects] == keys[position:]
-            assert [each.key for each in lab.store.list_object_versions(bucket, start=ListStart(start)).objects] == keys[position:]
+            assert [
+                each.key for each in lab.store.list_objects(bucket, start=ListStart(start)).objects
+            ] == keys[position:]
+            assert [
+                each.key
+                for each in lab.store.list_object_versions(bucket, start=ListStart(start)).objects
+            ] == keys[position:]
 
 
 class TestListing:
@@ -150,21 +218,27 @@ class TestListing:
         assert lab.store.list_prefixes(bucket, prefix="") == Page(objects=())
 
     def test_fields_of_a_listed_object(self, lab: Harness) -> None:
-        """A listing tells size, ETag without quotes, class and a UTC time; the version only where versions are listed."""
+        """A listing tells size, ETag without quotes, class and a UTC time; the version only where
+        versions are listed.
+        """
         bucket = lab.create_bucket()
         before = datetime.now(UTC)
         lab.put(bucket, "k", b"abc")
         (listed,) = lab.store.list_objects(bucket).objects
         (version,) = lab.store.list_object_versions(bucket).objects
         for each, version_id in ((listed, None), (version, "null")):
-            assert each == LogObject(bucket, "k", version_id, hashlib.md5(b"abc").hexdigest(), 3, each.last_modified)
+            assert each == LogObject(
+                bucket, "k", version_id, hashlib.md5(b"abc").hexdigest(), 3, each.last_modified
+            )
             assert each.last_modified.utcoffset() == timedelta(0)
             if lab.name != "memory":  # its times come from a counter
                 assert abs(each.last_modified - before) < timedelta(minutes=1)
 
     @pytest.mark.parametrize("page_size", [1, 2, 3, 4, 6, 7, 8])
     def test_pages_of_objects_join(self, lab: Harness, page_size: int) -> None:
-        """However the pages are cut, every key is listed once and in order, and no page is empty or too long."""
+        """However the pages are cut, every key is listed once and in order, and no page is empty or
+        too long.
+        """
         lab.set_page_size(page_size)
         bucket = lab.create_bucket()
         keys = ["a", "b/1", "b/2", "c+ %", "zz", "ü", "日本"]
@@ -189,13 +263,25 @@ class TestListing:
             "": ["p/1", "p/2", "p/3"],
         }
         for start, keys in expected.items():
-            assert [each.key for each in lab.store.list_objects(bucket, prefix="p/", start=ListStart(start)).objects] == keys
+            assert [
+                each.key
+                for each in lab.store.list_objects(
+                    bucket, prefix="p/", start=ListStart(start)
+                ).objects
+            ] == keys
         for start, keys in expected.items():
-            assert [each.key for each in lab.store.list_object_versions(bucket, prefix="p/", start=ListStart(start)).objects] == keys
+            assert [
+                each.key
+                for each in lab.store.list_object_versions(
+                    bucket, prefix="p/", start=ListStart(start)
+                ).objects
+            ] == keys
 
     @pytest.mark.parametrize("page_size", [1, 2, 3, 4, 5, 8, 9, 10])
     def test_pages_of_versions_join(self, lab: Harness, page_size: int) -> None:
-        """Pages of versions may end between two versions of one key, or at a delete marker, and nothing is lost or doubled."""
+        """Pages of versions may end between two versions of one key, or at a delete marker, and
+        nothing is lost or doubled.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         for key in ("a", "b b", "ü"):
             for number in range(2):
@@ -221,17 +307,25 @@ class TestListing:
         for list_page in (lab.store.list_objects, lab.store.list_object_versions):
             first = list_page(bucket)
             assert (len(first.objects), first.objects[-1].key) == (1_000, "k0999")
-            assert [each.key for each in list_page(bucket, start=first.next_start).objects] == ["k1000"]
+            assert [each.key for each in list_page(bucket, start=first.next_start).objects] == [
+                "k1000"
+            ]
 
     @pytest.mark.parametrize("page_size", [1, 2, 1_000])
     def test_prefixes(self, lab: Harness, page_size: int) -> None:
-        """All "folders" under a prefix come at once, each once, and with them the objects that lie directly there."""
+        """All "folders" under a prefix come at once, each once, and with them the objects that lie
+        directly there.
+        """
         lab.set_page_size(page_size)
         bucket = lab.create_bucket()
         for key in ("p/a+b/1", "p/a+b/2", "p/b/x/y", "p/c", "p/é/1", "q/z", "p"):
             lab.put(bucket, key)
         page = lab.store.list_prefixes(bucket, prefix="p/")
-        assert (page.prefixes, [each.key for each in page.objects], page.next_start) == (("p/a+b/", "p/b/", "p/é/"), ["p/c"], None)
+        assert (page.prefixes, [each.key for each in page.objects], page.next_start) == (
+            ("p/a+b/", "p/b/", "p/é/"),
+            ["p/c"],
+            None,
+        )
         assert lab.store.list_prefixes(bucket, prefix="").prefixes == ("p/", "q/")
         assert lab.store.list_prefixes(bucket, prefix="nothing/") == Page(objects=())
 
@@ -255,21 +349,36 @@ class TestVersions:
         for data in (b"1", b"22", b"333"):
             lab.put(bucket, "k", data)
         listed = lab.store.list_object_versions(bucket).objects
-        assert [(each.size_bytes, each.is_latest) for each in listed] == [(3, True), (2, False), (1, False)]
+        assert [(each.size_bytes, each.is_latest) for each in listed] == [
+            (3, True),
+            (2, False),
+            (1, False),
+        ]
         assert len({each.version_id for each in listed}) == 3
         for each in listed:
             body = lab.store.get_object(bucket, "k", version_id=each.version_id, if_match=each.etag)
-            assert (len(body.data), body.version_id, body.etag) == (each.size_bytes, each.version_id, each.etag)
+            assert (len(body.data), body.version_id, body.etag) == (
+                each.size_bytes,
+                each.version_id,
+                each.etag,
+            )
 
     def test_a_delete_marker_hides(self, lab: Harness) -> None:
-        """A deleted key is in no listing of objects; its versions stay, and only removing the marker brings it back."""
+        """A deleted key is in no listing of objects; its versions stay, and only removing the
+        marker brings it back.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
         lab.delete(bucket, "k")
         assert lab.store.list_objects(bucket).objects == ()
         page = lab.store.list_object_versions(bucket)
         (version,), (marker,) = page.objects, page.markers
-        assert (version.is_latest, marker.is_latest, marker.key, marker.bucket) == (False, True, "k", bucket)
+        assert (version.is_latest, marker.is_latest, marker.key, marker.bucket) == (
+            False,
+            True,
+            "k",
+            bucket,
+        )
         assert marker.last_modified.utcoffset() == timedelta(0)
         for read in (lab.store.get_object, lab.store.get_object_checked, lab.store.head_object):
             with pytest.raises(NotFound):
@@ -281,27 +390,41 @@ class TestVersions:
         assert lab.store.get_object(bucket, "k").data == b"1"
 
     def test_the_null_version(self, lab: Harness) -> None:
-        """What was written before versioning has the version id "null", and can be read and deleted by it."""
+        """What was written before versioning has the version id "null", and can be read and deleted
+        by it.
+        """
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"old")
         lab.set_versioning(bucket, "Enabled")
         lab.put(bucket, "k", b"newer")
         newer, old = lab.store.list_object_versions(bucket).objects
-        assert (old.version_id, old.is_latest, old.size_bytes, newer.size_bytes) == ("null", False, 3, 5)
+        assert (old.version_id, old.is_latest, old.size_bytes, newer.size_bytes) == (
+            "null",
+            False,
+            3,
+            5,
+        )
         assert newer.version_id not in (None, "null")
-        assert lab.store.get_object(bucket, "k", version_id="null", if_match=old.etag).data == b"old"
+        assert (
+            lab.store.get_object(bucket, "k", version_id="null", if_match=old.etag).data == b"old"
+        )
         assert lab.store.delete_objects(bucket, [Deletion("k", "null")]) == []
-        assert [each.version_id for each in lab.store.list_object_versions(bucket).objects] == [newer.version_id]
+        assert [each.version_id for each in lab.store.list_object_versions(bucket).objects] == [
+            newer.version_id
+        ]
 
     def test_suspended_versioning(self, lab: Harness) -> None:
-        """While versioning is suspended only the null version is overwritten; older versions stay."""
+        """While versioning is suspended only the null version is overwritten; older versions
+        stay.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
         lab.set_versioning(bucket, "Suspended")
         lab.put(bucket, "k", b"22")
         lab.put(bucket, "k", b"333")
         assert [
-            (each.version_id == "null", each.size_bytes, each.is_latest) for each in lab.store.list_object_versions(bucket).objects
+            (each.version_id == "null", each.size_bytes, each.is_latest)
+            for each in lab.store.list_object_versions(bucket).objects
         ] == [
             (True, 3, True),
             (False, 1, False),
@@ -329,17 +452,27 @@ class TestReading:
             with pytest.raises(PreconditionFailed) as caught:
                 read(bucket, "k", if_match=listed.etag)
             assert caught.value.operation == "GetObject"
-        assert lab.store.get_object(bucket, "k", if_match=hashlib.md5(b"2").hexdigest()).data == b"2"
+        assert (
+            lab.store.get_object(bucket, "k", if_match=hashlib.md5(b"2").hexdigest()).data == b"2"
+        )
 
     def test_what_is_told_of_one_version(self, lab: Harness) -> None:
-        """HeadObject tells of exactly the asked version, and only while its ETag is the asked one."""
+        """HeadObject tells of exactly the asked version, and only while its ETag is the asked
+        one.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
         lab.put(bucket, "k", b"22")
         new, old = lab.store.list_object_versions(bucket).objects
         for each in (new, old):
-            stored = lab.store.head_object(bucket, "k", version_id=each.version_id, if_match=each.etag)
-            assert (stored.version_id, stored.etag, stored.size_bytes) == (each.version_id, each.etag, each.size_bytes)
+            stored = lab.store.head_object(
+                bucket, "k", version_id=each.version_id, if_match=each.etag
+            )
+            assert (stored.version_id, stored.etag, stored.size_bytes) == (
+                each.version_id,
+                each.etag,
+                each.size_bytes,
+            )
         assert lab.store.head_object(bucket, "k").version_id == new.version_id
         with pytest.raises(PreconditionFailed):
             lab.store.head_object(bucket, "k", version_id=old.version_id, if_match=new.etag)
@@ -372,7 +505,10 @@ class TestReading:
         lab.put(bucket, "k", b"0123456789")
         for byte_range in ((0, 1), (0, 10), (3, 7), (9, 10), (5, 99)):
             body = lab.store.get_object(bucket, "k", byte_range=byte_range)
-            assert (body.data, body.etag) == (b"0123456789"[slice(*byte_range)], hashlib.md5(b"0123456789").hexdigest())
+            assert (body.data, body.etag) == (
+                b"0123456789"[slice(*byte_range)],
+                hashlib.md5(b"0123456789").hexdigest(),
+            )
         with pytest.raises(StoreError) as caught:
             lab.store.get_object(bucket, "k", byte_range=(10, 12))
         assert caught.value.code == "InvalidRange"
@@ -381,16 +517,33 @@ class TestReading:
 
     @pytest.mark.parametrize("key", ["k", "k\tk"])
     def test_bytes_are_never_decoded(self, lab: Harness, key: str) -> None:
-        """An object with Content-Encoding gzip is read as the gzip bytes that are stored, with all that was stored with it."""
+        """An object with Content-Encoding gzip is read as the gzip bytes that are stored, with all
+        that was stored with it.
+        """
         bucket = lab.create_bucket()
         data = gzip.compress(b'{"Records":[]}', mtime=0)
-        metadata = {"signature": "ab" * 64, "signature-algorithm": "SHA256withRSA", "content-type": "mine"}
-        lab.put(bucket, key, data, metadata=metadata, content_type="application/json", content_encoding="gzip")
+        metadata = {
+            "signature": "ab" * 64,
+            "signature-algorithm": "SHA256withRSA",
+            "content-type": "mine",
+        }
+        lab.put(
+            bucket,
+            key,
+            data,
+            metadata=metadata,
+            content_type="application/json",
+            content_encoding="gzip",
+        )
         checked, _ = lab.store.get_object_checked(bucket, key)
         for body in (lab.store.get_object(bucket, key), checked):
             assert body.data == data
             assert type(body.data) is bytes
-            assert (dict(body.metadata), body.content_type, body.content_encoding) == (metadata, "application/json", "gzip")
+            assert (dict(body.metadata), body.content_type, body.content_encoding) == (
+                metadata,
+                "application/json",
+                "gzip",
+            )
             assert body.version_id is None
 
     @pytest.mark.parametrize("size_bytes", [0, 1, 20 * MIB + 1])
@@ -403,7 +556,9 @@ class TestReading:
         assert lab.store.get_object_checked(bucket, "k")[0].data == data
 
     def test_a_stored_checksum_vouches_for_the_body(self, lab: Harness) -> None:
-        """Where S3 stores a checksum, a checked read compares it and says so; where it stores none, it does not claim to have."""
+        """Where S3 stores a checksum, a checked read compares it and says so; where it stores none,
+        it does not claim to have.
+        """
         bucket = lab.create_bucket()
         put(lab.store, bucket, "with", b"abc")
         lab.put(bucket, "without", b"abc")
@@ -411,10 +566,14 @@ class TestReading:
         assert lab.store.get_object_checked(bucket, "without")[1] is False
 
     def test_frozen_objects(self, lab: Harness) -> None:
-        """An object in an archive class is listed as such, and cannot be read: ObjectFrozen, not AccessDenied."""
+        """An object in an archive class is listed as such, and cannot be read: ObjectFrozen, not
+        AccessDenied.
+        """
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"1", storage_class="DEEP_ARCHIVE")
-        assert [each.storage_class for each in lab.store.list_objects(bucket).objects] == ["DEEP_ARCHIVE"]
+        assert [each.storage_class for each in lab.store.list_objects(bucket).objects] == [
+            "DEEP_ARCHIVE"
+        ]
         for read in (lab.store.get_object, lab.store.get_object_checked):
             with pytest.raises(ObjectFrozen):
                 read(bucket, "k")
@@ -424,7 +583,9 @@ class TestReading:
 class TestRestoring:
     @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
     def test_a_restore_is_seen(self, lab: Harness, storage_class: str) -> None:
-        """HeadObject tells of a restore once it was asked for, and not before; the object stays what and where it was."""
+        """HeadObject tells of a restore once it was asked for, and not before; the object stays
+        what and where it was.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "a b+ü", b"frozen", storage_class=storage_class)
         before = lab.store.head_object(bucket, "a b+ü")
@@ -434,7 +595,9 @@ class TestRestoring:
         assert after.restore is not None
 
     def test_a_restore_takes_its_time(self, lab: Harness) -> None:
-        """A restore of hours is under way at first, and the object cannot be read until it is done."""
+        """A restore of hours is under way at first, and the object cannot be read until it is
+        done.
+        """
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"frozen", storage_class="DEEP_ARCHIVE")
         lab.store.restore_object(bucket, "k", days=1, tier="Standard")
@@ -451,7 +614,9 @@ class TestRestoring:
         assert lab.store.head_object(bucket, "k").restore is not None
 
     def test_nothing_to_thaw(self, lab: Harness) -> None:
-        """An object that can be read is not restored, one that is not there neither, and the error is not ObjectFrozen."""
+        """An object that can be read is not restored, one that is not there neither, and the error
+        is not ObjectFrozen.
+        """
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"warm")
         with pytest.raises(StoreError) as caught:
@@ -464,21 +629,37 @@ class TestRestoring:
 
 class TestPut:
     def test_what_is_told_of_a_written_object(self, lab: Harness) -> None:
-        """A written object has the size, checksum, class, type and metadata that it was written with."""
+        """A written object has the size, checksum, class, type and metadata that it was written
+        with.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         data = bytearray(incompressible(100_000))
-        options = WriteOptions("STANDARD_IA", content_type="application/gzip", content_encoding="gzip", metadata={"tool": "x/1"})
+        options = WriteOptions(
+            "STANDARD_IA",
+            content_type="application/gzip",
+            content_encoding="gzip",
+            metadata={"tool": "x/1"},
+        )
         put(lab.store, bucket, "k", data, options)
         stored = lab.store.head_object(bucket, "k")
-        assert (stored.bucket, stored.key, stored.size_bytes, stored.etag) == (bucket, "k", 100_000, hashlib.md5(data).hexdigest())
+        assert (stored.bucket, stored.key, stored.size_bytes, stored.etag) == (
+            bucket,
+            "k",
+            100_000,
+            hashlib.md5(data).hexdigest(),
+        )
         assert (stored.crc64nvme, stored.storage_class) == (crc64nvme(bytes(data)), "STANDARD_IA")
-        assert [each.version_id for each in lab.store.list_object_versions(bucket).objects] == [stored.version_id]
+        assert [each.version_id for each in lab.store.list_object_versions(bucket).objects] == [
+            stored.version_id
+        ]
         body = lab.store.get_object(bucket, "k")
         assert (body.data, dict(body.metadata)) == (bytes(data), {"tool": "x/1"})
         assert (body.content_type, body.content_encoding) == ("application/gzip", "gzip")
 
     def test_no_object_is_overwritten(self, lab: Harness) -> None:
-        """A key that exists is left as it is; one whose newest entry is a delete marker counts as not there."""
+        """A key that exists is left as it is; one whose newest entry is a delete marker counts as
+        not there.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         put(lab.store, bucket, "k", b"first")
         with pytest.raises(PreconditionFailed):
@@ -493,12 +674,16 @@ class TestPut:
         """Bytes that do not match the checksum that goes with them are not stored."""
         bucket = lab.create_bucket()
         with pytest.raises(StoreError) as caught:
-            lab.store.put_object(bucket, "k", b"damaged", crc64nvme=crc64nvme(b"intended"), options=OPTIONS)
+            lab.store.put_object(
+                bucket, "k", b"damaged", crc64nvme=crc64nvme(b"intended"), options=OPTIONS
+            )
         assert not isinstance(caught.value, PreconditionFailed)
         assert lab.store.list_objects(bucket).objects == ()
 
     def test_one_of_sixteen_writers_wins(self, lab: Harness) -> None:
-        """However many write the same key at once, one succeeds, all others learn it, and the winner's bytes are there."""
+        """However many write the same key at once, one succeeds, all others learn it, and the
+        winner's bytes are there.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         put(lab.store, bucket, "warm", b"")
         barrier = Barrier(16)
@@ -527,7 +712,9 @@ class TestPut:
 
 class TestMultipart:
     def test_parts_sent_and_copied(self, lab: Harness) -> None:
-        """Sent and copied parts join to exactly their bytes, and the store knows the CRC64NVME of the whole, or says that it does not."""
+        """Sent and copied parts join to exactly their bytes, and the store knows the CRC64NVME of
+        the whole, or says that it does not.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         target = lab.create_bucket()
         data = incompressible(12 * MIB)
@@ -535,7 +722,12 @@ class TestMultipart:
         (source,) = lab.store.list_object_versions(bucket).objects
         lab.put(bucket, "source ü+%", b"a newer version")
         head, tail = incompressible(5 * MIB, 1), b"tail"
-        options = WriteOptions("STANDARD_IA", content_type="application/gzip", content_encoding="gzip", metadata={"tool": "x"})
+        options = WriteOptions(
+            "STANDARD_IA",
+            content_type="application/gzip",
+            content_encoding="gzip",
+            metadata={"tool": "x"},
+        )
         upload = lab.store.create_multipart_upload(target, "pack", options=options)
         parts = [
             upload_part(lab.store, upload, 1, head),
@@ -546,26 +738,40 @@ class TestMultipart:
         ]
         pieces = [head, data[: 6 * MIB], data[6 * MIB :], data, tail]
         assert [part.size_bytes for part in parts] == [len(piece) for piece in pieces]
-        assert all(part.crc64nvme in (None, crc64nvme(piece)) for part, piece in zip(parts, pieces, strict=True))
+        assert all(
+            part.crc64nvme in (None, crc64nvme(piece))
+            for part, piece in zip(parts, pieces, strict=True)
+        )
         crc = 0
         for piece in pieces:
             crc = combine_crc64nvme(crc, crc64nvme(piece), len(piece))
-        lab.store.complete_multipart_upload(upload, parts, size_bytes=sum(map(len, pieces)), crc64nvme=crc)
+        lab.store.complete_multipart_upload(
+            upload, parts, size_bytes=sum(map(len, pieces)), crc64nvme=crc
+        )
         stored = lab.store.head_object(target, "pack")
         assert lab.store.get_object(target, "pack").data == b"".join(pieces)
         assert (stored.size_bytes, stored.storage_class) == (sum(map(len, pieces)), "STANDARD_IA")
         assert stored.etag.endswith("-5")
         assert stored.crc64nvme in (None, crc)
         body = lab.store.get_object(target, "pack", byte_range=(0, 1))
-        assert (dict(body.metadata), body.content_type, body.content_encoding) == ({"tool": "x"}, "application/gzip", "gzip")
+        assert (dict(body.metadata), body.content_type, body.content_encoding) == (
+            {"tool": "x"},
+            "application/gzip",
+            "gzip",
+        )
 
     def test_the_checksum_of_the_whole_is_known(self, lab: Harness) -> None:
         """HeadObject reports the CRC64NVME of an object written in parts."""
         bucket = lab.create_bucket()
         data = incompressible(5 * MIB + 1)
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
-        parts = [upload_part(lab.store, upload, 1, data[: 5 * MIB]), upload_part(lab.store, upload, 2, data[5 * MIB :])]
-        lab.store.complete_multipart_upload(upload, parts, size_bytes=len(data), crc64nvme=crc64nvme(data))
+        parts = [
+            upload_part(lab.store, upload, 1, data[: 5 * MIB]),
+            upload_part(lab.store, upload, 2, data[5 * MIB :]),
+        ]
+        lab.store.complete_multipart_upload(
+            upload, parts, size_bytes=len(data), crc64nvme=crc64nvme(data)
+        )
         assert lab.store.head_object(bucket, "k").crc64nvme == crc64nvme(data)
 
     def test_a_source_that_changed_is_not_copied(self, lab: Harness) -> None:
@@ -583,15 +789,21 @@ class TestMultipart:
         lab.store.abort_multipart_upload(upload)
 
     def test_small_parts_are_refused(self, lab: Harness) -> None:
-        """A part under 5 MiB may only be the last one; the upload stays open, for whoever must abort it."""
+        """A part under 5 MiB may only be the last one; the upload stays open, for whoever must
+        abort it.
+        """
         bucket = lab.create_bucket()
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
         data = incompressible(PART_SIZE_BYTES_MIN - 1)
         parts = [upload_part(lab.store, upload, 1, data), upload_part(lab.store, upload, 2, b"x")]
         with pytest.raises(StoreError) as caught:
-            lab.store.complete_multipart_upload(upload, parts, size_bytes=len(data) + 1, crc64nvme=crc64nvme(data + b"x"))
+            lab.store.complete_multipart_upload(
+                upload, parts, size_bytes=len(data) + 1, crc64nvme=crc64nvme(data + b"x")
+            )
         assert caught.value.code == "EntityTooSmall"
-        assert [each.upload_id for each in lab.store.list_multipart_uploads(bucket, prefix="")] == [upload.upload_id]
+        assert [each.upload_id for each in lab.store.list_multipart_uploads(bucket, prefix="")] == [
+            upload.upload_id
+        ]
         assert lab.store.list_objects(bucket).objects == ()
 
     def test_wrong_parts_are_refused(self, lab: Harness) -> None:
@@ -602,29 +814,48 @@ class TestMultipart:
             lab.store.upload_part(upload, 1, b"damaged", crc64nvme=crc64nvme(b"intended"))
         part = upload_part(lab.store, upload, 1, b"intended")
         with pytest.raises(StoreError):
-            lab.store.complete_multipart_upload(upload, [Part(1, "0" * 32, 8, None)], size_bytes=8, crc64nvme=crc64nvme(b"intended"))
+            lab.store.complete_multipart_upload(
+                upload, [Part(1, "0" * 32, 8, None)], size_bytes=8, crc64nvme=crc64nvme(b"intended")
+            )
         with pytest.raises(StoreError):
-            lab.store.complete_multipart_upload(upload, [part, Part(2, part.etag, 8, None)], size_bytes=16, crc64nvme=0)
+            lab.store.complete_multipart_upload(
+                upload, [part, Part(2, part.etag, 8, None)], size_bytes=16, crc64nvme=0
+            )
         assert lab.store.list_objects(bucket).objects == ()
 
     def test_parts_out_of_order_are_refused(self, lab: Harness) -> None:
-        """Parts must be given in the order of their numbers, lest the object is not what was meant."""
+        """Parts must be given in the order of their numbers, lest the object is not what was
+        meant.
+        """
         bucket = lab.create_bucket()
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
         first, second = incompressible(5 * MIB, 1), incompressible(5 * MIB, 2)
-        parts = [upload_part(lab.store, upload, 1, first), upload_part(lab.store, upload, 2, second)]
+        parts = [
+            upload_part(lab.store, upload, 1, first),
+            upload_part(lab.store, upload, 2, second),
+        ]
         with pytest.raises(StoreError):
-            lab.store.complete_multipart_upload(upload, parts[::-1], size_bytes=10 * MIB, crc64nvme=crc64nvme(second + first))
+            lab.store.complete_multipart_upload(
+                upload, parts[::-1], size_bytes=10 * MIB, crc64nvme=crc64nvme(second + first)
+            )
         assert lab.store.list_objects(bucket).objects == ()
 
-    @pytest.mark.parametrize(("size_bytes", "crc"), [(7, crc64nvme(b"content!")), (8, crc64nvme(b"other"))], ids=["size", "crc"])
+    @pytest.mark.parametrize(
+        ("size_bytes", "crc"),
+        [(7, crc64nvme(b"content!")), (8, crc64nvme(b"other"))],
+        ids=["size", "crc"],
+    )
     def test_a_wrong_whole_is_refused(self, lab: Harness, size_bytes: int, crc: int) -> None:
-        """An upload whose joined size or checksum is not the expected one never becomes an object."""
+        """An upload whose joined size or checksum is not the expected one never becomes an
+        object.
+        """
         bucket = lab.create_bucket()
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
         part = upload_part(lab.store, upload, 1, b"content!")
         with pytest.raises(StoreError):
-            lab.store.complete_multipart_upload(upload, [part], size_bytes=size_bytes, crc64nvme=crc)
+            lab.store.complete_multipart_upload(
+                upload, [part], size_bytes=size_bytes, crc64nvme=crc
+            )
         assert lab.store.list_objects(bucket).objects == ()
 
     def test_a_part_sent_again_replaces(self, lab: Harness) -> None:
@@ -633,19 +864,27 @@ class TestMultipart:
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
         upload_part(lab.store, upload, 1, b"first")
         part = upload_part(lab.store, upload, 1, b"second")
-        lab.store.complete_multipart_upload(upload, [part], size_bytes=6, crc64nvme=crc64nvme(b"second"))
+        lab.store.complete_multipart_upload(
+            upload, [part], size_bytes=6, crc64nvme=crc64nvme(b"second")
+        )
         assert lab.store.get_object(bucket, "k").data == b"second"
 
     def test_completing_overwrites_nothing(self, lab: Harness) -> None:
-        """Where the key exists by the time of completing, it stays as it is, and the upload stays open until it is aborted."""
+        """Where the key exists by the time of completing, it stays as it is, and the upload stays
+        open until it is aborted.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
         part = upload_part(lab.store, upload, 1, b"late")
         put(lab.store, bucket, "k", b"early")
         with pytest.raises(PreconditionFailed):
-            lab.store.complete_multipart_upload(upload, [part], size_bytes=4, crc64nvme=crc64nvme(b"late"))
+            lab.store.complete_multipart_upload(
+                upload, [part], size_bytes=4, crc64nvme=crc64nvme(b"late")
+            )
         assert lab.store.get_object(bucket, "k").data == b"early"
-        assert [each.upload_id for each in lab.store.list_multipart_uploads(bucket, prefix="k")] == [upload.upload_id]
+        assert [
+            each.upload_id for each in lab.store.list_multipart_uploads(bucket, prefix="k")
+        ] == [upload.upload_id]
         lab.store.abort_multipart_upload(upload)
         assert lab.store.list_multipart_uploads(bucket, prefix="") == []
         assert len(lab.store.list_object_versions(bucket).objects) == 1
@@ -653,15 +892,22 @@ class TestMultipart:
     def test_one_of_eight_completions_wins(self, lab: Harness) -> None:
         """Of several uploads of the same key that are completed at once, one becomes the object."""
         bucket = lab.create_bucket(versioning="Enabled")
-        uploads = [lab.store.create_multipart_upload(bucket, "k", options=OPTIONS) for _ in range(8)]
-        parts = [upload_part(lab.store, upload, 1, b"%d" % number) for number, upload in enumerate(uploads)]
+        uploads = [
+            lab.store.create_multipart_upload(bucket, "k", options=OPTIONS) for _ in range(8)
+        ]
+        parts = [
+            upload_part(lab.store, upload, 1, b"%d" % number)
+            for number, upload in enumerate(uploads)
+        ]
         barrier = Barrier(8)
 
         def complete(number: int) -> bytes | None:
             data = b"%d" % number
             barrier.wait()
             try:
-                lab.store.complete_multipart_upload(uploads[number], [parts[number]], size_bytes=1, crc64nvme=crc64nvme(data))
+                lab.store.complete_multipart_upload(
+                    uploads[number], [parts[number]], size_bytes=1, crc64nvme=crc64nvme(data)
+                )
             except PreconditionFailed:
                 return None
             return data
@@ -681,36 +927,59 @@ class TestMultipart:
         with pytest.raises(NotFound):
             upload_part(lab.store, upload, 1, b"x")
         with pytest.raises(NotFound):
-            lab.store.complete_multipart_upload(upload, [part], size_bytes=1, crc64nvme=crc64nvme(b"x"))
+            lab.store.complete_multipart_upload(
+                upload, [part], size_bytes=1, crc64nvme=crc64nvme(b"x")
+            )
 
     def test_open_uploads_are_listed(self, lab: Harness) -> None:
-        """Open uploads are listed by prefix, with their exact keys and a UTC time; completed ones are not."""
+        """Open uploads are listed by prefix, with their exact keys and a UTC time; completed ones
+        are not.
+        """
         bucket = lab.create_bucket()
-        uploads = [lab.store.create_multipart_upload(bucket, key, options=OPTIONS) for key in ("p/a b+ü", "p/a b+ü", "p/%41", "q")]
+        uploads = [
+            lab.store.create_multipart_upload(bucket, key, options=OPTIONS)
+            for key in ("p/a b+ü", "p/a b+ü", "p/%41", "q")
+        ]
         part = upload_part(lab.store, uploads[2], 1, b"x")
-        lab.store.complete_multipart_upload(uploads[2], [part], size_bytes=1, crc64nvme=crc64nvme(b"x"))
+        lab.store.complete_multipart_upload(
+            uploads[2], [part], size_bytes=1, crc64nvme=crc64nvme(b"x")
+        )
         listed = lab.store.list_multipart_uploads(bucket, prefix="p/")
-        assert {(each.bucket, each.key, each.upload_id) for each in listed} == {(bucket, "p/a b+ü", each.upload_id) for each in uploads[:2]}
-        assert all(each.initiated is not None and each.initiated.utcoffset() == timedelta(0) for each in listed)
+        assert {(each.bucket, each.key, each.upload_id) for each in listed} == {
+            (bucket, "p/a b+ü", each.upload_id) for each in uploads[:2]
+        }
+        assert all(
+            each.initiated is not None and each.initiated.utcoffset() == timedelta(0)
+            for each in listed
+        )
 
 
 class TestDeleting:
     def test_exactly_the_named_versions_go(self, lab: Harness) -> None:
-        """Of all versions of all keys the named ones are gone afterwards, and no delete marker is left behind."""
+        """Of all versions of all keys the named ones are gone afterwards, and no delete marker is
+        left behind.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         for key in ("a", "b c+%41", "<&>"):
             for number in range(3):
                 lab.put(bucket, key, bytes([number]))
         before = lab.store.list_object_versions(bucket).objects
         doomed = before[::2]
-        assert lab.store.delete_objects(bucket, [Deletion(each.key, each.version_id) for each in doomed]) == []
+        assert (
+            lab.store.delete_objects(
+                bucket, [Deletion(each.key, each.version_id) for each in doomed]
+            )
+            == []
+        )
         after = lab.store.list_object_versions(bucket)
         kept = [(each.key, each.version_id) for each in before if each not in doomed]
         assert [(each.key, each.version_id) for each in after.objects] == kept
         assert after.markers == ()
 
     def test_by_etag_only_the_listed_object_goes(self, lab: Harness) -> None:
-        """In a bucket without versions an object that was overwritten since it was listed is refused and stays."""
+        """In a bucket without versions an object that was overwritten since it was listed is
+        refused and stays.
+        """
         bucket = lab.create_bucket()
         lab.put(bucket, "same", b"1")
         lab.put(bucket, "changed", b"1")
@@ -723,7 +992,9 @@ class TestDeleting:
         assert lab.store.get_object(bucket, "changed").data == b"2"
 
     def test_a_null_version_that_was_overwritten_stays(self, lab: Harness) -> None:
-        """While versioning is suspended a null version goes only as long as its ETag is still the listed one."""
+        """While versioning is suspended a null version goes only as long as its ETag is still the
+        listed one.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.set_versioning(bucket, "Suspended")
         lab.put(bucket, "same", b"1")
@@ -749,7 +1020,9 @@ class TestDeleting:
         assert lab.store.list_object_versions(versioned) == Page(objects=())
 
     def test_retained_versions_are_reported(self, lab: Harness) -> None:
-        """What Object Lock retains is reported, entry by entry, and stays; the others of the batch go."""
+        """What Object Lock retains is reported, entry by entry, and stays; the others of the batch
+        go.
+        """
         bucket = lab.create_bucket(versioning="Enabled", has_lock=True)
         for key in ("free", "locked"):
             lab.put(bucket, key, b"1")
@@ -761,11 +1034,16 @@ class TestDeleting:
         assert lab.store.list_object_versions(bucket).objects == (locked,)
 
     def test_batches(self, lab: Harness) -> None:
-        """A thousand entries go in one call; more are refused before anything is touched, and none is nothing."""
+        """A thousand entries go in one call; more are refused before anything is touched, and none
+        is nothing.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda number: lab.put(bucket, f"k/{number:04d}"), range(1_000)))
-        deletions = [Deletion(each.key, each.version_id) for each in lab.store.list_object_versions(bucket).objects]
+        deletions = [
+            Deletion(each.key, each.version_id)
+            for each in lab.store.list_object_versions(bucket).objects
+        ]
         with pytest.raises(ValueError, match="1001 deletions"):
             lab.store.delete_objects(bucket, [*deletions, Deletion("k", "v")])
         assert len(deletions) == len(all_versions(lab, bucket)) == 1_000
@@ -780,7 +1058,9 @@ class TestDeleting:
 
 
 def test_errors_hold_no_contents(lab: Harness) -> None:
-    """No error's text holds contents of an object, and each is one line that names operation, bucket and key."""
+    """No error's text holds contents of an object, and each is one line that names operation,
+    bucket and key.
+    """
     bucket = lab.create_bucket()
     secret = os.urandom(20).hex()
     put(lab.store, bucket, "k\u2028", secret.encode())

@@ -1,4 +1,6 @@
-"""`sam build` for the interpreter and processor of this machine, and the template that comes out of it."""
+"""`sam build` for the interpreter and processor of this machine, and the template that comes out of
+it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the functions are built for. `python` is the version of .venv-ric, because that interpreter runs them."""
+    """What the functions are built for. `python` is the version of .venv-ric, because that
+    interpreter runs them.
+    """
 
     python: str
     architecture: str
@@ -30,7 +34,9 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class BuiltTemplate:
-    """What `sam build` left: the template, its intrinsic functions in their long form, and the folder that its relative paths start in."""
+    """What `sam build` left: the template, its intrinsic functions in their long form, and the
+    folder that its relative paths start in.
+    """
 
     template: dict[str, Any]
     folder: Path
@@ -42,16 +48,34 @@ class BuiltTemplate:
 
 
 def this_machine() -> Machine:
-    """Asks the interpreter that the functions will run under. Raises KeyError on a processor that Lambda does not have."""
+    """Asks the interpreter that the functions will run under. Raises KeyError on a processor that
+    Lambda does not have.
+    """
     question = "import sys; print('%d.%d' % sys.version_info[:2])"
-    answer = subprocess.run([str(RIC_PYTHON), "-c", question], capture_output=True, text=True, timeout=60, check=True)
+    answer = subprocess.run(
+        [str(RIC_PYTHON), "-c", question], capture_output=True, text=True, timeout=60, check=True
+    )
     return Machine(answer.stdout.strip(), ARCHITECTURES[platform.machine()])
 
 
 def build(machine: Machine, folder: Path) -> BuiltTemplate:
-    """Runs `sam build --parallel` as a user does, with the two build parameters set, into a folder of its own."""
-    command = [str(SAM), "build", "--parallel", "--build-dir", str(folder), "--template", str(ROOT / "template.yaml")]
-    kept = {name: os.environ[name] for name in os.environ if name in ("PATH", "HOME", "LANG") or name.startswith(("PIP_", "SSL_"))}
+    """Runs `sam build --parallel` as a user does, with the two build parameters set, into a folder
+    of its own.
+    """
+    command = [
+        str(SAM),
+        "build",
+        "--parallel",
+        "--build-dir",
+        str(folder),
+        "--template",
+        str(ROOT / "template.yaml"),
+    ]
+    kept = {
+        name: os.environ[name]
+        for name in os.environ
+        if name in ("PATH", "HOME", "LANG") or name.startswith(("PIP_", "SSL_"))
+    }
     kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
     environment = kept | {
         "LAMBDA_PYTHON": machine.python,
@@ -59,11 +83,25 @@ def build(machine: Machine, folder: Path) -> BuiltTemplate:
         "SAM_CLI_TELEMETRY": "0",
         "AWS_DEFAULT_REGION": "eu-west-1",
     }
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS_MAX, check=False)
-    assert done.returncode == 0, f"sam build ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_SECONDS_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, (
+        f"sam build ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    )
     return BuiltTemplate(yaml_parse((folder / "template.yaml").read_text(encoding="utf-8")), folder)
 
 
 def resources_of(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """Logical id -> properties of all resources of one type."""
-    return {name: resource.setdefault("Properties", {}) for name, resource in template["Resources"].items() if resource["Type"] == kind}
+    return {
+        name: resource.setdefault("Properties", {})
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }

@@ -1,7 +1,9 @@
-"""What is changed in the built template so that the local AWS can run it, and what the local AWS leaves out without a word.
+"""What is changed in the built template so that the local AWS can run it, and what the local AWS
+leaves out without a word.
 
     adapt(template, is_enforcing=False)      a new template; the given one stays as it is
-    CHANGES, LEFT_OUT                        the two lists; each row names the tests that cover what is lost
+    CHANGES, LEFT_OUT                        the two lists; each row names the tests that cover what
+                                             is lost
 
 Both lists stand in docs/internals/deployment-test.md, and a test compares them.
 """
@@ -16,7 +18,8 @@ from typing import Any
 from tests.e2e.building import RIC_PYTHON, resources_of
 
 BOOTSTRAP = f"""#!/bin/sh
-# Lambda's own runtime client, with nothing on its path but the function's zip, and told of the template's LogFormat as in AWS.
+# Lambda's own runtime client, with nothing on its path but the function's zip, and told of the
+# template's LogFormat as in AWS.
 export TZ=UTC PYTHONPATH="$LAMBDA_TASK_ROOT" AWS_LAMBDA_LOG_FORMAT=JSON AWS_LAMBDA_LOG_LEVEL=INFO
 exec {RIC_PYTHON} -m awslambdaric "$_HANDLER"
 """
@@ -28,7 +31,9 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of what is changed. `covered_by`: `<file under tests>::<function>`, the tests of what this test cannot see because of it."""
+    """One row of what is changed. `covered_by`: `<file under tests>::<function>`, the tests of what
+    this test cannot see because of it.
+    """
 
     what: str
     why: str
@@ -46,7 +51,9 @@ class LeftOut:
 
 
 def adapt(template: Template, *, is_enforcing: bool = False) -> Template:
-    """A copy of the template with all changes. Raises AssertionError where a change meets what it does not know."""
+    """A copy of the template with all changes. Raises AssertionError where a change meets what it
+    does not know.
+    """
     adapted = copy.deepcopy(template)
     for change in CHANGES:
         if is_enforcing or not change.only_enforcing:
@@ -55,7 +62,10 @@ def adapt(template: Template, *, is_enforcing: bool = False) -> Template:
 
 
 def _use_runtime_client(template: Template) -> None:
-    functions = [*resources_of(template, "AWS::Serverless::Function").values(), template.get("Globals", {}).get("Function", {})]
+    functions = [
+        *resources_of(template, "AWS::Serverless::Function").values(),
+        template.get("Globals", {}).get("Function", {}),
+    ]
     for properties in functions:
         if "Runtime" in properties:
             assert str(properties["Runtime"]).startswith("python3."), properties["Runtime"]
@@ -66,42 +76,62 @@ def _make_alarms_plain(template: Template) -> None:
     for properties in resources_of(template, "AWS::CloudWatch::Alarm").values():
         queries = properties.pop("Metrics", [])
         for statistic in [query["MetricStat"] for query in queries if "MetricStat" in query][:1]:
-            properties.update(statistic["Metric"], Period=statistic["Period"], Statistic=statistic["Stat"])
+            properties.update(
+                statistic["Metric"], Period=statistic["Period"], Statistic=statistic["Stat"]
+            )
 
 
 def _drop_misjudged_denials(template: Template) -> None:
-    documents = [properties["PolicyDocument"] for properties in resources_of(template, "AWS::S3::BucketPolicy").values()]
+    documents = [
+        properties["PolicyDocument"]
+        for properties in resources_of(template, "AWS::S3::BucketPolicy").values()
+    ]
     for properties in resources_of(template, "AWS::Serverless::Function").values():
         documents += [policy for policy in properties.get("Policies", []) if "Statement" in policy]
     for document in documents:
-        document["Statement"] = [statement for statement in document["Statement"] if not is_misjudged(statement)]
+        document["Statement"] = [
+            statement for statement in document["Statement"] if not is_misjudged(statement)
+        ]
 
 
 def is_misjudged(statement: Template) -> bool:
-    """A denial without TLS (there is none on loopback), or without If-None-Match (which the local AWS never sees)."""
+    """A denial without TLS (there is none on loopback), or without If-None-Match (which the local
+    AWS never sees).
+    """
     if statement.get("Effect") != "Deny":
         return False
-    keys = {key.lower() for condition in statement.get("Condition", {}).values() for key in condition}
+    keys = {
+        key.lower() for condition in statement.get("Condition", {}).values() for key in condition
+    }
     return bool(keys & {"aws:securetransport", "s3:if-none-match"})
 
 
 CHANGES = (
     Change(
-        "`Runtime` becomes `provided.al2023`, and each zip gets a `bootstrap` that starts Lambda's own runtime client",
-        "the local AWS's runner for Python calls every error `Runtime.HandlerError`, and no Retry or Catch by name would match",
+        "`Runtime` becomes `provided.al2023`, and each zip gets a `bootstrap` that starts "
+        "Lambda's own runtime client",
+        "the local AWS's runner for Python calls every error `Runtime.HandlerError`, and no "
+        "Retry or Catch by name would match",
         ("infra/running.py::check_functions", "infra/running.py::check_handlers_exist"),
         _use_runtime_client,
     ),
     Change(
         "an alarm on an expression becomes one on the expression's first metric",
         "the local AWS refuses expressions in alarms",
-        ("infra/monitoring.py::check_alarms", "infra/monitoring.py::check_everything_that_must_alarm"),
+        (
+            "infra/monitoring.py::check_alarms",
+            "infra/monitoring.py::check_everything_that_must_alarm",
+        ),
         _make_alarms_plain,
     ),
     Change(
         "policies lose their denials without TLS and without `If-None-Match`",
-        "there is no TLS on loopback; and `Null` of `s3:if-none-match` denies here even where the header is sent",
-        ("infra/permissions.py::check_packs_are_written_once", "infra/storage.py::check_buckets_are_private"),
+        "there is no TLS on loopback; and `Null` of `s3:if-none-match` denies here even "
+        "where the header is sent",
+        (
+            "infra/permissions.py::check_packs_are_written_once",
+            "infra/storage.py::check_buckets_are_private",
+        ),
         _drop_misjudged_denials,
         only_enforcing=True,
     ),
@@ -112,7 +142,10 @@ LEFT_OUT = (
         "a bucket's lifecycle and Object Lock, made by a template, are dropped",
         ("infra/storage.py::check_lifecycle", "infra/storage.py::check_destination"),
     ),
-    LeftOut("a state machine's logs and traces are dropped", ("infra/running.py::check_machines", "infra/running.py::check_logs_are_kept")),
+    LeftOut(
+        "a state machine's logs and traces are dropped",
+        ("infra/running.py::check_machines", "infra/running.py::check_logs_are_kept"),
+    ),
     LeftOut(
         "X-Ray receives nothing; functions have a trace id alone",
         ("unit/telemetry/test_tracing.py::test_a_span_is_a_subsegment_of_the_function",),
@@ -130,42 +163,68 @@ LEFT_OUT = (
     ),
     LeftOut(
         "states and results may be larger than 256 KiB",
-        ("infra/test_statemachines.py::test_fan_out_is_by_manifests", "infra/test_statemachines.py::test_outputs_of_map_items_stay_small"),
+        (
+            "infra/test_statemachines.py::test_fan_out_is_by_manifests",
+            "infra/test_statemachines.py::test_outputs_of_map_items_stay_small",
+        ),
     ),
     LeftOut(
         "retries wait without jitter and without an upper bound",
         ("infra/test_statemachines.py::test_what_may_go_away_is_tried_again_and_nothing_else",),
     ),
     LeftOut(
-        "a stopped execution goes on behind its back (these tests take its functions' concurrency away)",
+        "a stopped execution goes on behind its back (these tests take its functions' "
+        "concurrency away)",
         ("simulation/test_statemachine.py::test_a_killed_function_loses_nothing",),
     ),
     LeftOut(
         "S3 answers 404 for a missing object also to whoever may not list the bucket (AWS: 403)",
-        ("infra/permissions.py::check_missing_objects_are_seen_as_missing", "simulation/test_roles.py::test_what_is_missing_is_no_refusal"),
+        (
+            "infra/permissions.py::check_missing_objects_are_seen_as_missing",
+            "simulation/test_roles.py::test_what_is_missing_is_no_refusal",
+        ),
     ),
     LeftOut(
-        "`aws:PrincipalArn` is the session's and not the role's: what a bucket policy denies by role is not denied",
+        "`aws:PrincipalArn` is the session's and not the role's: what a bucket policy denies "
+        "by role is not denied",
         ("infra/permissions.py::check_bucket_policy_keeps_packs_from_every_role",),
     ),
     LeftOut(
-        "a multipart upload has no checksum of the whole object, so that every pack is verified by reading it back",
+        "a multipart upload has no checksum of the whole object, so that every pack is "
+        "verified by reading it back",
         ("conformance/test_object_store.py::test_the_checksum_of_the_whole_is_known",),
     ),
-    LeftOut("parts may be smaller than 5 MiB", ("conformance/test_object_store.py::test_small_parts_are_refused",)),
+    LeftOut(
+        "parts may be smaller than 5 MiB",
+        ("conformance/test_object_store.py::test_small_parts_are_refused",),
+    ),
     LeftOut("KMS keys encrypt nothing", ("infra/permissions.py::check_keys_are_the_given_ones",)),
     LeftOut(
-        "log lines in the Embedded Metric Format do not become metrics: no alarm fires, no dashboard shows anything",
+        "log lines in the Embedded Metric Format do not become metrics: no alarm fires, no "
+        "dashboard shows anything",
         (
             "infra/monitoring.py::check_metrics_exist",
-            "unit/telemetry/test_metrics.py::test_a_metric_of_the_run_counts_for_all_and_for_its_stack",
+            (
+                "unit/telemetry/test_metrics.py::test_a_metric_of_the_run_counts_for_all_and_for_"
+                "its_stack"
+            ),
         ),
     ),
-    LeftOut("schedules are switched off here, because they would start runs of their own", ("infra/running.py::check_schedules",)),
     LeftOut(
-        "a function's memory is not bounded, its zip may be changed, it has the machine's processors",
+        "schedules are switched off here, because they would start runs of their own",
+        ("infra/running.py::check_schedules",),
+    ),
+    LeftOut(
+        "a function's memory is not bounded, its zip may be changed, it has the machine's "
+        "processors",
         ("unit/handlers/test_entry.py::test_a_function_stops_before_its_time_is_over",),
     ),
-    LeftOut("layers do not reach functions of a custom runtime: no Lambda Insights", ("infra/running.py::check_functions",)),
-    LeftOut("Lambda does not filter log lines by their level", ("infra/running.py::check_logs_are_kept",)),
+    LeftOut(
+        "layers do not reach functions of a custom runtime: no Lambda Insights",
+        ("infra/running.py::check_functions",),
+    ),
+    LeftOut(
+        "Lambda does not filter log lines by their level",
+        ("infra/running.py::check_logs_are_kept",),
+    ),
 )

@@ -1,4 +1,6 @@
-"""One build for all tests; a local AWS of its own for each file of tests, with the stack deployed into it."""
+"""One build for all tests; a local AWS of its own for each file of tests, with the stack deployed
+into it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def built(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> BuiltTe
 
 
 @pytest.fixture(scope="module")
-def aws(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def aws(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalAws]:
     """A file of tests that sets IS_ENFORCING gets one that checks permissions."""
     folder = tmp_path_factory.mktemp(request.path.stem)
     with LocalAws(folder, is_enforcing=getattr(request.module, "IS_ENFORCING", False)) as running:

@@ -1,4 +1,6 @@
-"""Deploys a built template through CloudFormation: artifacts into a bucket, a change set, and waiting until it is done."""
+"""Deploys a built template through CloudFormation: artifacts into a bucket, a change set, and
+waiting until it is done.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ class Deployment:
     @property
     def functions(self) -> dict[str, str]:
         """Logical id -> function name."""
-        return {name: self.resources[name] for name, kind in self.types.items() if kind == "AWS::Lambda::Function"}
+        return {
+            name: self.resources[name]
+            for name, kind in self.types.items()
+            if kind == "AWS::Lambda::Function"
+        }
 
     def state_machine(self, logical_id: str) -> str:
         """The ARN."""
@@ -44,17 +50,23 @@ class Deployment:
 
 
 def deploy(aws: LocalAws, built: BuiltTemplate, parameters: Mapping[str, str]) -> Deployment:
-    """Creates the stack, or changes it where it is there. Raises AssertionError with the events of what failed."""
+    """Creates the stack, or changes it where it is there. Raises AssertionError with the events of
+    what failed.
+    """
     template = adapt(built.template, is_enforcing=aws.is_enforcing)
     _upload_artifacts(aws, template, built.folder)
     cloudformation = aws.client("cloudformation")
-    is_new = not [stack for stack in cloudformation.describe_stacks()["Stacks"] if stack["StackName"] == STACK]
+    is_new = not [
+        stack for stack in cloudformation.describe_stacks()["Stacks"] if stack["StackName"] == STACK
+    ]
     name = {"StackName": STACK, "ChangeSetName": f"e2e-{next(_NUMBERS)}"}
     cloudformation.create_change_set(
         **name,
         ChangeSetType="CREATE" if is_new else "UPDATE",
         TemplateURL=_upload_template(aws, template),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
         Capabilities=list(CAPABILITIES),
     )
     try:
@@ -63,7 +75,9 @@ def deploy(aws: LocalAws, built: BuiltTemplate, parameters: Mapping[str, str]) -
         waiter = cloudformation.get_waiter(f"stack_{'create' if is_new else 'update'}_complete")
         waiter.wait(StackName=STACK, WaiterConfig=WAIT)
     except WaiterError as error:
-        raise AssertionError(f"the stack is not up: {_reasons(cloudformation)}\n{aws.log_tail()}") from error
+        raise AssertionError(
+            f"the stack is not up: {_reasons(cloudformation)}\n{aws.log_tail()}"
+        ) from error
     return _describe(aws, cloudformation)
 
 
@@ -74,25 +88,41 @@ def _describe(aws: LocalAws, cloudformation: Any) -> Deployment:
     return Deployment(
         aws=aws,
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
-        resources={resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
+        resources={
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources
+        },
         types={resource["LogicalResourceId"]: resource["ResourceType"] for resource in resources},
     )
 
 
 def _reasons(cloudformation: Any) -> str:
     events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
-    failed = [event for event in events if "FAILED" in event["ResourceStatus"] or "ROLLBACK" in event["ResourceStatus"]]
-    return "\n".join(f"{event['LogicalResourceId']}: {event['ResourceStatus']}: {event.get('ResourceStatusReason')}" for event in failed)
+    failed = [
+        event
+        for event in events
+        if "FAILED" in event["ResourceStatus"] or "ROLLBACK" in event["ResourceStatus"]
+    ]
+    return "\n".join(
+        f"{event['LogicalResourceId']}: {event['ResourceStatus']}: "
+        f"{event.get('ResourceStatusReason')}"
+        for event in failed
+    )
 
 
 def _upload_template(aws: LocalAws, template: dict[str, Any]) -> str:
-    """Its address. A template of more than 51,200 bytes can be given in no other way, and ours has more."""
-    aws.client("s3").put_object(Bucket=ARTIFACTS, Key="template.json", Body=json.dumps(template).encode())
+    """Its address. A template of more than 51,200 bytes can be given in no other way, and ours has
+    more.
+    """
+    aws.client("s3").put_object(
+        Bucket=ARTIFACTS, Key="template.json", Body=json.dumps(template).encode()
+    )
     return f"{aws.endpoint_url}/{ARTIFACTS}/template.json"
 
 
 def _upload_artifacts(aws: LocalAws, template: dict[str, Any], folder: Path) -> None:
-    """What `sam package` does: puts local paths into a bucket, and their addresses into the template."""
+    """What `sam package` does: puts local paths into a bucket, and their addresses into the
+    template.
+    """
     s3 = aws.client("s3")
     create_bucket(ARTIFACTS, aws, is_versioned=False)
     codes: dict[str, dict[str, str]] = {}
@@ -101,7 +131,9 @@ def _upload_artifacts(aws: LocalAws, template: dict[str, Any], folder: Path) -> 
         print_of_it = fingerprint(path)
         if print_of_it not in codes:
             codes[print_of_it] = {"Bucket": ARTIFACTS, "Key": f"{print_of_it}.zip"}
-            s3.put_object(**codes[print_of_it], Body=make_artifact(path, {"bootstrap": BOOTSTRAP}).data)
+            s3.put_object(
+                **codes[print_of_it], Body=make_artifact(path, {"bootstrap": BOOTSTRAP}).data
+            )
         properties["CodeUri"] = codes[print_of_it]
     for name, properties in resources_of(template, "AWS::Serverless::StateMachine").items():
         definition = (folder / properties["DefinitionUri"]).resolve()

@@ -26,7 +26,9 @@ class Execution:
 
     @property
     def message(self) -> str:
-        """What the function that failed the execution said: a failed task's cause is its error as JSON."""
+        """What the function that failed the execution said: a failed task's cause is its error as
+        JSON.
+        """
         try:
             return str(json.loads(self.cause)["errorMessage"])
         except (ValueError, KeyError, TypeError):
@@ -35,7 +37,9 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class MapChild:
-    """One item of a Distributed Map. `errors` are those of all attempts of its tasks, also of such as were called again."""
+    """One item of a Distributed Map. `errors` are those of all attempts of its tasks, also of such
+    as were called again.
+    """
 
     status: str
     input: Any
@@ -44,18 +48,26 @@ class MapChild:
     errors: tuple[str, ...]
 
 
-def run(deployment: Deployment, machine: str, given: Mapping[str, Any], *, expect: str = "SUCCEEDED") -> Execution:
-    """Starts the state machine of this logical id and waits until it has ended, which must be as expected."""
+def run(
+    deployment: Deployment, machine: str, given: Mapping[str, Any], *, expect: str = "SUCCEEDED"
+) -> Execution:
+    """Starts the state machine of this logical id and waits until it has ended, which must be as
+    expected.
+    """
     execution = wait(deployment, start(deployment, machine, given))
     said = f"{execution.status} {execution.error}: {execution.cause}"
-    assert execution.status == expect, f"{machine} ended as {said}\n" + "\n".join(map(str, failed_children(deployment, execution)))
+    assert execution.status == expect, f"{machine} ended as {said}\n" + "\n".join(
+        map(str, failed_children(deployment, execution))
+    )
     return execution
 
 
 def start(deployment: Deployment, machine: str, given: Mapping[str, Any]) -> str:
     """The ARN of the execution."""
     states = deployment.aws.client("stepfunctions")
-    answer = states.start_execution(stateMachineArn=deployment.state_machine(machine), input=json.dumps(given))
+    answer = states.start_execution(
+        stateMachineArn=deployment.state_machine(machine), input=json.dumps(given)
+    )
     return str(answer["executionArn"])
 
 
@@ -67,7 +79,9 @@ def scheduled_input(deployment: Deployment, schedule: str) -> dict[str, Any]:
 
 
 def stop(deployment: Deployment, arn: str) -> None:
-    deployment.aws.client("stepfunctions").stop_execution(executionArn=arn, error="Stopped", cause="by hand")
+    deployment.aws.client("stepfunctions").stop_execution(
+        executionArn=arn, error="Stopped", cause="by hand"
+    )
 
 
 def wait(deployment: Deployment, arn: str) -> Execution:
@@ -78,9 +92,13 @@ def wait(deployment: Deployment, arn: str) -> Execution:
         found = states.describe_execution(executionArn=arn)
         if found["status"] != "RUNNING":
             output = json.loads(found.get("output") or "null")
-            return Execution(arn, found["status"], output, found.get("error") or "", found.get("cause") or "")
+            return Execution(
+                arn, found["status"], output, found.get("error") or "", found.get("cause") or ""
+            )
         time.sleep(POLL_SECONDS)
-    raise AssertionError(f"{arn} has not ended in {EXECUTION_SECONDS_MAX:.0f} s\n{deployment.aws.log_tail()}")
+    raise AssertionError(
+        f"{arn} has not ended in {EXECUTION_SECONDS_MAX:.0f} s\n{deployment.aws.log_tail()}"
+    )
 
 
 def list_children(deployment: Deployment, execution: Execution) -> Iterator[MapChild]:
@@ -91,7 +109,13 @@ def list_children(deployment: Deployment, execution: Execution) -> Iterator[MapC
         for child in (child for page in pages for child in page["executions"]):
             found = states.describe_execution(executionArn=child["executionArn"])
             errors = _errors_of_attempts(states, child["executionArn"])
-            yield MapChild(found["status"], json.loads(found["input"]), found.get("error") or "", found.get("cause") or "", errors)
+            yield MapChild(
+                found["status"],
+                json.loads(found["input"]),
+                found.get("error") or "",
+                found.get("cause") or "",
+                errors,
+            )
 
 
 def failed_children(deployment: Deployment, execution: Execution) -> list[MapChild]:
@@ -99,7 +123,9 @@ def failed_children(deployment: Deployment, execution: Execution) -> list[MapChi
 
 
 def wait_until_quiet(deployment: Deployment, machine: str) -> None:
-    """Until no execution of the state machine runs any more, also none that another execution started."""
+    """Until no execution of the state machine runs any more, also none that another execution
+    started.
+    """
     states = deployment.aws.client("stepfunctions")
     arn = deployment.state_machine(machine)
     deadline = time.monotonic() + EXECUTION_SECONDS_MAX
@@ -110,5 +136,10 @@ def wait_until_quiet(deployment: Deployment, machine: str) -> None:
 
 def _errors_of_attempts(states: Any, arn: str) -> tuple[str, ...]:
     pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
-    details = [event["taskFailedEventDetails"] for page in pages for event in page["events"] if "taskFailedEventDetails" in event]
+    details = [
+        event["taskFailedEventDetails"]
+        for page in pages
+        for event in page["events"]
+        if "taskFailedEventDetails" in event
+    ]
     return tuple(found["error"] for found in details)

@@ -1,4 +1,5 @@
-"""The local AWS: ministack as a child process, on loopback, with nothing of the caller's environment.
+"""The local AWS: ministack as a child process, on loopback, with nothing of the caller's
+environment.
 
     with LocalAws(directory, access_key="test") as aws:
         aws.client("s3").list_buckets()
@@ -37,9 +38,11 @@ LOG_TAIL_BYTES = 4_000
 
 @dataclass(slots=True)
 class LocalAws:
-    """A context manager around one process. `is_enforcing` makes it check IAM policies for everybody but the account's root.
+    """A context manager around one process. `is_enforcing` makes it check IAM policies for
+    everybody but the account's root.
 
-    It is an `Endpoint` for the lab's upload. An access key of twelve digits is the root of the account of that number.
+    It is an `Endpoint` for the lab's upload. An access key of twelve digits is the root of the
+    account of that number.
     """
 
     directory: Path
@@ -72,7 +75,12 @@ class LocalAws:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.stop()
 
     @property
@@ -120,14 +128,20 @@ class LocalAws:
         shutil.rmtree(self.directory / "tmp", ignore_errors=True)
 
     def functions_at_work(self, handler: str) -> list[int]:
-        """The ids of the processes in which a function of this handler works on an invocation: it has threads then.
+        """The ids of the processes in which a function of this handler works on an invocation: it
+        has threads then.
 
         They are children of ours, and never anybody else's.
         """
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
         found = [int(pid) for path in children for pid in path.read_text().split()]
-        return [pid for pid in found if f"_HANDLER={handler}".encode() in _environment_of(pid) and _count_threads(pid) >= THREADS_MIN]
+        return [
+            pid
+            for pid in found
+            if f"_HANDLER={handler}".encode() in _environment_of(pid)
+            and _count_threads(pid) >= THREADS_MIN
+        ]
 
     def log_tail(self) -> str:
         return self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
@@ -150,7 +164,8 @@ class LocalAws:
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": "INFO",
             "SFN_WAIT_SCALE": "0.02",  # the waits between retries, shortened
-            "AWS_ENDPOINT_URL": self.endpoint_url,  # functions of custom runtimes get it only from here
+            # functions of custom runtimes get it only from here
+            "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
@@ -158,13 +173,17 @@ class LocalAws:
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise AssertionError(f"the local AWS ended while it was starting:\n{self.log_tail()}")
+                raise AssertionError(
+                    f"the local AWS ended while it was starting:\n{self.log_tail()}"
+                )
             try:
                 with urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=3):
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        raise AssertionError(f"the local AWS is not ready after {START_SECONDS_MAX:.0f} s:\n{self.log_tail()}")
+        raise AssertionError(
+            f"the local AWS is not ready after {START_SECONDS_MAX:.0f} s:\n{self.log_tail()}"
+        )
 
 
 def _environment_of(pid: int) -> list[bytes]:

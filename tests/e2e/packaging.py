@@ -1,4 +1,6 @@
-"""Turns built folders into the zips that Lambda is given. The same bytes for the same folder, so ten equal functions are one object."""
+"""Turns built folders into the zips that Lambda is given. The same bytes for the same folder, so
+ten equal functions are one object.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ class Artifact:
 
 def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """(name in the zip, file), sorted by name."""
-    return iter(sorted((str(path.relative_to(folder)), path) for path in folder.rglob("*") if path.is_file()))
+    return iter(
+        sorted(
+            (str(path.relative_to(folder)), path) for path in folder.rglob("*") if path.is_file()
+        )
+    )
 
 
 def fingerprint(folder: Path) -> str:
@@ -37,7 +43,9 @@ def fingerprint(folder: Path) -> str:
 
 
 def make_artifact(folder: Path, programs: Mapping[str, str]) -> Artifact:
-    """`programs` are executable files that are added: name -> text. Not compressed: it goes from one process to another on this machine."""
+    """`programs` are executable files that are added: name -> text. Not compressed: it goes from
+    one process to another on this machine.
+    """
     buffer = io.BytesIO()
     unzipped = 0
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

@@ -1,4 +1,6 @@
-"""A synthetic organisation in the local AWS, with the aggregator deployed beside it, and what there is to be checked about them."""
+"""A synthetic organisation in the local AWS, with the aggregator deployed beside it, and what there
+is to be checked about them.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ Inventory = dict[tuple[str, str, str], tuple[str, int]]
 
 
 def one_day(seed: int = 1) -> OrganisationSpec:
-    """A few hundred objects of one day, of four accounts, in the Control Tower bucket (versioned) and three auxiliary ones."""
+    """A few hundred objects of one day, of four accounts, in the Control Tower bucket (versioned)
+    and three auxiliary ones.
+    """
     return in_few_buckets(
         replace(
             small(seed),
@@ -43,7 +47,17 @@ def one_day(seed: int = 1) -> OrganisationSpec:
             size_bytes_median=1_500,
             digest_chains=2,
             config_histories=2,
-            auxiliary=AuxiliaryCounts(flow=40, flow_parquet=4, alb=20, clb=4, access=60, waf=10, dns=10, cloudfront=10, guardduty=4),
+            auxiliary=AuxiliaryCounts(
+                flow=40,
+                flow_parquet=4,
+                alb=20,
+                clb=4,
+                access=60,
+                waf=10,
+                dns=10,
+                cloudfront=10,
+                guardduty=4,
+            ),
             oddities=replace(small(seed).oddities, versions=2, hostile_key=1, other_day=2),
         )
     )
@@ -52,14 +66,25 @@ def one_day(seed: int = 1) -> OrganisationSpec:
 def many_days(seed: int, days: int) -> OrganisationSpec:
     """A few main logs, and flow logs, on each of many days."""
     return in_few_buckets(
-        OrganisationSpec(seed, accounts=2, days=days, objects=6 * days, size_bytes_median=1_200, auxiliary=AuxiliaryCounts(flow=2))
+        OrganisationSpec(
+            seed,
+            accounts=2,
+            days=days,
+            objects=6 * days,
+            size_bytes_median=1_200,
+            auxiliary=AuxiliaryCounts(flow=2),
+        )
     )
 
 
 def in_few_buckets(spec: OrganisationSpec) -> OrganisationSpec:
-    """Load balancer, WAF, DNS and GuardDuty logs lie beside the flow logs: who has one bucket for each reads the same code."""
+    """Load balancer, WAF, DNS and GuardDuty logs lie beside the flow logs: who has one bucket for
+    each reads the same code.
+    """
     shared = spec.flow_bucket
-    return replace(spec, elb_bucket=shared, waf_bucket=shared, dns_bucket=shared, guardduty_bucket=shared)
+    return replace(
+        spec, elb_bucket=shared, waf_bucket=shared, dns_bucket=shared, guardduty_bucket=shared
+    )
 
 
 @dataclass(slots=True)
@@ -88,7 +113,15 @@ class Site:
 
     @property
     def store(self) -> CountingStore:
-        return connect(Connection(None, self.aws.region, self.aws.endpoint_url, self.aws.access_key, self.aws.secret_key))
+        return connect(
+            Connection(
+                None,
+                self.aws.region,
+                self.aws.endpoint_url,
+                self.aws.access_key,
+                self.aws.secret_key,
+            )
+        )
 
     def put(self, objects: Iterable[SyntheticObject]) -> list[ManifestEntry]:
         """Puts more logs, and remembers them."""
@@ -96,20 +129,37 @@ class Site:
         self.entries += entries
         return entries
 
-    def check(self, first: date | None = None, last: date | None = None, entries: Iterable[ManifestEntry] | None = None) -> CheckResult:
-        """Every log of the days comes back from a pack byte for byte, everything else is where it was: compared with what was put."""
+    def check(
+        self,
+        first: date | None = None,
+        last: date | None = None,
+        entries: Iterable[ManifestEntry] | None = None,
+    ) -> CheckResult:
+        """Every log of the days comes back from a pack byte for byte, everything else is where it
+        was: compared with what was put.
+        """
         wanted = self.entries if entries is None else entries
-        return check_originals(self.store, SerialWorkers(), self.targets, wanted, first or self.day, last or self.day)
+        return check_originals(
+            self.store, SerialWorkers(), self.targets, wanted, first or self.day, last or self.day
+        )
 
     def list_keys(self, prefix: str = "") -> list[str]:
         """Keys in the destination bucket."""
-        return sorted(key for (_, key, _) in self.inventory([self.destination]) if key.startswith(prefix))
+        return sorted(
+            key for (_, key, _) in self.inventory([self.destination]) if key.startswith(prefix)
+        )
 
     def inventory(self, buckets: Iterable[str] | None = None) -> Inventory:
-        """Every version and delete marker in the sources' buckets and the destination, but for custody records: each run leaves one."""
+        """Every version and delete marker in the sources' buckets and the destination, but for
+        custody records: each run leaves one.
+        """
         s3 = self.aws.client("s3")
         found: Inventory = {}
-        for bucket in dict.fromkeys([*self.spec.buckets, *(target.bucket for target in self.targets)]) if buckets is None else buckets:
+        for bucket in (
+            dict.fromkeys([*self.spec.buckets, *(target.bucket for target in self.targets)])
+            if buckets is None
+            else buckets
+        ):
             for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 for entry in page.get("Versions", []):
                     found[bucket, entry["Key"], entry["VersionId"]] = (entry["ETag"], entry["Size"])
@@ -126,16 +176,30 @@ class Site:
     def client_of(self, role: str) -> Any:
         """An S3 client that may do what this role may."""
         arn = f"arn:aws:iam::{ACCOUNT}:role/{self.deployment.resources[role]}"
-        found = self.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="e2e")["Credentials"]
+        found = self.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="e2e")[
+            "Credentials"
+        ]
         return replace(
-            self.aws, access_key=found["AccessKeyId"], secret_key=found["SecretAccessKey"], session_token=found["SessionToken"]
+            self.aws,
+            access_key=found["AccessKeyId"],
+            secret_key=found["SecretAccessKey"],
+            session_token=found["SessionToken"],
         ).client("s3")
 
     def call(self, *arguments: str, code: int = 0) -> str:
-        """Runs the command line against the local AWS to its end, which must come with this exit code; gives its output."""
+        """Runs the command line against the local AWS to its end, which must come with this exit
+        code; gives its output.
+        """
         command = [sys.executable, "-m", "log_aggregator", *arguments]
         environment = self.aws.environment | {"TMPDIR": os.environ.get("TMPDIR", "/tmp")}
-        done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=COMMAND_SECONDS_MAX, check=False)
+        done = subprocess.run(
+            command,
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=COMMAND_SECONDS_MAX,
+            check=False,
+        )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -157,12 +221,16 @@ def make_site(
 
 def read_json(site: Site, address: str) -> dict[str, Any]:
     bucket, _, key = address.removeprefix("s3://").partition("/")
-    value: dict[str, Any] = json.loads(site.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    value: dict[str, Any] = json.loads(
+        site.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    )
     return value
 
 
 def foreign_key(group: Group) -> str:
-    """The key of something that lies among a group's packs. Where it is no pack the group's ledger cannot be read, and the group fails."""
+    """The key of something that lies among a group's packs. Where it is no pack the group's ledger
+    cannot be read, and the group fails.
+    """
     return f"packs/{group.path}somebody-elses.json.gz"
 
 
@@ -170,11 +238,15 @@ def remove(site: Site, key: str) -> None:
     """All versions of a key in the destination bucket."""
     s3 = site.aws.client("s3")
     for version in s3.list_object_versions(Bucket=site.destination, Prefix=key)["Versions"]:
-        s3.delete_object(Bucket=site.destination, Key=version["Key"], VersionId=version["VersionId"])
+        s3.delete_object(
+            Bucket=site.destination, Key=version["Key"], VersionId=version["VersionId"]
+        )
 
 
 def stack_parameters(spec: OrganisationSpec, machine: Machine) -> dict[str, str]:
-    """What a user of this organisation would set, and little concurrency, because all functions share this machine."""
+    """What a user of this organisation would set, and little concurrency, because all functions
+    share this machine.
+    """
     others = [name for name in spec.buckets if name != spec.control_tower_bucket]
     return {
         "ControlTowerBucket": spec.control_tower_bucket,
@@ -191,6 +263,15 @@ def stack_parameters(spec: OrganisationSpec, machine: Machine) -> dict[str, str]
 
 def alarm_metrics(template: Mapping[str, Any]) -> list[str]:
     """The names of the metrics that the template's alarms look at."""
-    alarms = [resource["Properties"] for resource in template["Resources"].values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
-    queries = [query["MetricStat"]["Metric"] for alarm in alarms for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    alarms = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    queries = [
+        query["MetricStat"]["Metric"]
+        for alarm in alarms
+        for query in alarm.get("Metrics", [])
+        if "MetricStat" in query
+    ]
     return sorted({found["MetricName"] for found in [*alarms, *queries] if "MetricName" in found})

@@ -1,6 +1,8 @@
-"""What the functions wrote: log lines of theirs, as JSON, and metrics in the Embedded Metric Format.
+"""What the functions wrote: log lines of theirs, as JSON, and metrics in the Embedded Metric
+Format.
 
-The local AWS keeps the lines and makes no metrics of them, so they are read the way CloudWatch Logs reads them.
+The local AWS keeps the lines and makes no metrics of them, so they are read the way CloudWatch Logs
+reads them.
 """
 
 from __future__ import annotations
@@ -13,7 +15,14 @@ from typing import Any
 
 from tests.e2e.deployment import Deployment
 
-AWS_METRICS = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionsStarted", "Errors", "Throttles")
+AWS_METRICS = (
+    "ExecutionsFailed",
+    "ExecutionsTimedOut",
+    "ExecutionsAborted",
+    "ExecutionsStarted",
+    "Errors",
+    "Throttles",
+)
 """Metrics that AWS's own services write; alarms may look at them, too."""
 
 LAMBDA_LINES = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
@@ -41,7 +50,12 @@ def read_lines(deployment: Deployment, function: str) -> list[str]:
         return []
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
     messages = [event["message"] for page in pages for event in page["events"]]
-    return [line for message in messages for line in message.splitlines() if not line.startswith(LAMBDA_LINES)]
+    return [
+        line
+        for message in messages
+        for line in message.splitlines()
+        if not line.startswith(LAMBDA_LINES)
+    ]
 
 
 def read_records(deployment: Deployment, function: str) -> list[dict[str, Any]]:
@@ -50,18 +64,24 @@ def read_records(deployment: Deployment, function: str) -> list[dict[str, Any]]:
 
 
 def read_metrics(deployment: Deployment, function: str) -> Iterator[Datum]:
-    """Checks the format on the way: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html."""
+    """Checks the format on the way:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html.
+    """
     for record in read_records(deployment, function):
         if "_aws" not in record:
             continue
         assert record["_aws"]["Timestamp"] > 1_600_000_000_000, "milliseconds since 1970"
         for directive in record["_aws"]["CloudWatchMetrics"]:
             sets = tuple(tuple(names) for names in directive["Dimensions"])
-            assert all(isinstance(record[name], str) for names in sets for name in names), "a dimension's value is text"
+            assert all(isinstance(record[name], str) for names in sets for name in names), (
+                "a dimension's value is text"
+            )
             for metric in directive["Metrics"]:
                 value = record[metric["Name"]]
                 assert isinstance(value, int | float), metric["Name"]
-                yield Datum(directive["Namespace"], metric["Name"], metric["Unit"], sets, value, record)
+                yield Datum(
+                    directive["Namespace"], metric["Name"], metric["Unit"], sets, value, record
+                )
 
 
 def sum_metrics(deployment: Deployment, function: str, run: str | None = None) -> dict[str, float]:

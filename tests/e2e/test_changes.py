@@ -14,41 +14,80 @@ PAGE = ROOT / "docs" / "internals" / "deployment-test.md"
 
 
 def make_template() -> dict[str, Any]:
-    tls = {"Effect": "Deny", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
-    once = {"Effect": "Deny", "Action": "s3:PutObject", "Condition": {"Null": {"s3:if-none-match": "true"}}}
+    tls = {
+        "Effect": "Deny",
+        "Action": "s3:*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    once = {
+        "Effect": "Deny",
+        "Action": "s3:PutObject",
+        "Condition": {"Null": {"s3:if-none-match": "true"}},
+    }
     delete = {"Effect": "Deny", "Action": "s3:DeleteObject"}
-    allow = {"Effect": "Allow", "Action": "s3:GetObject", "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    allow = {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+    }
     statistic = {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 3600, "Stat": "Sum"}
     return {
         "Globals": {"Function": {"Runtime": "python3.12", "Timeout": 900}},
         "Resources": {
             "F": {
                 "Type": "AWS::Serverless::Function",
-                "Properties": {"Handler": "a.b", "Policies": [{"Fn::If": ["C", "arn", "no"]}, {"Statement": [once, allow]}]},
+                "Properties": {
+                    "Handler": "a.b",
+                    "Policies": [{"Fn::If": ["C", "arn", "no"]}, {"Statement": [once, allow]}],
+                },
             },
-            "P": {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {"Statement": [tls, once, delete, {"Fn::If": []}]}}},
+            "P": {
+                "Type": "AWS::S3::BucketPolicy",
+                "Properties": {
+                    "PolicyDocument": {"Statement": [tls, once, delete, {"Fn::If": []}]}
+                },
+            },
             "A": {
                 "Type": "AWS::CloudWatch::Alarm",
-                "Properties": {"Metrics": [{"Id": "e", "Expression": "FILL(m, 0)"}, {"Id": "m", "MetricStat": statistic}], "Threshold": 1},
+                "Properties": {
+                    "Metrics": [
+                        {"Id": "e", "Expression": "FILL(m, 0)"},
+                        {"Id": "m", "MetricStat": statistic},
+                    ],
+                    "Threshold": 1,
+                },
             },
-            "B": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "X", "Statistic": "Maximum"}},
+            "B": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {"MetricName": "X", "Statistic": "Maximum"},
+            },
         },
     }
 
 
 def test_only_what_must_be_is_changed() -> None:
-    """The runtime, and the alarm on an expression; policies stay whole; the given template is not touched."""
+    """The runtime, and the alarm on an expression; policies stay whole; the given template is not
+    touched.
+    """
     template = make_template()
     adapted = adapt(template)
     assert template == make_template()
     wanted = make_template()
     wanted["Globals"]["Function"]["Runtime"] = CUSTOM_RUNTIME
-    wanted["Resources"]["A"]["Properties"] = {"Threshold": 1, "Namespace": "N", "MetricName": "M", "Period": 3600, "Statistic": "Sum"}
+    wanted["Resources"]["A"]["Properties"] = {
+        "Threshold": 1,
+        "Namespace": "N",
+        "MetricName": "M",
+        "Period": 3600,
+        "Statistic": "Sum",
+    }
     assert adapted == wanted
 
 
 def test_with_permissions_enforced_two_denials_go() -> None:
-    """Only denials, and only those that the local AWS misjudges; every permission and every other denial stays."""
+    """Only denials, and only those that the local AWS misjudges; every permission and every other
+    denial stays.
+    """
     adapted = adapt(make_template(), is_enforcing=True)
     policies = adapted["Resources"]["F"]["Properties"]["Policies"]
     assert [statement["Effect"] for statement in policies[1]["Statement"]] == ["Allow"]
@@ -70,7 +109,11 @@ def test_each_row_is_covered_elsewhere_and_written_down(row: Change | LeftOut) -
     assert row.covered_by
     for name in row.covered_by:
         file, _, function = name.partition("::")
-        assert re.search(rf"^ *def {function}\b", (ROOT / "tests" / file).read_text(encoding="utf-8"), re.MULTILINE), name
+        assert re.search(
+            rf"^ *def {function}\b",
+            (ROOT / "tests" / file).read_text(encoding="utf-8"),
+            re.MULTILINE,
+        ), name
     tests = ", ".join(f"`{name}`" for name in row.covered_by)
     why = f" {row.why} |" if isinstance(row, Change) else ""
     assert f"| {row.what} |{why} {tests} |" in PAGE.read_text(encoding="utf-8")

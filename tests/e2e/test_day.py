@@ -42,18 +42,29 @@ class Done:
 
 @pytest.fixture(scope="module")
 def done(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Done:
-    """The organisation's day is there, the stack is deployed, and has been run once for this day."""
+    """The organisation's day is there, the stack is deployed, and has been run once for this
+    day.
+    """
     day = (datetime.now(UTC) - timedelta(days=DAYS_AGO)).date()
     spec = replace(one_day(seed=3), first_day=day)
     create_bucket(SELF_LOGGING, aws, is_versioned=True)
-    site = make_site(aws, built, machine, spec, generate(spec), {"ControlTowerBucketAccessLogBucket": SELF_LOGGING})
+    site = make_site(
+        aws,
+        built,
+        machine,
+        spec,
+        generate(spec),
+        {"ControlTowerBucketAccessLogBucket": SELF_LOGGING},
+    )
     before = site.inventory()
     execution = run(site.deployment, "CombineLogFilesSM", {"date": str(day)})
     return Done(site, execution, before, site.inventory())
 
 
 def test_every_original_is_in_a_pack_and_gone(done: Done) -> None:
-    """Each log of the day comes back byte for byte and with its metadata, and is gone from its bucket; all else is where it was."""
+    """Each log of the day comes back byte for byte and with its metadata, and is gone from its
+    bucket; all else is where it was.
+    """
     check = done.site.check()
     assert check.problems == []
     assert check.found_in_packs > 300
@@ -62,7 +73,9 @@ def test_every_original_is_in_a_pack_and_gone(done: Done) -> None:
 
 
 def test_nothing_but_originals_is_deleted(done: Done) -> None:
-    """What left the source buckets is exactly the logs of the day, and old delete markers of theirs; the destination only grew."""
+    """What left the source buckets is exactly the logs of the day, and old delete markers of
+    theirs; the destination only grew.
+    """
     logs = {(entry.bucket, entry.key) for entry in done.site.entries if entry.purpose in PACKED}
     gone = {(bucket, key) for (bucket, key, _) in set(done.before) - set(done.after)}
     assert gone == logs
@@ -71,13 +84,20 @@ def test_nothing_but_originals_is_deleted(done: Done) -> None:
 
 
 def test_packs_and_indexes_stand_side_by_side(done: Done) -> None:
-    """Each pack has its index and each index its pack; packs lie in the storage class of the parameter, indexes stay warm."""
+    """Each pack has its index and each index its pack; packs lie in the storage class of the
+    parameter, indexes stay warm.
+    """
     s3 = done.site.aws.client("s3")
     packs, indexes = done.site.list_keys("packs/"), done.site.list_keys("indexes/")
     assert len(packs) > 20
     assert [f"indexes/{key.removeprefix('packs/')}.index.jsonl.gz" for key in packs] == indexes
-    assert {s3.head_object(Bucket=done.site.destination, Key=key).get("StorageClass") for key in packs} == {"STANDARD_IA"}
-    assert {s3.head_object(Bucket=done.site.destination, Key=key).get("StorageClass", "STANDARD") for key in indexes} == {"STANDARD"}
+    assert {
+        s3.head_object(Bucket=done.site.destination, Key=key).get("StorageClass") for key in packs
+    } == {"STANDARD_IA"}
+    assert {
+        s3.head_object(Bucket=done.site.destination, Key=key).get("StorageClass", "STANDARD")
+        for key in indexes
+    } == {"STANDARD"}
     assert sorted(pack["key"] for pack in done.result["packs"]) == packs
 
 
@@ -89,31 +109,52 @@ def test_main_and_auxiliary_items_all_succeeded(done: Done) -> None:
 
 
 def test_the_command_line_reads_what_the_stack_wrote(done: Done, tmp_path: Path) -> None:
-    """`verify` finds all packs good, and `extract` brings a CloudTrail digest back: the shell and the Lambdas have one format."""
+    """`verify` finds all packs good, and `extract` brings a CloudTrail digest back: the shell and
+    the Lambdas have one format.
+    """
     where = ("--destination-bucket", done.site.destination)
     packs = len(done.site.list_keys("packs/"))
-    assert f"{packs} packs verified" in done.site.call("verify", "--date", str(done.site.day), *where)
-    digest = next(entry for entry in done.site.entries if entry.source == "digest" and entry.purpose is Purpose.LOG)
+    assert f"{packs} packs verified" in done.site.call(
+        "verify", "--date", str(done.site.day), *where
+    )
+    digest = next(
+        entry
+        for entry in done.site.entries
+        if entry.source == "digest" and entry.purpose is Purpose.LOG
+    )
     output = tmp_path / "digest.json.gz"
     done.site.call("extract", digest.key, "--output", str(output), *where)
     assert len(output.read_bytes()) == digest.size_bytes
 
 
 def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
-    """The run's metrics are the result's numbers; the groups' add up to them; what alarms look at is written."""
+    """The run's metrics are the result's numbers; the groups' add up to them; what alarms look at
+    is written.
+    """
     deployment = done.site.deployment
-    run_of_day = telemetry.sum_metrics(deployment, "FinishFunction", run=done.execution.output["run"])
+    run_of_day = telemetry.sum_metrics(
+        deployment, "FinishFunction", run=done.execution.output["run"]
+    )
     groups = telemetry.sum_metrics(deployment, "DeleteFunction", run=done.execution.output["run"])
     objects = done.result["objects"]
     assert (
-        run_of_day["ObjectsPacked"] == objects["packed"] == run_of_day["ObjectsDeleted"] == groups["GroupObjects"] == groups["GroupDeleted"]
+        run_of_day["ObjectsPacked"]
+        == objects["packed"]
+        == run_of_day["ObjectsDeleted"]
+        == groups["GroupObjects"]
+        == groups["GroupDeleted"]
     )
     assert run_of_day["PacksWritten"] == len(done.result["packs"]) == groups["GroupPacks"]
     assert run_of_day["BytesIn"] == groups["GroupBytesIn"] > 0
     assert run_of_day["Requests"] == sum(done.result["requests"].values()) > objects["packed"]
-    assert run_of_day["Failures"] == run_of_day["GroupsFailed"] == run_of_day["ObjectsRetained"] == 0
+    assert (
+        run_of_day["Failures"] == run_of_day["GroupsFailed"] == run_of_day["ObjectsRetained"] == 0
+    )
     assert run_of_day["DollarsSaved"] > 0
-    assert all(run_of_day[f"Seconds{step}"] > 0 for step in ("Listing", "Combining", "Verifying", "Deleting"))
+    assert all(
+        run_of_day[f"Seconds{step}"] > 0
+        for step in ("Listing", "Combining", "Verifying", "Deleting")
+    )
     assert set(alarm_metrics(built.template)) <= set(run_of_day) | set(telemetry.AWS_METRICS)
     data = list(telemetry.read_metrics(deployment, "FinishFunction"))
     assert {datum.namespace for datum in data} == {"LogAggregator"}
@@ -121,14 +162,26 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
 
 
 def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
-    """Every line of every function is a JSON object; ours name their step and all but the first function's their run; none has contents."""
-    names = ("PrepareFunction", "ListFunction", "PlanFunction", "CombineFunction", "VerifyFunction", "DeleteFunction", "FinishFunction")
+    """Every line of every function is a JSON object; ours name their step and all but the first
+    function's their run; none has contents.
+    """
+    names = (
+        "PrepareFunction",
+        "ListFunction",
+        "PlanFunction",
+        "CombineFunction",
+        "VerifyFunction",
+        "DeleteFunction",
+        "FinishFunction",
+    )
     lines = {name: telemetry.read_lines(done.site.deployment, name) for name in names}
     for name in names:
         records = [json.loads(line) for line in lines[name]]
         ours = [record for record in records if "_aws" not in record and "logger" not in record]
         assert ours, name
-        wanted = {"timestamp", "level", "message", "step"} | ({"run"} if name != "PrepareFunction" else set())
+        wanted = {"timestamp", "level", "message", "step"} | (
+            {"run"} if name != "PrepareFunction" else set()
+        )
         assert [record for record in ours if not wanted <= set(record)] == []
     everything = "\n".join(line for each in lines.values() for line in each)
     for content in ("eventVersion", "configurationItem", "srcaddr", "HTTP/1.1", "PlainText0"):
@@ -138,7 +191,10 @@ def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
 def test_a_dry_run_says_what_is_there_to_do(done: Done) -> None:
     """Nothing is changed; the result counts what a run over the neighbouring days would pack."""
     before = done.site.inventory()
-    days = {"start_date": str(done.site.day - timedelta(days=1)), "end_date": str(done.site.day + timedelta(days=1))}
+    days = {
+        "start_date": str(done.site.day - timedelta(days=1)),
+        "end_date": str(done.site.day + timedelta(days=1)),
+    }
     dry = run(done.site.deployment, "CombineLogFilesSM", days | {"dry_run": True})
     others = [entry for entry in done.site.entries if entry.purpose is Purpose.OTHER_DAY]
     assert dry.output["planned"]["objects"] == len(others) > 0
@@ -157,43 +213,78 @@ def test_a_second_execution_changes_nothing(done: Done) -> None:
 
 def test_the_chain_of_custody_is_unbroken(done: Done) -> None:
     """Every execution left its record, the one above too, and each names the one before."""
-    told = json.loads(done.site.call("custody", "verify", "--json", "--destination-bucket", done.site.destination))
+    told = json.loads(
+        done.site.call("custody", "verify", "--json", "--destination-bucket", done.site.destination)
+    )
     assert [(chain["findings"], chain["records"] >= 2) for chain in told["chains"]] == [([], True)]
 
 
 def test_late_logs_by_bucket_and_by_look_back(done: Done) -> None:
-    """With `bucket_name` only that bucket is worked on; what the weekly schedule starts takes up the rest, into additional packs."""
+    """With `bucket_name` only that bucket is worked on; what the weekly schedule starts takes up
+    the rest, into additional packs.
+    """
     site, packs = done.site, set(done.site.list_keys("packs/"))
     entries = site.put(late(site.spec))
     auxiliary = [entry for entry in entries if entry.bucket == site.spec.access_bucket]
     main = [entry for entry in entries if entry.bucket == site.spec.control_tower_bucket]
     assert auxiliary
     assert main
-    run(site.deployment, "CombineLogFilesSM", {"date": str(site.day), "bucket_name": site.spec.access_bucket})
+    run(
+        site.deployment,
+        "CombineLogFilesSM",
+        {"date": str(site.day), "bucket_name": site.spec.access_bucket},
+    )
     assert site.check(entries=auxiliary).problems == []
     assert len(site.check(entries=main).problems) == len(main)
-    night = run(site.deployment, "CombineLogFilesSM", scheduled_input(site.deployment, "CombineLogFilesSMNightly"))
+    night = run(
+        site.deployment,
+        "CombineLogFilesSM",
+        scheduled_input(site.deployment, "CombineLogFilesSMNightly"),
+    )
     assert night.output["objects"]["listed"] == 0, "the nightly look-back does not reach so far"
-    weekly = run(site.deployment, "CombineLogFilesSM", scheduled_input(site.deployment, "CombineLogFilesSMWeekly"))
+    weekly = run(
+        site.deployment,
+        "CombineLogFilesSM",
+        scheduled_input(site.deployment, "CombineLogFilesSMWeekly"),
+    )
     assert weekly.output["packs"] > 0
     around = timedelta(days=1)
-    assert site.check(site.day - around, site.day + around, map(other_days_are_logs_too, site.entries)).problems == []
+    assert (
+        site.check(
+            site.day - around, site.day + around, map(other_days_are_logs_too, site.entries)
+        ).problems
+        == []
+    )
     assert packs < set(site.list_keys("packs/"))
-    assert telemetry.sum_metrics(site.deployment, "FinishFunction", run=weekly.output["run"])["Failures"] == 0
+    assert (
+        telemetry.sum_metrics(site.deployment, "FinishFunction", run=weekly.output["run"])[
+            "Failures"
+        ]
+        == 0
+    )
 
 
 def test_the_hourly_emptying(done: Done) -> None:
-    """The self-logging bucket loses its access logs, all versions; what is no access log stays; no other bucket is touched."""
+    """The self-logging bucket loses its access logs, all versions; what is no access log stays; no
+    other bucket is touched.
+    """
     s3 = done.site.aws.client("s3")
     before = done.site.inventory()
     for number in range(20):
-        s3.put_object(Bucket=SELF_LOGGING, Key=f"2026-01-01-00-00-{number:02d}-0123456789ABCDEF", Body=b"log")
+        s3.put_object(
+            Bucket=SELF_LOGGING, Key=f"2026-01-01-00-00-{number:02d}-0123456789ABCDEF", Body=b"log"
+        )
     s3.put_object(Bucket=SELF_LOGGING, Key="readme.txt", Body=b"not a log")
-    answer = done.site.aws.client("lambda").invoke(FunctionName=done.site.deployment.functions["EmptyAccessLogsFunction"], Payload=b"{}")
+    answer = done.site.aws.client("lambda").invoke(
+        FunctionName=done.site.deployment.functions["EmptyAccessLogsFunction"], Payload=b"{}"
+    )
     assert "FunctionError" not in answer, answer["Payload"].read()
     assert {key for (_, key, _) in done.site.inventory([SELF_LOGGING])} == {"readme.txt"}
     assert done.site.inventory() == before
-    assert telemetry.sum_metrics(done.site.deployment, "EmptyAccessLogsFunction")["AccessLogsDeleted"] == 20
+    assert (
+        telemetry.sum_metrics(done.site.deployment, "EmptyAccessLogsFunction")["AccessLogsDeleted"]
+        == 20
+    )
 
 
 def other_days_are_logs_too(entry: ManifestEntry) -> ManifestEntry:

@@ -32,30 +32,67 @@ def config(aws: LocalAws, tmp_path: Path) -> Path:
 
 
 def deploy(aws: LocalAws, machine: Machine, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = aws.environment | {"LAMBDA_PYTHON": machine.python, "LAMBDA_ARCHITECTURE": machine.architecture}
+    environment = aws.environment | {
+        "LAMBDA_PYTHON": machine.python,
+        "LAMBDA_ARCHITECTURE": machine.architecture,
+    }
     command = [str(ROOT / "deploy"), *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
 
 
-def test_dry_run_prints_a_change_set_and_leaves_nothing(aws: LocalAws, machine: Machine, config: Path) -> None:
-    """Every resource is announced; afterwards there is no stack, no change set, no new bucket but the one for the functions' code."""
+def test_dry_run_prints_a_change_set_and_leaves_nothing(
+    aws: LocalAws, machine: Machine, config: Path
+) -> None:
+    """Every resource is announced; afterwards there is no stack, no change set, no new bucket but
+    the one for the functions' code.
+    """
     buckets = _buckets(aws)
     done = deploy(aws, machine, "--dry-run", "--config-file", str(config))
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("CombineLogFilesSM", "ProcessHistoricalMainLogsSM", "CommonDestinationBucket", "DeleteFunction", "DeleteFunctionRole"):
+    for name in (
+        "CombineLogFilesSM",
+        "ProcessHistoricalMainLogsSM",
+        "CommonDestinationBucket",
+        "DeleteFunction",
+        "DeleteFunctionRole",
+    ):
         assert name in done.stdout
     cloudformation = aws.client("cloudformation")
-    assert [stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]] == ["aws-sam-cli-managed-default"]
-    assert [name for name in _buckets(aws) - buckets if not name.startswith("aws-sam-cli-managed-default")] == []
+    assert [stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]] == [
+        "aws-sam-cli-managed-default"
+    ]
+    assert [
+        name
+        for name in _buckets(aws) - buckets
+        if not name.startswith("aws-sam-cli-managed-default")
+    ] == []
 
 
 def test_a_bucket_that_is_not_there(aws: LocalAws, machine: Machine, config: Path) -> None:
-    """Its name is said, the exit code is that of a wrong setting, and nothing was built or touched."""
+    """Its name is said, the exit code is that of a wrong setting, and nothing was built or
+    touched.
+    """
     done = deploy(
-        aws, machine, "--dry-run", "--config-file", str(config), "--parameter", "ControlTowerBucket=aws-controltower-logs-no-such"
+        aws,
+        machine,
+        "--dry-run",
+        "--config-file",
+        str(config),
+        "--parameter",
+        "ControlTowerBucket=aws-controltower-logs-no-such",
     )
     assert done.returncode == 2
-    assert "ControlTowerBucket: aws-controltower-logs-no-such: there is no such bucket" in done.stderr
+    assert (
+        "ControlTowerBucket: aws-controltower-logs-no-such: there is no such bucket" in done.stderr
+    )
     assert "sam build" not in done.stderr
 
 

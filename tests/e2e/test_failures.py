@@ -1,4 +1,6 @@
-"""What fails keeps its originals and fails the run; everything else is done; and once the reason is gone, the next run finishes."""
+"""What fails keeps its originals and fails the run; everything else is done; and once the reason is
+gone, the next run finishes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from tests.e2e.building import BuiltTemplate, Machine
 from tests.e2e.deployment import deploy
 from tests.e2e.executions import list_children, run, start, wait
 from tests.e2e.local_aws import LocalAws
-from tests.e2e.site import Site, foreign_key, make_site, one_day, read_json, remove, stack_parameters
+from tests.e2e.site import (
+    Site,
+    foreign_key,
+    make_site,
+    one_day,
+    read_json,
+    remove,
+    stack_parameters,
+)
 
 from log_aggregator.lab.check import PACKED
 from log_aggregator.lab.organisation import OddityCounts, generate
@@ -29,12 +39,18 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
     """An organisation whose flow-log bucket has Object Lock; nothing has been run."""
     spec = replace(one_day(seed=5), objects=40, oddities=OddityCounts())
     place = {"LocationConstraint": aws.region}
-    aws.client("s3").create_bucket(Bucket=spec.flow_bucket, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
+    aws.client("s3").create_bucket(
+        Bucket=spec.flow_bucket, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True
+    )
     return make_site(aws, built, machine, spec, generate(spec))
 
 
-def test_failures_keep_originals_and_fail_the_run(site: Site, built: BuiltTemplate, machine: Machine) -> None:
-    """One story, because each chapter needs the one before: too much, a bad pack, retained originals, and the mended run."""
+def test_failures_keep_originals_and_fail_the_run(
+    site: Site, built: BuiltTemplate, machine: Machine
+) -> None:
+    """One story, because each chapter needs the one before: too much, a bad pack, retained
+    originals, and the mended run.
+    """
     _too_much_touches_nothing(site, built, machine)
     _wrong_input_touches_nothing(site)
     _killed_functions_are_called_again(site)
@@ -49,7 +65,9 @@ def test_failures_keep_originals_and_fail_the_run(site: Site, built: BuiltTempla
 
 
 def _too_much_touches_nothing(site: Site, built: BuiltTemplate, machine: Machine) -> None:
-    """Beyond ObjectsMax the run fails with LimitExceeded before anything is written. Also: a stack that is up can be updated."""
+    """Beyond ObjectsMax the run fails with LimitExceeded before anything is written. Also: a stack
+    that is up can be updated.
+    """
     before = site.inventory()
     parameters = stack_parameters(site.spec, machine)
     site.deployment = deploy(site.aws, built, parameters | {"ObjectsMax": "10"})
@@ -62,7 +80,9 @@ def _too_much_touches_nothing(site: Site, built: BuiltTemplate, machine: Machine
 
 
 def _wrong_input_touches_nothing(site: Site) -> None:
-    """A word that is not known, a date that is none, a bucket that the stack does not name: SettingsError, which says what is allowed."""
+    """A word that is not known, a date that is none, a bucket that the stack does not name:
+    SettingsError, which says what is allowed.
+    """
     before = site.inventory()
     for given, word in (
         ({"dat": "2026-01-01"}, "allowed are date"),
@@ -76,11 +96,16 @@ def _wrong_input_touches_nothing(site: Site) -> None:
 
 
 def _killed_functions_are_called_again(site: Site) -> None:
-    """The processes that combine are killed in the middle; the state machine calls the function again, and the run does its work.
+    """The processes that combine are killed in the middle; the state machine calls the function
+    again, and the run does its work.
 
     Only for the bucket of access logs, so that the other chapters have something left to do.
     """
-    arn = start(site.deployment, "CombineLogFilesSM", {"date": str(site.day), "bucket_name": site.spec.access_bucket})
+    arn = start(
+        site.deployment,
+        "CombineLogFilesSM",
+        {"date": str(site.day), "bucket_name": site.spec.access_bucket},
+    )
     deadline = time.monotonic() + KILL_SECONDS_MAX
     while not (processes := site.aws.functions_at_work("log_aggregator.handlers.combine.handler")):
         assert time.monotonic() < deadline, "nothing combines"
@@ -88,25 +113,42 @@ def _killed_functions_are_called_again(site: Site) -> None:
     for process in processes:
         os.kill(process, signal.SIGKILL)
     ended = wait(site.deployment, arn)
-    assert ended.status == "SUCCEEDED", (ended.message, [child.errors for child in list_children(site.deployment, ended)])
+    assert ended.status == "SUCCEEDED", (
+        ended.message,
+        [child.errors for child in list_children(site.deployment, ended)],
+    )
     errors = [error for child in list_children(site.deployment, ended) for error in child.errors]
     assert errors == ["Runtime.ExitError"], "it was called again because its process died"
-    assert site.check(entries=[entry for entry in site.entries if entry.bucket == site.spec.access_bucket]).problems == []
+    assert (
+        site.check(
+            entries=[entry for entry in site.entries if entry.bucket == site.spec.access_bucket]
+        ).problems
+        == []
+    )
 
 
 def _break_a_group(site: Site) -> Group:
-    """Something lies among the packs of a group that is none: the ledger of this group cannot be read."""
+    """Something lies among the packs of a group that is none: the ledger of this group cannot be
+    read.
+    """
     group = Group(site.spec.control_tower_bucket, "CloudTrail", site.spec.account_ids[0], site.day)
-    site.aws.client("s3").put_object(Bucket=site.destination, Key=foreign_key(group), Body=b"not a pack")
+    site.aws.client("s3").put_object(
+        Bucket=site.destination, Key=foreign_key(group), Body=b"not a pack"
+    )
     return group
 
 
 def _hold_some_originals(site: Site) -> list[ManifestEntry]:
     """A legal hold on some flow logs: S3 refuses to delete these versions."""
-    entries = [entry for entry in site.entries if entry.source == "flow" and entry.purpose in PACKED][:3]
+    entries = [
+        entry for entry in site.entries if entry.source == "flow" and entry.purpose in PACKED
+    ][:3]
     for entry in entries:
         site.aws.client("s3").put_object_legal_hold(
-            Bucket=entry.bucket, Key=entry.key, VersionId=entry.version_id, LegalHold={"Status": "ON"}
+            Bucket=entry.bucket,
+            Key=entry.key,
+            VersionId=entry.version_id,
+            LegalHold={"Status": "ON"},
         )
     return entries
 
@@ -117,7 +159,9 @@ def _run_with_failures(site: Site, broken: Group, retained: list[ManifestEntry])
     assert "BadPack" in failed.message
     assert str(broken.date) in failed.message
     assert "RetainedObjects" in failed.message
-    kept = [entry for entry in site.entries if entry.purpose in PACKED and is_of_group(entry, broken)]
+    kept = [
+        entry for entry in site.entries if entry.purpose in PACKED and is_of_group(entry, broken)
+    ]
     assert kept
     left = {(bucket, key) for (bucket, key, _) in site.inventory(site.spec.buckets)}
     assert {(entry.bucket, entry.key) for entry in [*kept, *retained]} <= left
@@ -130,21 +174,32 @@ def _run_with_failures(site: Site, broken: Group, retained: list[ManifestEntry])
 
 def _all_else_is_done(site: Site, broken: Group, retained: list[ManifestEntry]) -> None:
     """The other groups, and the other originals of the held group; the held ones are packed."""
-    others = [entry for entry in site.entries if not is_of_group(entry, broken) and entry not in retained]
+    others = [
+        entry for entry in site.entries if not is_of_group(entry, broken) and entry not in retained
+    ]
     assert site.check(entries=others).problems == []
-    assert {problem.rpartition(": ")[2] for problem in site.check(entries=retained).problems} == {"is packed, but was not deleted"}
+    assert {problem.rpartition(": ")[2] for problem in site.check(entries=retained).problems} == {
+        "is packed, but was not deleted"
+    }
 
 
 def _release(site: Site, retained: list[ManifestEntry]) -> None:
     for entry in retained:
         site.aws.client("s3").put_object_legal_hold(
-            Bucket=entry.bucket, Key=entry.key, VersionId=entry.version_id, LegalHold={"Status": "OFF"}
+            Bucket=entry.bucket,
+            Key=entry.key,
+            VersionId=entry.version_id,
+            LegalHold={"Status": "OFF"},
         )
 
 
 def is_of_group(entry: ManifestEntry, group: Group) -> bool:
     """By the key: CloudTrail logs (not digests, not Insights) of the group's account."""
-    return entry.bucket == group.bucket and f"/{group.account}/CloudTrail/" in entry.key and _is_of_day(entry, group.date)
+    return (
+        entry.bucket == group.bucket
+        and f"/{group.account}/CloudTrail/" in entry.key
+        and _is_of_day(entry, group.date)
+    )
 
 
 def run_name(message: str) -> str:

@@ -33,24 +33,42 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
 
 
 def test_history_stopped_and_started_again(site: Site) -> None:
-    """Stopped in the middle nothing is lost; a window that fails fails the whole and stops no other; in the end all is done, once."""
+    """Stopped in the middle nothing is lost; a window that fails fails the whole and stops no
+    other; in the end all is done, once.
+    """
     last = site.day + timedelta(days=DAYS - 1)
-    given = {"start_date": str(site.day), "end_date": str(last), "bucket_name": site.spec.control_tower_bucket}
+    given = {
+        "start_date": str(site.day),
+        "end_date": str(last),
+        "bucket_name": site.spec.control_tower_bucket,
+    }
     main = [entry for entry in site.entries if entry.bucket == site.spec.control_tower_bucket]
-    auxiliary = {place: found for place, found in site.inventory().items() if place[0] in site.spec.buckets[1:]}
+    auxiliary = {
+        place: found
+        for place, found in site.inventory().items()
+        if place[0] in site.spec.buckets[1:]
+    }
 
     _stop_in_the_middle(site, given)
     left = _left(site, main)
     assert 0 < len(left) <= len(main), "stopped after it had begun and before it was done"
-    harmless = {f"s3://{entry.bucket}/{entry.key}: {state}" for entry in left for state in STATES_IN_BETWEEN}
-    assert set(site.check(site.day, last, main).problems) <= harmless, "what is gone from its bucket is in a pack"
+    harmless = {
+        f"s3://{entry.bucket}/{entry.key}: {state}" for entry in left for state in STATES_IN_BETWEEN
+    }
+    assert set(site.check(site.day, last, main).problems) <= harmless, (
+        "what is gone from its bucket is in a pack"
+    )
 
     group = Group(site.spec.control_tower_bucket, "CloudTrail", site.spec.account_ids[0], last)
-    site.aws.client("s3").put_object(Bucket=site.destination, Key=foreign_key(group), Body=b"not a pack")
+    site.aws.client("s3").put_object(
+        Bucket=site.destination, Key=foreign_key(group), Body=b"not a pack"
+    )
     failed = run(site.deployment, HISTORY, given, expect="FAILED")
     assert failed.error == "RunFailed"
     assert failed.message.startswith(f"1 of {WINDOWS} runs failed")
-    assert str(last - timedelta(days=(DAYS - 1) % WINDOW_DAYS_MAX)) in failed.message, "the window is named by its first day"
+    assert str(last - timedelta(days=(DAYS - 1) % WINDOW_DAYS_MAX)) in failed.message, (
+        "the window is named by its first day"
+    )
     remove(site, foreign_key(group))
     assert {entry.day for entry in _left(site, main)} == {last}
     assert site.check(site.day, last, [entry for entry in main if entry.day != last]).problems == []
@@ -58,13 +76,17 @@ def test_history_stopped_and_started_again(site: Site) -> None:
     assert run(site.deployment, HISTORY, given).output["windows"] == WINDOWS
     assert site.check(site.day, last, main).problems == []
     after = site.inventory()
-    assert {place: found for place, found in after.items() if place[0] in site.spec.buckets[1:]} == auxiliary
+    assert {
+        place: found for place, found in after.items() if place[0] in site.spec.buckets[1:]
+    } == auxiliary
     run(site.deployment, HISTORY, given)
     assert site.inventory() == after
 
 
 def _stop_in_the_middle(site: Site, given: dict[str, str]) -> None:
-    """Once the first pack is there. AWS starts no function any more for what is stopped; the local AWS would, so it is kept from it."""
+    """Once the first pack is there. AWS starts no function any more for what is stopped; the local
+    AWS would, so it is kept from it.
+    """
     arn = start(site.deployment, HISTORY, given)
     deadline = time.monotonic() + PACK_SECONDS_MAX
     while not site.list_keys("packs/"):

@@ -1,4 +1,6 @@
-"""ProcessHistoricalMainLogsSM by an S3 Inventory: its files are sorted by a function of their own, in CSV and in Parquet."""
+"""ProcessHistoricalMainLogsSM by an S3 Inventory: its files are sorted by a function of their own,
+in CSV and in Parquet.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +25,34 @@ HISTORY = "ProcessHistoricalMainLogsSM"
 
 
 def test_history_by_an_inventory(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> None:
-    """The first window by an inventory in CSV, all three by one in Parquet of the same time; once more there is nothing to do."""
+    """The first window by an inventory in CSV, all three by one in Parquet of the same time; once
+    more there is nothing to do.
+    """
     spec = many_days(seed=8, days=DAYS)
     site = make_site(aws, built, machine, spec, generate(spec), {"InventoryBuckets": INVENTORIES})
-    source, last, first_end = spec.control_tower_bucket, site.day + timedelta(days=DAYS - 1), site.day + timedelta(days=WINDOW_DAYS_MAX - 1)
+    source, last, first_end = (
+        spec.control_tower_bucket,
+        site.day + timedelta(days=DAYS - 1),
+        site.day + timedelta(days=WINDOW_DAYS_MAX - 1),
+    )
     main = [entry for entry in site.entries if entry.bucket == source]
     days = {site.day + timedelta(days=age) for age in range(WINDOW_DAYS_MAX)}
     create_bucket(INVENTORIES, aws, is_versioned=False)
     by = {file_format: _take_inventory(site, source, file_format) for file_format in Format}
     given = {"start_date": str(site.day), "end_date": str(last), "bucket_name": source}
 
-    done = run(site.deployment, HISTORY, given | {"end_date": str(first_end), "inventory": by[Format.CSV]})
+    done = run(
+        site.deployment, HISTORY, given | {"end_date": str(first_end), "inventory": by[Format.CSV]}
+    )
     assert done.output["windows"] == 1
-    assert site.check(site.day, first_end, [entry for entry in main if entry.day in days]).problems == []
-    assert run(site.deployment, HISTORY, given | {"inventory": by[Format.PARQUET]}).output["windows"] == WINDOWS
+    assert (
+        site.check(site.day, first_end, [entry for entry in main if entry.day in days]).problems
+        == []
+    )
+    assert (
+        run(site.deployment, HISTORY, given | {"inventory": by[Format.PARQUET]}).output["windows"]
+        == WINDOWS
+    )
     assert site.check(site.day, last, main).problems == []
     before = site.inventory()
     run(site.deployment, HISTORY, given | {"inventory": by[Format.PARQUET]})
@@ -45,7 +61,14 @@ def test_history_by_an_inventory(aws: LocalAws, built: BuiltTemplate, machine: M
 
 def _take_inventory(site: Site, source: str, file_format: Format) -> str:
     """As S3 would write one of the source now; gives where it is."""
-    spec = InventorySpec(source, INVENTORIES, file_format, rows_per_file=40, name=file_format.value, made=datetime.now(UTC))
+    spec = InventorySpec(
+        source,
+        INVENTORIES,
+        file_format,
+        rows_per_file=40,
+        name=file_format.value,
+        made=datetime.now(UTC),
+    )
 
     def put(key: str, data: bytes) -> None:
         site.aws.client("s3").put_object(Bucket=INVENTORIES, Key=key, Body=data)

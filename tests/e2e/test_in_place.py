@@ -16,10 +16,16 @@ from log_aggregator.lab.organisation import generate
 IS_ENFORCING = True
 
 
-def test_packs_stay_in_their_bucket_and_are_never_eaten(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> None:
-    """Everything comes back; packs lie in the folder of their own source bucket; the next run leaves them alone; nobody may delete them."""
+def test_packs_stay_in_their_bucket_and_are_never_eaten(
+    aws: LocalAws, built: BuiltTemplate, machine: Machine
+) -> None:
+    """Everything comes back; packs lie in the folder of their own source bucket; the next run
+    leaves them alone; nobody may delete them.
+    """
     spec = replace(one_day(seed=13), objects=40)
-    site = make_site(aws, built, machine, spec, generate(spec), {"UseCommonDestinationBucket": "No"})
+    site = make_site(
+        aws, built, machine, spec, generate(spec), {"UseCommonDestinationBucket": "No"}
+    )
     run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)})
     assert site.check().problems == []
     assert "CommonDestinationBucket" not in site.deployment.resources
@@ -32,4 +38,6 @@ def test_packs_stay_in_their_bucket_and_are_never_eaten(aws: LocalAws, built: Bu
     assert site.inventory() == after
     bucket, key, version = packs[0]
     with pytest.raises(ClientError, match="AccessDenied"):
-        site.client_of("DeleteFunctionRole").delete_object(Bucket=bucket, Key=key, VersionId=version)
+        site.client_of("DeleteFunctionRole").delete_object(
+            Bucket=bucket, Key=key, VersionId=version
+        )

@@ -1,4 +1,6 @@
-"""With permissions enforced: every function does its work under its own role, and its role allows nothing else."""
+"""With permissions enforced: every function does its work under its own role, and its role allows
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -26,29 +28,46 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
     """Auxiliary buckets are named by a beginning; there is an access-log bucket to be emptied."""
     spec = replace(one_day(seed=11), objects=60)
     create_bucket(SELF_LOGGING, aws, is_versioned=True)
-    parameters = {"OtherBuckets": f"{spec.access_bucket},example-*", "ControlTowerBucketAccessLogBucket": SELF_LOGGING}
+    parameters = {
+        "OtherBuckets": f"{spec.access_bucket},example-*",
+        "ControlTowerBucketAccessLogBucket": SELF_LOGGING,
+    }
     return make_site(aws, built, machine, spec, generate(spec), parameters)
 
 
 def test_each_function_works_under_its_own_role(site: Site) -> None:
-    """The whole day is packed, verified and deleted with the permissions of the template; a read that is denied fails its group alone."""
+    """The whole day is packed, verified and deleted with the permissions of the template; a read
+    that is denied fails its group alone.
+    """
     account = site.spec.account_ids[0]
     policy = _deny_reading(site, f"*/{account}/CloudTrail/*")
-    site.aws.client("s3").put_bucket_policy(Bucket=site.spec.control_tower_bucket, Policy=json.dumps(policy))
+    site.aws.client("s3").put_bucket_policy(
+        Bucket=site.spec.control_tower_bucket, Policy=json.dumps(policy)
+    )
     failed = run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)}, expect="FAILED")
     assert failed.error == "RunFailed"
     assert "AccessDenied" in failed.message
     assert account in failed.message
-    denied = [entry for entry in site.entries if entry.purpose in PACKED and f"/{account}/CloudTrail/" in entry.key]
+    denied = [
+        entry
+        for entry in site.entries
+        if entry.purpose in PACKED and f"/{account}/CloudTrail/" in entry.key
+    ]
     assert denied
     left = {(bucket, key) for (bucket, key, _) in site.inventory(site.spec.buckets)}
     assert {(entry.bucket, entry.key) for entry in denied} <= left
-    assert site.check(entries=[entry for entry in site.entries if entry not in denied]).problems == []
+    assert (
+        site.check(entries=[entry for entry in site.entries if entry not in denied]).problems == []
+    )
 
     site.aws.client("s3").delete_bucket_policy(Bucket=site.spec.control_tower_bucket)
     run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)})
     assert site.check().problems == []
-    given = {"start_date": str(site.day), "end_date": str(site.day), "bucket_name": site.spec.control_tower_bucket}
+    given = {
+        "start_date": str(site.day),
+        "end_date": str(site.day),
+        "bucket_name": site.spec.control_tower_bucket,
+    }
     assert run(site.deployment, "ProcessHistoricalMainLogsSM", given).output["windows"] == 1
 
 
@@ -56,14 +75,18 @@ def test_emptying_under_its_own_role(site: Site) -> None:
     """The emptying function may empty its bucket."""
     s3 = site.aws.client("s3")
     s3.put_object(Bucket=SELF_LOGGING, Key="2026-01-01-00-00-00-0123456789ABCDEF", Body=b"log")
-    answer = site.aws.client("lambda").invoke(FunctionName=site.deployment.functions["EmptyAccessLogsFunction"], Payload=b"{}")
+    answer = site.aws.client("lambda").invoke(
+        FunctionName=site.deployment.functions["EmptyAccessLogsFunction"], Payload=b"{}"
+    )
     assert "FunctionError" not in answer, answer["Payload"].read()
     assert site.inventory([SELF_LOGGING]) == {}
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request that a role must not be allowed. `bucket` and `key` are names that `_places` knows."""
+    """One request that a role must not be allowed. `bucket` and `key` are names that `_places`
+    knows.
+    """
 
     role: str
     operation: str
@@ -73,7 +96,17 @@ class Attempt:
 ATTEMPTS = (
     *(
         Attempt(f"{role}FunctionRole", operation, place)
-        for role in ("Prepare", "List", "Plan", "Combine", "Verify", "Finish", "SplitHistory", "SortInventory", "FinishHistory")
+        for role in (
+            "Prepare",
+            "List",
+            "Plan",
+            "Combine",
+            "Verify",
+            "Finish",
+            "SplitHistory",
+            "SortInventory",
+            "FinishHistory",
+        )
         for operation in ("delete_object", "delete_version")
         for place in ("source", "pack", "index", "work")
     ),
@@ -104,14 +137,28 @@ ATTEMPTS = (
     Attempt("CombineFunctionRole", "put_object", "source"),
     *(
         Attempt(f"{role}FunctionRole", "get_object", "source")
-        for role in ("Prepare", "List", "Plan", "Verify", "Finish", "SplitHistory", "SortInventory", "FinishHistory")
+        for role in (
+            "Prepare",
+            "List",
+            "Plan",
+            "Verify",
+            "Finish",
+            "SplitHistory",
+            "SortInventory",
+            "FinishHistory",
+        )
     ),
-    *(Attempt(f"{role}FunctionRole", "put_bucket_policy", "pack") for role in ("Combine", "Delete", "Finish")),
+    *(
+        Attempt(f"{role}FunctionRole", "put_bucket_policy", "pack")
+        for role in ("Combine", "Delete", "Finish")
+    ),
     *(Attempt(f"{role}FunctionRole", "put_object", "elsewhere") for role in ("Combine", "Delete")),
 )
 
 
-@pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: f"{attempt.role}-{attempt.operation}-{attempt.place}")
+@pytest.mark.parametrize(
+    "attempt", ATTEMPTS, ids=lambda attempt: f"{attempt.role}-{attempt.operation}-{attempt.place}"
+)
 def test_no_role_may_do_more(site: Site, attempt: Attempt) -> None:
     """Each of these requests is refused."""
     with pytest.raises(ClientError) as refused:
@@ -120,7 +167,9 @@ def test_no_role_may_do_more(site: Site, attempt: Attempt) -> None:
 
 
 def test_the_attempts_would_be_answered(site: Site) -> None:
-    """The same requests, by roles that may: so it is the permission that they are refused for, and not a wrong name."""
+    """The same requests, by roles that may: so it is the permission that they are refused for, and
+    not a wrong name.
+    """
     allowed = [
         ("DeleteFunctionRole", "get_object", "pack"),
         ("DeleteFunctionRole", "delete_version", "source"),
@@ -141,7 +190,9 @@ def _place(site: Site, name: str) -> tuple[str, str, str]:
         "elsewhere": (site.destination, "packs/"),
         "work": (work, "runs/"),
     }[name]
-    (version, *_) = site.aws.client("s3").list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=1)["Versions"]
+    (version, *_) = site.aws.client("s3").list_object_versions(
+        Bucket=bucket, Prefix=prefix, MaxKeys=1
+    )["Versions"]
     return bucket, "elsewhere.txt" if name == "elsewhere" else version["Key"], version["VersionId"]
 
 
@@ -173,8 +224,13 @@ def _deny_reading(site: Site, keys: str) -> dict[str, Any]:
                 "Principal": "*",
                 "Action": ["s3:GetObject", "s3:GetObjectVersion"],
                 "Resource": f"arn:aws:s3:::{site.spec.control_tower_bucket}/{keys}",
-                # A star in front, because the local AWS takes the session's ARN for aws:PrincipalArn where AWS takes the role's.
-                "Condition": {"ArnLike": {"aws:PrincipalArn": f"*{site.deployment.resources['CombineFunctionRole']}*"}},
+                # A star in front, because the local AWS takes the session's ARN for
+                # aws:PrincipalArn where AWS takes the role's.
+                "Condition": {
+                    "ArnLike": {
+                        "aws:PrincipalArn": f"*{site.deployment.resources['CombineFunctionRole']}*"
+                    }
+                },
             }
         ],
     }

@@ -1,7 +1,9 @@
-"""What must hold of everything that reads what others wrote, for any bytes whatever. One law for each reader.
+"""What must hold of everything that reads what others wrote, for any bytes whatever. One law for
+each reader.
 
-A law takes bytes, and raises where it is broken: AssertionError, or whatever the reader lets out besides its documented error. Hypothesis
-(tests/property/test_hostile_input.py) and atheris (tests/fuzz/run.py) use the same laws and the same examples to begin with.
+A law takes bytes, and raises where it is broken: AssertionError, or whatever the reader lets out
+besides its documented error. Hypothesis (tests/property/test_hostile_input.py) and atheris
+(tests/fuzz/run.py) use the same laws and the same examples to begin with.
 """
 
 from __future__ import annotations
@@ -36,7 +38,12 @@ from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
 from log_aggregator.core.lines import iter_lines
 from log_aggregator.core.packformat.contents import Shape, inspect
 from log_aggregator.core.packformat.deflate import GZIP_HEADER
-from log_aggregator.core.packformat.index import decode_index, encode_index, find_identities, find_members
+from log_aggregator.core.packformat.index import (
+    decode_index,
+    encode_index,
+    find_identities,
+    find_members,
+)
 from log_aggregator.core.packformat.split import split_gzip
 from log_aggregator.core.packformat.tail import decode_locator, decode_tail, encode_tail
 from log_aggregator.core.packformat.unpack import decode_stored
@@ -58,37 +65,50 @@ INFLATED_BYTES_MAX = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """`check` raises where the law is broken for these bytes. `examples` are what others write on a good day."""
+    """`check` raises where the law is broken for these bytes. `examples` are what others write on a
+    good day.
+    """
 
     check: Callable[[bytes], None]
     examples: tuple[bytes, ...]
 
 
 def check_key(data: bytes) -> None:
-    """Every key is dated, a marker or unknown; the place to go on listing lies behind it and is no longer than a key may be."""
+    """Every key is dated, a marker or unknown; the place to go on listing lies behind it and is no
+    longer than a key may be.
+    """
     key = data.decode("utf-8", "replace")[:KEY_BYTES_MAX]
     parsed = parse_key(key)
     assert isinstance(parsed, Dated | Marker | Unknown)
     start = next_start(key, WINDOW)
     assert start is None or (start > key and len(start.encode()) <= KEY_BYTES_MAX)
     assert isinstance(Query(keys=(key,)).matches("logs", key), bool) if key else True
-    assert all(segment not in ("", ".", "..") and "/" not in segment and "\0" not in segment for segment in encode_segments(key))
+    assert all(
+        segment not in ("", ".", "..") and "/" not in segment and "\0" not in segment
+        for segment in encode_segments(key)
+    )
     if isinstance(parsed, Dated):
         Group("logs", parsed.facts.log_type, parsed.facts.account or "all", parsed.facts.date)
 
 
 def check_contents(data: bytes) -> None:
-    """What may be concatenated as gzip is read by Python's own gzip, to its end; all else is text or is sealed."""
+    """What may be concatenated as gzip is read by Python's own gzip, to its end; all else is text
+    or is sealed.
+    """
     found = inspect(data, promises_gzip=False)
     if found.shape is Shape.GZIP:
         inflated = gzip.decompress(data)
-        assert found.lacks_newline == (bool(inflated) and not inflated.startswith(b"\x1f\x8b") and not inflated.endswith(b"\n"))
+        assert found.lacks_newline == (
+            bool(inflated) and not inflated.startswith(b"\x1f\x8b") and not inflated.endswith(b"\n")
+        )
     elif found.shape is Shape.TEXT:
         assert b"\0" not in data
 
 
 def check_gzip_members(data: bytes) -> None:
-    """Each member is whole gzip, and between them are zero bytes at most; or BadPack says where not."""
+    """Each member is whole gzip, and between them are zero bytes at most; or BadPack says where
+    not.
+    """
     try:
         members = list(split_gzip([data[:7], data[7:]]))
     except BadPack:
@@ -110,7 +130,9 @@ def check_stored(data: bytes) -> None:
 
 
 def check_tail(data: bytes) -> None:
-    """A tail that is read is, made anew, the very same bytes; a locator points to a place that can be."""
+    """A tail that is read is, made anew, the very same bytes; a locator points to a place that can
+    be.
+    """
     for pack_format in (PackFormat.GZIP, PackFormat.TAR):
         with contextlib.suppress(BadPack):
             assert decode_locator(pack_format, data).content_length_bytes >= 0
@@ -119,7 +141,9 @@ def check_tail(data: bytes) -> None:
 
 
 def check_index(data: bytes) -> None:
-    """An index is read, or BadPack says that it is none; all ways to read it agree; what is read can be written and read again."""
+    """An index is read, or BadPack says that it is none; all ways to read it agree; what is read
+    can be written and read again.
+    """
     if _is_bomb(data):
         return
     try:
@@ -153,7 +177,9 @@ def check_adopted(data: bytes) -> None:
 
 
 def check_custody(data: bytes) -> None:
-    """A custody record is read, or BadPack says that it is none; what is read can be written and read again."""
+    """A custody record is read, or BadPack says that it is none; what is read can be written and
+    read again.
+    """
     if _is_bomb(data):
         return
     try:
@@ -189,7 +215,9 @@ def check_listing(data: bytes) -> None:
 
 
 def check_headers(data: bytes) -> None:
-    """S3's headers and error texts: whatever stands there, a value or a StoreError of one line comes of it."""
+    """S3's headers and error texts: whatever stands there, a value or a StoreError of one line
+    comes of it.
+    """
     text = data.decode("utf-8", "replace")
     restore = parse_restore(text)
     assert restore is None or restore.expires is None or restore.expires.tzinfo is not None
@@ -210,10 +238,15 @@ def check_lines(data: bytes) -> None:
 
 
 def check_settings(data: bytes) -> None:
-    """A settings file's values, as settings and as prices: values of the right type, or SettingsError."""
+    """A settings file's values, as settings and as prices: values of the right type, or
+    SettingsError.
+    """
     try:
         values = tomllib.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):  # Python's own, which reading a file turns into SettingsError
+    except (
+        ValueError,
+        RecursionError,
+    ):  # Python's own, which reading a file turns into SettingsError
         return
     with contextlib.suppress(SettingsError):
         assert isinstance(read_settings(None, values), Settings)
@@ -238,15 +271,23 @@ def check_manifest(data: bytes) -> None:
 
 
 def check_inventory_rows(data: bytes) -> None:
-    """Entries that can be looked for in a bucket and that come through sorting unchanged, or BadInventory."""
+    """Entries that can be looked for in a bucket and that come through sorting unchanged, or
+    BadInventory.
+    """
     if _is_bomb(data):
         return
-    manifest, pieces = parse_manifest(make_manifest()), (data[start : start + 50] for start in range(0, len(data), 50))
+    manifest, pieces = (
+        parse_manifest(make_manifest()),
+        (data[start : start + 50] for start in range(0, len(data), 50)),
+    )
     with contextlib.suppress(BadInventory):
         rows = [(DAY, entry) for entry in RowReader(manifest, "Enabled").read_csv(pieces)]
         assert all(entry.key and entry.version_id for _, entry in rows)
         assert Counter(merge_runs("logs", [encode_run(rows)])) == Counter(rows)
-        assert {key.key for key in gather_keys(entry for _, entry in sorted(rows, key=lambda row: row[1].key))} == {e.key for _, e in rows}
+        assert {
+            key.key
+            for key in gather_keys(entry for _, entry in sorted(rows, key=lambda row: row[1].key))
+        } == {e.key for _, e in rows}
 
 
 def _is_bomb(data: bytes) -> bool:
@@ -260,24 +301,51 @@ def _is_bomb(data: bytes) -> bool:
 
 def make_index() -> bytes:
     members = tuple(
-        Member(trail_key(number), f"v{number}", "e" * 32, 10, datetime(2025, 4, 4, tzinfo=UTC), 10 * number, 10, sha256="ab" * 32)
+        Member(
+            trail_key(number),
+            f"v{number}",
+            "e" * 32,
+            10,
+            datetime(2025, 4, 4, tzinfo=UTC),
+            10 * number,
+            10,
+            sha256="ab" * 32,
+        )
         for number in range(2)
     )
     group = Group("logs", "CloudTrail", "111111111111", DAY)
-    return encode_index(Index("packs/a.json.gz", PackFormat.GZIP, group, 20, 7, members, (("k", "v"),), "tool"))
+    return encode_index(
+        Index("packs/a.json.gz", PackFormat.GZIP, group, 20, 7, members, (("k", "v"),), "tool")
+    )
 
 
 def make_record() -> bytes:
     moment = datetime(2025, 4, 4, tzinfo=UTC)
     return encode_record(
-        Record(Target("dest"), "run", "tool", moment, moment, DAY, DAY, objects={"unknown": 1}, groups=(), failures=(("a", "b", "c"),))
+        Record(
+            Target("dest"),
+            "run",
+            "tool",
+            moment,
+            moment,
+            DAY,
+            DAY,
+            objects={"unknown": 1},
+            groups=(),
+            failures=(("a", "b", "c"),),
+        )
     )
 
 
 def make_listing() -> bytes:
-    entry = "<Version><Key>a</Key><VersionId>v</VersionId><IsLatest>true</IsLatest><LastModified>2025-04-03T00:00:00Z</LastModified>"
+    entry = (
+        "<Version><Key>a</Key><VersionId>v</VersionId><IsLatest>true</"
+        "IsLatest><LastModified>2025-04-03T00:00:00Z</LastModified>"
+    )
     entry += '<ETag>"e"</ETag><Size>1</Size><StorageClass>STANDARD</StorageClass></Version>'
-    return f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entry}</ListVersionsResult>".encode()
+    return (
+        f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entry}</ListVersionsResult>".encode()
+    )
 
 
 def make_manifest() -> bytes:
@@ -287,7 +355,10 @@ def make_manifest() -> bytes:
         "version": "2016-11-30",
         "creationTimestamp": "1743724800000",
         "fileFormat": "CSV",
-        "fileSchema": "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass",
+        "fileSchema": (
+            "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, "
+            "StorageClass"
+        ),
         "files": [{"key": "data/1.csv.gz", "size": 10, "MD5checksum": "0" * 32}],
     }
     return json.dumps(value).encode()
@@ -304,7 +375,9 @@ def pack(data: bytes) -> bytes:
 
 def inside(law: Law) -> Law:
     """The same for what is inside of gzip, which a fuzzer hardly gets to from outside."""
-    return Law(lambda data: law.check(pack(data)), (gzip.decompress(law.examples[0]), b"[" * 100_000))
+    return Law(
+        lambda data: law.check(pack(data)), (gzip.decompress(law.examples[0]), b"[" * 100_000)
+    )
 
 
 def pack_json(value: Any) -> bytes:
@@ -326,9 +399,19 @@ DIGEST = {
     "previousDigestHashValue": None,
     "previousDigestHashAlgorithm": None,
     "previousDigestSignature": None,
-    "logFiles": [{"s3Bucket": "logs", "s3Object": "b.json.gz", "hashValue": "ab" * 32, "hashAlgorithm": "SHA-256"}],
+    "logFiles": [
+        {
+            "s3Bucket": "logs",
+            "s3Object": "b.json.gz",
+            "hashValue": "ab" * 32,
+            "hashAlgorithm": "SHA-256",
+        }
+    ],
 }
-TOML = b'other_buckets = ["logs"]\nverify = "checksum"\npart_size = "16 MiB"\n[holds]\nprefixes = ["a"]\n'
+TOML = (
+    b'other_buckets = ["logs"]\nverify = "checksum"\npart_size = "16 MiB"\n[holds]\nprefixes = '
+    b'["a"]\n'
+)
 PRICE_TOML = b'region = "x"\n[storage.STANDARD]\ngb_month = 0.1\n'
 RESTORED = b'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"'
 INVENTORY_ROWS = (
@@ -338,23 +421,52 @@ INVENTORY_ROWS = (
 DER = b"\x30\x0a\x02\x03\x00\xc3\x5f\x02\x03\x01\x00\x01"
 
 LAWS: dict[str, Law] = {
-    "key": Law(check_key, (trail_key(1).encode(), flow_key("a.log.gz").encode(), access_key(2).encode(), b"E1.2025-04-03-10.abc.gz")),
-    "contents": Law(check_contents, (pack(b"lines\n"), pack(b"a") + pack(b"b"), b"text", b"PAR1\0", pack(pack(b"twice")))),
+    "key": Law(
+        check_key,
+        (
+            trail_key(1).encode(),
+            flow_key("a.log.gz").encode(),
+            access_key(2).encode(),
+            b"E1.2025-04-03-10.abc.gz",
+        ),
+    ),
+    "contents": Law(
+        check_contents,
+        (pack(b"lines\n"), pack(b"a") + pack(b"b"), b"text", b"PAR1\0", pack(pack(b"twice"))),
+    ),
     "gzip-members": Law(check_gzip_members, (pack(b"a"), pack(b"a") * 3)),
     "stored": Law(check_stored, (pack(b"block"),)),
-    "tail": Law(check_tail, (encode_tail(PackFormat.GZIP, INDEX, 20), encode_tail(PackFormat.TAR, INDEX, 512))),
+    "tail": Law(
+        check_tail,
+        (encode_tail(PackFormat.GZIP, INDEX, 20), encode_tail(PackFormat.TAR, INDEX, 512)),
+    ),
     "index": Law(check_index, (INDEX, DEEP)),
     "adopted": Law(check_adopted, (INDEX, DEEP)),
     "custody": Law(check_custody, (make_record(), pack_record(b"[" * 100_000))),
     "digest": Law(check_digest, (pack_json(DIGEST), DEEP)),
     "public-key": Law(check_public_key, (DER,)),
     "listing": Law(check_listing, (make_listing(),)),
-    "headers": Law(check_headers, (RESTORED, b'expiry-date=""', b"<Error><Code>A</Code></Error>", b"<Code>a\nb</Code>", b"AAAAAAAAAAU=")),
+    "headers": Law(
+        check_headers,
+        (
+            RESTORED,
+            b'expiry-date=""',
+            b"<Error><Code>A</Code></Error>",
+            b"<Code>a\nb</Code>",
+            b"AAAAAAAAAAU=",
+        ),
+    ),
     "lines": Law(check_lines, (pack(b"a\nb"), b"a\nb")),
     "manifest": Law(check_manifest, (make_manifest(), b"[" * 100_000)),
     "inventory-rows": Law(check_inventory_rows, (pack(INVENTORY_ROWS), pack(INVENTORY_ROWS) * 2)),
     "settings": Law(check_settings, (TOML, PRICE_TOML)),
-    "work-item": Law(check_work_item, (encode_item(WorkItem("logs", None, [])), DEEP, b"\x1f\x8b\x08\x02\0\0\0\0\0\0\0\0\x06")),
+    "work-item": Law(
+        check_work_item,
+        (encode_item(WorkItem("logs", None, [])), DEEP, b"\x1f\x8b\x08\x02\0\0\0\0\0\0\0\0\x06"),
+    ),
 }
-LAWS |= {f"{name}-inside": inside(LAWS[name]) for name in ("index", "adopted", "digest", "work-item", "inventory-rows")}
+LAWS |= {
+    f"{name}-inside": inside(LAWS[name])
+    for name in ("index", "adopted", "digest", "work-item", "inventory-rows")
+}
 """By the name that `make fuzz` and the tests know them by."""

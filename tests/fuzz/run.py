@@ -2,8 +2,8 @@
 
     python tests/fuzz/run.py [--seconds 30] [--only key,index] [--jobs 2]
 
-Needs atheris: `make fuzz` makes the environment. Exit code 1 where a law was broken; the bytes that did it are then in build/fuzz, and
-belong into a test.
+Needs atheris: `make fuzz` makes the environment. Exit code 1 where a law was broken; the bytes that
+did it are then in build/fuzz, and belong into a test.
 """
 
 from __future__ import annotations
@@ -53,15 +53,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def fuzz(name: str, seconds: int) -> bool:
     """Whether the law held. The corpus begins with the examples."""
-    from tests.fuzz.laws import LAWS  # noqa: PLC0415
+    from tests.fuzz.laws import LAWS  # noqa: PLC0415 - a child imports it under atheris' eyes
 
     FINDINGS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as corpus:
         for number, example in enumerate(LAWS[name].examples):
             (Path(corpus) / f"example-{number}").write_bytes(example[:INPUT_BYTES_MAX])
-        command = [sys.executable, __file__, "--law", name, "--corpus", corpus, "--seconds", str(seconds)]
+        command = [
+            sys.executable,
+            __file__,
+            "--law",
+            name,
+            "--corpus",
+            corpus,
+            "--seconds",
+            str(seconds),
+        ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=seconds + 120)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=seconds + 120,
+            )
         except subprocess.TimeoutExpired:
             print(f"{name:<14} did not end")
             return False
@@ -75,7 +91,9 @@ def describe(told: str) -> str:
     """From what libFuzzer says: how many inputs, and how many places in the code they reached."""
     runs = re.findall(r"Done (\d+) runs", told) or re.findall(r"^#(\d+)", told, re.MULTILINE)
     coverage = re.findall(r"cov: (\d+)", told)
-    return f"{int(runs[-1]) if runs else 0:>9,} inputs, {coverage[-1] if coverage else '?':>5} places"
+    return (
+        f"{int(runs[-1]) if runs else 0:>9,} inputs, {coverage[-1] if coverage else '?':>5} places"
+    )
 
 
 def fuzz_here(name: str, corpus: str, seconds: int) -> None:
@@ -83,9 +101,16 @@ def fuzz_here(name: str, corpus: str, seconds: int) -> None:
     import atheris  # noqa: PLC0415
 
     with atheris.instrument_imports(include=["log_aggregator"]):
-        from tests.fuzz.laws import LAWS  # noqa: PLC0415
-    limits = [f"-max_total_time={seconds}", f"-rss_limit_mb={MEMORY_MB_MAX}", f"-max_len={INPUT_BYTES_MAX}", f"-timeout={SECONDS_EACH_MAX}"]
-    atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={FINDINGS}/{name}-", corpus], LAWS[name].check)
+        from tests.fuzz.laws import LAWS  # noqa: PLC0415 - a child imports it under atheris' eyes
+    limits = [
+        f"-max_total_time={seconds}",
+        f"-rss_limit_mb={MEMORY_MB_MAX}",
+        f"-max_len={INPUT_BYTES_MAX}",
+        f"-timeout={SECONDS_EACH_MAX}",
+    ]
+    atheris.Setup(
+        [sys.argv[0], *limits, f"-artifact_prefix={FINDINGS}/{name}-", corpus], LAWS[name].check
+    )
     atheris.Fuzz()
 
 

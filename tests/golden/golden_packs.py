@@ -1,6 +1,7 @@
 """The golden packs: small ones of both formats, as they were when the format was fixed.
 
-python -m tests.golden.golden_packs        writes them anew; only a new version of the format may change them
+python -m tests.golden.golden_packs    writes them anew; only a new version of the format
+                                       may change them
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def make_packs() -> dict[str, bytes]:
     store = MemoryStore()
     store.create_bucket("logs", versioning="Enabled")
     store.create_bucket("dest")
-    sources = [make_source(store, key, data, metadata) for key, (data, metadata) in ORIGINALS.items()]
+    sources = [
+        make_source(store, key, data, metadata) for key, (data, metadata) in ORIGINALS.items()
+    ]
     made = {}
     with mock.patch.object(combine_module, "TOOL", "golden"):
         for plan in plan_packs(GROUP, sources, TARGET, PackLimits()):
@@ -55,8 +58,16 @@ def make_packs() -> dict[str, bytes]:
 
 
 def make_source(store: MemoryStore, key: str, data: bytes, metadata: dict[str, str]) -> Source:
-    found: LogObject = store.put("logs", key, data, metadata=metadata, content_type="text/plain", last_modified=TIME)
-    kind = ContentKind.BINARY if key.endswith(".parquet") else ContentKind.GZIP_DOCUMENT if key.endswith(".gz") else ContentKind.TEXT
+    found: LogObject = store.put(
+        "logs", key, data, metadata=metadata, content_type="text/plain", last_modified=TIME
+    )
+    kind = (
+        ContentKind.BINARY
+        if key.endswith(".parquet")
+        else ContentKind.GZIP_DOCUMENT
+        if key.endswith(".gz")
+        else ContentKind.TEXT
+    )
     return Source(found, KeyFacts("Other", GROUP.date, GROUP.account, None, None, kind))
 
 

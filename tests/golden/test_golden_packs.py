@@ -42,7 +42,9 @@ def run(*command: str, stdin: bytes | None = None) -> bytes:
 
 
 def same_zlib() -> bool:
-    """Whether this machine's zlib deflates the golden text to the golden bytes; others may do it otherwise, and be right too."""
+    """Whether this machine's zlib deflates the golden text to the golden bytes; others may do it
+    otherwise, and be right too.
+    """
     _, index, data = read("gzip")
     return encode_index(index) == data
 
@@ -53,7 +55,9 @@ def test_every_original_comes_back(pack_format: str) -> None:
     pack, index, _ = read(pack_format)
     for member in index.members:
         data, metadata = ORIGINALS[member.key]
-        assert unpack_member(member, pack[member.offset : member.offset + member.length_bytes]) == data
+        assert (
+            unpack_member(member, pack[member.offset : member.offset + member.length_bytes]) == data
+        )
         assert (dict(member.metadata), member.content_type) == (metadata, "text/plain")
     assert (crc64nvme(pack), len(pack)) == expected_pack(index, read(pack_format)[2])[::-1]
 
@@ -67,7 +71,9 @@ def test_nothing_is_missing() -> None:
 
 @pytest.mark.parametrize("pack_format", BOTH)
 def test_the_tail_is_the_index(pack_format: str) -> None:
-    """The tail of each golden pack holds the index that lies beside it, and nothing else follows from it."""
+    """The tail of each golden pack holds the index that lies beside it, and nothing else follows
+    from it.
+    """
     pack, index, data = read(pack_format)
     tail = pack[index.content_length_bytes :]
     assert decode_tail(PackFormat(pack_format), tail) == data
@@ -76,14 +82,18 @@ def test_the_tail_is_the_index(pack_format: str) -> None:
 
 @pytest.mark.parametrize("pack_format", BOTH)
 def test_they_are_written_the_same_way(pack_format: str) -> None:
-    """The same log objects give the golden bytes again; with another zlib, packs of the same content, places and hashes."""
+    """The same log objects give the golden bytes again; with another zlib, packs of the same
+    content, places and hashes.
+    """
     made = make_packs()
     pack, index, data = read(pack_format)
     if same_zlib():
         assert made[f"{pack_format}.{FORMATS[pack_format]}"] == pack
         assert made[f"{pack_format}.index.jsonl.gz"] == data
     again = decode_index(made[f"{pack_format}.index.jsonl.gz"])
-    assert [(member.identity, member.sha256, member.encoding, member.flags) for member in again.members] == [
+    assert [
+        (member.identity, member.sha256, member.encoding, member.flags) for member in again.members
+    ] == [
         (member.identity, member.sha256, member.encoding, member.flags) for member in index.members
     ]
     assert again.pack_key == index.pack_key
@@ -94,29 +104,49 @@ EXPECTED_LINES = [{"Records": []}, {"Records": []}, {"text": 1}, {"text": 2}]
 
 @pytest.mark.skipif(shutil.which("gzip") is None, reason="gzip is not installed")
 def test_gzip_reads_the_gzip_pack() -> None:
-    """`gzip -t` finds nothing wrong, and `zcat` gives one document a line but for two that were one object's members."""
+    """`gzip -t` finds nothing wrong, and `zcat` gives one document a line but for two that were one
+    object's members.
+    """
     run("gzip", "-t", str(GZIP))
     text = run("gzip", "-dc", str(GZIP))
-    assert text == gzip.decompress(GZIP.read_bytes()) == b'{"Records":[]}\n{"Records":[]}{"Records":[]}\n{"text":1}\n{"text":2}\n'
+    assert (
+        text
+        == gzip.decompress(GZIP.read_bytes())
+        == b'{"Records":[]}\n{"Records":[]}{"Records":[]}\n{"text":1}\n{"text":2}\n'
+    )
 
 
 def test_every_line_is_json() -> None:
-    """Each line of the inflated pack can be given to a JSON reader; jq, where it is there, agrees."""
-    lines = [line for line in gzip.decompress(GZIP.read_bytes()).splitlines() if line.count(b"Records") < 2]
+    """Each line of the inflated pack can be given to a JSON reader; jq, where it is there,
+    agrees.
+    """
+    lines = [
+        line
+        for line in gzip.decompress(GZIP.read_bytes()).splitlines()
+        if line.count(b"Records") < 2
+    ]
     assert [json.loads(line) for line in lines] == [EXPECTED_LINES[0], *EXPECTED_LINES[2:]]
     for line in lines:
         run(sys.executable, "-m", "json.tool", "--compact", stdin=line)
     if shutil.which("jq"):
         everything = run("jq", "-c", ".", stdin=gzip.decompress(GZIP.read_bytes()))
-        assert [json.loads(line) for line in everything.splitlines()] == [EXPECTED_LINES[0], *EXPECTED_LINES]
+        assert [json.loads(line) for line in everything.splitlines()] == [
+            EXPECTED_LINES[0],
+            *EXPECTED_LINES,
+        ]
 
 
 @pytest.mark.skipif(shutil.which("tar") is None, reason="tar is not installed")
 def test_tar_reads_the_tar_pack() -> None:
-    """`tar tvf` lists the keys and the index, `tar xO` gives the originals, and the index's entry inflates with gzip."""
+    """`tar tvf` lists the keys and the index, `tar xO` gives the originals, and the index's entry
+    inflates with gzip.
+    """
     listing = run("tar", "tvf", str(TAR)).decode().splitlines()
     keys = [key for key in ORIGINALS if key.endswith(".parquet")]
-    assert [line.split()[-1] for line in listing] == [*sorted(keys), ".log-aggregator/index.jsonl.gz"]
+    assert [line.split()[-1] for line in listing] == [
+        *sorted(keys),
+        ".log-aggregator/index.jsonl.gz",
+    ]
     for key in keys:
         assert run("tar", "xOf", str(TAR), key) == ORIGINALS[key][0]
     entry = run("tar", "xOf", str(TAR), ".log-aggregator/index.jsonl.gz")
@@ -128,16 +158,21 @@ def test_pythons_tarfile_reads_the_tar_pack() -> None:
     with tarfile.open(fileobj=io.BytesIO(TAR.read_bytes())) as tar:
         infos = tar.getmembers()[:-1]
     assert [(info.size, info.mtime, info.mode) for info in infos] == [
-        (member.size_bytes, int(member.last_modified.timestamp()), 0o644) for member in read("tar")[1].members
+        (member.size_bytes, int(member.last_modified.timestamp()), 0o644)
+        for member in read("tar")[1].members
     ]
 
 
 @pytest.mark.parametrize("pack_format", BOTH)
 def test_damage_is_found_by_reading_back(pack_format: str) -> None:
-    """A flipped bit anywhere, and a cut anywhere, is found by read-back verification, also if S3's checksum is that of the damage."""
+    """A flipped bit anywhere, and a cut anywhere, is found by read-back verification, also if S3's
+    checksum is that of the damage.
+    """
     pack, index, data = read(pack_format)
     for position in range(0, len(pack), 7):
-        flipped = pack[:position] + bytes([pack[position] ^ (1 << position % 8)]) + pack[position + 1 :]
+        flipped = (
+            pack[:position] + bytes([pack[position] ^ (1 << position % 8)]) + pack[position + 1 :]
+        )
         for damaged in (flipped, pack[:position]):
             with pytest.raises((VerificationError, BadPack)):
                 verify(index, data, damaged)
@@ -154,4 +189,6 @@ def verify(index: Index, data: bytes, pack: bytes) -> None:
 
 def test_the_files_are_small() -> None:
     """They are committed, so they stay small."""
-    assert sum(path.stat().st_size for path in (GZIP, TAR, *Path(FOLDER).glob("*.jsonl.gz"))) < 30_000
+    assert (
+        sum(path.stat().st_size for path in (GZIP, TAR, *Path(FOLDER).glob("*.jsonl.gz"))) < 30_000
+    )

@@ -32,12 +32,22 @@ class Statement:
 
 
 def statements_of(stack: Stack) -> list[Statement]:
-    return [found for role, properties in stack.of_type("AWS::IAM::Role").items() for found in _of_role(role, properties)]
+    return [
+        found
+        for role, properties in stack.of_type("AWS::IAM::Role").items()
+        for found in _of_role(role, properties)
+    ]
 
 
 def may(stack: Stack, owner: str, action: str, arn: str) -> bool:
-    """Conditions of an allowing statement are taken as met; a denial with conditions does not count."""
-    mine = [found for found in statements_of(stack) if found.owner == owner and found.covers(action, arn)]
+    """Conditions of an allowing statement are taken as met; a denial with conditions does not
+    count.
+    """
+    mine = [
+        found
+        for found in statements_of(stack)
+        if found.owner == owner and found.covers(action, arn)
+    ]
     denied = any(found.effect == "Deny" and not found.condition for found in mine)
     return not denied and any(found.effect == "Allow" for found in mine)
 

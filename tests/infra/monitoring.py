@@ -16,28 +16,50 @@ RUNBOOK = "docs/how-to/respond-to-alarms.md"
 COLUMNS = 24
 _OF_AWS: dict[str, tuple[set[str], set[tuple[str, ...]]]] = {
     "AWS/States": (
-        {"ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"},
+        {
+            "ExecutionsStarted",
+            "ExecutionsSucceeded",
+            "ExecutionsFailed",
+            "ExecutionsTimedOut",
+            "ExecutionsAborted",
+        },
         {("StateMachineArn",)},
     ),
     "AWS/Lambda": ({"Errors", "Duration", "Throttles", "Invocations"}, {("FunctionName",)}),
     "AWS/S3": ({"BucketSizeBytes", "NumberOfObjects"}, {("BucketName", "StorageType")}),
 }
-"""https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html and its like for Lambda and S3."""
-_EXPECTED_ANCHORS = {"a-run-failed", "no-run-in-26-hours", "objects-left-behind", "objects-retained"}
+"""https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html and its like for
+Lambda and S3.
+"""
+_EXPECTED_ANCHORS = {
+    "a-run-failed",
+    "no-run-in-26-hours",
+    "objects-left-behind",
+    "objects-retained",
+}
 
 Named = tuple[str, str, tuple[str, ...]]
 """Namespace, metric, names of the dimensions."""
 
 
 def check_metrics_exist(stack: Stack) -> list[str]:
-    """What alarms and the dashboard look at is written by the code, with just these dimensions, or by AWS."""
+    """What alarms and the dashboard look at is written by the code, with just these dimensions, or
+    by AWS.
+    """
     used = [("the dashboard", found) for found in _of_dashboard(stack)]
-    used += [(name, found) for name, properties in stack.of_type("AWS::CloudWatch::Alarm").items() for found in _of_alarm(properties)]
+    used += [
+        (name, found)
+        for name, properties in stack.of_type("AWS::CloudWatch::Alarm").items()
+        for found in _of_alarm(properties)
+    ]
     return [f"{where}: nobody writes {found}" for where, found in used if not _is_written(found)]
 
 
 def check_alarms(stack: Stack) -> list[str]:
-    topic = stack.parameters["AlarmTopicArn"] or f"arn:aws:sns:eu-west-1:111122223333:{STACK}-AlarmTopic"
+    topic = (
+        stack.parameters["AlarmTopicArn"]
+        or f"arn:aws:sns:eu-west-1:111122223333:{STACK}-AlarmTopic"
+    )
     anchors: set[str] = set()
     problems = []
     for name, properties in stack.of_type("AWS::CloudWatch::Alarm").items():
@@ -48,36 +70,65 @@ def check_alarms(stack: Stack) -> list[str]:
         if properties.get("AlarmActions") != [topic]:
             problems.append(f"{name}: tells nobody")
         problems += [f"{name}: {problem}" for problem in _too_long(properties)]
-    return problems + ([f"anchors: {anchors ^ _EXPECTED_ANCHORS}"] if anchors != _EXPECTED_ANCHORS else [])
+    return problems + (
+        [f"anchors: {anchors ^ _EXPECTED_ANCHORS}"] if anchors != _EXPECTED_ANCHORS else []
+    )
 
 
 def check_everything_that_must_alarm(stack: Stack) -> list[str]:
-    """A failed run of either machine, no run in 26 hours, objects left behind, objects retained: each at the first sign."""
+    """A failed run of either machine, no run in 26 hours, objects left behind, objects retained:
+    each at the first sign.
+    """
     failures = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
     machines = {
         f"arn:aws:states:eu-west-1:111122223333:stateMachine:{STACK}-{name}"
         for name in ("CombineLogFilesSM", "ProcessHistoricalMainLogsSM")
     }
     alarms = list(stack.of_type("AWS::CloudWatch::Alarm").values())
-    seen = {(alarm["MetricName"], _value(alarm)) for alarm in alarms if alarm.get("Namespace") == "AWS/States" and _fires_above_zero(alarm)}
-    problems = [f"no alarm for {metric} of {machine}" for metric, machine in set(itertools.product(failures, machines)) - seen]
-    own = {(alarm["MetricName"], _value(alarm)) for alarm in alarms if alarm.get("Namespace") == NAMESPACE and _fires_above_zero(alarm)}
-    problems += [f"no alarm for {metric}" for metric in ("ObjectsLeftBehind", "ObjectsRetained") if (metric, STACK) not in own]
+    seen = {
+        (alarm["MetricName"], _value(alarm))
+        for alarm in alarms
+        if alarm.get("Namespace") == "AWS/States" and _fires_above_zero(alarm)
+    }
+    problems = [
+        f"no alarm for {metric} of {machine}"
+        for metric, machine in set(itertools.product(failures, machines)) - seen
+    ]
+    own = {
+        (alarm["MetricName"], _value(alarm))
+        for alarm in alarms
+        if alarm.get("Namespace") == NAMESPACE and _fires_above_zero(alarm)
+    }
+    problems += [
+        f"no alarm for {metric}"
+        for metric in ("ObjectsLeftBehind", "ObjectsRetained")
+        if (metric, STACK) not in own
+    ]
     if not any(_is_silence_of_26_hours(alarm, stack) for alarm in alarms):
         problems.append("no alarm for no run in 26 hours")
     return problems
 
 
 def check_topic(stack: Stack) -> list[str]:
-    """Where the topic is made here it is encrypted with a key that CloudWatch may use; SNS's own key it may not."""
+    """Where the topic is made here it is encrypted with a key that CloudWatch may use; SNS's own
+    key it may not.
+    """
     made = "AlarmTopic" in stack.resources
-    problems = ["a topic is made beside the given one"] if made == bool(stack.parameters["AlarmTopicArn"]) else []
+    problems = (
+        ["a topic is made beside the given one"]
+        if made == bool(stack.parameters["AlarmTopicArn"])
+        else []
+    )
     if made:
         statements = stack.properties("AlarmTopicKey")["KeyPolicy"]["Statement"]
-        allowed = [set(found["Action"]) for found in statements if found["Principal"] == {"Service": "cloudwatch.amazonaws.com"}]
-        if allowed != [{"kms:Decrypt", "kms:GenerateDataKey"}] or "key/AlarmTopicKey" not in stack.properties("AlarmTopic").get(
-            "KmsMasterKeyId", ""
-        ):
+        allowed = [
+            set(found["Action"])
+            for found in statements
+            if found["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        ]
+        if allowed != [
+            {"kms:Decrypt", "kms:GenerateDataKey"}
+        ] or "key/AlarmTopicKey" not in stack.properties("AlarmTopic").get("KmsMasterKeyId", ""):
             problems.append("alarms cannot be published encrypted")
     mail = bool(stack.parameters["AlarmEmail"]) and made
     if ("AlarmSubscription" in stack.resources) != mail:
@@ -86,21 +137,37 @@ def check_topic(stack: Stack) -> list[str]:
 
 
 def check_dashboard(stack: Stack) -> list[str]:
-    """Valid JSON; inside of 24 columns; nothing on top of anything; everything has a title and a region."""
+    """Valid JSON; inside of 24 columns; nothing on top of anything; everything has a title and a
+    region.
+    """
     try:
         widgets = json.loads(_body(stack))["widgets"]
     except (json.JSONDecodeError, KeyError) as error:
         return [f"not a dashboard: {error!r}"]
     problems = [
-        f"outside: {_box(found)}" for found in widgets if found["x"] < 0 or found["x"] + found["width"] > COLUMNS or found["width"] < 1
+        f"outside: {_box(found)}"
+        for found in widgets
+        if found["x"] < 0 or found["x"] + found["width"] > COLUMNS or found["width"] < 1
     ]
-    problems += [f"{_box(one)} lies on {_box(other)}" for one, other in itertools.combinations(widgets, 2) if _overlap(one, other)]
+    problems += [
+        f"{_box(one)} lies on {_box(other)}"
+        for one, other in itertools.combinations(widgets, 2)
+        if _overlap(one, other)
+    ]
     for found in widgets:
-        if found["type"] == "metric" and not {"title", "region", "stat", "period", "metrics"} <= set(found["properties"]):
+        if found["type"] == "metric" and not {
+            "title",
+            "region",
+            "stat",
+            "period",
+            "metrics",
+        } <= set(found["properties"]):
             problems.append(f"{_box(found)}: incomplete")
     text = " ".join(found["properties"].get("markdown", "") for found in widgets)
     return problems + (
-        [] if RUNBOOK in text and all(f"#{anchor}" in text for anchor in _EXPECTED_ANCHORS) else ["it does not name the runbook"]
+        []
+        if RUNBOOK in text and all(f"#{anchor}" in text for anchor in _EXPECTED_ANCHORS)
+        else ["it does not name the runbook"]
     )
 
 
@@ -110,14 +177,21 @@ def missing_anchors() -> list[str]:
     if not path.exists():
         return [f"there is no {RUNBOOK}"]
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    slugs = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    slugs = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in headings
+    }
     return sorted(_EXPECTED_ANCHORS - slugs)
 
 
 def _is_written(found: Named) -> bool:
     namespace, metric, dimensions = found
     if namespace == NAMESPACE:
-        return any(row.name == metric and any(sorted(names) == sorted(dimensions) for names in row.dimension_sets) for row in METRICS)
+        return any(
+            row.name == metric
+            and any(sorted(names) == sorted(dimensions) for names in row.dimension_sets)
+            for row in METRICS
+        )
     names, sets = _OF_AWS.get(namespace, (set(), set()))
     return metric in names and dimensions in sets
 
@@ -129,7 +203,11 @@ def _of_alarm(properties: dict[str, Any]) -> Iterator[Named]:
         else [row["MetricStat"]["Metric"] for row in properties["Metrics"] if "MetricStat" in row]
     )
     for metric in metrics:
-        yield metric["Namespace"], metric["MetricName"], tuple(row["Name"] for row in metric["Dimensions"])
+        yield (
+            metric["Namespace"],
+            metric["MetricName"],
+            tuple(row["Name"] for row in metric["Dimensions"]),
+        )
 
 
 def _of_dashboard(stack: Stack) -> Iterator[Named]:
@@ -151,13 +229,17 @@ def _of_search(expression: str) -> Named:
 
 
 def _fires_above_zero(alarm: dict[str, Any]) -> bool:
-    return (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("GreaterThanThreshold", 0, 1) and alarm[
-        "Statistic"
-    ] in {"Sum", "Maximum"}
+    return (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (
+        "GreaterThanThreshold",
+        0,
+        1,
+    ) and alarm["Statistic"] in {"Sum", "Maximum"}
 
 
 def _is_silence_of_26_hours(alarm: dict[str, Any], stack: Stack) -> bool:
-    if "Metrics" not in alarm or alarm.get("ActionsEnabled") is not (stack.parameters["ScheduleState"] == "ENABLED"):
+    if "Metrics" not in alarm or alarm.get("ActionsEnabled") is not (
+        stack.parameters["ScheduleState"] == "ENABLED"
+    ):
         return False
     expression, metric = alarm["Metrics"]
     seconds = metric["MetricStat"]["Period"] * alarm["EvaluationPeriods"]
@@ -165,17 +247,28 @@ def _is_silence_of_26_hours(alarm: dict[str, Any], stack: Stack) -> bool:
         metric["MetricStat"]["Metric"]["MetricName"] == "ExecutionsStarted"
         and _value(metric["MetricStat"]["Metric"]).endswith("CombineLogFilesSM")
         and expression["Expression"] == f"FILL({metric['Id']}, 0)"
-        and (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == ("LessThanThreshold", 1, "breaching")
+        and (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"])
+        == ("LessThanThreshold", 1, "breaching")
         and seconds == 26 * 3600
         and alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
     )
 
 
 def _too_long(alarm: dict[str, Any]) -> list[str]:
-    """A day at most for periods under an hour, else seven. https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
-    periods = [alarm["Period"]] if "Period" in alarm else [row["MetricStat"]["Period"] for row in alarm["Metrics"] if "MetricStat" in row]
+    """A day at most for periods under an hour, else seven.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    """
+    periods = (
+        [alarm["Period"]]
+        if "Period" in alarm
+        else [row["MetricStat"]["Period"] for row in alarm["Metrics"] if "MetricStat" in row]
+    )
     total = max(periods) * alarm["EvaluationPeriods"]
-    return [f"looks at {total} seconds"] if total > (86_400 if min(periods) < 3600 else 604_800) else []
+    return (
+        [f"looks at {total} seconds"]
+        if total > (86_400 if min(periods) < 3600 else 604_800)
+        else []
+    )
 
 
 def _value(metric: dict[str, Any]) -> str:
@@ -191,4 +284,7 @@ def _box(widget: dict[str, Any]) -> str:
 
 
 def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in (("x", "width"), ("y", "height")))
+    return all(
+        one[at] < other[at] + other[size] and other[at] < one[at] + one[size]
+        for at, size in (("x", "width"), ("y", "height"))
+    )

@@ -29,7 +29,9 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
         }
         | _KEEP
     ),
-    "ListFunction": frozenset({("s3:ListBucket", "sources"), ("s3:ListBucketVersions", "sources")} | _KEEP),
+    "ListFunction": frozenset(
+        {("s3:ListBucket", "sources"), ("s3:ListBucketVersions", "sources")} | _KEEP
+    ),
     "PlanFunction": frozenset(_KEEP),
     "CombineFunction": frozenset(
         {
@@ -46,7 +48,10 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
         }
         | _KEEP
     ),
-    "VerifyFunction": frozenset({("s3:ListBucket", "target"), ("s3:GetObject", "packs"), ("s3:GetObject", "indexes")} | _KEEP),
+    "VerifyFunction": frozenset(
+        {("s3:ListBucket", "target"), ("s3:GetObject", "packs"), ("s3:GetObject", "indexes")}
+        | _KEEP
+    ),
     "DeleteFunction": frozenset(
         {
             ("s3:DeleteObject", "logs"),
@@ -87,7 +92,9 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
     "CombineLogFilesSM": frozenset({("s3:GetObject", "runs")}),
     "ProcessHistoricalMainLogsSM": frozenset({("s3:GetObject", "runs")}),
 }
-"""The S3 actions that each step's requests are authorised by, and on what. Which request needs which: docs/how-to/iam-permissions.md"""
+"""The S3 actions that each step's requests are authorised by, and on what. Which request needs
+which: docs/how-to/iam-permissions.md
+"""
 
 _READERS_OF_INVENTORIES = ("SplitHistoryFunction", "SortInventoryFunction")
 
@@ -103,9 +110,15 @@ _WITHOUT_RESOURCES = {
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 }
-_MANAGED = {"service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess", "CloudWatchLambdaInsightsExecutionRolePolicy"}
+_MANAGED = {
+    "service-role/AWSLambdaBasicExecutionRole",
+    "AWSXrayWriteOnlyAccess",
+    "CloudWatchLambdaInsightsExecutionRolePolicy",
+}
 _INLINE_POLICIES_CHARS_MAX = 10_240
-"""Of one role, without blanks. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+"""Of one role, without blanks.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
 
 
 def check_actions_exist(stack: Stack) -> list[str]:
@@ -113,9 +126,21 @@ def check_actions_exist(stack: Stack) -> list[str]:
     used = {(found.owner, action) for found in statements_of(stack) for action in found.actions}
     for kind in ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"):
         for name, properties in stack.of_type(kind).items():
-            used |= {(name, action) for found in properties["PolicyDocument"]["Statement"] for action in as_list(found["Action"])}
-    used -= {(owner, action) for owner, action in used if action == "s3:*" and owner.endswith("BucketPolicy")}  # denied without TLS
-    return [f"{owner}: there is no action {action}" for owner, action in sorted(used) if action.lower() not in known]
+            used |= {
+                (name, action)
+                for found in properties["PolicyDocument"]["Statement"]
+                for action in as_list(found["Action"])
+            }
+    used -= {
+        (owner, action)
+        for owner, action in used
+        if action == "s3:*" and owner.endswith("BucketPolicy")
+    }  # denied without TLS
+    return [
+        f"{owner}: there is no action {action}"
+        for owner, action in sorted(used)
+        if action.lower() not in known
+    ]
 
 
 def check_steps_have_what_they_need(stack: Stack) -> list[str]:
@@ -132,43 +157,66 @@ def check_steps_have_what_they_need(stack: Stack) -> list[str]:
             for place in _places(stack, resource)
         }
         needed = _needed(stack, owner)
-        if stack.in_place and ("s3:GetObject", "logs") in granted & needed:  # `logs` are all objects of the sources, packs among them
+        if (
+            stack.in_place and ("s3:GetObject", "logs") in granted & needed
+        ):  # `logs` are all objects of the sources, packs among them
             covered = {("s3:GetObject", "packs"), ("s3:GetObject", "indexes")}
             granted, needed = granted - covered, needed - covered
-        problems += [f"{owner}: is not allowed {action} on {place}" for action, place in sorted(needed - granted)]
-        problems += [f"{owner}: needs no {action} on {place}" for action, place in sorted(granted - needed)]
+        problems += [
+            f"{owner}: is not allowed {action} on {place}"
+            for action, place in sorted(needed - granted)
+        ]
+        problems += [
+            f"{owner}: needs no {action} on {place}" for action, place in sorted(granted - needed)
+        ]
     return problems
 
 
 def check_missing_objects_are_seen_as_missing(stack: Stack) -> list[str]:
-    """Who may get may list, without a condition on the prefix, which a GET has not: else S3 says 403 of what is not there, not 404.
+    """Who may get may list, without a condition on the prefix, which a GET has not: else S3 says
+    403 of what is not there, not 404.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
     """
     problems = []
     for found in statements_of(stack):
-        if found.effect != "Allow" or "s3:GetObject" not in found.actions or found.owner.endswith("SM"):
+        if (
+            found.effect != "Allow"
+            or "s3:GetObject" not in found.actions
+            or found.owner.endswith("SM")
+        ):
             continue
         for bucket in {resource.split("/")[0] for resource in found.resources}:
             others = [
-                other for other in statements_of(stack) if other.owner == found.owner and other.effect == "Allow" and not other.condition
+                other
+                for other in statements_of(stack)
+                if other.owner == found.owner and other.effect == "Allow" and not other.condition
             ]
-            if not any("s3:ListBucket" in other.actions and bucket in other.resources for other in others):
+            if not any(
+                "s3:ListBucket" in other.actions and bucket in other.resources for other in others
+            ):
                 problems.append(f"{found.owner}: gets 403 for what is missing in {bucket}")
     return problems
 
 
 def check_all_buckets_are_listed_only_for_beginnings(stack: Stack) -> list[str]:
-    holders = {found.owner for found in statements_of(stack) if "s3:ListAllMyBuckets" in found.actions}
+    holders = {
+        found.owner for found in statements_of(stack) if "s3:ListAllMyBuckets" in found.actions
+    }
     wanted = {"PrepareFunction"} if "*" in stack.parameters["OtherBuckets"] else set()
-    return [f"s3:ListAllMyBuckets: {sorted(holders)}, not {sorted(wanted)}"] if holders != wanted else []
+    return (
+        [f"s3:ListAllMyBuckets: {sorted(holders)}, not {sorted(wanted)}"]
+        if holders != wanted
+        else []
+    )
 
 
 def check_only_two_delete(stack: Stack) -> list[str]:
     return [
         f"{found.owner}: may {action}"
         for found in statements_of(stack)
-        if found.effect == "Allow" and found.owner not in {"DeleteFunction", "EmptyAccessLogsFunction"}
+        if found.effect == "Allow"
+        and found.owner not in {"DeleteFunction", "EmptyAccessLogsFunction"}
         for action in found.actions
         if action.lower().startswith(("s3:delete", "s3:*", "s3:put*", "*"))
     ]
@@ -176,7 +224,11 @@ def check_only_two_delete(stack: Stack) -> list[str]:
 
 def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
     """By no role, whatever OtherBuckets says; nor the run's manifests."""
-    packs = [f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in (*_FOLDERS, "any")]
+    packs = [
+        f"arn:aws:s3:::{bucket}/{root}{folder}/x"
+        for bucket, root in _targets(stack)
+        for folder in (*_FOLDERS, "any")
+    ]
     return [
         f"{owner}: may {action} on {arn}"
         for owner in owners(stack)
@@ -187,7 +239,9 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 
 
 def check_who_writes_where(stack: Stack) -> list[str]:
-    """Combine writes packs and indexes, Delete lists of discards, Finish custody records and public keys; nobody writes into sources."""
+    """Combine writes packs and indexes, Delete lists of discards, Finish custody records and public
+    keys; nobody writes into sources.
+    """
     allowed = {
         ("CombineFunction", "packs"),
         ("CombineFunction", "indexes"),
@@ -199,9 +253,13 @@ def check_who_writes_where(stack: Stack) -> list[str]:
     for bucket, root in _targets(stack):
         for owner in owners(stack):
             for folder in (*_FOLDERS, "other"):
-                may_write = may(stack, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/{root}{folder}/x")
+                may_write = may(
+                    stack, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/{root}{folder}/x"
+                )
                 if may_write != ((owner, folder) in allowed):
-                    problems.append(f"{owner}: {'may' if may_write else 'may not'} write {folder} of {bucket}")
+                    problems.append(
+                        f"{owner}: {'may' if may_write else 'may not'} write {folder} of {bucket}"
+                    )
     for bucket in _sources(stack):
         for key in (
             "o-1/AWSLogs/x.json.gz",
@@ -214,27 +272,47 @@ def check_who_writes_where(stack: Stack) -> list[str]:
             "runs/x",
         ):
             arn = f"arn:aws:s3:::{bucket}/{key}"
-            problems += [f"{owner}: may write {arn}" for owner in owners(stack) if may(stack, owner, "s3:PutObject", arn)]
+            problems += [
+                f"{owner}: may write {arn}"
+                for owner in owners(stack)
+                if may(stack, owner, "s3:PutObject", arn)
+            ]
     return problems
 
 
 def check_packs_are_written_once(stack: Stack) -> list[str]:
-    """Who may write under the target may do so only on the condition that the key does not exist. Also by the bucket's policy."""
-    condition = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
-    arns = [f"arn:aws:s3:::{bucket}/{root}{folder}/x" for bucket, root in _targets(stack) for folder in _FOLDERS]
+    """Who may write under the target may do so only on the condition that the key does not exist.
+    Also by the bucket's policy.
+    """
+    condition = {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+    arns = [
+        f"arn:aws:s3:::{bucket}/{root}{folder}/x"
+        for bucket, root in _targets(stack)
+        for folder in _FOLDERS
+    ]
     problems = [
         f"{owner}: may overwrite {arn}"
         for owner in ("CombineFunction", "DeleteFunction", "FinishFunction")
         for arn in arns
         if not any(
-            found.owner == owner and found.effect == "Deny" and found.condition == condition and found.covers("s3:PutObject", arn)
+            found.owner == owner
+            and found.effect == "Deny"
+            and found.condition == condition
+            and found.covers("s3:PutObject", arn)
             for found in statements_of(stack)
         )
     ]
     if not stack.in_place:
         denied = _bucket_statement(stack, "PacksAreWrittenOnce")
         wanted = [f"arn:aws:s3:::{DESTINATION}/{folder}/*" for folder in _FOLDERS]
-        if not denied or (denied["Effect"], denied["Condition"], denied["Resource"]) != ("Deny", condition, wanted):
+        if not denied or (denied["Effect"], denied["Condition"], denied["Resource"]) != (
+            "Deny",
+            condition,
+            wanted,
+        ):
             problems.append("the bucket's policy lets packs be overwritten")
     return problems
 
@@ -242,21 +320,36 @@ def check_packs_are_written_once(stack: Stack) -> list[str]:
 def check_bucket_policy_keeps_packs_from_every_role(stack: Stack) -> list[str]:
     if stack.in_place:
         return []
-    denied = _bucket_statement(stack, "NeverDeletePacks") or {"Action": [], "Condition": {"ArnEquals": {"aws:PrincipalArn": []}}}
+    denied = _bucket_statement(stack, "NeverDeletePacks") or {
+        "Action": [],
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": []}},
+    }
     named = set(denied["Condition"]["ArnEquals"]["aws:PrincipalArn"])
-    roles = {f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{owner}Role" for owner in owners(stack) if owner.endswith("Function")}
+    roles = {
+        f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{owner}Role"
+        for owner in owners(stack)
+        if owner.endswith("Function")
+    }
     missing = {"s3:DeleteObject", "s3:DeleteObjectVersion"} - set(denied["Action"])
-    return [f"the bucket's policy does not deny {missing or roles ^ named}"] if missing or roles != named else []
+    return (
+        [f"the bucket's policy does not deny {missing or roles ^ named}"]
+        if missing or roles != named
+        else []
+    )
 
 
 def check_resources_are_named(stack: Stack) -> list[str]:
     problems = []
     for found in statements_of(stack):
-        if not all(isinstance(resource, str) for resource in (*found.resources, *found.not_resources)):
+        if not all(
+            isinstance(resource, str) for resource in (*found.resources, *found.not_resources)
+        ):
             problems.append(f"{found.owner} {found.sid}: a list in a list")
         elif "*" in found.resources and not set(found.actions) <= _WITHOUT_RESOURCES:
             problems.append(f"{found.owner} {found.sid}: everything")
-        elif found.effect == "Allow" and any(not _is_named(resource) for resource in found.resources if resource != "*"):
+        elif found.effect == "Allow" and any(
+            not _is_named(resource) for resource in found.resources if resource != "*"
+        ):
             problems.append(f"{found.owner} {found.sid}: no resource by name in {found.resources}")
     return problems
 
@@ -267,22 +360,31 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
     for role, properties in stack.of_type("AWS::IAM::Role").items():
         names = {arn.split(":policy/")[1] for arn in properties.get("ManagedPolicyArns", [])}
         problems += [f"{role}: {name}" for name in names - _MANAGED]
-        if role.endswith("FunctionRole") and (insights in names) != bool(stack.parameters["LambdaInsightsLayerArn"]):
+        if role.endswith("FunctionRole") and (insights in names) != bool(
+            stack.parameters["LambdaInsightsLayerArn"]
+        ):
             problems.append(f"{role}: Lambda Insights' policy and its layer do not go together")
     return problems
 
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
-    """kms only on keys that a parameter names; each step what it does: Combine, Delete, Finish encrypt, Verify and who takes inventories
-    read, the rest nothing."""
+    """kms only on keys that a parameter names; each step what it does: Combine, Delete, Finish
+    encrypt, Verify and who takes inventories read, the rest nothing.
+    """
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
-    target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (source_keys if stack.in_place else set())
+    target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (
+        source_keys if stack.in_place else set()
+    )
     wanted = {("CombineFunction", "kms:Decrypt", key) for key in source_keys | target_keys}
-    wanted |= {(reader, "kms:Decrypt", key) for reader in _READERS_OF_INVENTORIES for key in source_keys}
+    wanted |= {
+        (reader, "kms:Decrypt", key) for reader in _READERS_OF_INVENTORIES for key in source_keys
+    }
     wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in target_keys}
     wanted |= {("VerifyFunction", "kms:Decrypt", key) for key in target_keys}
     writers, actions = ("DeleteFunction", "FinishFunction"), ("kms:Decrypt", "kms:GenerateDataKey")
-    wanted |= {(writer, action, key) for writer in writers for key in target_keys for action in actions}
+    wanted |= {
+        (writer, action, key) for writer in writers for key in target_keys for action in actions
+    }
     granted = {
         (found.owner, action, resource)
         for found in statements_of(stack)
@@ -290,21 +392,41 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
         if action.startswith("kms:")
         for resource in found.resources
     }
-    return [f"{'missing' if entry in wanted else 'too much'}: {entry}" for entry in sorted(wanted ^ granted)]
+    return [
+        f"{'missing' if entry in wanted else 'too much'}: {entry}"
+        for entry in sorted(wanted ^ granted)
+    ]
 
 
 def check_each_has_a_role_of_its_own(stack: Stack) -> list[str]:
-    roles = {name: properties["Role"] for name, properties in stack.of_type("AWS::Lambda::Function").items()}
-    roles |= {name: properties["RoleArn"] for name, properties in stack.of_type("AWS::StepFunctions::StateMachine").items()}
-    return [f"{name}: {role}" for name, role in roles.items() if role != f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}Role"]
+    roles = {
+        name: properties["Role"]
+        for name, properties in stack.of_type("AWS::Lambda::Function").items()
+    }
+    roles |= {
+        name: properties["RoleArn"]
+        for name, properties in stack.of_type("AWS::StepFunctions::StateMachine").items()
+    }
+    return [
+        f"{name}: {role}"
+        for name, role in roles.items()
+        if role != f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}Role"
+    ]
 
 
 def check_machines_invoke_their_own_functions(stack: Stack) -> list[str]:
     problems = []
     for name, properties in stack.of_type("AWS::StepFunctions::StateMachine").items():
-        given = {arn for arn in properties["DefinitionSubstitutions"].values() if ":function:" in str(arn)}
+        given = {
+            arn
+            for arn in properties["DefinitionSubstitutions"].values()
+            if ":function:" in str(arn)
+        }
         granted = {
-            r for found in statements_of(stack) if found.owner == name and "lambda:InvokeFunction" in found.actions for r in found.resources
+            r
+            for found in statements_of(stack)
+            if found.owner == name and "lambda:InvokeFunction" in found.actions
+            for r in found.resources
         }
         if given != granted:
             problems.append(f"{name}: {sorted(given ^ granted)}")
@@ -313,10 +435,17 @@ def check_machines_invoke_their_own_functions(stack: Stack) -> list[str]:
 
 def check_policies_fit(stack: Stack) -> list[str]:
     sizes = {
-        role: sum(len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) for policy in properties.get("Policies", []))
+        role: sum(
+            len(json.dumps(policy["PolicyDocument"], separators=(",", ":")))
+            for policy in properties.get("Policies", [])
+        )
         for role, properties in stack.of_type("AWS::IAM::Role").items()
     }
-    return [f"{role}: {size} characters" for role, size in sizes.items() if size > _INLINE_POLICIES_CHARS_MAX]
+    return [
+        f"{role}: {size} characters"
+        for role, size in sizes.items()
+        if size > _INLINE_POLICIES_CHARS_MAX
+    ]
 
 
 def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
@@ -340,10 +469,16 @@ def _places(stack: Stack, resource: str) -> list[str]:
     for name in _source_names(stack):
         places |= {f"arn:*:s3:::{name}": "sources", f"arn:*:s3:::{name}/*": "logs"}
     for name in filter(None, stack.parameters["InventoryBuckets"].split(",")):
-        places |= {f"arn:*:s3:::{name}": "buckets of inventories", f"arn:*:s3:::{name}/*": "inventories"}
+        places |= {
+            f"arn:*:s3:::{name}": "buckets of inventories",
+            f"arn:*:s3:::{name}/*": "inventories",
+        }
     access_logs = stack.parameters["ControlTowerBucketAccessLogBucket"]
     if access_logs:
-        places |= {f"arn:aws:s3:::{access_logs}": "access logs", f"arn:aws:s3:::{access_logs}/*": "entries of access logs"}
+        places |= {
+            f"arn:aws:s3:::{access_logs}": "access logs",
+            f"arn:aws:s3:::{access_logs}/*": "entries of access logs",
+        }
     return [places.get(resource, f"an unexpected place, {resource}")]
 
 
@@ -358,7 +493,11 @@ def _sources(stack: Stack) -> list[str]:
 
 def _targets(stack: Stack) -> list[tuple[str, str]]:
     """(bucket, what stands in front of packs/) for every place where packs are."""
-    return [(name, f"{FOLDER}/") for name in _sources(stack)] if stack.in_place else [(DESTINATION, "")]
+    return (
+        [(name, f"{FOLDER}/") for name in _sources(stack)]
+        if stack.in_place
+        else [(DESTINATION, "")]
+    )
 
 
 def _bucket_statement(stack: Stack, sid: str) -> dict[str, Any] | None:
@@ -377,4 +516,8 @@ def _real_actions() -> frozenset[str]:
     """cfn-lint ships AWS's own list: service -> Actions, in lower case."""
     path = Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json"
     services = json.loads(path.read_text(encoding="utf-8"))
-    return frozenset(f"{service}:{action}".lower() for service, row in services.items() for action in row["Actions"])
+    return frozenset(
+        f"{service}:{action}".lower()
+        for service, row in services.items()
+        for action in row["Actions"]
+    )

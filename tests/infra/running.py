@@ -38,7 +38,12 @@ DEFINITIONS = {
 }
 
 _ENVIRONMENT_BYTES_MAX = 4096
-_NAMED_EXTRAS = {"LOG_AGGREGATOR_WORK_BUCKET", "LOG_AGGREGATOR_ACCESS_LOG_BUCKET", "LOG_AGGREGATOR_LOG_LEVEL", STACK_VARIABLE}
+_NAMED_EXTRAS = {
+    "LOG_AGGREGATOR_WORK_BUCKET",
+    "LOG_AGGREGATOR_ACCESS_LOG_BUCKET",
+    "LOG_AGGREGATOR_LOG_LEVEL",
+    STACK_VARIABLE,
+}
 
 
 def check_handlers_exist(stack: Stack) -> list[str]:
@@ -63,7 +68,11 @@ def check_functions(stack: Stack) -> list[str]:
             "Timeout": 900,
             "TracingConfig": {"Mode": "Active"},
         }
-        problems += [f"{name}: {key} = {properties.get(key)}" for key, value in wanted.items() if properties.get(key) != value]
+        problems += [
+            f"{name}: {key} = {properties.get(key)}"
+            for key, value in wanted.items()
+            if properties.get(key) != value
+        ]
         if "ReservedConcurrentExecutions" in properties:
             problems.append(f"{name}: reserves concurrency, of which new accounts have too little")
         layer = stack.parameters["LambdaInsightsLayerArn"]
@@ -76,8 +85,13 @@ def check_functions(stack: Stack) -> list[str]:
 
 
 def check_logs_are_kept(stack: Stack) -> list[str]:
-    """Every function and state machine writes into a log group of its own, which the template makes and which forgets."""
-    groups = {properties["LogGroupName"]: properties for properties in stack.of_type("AWS::Logs::LogGroup").values()}
+    """Every function and state machine writes into a log group of its own, which the template makes
+    and which forgets.
+    """
+    groups = {
+        properties["LogGroupName"]: properties
+        for properties in stack.of_type("AWS::Logs::LogGroup").values()
+    }
     problems = [
         f"{name}: {properties.get('RetentionInDays')} days"
         for name, properties in groups.items()
@@ -90,14 +104,28 @@ def check_logs_are_kept(stack: Stack) -> list[str]:
         if (logging.get("LogFormat"), logging.get("ApplicationLogLevel")) != ("JSON", "INFO"):
             problems.append(f"{name}: metrics are log lines, and these are dropped: {logging}")
     for name, properties in stack.of_type("AWS::StepFunctions::StateMachine").items():
-        logging = properties.get("LoggingConfiguration", {"Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": ":::::::"}}]})
-        users[name] = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"].split(":")[6]
+        logging = properties.get(
+            "LoggingConfiguration",
+            {"Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": ":::::::"}}]},
+        )
+        users[name] = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"].split(
+            ":"
+        )[6]
         if (logging.get("Level"), logging.get("IncludeExecutionData")) != ("ERROR", False):
-            problems.append(f"{name}: {logging.get('Level')}, execution data {logging.get('IncludeExecutionData')}")
+            problems.append(
+                f"{name}: {logging.get('Level')}, execution data "
+                f"{logging.get('IncludeExecutionData')}"
+            )
         if not users[name].startswith("/aws/vendedlogs/states/"):
             problems.append(f"{name}: {users[name]}")
-    problems += [f"{name}: its log group is not made here: {group!r}" for name, group in users.items() if group not in groups]
-    return problems + [f"{group}: belongs to nobody" for group in groups if list(users.values()).count(group) != 1]
+    problems += [
+        f"{name}: its log group is not made here: {group!r}"
+        for name, group in users.items()
+        if group not in groups
+    ]
+    return problems + [
+        f"{group}: belongs to nobody" for group in groups if list(users.values()).count(group) != 1
+    ]
 
 
 def check_environment(stack: Stack) -> list[str]:
@@ -105,8 +133,13 @@ def check_environment(stack: Stack) -> list[str]:
     settings = {f"LOG_AGGREGATOR_{row.name.upper()}" for row in SETTINGS}
     problems = []
     for name, properties in stack.of_type("AWS::Lambda::Function").items():
-        variables = {key: str(value) for key, value in properties["Environment"]["Variables"].items()}
-        problems += [f"{name}: there is no setting {variable}" for variable in sorted(set(variables) - settings - _NAMED_EXTRAS)]
+        variables = {
+            key: str(value) for key, value in properties["Environment"]["Variables"].items()
+        }
+        problems += [
+            f"{name}: there is no setting {variable}"
+            for variable in sorted(set(variables) - settings - _NAMED_EXTRAS)
+        ]
         size = sum(len(key.encode()) + len(value.encode()) for key, value in variables.items())
         if size > _ENVIRONMENT_BYTES_MAX:
             problems.append(f"{name}: {size} bytes of environment")
@@ -133,44 +166,81 @@ def check_schedules(stack: Stack) -> list[str]:
         emptying = "arn:aws:lambda:eu-west-1:111122223333:function:logs-EmptyAccessLogsFunction"
         wanted["EmptyAccessLogsFunctionHourly"] = ("rate(1 hour)", emptying, {})
     found = {
-        name: (properties["ScheduleExpression"], properties["Target"]["Arn"], json.loads(properties["Target"]["Input"]))
+        name: (
+            properties["ScheduleExpression"],
+            properties["Target"]["Arn"],
+            json.loads(properties["Target"]["Input"]),
+        )
         for name, properties in stack.of_type("AWS::Scheduler::Schedule").items()
     }
-    states = {properties["State"] for properties in stack.of_type("AWS::Scheduler::Schedule").values()}
-    problems = [f"{name}: {found.get(name)}" for name in {*wanted, *found} if found.get(name) != wanted.get(name)]
-    return problems + ([f"schedules are {states}"] if states != {stack.parameters["ScheduleState"]} else [])
+    states = {
+        properties["State"] for properties in stack.of_type("AWS::Scheduler::Schedule").values()
+    }
+    problems = [
+        f"{name}: {found.get(name)}"
+        for name in {*wanted, *found}
+        if found.get(name) != wanted.get(name)
+    ]
+    return problems + (
+        [f"schedules are {states}"] if states != {stack.parameters["ScheduleState"]} else []
+    )
 
 
 def check_machines(stack: Stack) -> list[str]:
     problems = []
     for name, properties in stack.of_type("AWS::StepFunctions::StateMachine").items():
-        if properties["StateMachineType"] != "STANDARD" or properties["StateMachineName"] != f"{STACK}-{name}":
-            problems.append(f"{name}: {properties['StateMachineType']}, {properties['StateMachineName']}")
+        if (
+            properties["StateMachineType"] != "STANDARD"
+            or properties["StateMachineName"] != f"{STACK}-{name}"
+        ):
+            problems.append(
+                f"{name}: {properties['StateMachineType']}, {properties['StateMachineName']}"
+            )
         if properties.get("TracingConfiguration") != {"Enabled": True}:
             problems.append(f"{name}: is not traced")
         text = (ROOT / DEFINITIONS[name]).read_text(encoding="utf-8")
-        used, given = set(re.findall(r"\$\{(\w+)\}", text)), set(properties["DefinitionSubstitutions"])
+        used, given = (
+            set(re.findall(r"\$\{(\w+)\}", text)),
+            set(properties["DefinitionSubstitutions"]),
+        )
         if used != given:
-            problems.append(f"{name}: substitutions {sorted(used ^ given)} are either not given or not used")
+            problems.append(
+                f"{name}: substitutions {sorted(used ^ given)} are either not given or not used"
+            )
         problems += _missing_permissions(stack, name)
     return problems
 
 
 def _missing_permissions(stack: Stack, name: str) -> list[str]:
-    """A machine with Distributed Maps starts executions of itself, and follows them; its name is the one that it has."""
+    """A machine with Distributed Maps starts executions of itself, and follows them; its name is
+    the one that it has.
+    """
     prefix, machine = "arn:aws:states:eu-west-1:111122223333", f"{STACK}-{name}"
     wanted = {
         ("states:StartExecution", f"{prefix}:stateMachine:{machine}"),
-        *((f"states:{verb}Execution", f"{prefix}:execution:{machine}/Label:id") for verb in ("Describe", "Stop", "Redrive")),
+        *(
+            (f"states:{verb}Execution", f"{prefix}:execution:{machine}/Label:id")
+            for verb in ("Describe", "Stop", "Redrive")
+        ),
     }
     if name == "ProcessHistoricalMainLogsSM":
         runs = f"{STACK}-CombineLogFilesSM"
         wanted |= {("states:StartExecution", f"{prefix}:stateMachine:{runs}")}
-        wanted |= {(f"states:{verb}Execution", f"{prefix}:execution:{runs}:id") for verb in ("Describe", "Stop")}
-        rule = "arn:aws:events:eu-west-1:111122223333:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+        wanted |= {
+            (f"states:{verb}Execution", f"{prefix}:execution:{runs}:id")
+            for verb in ("Describe", "Stop")
+        }
+        rule = (
+            "arn:aws:events:eu-west-1:111122223333:rule/"
+            "StepFunctionsGetEventsForStepFunctionsExecutionRule"
+        )
         wanted |= {(f"events:{verb}", rule) for verb in ("PutTargets", "PutRule", "DescribeRule")}
     mine = [found for found in statements_of(stack) if found.owner == name]
-    return [f"{name}: may not {action} on {arn}" for action, arn in sorted(wanted) if not any(found.covers(action, arn) for found in mine)]
+    return [
+        f"{name}: may not {action} on {arn}"
+        for action, arn in sorted(wanted)
+        if not any(found.covers(action, arn) for found in mine)
+    ]
 
 
 def check_names(stack: Stack) -> list[str]:
@@ -178,29 +248,57 @@ def check_names(stack: Stack) -> list[str]:
     texts = [*stack.resources]
     for resource in stack.resources.values():
         properties = resource.get("Properties", {})
-        texts += [str(properties[key]) for key in properties if key.endswith("Name") and isinstance(properties[key], str)]
+        texts += [
+            str(properties[key])
+            for key in properties
+            if key.endswith("Name") and isinstance(properties[key], str)
+        ]
     return [text for text in texts if "controltower" in text.lower()]
 
 
 def check_parameters(template: Template) -> list[str]:
-    """The older names stay; each has a description and a default, and something that bounds it; each is used, and shown in a group."""
+    """The older names stay; each has a description and a default, and something that bounds it;
+    each is used, and shown in a group.
+    """
     parameters = template["Parameters"]
     problems = [f"{name}: is gone" for name in sorted(OLDER_PARAMETERS - set(parameters))]
-    shown = [name for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"] for name in group["Parameters"]]
-    problems += [
-        f"{name}: is shown {shown.count(name)} times" for name in {*parameters, *shown} if shown.count(name) != 1 or name not in parameters
+    shown = [
+        name
+        for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        for name in group["Parameters"]
     ]
-    used = set(_references({key: value for key, value in template.items() if key not in {"Parameters", "Metadata", "Rules"}}))
+    problems += [
+        f"{name}: is shown {shown.count(name)} times"
+        for name in {*parameters, *shown}
+        if shown.count(name) != 1 or name not in parameters
+    ]
+    used = set(
+        _references(
+            {
+                key: value
+                for key, value in template.items()
+                if key not in {"Parameters", "Metadata", "Rules"}
+            }
+        )
+    )
     problems += [f"{name}: is not used" for name in parameters if name not in used]
     for name, row in parameters.items():
         if not row.get("Description"):
             problems.append(f"{name}: has no description")
         if "Default" not in row and name != "ControlTowerBucket":
             problems.append(f"{name}: has no default")
-        bounded = "AllowedValues" in row or "AllowedPattern" in row or {"MinValue", "MaxValue"} <= set(row)
+        bounded = (
+            "AllowedValues" in row
+            or "AllowedPattern" in row
+            or {"MinValue", "MaxValue"} <= set(row)
+        )
         if not bounded or ("AllowedValues" not in row and "ConstraintDescription" not in row):
             problems.append(f"{name}: is not bounded, or does not say how")
-        if "AllowedPattern" in row and "Default" in row and not re.fullmatch(row["AllowedPattern"], str(row["Default"])):
+        if (
+            "AllowedPattern" in row
+            and "Default" in row
+            and not re.fullmatch(row["AllowedPattern"], str(row["Default"]))
+        ):
             problems.append(f"{name}: its own default is not allowed")
     return problems
 

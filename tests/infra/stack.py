@@ -1,4 +1,5 @@
-"""The template as CloudFormation would see it: translated by SAM's own translator, offline, with every intrinsic function computed.
+"""The template as CloudFormation would see it: translated by SAM's own translator, offline, with
+every intrinsic function computed.
 
 What is not known before a deployment gets a placeholder that looks like the real thing.
 """
@@ -29,16 +30,31 @@ LAYER = f"arn:aws:lambda:{REGION}:580247275435:layer:LambdaInsightsExtension-Arm
 PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
     "default": {"OtherBuckets": "flow-logs,example-*"},
     "no other buckets": {},
-    "two main buckets": {"ControlTowerBucket": f"{MAIN_BUCKET},aws-controltower-cloudtrail-logs-{ACCOUNT}-abc-def"},
+    "two main buckets": {
+        "ControlTowerBucket": f"{MAIN_BUCKET},aws-controltower-cloudtrail-logs-{ACCOUNT}-abc-def"
+    },
     "in place": {"OtherBuckets": "flow-logs,example-*", "UseCommonDestinationBucket": "No"},
-    "keys": {"OtherBuckets": "flow-logs", "SourceKmsKeyArns": f"{KEY},{OTHER_KEY}", "DestinationKmsKeyArn": OTHER_KEY},
+    "keys": {
+        "OtherBuckets": "flow-logs",
+        "SourceKmsKeyArns": f"{KEY},{OTHER_KEY}",
+        "DestinationKmsKeyArn": OTHER_KEY,
+    },
     "in place with keys": {"UseCommonDestinationBucket": "No", "SourceKmsKeyArns": KEY},
     "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
     "insights": {"LambdaInsightsLayerArn": LAYER},
-    "access logs": {"ControlTowerBucketAccessLogBucket": f"aws-controltower-s3-access-logs-{ACCOUNT}-{REGION}"},
-    "in place with access logs": {"UseCommonDestinationBucket": "No", "ControlTowerBucketAccessLogBucket": "access-logs"},
+    "access logs": {
+        "ControlTowerBucketAccessLogBucket": f"aws-controltower-s3-access-logs-{ACCOUNT}-{REGION}"
+    },
+    "in place with access logs": {
+        "UseCommonDestinationBucket": "No",
+        "ControlTowerBucketAccessLogBucket": "access-logs",
+    },
     "locked": {"ObjectLockMode": "COMPLIANCE", "ObjectLockDays": "730"},
-    "after the older stack": {"OlderAggregatesPrefix": "example-flow-logs/", "ExpirationInDays": "400", "GlacierObjectSize": "1000000"},
+    "after the older stack": {
+        "OlderAggregatesPrefix": "example-flow-logs/",
+        "ExpirationInDays": "400",
+        "GlacierObjectSize": "1000000",
+    },
     "own topic": {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:security"},
     "mail": {"AlarmEmail": "security@example.org"},
     "by hand": {"ScheduleState": "DISABLED"},
@@ -50,7 +66,9 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stack:
-    """What one set of parameters makes of the template. Resources whose condition does not hold are not there."""
+    """What one set of parameters makes of the template. Resources whose condition does not hold are
+    not there.
+    """
 
     parameters: Mapping[str, str]
     resources: Mapping[str, dict[str, Any]]
@@ -62,7 +80,11 @@ class Stack:
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Properties by logical id."""
-        return {name: found.get("Properties", {}) for name, found in self.resources.items() if found["Type"] == kind}
+        return {
+            name: found.get("Properties", {})
+            for name, found in self.resources.items()
+            if found["Type"] == kind
+        }
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.resources[logical_id]["Properties"]
@@ -110,7 +132,9 @@ def resolve(translated: Template, parameters: Mapping[str, str]) -> Stack:
         if resolver.holds(resource.get("Condition"))
     }
     outputs = {
-        name: resolver.value(output["Value"]) for name, output in translated["Outputs"].items() if resolver.holds(output.get("Condition"))
+        name: resolver.value(output["Value"])
+        for name, output in translated["Outputs"].items()
+        if resolver.holds(output.get("Condition"))
     }
     return Stack(values, resources, outputs)
 
@@ -141,7 +165,9 @@ class _Resolver:
         self._parameters = parameters
 
     def value(self, node: Any) -> Any:
-        """The node with every intrinsic function replaced by what it gives. NoValue takes its property or list entry with it."""
+        """The node with every intrinsic function replaced by what it gives. NoValue takes its
+        property or list entry with it.
+        """
         if isinstance(node, list):
             return [found for found in map(self.value, node) if found is not _NOTHING]
         if not isinstance(node, dict):
@@ -180,12 +206,16 @@ class _Resolver:
             case "Ref":
                 found = self._ref(argument)
             case "Fn::GetAtt":
-                found = self._attribute(*(argument.split(".", 1) if isinstance(argument, str) else argument))
+                found = self._attribute(
+                    *(argument.split(".", 1) if isinstance(argument, str) else argument)
+                )
             case "Fn::If":
                 found = self.value(argument[1] if self.holds(argument[0]) else argument[2])
             case "Fn::Sub":
                 text, variables = (argument, {}) if isinstance(argument, str) else argument
-                found = self._substitute(text, {key: self.value(inner) for key, inner in variables.items()})
+                found = self._substitute(
+                    text, {key: self.value(inner) for key, inner in variables.items()}
+                )
             case "Fn::Join":
                 found = _literal(argument[0]).join(map(str, self.value(argument[1])))
             case "Fn::Split":
@@ -218,7 +248,11 @@ class _Resolver:
         match self._template["Resources"][name]["Type"]:
             case "AWS::S3::Bucket":
                 properties = self._template["Resources"][name].get("Properties", {})
-                return self.value(properties["BucketName"]) if "BucketName" in properties else f"{STACK}-{name.lower()}-1a2b3c"
+                return (
+                    self.value(properties["BucketName"])
+                    if "BucketName" in properties
+                    else f"{STACK}-{name.lower()}-1a2b3c"
+                )
             case "AWS::StepFunctions::StateMachine":
                 return _arn("states", f"stateMachine:{self._named(name, 'StateMachineName')}")
             case "AWS::SNS::Topic":

@@ -1,6 +1,8 @@
-"""Buckets: how they are kept, and what becomes of their objects. Each check gives the list of what is wrong.
+"""Buckets: how they are kept, and what becomes of their objects. Each check gives the list of what
+is wrong.
 
-The local AWS that deployments are tried on drops lifecycle rules and Object Lock without a word, so this is where they are tested.
+The local AWS that deployments are tried on drops lifecycle rules and Object Lock without a word, so
+this is where they are tested.
 """
 
 from __future__ import annotations
@@ -13,27 +15,54 @@ _TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def check_lifecycle(stack: Stack) -> list[str]:
-    """Exactly these rules. Only packs are moved, and only large ones; an index expires at the age of its pack; nothing else is touched."""
-    wanted = {"WorkBucket": [_rule("runs-expire", "runs/", ExpirationInDays=30, AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1})]}
+    """Exactly these rules. Only packs are moved, and only large ones; an index expires at the age
+    of its pack; nothing else is touched.
+    """
+    wanted = {
+        "WorkBucket": [
+            _rule(
+                "runs-expire",
+                "runs/",
+                ExpirationInDays=30,
+                AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1},
+            )
+        ]
+    }
     if not stack.in_place:
         wanted["CommonDestinationBucket"] = _destination_rules(stack)
-    found = {name: properties["LifecycleConfiguration"]["Rules"] for name, properties in stack.of_type("AWS::S3::Bucket").items()}
-    return [f"{name}: {found.get(name)}, not {wanted.get(name)}" for name in {*wanted, *found} if found.get(name) != wanted.get(name)]
+    found = {
+        name: properties["LifecycleConfiguration"]["Rules"]
+        for name, properties in stack.of_type("AWS::S3::Bucket").items()
+    }
+    return [
+        f"{name}: {found.get(name)}, not {wanted.get(name)}"
+        for name in {*wanted, *found}
+        if found.get(name) != wanted.get(name)
+    ]
 
 
 def check_buckets_are_private(stack: Stack) -> list[str]:
     problems = []
     for name, properties in stack.of_type("AWS::S3::Bucket").items():
-        if set(properties["PublicAccessBlockConfiguration"].values()) != {True} or len(properties["PublicAccessBlockConfiguration"]) != 4:
+        if (
+            set(properties["PublicAccessBlockConfiguration"].values()) != {True}
+            or len(properties["PublicAccessBlockConfiguration"]) != 4
+        ):
             problems.append(f"{name}: public access is not blocked")
-        if properties["OwnershipControls"] != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
+        if properties["OwnershipControls"] != {
+            "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        }:
             problems.append(f"{name}: others may own its objects")
         if _encryption(properties) != _wanted_encryption(stack, name):
             problems.append(f"{name}: encrypted with {_encryption(properties)}")
         policy = stack.properties(f"{name}Policy")["PolicyDocument"]["Statement"]
         denied: dict[str, Any] = next((found for found in policy if found["Sid"] == "TlsOnly"), {})
         arn = f"arn:aws:s3:::{properties.get('BucketName', 'logs-workbucket-1a2b3c')}"
-        if (denied.get("Effect"), denied.get("Condition"), denied.get("Resource")) != ("Deny", _TLS_ONLY, [arn, f"{arn}/*"]):
+        if (denied.get("Effect"), denied.get("Condition"), denied.get("Resource")) != (
+            "Deny",
+            _TLS_ONLY,
+            [arn, f"{arn}/*"],
+        ):
             problems.append(f"{name}: may be reached without TLS")
     return problems
 
@@ -43,14 +72,21 @@ def check_buckets_stay(stack: Stack) -> list[str]:
         f"{name}: {attribute} = {resource.get(attribute)}"
         for name, resource in stack.resources.items()
         if resource["Type"] in {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}
-        for attribute, wanted in (("DeletionPolicy", "RetainExceptOnCreate"), ("UpdateReplacePolicy", "Retain"))
+        for attribute, wanted in (
+            ("DeletionPolicy", "RetainExceptOnCreate"),
+            ("UpdateReplacePolicy", "Retain"),
+        )
         if resource.get(attribute) != wanted
     ]
 
 
 def check_destination(stack: Stack) -> list[str]:
     if stack.in_place:
-        return ["there is a destination bucket"] if "CommonDestinationBucket" in stack.resources else []
+        return (
+            ["there is a destination bucket"]
+            if "CommonDestinationBucket" in stack.resources
+            else []
+        )
     properties = stack.properties("CommonDestinationBucket")
     problems = []
     if properties["BucketName"] != "all-aggregated-logs-111122223333-eu-west-1":
@@ -58,9 +94,18 @@ def check_destination(stack: Stack) -> list[str]:
     if properties["VersioningConfiguration"] != {"Status": "Enabled"}:
         problems.append("it has no versions")
     mode, days = stack.parameters["ObjectLockMode"], stack.parameters["ObjectLockDays"]
-    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": mode, "Days": days}}} if mode else None
-    if properties.get("ObjectLockConfiguration") != lock or properties.get("ObjectLockEnabled", False) is not bool(mode):
-        problems.append(f"Object Lock: {properties.get('ObjectLockEnabled')}, {properties.get('ObjectLockConfiguration')}")
+    lock = (
+        {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": mode, "Days": days}}}
+        if mode
+        else None
+    )
+    if properties.get("ObjectLockConfiguration") != lock or properties.get(
+        "ObjectLockEnabled", False
+    ) is not bool(mode):
+        problems.append(
+            f"Object Lock: {properties.get('ObjectLockEnabled')}, "
+            f"{properties.get('ObjectLockConfiguration')}"
+        )
     return problems
 
 
@@ -68,13 +113,26 @@ def _destination_rules(stack: Stack) -> list[dict[str, Any]]:
     p = stack.parameters
     move = {
         "ObjectSizeGreaterThan": p["GlacierObjectSize"],
-        "Transitions": [{"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": p["DaysUntilGlacierDeepArchive"]}],
+        "Transitions": [
+            {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": p["DaysUntilGlacierDeepArchive"]}
+        ],
     }
-    expire = {"ExpirationInDays": p["ExpirationInDays"], "NoncurrentVersionExpiration": {"NoncurrentDays": 30}}
+    expire = {
+        "ExpirationInDays": p["ExpirationInDays"],
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+    }
     rules = [
         _rule("packs-to-deep-archive", "packs/", **move),
-        *(_rule(f"{folder}-expire", f"{folder}/", **expire) for folder in ("packs", "indexes", "discards")),
-        _rule("left-overs", None, ExpiredObjectDeleteMarker=True, AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1}),
+        *(
+            _rule(f"{folder}-expire", f"{folder}/", **expire)
+            for folder in ("packs", "indexes", "discards")
+        ),
+        _rule(
+            "left-overs",
+            None,
+            ExpiredObjectDeleteMarker=True,
+            AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1},
+        ),
     ]
     if p["OlderAggregatesPrefix"]:
         rules.append(_rule("older-aggregates-to-deep-archive", p["OlderAggregatesPrefix"], **move))
@@ -83,7 +141,12 @@ def _destination_rules(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _rule(name: str, prefix: str | None, **actions: Any) -> dict[str, Any]:
-    return {"Id": name, "Status": "Enabled", **({} if prefix is None else {"Prefix": prefix}), **actions}
+    return {
+        "Id": name,
+        "Status": "Enabled",
+        **({} if prefix is None else {"Prefix": prefix}),
+        **actions,
+    }
 
 
 def _encryption(properties: dict[str, Any]) -> Any:
@@ -93,5 +156,10 @@ def _encryption(properties: dict[str, Any]) -> Any:
 def _wanted_encryption(stack: Stack, name: str) -> Any:
     key = stack.parameters["DestinationKmsKeyArn"]
     if name == "CommonDestinationBucket" and key:
-        return [{"BucketKeyEnabled": True, "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]
+        return [
+            {
+                "BucketKeyEnabled": True,
+                "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},
+            }
+        ]
     return [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]

@@ -1,6 +1,8 @@
-"""The state machines' definitions against CloudFormation's own schema of the Amazon States Language.
+"""The state machines' definitions against CloudFormation's own schema of the Amazon States
+Language.
 
-`sam validate --lint` cannot see them, because they are files of their own; so each is put into a template as it will be deployed.
+`sam validate --lint` cannot see them, because they are files of their own; so each is put into a
+template as it will be deployed.
 """
 
 from __future__ import annotations
@@ -26,12 +28,17 @@ def lint(definition: Definition) -> list[str]:
 
 
 def load(name: str) -> Definition:
-    return load_definition(name, CombineLogFilesSMArn="arn:aws:states:eu-west-1:111122223333:stateMachine:logs-CombineLogFilesSM")
+    return load_definition(
+        name,
+        CombineLogFilesSMArn="arn:aws:states:eu-west-1:111122223333:stateMachine:logs-CombineLogFilesSM",
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_definition_fits_the_schema(name: str) -> None:
-    """Every state has the fields that its type wants and no others, paths are paths, retries are retries."""
+    """Every state has the fields that its type wants and no others, paths are paths, retries are
+    retries.
+    """
     assert lint(load(name)) == []
 
 

@@ -1,4 +1,6 @@
-"""The checks see what they are for: each mutation of the template is one mistake, and the check that must see it does."""
+"""The checks see what they are for: each mutation of the template is one mistake, and the check
+that must see it does.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ class Mistake:
 
 
 def _statements(resources: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = next(policy["Statement"] for policy in resources[name]["Properties"]["Policies"] if "Statement" in policy)
+    found: list[dict[str, Any]] = next(
+        policy["Statement"]
+        for policy in resources[name]["Properties"]["Policies"]
+        if "Statement" in policy
+    )
     return found
 
 
@@ -37,12 +43,18 @@ def _statement(resources: dict[str, Any], name: str, sid: str) -> dict[str, Any]
 
 
 def _without(resources: dict[str, Any], name: str, sid: str) -> None:
-    kept = [found for found in _statements(resources, name) if (found["Fn::If"][1] if "Fn::If" in found else found)["Sid"] != sid]
+    kept = [
+        found
+        for found in _statements(resources, name)
+        if (found["Fn::If"][1] if "Fn::If" in found else found)["Sid"] != sid
+    ]
     _statements(resources, name)[:] = kept
 
 
 def _allow(name: str, action: str, resource: object) -> Change:
-    return lambda resources: _statements(resources, name).append({"Sid": "X", "Effect": "Allow", "Action": action, "Resource": resource})
+    return lambda resources: _statements(resources, name).append(
+        {"Sid": "X", "Effect": "Allow", "Action": action, "Resource": resource}
+    )
 
 
 def _set(path: str, value: object) -> Change:
@@ -104,17 +116,43 @@ MISTAKES = (
     Mistake(
         "Combine lists by prefix only",
         permissions.check_missing_objects_are_seen_as_missing,
-        lambda r: _statement(r, "CombineFunction", "ListPacks").update(Condition={"StringLike": {"s3:prefix": "packs/*"}}),
+        lambda r: _statement(r, "CombineFunction", "ListPacks").update(
+            Condition={"StringLike": {"s3:prefix": "packs/*"}}
+        ),
     ),
-    Mistake("Combine deletes", permissions.check_only_two_delete, _allow("CombineFunction", "s3:DeleteObject", _SOURCE)),
     Mistake(
-        "Combine deletes, by the table", permissions.check_steps_have_what_they_need, _allow("CombineFunction", "s3:DeleteObject", _SOURCE)
+        "Combine deletes",
+        permissions.check_only_two_delete,
+        _allow("CombineFunction", "s3:DeleteObject", _SOURCE),
     ),
-    Mistake("Verify deletes versions", permissions.check_only_two_delete, _allow("VerifyFunction", "s3:DeleteObjectVersion", _SOURCE)),
-    Mistake("an invented action", permissions.check_actions_exist, _allow("ListFunction", "s3:HeadObject", _SOURCE)),
-    Mistake("all actions", permissions.check_only_two_delete, _allow("ListFunction", "s3:*", _SOURCE)),
-    Mistake("everything", permissions.check_resources_are_named, _allow("ListFunction", "s3:ListBucket", "*")),
-    Mistake("every bucket", permissions.check_resources_are_named, _allow("ListFunction", "s3:ListBucket", "arn:*:s3:::*")),
+    Mistake(
+        "Combine deletes, by the table",
+        permissions.check_steps_have_what_they_need,
+        _allow("CombineFunction", "s3:DeleteObject", _SOURCE),
+    ),
+    Mistake(
+        "Verify deletes versions",
+        permissions.check_only_two_delete,
+        _allow("VerifyFunction", "s3:DeleteObjectVersion", _SOURCE),
+    ),
+    Mistake(
+        "an invented action",
+        permissions.check_actions_exist,
+        _allow("ListFunction", "s3:HeadObject", _SOURCE),
+    ),
+    Mistake(
+        "all actions", permissions.check_only_two_delete, _allow("ListFunction", "s3:*", _SOURCE)
+    ),
+    Mistake(
+        "everything",
+        permissions.check_resources_are_named,
+        _allow("ListFunction", "s3:ListBucket", "*"),
+    ),
+    Mistake(
+        "every bucket",
+        permissions.check_resources_are_named,
+        _allow("ListFunction", "s3:ListBucket", "arn:*:s3:::*"),
+    ),
     Mistake(
         "Delete may delete packs",
         permissions.check_packs_cannot_be_deleted,
@@ -132,8 +170,16 @@ MISTAKES = (
         permissions.check_steps_have_what_they_need,
         _allow("DeleteFunction", "s3:DeleteObject", _DESTINATION),
     ),
-    Mistake("Plan writes packs", permissions.check_who_writes_where, _allow("PlanFunction", "s3:PutObject", _DESTINATION)),
-    Mistake("Combine writes sources", permissions.check_who_writes_where, _allow("CombineFunction", "s3:PutObject", _SOURCE)),
+    Mistake(
+        "Plan writes packs",
+        permissions.check_who_writes_where,
+        _allow("PlanFunction", "s3:PutObject", _DESTINATION),
+    ),
+    Mistake(
+        "Combine writes sources",
+        permissions.check_who_writes_where,
+        _allow("CombineFunction", "s3:PutObject", _SOURCE),
+    ),
     Mistake(
         "Combine leaves the folder",
         permissions.check_who_writes_where,
@@ -141,7 +187,9 @@ MISTAKES = (
         _IN_PLACE,
     ),
     Mistake(
-        "Combine overwrites", permissions.check_packs_are_written_once, lambda r: _without(r, "CombineFunction", "PacksAreWrittenOnce")
+        "Combine overwrites",
+        permissions.check_packs_are_written_once,
+        lambda r: _without(r, "CombineFunction", "PacksAreWrittenOnce"),
     ),
     Mistake(
         "Combine overwrites in place",
@@ -149,11 +197,21 @@ MISTAKES = (
         lambda r: _without(r, "CombineFunction", "PacksAreWrittenOnce"),
         _IN_PLACE,
     ),
-    Mistake("the bucket lets packs be overwritten", permissions.check_packs_are_written_once, _bucket_policy("PacksAreWrittenOnce")),
     Mistake(
-        "the bucket lets packs be deleted", permissions.check_bucket_policy_keeps_packs_from_every_role, _bucket_policy("NeverDeletePacks")
+        "the bucket lets packs be overwritten",
+        permissions.check_packs_are_written_once,
+        _bucket_policy("PacksAreWrittenOnce"),
     ),
-    Mistake("Combine cannot read", permissions.check_steps_have_what_they_need, lambda r: _without(r, "CombineFunction", "ReadSources")),
+    Mistake(
+        "the bucket lets packs be deleted",
+        permissions.check_bucket_policy_keeps_packs_from_every_role,
+        _bucket_policy("NeverDeletePacks"),
+    ),
+    Mistake(
+        "Combine cannot read",
+        permissions.check_steps_have_what_they_need,
+        lambda r: _without(r, "CombineFunction", "ReadSources"),
+    ),
     Mistake(
         "Combine reads no versions",
         permissions.check_steps_have_what_they_need,
@@ -164,30 +222,55 @@ MISTAKES = (
         permissions.check_all_buckets_are_listed_only_for_beginnings,
         _allow("ListFunction", "s3:ListAllMyBuckets", "*"),
     ),
-    Mistake("any key", permissions.check_keys_are_the_given_ones, _allow("VerifyFunction", "kms:Decrypt", "arn:aws:kms:*:*:key/*")),
-    Mistake("no key", permissions.check_keys_are_the_given_ones, lambda r: _without(r, "CombineFunction", "DecryptSources"), _KEYS),
+    Mistake(
+        "any key",
+        permissions.check_keys_are_the_given_ones,
+        _allow("VerifyFunction", "kms:Decrypt", "arn:aws:kms:*:*:key/*"),
+    ),
+    Mistake(
+        "no key",
+        permissions.check_keys_are_the_given_ones,
+        lambda r: _without(r, "CombineFunction", "DecryptSources"),
+        _KEYS,
+    ),
     Mistake("a shared role", permissions.check_each_has_a_role_of_its_own, _share_a_role),
     Mistake(
         "another managed policy",
         permissions.check_only_known_managed_policies,
-        lambda r: r["PlanFunction"]["Properties"]["Policies"].append("arn:aws:iam::aws:policy/AmazonS3FullAccess"),
+        lambda r: r["PlanFunction"]["Properties"]["Policies"].append(
+            "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+        ),
     ),
     Mistake(
         "the machine invokes too much",
         permissions.check_machines_invoke_their_own_functions,
-        lambda r: _statement(r, "ProcessHistoricalMainLogsSM", "InvokeItsFunctions")["Resource"].append(
-            {"Fn::GetAtt": "DeleteFunction.Arn"}
-        ),
+        lambda r: _statement(r, "ProcessHistoricalMainLogsSM", "InvokeItsFunctions")[
+            "Resource"
+        ].append({"Fn::GetAtt": "DeleteFunction.Arn"}),
     ),
     Mistake("everything is moved", storage.check_lifecycle, _set(f"{_RULES}/0/Prefix", "")),
-    Mistake("small packs are moved", storage.check_lifecycle, _set(f"{_RULES}/0/ObjectSizeGreaterThan", None)),
+    Mistake(
+        "small packs are moved",
+        storage.check_lifecycle,
+        _set(f"{_RULES}/0/ObjectSizeGreaterThan", None),
+    ),
     Mistake("indexes die early", storage.check_lifecycle, _set(f"{_RULES}/2/ExpirationInDays", 30)),
     Mistake("indexes outlive", storage.check_lifecycle, _set(f"{_RULES}/2", None)),
     Mistake("uploads stay", storage.check_lifecycle, _set(f"{_RULES}/4", None)),
-    Mistake("the bucket goes with the stack", storage.check_buckets_stay, _set("CommonDestinationBucket/DeletionPolicy", "Delete")),
-    Mistake("the bucket goes when replaced", storage.check_buckets_stay, _set("CommonDestinationBucket/UpdateReplacePolicy", None)),
     Mistake(
-        "no versions", storage.check_destination, _set("CommonDestinationBucket/Properties/VersioningConfiguration/Status", "Suspended")
+        "the bucket goes with the stack",
+        storage.check_buckets_stay,
+        _set("CommonDestinationBucket/DeletionPolicy", "Delete"),
+    ),
+    Mistake(
+        "the bucket goes when replaced",
+        storage.check_buckets_stay,
+        _set("CommonDestinationBucket/UpdateReplacePolicy", None),
+    ),
+    Mistake(
+        "no versions",
+        storage.check_destination,
+        _set("CommonDestinationBucket/Properties/VersioningConfiguration/Status", "Suspended"),
     ),
     Mistake(
         "no lock",
@@ -195,57 +278,102 @@ MISTAKES = (
         _set("CommonDestinationBucket/Properties/ObjectLockEnabled", None),
         dict(PARAMETER_SETS["locked"]),
     ),
-    Mistake("another name", storage.check_destination, _set("CommonDestinationBucket/Properties/BucketName", "packs")),
     Mistake(
-        "public", storage.check_buckets_are_private, _set("WorkBucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False)
+        "another name",
+        storage.check_destination,
+        _set("CommonDestinationBucket/Properties/BucketName", "packs"),
     ),
     Mistake(
-        "without TLS", storage.check_buckets_are_private, _set("WorkBucketPolicy/Properties/PolicyDocument/Statement/0/Effect", "Allow")
+        "public",
+        storage.check_buckets_are_private,
+        _set("WorkBucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False),
+    ),
+    Mistake(
+        "without TLS",
+        storage.check_buckets_are_private,
+        _set("WorkBucketPolicy/Properties/PolicyDocument/Statement/0/Effect", "Allow"),
     ),
     Mistake(
         "another key",
         storage.check_buckets_are_private,
-        _set("CommonDestinationBucket/Properties/BucketEncryption/ServerSideEncryptionConfiguration/0/Fn::If/0", "IsInPlace"),
+        _set(
+            "CommonDestinationBucket/Properties/BucketEncryption/ServerSideEncryptionConfiguration/0/Fn::If/0",
+            "IsInPlace",
+        ),
         _KEYS,
     ),
     Mistake(
-        "no such handler", running.check_handlers_exist, _set("VerifyFunction/Properties/Handler", "log_aggregator.handlers.verify.main")
+        "no such handler",
+        running.check_handlers_exist,
+        _set("VerifyFunction/Properties/Handler", "log_aggregator.handlers.verify.main"),
     ),
-    Mistake("concurrency", running.check_functions, _set("VerifyFunction/Properties/ReservedConcurrentExecutions", 1)),
-    Mistake("another runtime", running.check_functions, _set("VerifyFunction/Properties/Runtime", "python3.11")),
-    Mistake("untraced", running.check_functions, _set("VerifyFunction/Properties/Tracing", "PassThrough")),
-    Mistake("logs for ever", running.check_logs_are_kept, _set("VerifyLogGroup/Properties/RetentionInDays", None)),
+    Mistake(
+        "concurrency",
+        running.check_functions,
+        _set("VerifyFunction/Properties/ReservedConcurrentExecutions", 1),
+    ),
+    Mistake(
+        "another runtime",
+        running.check_functions,
+        _set("VerifyFunction/Properties/Runtime", "python3.11"),
+    ),
+    Mistake(
+        "untraced",
+        running.check_functions,
+        _set("VerifyFunction/Properties/Tracing", "PassThrough"),
+    ),
+    Mistake(
+        "logs for ever",
+        running.check_logs_are_kept,
+        _set("VerifyLogGroup/Properties/RetentionInDays", None),
+    ),
     Mistake(
         "a log group of Lambda's",
         running.check_logs_are_kept,
         _set("VerifyFunction/Properties/LoggingConfig/LogGroup", "/aws/lambda/verify"),
     ),
     Mistake(
-        "a shared log group", running.check_logs_are_kept, _set("VerifyFunction/Properties/LoggingConfig/LogGroup", {"Ref": "PlanLogGroup"})
+        "a shared log group",
+        running.check_logs_are_kept,
+        _set("VerifyFunction/Properties/LoggingConfig/LogGroup", {"Ref": "PlanLogGroup"}),
     ),
     Mistake(
-        "metrics are dropped", running.check_logs_are_kept, _set("VerifyFunction/Properties/LoggingConfig/ApplicationLogLevel", "WARN")
+        "metrics are dropped",
+        running.check_logs_are_kept,
+        _set("VerifyFunction/Properties/LoggingConfig/ApplicationLogLevel", "WARN"),
     ),
     Mistake(
         "contents in the machine's log",
         running.check_logs_are_kept,
         _set("CombineLogFilesSM/Properties/Logging/IncludeExecutionData", True),
     ),
-    Mistake("the machine does not log", running.check_logs_are_kept, _set("CombineLogFilesSM/Properties/Logging", None)),
+    Mistake(
+        "the machine does not log",
+        running.check_logs_are_kept,
+        _set("CombineLogFilesSM/Properties/Logging", None),
+    ),
     Mistake(
         "no such setting",
         running.check_environment,
-        _set("VerifyFunction/Properties/Environment", {"Variables": {"LOG_AGGREGATOR_COLOUR": "red"}}),
+        _set(
+            "VerifyFunction/Properties/Environment", {"Variables": {"LOG_AGGREGATOR_COLOUR": "red"}}
+        ),
     ),
     Mistake(
         "not allowed",
         running.check_environment,
-        _set("VerifyFunction/Properties/Environment", {"Variables": {"LOG_AGGREGATOR_VERIFY": "hardly"}}),
+        _set(
+            "VerifyFunction/Properties/Environment",
+            {"Variables": {"LOG_AGGREGATOR_VERIFY": "hardly"}},
+        ),
     ),
     Mistake(
         "another hour",
         running.check_schedules,
-        _set("CombineLogFilesSM/Properties/Events/Nightly/Properties/ScheduleExpression", "cron(0 2 * * ? *)"),
+        _set(
+            "CombineLogFilesSM/Properties/Events/Nightly/Properties/ScheduleExpression",
+            "cron(0 2 * * ? *)",
+        ),
     ),
     Mistake(
         "always on",
@@ -253,33 +381,93 @@ MISTAKES = (
         _set("CombineLogFilesSM/Properties/Events/Weekly/Properties/State", "ENABLED"),
         {"ScheduleState": "DISABLED"},
     ),
-    Mistake("untraced machine", running.check_machines, _set("CombineLogFilesSM/Properties/Tracing/Enabled", False)),
+    Mistake(
+        "untraced machine",
+        running.check_machines,
+        _set("CombineLogFilesSM/Properties/Tracing/Enabled", False),
+    ),
     Mistake(
         "a substitution is missing",
         running.check_machines,
         _set("CombineLogFilesSM/Properties/DefinitionSubstitutions/PlanFunctionArn", None),
     ),
-    Mistake("its maps cannot start", running.check_machines, lambda r: _without(r, "CombineLogFilesSM", "StartItemsOfItsMaps")),
-    Mistake("history cannot wait", running.check_machines, lambda r: _without(r, "ProcessHistoricalMainLogsSM", "WaitForRuns")),
-    Mistake("a forbidden name", running.check_names, _set("VerifyFunction/Properties/FunctionName", "aws-controltower-verify")),
-    Mistake("no such metric", monitoring.check_metrics_exist, _set("RetainedAlarm/Properties/MetricName", "ObjectsRetired")),
+    Mistake(
+        "its maps cannot start",
+        running.check_machines,
+        lambda r: _without(r, "CombineLogFilesSM", "StartItemsOfItsMaps"),
+    ),
+    Mistake(
+        "history cannot wait",
+        running.check_machines,
+        lambda r: _without(r, "ProcessHistoricalMainLogsSM", "WaitForRuns"),
+    ),
+    Mistake(
+        "a forbidden name",
+        running.check_names,
+        _set("VerifyFunction/Properties/FunctionName", "aws-controltower-verify"),
+    ),
+    Mistake(
+        "no such metric",
+        monitoring.check_metrics_exist,
+        _set("RetainedAlarm/Properties/MetricName", "ObjectsRetired"),
+    ),
     Mistake(
         "no such dimension",
         monitoring.check_metrics_exist,
         _set("RetainedAlarm/Properties/Dimensions", [{"Name": "Account", "Value": "x"}]),
     ),
-    Mistake("no such metric of AWS", monitoring.check_metrics_exist, _set("RunFailedAlarm/Properties/MetricName", "ExecutionsBroken")),
-    Mistake("no such metric in a widget", monitoring.check_metrics_exist, _in_dashboard('"BytesOut"', '"BytesOutside"')),
-    Mistake("no such metric in a search", monitoring.check_metrics_exist, _in_dashboard("GroupBytesIn", "GroupBytes")),
-    Mistake("an alarm without help", monitoring.check_alarms, _set("NoRunAlarm/Properties/AlarmDescription", "No run")),
-    Mistake("an alarm for nobody", monitoring.check_alarms, _set("NoRunAlarm/Properties/AlarmActions", None)),
-    Mistake("too many hours", monitoring.check_alarms, _set("NoRunAlarm/Properties/EvaluationPeriods", 200)),
+    Mistake(
+        "no such metric of AWS",
+        monitoring.check_metrics_exist,
+        _set("RunFailedAlarm/Properties/MetricName", "ExecutionsBroken"),
+    ),
+    Mistake(
+        "no such metric in a widget",
+        monitoring.check_metrics_exist,
+        _in_dashboard('"BytesOut"', '"BytesOutside"'),
+    ),
+    Mistake(
+        "no such metric in a search",
+        monitoring.check_metrics_exist,
+        _in_dashboard("GroupBytesIn", "GroupBytes"),
+    ),
+    Mistake(
+        "an alarm without help",
+        monitoring.check_alarms,
+        _set("NoRunAlarm/Properties/AlarmDescription", "No run"),
+    ),
+    Mistake(
+        "an alarm for nobody",
+        monitoring.check_alarms,
+        _set("NoRunAlarm/Properties/AlarmActions", None),
+    ),
+    Mistake(
+        "too many hours",
+        monitoring.check_alarms,
+        _set("NoRunAlarm/Properties/EvaluationPeriods", 200),
+    ),
     Mistake("no alarm for a stop", monitoring.check_everything_that_must_alarm, _forget_an_alarm),
-    Mistake("silence is fine", monitoring.check_everything_that_must_alarm, _set("NoRunAlarm/Properties/TreatMissingData", "notBreaching")),
-    Mistake("a few retained are fine", monitoring.check_everything_that_must_alarm, _set("RetainedAlarm/Properties/Threshold", 100)),
-    Mistake("SNS's own key", monitoring.check_topic, _set("AlarmTopic/Properties/KmsMasterKeyId", "alias/aws/sns")),
+    Mistake(
+        "silence is fine",
+        monitoring.check_everything_that_must_alarm,
+        _set("NoRunAlarm/Properties/TreatMissingData", "notBreaching"),
+    ),
+    Mistake(
+        "a few retained are fine",
+        monitoring.check_everything_that_must_alarm,
+        _set("RetainedAlarm/Properties/Threshold", 100),
+    ),
+    Mistake(
+        "SNS's own key",
+        monitoring.check_topic,
+        _set("AlarmTopic/Properties/KmsMasterKeyId", "alias/aws/sns"),
+    ),
     Mistake("not JSON", monitoring.check_dashboard, _in_dashboard('"widgets": [', '"widgets": [,')),
-    Mistake("on top of each other", monitoring.check_dashboard, _in_dashboard('"x": 8, "y": 4', '"x": 7, "y": 4')),
+    Mistake(
+        "on top of each other",
+        monitoring.check_dashboard,
+        _in_dashboard('"x": 8, "y": 4', '"x": 7, "y": 4'),
+    ),
     Mistake("outside", monitoring.check_dashboard, _in_dashboard('"width": 24', '"width": 25')),
 )
 
@@ -303,12 +491,20 @@ def _changed(change: Callable[[Template], object]) -> Template:
     "change",
     [
         lambda t: t["Parameters"].pop("GlacierObjectSize"),
-        lambda t: t["Parameters"].update(Unused={"Type": "String", "Default": "", "Description": "x", "AllowedValues": [""]}),
+        lambda t: t["Parameters"].update(
+            Unused={"Type": "String", "Default": "", "Description": "x", "AllowedValues": [""]}
+        ),
         lambda t: t["Parameters"]["ListConcurrency"].pop("MaxValue"),
         lambda t: t["Parameters"]["Holds"].update(Default="none"),
         lambda t: t["Parameters"]["Verify"].pop("Description"),
     ],
-    ids=["an older name is gone", "unused", "unbounded", "its default is not allowed", "not described"],
+    ids=[
+        "an older name is gone",
+        "unused",
+        "unbounded",
+        "its default is not allowed",
+        "not described",
+    ],
 )
 def test_mistakes_in_parameters_are_seen(change: Callable[[Template], object]) -> None:
     """The check of parameters speaks."""

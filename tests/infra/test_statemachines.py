@@ -1,6 +1,8 @@
-"""The state machines as they stand: whatever happens, deletion follows verification and nothing else.
+"""The state machines as they stand: whatever happens, deletion follows verification and nothing
+else.
 
-The properties are functions of a definition, so that definitions that were broken on purpose can be given to them too.
+The properties are functions of a definition, so that definitions that were broken on purpose can be
+given to them too.
 """
 
 from __future__ import annotations
@@ -55,27 +57,38 @@ def ways_into(machine: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
 
 
 def find_unsafe_deletions(definition: Definition) -> list[str]:
-    """Ways into a deleting state that are not the success of a verification of the same work item, after its combination."""
+    """Ways into a deleting state that are not the success of a verification of the same work item,
+    after its combination.
+    """
     unsafe = []
     for machine in machines(definition):
         for name, state in machine["States"].items():
             if function_of(state) != "DeleteFunction":
                 continue
             ways = ways_into(machine, name)
-            if [(function_of(machine["States"].get(other, {})), by) for other, by in ways] != [("VerifyFunction", "Next")]:
+            if [(function_of(machine["States"].get(other, {})), by) for other, by in ways] != [
+                ("VerifyFunction", "Next")
+            ]:
                 unsafe.append(f"{name}: reached by {ways}")
                 continue
             before = ways_into(machine, ways[0][0])
-            if [(function_of(machine["States"].get(other, {})), by) for other, by in before] != [("CombineFunction", "Next")]:
+            if [(function_of(machine["States"].get(other, {})), by) for other, by in before] != [
+                ("CombineFunction", "Next")
+            ]:
                 unsafe.append(f"{ways[0][0]}: reached by {before}")
-            if not all(passes_on(machine["States"][other], {"Payload.$": "$"}) for other in (name, ways[0][0], before[0][0])):
+            if not all(
+                passes_on(machine["States"][other], {"Payload.$": "$"})
+                for other in (name, ways[0][0], before[0][0])
+            ):
                 unsafe.append(f"{name}: the work item is changed on the way")
     return unsafe
 
 
 def passes_on(state: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
     """The function gets the whole input, and its answer is the output."""
-    parameters = {name: value for name, value in state["Parameters"].items() if name != "FunctionName"}
+    parameters = {
+        name: value for name, value in state["Parameters"].items() if name != "FunctionName"
+    }
     return parameters == payload and state["OutputPath"] in ("$.Payload", None)
 
 
@@ -90,7 +103,9 @@ def combine() -> Definition:
 
 
 def test_deletion_follows_verification_only(combine: Definition) -> None:
-    """A deleting state has one way in: the verification of the same item succeeded. It is there for both kinds of logs."""
+    """A deleting state has one way in: the verification of the same item succeeded. It is there for
+    both kinds of logs.
+    """
     assert find_unsafe_deletions(combine) == []
     assert sum(function_of(state) == "DeleteFunction" for _, state in states(combine)) == 2
 
@@ -104,22 +119,37 @@ def skip_verify(broken: Definition) -> None:
 
 
 def start_with_delete(broken: Definition) -> None:
-    next(machine for machine in machines(broken) if "DeleteMain" in machine["States"])["StartAt"] = "DeleteMain"  # type: ignore[index]
+    next(machine for machine in machines(broken) if "DeleteMain" in machine["States"])[
+        "StartAt"
+    ] = "DeleteMain"  # type: ignore[index]
 
 
 def delete_after_failure(broken: Definition) -> None:
-    find_state(broken, "VerifyAuxiliary")["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": "DeleteAuxiliary"}]
+    find_state(broken, "VerifyAuxiliary")["Catch"] = [
+        {"ErrorEquals": ["States.ALL"], "Next": "DeleteAuxiliary"}
+    ]
 
 
 def verify_after_failure(broken: Definition) -> None:
-    find_state(broken, "CombineMain")["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": "VerifyMain"}]
+    find_state(broken, "CombineMain")["Catch"] = [
+        {"ErrorEquals": ["States.ALL"], "Next": "VerifyMain"}
+    ]
 
 
 def delete_something_else(broken: Definition) -> None:
     find_state(broken, "DeleteMain")["Parameters"]["Payload.$"] = "$.other"
 
 
-@pytest.mark.parametrize("mutate", [skip_verify, start_with_delete, delete_after_failure, verify_after_failure, delete_something_else])
+@pytest.mark.parametrize(
+    "mutate",
+    [
+        skip_verify,
+        start_with_delete,
+        delete_after_failure,
+        verify_after_failure,
+        delete_something_else,
+    ],
+)
 def test_a_broken_order_is_found(combine: Definition, mutate: Callable[[Definition], None]) -> None:
     """The check above sees what it is for."""
     broken = copy.deepcopy(combine)
@@ -139,22 +169,36 @@ def test_nothing_is_packed_before_all_is_listed_and_planned(combine: Definition)
 def test_main_and_auxiliary_logs_go_side_by_side(combine: Definition) -> None:
     """Both the listing and the packing have a branch for either kind."""
     for name in ("ListLogs", "PackLogs"):
-        maps = [state for branch in combine["States"][name]["Branches"] for state in branch["States"].values() if state["Type"] == "Map"]
-        assert [state["ItemReader"]["Parameters"]["Bucket.$"] for state in maps] == ["$.main.bucket", "$.auxiliary.bucket"]
+        maps = [
+            state
+            for branch in combine["States"][name]["Branches"]
+            for state in branch["States"].values()
+            if state["Type"] == "Map"
+        ]
+        assert [state["ItemReader"]["Parameters"]["Bucket.$"] for state in maps] == [
+            "$.main.bucket",
+            "$.auxiliary.bucket",
+        ]
 
 
 def test_fan_out_is_by_manifests(definition: Definition) -> None:
-    """Every map is distributed, reads its items from S3, has a bound, and needs no batches or result writers.
+    """Every map is distributed, reads its items from S3, has a bound, and needs no batches or
+    result writers.
 
     Each goes on when items fail, but for that over an inventory: half of it is none.
     """
     maps = [state for _, state in states(definition) if state["Type"] == "Map"]
     assert maps
     for state in maps:
-        assert state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+        assert state["ItemProcessor"]["ProcessorConfig"] == {
+            "Mode": "DISTRIBUTED",
+            "ExecutionType": "STANDARD",
+        }
         assert set(state["ItemReader"]["Parameters"]) == {"Bucket.$", "Key.$"}
         assert isinstance(state["MaxConcurrency"], int)
-        assert state.get("ToleratedFailurePercentage", 0) == (0 if state["Label"] == "SortInventory" else 100)
+        assert state.get("ToleratedFailurePercentage", 0) == (
+            0 if state["Label"] == "SortInventory" else 100
+        )
         assert not {"ItemBatcher", "ResultWriter", "ItemSelector"} & set(state)
 
 
@@ -175,8 +219,14 @@ def test_an_empty_list_starts_no_map(combine: Definition) -> None:
 
 
 def test_what_may_go_away_is_tried_again_and_nothing_else(definition: Definition) -> None:
-    """Retries have jitter, a bound and names: throttling, Lambda's own errors, a dead or late process, S3 that fails for the moment."""
-    ours = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.LogAggregatorError)}
+    """Retries have jitter, a bound and names: throttling, Lambda's own errors, a dead or late
+    process, S3 that fails for the moment.
+    """
+    ours = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.LogAggregatorError)
+    }
     tasks = [state for _, state in states(definition) if state["Type"] == "Task"]
     assert tasks
     for state in tasks:
@@ -190,24 +240,34 @@ def test_what_may_go_away_is_tried_again_and_nothing_else(definition: Definition
 
 
 def test_a_failing_state_still_comes_to_the_end(combine: Definition) -> None:
-    """After Prepare, whatever fails goes to the finishing function, which writes the metrics and fails the execution."""
+    """After Prepare, whatever fails goes to the finishing function, which writes the metrics and
+    fails the execution.
+    """
     for name in ("ListLogs", "Plan", "PackLogs"):
-        assert combine["States"][name]["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "FinishAfterError"}]
+        assert combine["States"][name]["Catch"] == [
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "FinishAfterError"}
+        ]
     for name in ("Finish", "FinishAfterError"):
         assert function_of(combine["States"][name]) == "FinishFunction"
         assert "Catch" not in combine["States"][name]
 
 
 def test_every_function_is_used_and_known() -> None:
-    """The definitions call functions that have handlers, and all of these are called by one of the two."""
+    """The definitions call functions that have handlers, and all of these are called by one of the
+    two.
+    """
     called = {
-        function_of(state) for name in ("combine_log_files", "process_historical_main_logs") for _, state in states(load_definition(name))
+        function_of(state)
+        for name in ("combine_log_files", "process_historical_main_logs")
+        for _, state in states(load_definition(name))
     }
     assert called - {""} == set(MODULES)
 
 
 def test_names_of_states_are_unique_and_everything_is_reached(definition: Definition) -> None:
-    """Step Functions wants unique names in a whole definition; a state that nothing leads to would be dead."""
+    """Step Functions wants unique names in a whole definition; a state that nothing leads to would
+    be dead.
+    """
     names = [name for name, _ in states(definition)]
     assert len(names) == len(set(names))
     for machine in machines(definition):

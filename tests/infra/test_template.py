@@ -1,4 +1,6 @@
-"""What the template makes of every set of parameters. The checks themselves are tried in test_mutations.py."""
+"""What the template makes of every set of parameters. The checks themselves are tried in
+test_mutations.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ from collections.abc import Callable
 import cfnlint.api
 import pytest
 from tests.infra import monitoring, permissions, running, storage
-from tests.infra.stack import PARAMETER_SETS, ROOT, Stack, Template, deploy, load_template, resolve, translate
+from tests.infra.stack import (
+    PARAMETER_SETS,
+    ROOT,
+    Stack,
+    Template,
+    deploy,
+    load_template,
+    resolve,
+    translate,
+)
 
 Check = Callable[[Stack], list[str]]
 
@@ -34,15 +45,23 @@ def test_check(check: Check, parameters: dict[str, str]) -> None:
 
 
 def test_parameters() -> None:
-    """The older stack's parameters keep their names; every one is described, bounded, used and shown."""
+    """The older stack's parameters keep their names; every one is described, bounded, used and
+    shown.
+    """
     assert running.check_parameters(load_template()) == []
 
 
 def test_thirty_buckets_fit() -> None:
-    """With 30 buckets the environment stays under Lambda's 4 KB and each role's policies under IAM's 10,240 characters."""
-    buckets = ",".join(f"example-application-load-balancer-logs-{number:03}" for number in range(30))
+    """With 30 buckets the environment stays under Lambda's 4 KB and each role's policies under
+    IAM's 10,240 characters.
+    """
+    buckets = ",".join(
+        f"example-application-load-balancer-logs-{number:03}" for number in range(30)
+    )
     for place in ("Yes", "No"):
-        stack = deploy(load_template(), {"OtherBuckets": buckets, "UseCommonDestinationBucket": place})
+        stack = deploy(
+            load_template(), {"OtherBuckets": buckets, "UseCommonDestinationBucket": place}
+        )
         assert permissions.check_policies_fit(stack) == []
         assert running.check_environment(stack) == []
 
@@ -55,7 +74,12 @@ def test_outputs() -> None:
     assert common["AlarmTopicArn"] == PARAMETER_SETS["own topic"]["AlarmTopicArn"]
     assert common["CombineFunctionRoleArn"].endswith(":role/logs-CombineFunctionRole")
     assert common["DashboardUrl"].endswith("region=eu-west-1#dashboards/dashboard/LogAggregator")
-    assert {"WorkBucketName", "CombineLogFilesSMArn", "ProcessHistoricalMainLogsSMArn", "TargetKeyRoleArns"} <= set(common)
+    assert {
+        "WorkBucketName",
+        "CombineLogFilesSMArn",
+        "ProcessHistoricalMainLogsSMArn",
+        "TargetKeyRoleArns",
+    } <= set(common)
 
 
 def test_the_runbook_has_the_headings_that_alarms_name() -> None:
@@ -73,9 +97,16 @@ def test_rules_refuse_what_cannot_work() -> None:
     """Combinations that would fail later are refused before anything is made."""
     rules = load_template()["Rules"]
     refused = {
-        "AccessLogBucketIsNoOther": {"ControlTowerBucketAccessLogBucket", "ControlTowerBucket", "OtherBuckets"},
+        "AccessLogBucketIsNoOther": {
+            "ControlTowerBucketAccessLogBucket",
+            "ControlTowerBucket",
+            "OtherBuckets",
+        },
         "DeletingRegionsNamesTheOthers": {"OtherRegions", "AggregationRegions"},
         "ReadBackCanRead": {"Verify", "StorageClass"},
         "LockingNeedsTheBucket": {"ObjectLockMode", "UseCommonDestinationBucket"},
     }
-    assert {name: {found for found in refused[name] if f'"{found}"' in json.dumps(rule)} for name, rule in rules.items()} == refused
+    assert {
+        name: {found for found in refused[name] if f'"{found}"' in json.dumps(rule)}
+        for name, rule in rules.items()
+    } == refused

@@ -27,7 +27,9 @@ from log_aggregator.wiring import Connection, connect
 
 _NUMBERS = itertools.count(1)
 _OWN = f"{os.getpid()}-{secrets.token_hex(2)}"
-"""pytest imports this module twice, as a plugin and by its name, and each counts from 1: without this they would share buckets."""
+"""pytest imports this module twice, as a plugin and by its name, and each counts from 1: without
+this they would share buckets.
+"""
 
 
 @dataclass(slots=True)
@@ -66,8 +68,14 @@ class Site:
 
     @property
     def sources(self) -> list[str]:
-        others = ",".join(name for name in self.spec.buckets if name != self.spec.control_tower_bucket)
-        options = ["--control-tower-bucket", self.spec.control_tower_bucket, *(["--other-buckets", others] if others else [])]
+        others = ",".join(
+            name for name in self.spec.buckets if name != self.spec.control_tower_bucket
+        )
+        options = [
+            "--control-tower-bucket",
+            self.spec.control_tower_bucket,
+            *(["--other-buckets", others] if others else []),
+        ]
         options += ["--aggregation-regions", ",".join(self.spec.regions), "--date", str(self.day)]
         return [*options, "--destination-bucket", self.destination] if self.destination else options
 
@@ -82,7 +90,11 @@ class Site:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.start_command(*arguments), env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            self.start_command(*arguments),
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def start_until_packing(self, *arguments: str) -> subprocess.Popen[str]:
@@ -101,13 +113,25 @@ class Site:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def run_json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
-        result: dict[str, Any] = json.loads(self.call("run", "--json", *self.sources, *arguments, code=code).stdout)
+        result: dict[str, Any] = json.loads(
+            self.call("run", "--json", *self.sources, *arguments, code=code).stdout
+        )
         return result
 
     def check(self) -> CheckResult:
         """All originals, against the manifest."""
-        store = connect(Connection(None, self.server.region, self.server.endpoint_url, self.server.access_key, self.server.secret_key))
-        return check_originals(store, SerialWorkers(), self.targets, self.entries, self.day, self.day)
+        store = connect(
+            Connection(
+                None,
+                self.server.region,
+                self.server.endpoint_url,
+                self.server.access_key,
+                self.server.secret_key,
+            )
+        )
+        return check_originals(
+            store, SerialWorkers(), self.targets, self.entries, self.day, self.day
+        )
 
     def open_uploads(self) -> list[str]:
         buckets: Sequence[str] = [self.destination] if self.destination else self.spec.buckets

@@ -18,19 +18,33 @@ def index_of(pack_key: str) -> str:
 
 
 def test_lost_indexes_come_back_byte_for_byte(site: Site) -> None:
-    """Every pack of a run loses its index: verify says so, find is incomplete, rebuild brings the very bytes back, and all is well."""
+    """Every pack of a run loses its index: verify says so, find is incomplete, rebuild brings the
+    very bytes back, and all is well.
+    """
     packs = [pack["key"] for pack in site.run_json()["packs"]]
     where = ("--destination-bucket", str(site.destination))
-    before = {key: site.client.get_object(Bucket=site.destination, Key=index_of(key))["Body"].read() for key in packs}
+    before = {
+        key: site.client.get_object(Bucket=site.destination, Key=index_of(key))["Body"].read()
+        for key in packs
+    }
     for key in packs:
         site.client.delete_object(Bucket=site.destination, Key=index_of(key))
-    assert f"{len(packs)} packs failed" in site.call("verify", "--all", "--level", "checksum", *where, code=1).stdout
+    assert (
+        f"{len(packs)} packs failed"
+        in site.call("verify", "--all", "--level", "checksum", *where, code=1).stdout
+    )
     described = json.loads(site.call("index", "rebuild", "--all", "--json", *where).stdout)
     assert len(described["rebuilt"]) == len(packs)
-    after = {key: site.client.get_object(Bucket=site.destination, Key=index_of(key))["Body"].read() for key in packs}
+    after = {
+        key: site.client.get_object(Bucket=site.destination, Key=index_of(key))["Body"].read()
+        for key in packs
+    }
     assert [key for key in packs if before[key] != after[key] and not is_copy(before[key])] == []
     for level in ("checksum", "tail", "read-back"):
-        assert f"{len(packs)} packs verified ({level})" in site.call("verify", "--all", "--level", level, *where).stdout
+        assert (
+            f"{len(packs)} packs verified ({level})"
+            in site.call("verify", "--all", "--level", level, *where).stdout
+        )
     assert site.check().problems == []
 
 
@@ -39,7 +53,9 @@ def is_copy(index: bytes) -> bool:
 
 
 def test_an_aggregate_made_with_cat(site: Site, tmp_path: Path) -> None:
-    """`cat a.gz b.gz` in a bucket of its own: adopted, found, extracted and verified; truncated, it is refused; damaged, it is noticed."""
+    """`cat a.gz b.gz` in a bucket of its own: adopted, found, extracted and verified; truncated, it
+    is refused; damaged, it is noticed.
+    """
     files = []
     for number in range(5):
         files.append(tmp_path / f"{number}.log")
@@ -51,17 +67,23 @@ def test_an_aggregate_made_with_cat(site: Site, tmp_path: Path) -> None:
     site.client.create_bucket(Bucket=bucket)
     key = "flow-logs/2024/02/29/111111111111_vpcflowlogs_all.gz"
     site.client.put_object(Bucket=bucket, Key=key, Body=whole)
-    site.client.put_object(Bucket=bucket, Key="flow-logs/2024/02/28/111111111111_vpcflowlogs_all.gz", Body=whole[:-4])
+    site.client.put_object(
+        Bucket=bucket, Key="flow-logs/2024/02/28/111111111111_vpcflowlogs_all.gz", Body=whole[:-4]
+    )
     where = ("--destination-bucket", str(site.destination))
-    described = json.loads(site.call("index", "adopt", f"s3://{bucket}/flow-logs/", "--json", *where, code=1).stdout)
-    assert [(row["key"], row["members"], row["log_type"], row["date"]) for row in described["adopted"]] == [
-        (key, 5, "vpcflowlogs", "2024-02-29")
-    ]
+    described = json.loads(
+        site.call("index", "adopt", f"s3://{bucket}/flow-logs/", "--json", *where, code=1).stdout
+    )
+    assert [
+        (row["key"], row["members"], row["log_type"], row["date"]) for row in described["adopted"]
+    ] == [(key, 5, "vpcflowlogs", "2024-02-29")]
     assert "cut short" in described["failures"][0]["message"]
     found = site.call("find", "--date", "2024-02-29", *where).stdout
     assert all(f"{key}#{number:06}.gz" in found for number in range(1, 6))
     site.call("extract", "--date", "2024-02-29", "--directory", str(tmp_path / "out"), *where)
-    assert sorted(path.read_bytes() for path in (tmp_path / "out").rglob("*.gz")) == sorted(path.read_bytes() for path in parts)
+    assert sorted(path.read_bytes() for path in (tmp_path / "out").rglob("*.gz")) == sorted(
+        path.read_bytes() for path in parts
+    )
     for level in ("checksum", "tail", "read-back"):
         arguments = ("verify", "--date", "2024-02-29", "--level", level, *where)
         assert "1 adopted aggregate verified" in site.call(*arguments).stdout
@@ -70,8 +92,19 @@ def test_an_aggregate_made_with_cat(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_date_with_nothing(site: Site) -> None:
-    """Nothing to make anew is as it should be; what was not looked at is not verified, and an empty prefix is not adopted."""
+    """Nothing to make anew is as it should be; what was not looked at is not verified, and an empty
+    prefix is not adopted.
+    """
     where = ("--destination-bucket", str(site.destination))
-    assert "nothing was verified; 2019-01-01" in site.call("verify", "--date", "2019-01-01", *where, code=1).stderr
-    assert "0 indexes made anew" in site.call("index", "rebuild", "--date", "2019-01-01", *where).stdout
-    assert "nothing lies under it" in site.call("index", "adopt", f"s3://{site.destination}/none/", *where, code=1).stderr
+    assert (
+        "nothing was verified; 2019-01-01"
+        in site.call("verify", "--date", "2019-01-01", *where, code=1).stderr
+    )
+    assert (
+        "0 indexes made anew"
+        in site.call("index", "rebuild", "--date", "2019-01-01", *where).stdout
+    )
+    assert (
+        "nothing lies under it"
+        in site.call("index", "adopt", f"s3://{site.destination}/none/", *where, code=1).stderr
+    )

@@ -24,7 +24,9 @@ pytestmark = pytest.mark.server
 
 
 def test_run_packs_everything_once_and_a_second_run_finds_nothing(site: Site) -> None:
-    """Every original of the day comes back from a pack; what had to stay stays; the second run writes and deletes nothing."""
+    """Every original of the day comes back from a pack; what had to stay stays; the second run
+    writes and deletes nothing.
+    """
     first = site.run_json()
     check = site.check()
     assert check.problems == []
@@ -37,12 +39,22 @@ def test_run_packs_everything_once_and_a_second_run_finds_nothing(site: Site) ->
     second = site.run_json()
     assert second["packs"] == []
     assert second["objects"]["deleted"] == 0
-    assert (second["requests"].pop("GetObject"), second["requests"].pop("PutObject")) == (1, 1)  # its custody record, and the one before
-    assert set(second["requests"]) <= {"ListObjectsV2", "ListObjectVersions", "ListMultipartUploads", "GetBucketVersioning"}
+    assert (second["requests"].pop("GetObject"), second["requests"].pop("PutObject")) == (
+        1,
+        1,
+    )  # its custody record, and the one before
+    assert set(second["requests"]) <= {
+        "ListObjectsV2",
+        "ListObjectVersions",
+        "ListMultipartUploads",
+        "GetBucketVersioning",
+    }
 
 
 def test_one_get_for_each_small_object(embedded_s3: EmbeddedS3) -> None:
-    """Small objects cost one GET each; beyond that a group costs a few requests, however many objects it has."""
+    """Small objects cost one GET each; beyond that a group costs a few requests, however many
+    objects it has.
+    """
     site = make_site(embedded_s3, flat(300, 3_000))
     requests = site.run_json()["requests"]
     assert requests["GetObject"] == 300 + 1  # the index, to verify it
@@ -62,7 +74,9 @@ def test_late_logs_make_an_additional_pack(site: Site) -> None:
 
 
 def test_in_place_packs_are_never_eaten(embedded_s3: EmbeddedS3) -> None:
-    """Without a destination bucket each bucket keeps its packs, and later runs leave these alone."""
+    """Without a destination bucket each bucket keeps its packs, and later runs leave these
+    alone.
+    """
     site = make_site(embedded_s3, small(seed=9), in_place=True)
     first = site.run_json()
     assert site.check().problems == []
@@ -79,7 +93,9 @@ def test_plan_is_what_run_does_and_changes_nothing(site: Site) -> None:
     assert site.client.list_objects_v2(Bucket=site.destination).get("KeyCount") == 0
     assert [entry for entry in site.check().problems if "is in no pack" not in entry] == []
     done = site.run_json()
-    assert {pack["key"] for group in planned["groups"] for pack in group["packs"]} == {pack["key"] for pack in done["packs"]}
+    assert {pack["key"] for group in planned["groups"] for pack in group["packs"]} == {
+        pack["key"] for pack in done["packs"]
+    }
     assert site.call("run", "--dry-run", *site.sources).stdout.startswith("Plan for logs of")
 
 
@@ -97,43 +113,64 @@ def test_verify_finds_a_flipped_bit(site: Site) -> None:
 
 
 def test_extract_gives_the_very_bytes(site: Site, tmp_path: Path) -> None:
-    """One original, by its key alone, byte for byte; an existing file is not overwritten; an unknown key is a clear error."""
+    """One original, by its key alone, byte for byte; an existing file is not overwritten; an
+    unknown key is a clear error.
+    """
     site.run_json()
-    entry = next(entry for entry in site.entries if entry.source == "digest" and entry.purpose == "log")
+    entry = next(
+        entry for entry in site.entries if entry.source == "digest" and entry.purpose == "log"
+    )
     output = tmp_path / "out.json.gz"
     where = ("--destination-bucket", str(site.destination))
     site.call("extract", entry.key, "--output", str(output), *where)
     assert len(output.read_bytes()) == entry.size_bytes
     assert json.loads(gzip.decompress(output.read_bytes()))["awsAccountId"]
-    assert "--force" in site.call("extract", entry.key, "--output", str(output), *where, code=2).stderr
-    site.call("extract", f"s3://{entry.bucket}/{entry.key}", "--output", str(output), "--force", *where)
+    assert (
+        "--force" in site.call("extract", entry.key, "--output", str(output), *where, code=2).stderr
+    )
+    site.call(
+        "extract", f"s3://{entry.bucket}/{entry.key}", "--output", str(output), "--force", *where
+    )
     assert "no pack has it" in site.call("extract", entry.key + "x", *where, code=1).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["out.json.gz"]
 
 
 def test_real_programs_read_the_packs(site: Site, tmp_path: Path) -> None:
-    """zcat and a JSON reader read a CloudTrail pack, tar reads a tar pack, each with all documents of its members."""
+    """zcat and a JSON reader read a CloudTrail pack, tar reads a tar pack, each with all documents
+    of its members.
+    """
     packs = {pack["key"]: pack for pack in site.run_json()["packs"]}
     trail = next(key for key in packs if "/CloudTrail/" in key)
     archive = next(key for key in packs if key.endswith(".tar"))
     for key, name in ((trail, "pack.gz"), (archive, "pack.tar")):
         site.client.download_file(site.destination, key, str(tmp_path / name))
-    text = subprocess.run(["zcat", str(tmp_path / "pack.gz")], check=True, capture_output=True).stdout
+    text = subprocess.run(
+        ["zcat", str(tmp_path / "pack.gz")], check=True, capture_output=True
+    ).stdout
     documents = [json.loads(line) for line in text.splitlines() if line.startswith(b"{")]
     assert documents
     assert all(document["Records"] for document in documents)
     if shutil.which("jq"):
         subprocess.run(
-            ["jq", "-e", ".Records | length > 0"], input=b"\n".join(json.dumps(d).encode() for d in documents), check=True, stdout=-3
+            ["jq", "-e", ".Records | length > 0"],
+            input=b"\n".join(json.dumps(d).encode() for d in documents),
+            check=True,
+            stdout=-3,
         )
-    names = subprocess.run(["tar", "tf", str(tmp_path / "pack.tar")], check=True, capture_output=True, text=True).stdout.split()
+    names = subprocess.run(
+        ["tar", "tf", str(tmp_path / "pack.tar")], check=True, capture_output=True, text=True
+    ).stdout.split()
     assert len(names) == packs[archive]["members"] + 1
     assert names[-1] == ".log-aggregator/index.jsonl.gz"
 
 
 def test_interrupt_leaves_no_upload_and_loses_nothing(embedded_s3: EmbeddedS3) -> None:
-    """Ctrl-C in the middle: exit code 130, no open multipart upload; the same command goes on and finishes."""
-    site = make_site(embedded_s3, replace(flat(1_500, 8_000), large_sizes_bytes=(24 * 1024 * 1024,)))
+    """Ctrl-C in the middle: exit code 130, no open multipart upload; the same command goes on and
+    finishes.
+    """
+    site = make_site(
+        embedded_s3, replace(flat(1_500, 8_000), large_sizes_bytes=(24 * 1024 * 1024,))
+    )
     for wait_seconds in (0.05, 0.4):
         process = site.start_until_packing("--part-size", "5 MiB")
         time.sleep(wait_seconds)
@@ -172,7 +209,9 @@ def test_two_runs_at_once_lose_nothing(site: Site) -> None:
 
 
 def test_server_that_goes_away_ends_with_a_clear_message() -> None:
-    """The server dies in the middle: a message without a traceback, exit code 1 or 3, nothing hangs."""
+    """The server dies in the middle: a message without a traceback, exit code 1 or 3, nothing
+    hangs.
+    """
     with EmbeddedS3() as server:
         site = make_site(server, flat(3_000, 4_000))
         process = site.start_until_packing()
@@ -185,18 +224,32 @@ def test_server_that_goes_away_ends_with_a_clear_message() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["run", "--other-buckets", "there-is-no-such-bucket"], 3, "there is no bucket 'there-is-no-such-bucket'"),
+        (
+            ["run", "--other-buckets", "there-is-no-such-bucket"],
+            3,
+            "there is no bucket 'there-is-no-such-bucket'",
+        ),
         (["run", "--other-buckets", "no-such-*"], 3, "no bucket whose name begins with 'no-such-'"),
         (["run"], 2, "no bucket is named"),
         (["run", "--other-buckets", "UPPER"], 2, "other_buckets = 'UPPER': allowed is"),
         (["run", "--other-buckets", "abc", "--verify", "never"], 2, "verify = 'never': allowed is"),
-        (["run", "--other-buckets", "abc", "--date", "tomorrow"], 2, "--date 'tomorrow': allowed is"),
-        (["run", "--other-buckets", "abc", "--from", "2025-01-02", "--to", "2025-01-01"], 2, "ends before it begins"),
+        (
+            ["run", "--other-buckets", "abc", "--date", "tomorrow"],
+            2,
+            "--date 'tomorrow': allowed is",
+        ),
+        (
+            ["run", "--other-buckets", "abc", "--from", "2025-01-02", "--to", "2025-01-01"],
+            2,
+            "ends before it begins",
+        ),
         (["run", "--config", "no-such.toml"], 2, "there is no such file"),
         (["run", "--no-such-option"], 2, "No such option"),
     ],
 )
-def test_bad_input_is_one_clear_line(embedded_s3: EmbeddedS3, arguments: list[str], code: int, message: str) -> None:
+def test_bad_input_is_one_clear_line(
+    embedded_s3: EmbeddedS3, arguments: list[str], code: int, message: str
+) -> None:
     """What is wrong is named, nothing is touched, and the exit code says whose fault it is."""
     result = Site(embedded_s3, small(), None).call(*arguments, code=code)
     assert message in result.stderr
@@ -212,11 +265,18 @@ def test_empty_bucket_and_empty_day_are_no_errors(embedded_s3: EmbeddedS3) -> No
 
 
 def test_wrong_credentials_are_named(embedded_s3: EmbeddedS3) -> None:
-    """The message names the operation, the bucket and the missing permission or key; exit code 3."""
+    """The message names the operation, the bucket and the missing permission or key; exit code
+    3.
+    """
     site = Site(embedded_s3, small(), None)
     command = [sys.executable, "-m", "log_aggregator", "run", "--other-buckets", "any-bucket"]
     result = subprocess.run(
-        command, env=site.environment | {"AWS_SECRET_ACCESS_KEY": "wrong"}, capture_output=True, text=True, check=False, timeout=60
+        command,
+        env=site.environment | {"AWS_SECRET_ACCESS_KEY": "wrong"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert result.returncode == 3
     assert "any-bucket" in result.stderr
@@ -224,10 +284,14 @@ def test_wrong_credentials_are_named(embedded_s3: EmbeddedS3) -> None:
 
 
 def test_full_server_keeps_every_original(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server without room for the pack: exit code 1, a clear message, every original still there, no upload left open."""
+    """A server without room for the pack: exit code 1, a clear message, every original still there,
+    no upload left open.
+    """
     monkeypatch.setitem(server_module.FLAGS, "volume.max", "1")  # the source bucket takes them all
     with EmbeddedS3() as server:
-        spec = replace(flat(40, 4_000), control_tower_bucket="full-source").with_one_bucket("full-source")
+        spec = replace(flat(40, 4_000), control_tower_bucket="full-source").with_one_bucket(
+            "full-source"
+        )
         create_bucket("full-source", server, is_versioned=True)
         entries = list(upload(generate(spec), server).entries)
         create_bucket("full-target", server, is_versioned=True)

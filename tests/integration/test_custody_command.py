@@ -1,4 +1,6 @@
-"""`custody` as its users run it: what a run prints is what `verify` finds, and a log object's life can be told."""
+"""`custody` as its users run it: what a run prints is what `verify` finds, and a log object's life
+can be told.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,25 @@ def packed(embedded_s3: EmbeddedS3) -> Site:
 
 
 def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:
-    """The hash that a run prints is that of the stored object; exit code 1 once a record is not what it was."""
+    """The hash that a run prints is that of the stored object; exit code 1 once a record is not
+    what it was.
+    """
     place = ["--destination-bucket", packed.destination or ""]
     assert "0 records read" in packed.call("custody", "verify", *place).stdout
     (first,) = packed.run_json()["custody"]
     printed = packed.call("run", *packed.sources).stdout
     stored = packed.client.get_object(Bucket=first["bucket"], Key=first["key"])["Body"].read()
     assert hashlib.sha256(stored).hexdigest() == first["sha256"]
-    chain = json.loads(packed.call("custody", "verify", "--json", "--indexes", *place).stdout)["chains"][0]
-    assert (chain["records"], chain["packs"], chain["indexes_read"], chain["findings"], chain["notes"]) == (2, 1, 1, [], [])
+    chain = json.loads(packed.call("custody", "verify", "--json", "--indexes", *place).stdout)[
+        "chains"
+    ][0]
+    assert (
+        chain["records"],
+        chain["packs"],
+        chain["indexes_read"],
+        chain["findings"],
+        chain["notes"],
+    ) == (2, 1, 1, [], [])
     assert f"record 1 in s3://{packed.destination}/" in printed
     assert f"sha256 {chain['newest']['sha256']}" in printed
     expected = ["--expect", f"0:{first['sha256']}"]
@@ -48,14 +60,22 @@ def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:
 
 
 def test_the_life_of_a_log_object_is_told(packed: Site) -> None:
-    """Which pack, which index, which run packed, verified and deleted it; nothing for what was never packed."""
+    """Which pack, which index, which run packed, verified and deleted it; nothing for what was
+    never packed.
+    """
     place = ["--destination-bucket", packed.destination or ""]
     packed.run_json()
     entry = packed.entries[0]
     told = packed.call("custody", "trace", f"s3://{entry.bucket}/{entry.key}", *place).stdout
     assert "wrote the pack, verified it, deleted 20 originals of its 20" in told
     assert "as the records say" in told
-    (life,) = json.loads(packed.call("custody", "trace", f"s3://{entry.bucket}/{entry.key}", "--json", *place).stdout)["lives"]
-    assert (life["key"], life["bytes"], life["records"][0]["pack"]["deleted"]) == (entry.key, entry.size_bytes, 20)
+    (life,) = json.loads(
+        packed.call("custody", "trace", f"s3://{entry.bucket}/{entry.key}", "--json", *place).stdout
+    )["lives"]
+    assert (life["key"], life["bytes"], life["records"][0]["pack"]["deleted"]) == (
+        entry.key,
+        entry.size_bytes,
+        20,
+    )
     packed.call("custody", "trace", f"s3://{entry.bucket}/{entry.key}x", *place, code=1)
     packed.call("custody", "trace", entry.key, *place, code=2)

@@ -33,12 +33,21 @@ class Demo:
     @property
     def commands(self) -> dict[str, list[str]]:
         """What it tells its user to type, by the first word."""
-        typed = [shlex.split(line) for line in self.text.splitlines() if line.startswith("    log-aggregator ")]
+        typed = [
+            shlex.split(line)
+            for line in self.text.splitlines()
+            if line.startswith("    log-aggregator ")
+        ]
         return {words[1]: words[1:] for words in typed}
 
     @property
     def environment(self) -> Mapping[str, str]:
-        pairs = [word.split("=", 1) for line in self.text.splitlines() if line.startswith("    export ") for word in line.split()[1:]]
+        pairs = [
+            word.split("=", 1)
+            for line in self.text.splitlines()
+            if line.startswith("    export ")
+            for word in line.split()[1:]
+        ]
         return {**os.environ, **dict(pairs)}
 
 
@@ -46,7 +55,9 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     command = [sys.executable, "-m", "log_aggregator", "demo", "--keep"]
     folder = tmp_path_factory.mktemp("demo")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
+    ) as process:
         assert process.stdout is not None
         lines: list[str] = []
         for line in process.stdout:
@@ -78,20 +89,34 @@ def without_packed(line: str) -> str:
 def test_the_readme_quotes_the_demo(demo: Demo) -> None:
     """Every line that the README shows of the demo is printed, figures and all."""
     printed = without_packed(demo.text)
-    assert [line for line in quoted("log objects in 54 groups") if without_packed(line) not in printed] == []
+    assert [
+        line for line in quoted("log objects in 54 groups") if without_packed(line) not in printed
+    ] == []
 
 
 def test_the_readme_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
-    """The commands that the demo prints run as they stand, and say what the README shows of them."""
+    """The commands that the demo prints run as they stand, and say what the README shows of
+    them.
+    """
     said = ""
     for words in demo.commands.values():
         command = [sys.executable, "-m", "log_aggregator", *words]
-        done = subprocess.run(command, capture_output=True, text=True, env=demo.environment, cwd=tmp_path, check=False, timeout=120)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env=demo.environment,
+            cwd=tmp_path,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stderr
         said += done.stdout + done.stderr
     shown = quoted("--count")
     assert [line for line in shown if not line.startswith("$ ") and line not in said] == []
-    assert [line.split()[2] for line in shown if line.startswith("$ ")] == [name for name in demo.commands if name != "verify"]
+    assert [line.split()[2] for line in shown if line.startswith("$ ")] == [
+        name for name in demo.commands if name != "verify"
+    ]
 
 
 def test_ctrl_c_ends_the_demo_and_its_server(demo: Demo) -> None:

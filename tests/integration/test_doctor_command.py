@@ -1,4 +1,6 @@
-"""`log-aggregator doctor` as a process, against local servers that speak for a whole account, and against one that knows S3 only."""
+"""`log-aggregator doctor` as a process, against local servers that speak for a whole account, and
+against one that knows S3 only.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,11 @@ pytestmark = pytest.mark.server
 
 MAIN = "aws-controltower-logs-111122223333-us-east-1"
 READING = re.compile("(Get|List|Describe|Head|Simulate)[A-Z]")
-SETTINGS = {"control_tower_bucket": MAIN, "other_buckets": "flow-logs", "destination_bucket": "example-packs"}
+SETTINGS = {
+    "control_tower_bucket": MAIN,
+    "other_buckets": "flow-logs",
+    "destination_bucket": "example-packs",
+}
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,32 @@ class Account:
     def call(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """Exit code and JSON of the command line."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        secrets = {"AWS_ACCESS_KEY_ID": self.settings.access_key or "", "AWS_SECRET_ACCESS_KEY": self.settings.secret_key or ""}
-        environment = kept | secrets | {"AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-        options = [word for name, value in SETTINGS.items() for word in (f"--{name.replace('_', '-')}", value)]
+        secrets = {
+            "AWS_ACCESS_KEY_ID": self.settings.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": self.settings.secret_key or "",
+        }
+        environment = (
+            kept | secrets | {"AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+        )
+        options = [
+            word
+            for name, value in SETTINGS.items()
+            for word in (f"--{name.replace('_', '-')}", value)
+        ]
         endpoint = ["--endpoint-url", self.settings.endpoint_url or ""]
-        command = [sys.executable, "-m", "log_aggregator", "doctor", "--json", *options, *endpoint, *arguments]
-        done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=60, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "log_aggregator",
+            "doctor",
+            "--json",
+            *options,
+            *endpoint,
+            *arguments,
+        ]
+        done = subprocess.run(
+            command, env=environment, text=True, capture_output=True, timeout=60, check=False
+        )
         assert done.returncode in (0, 1), done.stderr
         return done.returncode, json.loads(done.stdout)
 
@@ -80,28 +106,44 @@ def set_up(account: Account) -> None:
     s3, today = account.client("s3"), datetime.now(UTC).date()
     s3.create_bucket(Bucket=MAIN)
     s3.put_bucket_versioning(Bucket=MAIN, VersioningConfiguration={"Status": "Enabled"})
-    retention = {"ID": "RetentionRule", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 365}}
-    s3.put_bucket_lifecycle_configuration(Bucket=MAIN, LifecycleConfiguration={"Rules": [retention]})
+    retention = {
+        "ID": "RetentionRule",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "Expiration": {"Days": 365},
+    }
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=MAIN, LifecycleConfiguration={"Rules": [retention]}
+    )
     for key in (
         f"o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/us-east-1/{today:%Y/%m/%d}/a.json.gz",
         f"o-abcd1234/AWSLogs/111111111111/Config/us-east-1/{today.year}/{today.month}/{today.day}/ConfigHistory/a.json.gz",
     ):
         s3.put_object(Bucket=MAIN, Key=key, Body=b"x")
     s3.create_bucket(Bucket="flow-logs", ObjectLockEnabledForBucket=True)
-    locked = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}}
+    locked = {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}},
+    }
     s3.put_object_lock_configuration(Bucket="flow-logs", ObjectLockConfiguration=locked)
     s3.create_bucket(Bucket="example-packs")
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
-    encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]}
+    encryption = {
+        "Rules": [{"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]
+    }
     s3.put_bucket_encryption(Bucket="example-packs", ServerSideEncryptionConfiguration=encryption)
     cold = {"Days": 90, "StorageClass": "DEEP_ARCHIVE"}
     rule = {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": ""}, "Transitions": [cold]}
-    s3.put_bucket_lifecycle_configuration(Bucket="example-packs", LifecycleConfiguration={"Rules": [rule]})
+    s3.put_bucket_lifecycle_configuration(
+        Bucket="example-packs", LifecycleConfiguration={"Rules": [rule]}
+    )
 
 
 def test_what_is_wrong_is_found_on_a_server(account: Account) -> None:
-    """Real answers of real servers are understood: versions, lock, lifecycle, encryption, layout."""
+    """Real answers of real servers are understood: versions, lock, lifecycle, encryption,
+    layout.
+    """
     found = account.levels()
     expected = {
         (MAIN, "exists"): "ok",
@@ -144,34 +186,64 @@ def test_only_questions_are_asked(account: Account) -> None:
     day = datetime.now(UTC).date()
     role = "arn:aws:iam::111122223333:role/any"
     for settings in (SETTINGS, SETTINGS | {"destination_bucket": "", "other_buckets": "flow*"}):
-        examine(inspector, store, SystemClock(), make_run_rules(read_settings(None, settings), DateWindow(day, day)), [role])
-    assert asked >= {"HeadBucket", "GetBucketVersioning", "SimulatePrincipalPolicy", "DescribeKey", "ListObjectsV2", "ListBuckets"}
+        examine(
+            inspector,
+            store,
+            SystemClock(),
+            make_run_rules(read_settings(None, settings), DateWindow(day, day)),
+            [role],
+        )
+    assert asked >= {
+        "HeadBucket",
+        "GetBucketVersioning",
+        "SimulatePrincipalPolicy",
+        "DescribeKey",
+        "ListObjectsV2",
+        "ListBuckets",
+    }
     assert {name for name in asked if not READING.match(name)} == set()
 
 
 def test_roles_are_simulated_from_their_policies() -> None:
-    """A role that may do everything but abort uploads and delete is told so, for the bucket and the action."""
+    """A role that may do everything but abort uploads and delete is told so, for the bucket and the
+    action.
+    """
     with run_emulator("ministack") as settings:
         account = Account("ministack", settings)
         set_up(account)
         iam = account.client("iam")
         trust = {"Version": "2012-10-17", "Statement": []}
-        arn = iam.create_role(RoleName="packer", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-        allowed = {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "s3:PutObject", "kms:Decrypt"], "Resource": "*"}
+        arn = iam.create_role(RoleName="packer", AssumeRolePolicyDocument=json.dumps(trust))[
+            "Role"
+        ]["Arn"]
+        allowed = {
+            "Effect": "Allow",
+            "Action": ["s3:Get*", "s3:List*", "s3:PutObject", "kms:Decrypt"],
+            "Resource": "*",
+        }
         policy = {"Version": "2012-10-17", "Statement": [allowed]}
         iam.put_role_policy(RoleName="packer", PolicyName="p", PolicyDocument=json.dumps(policy))
         findings = account.call("--role-arn", arn)[1]["findings"]
-        problems = {(finding["where"], finding["check"]): finding["seen"] for finding in findings if finding["level"] == "problem"}
+        problems = {
+            (finding["where"], finding["check"]): finding["seen"]
+            for finding in findings
+            if finding["level"] == "problem"
+        }
         assert set(problems) == {
             (f"s3://{MAIN}", "delete"),
             ("s3://flow-logs", "delete"),
             ("s3://example-packs", "write"),
             ("s3://example-packs", "kms"),
         }
-        assert "s3:AbortMultipartUpload is denied (nothing allows it)" in problems["s3://example-packs", "write"]
+        assert (
+            "s3:AbortMultipartUpload is denied (nothing allows it)"
+            in problems["s3://example-packs", "write"]
+        )
         assert "s3:PutObject" not in problems["s3://example-packs", "write"]
         assert "kms:GenerateDataKey is denied" in problems["s3://example-packs", "kms"]
-        assert ("s3://example-packs", "packs-kept", "ok") in {(item["where"], item["check"], item["level"]) for item in findings}
+        assert ("s3://example-packs", "packs-kept", "ok") in {
+            (item["where"], item["check"], item["level"]) for item in findings
+        }
 
 
 def test_a_server_that_knows_s3_only(embedded_settings: ClientSettings) -> None:
@@ -181,6 +253,12 @@ def test_a_server_that_knows_s3_only(embedded_settings: ClientSettings) -> None:
     for name in (MAIN, "flow-logs", "example-packs"):
         s3.create_bucket(Bucket=name)
     findings = account.call()[1]["findings"]
-    unseen = {finding["check"] for finding in findings if finding["where"] == "account" and "could not be checked" in finding["seen"]}
+    unseen = {
+        finding["check"]
+        for finding in findings
+        if finding["where"] == "account" and "could not be checked" in finding["seen"]
+    }
     assert unseen == {"credentials", "organization", "permissions", "trail", "config-channel"}
-    assert {finding["level"] for finding in findings if "could not be checked" in finding["seen"]} == {"warning"}
+    assert {
+        finding["level"] for finding in findings if "could not be checked" in finding["seen"]
+    } == {"warning"}

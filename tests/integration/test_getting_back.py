@@ -1,4 +1,6 @@
-"""Originals back, as users get them: the command line in a process of its own, against the embedded server."""
+"""Originals back, as users get them: the command line in a process of its own, against the embedded
+server.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,24 @@ def where(site: Site) -> list[str]:
 
 
 def test_a_whole_day_into_a_folder(packed: Site, tmp_path: Path) -> None:
-    """Every original of the manifest is a file, byte for byte, versions too, with its metadata beside it; and few requests did it."""
-    summary = json.loads(packed.call("extract", *where(packed), "--directory", str(tmp_path / "out"), "--metadata", "--json").stdout)
+    """Every original of the manifest is a file, byte for byte, versions too, with its metadata
+    beside it; and few requests did it.
+    """
+    summary = json.loads(
+        packed.call(
+            "extract", *where(packed), "--directory", str(tmp_path / "out"), "--metadata", "--json"
+        ).stdout
+    )
     entries = packed_entries(packed)
-    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and not path.name.endswith(".metadata.json")]
+    files = [
+        path
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file() and not path.name.endswith(".metadata.json")
+    ]
     assert (summary["originals"], summary["failures"]) == (len(entries), [])
-    assert Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in files) == Counter(entry.sha256 for entry in entries)
+    assert Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in files) == Counter(
+        entry.sha256 for entry in entries
+    )
     assert summary["requests"]["GetObject"] <= 2 * summary["packs"]
     digest = next(entry for entry in entries if entry.source == "digest")
     beside = tmp_path / "out" / digest.bucket / f"{digest.key}.metadata.json"
@@ -51,7 +65,9 @@ def test_a_whole_day_into_a_folder(packed: Site, tmp_path: Path) -> None:
 
 
 def test_lines_of_a_log_type(packed: Site) -> None:
-    """All CloudTrail files of the day as one stream: a JSON document on each line. The damaged one is named."""
+    """All CloudTrail files of the day as one stream: a JSON document on each line. The damaged one
+    is named.
+    """
     done = packed.call("extract", *where(packed), "--log-type", "CloudTrail", "--lines", code=1)
     documents = [json.loads(line) for line in done.stdout.splitlines()]
     entries = [entry for entry in packed_entries(packed) if entry.source == "cloudtrail"]
@@ -61,15 +77,28 @@ def test_lines_of_a_log_type(packed: Site) -> None:
 
 
 def test_put_back_is_what_it_was(packed: Site) -> None:
-    """In another bucket every newest original is there with bytes, metadata, content type and encoding; doing it again writes nothing."""
+    """In another bucket every newest original is there with bytes, metadata, content type and
+    encoding; doing it again writes nothing.
+    """
     target = f"{packed.destination}-audit"
     create_bucket(target, packed.server, is_versioned=True)
-    arguments = ("put-back", *where(packed), "--to-bucket", target, "--log-type", "CloudTrail,CloudTrail-Digest,Config", "--json")
+    arguments = (
+        "put-back",
+        *where(packed),
+        "--to-bucket",
+        target,
+        "--log-type",
+        "CloudTrail,CloudTrail-Digest,Config",
+        "--json",
+    )
     first = json.loads(packed.call(*arguments).stdout)
     assert (first["failures"], first["there"]) == ([], 0)
     newest = {entry.key: entry for entry in packed_entries(packed)}
     for listed in packed.client.list_objects_v2(Bucket=target)["Contents"]:
-        entry, got = newest[listed["Key"]], packed.client.get_object(Bucket=target, Key=listed["Key"])
+        entry, got = (
+            newest[listed["Key"]],
+            packed.client.get_object(Bucket=target, Key=listed["Key"]),
+        )
         assert hashlib.sha256(got["Body"].read()).hexdigest() == entry.sha256
         assert (got["Metadata"], got["ContentType"], got.get("ContentEncoding")) == (
             dict(entry.metadata),
@@ -82,11 +111,20 @@ def test_put_back_is_what_it_was(packed: Site) -> None:
 
 
 def test_put_back_home_and_packed_again(packed: Site) -> None:
-    """In its own bucket an original is there until the next run packs it again; nothing is lost on the way, and a hold keeps it."""
+    """In its own bucket an original is there until the next run packs it again; nothing is lost on
+    the way, and a hold keeps it.
+    """
     digest = next(entry for entry in packed_entries(packed) if entry.source == "digest")
-    done = packed.call("put-back", f"s3://{digest.bucket}/{digest.key}", "--destination-bucket", str(packed.destination))
+    done = packed.call(
+        "put-back",
+        f"s3://{digest.bucket}/{digest.key}",
+        "--destination-bucket",
+        str(packed.destination),
+    )
     assert "[holds]" in done.stdout
-    assert packed.client.head_object(Bucket=digest.bucket, Key=digest.key)["Metadata"] == dict(digest.metadata)
+    assert packed.client.head_object(Bucket=digest.bucket, Key=digest.key)["Metadata"] == dict(
+        digest.metadata
+    )
     assert packed.run_json()["objects"]["deleted"] == 1
     assert packed.check().problems == []
 
@@ -113,12 +151,24 @@ def test_head_closes_the_pipe(packed: Site) -> None:
 
 
 @pytest.mark.parametrize("wait_seconds", [0.0, 0.1, 0.3])
-def test_ctrl_c_leaves_whole_files_only(embedded_s3: EmbeddedS3, tmp_path: Path, wait_seconds: float) -> None:
-    """Interrupted anywhere: exit code 130 (or 0, when it was done), every file whole, none with another name."""
+def test_ctrl_c_leaves_whole_files_only(
+    embedded_s3: EmbeddedS3, tmp_path: Path, wait_seconds: float
+) -> None:
+    """Interrupted anywhere: exit code 130 (or 0, when it was done), every file whole, none with
+    another name.
+    """
     site = make_site(embedded_s3, flat(2_000, 3_000))
     site.run_json()
     folder = tmp_path / "out"
-    process = site.start("extract", "--key", "*", "--destination-bucket", str(site.destination), "--directory", str(folder))
+    process = site.start(
+        "extract",
+        "--key",
+        "*",
+        "--destination-bucket",
+        str(site.destination),
+        "--directory",
+        str(folder),
+    )
     deadline = time.monotonic() + 30
     while not any(folder.rglob("*.gz")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -135,10 +185,19 @@ def test_ctrl_c_leaves_whole_files_only(embedded_s3: EmbeddedS3, tmp_path: Path,
 
 
 def test_a_full_file_system(packed: Site, tmp_path: Path) -> None:
-    """On a file system without room: exit code 1, a clear message, no partial file under a final name."""
+    """On a file system without room: exit code 1, a clear message, no partial file under a final
+    name.
+    """
     limit = ["bash", "-c", 'ulimit -f 1; exec "$@"', "limited"]
-    command = [*limit, *packed.start_command("extract", *where(packed), "--lines", "--output", str(tmp_path / "lines"))]
-    done = subprocess.run(command, env=packed.environment, capture_output=True, text=True, check=False, timeout=60)
+    command = [
+        *limit,
+        *packed.start_command(
+            "extract", *where(packed), "--lines", "--output", str(tmp_path / "lines")
+        ),
+    ]
+    done = subprocess.run(
+        command, env=packed.environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 1, done.stderr
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr

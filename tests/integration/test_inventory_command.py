@@ -20,7 +20,15 @@ def take_inventories(site: Site, **options: Any) -> list[str]:
     """An inventory of every bucket, as S3 would write it now, encrypted; gives where they are."""
     bucket = f"{site.destination}-inventories"
     create_bucket(bucket, site.server, is_versioned=False)
-    store = connect(Connection(None, site.server.region, site.server.endpoint_url, site.server.access_key, site.server.secret_key))
+    store = connect(
+        Connection(
+            None,
+            site.server.region,
+            site.server.endpoint_url,
+            site.server.access_key,
+            site.server.secret_key,
+        )
+    )
 
     def put(key: str, data: bytes) -> None:
         site.client.put_object(Bucket=bucket, Key=key, Body=data, ServerSideEncryption="AES256")
@@ -28,7 +36,11 @@ def take_inventories(site: Site, **options: Any) -> list[str]:
     locations = []
     for name in site.spec.buckets:
         has_versions = store.get_bucket_versioning(name) is not None
-        wanted: dict[str, Any] = {"rows_per_file": 30, "made": datetime.now(UTC), "has_versions": has_versions} | options
+        wanted: dict[str, Any] = {
+            "rows_per_file": 30,
+            "made": datetime.now(UTC),
+            "has_versions": has_versions,
+        } | options
         spec = InventorySpec(name, bucket, **wanted)
         locations.append(write_inventory(list(entries_of(store, name)), spec, put))
     return locations
@@ -40,11 +52,15 @@ def options_of(locations: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("file_format", list(Format))
 def test_a_run_by_inventories(site: Site, file_format: Format) -> None:
-    """Every original of the organisation, found by encrypted inventories alone, comes back; and a second run does nothing."""
+    """Every original of the organisation, found by encrypted inventories alone, comes back; and a
+    second run does nothing.
+    """
     by = options_of(take_inventories(site, format=file_format))
     planned = json.loads(site.call("plan", "--json", *site.sources, *by).stdout)
     done = site.run_json(*by)
-    assert {pack["key"] for group in planned["groups"] for pack in group["packs"]} == {pack["key"] for pack in done["packs"]}
+    assert {pack["key"] for group in planned["groups"] for pack in group["packs"]} == {
+        pack["key"] for pack in done["packs"]
+    }
     assert done["inventories"] == by[1::2]
     assert site.check().problems == []
     again = site.run_json(*by)
@@ -65,7 +81,19 @@ def test_what_is_refused(site: Site) -> None:
         (["run", *site.sources, "--inventory", missing], 3, "cannot be read"),
         (["run", *site.sources, "--inventory", f"{folder}/nothing"], 3, "no whole inventory"),
         (["run", *site.sources, "--inventory", first, "--inventory", first], 2, "another one"),
-        (["plan", "--other-buckets", site.spec.flow_bucket, "--date", str(site.day), "--inventory", first], 2, "neither in"),
+        (
+            [
+                "plan",
+                "--other-buckets",
+                site.spec.flow_bucket,
+                "--date",
+                str(site.day),
+                "--inventory",
+                first,
+            ],
+            2,
+            "neither in",
+        ),
     ):
         failed = site.call(*arguments, code=code)
         assert said in failed.stderr

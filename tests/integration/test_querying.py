@@ -1,4 +1,6 @@
-"""A synthetic organisation's day, packed, and queried with DuckDB by the text of our Athena views: the same events as in the originals."""
+"""A synthetic organisation's day, packed, and queried with DuckDB by the text of our Athena views:
+the same events as in the originals.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,18 @@ from log_aggregator.steps.run import Progress, run
 from log_aggregator.steps.workers import SerialWorkers
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "query-with-athena.md"
-FROM_ONE_ACCOUNT = "FROM log_archive.cloudtrail_events WHERE account = (SELECT min(account) FROM log_archive.cloudtrail_events)"
-LOG_TYPES = ["CloudTrail", "Config", "vpcflowlogs", "elasticloadbalancing", "S3AccessLogs", "WAFLogs"]
+FROM_ONE_ACCOUNT = (
+    "FROM log_archive.cloudtrail_events WHERE account = (SELECT min(account) FROM "
+    "log_archive.cloudtrail_events)"
+)
+LOG_TYPES = [
+    "CloudTrail",
+    "Config",
+    "vpcflowlogs",
+    "elasticloadbalancing",
+    "S3AccessLogs",
+    "WAFLogs",
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,9 @@ class Queried:
     def texts(self, source: str) -> Iterator[str]:
         """The inflated bodies of one kind of log, or of several whose names begin so."""
         for found in self.originals:
-            if found.source == source or (found.source.startswith(f"{source}-") and not found.source.endswith("parquet")):
+            if found.source == source or (
+                found.source.startswith(f"{source}-") and not found.source.endswith("parquet")
+            ):
                 body = found.body
                 yield (gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body).decode()
 
@@ -55,14 +69,22 @@ class Queried:
 def make_spec() -> OrganisationSpec:
     auxiliary = AuxiliaryCounts(flow=6, flow_parquet=2, alb=3, clb=1, access=5, waf=2)
     return replace(
-        small(seed=3), objects=40, config_histories=2, late=0, auxiliary=auxiliary, oddities=OddityCounts(), large_sizes_bytes=(200_000,)
+        small(seed=3),
+        objects=40,
+        config_histories=2,
+        late=0,
+        auxiliary=auxiliary,
+        oddities=OddityCounts(),
+        large_sizes_bytes=(200_000,),
     )
 
 
 @pytest.fixture(scope="module")
 def queried(tmp_path_factory: pytest.TempPathFactory) -> Queried:
     spec = make_spec()
-    clock = SteppingClock(datetime.combine(spec.first_day, datetime.min.time(), UTC) + timedelta(days=2))
+    clock = SteppingClock(
+        datetime.combine(spec.first_day, datetime.min.time(), UTC) + timedelta(days=2)
+    )
     store = MemoryStore(clock=clock)
     for bucket in (*spec.buckets, "dest"):
         store.create_bucket(bucket)
@@ -80,10 +102,21 @@ def queried(tmp_path_factory: pytest.TempPathFactory) -> Queried:
     assert run(store, SerialWorkers(), clock, rules, Progress()).failures == []
     folder = tmp_path_factory.mktemp("s3")
     dump(store, "dest", folder)
-    accounts = sorted({account for found in originals for account in re.findall(r"AWSLogs/(?:o-[a-z0-9]+/)?([0-9]{12})/", found.key)})
-    scope = Scope(Target("dest"), "log_archive", spec.first_day, tuple(spec.buckets), (*accounts, "all"))
+    accounts = sorted(
+        {
+            account
+            for found in originals
+            for account in re.findall(r"AWSLogs/(?:o-[a-z0-9]+/)?([0-9]{12})/", found.key)
+        }
+    )
+    scope = Scope(
+        Target("dest"), "log_archive", spec.first_day, tuple(spec.buckets), (*accounts, "all")
+    )
     views = make_views(scope, LOG_TYPES)
-    return Queried([found for found in originals if found.day == spec.first_day], connect_views(folder, views, [spec.first_day]))
+    return Queried(
+        [found for found in originals if found.day == spec.first_day],
+        connect_views(folder, views, [spec.first_day]),
+    )
 
 
 def test_the_same_cloudtrail_events(queried: Queried) -> None:
@@ -91,12 +124,29 @@ def test_the_same_cloudtrail_events(queried: Queried) -> None:
     records = queried.entries("cloudtrail", "Records")
     assert len(records) > 100
     wanted = Counter(
-        (found["eventID"], found["eventName"], found["eventTime"], found["awsRegion"], found["sourceIPAddress"]) for found in records
+        (
+            found["eventID"],
+            found["eventName"],
+            found["eventTime"],
+            found["awsRegion"],
+            found["sourceIPAddress"],
+        )
+        for found in records
     )
-    rows = queried.ask("SELECT event_id, event_name, event_time, aws_region, source_ip_address FROM log_archive.cloudtrail_events")
+    rows = queried.ask(
+        "SELECT event_id, event_name, event_time, aws_region, source_ip_address FROM "
+        "log_archive.cloudtrail_events"
+    )
     assert Counter(rows) == wanted
     arns = Counter(found["userIdentity"].get("arn") for found in records)
-    assert dict(queried.ask("SELECT identity_arn, count(*) FROM log_archive.cloudtrail_events GROUP BY 1")) == arns
+    assert (
+        dict(
+            queried.ask(
+                "SELECT identity_arn, count(*) FROM log_archive.cloudtrail_events GROUP BY 1"
+            )
+        )
+        == arns
+    )
 
 
 def test_free_fields_come_as_json(queried: Queried) -> None:
@@ -105,14 +155,22 @@ def test_free_fields_come_as_json(queried: Queried) -> None:
     wanted = {found["eventID"]: found["requestParameters"] for found in records}
     rows = queried.ask("SELECT event_id, request_parameters FROM log_archive.cloudtrail_events")
     assert {event: None if text is None else json.loads(text) for event, text in rows} == wanted
-    assert any(parameters and {"tagging", "Tagging"} <= set(parameters) for parameters in wanted.values())
+    assert any(
+        parameters and {"tagging", "Tagging"} <= set(parameters) for parameters in wanted.values()
+    )
 
 
 def test_partitions_are_those_of_the_keys(queried: Queried) -> None:
-    """Account, day and bucket stand beside each event, as in the key of its log object; CloudTrail of other accounts is not among them."""
-    rows = queried.ask("SELECT DISTINCT source_bucket, account, day FROM log_archive.cloudtrail_events")
+    """Account, day and bucket stand beside each event, as in the key of its log object; CloudTrail
+    of other accounts is not among them.
+    """
+    rows = queried.ask(
+        "SELECT DISTINCT source_bucket, account, day FROM log_archive.cloudtrail_events"
+    )
     spec = make_spec()
-    assert {(bucket, day) for bucket, _, day in rows} == {(spec.control_tower_bucket, f"{spec.first_day:%Y/%m/%d}")}
+    assert {(bucket, day) for bucket, _, day in rows} == {
+        (spec.control_tower_bucket, f"{spec.first_day:%Y/%m/%d}")
+    }
     wrong = "SELECT count(*) FROM log_archive.cloudtrail_events WHERE recipient_account <> account"
     assert queried.ask(wrong) == [(0,)]
     assert len({account for _, account, _ in rows}) == spec.accounts
@@ -121,48 +179,82 @@ def test_partitions_are_those_of_the_keys(queried: Queried) -> None:
 def test_the_same_configuration_items(queried: Queried) -> None:
     """Of histories, snapshots and oversized items alike."""
     items = queried.entries("config", "configurationItems")
-    wanted = Counter((found["ARN"], found["configurationItemCaptureTime"], found["resourceType"]) for found in items)
+    wanted = Counter(
+        (found["ARN"], found["configurationItemCaptureTime"], found["resourceType"])
+        for found in items
+    )
     assert len(wanted) > 10
     rows = queried.ask("SELECT arn, capture_time, resource_type FROM log_archive.config_items")
     assert Counter(rows) == wanted
-    team = "SELECT count(*) FROM log_archive.config_items WHERE json_extract_scalar(tags, '$.team') = 'search'"
+    team = (
+        "SELECT count(*) FROM log_archive.config_items WHERE json_extract_scalar(tags, '$.team') "
+        "= 'search'"
+    )
     assert queried.ask(team) == [(sum(found["tags"]["team"] == "search" for found in items),)]
 
 
 def test_the_same_flows(queried: Queried) -> None:
-    """One row for each line but the headers, numbers as numbers; parquet in tar packs of the same folder is passed over."""
-    lines = [line.split(" ") for text in queried.texts("flow") for line in text.splitlines() if not line.startswith("version ")]
+    """One row for each line but the headers, numbers as numbers; parquet in tar packs of the same
+    folder is passed over.
+    """
+    lines = [
+        line.split(" ")
+        for text in queried.texts("flow")
+        for line in text.splitlines()
+        if not line.startswith("version ")
+    ]
     assert len(lines) > 10
-    rows = queried.ask("SELECT account_id, srcaddr, dstport, bytes, action FROM log_archive.vpc_flow_logs")
-    assert Counter(rows) == Counter((line[1], line[3], int(line[6]), int(line[9]), line[12]) for line in lines)
-    assert any(path.endswith(".tar") for (path,) in queried.ask('SELECT DISTINCT "$path" FROM log_archive.vpcflowlogs_packs'))
+    rows = queried.ask(
+        "SELECT account_id, srcaddr, dstport, bytes, action FROM log_archive.vpc_flow_logs"
+    )
+    assert Counter(rows) == Counter(
+        (line[1], line[3], int(line[6]), int(line[9]), line[12]) for line in lines
+    )
+    assert any(
+        path.endswith(".tar")
+        for (path,) in queried.ask('SELECT DISTINCT "$path" FROM log_archive.vpcflowlogs_packs')
+    )
 
 
 @pytest.mark.parametrize(
     ("view", "sources"),
-    [("s3accesslogs_lines", ("access",)), ("elasticloadbalancing_lines", ("alb", "clb")), ("waflogs_lines", ("waf",))],
+    [
+        ("s3accesslogs_lines", ("access",)),
+        ("elasticloadbalancing_lines", ("alb", "clb")),
+        ("waflogs_lines", ("waf",)),
+    ],
 )
 def test_the_same_lines(queried: Queried, view: str, sources: tuple[str, ...]) -> None:
     """Of a log type without a view of its own: its lines, as they were."""
-    wanted = Counter(line for source in sources for text in queried.texts(source) for line in text.splitlines())
+    wanted = Counter(
+        line for source in sources for text in queried.texts(source) for line in text.splitlines()
+    )
     assert wanted
-    assert Counter(line for (line,) in queried.ask(f"SELECT line FROM log_archive.{view}")) == wanted
+    assert (
+        Counter(line for (line,) in queried.ask(f"SELECT line FROM log_archive.{view}")) == wanted
+    )
 
 
 def test_every_log_object_is_in_the_indexes(queried: Queried) -> None:
     """By bucket and key, with its size, of all log types that the statements name."""
-    rows = queried.ask("SELECT log_type, source_bucket, object_key, object_bytes FROM log_archive.packed_objects")
+    rows = queried.ask(
+        "SELECT log_type, source_bucket, object_key, object_bytes FROM log_archive.packed_objects"
+    )
     assert {log_type for log_type, *_ in rows} == set(LOG_TYPES)
     known = {(found.bucket, found.key): len(found.body) for found in queried.originals}
     assert all(known[bucket, key] == size for _, bucket, key, size in rows)
     others = {"digest", "insight"}
-    assert {found.key for found in queried.originals if found.source not in others} == {key for _, _, key, _ in rows}
+    assert {found.key for found in queried.originals if found.source not in others} == {
+        key for _, _, key, _ in rows
+    }
     assert len(rows) == len({(bucket, key) for _, bucket, key, _ in rows})
 
 
 def test_queries_of_the_page_can_be_asked(queried: Queried) -> None:
     """Every query of docs/how-to/query-with-athena.md asks for views and columns that are there."""
-    blocks = re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```sql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     queries = [query for block in blocks for query in block.split(";") if query.strip()]
     assert len(queries) == 4
     for query in queries:
@@ -171,7 +263,14 @@ def test_queries_of_the_page_can_be_asked(queried: Queried) -> None:
 
 def test_the_page_can_do_without_athena(queried: Queried) -> None:
     """Its DuckDB command counts the events of a folder of packs."""
-    command = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("duckdb -c "))
-    (pattern,) = {str(Path(path).parent) for (path,) in queried.ask(f"SELECT DISTINCT pack_path {FROM_ONE_ACCOUNT}")}
+    command = next(
+        line
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line.startswith("duckdb -c ")
+    )
+    (pattern,) = {
+        str(Path(path).parent)
+        for (path,) in queried.ask(f"SELECT DISTINCT pack_path {FROM_ONE_ACCOUNT}")
+    }
     query = command.removeprefix("duckdb -c ").strip('"').replace("day/*.gz", f"{pattern}/*.gz")
     assert queried.ask(query) == queried.ask(f"SELECT count(*) {FROM_ONE_ACCOUNT}")

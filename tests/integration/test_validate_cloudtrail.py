@@ -1,4 +1,6 @@
-"""`validate-cloudtrail` beside the real `aws cloudtrail validate-logs`: both must say the same of what both can see."""
+"""`validate-cloudtrail` beside the real `aws cloudtrail validate-logs`: both must say the same of
+what both can see.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,20 @@ from log_aggregator.lab.trailapi import TrailApi, trail_arn
 from log_aggregator.lab.upload import upload
 
 AWS = Path(sys.executable).with_name("aws")
-SPEC = OrganisationSpec(seed=7, accounts=1, objects=20, size_bytes_median=1_000, digest_chains=-1, backfilled_logs=1, days=1)
+SPEC = OrganisationSpec(
+    seed=7,
+    accounts=1,
+    objects=20,
+    size_bytes_median=1_000,
+    digest_chains=-1,
+    backfilled_logs=1,
+    days=1,
+)
 DIGESTS_PER_CHAIN = 25
 
-pytestmark = pytest.mark.skipif(not AWS.exists(), reason="the AWS CLI is not installed in this environment")
+pytestmark = pytest.mark.skipif(
+    not AWS.exists(), reason="the AWS CLI is not installed in this environment"
+)
 
 
 @dataclass
@@ -58,12 +70,20 @@ class Court:
     def digests(self) -> list[str]:
         """Of the first chain, oldest first."""
         wanted = f"/{self.account}/CloudTrail-Digest/{SPEC.home_region}/"
-        return sorted(entry.key for entry in self.site.entries if wanted in entry.key and "_backfill" not in entry.key)
+        return sorted(
+            entry.key
+            for entry in self.site.entries
+            if wanted in entry.key and "_backfill" not in entry.key
+        )
 
     @property
     def log(self) -> str:
         """One that a digest of the first chain names."""
-        named = [entry["s3Object"] for key in self.digests for entry in json.loads(gzip.decompress(self.read(key)[0]))["logFiles"]]
+        named = [
+            entry["s3Object"]
+            for key in self.digests
+            for entry in json.loads(gzip.decompress(self.read(key)[0]))["logFiles"]
+        ]
         return str(named[2])
 
     def read(self, key: str) -> tuple[bytes, dict[str, str]]:
@@ -71,45 +91,123 @@ class Court:
         return found["Body"].read(), found["Metadata"]
 
     def write(self, key: str, body: bytes, metadata: dict[str, str]) -> None:
-        self.site.client.put_object(Bucket=self.site.spec.control_tower_bucket, Key=key, Body=body, Metadata=metadata)
+        self.site.client.put_object(
+            Bucket=self.site.spec.control_tower_bucket, Key=key, Body=body, Metadata=metadata
+        )
 
     def run(self) -> None:
         """Both days: the last digest of a day lies in the next one."""
-        options = ["--control-tower-bucket", self.site.spec.control_tower_bucket, "--destination-bucket", str(self.site.destination)]
-        command = [sys.executable, "-m", "log_aggregator", "run", "--from", "2026-03-14", "--to", "2026-03-15", *options]
-        done = subprocess.run(command, check=False, env=self.environment, text=True, capture_output=True, timeout=120)
+        options = [
+            "--control-tower-bucket",
+            self.site.spec.control_tower_bucket,
+            "--destination-bucket",
+            str(self.site.destination),
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "log_aggregator",
+            "run",
+            "--from",
+            "2026-03-14",
+            "--to",
+            "2026-03-15",
+            *options,
+        ]
+        done = subprocess.run(
+            command, check=False, env=self.environment, text=True, capture_output=True, timeout=120
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
     def put_back(self) -> None:
-        options = ["--destination-bucket", str(self.site.destination), "--from", "2026-03-14", "--to", "2026-03-15"]
+        options = [
+            "--destination-bucket",
+            str(self.site.destination),
+            "--from",
+            "2026-03-14",
+            "--to",
+            "2026-03-15",
+        ]
         self.call("put-back", *options, "--bucket", self.site.spec.control_tower_bucket)
 
     def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "log_aggregator", *arguments]
-        done = subprocess.run(command, check=False, env=self.environment, text=True, capture_output=True, timeout=120)
+        done = subprocess.run(
+            command, check=False, env=self.environment, text=True, capture_output=True, timeout=120
+        )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
     def ask_aws(self, region: str = SPEC.home_region) -> Verdict:
-        command = [str(AWS), "cloudtrail", "validate-logs", "--trail-arn", trail_arn(self.site.spec), "--account-id", self.account]
-        command += ["--region", region, "--start-time", "2026-03-14T00:00:00Z", "--end-time", "2026-03-14T23:59:59Z", "--verbose"]
-        done = subprocess.run(command, check=False, env=self.environment | {"AWS_PAGER": ""}, text=True, capture_output=True, timeout=120)
+        command = [
+            str(AWS),
+            "cloudtrail",
+            "validate-logs",
+            "--trail-arn",
+            trail_arn(self.site.spec),
+            "--account-id",
+            self.account,
+        ]
+        command += [
+            "--region",
+            region,
+            "--start-time",
+            "2026-03-14T00:00:00Z",
+            "--end-time",
+            "2026-03-14T23:59:59Z",
+            "--verbose",
+        ]
+        done = subprocess.run(
+            command,
+            check=False,
+            env=self.environment | {"AWS_PAGER": ""},
+            text=True,
+            capture_output=True,
+            timeout=120,
+        )
         assert done.returncode in (0, 1), done.stdout + done.stderr
         return read_verdict(done)
 
     def ask_us(self, *more: str, region: str = SPEC.home_region) -> Verdict:
         """The same question."""
-        options = ["--destination-bucket", str(self.site.destination), "--control-tower-bucket", self.site.spec.control_tower_bucket]
-        command = [sys.executable, "-m", "log_aggregator", "validate-cloudtrail", "--account", self.account, "--log-region", region]
+        options = [
+            "--destination-bucket",
+            str(self.site.destination),
+            "--control-tower-bucket",
+            self.site.spec.control_tower_bucket,
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "log_aggregator",
+            "validate-cloudtrail",
+            "--account",
+            self.account,
+            "--log-region",
+            region,
+        ]
         command += ["--date", "2026-03-14", "--verbose", *options, *more]
-        return read_verdict(subprocess.run(command, check=False, env=self.environment, text=True, capture_output=True, timeout=120))
+        return read_verdict(
+            subprocess.run(
+                command,
+                check=False,
+                env=self.environment,
+                text=True,
+                capture_output=True,
+                timeout=120,
+            )
+        )
 
 
 def read_verdict(done: subprocess.CompletedProcess[str]) -> Verdict:
     """Both speak alike."""
     text = done.stdout + done.stderr
-    valid = {kind: int(count) for count, kind in re.findall(r"(\d+)/\d+ ([a-z ]+?) files valid", text)}
-    invalid = {found[1]: found[2] for found in re.finditer(r"file\ts3://[^/]+/(\S+)\tINVALID: (.*)", text)}
+    valid = {
+        kind: int(count) for count, kind in re.findall(r"(\d+)/\d+ ([a-z ]+?) files valid", text)
+    }
+    invalid = {
+        found[1]: found[2] for found in re.finditer(r"file\ts3://[^/]+/(\S+)\tINVALID: (.*)", text)
+    }
     return Verdict(done.returncode, valid, invalid, text)
 
 
@@ -125,7 +223,9 @@ def court(embedded_s3: EmbeddedS3) -> Iterator[Court]:
 
 
 def test_the_aws_cli_says_the_same_before_and_after(court: Court) -> None:
-    """Originals are valid for both, file by file; packed and deleted they are valid for us alone; put back, again for both."""
+    """Originals are valid for both, file by file; packed and deleted they are valid for us alone;
+    put back, again for both.
+    """
     first = court.ask_aws()
     assert (first.code, first.invalid) == (0, {})
     assert (first.valid["digest"], first.valid["backfill digest"]) == (DIGESTS_PER_CHAIN, 1)
@@ -171,7 +271,9 @@ def tamper(court: Court, what: str) -> str:
 
 @pytest.mark.parametrize("what", ["log", "digest", "signature", "link"])
 def test_one_byte(court: Court, what: str) -> None:
-    """A changed byte of a log, a digest, a signature or a link is found by both, in the same words, and by us in the pack too."""
+    """A changed byte of a log, a digest, a signature or a link is found by both, in the same words,
+    and by us in the pack too.
+    """
     key = tamper(court, what)
     theirs, ours = court.ask_aws(), court.ask_us()
     assert theirs.code == ours.code == 1
@@ -204,21 +306,34 @@ def test_data_behind_a_log(court: Court) -> None:
 
 
 def test_a_flipped_byte_of_a_member(court: Court) -> None:
-    """A byte that changed in a pack: the member is invalid, and cannot be put back; everything else can, and then both miss just it."""
+    """A byte that changed in a pack: the member is invalid, and cannot be put back; everything else
+    can, and then both miss just it.
+    """
     court.run()
     pack = next(
         found["Key"]
-        for found in court.site.client.list_objects_v2(Bucket=court.site.destination, Prefix="packs/")["Contents"]
+        for found in court.site.client.list_objects_v2(
+            Bucket=court.site.destination, Prefix="packs/"
+        )["Contents"]
         if f"/CloudTrail/{court.account}/" in found["Key"]
     )
-    data = bytearray(court.site.client.get_object(Bucket=court.site.destination, Key=pack)["Body"].read())
+    data = bytearray(
+        court.site.client.get_object(Bucket=court.site.destination, Key=pack)["Body"].read()
+    )
     data[60] ^= 1
     court.site.client.put_object(Bucket=court.site.destination, Key=pack, Body=bytes(data))
     ours = court.ask_us()
     assert ours.code == 1
     ((key, text),) = ours.invalid.items()
     assert text == f"damaged in its pack s3://{court.site.destination}/{pack}"
-    options = ["--destination-bucket", str(court.site.destination), "--from", "2026-03-14", "--to", "2026-03-15"]
+    options = [
+        "--destination-bucket",
+        str(court.site.destination),
+        "--from",
+        "2026-03-14",
+        "--to",
+        "2026-03-15",
+    ]
     court.call("put-back", *options, "--bucket", court.site.spec.control_tower_bucket, code=1)
     assert court.ask_aws().invalid == {key: "not found"}
 
@@ -234,12 +349,19 @@ def test_several_trails(court: Court) -> None:
 
 
 def test_a_trail_that_was_given_another_bucket(court: Court) -> None:
-    """Its older digests lie where it delivered them then: both follow the chain there, and count every file once, packed or not."""
+    """Its older digests lie where it delivered them then: both follow the chain there, and count
+    every file once, packed or not.
+    """
     site, older = court.site, f"a-{court.site.spec.control_tower_bucket.partition('-aws-')[0]}"
     site.client.create_bucket(Bucket=older)
-    places = [older if number < 10 else site.spec.control_tower_bucket for number in range(len(court.digests))]
+    places = [
+        older if number < 10 else site.spec.control_tower_bucket
+        for number in range(len(court.digests))
+    ]
     chain = [court.read(key) for key in court.digests]
-    for key, place, (body, metadata) in zip(court.digests, places, sign_again(site.spec, chain, places), strict=True):
+    for key, place, (body, metadata) in zip(
+        court.digests, places, sign_again(site.spec, chain, places), strict=True
+    ):
         site.client.delete_object(Bucket=site.spec.control_tower_bucket, Key=key)
         site.client.put_object(Bucket=place, Key=key, Body=body, Metadata=metadata)
     theirs, ours = court.ask_aws(), court.ask_us()
@@ -251,43 +373,91 @@ def test_a_trail_that_was_given_another_bucket(court: Court) -> None:
 
 
 def test_the_archived_key_is_enough(court: Court) -> None:
-    """The run keeps CloudTrail's key beside the packs; with it alone, and without CloudTrail, everything is validated."""
+    """The run keeps CloudTrail's key beside the packs; with it alone, and without CloudTrail,
+    everything is validated.
+    """
     court.run()
-    keys = court.site.client.list_objects_v2(Bucket=court.site.destination, Prefix="keys/")["Contents"]
+    keys = court.site.client.list_objects_v2(Bucket=court.site.destination, Prefix="keys/")[
+        "Contents"
+    ]
     name = f"{public_key_fingerprint(SPEC)}.json"
-    assert [found["Key"] for found in keys] == [f"keys/cloudtrail/{region}/{name}" for region in sorted(SPEC.regions)]
+    assert [found["Key"] for found in keys] == [
+        f"keys/cloudtrail/{region}/{name}" for region in sorted(SPEC.regions)
+    ]
     court.api.keys.keys = []
     assert court.ask_us().code == 0
     assert court.ask_us("--public-keys", "cloudtrail").code == 1
-    options = ["--destination-bucket", str(court.site.destination), "--date", "2026-03-14", "--json", "--public-keys", "archive"]
+    options = [
+        "--destination-bucket",
+        str(court.site.destination),
+        "--date",
+        "2026-03-14",
+        "--json",
+        "--public-keys",
+        "archive",
+    ]
     result = json.loads(court.call("validate-cloudtrail", *options).stdout)
     assert result["public_keys"] == {"found": {"archive": 2}, "failures": {}}
     assert result["valid"] is True
 
 
 def test_json(court: Court) -> None:
-    """`--json` writes one document, with every chain, and everything that is invalid; the exit code says the same."""
+    """`--json` writes one document, with every chain, and everything that is invalid; the exit code
+    says the same.
+    """
     key = tamper(court, "log")
     court.run()
-    options = ["--destination-bucket", str(court.site.destination), "--date", "2026-03-14", "--json"]
+    options = [
+        "--destination-bucket",
+        str(court.site.destination),
+        "--date",
+        "2026-03-14",
+        "--json",
+    ]
     result: dict[str, Any] = json.loads(court.call("validate-cloudtrail", *options, code=1).stdout)
     assert result["valid"] is False
     assert result["requested"] == {"first": "2026-03-14T00:00:00Z", "last": "2026-03-14T23:59:59Z"}
     assert len(result["trails"]) == 3
-    assert [(finding["key"], finding["state"], finding["kind"]) for finding in result["findings"]] == [(key, "invalid", "log")]
+    assert [
+        (finding["key"], finding["state"], finding["kind"]) for finding in result["findings"]
+    ] == [(key, "invalid", "log")]
     assert result["findings"][0]["place"].startswith(f"s3://{court.site.destination}/packs/")
     assert result["digests"] == {"valid": 2 * DIGESTS_PER_CHAIN, "invalid": 0, "unchecked": 0}
 
 
 def test_bad_input(court: Court) -> None:
     """No range, a range without digests, an unknown account: a clear message and an exit code."""
-    options = ["--destination-bucket", str(court.site.destination), "--control-tower-bucket", court.site.spec.control_tower_bucket]
+    options = [
+        "--destination-bucket",
+        str(court.site.destination),
+        "--control-tower-bucket",
+        court.site.spec.control_tower_bucket,
+    ]
     assert "--from" in court.call("validate-cloudtrail", *options, code=2).stderr
-    assert "No digests found" in court.call("validate-cloudtrail", *options, "--date", "2020-01-01", code=1).stdout
-    wrong = court.call("validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "12", code=2)
+    assert (
+        "No digests found"
+        in court.call("validate-cloudtrail", *options, "--date", "2020-01-01", code=1).stdout
+    )
+    wrong = court.call(
+        "validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "12", code=2
+    )
     assert "--account" in wrong.stderr
-    alone = [sys.executable, "-m", "log_aggregator", "validate-cloudtrail", *options, "--date", "2026-03-14", "--public-keys", "cloudtrail"]
-    done = subprocess.run(alone, check=False, env=court.site.environment, text=True, capture_output=True, timeout=120)
+    alone = [
+        sys.executable,
+        "-m",
+        "log_aggregator",
+        "validate-cloudtrail",
+        *options,
+        "--date",
+        "2026-03-14",
+        "--public-keys",
+        "cloudtrail",
+    ]
+    done = subprocess.run(
+        alone, check=False, env=court.site.environment, text=True, capture_output=True, timeout=120
+    )
     assert (done.returncode, "there is no CloudTrail" in done.stderr) == (3, True)
-    nobody = court.call("validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "000000000000", code=1)
+    nobody = court.call(
+        "validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "000000000000", code=1
+    )
     assert "No digests found" in nobody.stdout

@@ -29,7 +29,10 @@ def make_page() -> str:
 
 def _sections() -> Iterator[str]:
     for section in SECTIONS:
-        yield f"\n## {section.title}\n\n| bug | what it would do | where | caught by |\n|---|---|---|---|\n"
+        yield (
+            f"\n## {section.title}\n\n| bug | what it would do | where | caught by "
+            "|\n|---|---|---|---|\n"
+        )
         yield from (_row(mutant) for mutant in section.mutants)
 
 
@@ -42,4 +45,7 @@ def _row(mutant: Mutant) -> str:
 def _proof(proof: str) -> str:
     if proof == SIMULATION:
         return SIMULATION
-    return ", ".join(f"[{path.rpartition('/')[2]}](../../{path})" for path in (test.partition("::")[0] for test in proof.split()))
+    return ", ".join(
+        f"[{path.rpartition('/')[2]}](../../{path})"
+        for path in (test.partition("::")[0] for test in proof.split())
+    )

@@ -51,7 +51,9 @@ class Edit:
             raise DoesNotApply(f"there is no {self.symbol}")
         places = list(_find(within, _parse(self.old)))
         if len(places) != 1:
-            raise DoesNotApply(f"{self.symbol}: this stands there {len(places)} times, not once:\n{self.old}")
+            raise DoesNotApply(
+                f"{self.symbol}: this stands there {len(places)} times, not once:\n{self.old}"
+            )
         places[0].replace(_parse(self.new))
 
 
@@ -135,7 +137,9 @@ class _Place:
     count: int
 
     def replace(self, new: list[ast.stmt]) -> None:
-        if self.first is not None and isinstance(getattr(self.owner, self.field)[self.first], ast.stmt):
+        if self.first is not None and isinstance(
+            getattr(self.owner, self.field)[self.first], ast.stmt
+        ):
             body = getattr(self.owner, self.field)
             body[self.first : self.first + self.count] = new
             if not body:
@@ -163,5 +167,10 @@ def _find(within: ast.stmt, wanted: list[ast.stmt]) -> Iterator[_Place]:
                         yield _Place(node, field, first, len(dumps))
                     elif alone is not None and kinds[first] == ast.dump(alone):
                         yield _Place(node, field, first, 1)
-            elif alone is not None and isinstance(value, ast.AST) and not isinstance(node, ast.Expr) and ast.dump(value) == ast.dump(alone):
+            elif (
+                alone is not None
+                and isinstance(value, ast.AST)
+                and not isinstance(node, ast.Expr)
+                and ast.dump(value) == ast.dump(alone)
+            ):
                 yield _Place(node, field, None, 1)

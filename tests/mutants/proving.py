@@ -50,7 +50,9 @@ class Verdict:
 
 @dataclass(slots=True)
 class Prover:
-    """Runs proofs, some at once. `stop` ends those that are under way, so that none outlives an interrupted run."""
+    """Runs proofs, some at once. `stop` ends those that are under way, so that none outlives an
+    interrupted run.
+    """
 
     seeds: int
     timeout_seconds: float
@@ -59,7 +61,9 @@ class Prover:
     _stopped: bool = False
 
     def prove(self, tree: Path, proof: str, proofs: int = 1) -> Verdict:
-        """Until something of the proof fails, or all of it has held. `proofs`: it is so many in one, and has the time of as many."""
+        """Until something of the proof fails, or all of it has held. `proofs`: it is so many in
+        one, and has the time of as many.
+        """
         began, timeout_seconds = time.monotonic(), self.timeout_seconds * proofs
         verdict = Verdict(Outcome.SURVIVED)
         for command in commands_of(tree, proof, self.seeds):
@@ -116,12 +120,18 @@ def commands_of(tree: Path, proof: str, seeds: int) -> list[list[str]]:
     pytest = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if proof != SIMULATION:
         return [[*pytest, *proof.split()]]
-    simulator = [["-m", "tests.simulation.simulate", "--seed", "0", "--count", str(seeds)]] if (tree / SIMULATOR).is_file() else []
+    simulator = (
+        [["-m", "tests.simulation.simulate", "--seed", "0", "--count", str(seeds)]]
+        if (tree / SIMULATOR).is_file()
+        else []
+    )
     return [*simulator, [*pytest, *EXHAUSTIVE]]
 
 
 def judge(exit_code: int, text: str) -> Verdict:
-    """Of pytest and of the simulator: 0 where all held, 1 where something did not. Anything else is no proof of anything."""
+    """Of pytest and of the simulator: 0 where all held, 1 where something did not. Anything else is
+    no proof of anything.
+    """
     if exit_code == 0:
         return Verdict(Outcome.SURVIVED)
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -3,7 +3,8 @@
     python -m tests.mutants.run [--only NAME]... [--jobs 2] [--seeds 300] [--timeout 240]
     python -m tests.mutants.run --list > docs/internals/planted-bugs.md
 
-Exit code 0 where all were caught; 1 where one survived, did not apply, or its proof did not end; 2 where a proof fails without any bug.
+Exit code 0 where all were caught; 1 where one survived, did not apply, or its proof did not end; 2
+where a proof fails without any bug.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description="Plants bugs and shows that each is caught.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutants.run", description="Plants bugs and shows that each is caught."
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -59,9 +62,15 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="this bug; may be given several times",
     )
     parser.add_argument("--jobs", type=int, default=2, help="proofs at once")
-    parser.add_argument("--seeds", type=int, default=300, help="seeds that the simulator tries on each")
-    parser.add_argument("--timeout", type=float, default=240.0, metavar="SECONDS", help="for the proof of one bug")
-    parser.add_argument("--list", action="store_true", help="print the page of the bugs, and plant none")
+    parser.add_argument(
+        "--seeds", type=int, default=300, help="seeds that the simulator tries on each"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=240.0, metavar="SECONDS", help="for the proof of one bug"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="print the page of the bugs, and plant none"
+    )
     return parser.parse_args(arguments)
 
 
@@ -85,12 +94,17 @@ def run_all(prover: Prover, mutants: Sequence[Mutant], folder: Path, jobs: int) 
     for mutant, verdict in side_by_side(prover, prove, mutants, jobs):
         print(describe(mutant, verdict, width), flush=True)
         failed += verdict.outcome is not Outcome.CAUGHT
-    print(f"\n{len(mutants) - failed} of {len(mutants)} planted bugs were caught, in {time.monotonic() - began:.0f} s")
+    print(
+        f"\n{len(mutants) - failed} of {len(mutants)} planted bugs were caught, in "
+        f"{time.monotonic() - began:.0f} s"
+    )
     return 1 if failed else 0
 
 
 def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant], jobs: int) -> bool:
-    """What fails without a bug shows nothing. All tests of pytest in one call, as most of its time goes into starting."""
+    """What fails without a bug shows nothing. All tests of pytest in one call, as most of its time
+    goes into starting.
+    """
     proofs = dict.fromkeys(mutant.proof for mutant in mutants)
     tests = " ".join(proof for proof in proofs if proof != SIMULATION)
     all_tests = f"-n {jobs} --dist loadfile {tests}"
@@ -103,7 +117,8 @@ def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant], jo
             )
             return False
         print(
-            f"without any bug: {'simulation' if proof == SIMULATION else 'the other tests'} held, {verdict.seconds:.0f} s",
+            f"without any bug: {'simulation' if proof == SIMULATION else 'the other tests'} "
+            f"held, {verdict.seconds:.0f} s",
             flush=True,
         )
     return True
@@ -146,7 +161,10 @@ def copy_tree(source: Path, target: Path) -> None:
 
 def describe(mutant: Mutant, verdict: Verdict, width: int) -> str:
     by = f"by {verdict.by}" if verdict.by else ""
-    return f"{mutant.name:{width}}  {verdict.outcome:9}  {verdict.seconds:5.1f} s  {by}\n{'':{width}}  {verdict.said[:150]}"
+    return (
+        f"{mutant.name:{width}}  {verdict.outcome:9}  {verdict.seconds:5.1f} s  "
+        f"{by}\n{'':{width}}  {verdict.said[:150]}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Processes that are cheap to start: a small server that has imported the package, and forks itself for every command.
+"""Processes that are cheap to start: a small server that has imported the package, and forks itself
+for every command.
 
-Starting an interpreter and importing everything takes 0.7 s, a fork some milliseconds. What is forked is a process like any other: it has
-its own process group, runs the entry point of the command line, and dies of SIGKILL. The server forks before there is any thread.
+Starting an interpreter and importing everything takes 0.7 s, a fork some milliseconds. What is
+forked is a process like any other: it has its own process group, runs the entry point of the
+command line, and dies of SIGKILL. The server forks before there is any thread.
 
     with ForkServer() as forks:
         process = forks.start(["run", ...], environment)
@@ -29,7 +31,9 @@ SECONDS_MAX = 90
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What is quicker than in real life, so that a fault does not cost a minute; and how far the clock is off."""
+    """What is quicker than in real life, so that a fault does not cost a minute; and how far the
+    clock is off.
+    """
 
     attempts_max: int = 4
     timeout_seconds: float = 20.0
@@ -61,7 +65,9 @@ class Forked:
     err: Path
 
     def wait(self) -> Done:
-        """Till it ends. Processes are waited for one after the other, each at most for SECONDS_MAX."""
+        """Till it ends. Processes are waited for one after the other, each at most for
+        SECONDS_MAX.
+        """
         code = self.server.ask({"wait": self.pid})["code"]
         done = Done(code, self.out.read_text(), self.err.read_text())
         for path in (self.out, self.err):
@@ -75,14 +81,23 @@ class ForkServer:
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="log-aggregator-forks-")
         self._count = 0
-        self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._process.communicate(timeout=30)  # closes its standard input, at which it ends
         self._directory.cleanup()
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], tuning: Tuning | None = None) -> Forked:
+    def start(
+        self, arguments: Sequence[str], environment: Mapping[str, str], tuning: Tuning | None = None
+    ) -> Forked:
         self._count += 1
         out, err = (Path(self._directory.name) / f"{self._count}.{kind}" for kind in ("out", "err"))
         order = {
@@ -94,7 +109,9 @@ class ForkServer:
         }
         return Forked(self.ask(order)["pid"], self, out, err)
 
-    def call(self, arguments: Sequence[str], environment: Mapping[str, str], tuning: Tuning | None = None) -> Done:
+    def call(
+        self, arguments: Sequence[str], environment: Mapping[str, str], tuning: Tuning | None = None
+    ) -> Done:
         return self.start(arguments, environment, tuning).wait()
 
     def ask(self, order: Mapping[str, Any]) -> dict[str, int]:
@@ -110,9 +127,14 @@ def serve() -> None:
     """One order a line: start a command, or wait for one."""
     import log_aggregator.cli  # noqa: F401, PLC0415 - this is the import that is not to be paid for again and again
 
-    threads = len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").exists() else 1
+    threads = (
+        len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").exists() else 1
+    )
     if threads != 1:
-        raise RuntimeError(f"{threads} threads: a fork would leave all but one behind, and their locks for ever locked")
+        raise RuntimeError(
+            f"{threads} threads: a fork would leave all but one behind, and their locks for "
+            "ever locked"
+        )
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
@@ -123,7 +145,9 @@ def serve() -> None:
 
 
 def run_command(order: Mapping[str, Any]) -> NoReturn:
-    """In the child: everything that a process of its own would begin with, and the command line's entry point."""
+    """In the child: everything that a process of its own would begin with, and the command line's
+    entry point.
+    """
     code = 70
     try:
         os.setsid()
@@ -157,7 +181,9 @@ def run_entry_point(arguments: Sequence[str]) -> int:
 
 
 def tune(tuning: Tuning) -> None:
-    """Shorter timeouts and fewer attempts than anybody can set, no pauses between them, another time of day."""
+    """Shorter timeouts and fewer attempts than anybody can set, no pauses between them, another
+    time of day.
+    """
     from dataclasses import replace  # noqa: PLC0415
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415
 
@@ -172,7 +198,9 @@ def tune(tuning: Tuning) -> None:
 
     def make_settings(connection: wiring.Connection, **limits: Any) -> clients.ClientSettings:
         settings = as_in_real_life(connection, **limits)
-        return replace(settings, attempts_max=tuning.attempts_max, read_timeout_seconds=tuning.timeout_seconds)
+        return replace(
+            settings, attempts_max=tuning.attempts_max, read_timeout_seconds=tuning.timeout_seconds
+        )
 
     patches: list[tuple[Any, str, Any]] = [
         (wiring, "_client_settings", make_settings),

@@ -1,7 +1,9 @@
-"""Days of logs on a real server, the command line that packs them, and what must be true of them afterwards.
+"""Days of logs on a real server, the command line that packs them, and what must be true of them
+afterwards.
 
-All days lie in the same three buckets, because a new bucket takes the server longer than a whole run. A day has its own keys, its own packs
-and its own uploads; so each day is a world of its own, but for the chain of custody records, to which every run adds one.
+All days lie in the same three buckets, because a new bucket takes the server longer than a whole
+run. A day has its own keys, its own packs and its own uploads; so each day is a world of its own,
+but for the chain of custody records, to which every run adds one.
 """
 
 from __future__ import annotations
@@ -39,7 +41,14 @@ FIRST_DAY = date(2015, 1, 1)
 NEXT_DAY = Tuning(clock_hours=25)
 """A day later an upload that nobody completed is taken for a dead run's."""
 
-READS = {"GetObject", "HeadObject", "ListObjectVersions", "ListObjectsV2", "ListMultipartUploads", "GetBucketVersioning"}
+READS = {
+    "GetObject",
+    "HeadObject",
+    "ListObjectVersions",
+    "ListObjectsV2",
+    "ListMultipartUploads",
+    "GetBucketVersioning",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +70,19 @@ class Original:
 
 @dataclass(slots=True)
 class Ground:
-    """A server with the buckets `trail` (versions), `logs` (none) and `packs`, and a proxy in front of it."""
+    """A server with the buckets `trail` (versions), `logs` (none) and `packs`, and a proxy in front
+    of it.
+    """
 
     server: EmbeddedS3
     proxy: Proxy
     forks: ForkServer
     names: Mapping[str, str]
-    _days: Iterator[date] = field(default_factory=lambda: (FIRST_DAY + timedelta(days=2 * number) for number in itertools.count()))
+    _days: Iterator[date] = field(
+        default_factory=lambda: (
+            FIRST_DAY + timedelta(days=2 * number) for number in itertools.count()
+        )
+    )
 
     @property
     def client(self) -> Any:
@@ -82,7 +97,15 @@ class Ground:
 
     def connect(self) -> ObjectStore:
         """Past the proxy."""
-        return connect(Connection(None, self.server.region, self.server.endpoint_url, self.server.access_key, self.server.secret_key))
+        return connect(
+            Connection(
+                None,
+                self.server.region,
+                self.server.endpoint_url,
+                self.server.access_key,
+                self.server.secret_key,
+            )
+        )
 
     def environment(self, endpoint_url: str) -> dict[str, str]:
         return {
@@ -103,7 +126,12 @@ def make_ground(server: EmbeddedS3) -> Iterator[Ground]:
     for name, bucket in names.items():
         create_bucket(bucket, server, is_versioned=name != "logs")
     with ExitStack() as stack:
-        yield Ground(server, stack.enter_context(Proxy(server.endpoint_url)), stack.enter_context(ForkServer()), names)
+        yield Ground(
+            server,
+            stack.enter_context(Proxy(server.endpoint_url)),
+            stack.enter_context(ForkServer()),
+            names,
+        )
 
 
 @dataclass(slots=True)
@@ -128,14 +156,32 @@ class Day:
 
     def arguments(self) -> list[str]:
         names = self.ground.names
-        buckets = ["--control-tower-bucket", names["trail"], "--other-buckets", names["logs"], "--destination-bucket", names["packs"]]
-        sizes = ["--part-size", "5 MiB", "--copy-size-min", "10 MiB", "--readers", "4", "--groups-at-once", "2"]
+        buckets = [
+            "--control-tower-bucket",
+            names["trail"],
+            "--other-buckets",
+            names["logs"],
+            "--destination-bucket",
+            names["packs"],
+        ]
+        sizes = [
+            "--part-size",
+            "5 MiB",
+            "--copy-size-min",
+            "10 MiB",
+            "--readers",
+            "4",
+            "--groups-at-once",
+            "2",
+        ]
         return ["run", "--json", "--date", str(self.date), *buckets, *sizes]
 
     def start(self, proxy: Proxy | None = None, tuning: Tuning | None = None) -> Forked:
         """A run through the ground's proxy, or another one."""
         endpoint_url = (proxy or self.ground.proxy).endpoint_url
-        return self.ground.forks.start(self.arguments(), self.ground.environment(endpoint_url), tuning)
+        return self.ground.forks.start(
+            self.arguments(), self.ground.environment(endpoint_url), tuning
+        )
 
     def run(self, tuning: Tuning | None = None) -> Done:
         return self.start(tuning=tuning).wait()
@@ -168,23 +214,44 @@ class Day:
         return [marker.key for marker in page.markers if f"{self.date:/%Y/%m/%d/}" in marker.key]
 
     def packed(self) -> list[tuple[str, Member, Place]]:
-        """(source bucket, member, where it lies) of every pack of the day that has an index. Each pack is read back, byte for byte."""
+        """(source bucket, member, where it lies) of every pack of the day that has an index. Each
+        pack is read back, byte for byte.
+        """
         found = []
-        for entry in list_packs(self.store, SerialWorkers(), self.target, Query.of_days(self.date, self.date)):
+        for entry in list_packs(
+            self.store, SerialWorkers(), self.target, Query.of_days(self.date, self.date)
+        ):
             if entry.index_bytes is not None:
                 index = verify_pack(self.store, self.target, entry.pack_key, Level.READ_BACK).index
-                found += [(index.group.bucket, member, Place(self.target, entry.pack_key, member)) for member in index.members]
+                found += [
+                    (index.group.bucket, member, Place(self.target, entry.pack_key, member))
+                    for member in index.members
+                ]
         return found
 
     def find_losses(self) -> list[str]:
-        """Originals that are neither in place nor come back from a pack with their bytes and metadata."""
+        """Originals that are neither in place nor come back from a pack with their bytes and
+        metadata.
+        """
         in_place = self.in_place()
-        missing = [original for original in self.originals if (original.bucket, original.identity) not in in_place]
+        missing = [
+            original
+            for original in self.originals
+            if (original.bucket, original.identity) not in in_place
+        ]
         try:
             packed = {(bucket, member.identity): place for bucket, member, place in self.packed()}
         except LogAggregatorError as error:
             return [f"a pack with an index is not sound: {error}"]
-        return [problem for original in missing if (problem := self._find_loss(original, packed.get((original.bucket, original.identity))))]
+        return [
+            problem
+            for original in missing
+            if (
+                problem := self._find_loss(
+                    original, packed.get((original.bucket, original.identity))
+                )
+            )
+        ]
 
     def _find_loss(self, original: Original, place: Place | None) -> str | None:
         if place is None:
@@ -205,13 +272,20 @@ class Day:
 
 
 def put_small(day: Day) -> None:
-    """A key with two versions and an old delete marker between them, a digest with its signature, flow logs, text."""
+    """A key with two versions and an old delete marker between them, a digest with its signature,
+    flow logs, text.
+    """
     first, second = (trail_key(number, day=day.date) for number in (1, 2))
     day.put("trail", first, document(1), signature="one")
     day.client.delete_object(Bucket=day.ground.names["trail"], Key=first)
     day.put("trail", first, document(2), signature="two")
     day.put("trail", second, document(3))
-    day.put("trail", trail_key(3, service="CloudTrail-Digest", day=day.date), document(4), signature="0af1")
+    day.put(
+        "trail",
+        trail_key(3, service="CloudTrail-Digest", day=day.date),
+        document(4),
+        signature="0af1",
+    )
     day.put("logs", flow_key("a.log.gz", day=day.date), pack_gzip(b"lines without an end"))
     day.put("logs", access_key(1, day=day.date), b"some text\n")
     day.put("logs", access_key(2, day=day.date), b"more text without an end")
@@ -225,27 +299,43 @@ def put_large(day: Day) -> None:
 
 
 def assert_settled(day: Day, where: str = "", copies_max: int = 1) -> None:
-    """Nothing is lost, nothing is left, everything is in one pack (or as many as said), no upload is open a day later, and a further run
-    reads and nothing else."""
+    """Nothing is lost, nothing is left, everything is in one pack (or as many as said), no upload
+    is open a day later, and a further run reads and nothing else.
+    """
     assert day.find_losses() == [], where
-    assert day.in_place() & {(original.bucket, original.identity) for original in day.originals} == set(), where
+    assert (
+        day.in_place() & {(original.bucket, original.identity) for original in day.originals}
+        == set()
+    ), where
     assert day.left_markers() == [], where
     copies = day.copies()
-    assert copies.keys() == {(original.bucket, original.identity) for original in day.originals}, where
+    assert copies.keys() == {(original.bucket, original.identity) for original in day.originals}, (
+        where
+    )
     assert max(copies.values()) <= copies_max, (where, copies)
     before = day.stored()
     day.ground.proxy.restart()
     further = day.run(NEXT_DAY)
     assert further.code == 0, (where, further)
-    assert (further.result["packs"], further.result["objects"]["deleted"], further.result["failures"]) == ([], 0, []), where
-    writes = [request for request in day.ground.proxy.requests if request.operation not in {*READS, "AbortMultipartUpload"}]
+    assert (
+        further.result["packs"],
+        further.result["objects"]["deleted"],
+        further.result["failures"],
+    ) == ([], 0, []), where
+    writes = [
+        request
+        for request in day.ground.proxy.requests
+        if request.operation not in {*READS, "AbortMultipartUpload"}
+    ]
     assert [request.key.split("/")[0] for request in writes] == ["custody"], (where, writes)
     assert day.stored() == before, where
     assert day.open_uploads() == [], where
 
 
 def assert_mended(day: Day, where: str = "", copies_max: int = 1) -> None:
-    """Nothing is lost now, and an undisturbed run ends well and leaves everything as it should be."""
+    """Nothing is lost now, and an undisturbed run ends well and leaves everything as it should
+    be.
+    """
     day.ground.proxy.wait_until_idle()
     assert day.find_losses() == [], where
     day.ground.proxy.restart()

@@ -1,4 +1,6 @@
-"""Somebody writes to the sources while a real process packs them: right before its k-th request, for many k."""
+"""Somebody writes to the sources while a real process packs them: right before its k-th request,
+for many k.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from tests.support.proxy_faults import at, meanwhile
 from tests.support.world import access_key, document, trail_key
 
 POSITIONS = range(4, 64, 6)
-"""A run of the small day makes some seventy requests. Which of them is the k-th is not the same each time."""
+"""A run of the small day makes some seventy requests. Which of them is the k-th is not the same
+each time.
+"""
 
 Event = Callable[[Day], object]
 
@@ -53,8 +57,15 @@ def forget_what_was_written_over(day: Day) -> None:
     in_place = day.in_place()
     for original in list(day.originals):
         place = (original.bucket, original.identity)
-        is_older = any(other.key == original.key and other is not original for other in day.originals)
-        if original.bucket == day.ground.names["logs"] and is_older and place not in packed and place not in in_place:
+        is_older = any(
+            other.key == original.key and other is not original for other in day.originals
+        )
+        if (
+            original.bucket == day.ground.names["logs"]
+            and is_older
+            and place not in packed
+            and place not in in_place
+        ):
             day.originals.remove(original)
 
 
@@ -63,9 +74,13 @@ def test_a_key_that_is_deleted_meanwhile_stays_deleted(ground: Ground, position:
     """A delete marker that somebody sets is not removed, and nothing below it is lost."""
     day = make_day(ground, "small")
     key, bucket = trail_key(2, day=day.date), ground.names["trail"]
-    ground.proxy.restart(at(position, meanwhile(lambda: day.client.delete_object(Bucket=bucket, Key=key))))
+    ground.proxy.restart(
+        at(position, meanwhile(lambda: day.client.delete_object(Bucket=bucket, Key=key)))
+    )
     for done in (day.run(), day.run()):
         assert done.code == 0, done
         assert day.find_losses() == []
-        (marker,) = (marker for marker in day.store.list_object_versions(bucket, prefix=key).markers)
+        (marker,) = (
+            marker for marker in day.store.list_object_versions(bucket, prefix=key).markers
+        )
         assert marker.is_latest

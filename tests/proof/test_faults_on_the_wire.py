@@ -1,4 +1,6 @@
-"""Faults on the way between a real process and a real server: of every kind, at every operation where it makes sense."""
+"""Faults on the way between a real process and a real server: of every kind, at every operation
+where it makes sense.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ SHORT = Tuning(timeout_seconds=1.0)
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", [*ALL, *MULTIPART])
 def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> None:
-    """Once: the clients repeat the request, or the group fails and keeps its originals; nothing is lost, and the next run is done."""
+    """Once: the clients repeat the request, or the group fails and keeps its originals; nothing is
+    lost, and the next run is done.
+    """
     day = make_day(ground, "large" if operation in MULTIPART else "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault], times=1))
     done = day.run(SHORT)
@@ -68,13 +72,18 @@ def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> N
 
 
 @pytest.mark.parametrize("fault", ["reset before", "503", "truncated"])
-@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "HeadObject", "PutObject", "DeleteObjects"])
+@pytest.mark.parametrize(
+    "operation", ["ListObjectsV2", "GetObject", "HeadObject", "PutObject", "DeleteObjects"]
+)
 def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
-    """For ever: the run ends as failed, or could not begin, and deletes nothing that it could not verify; the next run is done."""
+    """For ever: the run ends as failed, or could not begin, and deletes nothing that it could not
+    verify; the next run is done.
+    """
     day = make_day(ground, "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault]))
     done = day.run(SHORT)
-    # An answer without a body is cut in its head: what is left is an answer that lacks headers, a checksum for one.
+    # An answer without a body is cut in its head: what is left is an answer that lacks headers, a
+    # checksum for one.
     is_readable = fault == "truncated" and operation in ("HeadObject", "PutObject")
     assert done.code in ((0, 1, 3) if is_readable else (1, 3)), done
     assert "Traceback" not in done.err
@@ -82,7 +91,10 @@ def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize("stalling", [stall, stall_after], ids=["before", "after"])
-@pytest.mark.parametrize("operation", ["ListObjectVersions", "GetObject", "PutObject", "CompleteMultipartUpload", "DeleteObjects"])
+@pytest.mark.parametrize(
+    "operation",
+    ["ListObjectVersions", "GetObject", "PutObject", "CompleteMultipartUpload", "DeleteObjects"],
+)
 def test_no_answer(ground: Ground, operation: str, stalling: Action) -> None:
     """The server says nothing: the client gives up in time, and goes on."""
     day = make_day(ground, "large" if operation in MULTIPART else "small")
@@ -102,7 +114,13 @@ def test_a_damaged_body_is_never_packed(ground: Ground, damage: Action, times: i
     """Bodies of log objects with one wrong bit: packed is what was put, or nothing."""
     day = make_day(ground, "small")
     sources = {ground.names["trail"], ground.names["logs"]}
-    ground.proxy.restart(on(lambda request: request.operation == "GetObject" and request.bucket in sources, damage, times=times))
+    ground.proxy.restart(
+        on(
+            lambda request: request.operation == "GetObject" and request.bucket in sources,
+            damage,
+            times=times,
+        )
+    )
     done = day.run(SHORT)
     assert done.code == (0 if times == 1 else 1), done
     assert_mended(day)
@@ -131,10 +149,16 @@ def test_a_checksum_that_is_missing_or_wrong(ground: Ground, damage: Action) -> 
         ("CompleteMultipartUpload", 409, "ConditionalRequestConflict"),
     ],
 )
-def test_a_conditional_write_that_is_refused(ground: Ground, operation: str, status: int, code: str) -> None:
-    """Somebody was first, it is said, and nobody was: nothing is taken for written that is not there."""
+def test_a_conditional_write_that_is_refused(
+    ground: Ground, operation: str, status: int, code: str
+) -> None:
+    """Somebody was first, it is said, and nobody was: nothing is taken for written that is not
+    there.
+    """
     day = make_day(ground, "large" if operation == "CompleteMultipartUpload" else "small")
-    ground.proxy.restart(on(lambda request: request.operation == operation, fail(status, code), times=1))
+    ground.proxy.restart(
+        on(lambda request: request.operation == operation, fail(status, code), times=1)
+    )
     done = day.run(SHORT)
     assert done.code in (0, 1), done
     assert_mended(day)
@@ -142,7 +166,9 @@ def test_a_conditional_write_that_is_refused(ground: Ground, operation: str, sta
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
 def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
-    """Every second key of each request is refused, and stays: as a failure, or until it is tried again."""
+    """Every second key of each request is refused, and stays: as a failure, or until it is tried
+    again.
+    """
     day = make_day(ground, "small")
     refusal = Refusal(code, ground.server.access_key, ground.server.secret_key)
     ground.proxy.restart(on(lambda request: request.operation == "DeleteObjects", refusal, times=3))

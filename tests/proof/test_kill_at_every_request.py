@@ -1,6 +1,8 @@
-"""A real process dies of SIGKILL at its k-th request to a real server, for every k; the next run mends it.
+"""A real process dies of SIGKILL at its k-th request to a real server, for every k; the next run
+mends it.
 
-Requests come from several threads, so which one is the k-th is not the same each time; that it is every place in the run is.
+Requests come from several threads, so which one is the k-th is not the same each time; that it is
+every place in the run is.
 """
 
 from __future__ import annotations
@@ -31,12 +33,16 @@ def run_killed(day: Day, number: int, *, after: bool) -> bool:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", ["small", "large"])
 def test_killed_at_every_request(ground: Ground, scenario: str, *, after: bool) -> None:
-    """Whichever request it dies at, nothing is lost, the next run ends well, and after it nothing is left to do."""
+    """Whichever request it dies at, nothing is lost, the next run ends well, and after it nothing
+    is left to do.
+    """
     begin = 1 + (STEP // 2 if after else 0)
     for number in range(begin, REQUESTS_MAX, STEP):
         day = make_day(ground, scenario)
         was_killed = run_killed(day, number, after=after)
-        assert_mended(day, f"{scenario}, killed {'after' if after else 'before'} request {number}: {day.date}")
+        assert_mended(
+            day, f"{scenario}, killed {'after' if after else 'before'} request {number}: {day.date}"
+        )
         if not was_killed:
             assert number > 20
             return

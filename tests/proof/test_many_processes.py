@@ -14,7 +14,9 @@ PROCESSES = 4
 @pytest.mark.parametrize("scenario", ["small", "large"])
 @pytest.mark.parametrize("attempt", range(3))
 def test_at_once(ground: Ground, scenario: str, attempt: int) -> None:
-    """Four runs over the same day: each ends, nothing is lost, and a log object is in as many packs as there were runs at most."""
+    """Four runs over the same day: each ends, nothing is lost, and a log object is in as many packs
+    as there were runs at most.
+    """
     day = make_day(ground, scenario)
     done = [process.wait() for process in [day.start() for _ in range(PROCESSES)]]
     assert {each.code for each in done} <= {0, 1}, done
@@ -24,7 +26,9 @@ def test_at_once(ground: Ground, scenario: str, attempt: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_at_once_and_one_dies(ground: Ground, seed: int) -> None:
-    """One of three is killed at some request: the others go on, and whatever it left behind is mended."""
+    """One of three is killed at some request: the others go on, and whatever it left behind is
+    mended.
+    """
     chance = random.Random(seed)
     day = make_day(ground, "small")
     killer = Killer(after=chance.random() < 0.5)

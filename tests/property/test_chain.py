@@ -1,4 +1,6 @@
-"""A law of the chain: whatever somebody does to a record that others follow is found, and to the newest one where its hash was kept."""
+"""A law of the chain: whatever somebody does to a record that others follow is found, and to the
+newest one where its hash was kept.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +24,24 @@ NEWEST = len(RUNS) - 1
 
 
 def make_chain() -> tuple[MemoryStore, list[bytes], str]:
-    """A bucket without versions, so that nothing but the chain can tell; its records, and the newest one's hash."""
+    """A bucket without versions, so that nothing but the chain can tell; its records, and the
+    newest one's hash.
+    """
     store = MemoryStore()
     store.create_bucket("dest")
     written = write_chain(store, RUNS)
-    return store, [store.get_object("dest", record.key).data for record in written], written[-1].sha256
+    return (
+        store,
+        [store.get_object("dest", record.key).data for record in written],
+        written[-1].sha256,
+    )
 
 
 def breaks(store: MemoryStore, kept: str | None) -> bool:
     expected = {} if kept is None else {NEWEST: kept}
-    return bool(walk_chain(store, SerialWorkers(), TARGET, WalkRules(expected=expected), START).findings)
+    return bool(
+        walk_chain(store, SerialWorkers(), TARGET, WalkRules(expected=expected), START).findings
+    )
 
 
 def replace_all(store: MemoryStore, records: list[bytes | None]) -> None:
@@ -49,7 +59,9 @@ def test_a_whole_chain_is_whole() -> None:
     assert not breaks(store, None)
 
 
-@given(number=st.integers(0, NEWEST), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@given(
+    number=st.integers(0, NEWEST), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7)
+)
 @settings(max_examples=300, deadline=None)
 def test_any_changed_bit_is_found(number: int, place: float, bit: int) -> None:
     """In any record, anywhere in it, the gzip frame too."""
@@ -85,7 +97,11 @@ def test_any_removed_records_are_found(removed: set[int]) -> None:
 def test_a_record_that_is_there_twice_is_found(shift: str, number: int, place: int) -> None:
     """Put in between, with all that follow moved on by one, or added at the end."""
     store, records, _ = make_chain()
-    more = [*records[:place], records[number], *records[place:]] if shift == "in the middle" else [*records, records[number]]
+    more = (
+        [*records[:place], records[number], *records[place:]]
+        if shift == "in the middle"
+        else [*records, records[number]]
+    )
     replace_all(store, list(more))
     assert breaks(store, None)
 
@@ -94,13 +110,19 @@ def test_a_record_that_is_there_twice_is_found(shift: str, number: int, place: i
 def test_one_record_that_says_something_else_is_found(number: int) -> None:
     """A whole and valid one in the place of another: the one after it tells."""
     store, records, _ = make_chain()
-    store.put("dest", record_key(TARGET, number), encode_record(replace(decode_record(records[number]), run="another")))
+    store.put(
+        "dest",
+        record_key(TARGET, number),
+        encode_record(replace(decode_record(records[number]), run="another")),
+    )
     assert breaks(store, None)
 
 
 @given(st.integers(0, NEWEST), st.sampled_from([str.upper, lambda run: run * 2]))
 def test_a_rewritten_past_is_found(number: int, rename: Callable[[str], str]) -> None:
-    """Also where somebody writes all that follows anew, with hashes that fit: the newest hash is then another."""
+    """Also where somebody writes all that follows anew, with hashes that fit: the newest hash is
+    then another.
+    """
     _, _, newest = make_chain()
     store = MemoryStore()
     store.create_bucket("dest")

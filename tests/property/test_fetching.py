@@ -1,4 +1,6 @@
-"""Laws of fetching: whatever is packed comes back, any part of it, by reads of any size, and by as few as that takes."""
+"""Laws of fetching: whatever is packed comes back, any part of it, by reads of any size, and by as
+few as that takes.
+"""
 
 from __future__ import annotations
 
@@ -30,30 +32,57 @@ def packed(scenario: Scenario) -> tuple[World, list[FoundPack], dict[tuple[str, 
     world = scenario.build()
     assert world.run().failures == []
     packs = list(find(world.store, SerialWorkers(), world.targets, Query()))
-    return world, packs, {(stored.source.bucket, stored.source.identity): stored.data for stored in world.originals}
+    return (
+        world,
+        packs,
+        {(stored.source.bucket, stored.source.identity): stored.data for stored in world.originals},
+    )
 
 
 def all_of(packs: Sequence[FoundPack]) -> list[Wanted]:
     return list(choose(packs, VersionChoice()))
 
 
-limits = st.builds(MergeLimits, gap_bytes_max=st.integers(0, 400), range_bytes_max=st.one_of(st.integers(1, 700), st.just(1 << 22)))
+limits = st.builds(
+    MergeLimits,
+    gap_bytes_max=st.integers(0, 400),
+    range_bytes_max=st.one_of(st.integers(1, 700), st.just(1 << 22)),
+)
 
 
-@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.name != "multipart"], ids=str)
+@pytest.mark.parametrize(
+    "scenario", [each for each in SCENARIOS if each.name != "multipart"], ids=str
+)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), limits=limits)
-def test_any_part_comes_back_exactly(scenario: Scenario, data: st.DataObject, limits: MergeLimits) -> None:
-    """For any subset of members and any limits: each comes back once and exact, no read is above the bound, no byte is read twice."""
+def test_any_part_comes_back_exactly(
+    scenario: Scenario, data: st.DataObject, limits: MergeLimits
+) -> None:
+    """For any subset of members and any limits: each comes back once and exact, no read is above
+    the bound, no byte is read twice.
+    """
     world, packs, expected = packed(scenario)
-    chosen = data.draw(st.sets(st.sampled_from([(pack.group.bucket, member.identity) for pack in packs for member in pack.members])))
+    chosen = data.draw(
+        st.sets(
+            st.sampled_from(
+                [(pack.group.bucket, member.identity) for pack in packs for member in pack.members]
+            )
+        )
+    )
     wanted = []
     for pack in packs:
-        members = tuple(member for member in pack.members if (pack.group.bucket, member.identity) in chosen)
-        wanted.append(Wanted(FoundPack(pack.target, pack.pack_key, pack.group, pack.format, members), frozenset()))
+        members = tuple(
+            member for member in pack.members if (pack.group.bucket, member.identity) in chosen
+        )
+        wanted.append(
+            Wanted(
+                FoundPack(pack.target, pack.pack_key, pack.group, pack.format, members), frozenset()
+            )
+        )
     store = FaultyStore(world.store, lambda *_: None)
     came = [
-        ((each.pack.group.bucket, each.member.identity), b"".join(each.pieces)) for each in fetch(store, SerialWorkers(), wanted, limits)
+        ((each.pack.group.bucket, each.member.identity), b"".join(each.pieces))
+        for each in fetch(store, SerialWorkers(), wanted, limits)
     ]
     assert len(came) == len(chosen)
     assert dict(came) == {identity: expected[identity] for identity in chosen}
@@ -64,21 +93,37 @@ def test_any_part_comes_back_exactly(scenario: Scenario, data: st.DataObject, li
 
 
 def test_large_members_come_in_pieces() -> None:
-    """Members of many megabytes, copied ones too, come back whole, and no read is above the bound."""
+    """Members of many megabytes, copied ones too, come back whole, and no read is above the
+    bound.
+    """
     world, packs, expected = packed(next(each for each in SCENARIOS if each.name == "multipart"))
     store = FaultyStore(world.store, lambda *_: None)
     with ThreadWorkers(readers=4) as workers:
-        came = {(each.pack.group.bucket, each.member.identity): b"".join(each.pieces) for each in fetch(store, workers, all_of(packs))}
+        came = {
+            (each.pack.group.bucket, each.member.identity): b"".join(each.pieces)
+            for each in fetch(store, workers, all_of(packs))
+        }
     assert came == expected
-    assert max(call.arguments["byte_range"][1] - call.arguments["byte_range"][0] for call in store.calls) == MergeLimits().range_bytes_max
+    assert (
+        max(
+            call.arguments["byte_range"][1] - call.arguments["byte_range"][0]
+            for call in store.calls
+        )
+        == MergeLimits().range_bytes_max
+    )
 
 
-@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.name != "multipart"], ids=str)
+@pytest.mark.parametrize(
+    "scenario", [each for each in SCENARIOS if each.name != "multipart"], ids=str
+)
 def test_adjacent_members_cost_one_request(scenario: Scenario) -> None:
     """All members of a pack, which are neighbours, are read by a single GET."""
     world, packs, expected = packed(scenario)
     store = CountingStore(world.store)
-    came = {(each.pack.group.bucket, each.member.identity): b"".join(each.pieces) for each in fetch(store, SerialWorkers(), all_of(packs))}
+    came = {
+        (each.pack.group.bucket, each.member.identity): b"".join(each.pieces)
+        for each in fetch(store, SerialWorkers(), all_of(packs))
+    }
     assert came.items() <= expected.items()
     assert store.requests == {"GetObject": len(packs)}
 
@@ -90,7 +135,9 @@ def test_adjacent_members_cost_one_request(scenario: Scenario) -> None:
     bound=st.integers(1, 120),
 )
 def test_ranges_cover_and_merge(lengths: list[tuple[int, int]], gap: int, bound: int) -> None:
-    """Ranges cover every extent, in order and within the bound, hold no gap above the limit, and no two of them could have been one."""
+    """Ranges cover every extent, in order and within the bound, hold no gap above the limit, and no
+    two of them could have been one.
+    """
     extents, position = [], 0
     for skip, length in lengths:
         extents.append(Extent(position + skip, position + skip + length, Encoding.RAW, ()))
@@ -113,26 +160,40 @@ def test_ranges_cover_and_merge(lengths: list[tuple[int, int]], gap: int, bound:
 
 @pytest.mark.parametrize("name", ["versioned", "mixed", "unversioned"])
 def test_every_flipped_bit_is_found_or_harmless(name: str) -> None:
-    """With any one bit of a pack's contents wrong, no wrong byte passes as checked, and members elsewhere still come back."""
+    """With any one bit of a pack's contents wrong, no wrong byte passes as checked, and members
+    elsewhere still come back.
+    """
     world, packs, expected = packed(next(each for each in SCENARIOS if each.name == name))
     for pack in packs:
         length = max(member.offset + member.length_bytes for member in pack.members)
         for position in range(0, length, 3):
 
             def flip(number: int, call: Call, position: int = position) -> Fault:
-                return Fault(alter=lambda data: flip_bit(data, position - call.arguments["byte_range"][0]))
+                return Fault(
+                    alter=lambda data: flip_bit(data, position - call.arguments["byte_range"][0])
+                )
 
             good = bad = 0
             for each in fetch(FaultyStore(world.store, flip), SerialWorkers(), all_of([pack])):
                 try:
-                    assert b"".join(each.pieces) == expected[pack.group.bucket, each.member.identity]
+                    assert (
+                        b"".join(each.pieces) == expected[pack.group.bucket, each.member.identity]
+                    )
                     good += 1
                 except (BadPack, VerificationError):
                     bad += 1
-            touched = [extent for extent in plan_extents(pack.members) if extent.first <= position < extent.last]
+            touched = [
+                extent
+                for extent in plan_extents(pack.members)
+                if extent.first <= position < extent.last
+            ]
             assert good + bad == len(pack.members)
             assert bad <= sum(len(extent.members) for extent in touched)
 
 
 def flip_bit(data: bytes, position: int) -> bytes:
-    return data if not 0 <= position < len(data) else data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :]
+    return (
+        data
+        if not 0 <= position < len(data)
+        else data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :]
+    )

@@ -1,4 +1,6 @@
-"""What `find` finds is what a filter over all members of all indexes finds, and it reads nothing for it but indexes that can match."""
+"""What `find` finds is what a filter over all members of all indexes finds, and it reads nothing
+for it but indexes that can match.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,18 @@ from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.world import DAY, World, access_key, document, flow_key, make_world, nothing, pack_gzip, read_indexes, trail_key
+from tests.support.world import (
+    DAY,
+    World,
+    access_key,
+    document,
+    flow_key,
+    make_world,
+    nothing,
+    pack_gzip,
+    read_indexes,
+    trail_key,
+)
 
 from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.core.layouts import Dated, parse_key
@@ -37,7 +50,9 @@ class Packed:
 
 @cache
 def make_packed_world() -> tuple[World, tuple[Packed, ...]]:
-    """Some two hundred log objects in two buckets, packed twice: late ones in packs of their own. Several packs a group, and versions."""
+    """Some two hundred log objects in two buckets, packed twice: late ones in packs of their own.
+    Several packs a group, and versions.
+    """
     world = make_world(other_buckets="logs,more", limits=PackLimits(members_max=3))
     world.store.create_bucket("more", versioning=None)
     for is_late in (False, True):
@@ -46,10 +61,20 @@ def make_packed_world() -> tuple[World, tuple[Packed, ...]]:
                 for number in range(9, 11) if is_late else range(4):
                     world.put(bucket, access_key(number, day=day), b"line\n")
                     for account in ACCOUNTS:
-                        world.put(bucket, flow_key(f"{number}.log.gz", account=account, day=day), pack_gzip(b"x\n"))
+                        world.put(
+                            bucket,
+                            flow_key(f"{number}.log.gz", account=account, day=day),
+                            pack_gzip(b"x\n"),
+                        )
                         for region in REGIONS:
                             service = ("CloudTrail", "Config")[number % 2]
-                            world.put(bucket, trail_key(number, account=account, region=region, service=service, day=day), document(number))
+                            world.put(
+                                bucket,
+                                trail_key(
+                                    number, account=account, region=region, service=service, day=day
+                                ),
+                                document(number),
+                            )
         world.put("logs", trail_key(0), document(77 + is_late))
         assert world.run().failures == []
     packed = tuple(
@@ -72,13 +97,24 @@ def queries(draw: st.DrawFn) -> Query:
     one = draw(st.sampled_from(packed))
     cut = draw(st.integers(0, len(one.key)))
     keys = draw(
-        st.just(()) | st.sampled_from([(one.key,), (f"{one.key[:cut]}*",), (f"s3://{one.group.bucket}/{one.key[:cut]}*{one.key[cut:]}",)])
+        st.just(())
+        | st.sampled_from(
+            [
+                (one.key,),
+                (f"{one.key[:cut]}*",),
+                (f"s3://{one.group.bucket}/{one.key[:cut]}*{one.key[cut:]}",),
+            ]
+        )
     )
     begin = datetime.combine(DAYS[0], time.min, UTC)
     hours = sorted([draw(st.integers(-24, 96)), draw(st.integers(-24, 96))])
     first, last = (begin + timedelta(hours=hour) for hour in hours)
     whole = Query.of_days(first.date(), last.date())
-    first_last = draw(st.sampled_from([(None, None), (first, last), (first, None), (None, last), (whole.first, whole.last)]))
+    first_last = draw(
+        st.sampled_from(
+            [(None, None), (first, last), (first, None), (None, last), (whole.first, whole.last)]
+        )
+    )
     return Query(
         buckets=draw(subsets((*BUCKETS, "absent"))),
         log_types=draw(subsets((*LOG_TYPES, "WAFLogs"))),
@@ -91,7 +127,9 @@ def queries(draw: st.DrawFn) -> Query:
 
 
 def is_wanted(query: Query, names: Query, one: Packed) -> bool:
-    """The conditions one by one, and no group ruled out by any cleverness. `names` has nothing but the query's keys."""
+    """The conditions one by one, and no group ruled out by any cleverness. `names` has nothing but
+    the query's keys.
+    """
     parsed = parse_key(one.key)
     assert isinstance(parsed, Dated)
     facts = parsed.facts
@@ -113,23 +151,33 @@ def is_wanted(query: Query, names: Query, one: Packed) -> bool:
 @settings(max_examples=200, deadline=None)
 @given(queries())
 def test_find_is_a_filter_over_all_members(query: Query) -> None:
-    """Exactly the wanted members, each with its pack; the indexes of groups that may hold it are read, once each, and nothing else is."""
+    """Exactly the wanted members, each with its pack; the indexes of groups that may hold it are
+    read, once each, and nothing else is.
+    """
     world, packed = make_packed_world()
     store = FaultyStore(world.store, nothing)
     found = list(find(store, SerialWorkers(), world.targets, query))
     names = Query(keys=query.keys)
-    members = {Packed(pack.group, pack.pack_key, member.key, member.version_id) for pack in found for member in pack.members}
+    members = {
+        Packed(pack.group, pack.pack_key, member.key, member.version_id)
+        for pack in found
+        for member in pack.members
+    }
     assert members == {one for one in packed if is_wanted(query, names, one)}
     assert sum(len(pack.members) for pack in found) == len(members)
     read = [call.key for call in store.calls if call.operation != "ListObjectsV2"]
-    assert sorted(read) == sorted({world.targets[0].index_key(one.pack_key) for one in packed if query.may_hold(one.group)})
+    assert sorted(read) == sorted(
+        {world.targets[0].index_key(one.pack_key) for one in packed if query.may_hold(one.group)}
+    )
     assert {call.operation for call in store.calls} <= {"GetObject", "ListObjectsV2"}
 
 
 @settings(max_examples=30, deadline=None)
 @given(queries())
 def test_threads_find_the_same(query: Query) -> None:
-    """The same packs with the same members in the same order, one after the other or side by side."""
+    """The same packs with the same members in the same order, one after the other or side by
+    side.
+    """
     world, _ = make_packed_world()
     with ThreadWorkers(readers=8) as threads:
         each: list[Workers] = [SerialWorkers(), threads]

@@ -1,4 +1,6 @@
-"""Whatever others wrote: every reader gives a value that can be, or its own documented error. The laws are those of tests/fuzz/laws.py."""
+"""Whatever others wrote: every reader gives a value that can be, or its own documented error. The
+laws are those of tests/fuzz/laws.py.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ PIECES = (
 
 @st.composite
 def mutated(draw: st.DrawFn, examples: tuple[bytes, ...]) -> bytes:
-    """What is written on a good day, with something done to it; of gzip, sometimes to what is inside."""
+    """What is written on a good day, with something done to it; of gzip, sometimes to what is
+    inside.
+    """
     data = draw(st.sampled_from(examples))
     is_inner = draw(st.booleans()) and data.startswith(b"\x1f\x8b\x08\0") and len(data) < 5000
     if is_inner:
@@ -42,7 +46,9 @@ def mutated(draw: st.DrawFn, examples: tuple[bytes, ...]) -> bytes:
         at, end = sorted((draw(st.integers(0, len(data))), draw(st.integers(0, len(data)))))
         match draw(st.sampled_from(("flip", "cut", "insert", "repeat", "replace", "number"))):
             case "flip" if at < len(data):
-                data = data[:at] + bytes([data[at] ^ (1 << draw(st.integers(0, 7)))]) + data[at + 1 :]
+                data = (
+                    data[:at] + bytes([data[at] ^ (1 << draw(st.integers(0, 7)))]) + data[at + 1 :]
+                )
             case "cut":
                 data = data[:at] + data[end:]
             case "insert":
@@ -52,7 +58,11 @@ def mutated(draw: st.DrawFn, examples: tuple[bytes, ...]) -> bytes:
             case "replace":
                 data = data[:at] + draw(st.binary(max_size=20)) + data[end:]
             case _:
-                data = data.replace(draw(st.sampled_from((b"10", b"20", b"true", b"2025", b"1"))), draw(st.sampled_from(PIECES)), 1)
+                data = data.replace(
+                    draw(st.sampled_from((b"10", b"20", b"true", b"2025", b"1"))),
+                    draw(st.sampled_from(PIECES)),
+                    1,
+                )
     return gzip.compress(data, mtime=0) if is_inner else data
 
 
@@ -79,4 +89,6 @@ def test_any_bytes_keep_the_law(name: str) -> None:
 def test_every_law_is_described() -> None:
     """`...-inside` is described once for all."""
     text = (ROOT / "docs/internals/fuzzing.md").read_text(encoding="utf-8")
-    assert [name for name in NAMES if not name.endswith("-inside") and f"`{name}`" not in text] == []
+    assert [
+        name for name in NAMES if not name.endswith("-inside") and f"`{name}`" not in text
+    ] == []

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
-from log_aggregator.core.layouts.grammar import COMPACT, DASHED, HIVE, SLASHED, SLASHED_OPEN, SLASHED_UNPADDED, DateGrammar
+from log_aggregator.core.layouts.grammar import (
+    COMPACT,
+    DASHED,
+    HIVE,
+    SLASHED,
+    SLASHED_OPEN,
+    SLASHED_UNPADDED,
+    DateGrammar,
+)
 
 _EXAMPLES_PATH = Path(__file__).parents[1] / "unit" / "core" / "layouts.toml"
 EXAMPLES: list[dict[str, Any]] = tomllib.loads(_EXAMPLES_PATH.read_text(encoding="utf-8"))["dated"]
@@ -21,11 +29,22 @@ GRAMMARS = (SLASHED, SLASHED_UNPADDED, SLASHED_OPEN, DASHED, HIVE, COMPACT)
 
 DAYS = st.dates(date(2006, 1, 1), date(2099, 12, 31))
 ACCOUNTS = st.from_regex(r"[0-9]{12}", fullmatch=True)
-REGIONS = st.sampled_from(["us-east-1", "eu-central-2", "us-gov-west-1", "us-isob-east-1", "ap-southeast-7", "mx-central-1"])
+REGIONS = st.sampled_from(
+    [
+        "us-east-1",
+        "eu-central-2",
+        "us-gov-west-1",
+        "us-isob-east-1",
+        "ap-southeast-7",
+        "mx-central-1",
+    ]
+)
 
 
 def _spellings(text: str, day: date, other: date) -> str:
-    """`text` with every writing of `day` in it replaced by the same writing of `other`, the long ones first."""
+    """`text` with every writing of `day` in it replaced by the same writing of `other`, the long
+    ones first.
+    """
     writings: tuple[Callable[[date], str], ...] = (
         lambda d: f"{d:year=%Y/month=%m/day=%d}/",
         lambda d: f"year={d.year}/month={d.month}/day={d.day}/",
@@ -40,7 +59,9 @@ def _spellings(text: str, day: date, other: date) -> str:
 
 
 def _rebuilt(example: dict[str, Any], day: date, account: str, region: str) -> str:
-    key = example["key"].replace(example.get("account", "<none>"), "<account>")  # some accounts look like dates
+    key = example["key"].replace(
+        example.get("account", "<none>"), "<account>"
+    )  # some accounts look like dates
     key = _spellings(key, example["date"], day).replace("<account>", account)
     return key.replace(example["region"], region) if _is_a_region(example) else key
 
@@ -52,8 +73,12 @@ def _is_a_region(example: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["key"])
 @settings(max_examples=15, deadline=None)
 @given(day=DAYS, account=ACCOUNTS, region=REGIONS)
-def test_a_key_gives_back_its_date_account_and_region(example: dict[str, Any], day: date, account: str, region: str) -> None:
-    """parse(build(row, date, account, region)) == (date, account, region), for all dates, accounts and regions."""
+def test_a_key_gives_back_its_date_account_and_region(
+    example: dict[str, Any], day: date, account: str, region: str
+) -> None:
+    """parse(build(row, date, account, region)) == (date, account, region), for all dates, accounts
+    and regions.
+    """
     parsed = parse_key(_rebuilt(example, day, account, region))
     assert isinstance(parsed, Dated), parsed
     assert parsed.facts.date == day
@@ -63,8 +88,15 @@ def test_a_key_gives_back_its_date_account_and_region(example: dict[str, Any], d
 
 
 @settings(max_examples=300, deadline=None)
-@given(grammar=st.sampled_from(GRAMMARS), day=DAYS, stem=st.sampled_from(["", "logs", "a/b/"]), separator=st.sampled_from("/-.T_x"))
-def test_a_grammar_reads_what_it_spells(grammar: DateGrammar, day: date, stem: str, separator: str) -> None:
+@given(
+    grammar=st.sampled_from(GRAMMARS),
+    day=DAYS,
+    stem=st.sampled_from(["", "logs", "a/b/"]),
+    separator=st.sampled_from("/-.T_x"),
+)
+def test_a_grammar_reads_what_it_spells(
+    grammar: DateGrammar, day: date, stem: str, separator: str
+) -> None:
     """read(spell(day)) == day, wherever it stands and whatever else than a digit follows."""
     for text in grammar.spell(day):
         read = grammar.read(f"{stem}{text}{separator}", len(stem))
@@ -81,10 +113,23 @@ def test_a_grammar_reads_what_it_spells(grammar: DateGrammar, day: date, stem: s
     day=st.text("0123٣", min_size=1, max_size=2),
     behind=st.sampled_from(["", "/", "/x", "-x", "0/", "T10"]),
 )
-def test_a_grammar_spells_what_it_reads(grammar: DateGrammar, year: int, month: str, day: str, behind: str) -> None:
-    """Every text that a grammar reads as a day begins with one of that day's spellings: the skip-scan looks for nothing else."""
-    between = {SLASHED: "/{}/", SLASHED_UNPADDED: "/{}/", SLASHED_OPEN: "/{}/", DASHED: "-{}-", HIVE: "/month={}/day=", COMPACT: "{}"}
-    text = ("year=" if grammar is HIVE else "") + f"{year}{between[grammar].format(month)}{day}{behind}"
+def test_a_grammar_spells_what_it_reads(
+    grammar: DateGrammar, year: int, month: str, day: str, behind: str
+) -> None:
+    """Every text that a grammar reads as a day begins with one of that day's spellings: the
+    skip-scan looks for nothing else.
+    """
+    between = {
+        SLASHED: "/{}/",
+        SLASHED_UNPADDED: "/{}/",
+        SLASHED_OPEN: "/{}/",
+        DASHED: "-{}-",
+        HIVE: "/month={}/day=",
+        COMPACT: "{}",
+    }
+    text = (
+        "year=" if grammar is HIVE else ""
+    ) + f"{year}{between[grammar].format(month)}{day}{behind}"
     read = grammar.read(text, 0)
     if read is not None:
         assert text.startswith(tuple(grammar.spell(read[0])))
@@ -94,6 +139,8 @@ def test_a_grammar_spells_what_it_reads(grammar: DateGrammar, year: int, month: 
 @settings(max_examples=2000, deadline=None)
 @given(st.text(max_size=60) | st.text(st.sampled_from("0123456789/-_.=AWSLogsE\n"), max_size=60))
 def test_every_key_has_an_answer(key: str) -> None:
-    """parse_key never raises, whatever text S3 allows as a key, and an unknown or a marker has its reason."""
+    """parse_key never raises, whatever text S3 allows as a key, and an unknown or a marker has its
+    reason.
+    """
     parsed = parse_key(key)
     assert isinstance(parsed, Dated) or (isinstance(parsed, Unknown | Marker) and parsed.reason)

@@ -1,4 +1,6 @@
-"""What a query rules out cannot match: for keys of every layout, and for globs cut out of them anywhere."""
+"""What a query rules out cannot match: for keys of every layout, and for globs cut out of them
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,16 @@ from log_aggregator.core.query import Query
 _EXAMPLES_PATH = Path(__file__).parents[1] / "unit" / "core" / "layouts.toml"
 EXAMPLES: list[dict[str, Any]] = tomllib.loads(_EXAMPLES_PATH.read_text(encoding="utf-8"))["dated"]
 
-DAYS = st.sampled_from([date(2019, 3, 1), date(2019, 3, 10), date(2019, 3, 14), date(2019, 11, 1), date(2020, 3, 14), date(2006, 12, 31)])
+DAYS = st.sampled_from(
+    [
+        date(2019, 3, 1),
+        date(2019, 3, 10),
+        date(2019, 3, 14),
+        date(2019, 11, 1),
+        date(2020, 3, 14),
+        date(2006, 12, 31),
+    ]
+)
 ACCOUNTS = st.sampled_from(["123456789012", "123456789013", "201903140000"])
 REGIONS = st.sampled_from(["us-east-1", "us-east-2", "eu-west-1"])
 ANY = st.sampled_from(EXAMPLES)
@@ -35,7 +46,9 @@ WRITINGS: tuple[Callable[[date], str], ...] = (
 
 @st.composite
 def packed_keys(draw: st.DrawFn, examples: st.SearchStrategy[dict[str, Any]] = ANY) -> str:
-    """A key of any layout, of few days, accounts and regions, so that two of them often begin alike."""
+    """A key of any layout, of few days, accounts and regions, so that two of them often begin
+    alike.
+    """
     example = draw(examples)
     key: str = example["key"].replace(example.get("account", "<none>"), "<account>")
     day = draw(DAYS)
@@ -49,16 +62,31 @@ def packed_keys(draw: st.DrawFn, examples: st.SearchStrategy[dict[str, Any]] = A
 
 @st.composite
 def globs_of(draw: st.DrawFn, key: str) -> str:
-    """A glob that matches the key: cut off anywhere, or with something in it left open, with or without a bucket in front."""
+    """A glob that matches the key: cut off anywhere, or with something in it left open, with or
+    without a bucket in front.
+    """
     begin, end = sorted([draw(st.integers(0, len(key))), draw(st.integers(0, len(key)))])
-    glob = draw(st.sampled_from([key, f"{key[:end]}*", f"{key[:begin]}*{key[end:]}", f"{key[:begin]}{'?' * (end - begin)}{key[end:]}"]))
-    return draw(st.sampled_from([glob, f"s3://logs/{glob}", f"s3://lo*/{glob}", f"s3://l*{key[end:]}"]))
+    glob = draw(
+        st.sampled_from(
+            [
+                key,
+                f"{key[:end]}*",
+                f"{key[:begin]}*{key[end:]}",
+                f"{key[:begin]}{'?' * (end - begin)}{key[end:]}",
+            ]
+        )
+    )
+    return draw(
+        st.sampled_from([glob, f"s3://logs/{glob}", f"s3://lo*/{glob}", f"s3://l*{key[end:]}"])
+    )
 
 
 @settings(max_examples=1500, deadline=None)
 @given(st.data())
 def test_no_index_that_holds_a_wanted_key_is_ruled_out(data: st.DataObject) -> None:
-    """A key that matches a glob is in a group that may hold it, under names and in days that are listed, whatever it was cut out of."""
+    """A key that matches a glob is in a group that may hold it, under names and in days that are
+    listed, whatever it was cut out of.
+    """
     same = st.just(data.draw(ANY))
     glob = data.draw(packed_keys(same).flatmap(globs_of))
     key = data.draw(packed_keys(same) | packed_keys())
@@ -66,7 +94,9 @@ def test_no_index_that_holds_a_wanted_key_is_ruled_out(data: st.DataObject) -> N
     parsed = parse_key(key)
     assert isinstance(parsed, Dated)
     group = group_of("logs", parsed.facts)
-    wanted = glob in (key, f"s3://logs/{key}") or fnmatch.fnmatchcase(f"s3://logs/{key}" if glob.startswith("s3://") else key, glob)
+    wanted = glob in (key, f"s3://logs/{key}") or fnmatch.fnmatchcase(
+        f"s3://logs/{key}" if glob.startswith("s3://") else key, glob
+    )
     assert query.matches("logs", key) == wanted
     if wanted:
         assert query.may_hold(group)
@@ -82,7 +112,9 @@ def test_no_index_that_holds_a_wanted_key_is_ruled_out(data: st.DataObject) -> N
 @settings(max_examples=500, deadline=None)
 @given(packed_keys(), st.integers(0, 18 * 24 * 60), st.integers(0, 3 * 24 * 60))
 def test_a_range_wants_what_overlaps_it(key: str, first_minute: int, minutes: int) -> None:
-    """A key is wanted where its hour, or else its day, has a moment in common with the range; then its group is not ruled out."""
+    """A key is wanted where its hour, or else its day, has a moment in common with the range; then
+    its group is not ruled out.
+    """
     first = datetime(2019, 2, 27, tzinfo=UTC) + timedelta(minutes=first_minute)
     last = first + timedelta(minutes=minutes)
     query = Query(first=first, last=last)
@@ -91,4 +123,6 @@ def test_a_range_wants_what_overlaps_it(key: str, first_minute: int, minutes: in
     facts = parsed.facts
     begin = datetime(facts.date.year, facts.date.month, facts.date.day, facts.hour or 0, tzinfo=UTC)
     end = begin + (timedelta(days=1) if facts.hour is None else timedelta(hours=1))
-    assert (query.may_hold(group_of("logs", facts)) and query.matches("logs", key)) == (begin <= last and end > first)
+    assert (query.may_hold(group_of("logs", facts)) and query.matches("logs", key)) == (
+        begin <= last and end > first
+    )

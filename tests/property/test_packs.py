@@ -24,7 +24,17 @@ from log_aggregator.core.packformat.index import decode_index, encode_index
 from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.core.planning import PackLimits, Source, plan_packs
 from log_aggregator.errors import BadPack, VerificationError
-from log_aggregator.model import ContentKind, Encoding, Group, Identity, KeyFacts, LogObject, PackFormat, PackPlan, Target
+from log_aggregator.model import (
+    ContentKind,
+    Encoding,
+    Group,
+    Identity,
+    KeyFacts,
+    LogObject,
+    PackFormat,
+    PackPlan,
+    Target,
+)
 from log_aggregator.steps import packwriter
 from log_aggregator.steps.combine import CombineOptions, combine
 from log_aggregator.steps.extract import Place, read_original_back
@@ -77,19 +87,26 @@ def make_data(shape: str, size: int, seed: int) -> bytes:
 
 
 SHAPES = (
-    "text lines empty binary parquet utf-8 crlf gzip gzip-lines gzip-empty gzip-members gzip-in-gzip gzip-cut gzip-and-more".split()  # noqa: SIM905
+    "text lines empty binary parquet utf-8 crlf gzip gzip-lines gzip-empty gzip-members "  # noqa: SIM905
+    "gzip-in-gzip gzip-cut gzip-and-more".split()
 )
 KEYS = st.builds(
     lambda name, suffix: f"2025/04/03/{name}{suffix}",
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20),
+    st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20
+    ),
     st.sampled_from(["", ".gz", ".log", ".json.gz"]),
 ).filter(lambda key: not key.endswith("/"))
-"""A key that ends in a slash is a folder marker, and never packed; tarfile would read its name without the slash."""
+"""A key that ends in a slash is a folder marker, and never packed; tarfile would read its name
+without the slash.
+"""
 WANTED = st.builds(
     Wanted,
     key=KEYS,
     data=st.builds(make_data, st.sampled_from(SHAPES), st.integers(0, 450), st.integers(0, 5)),
-    metadata=st.dictionaries(st.sampled_from(["signature", "b"]), st.text("abc é", max_size=5), max_size=2).map(lambda d: tuple(d.items())),
+    metadata=st.dictionaries(
+        st.sampled_from(["signature", "b"]), st.text("abc é", max_size=5), max_size=2
+    ).map(lambda d: tuple(d.items())),
     kind=st.sampled_from(ContentKind),
     region=st.sampled_from([None, "eu-west-1"]),
     hour=st.sampled_from([None, 1, 2]),
@@ -106,7 +123,10 @@ LIMITS = st.builds(
 
 @contextmanager
 def tiny_limits() -> Iterator[None]:
-    with mock.patch.object(packwriter, "PART_SIZE_BYTES_MIN", PART_MIN), mock.patch.object(builder_module, "TEXT_BLOCK_BYTES", BLOCK):
+    with (
+        mock.patch.object(packwriter, "PART_SIZE_BYTES_MIN", PART_MIN),
+        mock.patch.object(builder_module, "TEXT_BLOCK_BYTES", BLOCK),
+    ):
         yield
 
 
@@ -119,15 +139,20 @@ def make_store(wanted: list[Wanted]) -> tuple[MemoryStore, list[Source], dict[Id
     for each in wanted:
         put = store.put("logs", each.key, each.data, metadata=dict(each.metadata))
         by_identity[put.identity] = each
-        sources.append(Source(put, KeyFacts("Other", GROUP.date, GROUP.account, each.region, each.hour, each.kind)))
+        sources.append(
+            Source(
+                put, KeyFacts("Other", GROUP.date, GROUP.account, each.region, each.hour, each.kind)
+            )
+        )
     return store, sources, by_identity
 
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
 def test_what_is_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> None:
-    """Every log object is in exactly one pack, comes back from it by ranges, byte for byte and with its metadata, and the stored
-    pack has the size and checksum that follow from its index."""
+    """Every log object is in exactly one pack, comes back from it by ranges, byte for byte and with
+    its metadata, and the stored pack has the size and checksum that follow from its index.
+    """
     store, sources, by_identity = make_store(wanted)
     plans = plan_packs(GROUP, sources, TARGET, limits)
     seen: Counter[Identity] = Counter()
@@ -136,13 +161,24 @@ def test_what_is_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> 
             written = combine(store, SerialWorkers(), plan, CombineOptions(limits))
             verified = verify_pack(store, TARGET, plan.key, Level.READ_BACK)
             stored = store.get_object("dest", plan.key).data
-            assert (len(stored), crc64nvme(stored)) == (verified.expected_size_bytes, verified.expected_crc64nvme)
+            assert (len(stored), crc64nvme(stored)) == (
+                verified.expected_size_bytes,
+                verified.expected_crc64nvme,
+            )
             assert written.size_bytes == len(stored)
             for member in verified.index.members:
                 seen[member.identity] += 1
                 original = by_identity[member.identity]
-                assert unpack_member(member, stored[member.offset : member.offset + member.length_bytes]) == original.data
-                assert b"".join(read_original_back(store, Place(TARGET, plan.key, member))) == original.data
+                assert (
+                    unpack_member(
+                        member, stored[member.offset : member.offset + member.length_bytes]
+                    )
+                    == original.data
+                )
+                assert (
+                    b"".join(read_original_back(store, Place(TARGET, plan.key, member)))
+                    == original.data
+                )
                 assert dict(member.metadata) == dict(original.metadata)
     assert dict(seen) == {source.log_object.identity: 1 for source in sources}
     assert store.open_uploads() == []
@@ -151,7 +187,9 @@ def test_what_is_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=10), LIMITS)
 def test_indexes_say_what_was_encoded(wanted: list[Wanted], limits: PackLimits) -> None:
-    """An index decodes to the very index that was encoded, beside the pack and out of its own tail."""
+    """An index decodes to the very index that was encoded, beside the pack and out of its own
+    tail.
+    """
     store, sources, _ = make_store(wanted)
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
@@ -165,18 +203,24 @@ def test_indexes_say_what_was_encoded(wanted: list[Wanted], limits: PackLimits) 
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
-def test_gzip_packs_inflate_to_their_members_lines(wanted: list[Wanted], limits: PackLimits) -> None:
+def test_gzip_packs_inflate_to_their_members_lines(
+    wanted: list[Wanted], limits: PackLimits
+) -> None:
     """zcat of a gzip pack is its members' texts, none joined to the next one's first line."""
     store, sources, by_identity = make_store(wanted)
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
             if plan.format is PackFormat.GZIP and not has_damaged_copy(plan, by_identity):
                 combine(store, SerialWorkers(), plan, CombineOptions(limits))
-                assert gzip.decompress(store.get_object("dest", plan.key).data) == expected_text(plan, by_identity)
+                assert gzip.decompress(store.get_object("dest", plan.key).data) == expected_text(
+                    plan, by_identity
+                )
 
 
 def has_damaged_copy(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bool:
-    """What S3 copies unread may be damaged; the pack's readers stop there, which the format says."""
+    """What S3 copies unread may be damaged; the pack's readers stop there, which the format
+    says.
+    """
     return any(
         source.size_bytes >= COPY_MIN
         and by_identity[source.identity].data[:2] == b"\x1f\x8b"
@@ -187,14 +231,24 @@ def has_damaged_copy(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> boo
 
 def expected_text(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bytes:
     """The model: written apart from the builder, from the words of the specification."""
-    small = [by_identity[source.identity] for source in plan.sources if source.size_bytes < COPY_MIN]
-    large = [by_identity[source.identity] for source in plan.sources if source.size_bytes >= COPY_MIN]
+    small = [
+        by_identity[source.identity] for source in plan.sources if source.size_bytes < COPY_MIN
+    ]
+    large = [
+        by_identity[source.identity] for source in plan.sources if source.size_bytes >= COPY_MIN
+    ]
     documents = {source.key for source in plan.sources if source.key in plan.document_keys}
     text, block = b"", b""
     for each in small:
         inflated = inflate(each.data)
         if each.data[:2] == b"\x1f\x8b":
-            text += b"" if inflated is None else inflated if inflated[:2] == b"\x1f\x8b" else in_lines(inflated)
+            text += (
+                b""
+                if inflated is None
+                else inflated
+                if inflated[:2] == b"\x1f\x8b"
+                else in_lines(inflated)
+            )
         elif is_text(each.data):
             block += in_lines(each.data)
             if len(block) >= BLOCK:
@@ -203,7 +257,9 @@ def expected_text(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bytes:
     for each in large:
         if each.data[:2] == b"\x1f\x8b":
             text += (inflate(each.data) or b"") + (b"\n" if each.key in documents else b"")
-        elif is_text(each.data):  # decided by its beginning, where the shapes here have their zero byte, if any
+        elif is_text(
+            each.data
+        ):  # decided by its beginning, where the shapes here have their zero byte, if any
             text += in_lines(each.data)
     return text
 
@@ -227,7 +283,9 @@ def inflate(data: bytes) -> bytes | None:
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
 def test_tar_packs_are_tar_files(wanted: list[Wanted], limits: PackLimits) -> None:
-    """Python's tarfile reads a tar pack: the members' keys are its names, their bytes its files, and the index is its last."""
+    """Python's tarfile reads a tar pack: the members' keys are its names, their bytes its files,
+    and the index is its last.
+    """
     store, sources, by_identity = make_store(wanted)
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
@@ -235,15 +293,21 @@ def test_tar_packs_are_tar_files(wanted: list[Wanted], limits: PackLimits) -> No
                 continue
             combine(store, SerialWorkers(), plan, CombineOptions(limits))
             with tarfile.open(fileobj=io.BytesIO(store.get_object("dest", plan.key).data)) as tar:
-                found = [(info.name, member.read()) for info in tar if (member := tar.extractfile(info))]
+                found = [
+                    (info.name, member.read()) for info in tar if (member := tar.extractfile(info))
+                ]
             assert found[-1][0] == ".log-aggregator/index.jsonl.gz"
             assert decode_index(found[-1][1]).pack_key == plan.key
-            assert sorted(found[:-1]) == sorted((source.key, by_identity[source.identity].data) for source in plan.sources)
+            assert sorted(found[:-1]) == sorted(
+                (source.key, by_identity[source.identity].data) for source in plan.sources
+            )
 
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=12), LIMITS, st.randoms())
-def test_plans_and_packs_are_always_the_same(wanted: list[Wanted], limits: PackLimits, chance: random.Random) -> None:
+def test_plans_and_packs_are_always_the_same(
+    wanted: list[Wanted], limits: PackLimits, chance: random.Random
+) -> None:
     """The order in which objects are listed changes neither plan nor bytes."""
     store, sources, _ = make_store(wanted)
     shuffled = list(sources)
@@ -261,21 +325,32 @@ def test_plans_and_packs_are_always_the_same(wanted: list[Wanted], limits: PackL
         again = plan_packs(GROUP, shuffled, Target("again"), limits)
         for plan in again:
             combine(store, SerialWorkers(), plan, CombineOptions(limits))
-    assert [entry[1:] for entry in store.snapshot() if entry[0] == "again"] == [entry[1:] for entry in first if entry[0] == "dest"]
-    assert {plan.key for plan in plan_packs(GROUP, sources, other, limits)}.isdisjoint(plan.key for plan in plans)
+    assert [entry[1:] for entry in store.snapshot() if entry[0] == "again"] == [
+        entry[1:] for entry in first if entry[0] == "dest"
+    ]
+    assert {plan.key for plan in plan_packs(GROUP, sources, other, limits)}.isdisjoint(
+        plan.key for plan in plans
+    )
 
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=30), LIMITS)
 def test_packs_keep_their_limits(wanted: list[Wanted], limits: PackLimits) -> None:
-    """No pack has more members or more bytes than allowed, unless all are versions of one key, which are never parted; and members
-    are in order of key, then version."""
+    """No pack has more members or more bytes than allowed, unless all are versions of one key,
+    which are never parted; and members are in order of key, then version.
+    """
     _, sources, _ = make_store(wanted)
     for plan in plan_packs(GROUP, sources, TARGET, limits):
         others = [source for source in plan.sources if source.key != plan.sources[-1].key]
         assert len(others) + 1 <= limits.members_max or not others
-        assert sum(source.size_bytes for source in [*others, plan.sources[len(others)]]) <= limits.pack_size_bytes_max or not others
-        assert list(plan.sources) == sorted(plan.sources, key=lambda source: (source.key, source.version_id or ""))
+        assert (
+            sum(source.size_bytes for source in [*others, plan.sources[len(others)]])
+            <= limits.pack_size_bytes_max
+            or not others
+        )
+        assert list(plan.sources) == sorted(
+            plan.sources, key=lambda source: (source.key, source.version_id or "")
+        )
 
 
 GROUPS = st.builds(
@@ -290,8 +365,14 @@ GROUPS = st.builds(
 @RUNS
 @given(GROUPS, GROUPS, KEYS)
 def test_packs_of_different_groups_never_share_a_key(one: Group, two: Group, key: str) -> None:
-    """Neither a pack's key nor its folder belongs to two groups, even if their objects have the same keys."""
-    plans = [plan_one(group, key, pack_format) for group in {one, two} for pack_format in (ContentKind.TEXT, ContentKind.BINARY)]
+    """Neither a pack's key nor its folder belongs to two groups, even if their objects have the
+    same keys.
+    """
+    plans = [
+        plan_one(group, key, pack_format)
+        for group in {one, two}
+        for pack_format in (ContentKind.TEXT, ContentKind.BINARY)
+    ]
     assert len({plan.key for plan in plans}) == len(plans)
     if one != two:
         assert not TARGET.packs_prefix(one).startswith(TARGET.packs_prefix(two))
@@ -306,17 +387,23 @@ def plan_one(group: Group, key: str, kind: ContentKind) -> PackPlan:
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=8), LIMITS)
 def test_no_encoding_is_left_out(wanted: list[Wanted], limits: PackLimits) -> None:
-    """A member's encoding is what its bytes demand: sealed where no reader may inflate it, a block for text, else its own bytes."""
+    """A member's encoding is what its bytes demand: sealed where no reader may inflate it, a block
+    for text, else its own bytes.
+    """
     store, sources, by_identity = make_store(wanted)
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
             combine(store, SerialWorkers(), plan, CombineOptions(limits))
             for member in read_index(store, TARGET, plan.key)[0].members:
                 data = by_identity[member.identity].data
-                if plan.format is not PackFormat.GZIP or (member.size_bytes >= COPY_MIN and data[:2] == b"\x1f\x8b"):
+                if plan.format is not PackFormat.GZIP or (
+                    member.size_bytes >= COPY_MIN and data[:2] == b"\x1f\x8b"
+                ):
                     assert member.encoding is Encoding.RAW
                 elif data[:2] == b"\x1f\x8b":
-                    assert member.encoding is (Encoding.RAW if inflate(data) is not None else Encoding.SEALED)
+                    assert member.encoding is (
+                        Encoding.RAW if inflate(data) is not None else Encoding.SEALED
+                    )
                 else:
                     assert member.encoding is (Encoding.BLOCK if is_text(data) else Encoding.SEALED)
 
@@ -345,10 +432,18 @@ def damage(data: bytes, how: str, position: int, bit: int) -> bytes:
     st.booleans(),
 )
 def test_any_damage_is_found_by_reading_back(
-    wanted: list[Wanted], limits: PackLimits, which: str, how: str, position: int, bit: int, has_checksum: bool
+    wanted: list[Wanted],
+    limits: PackLimits,
+    which: str,
+    how: str,
+    position: int,
+    bit: int,
+    has_checksum: bool,
 ) -> None:
-    """Whatever byte of a pack or of its index is changed, lost or added, reading back finds it, also where S3's checksum is that of
-    the damage. Only in the index of a copy, which no tail repeats, a change goes by that makes no difference: bytes of no use to gzip."""
+    """Whatever byte of a pack or of its index is changed, lost or added, reading back finds it,
+    also where S3's checksum is that of the damage. Only in the index of a copy, which no tail
+    repeats, a change goes by that makes no difference: bytes of no use to gzip.
+    """
     store, sources, _ = make_store(wanted)
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):

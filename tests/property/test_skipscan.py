@@ -1,4 +1,5 @@
-"""Laws of the date skip-scan, tried on keys that are made to break it: every layout, and everything that looks like a date.
+"""Laws of the date skip-scan, tried on keys that are made to break it: every layout, and everything
+that looks like a date.
 
 Every failure names the seed of its keys.
 """
@@ -21,7 +22,13 @@ SEEDS = st.integers(min_value=0, max_value=2**48)
 
 
 def laws(count: int) -> settings:
-    return settings(max_examples=count, deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=False,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 
 
 def in_window(keys: list[str], window: DateWindow) -> list[str]:
@@ -39,7 +46,9 @@ def position_of(key: str) -> DatePosition | None:
     return parsed.position if isinstance(parsed, Dated | Unknown) else None
 
 
-def scan(keys: list[str], window: DateWindow, page_size: int, skip_prefixes: tuple[str, ...] = ()) -> tuple[list[str], int]:
+def scan(
+    keys: list[str], window: DateWindow, page_size: int, skip_prefixes: tuple[str, ...] = ()
+) -> tuple[list[str], int]:
     """What is seen, in pages as S3 gives them, and how many pages it took."""
     seen, pages, begin = [], 0, 0
     while True:
@@ -61,7 +70,9 @@ def any_window(random: Random) -> DateWindow:
 @laws(1500)
 @given(seed=SEEDS, page_size=st.integers(3, 50))
 def test_the_scan_finds_exactly_the_windows_keys(seed: int, page_size: int) -> None:
-    """All keys dated in the window are seen, each once, and never with more pages than a full listing takes."""
+    """All keys dated in the window are seen, each once, and never with more pages than a full
+    listing takes.
+    """
     random = Random(seed)
     keys, window = bucket(random), any_window(random)
     seen, pages = scan(keys, window, page_size)
@@ -72,14 +83,19 @@ def test_the_scan_finds_exactly_the_windows_keys(seed: int, page_size: int) -> N
 @laws(4000)
 @given(seed=SEEDS)
 def test_no_jump_passes_over_a_dated_key_of_the_window(seed: int) -> None:
-    """Between a key and where the scan goes on behind it stands no key of any window's date, whatever their kinship."""
+    """Between a key and where the scan goes on behind it stands no key of any window's date,
+    whatever their kinship.
+    """
     random = Random(seed)
     keys = sorted(set(family(random, 12)))
     for place, wanted in enumerate(keys):
         day = date_of(wanted)
         if day is None:
             continue
-        for window in (DateWindow(day, day), DateWindow(day - timedelta(days=random.randrange(400)), day + timedelta(days=1))):
+        for window in (
+            DateWindow(day, day),
+            DateWindow(day - timedelta(days=random.randrange(400)), day + timedelta(days=1)),
+        ):
             for last_key in keys[:place]:
                 start = next_start(last_key, window)
                 assert start is None or start < wanted, (last_key, start, wanted, window)
@@ -88,7 +104,9 @@ def test_no_jump_passes_over_a_dated_key_of_the_window(seed: int) -> None:
 @laws(3000)
 @given(seed=SEEDS)
 def test_a_jump_goes_forward(seed: int) -> None:
-    """What next_start returns sorts behind the last key as S3 sorts, by UTF-8 bytes, and is short enough for a key."""
+    """What next_start returns sorts behind the last key as S3 sorts, by UTF-8 bytes, and is short
+    enough for a key.
+    """
     random = Random(seed)
     for last_key in family(random, 5):
         start = next_start(last_key, any_window(random))
@@ -100,7 +118,9 @@ def test_a_jump_goes_forward(seed: int) -> None:
 @laws(4000)
 @given(seed=SEEDS)
 def test_a_position_binds_all_keys_of_its_scope(seed: int) -> None:
-    """Keys that begin with a position's scope have their date at the same place, in the same year if it is a year's, or none."""
+    """Keys that begin with a position's scope have their date at the same place, in the same year
+    if it is a year's, or none.
+    """
     random = Random(seed)
     for key in family(random, 4):
         position = position_of(key)
@@ -123,13 +143,25 @@ def _in_scope(key: str, position: DatePosition) -> bool:
         return key.startswith(position.stem)
     year = position.stem + position.grammar.year_text(position.year)
     rest = key.removeprefix(year)
-    return key.startswith(year) and rest[:1] in set("0123456789") and not rest.startswith(position.grammar.centuries or "none")
+    return (
+        key.startswith(year)
+        and rest[:1] in set("0123456789")
+        and not rest.startswith(position.grammar.centuries or "none")
+    )
 
 
 @laws(500)
-@given(seed=SEEDS, page_size=st.integers(3, 50), prefix=st.sampled_from(["packs/", "logs", "AWSLogs/", "2", "o-abcd123456/"]))
-def test_own_prefixes_are_jumped_over_and_nothing_else(seed: int, page_size: int, prefix: str) -> None:
-    """With prefixes to skip, every key of the window that does not begin with one is still seen, each once."""
+@given(
+    seed=SEEDS,
+    page_size=st.integers(3, 50),
+    prefix=st.sampled_from(["packs/", "logs", "AWSLogs/", "2", "o-abcd123456/"]),
+)
+def test_own_prefixes_are_jumped_over_and_nothing_else(
+    seed: int, page_size: int, prefix: str
+) -> None:
+    """With prefixes to skip, every key of the window that does not begin with one is still seen,
+    each once.
+    """
     random = Random(seed)
     keys, window = bucket(random), any_window(random)
     keys = sorted({*keys, *(f"{prefix}{number}" for number in range(random.randrange(60)))})
@@ -153,17 +185,40 @@ _STEM = st.sampled_from(
 )
 _YEAR = st.sampled_from(["2024", "2025", "year=2025/month=", "2024/2025", "19", "20"])
 _DATE = st.sampled_from(
-    ["-04-03", "/04/03/", "/4/3/", "4/day=3/", "2025-04-03", "2025/04/03/", "/2025/4/30", "12345678/us-east-1/b/2025/04/03/"]
+    [
+        "-04-03",
+        "/04/03/",
+        "/4/3/",
+        "4/day=3/",
+        "2025-04-03",
+        "2025/04/03/",
+        "/2025/4/30",
+        "12345678/us-east-1/b/2025/04/03/",
+    ]
 )
 
 
 @laws(3000)
 @given(stem=_STEM, front=_TEXT, year=_YEAR, first=_DATE | _TEXT, second=_DATE, behind=_TEXT)
-@example(stem="", front="", year="2024", first="-12-01-10-11-12-0123456789ABCDEF", second="12345678/us-east-1/b/2025/04/03/", behind="")
 @example(
-    stem="logs", front="", year="20", first="19-12-31-10-11-12-0123456789ABCDEF", second="2025-04-03-10-11-12-", behind="0123456789ABCDEF"
+    stem="",
+    front="",
+    year="2024",
+    first="-12-01-10-11-12-0123456789ABCDEF",
+    second="12345678/us-east-1/b/2025/04/03/",
+    behind="",
 )
-def test_any_two_neighbours_obey_the_law(stem: str, front: str, year: str, first: str, second: str, behind: str) -> None:
+@example(
+    stem="logs",
+    front="",
+    year="20",
+    first="19-12-31-10-11-12-0123456789ABCDEF",
+    second="2025-04-03-10-11-12-",
+    behind="0123456789ABCDEF",
+)
+def test_any_two_neighbours_obey_the_law(
+    stem: str, front: str, year: str, first: str, second: str, behind: str
+) -> None:
     """As above, with free texts around the year, which hypothesis can make small."""
     last_key, wanted = f"{stem}{front}{year}{first}", f"{stem}{front}{year}{second}{behind}"
     day = date_of(wanted)
@@ -234,8 +289,44 @@ _STEMS = (
 )
 
 _PIECES = (
-    *("/", "-", "_", ".", ":", "~", "!", "=", "T", "é", "\uffff", "\U0001f600", "\n", "٢٠٢٥", "a2025f", "deadbeef20250403", "x", "data"),
-    *("0", "1", "3", "19", "20", "2", "9", "04", "12", "31", "1999", "2005", "2024", "2025", "2026", "2100"),
+    *(
+        "/",
+        "-",
+        "_",
+        ".",
+        ":",
+        "~",
+        "!",
+        "=",
+        "T",
+        "é",
+        "\uffff",
+        "\U0001f600",
+        "\n",
+        "٢٠٢٥",
+        "a2025f",
+        "deadbeef20250403",
+        "x",
+        "data",
+    ),
+    *(
+        "0",
+        "1",
+        "3",
+        "19",
+        "20",
+        "2",
+        "9",
+        "04",
+        "12",
+        "31",
+        "1999",
+        "2005",
+        "2024",
+        "2025",
+        "2026",
+        "2100",
+    ),
     *(
         "2024/",
         "2025/",
@@ -252,10 +343,46 @@ _PIECES = (
         "3",
         "12/31/",
     ),
-    *("20250403", "20241231", "20251399", "20250401-20250501/", "2025/04/03", "2025/4/3/", "2024-12-31", "2025-01-01", "2025-04-03"),
-    *("year=2025/month=04/day=03/", "year=2024/month=12/day=31/", _UUID, _ACCESS_LOG_END, "-10.x.gz", "/x.log", "/10/x.gz"),
-    *("AWSLogs/", "/AWSLogs/", "CloudTrail/", "Config/", "vpcflowlogs/", "us-east-1/", "/us-east-1/", "bucket/", "o-abcd123456/"),
-    *("E1ABCDEFGHIJKL", "E1ABCDEFGHIJKL.", "/E1ABCDEFGHIJ2025.", "region=us-east-1/", "AWSAppFabric/", "packs/", "connect/"),
+    *(
+        "20250403",
+        "20241231",
+        "20251399",
+        "20250401-20250501/",
+        "2025/04/03",
+        "2025/4/3/",
+        "2024-12-31",
+        "2025-01-01",
+        "2025-04-03",
+    ),
+    *(
+        "year=2025/month=04/day=03/",
+        "year=2024/month=12/day=31/",
+        _UUID,
+        _ACCESS_LOG_END,
+        "-10.x.gz",
+        "/x.log",
+        "/10/x.gz",
+    ),
+    *(
+        "AWSLogs/",
+        "/AWSLogs/",
+        "CloudTrail/",
+        "Config/",
+        "vpcflowlogs/",
+        "us-east-1/",
+        "/us-east-1/",
+        "bucket/",
+        "o-abcd123456/",
+    ),
+    *(
+        "E1ABCDEFGHIJKL",
+        "E1ABCDEFGHIJKL.",
+        "/E1ABCDEFGHIJ2025.",
+        "region=us-east-1/",
+        "AWSAppFabric/",
+        "packs/",
+        "connect/",
+    ),
     *_ACCOUNTS,
     *(account + "/us-east-1/" for account in _ACCOUNTS),
     *_STEMS,
@@ -290,9 +417,18 @@ _ENDS = (
 def any_day(random: Random) -> date:
     """Often at the ends of years and months, mostly in two neighbouring years."""
     near = random.choice(
-        (date(2024, 12, 31), date(2025, 4, 3), date(2025, 1, 31), date(2024, 2, 29), date(2025, 10, 1), date(2019, 12, 31))
+        (
+            date(2024, 12, 31),
+            date(2025, 4, 3),
+            date(2025, 1, 31),
+            date(2024, 2, 29),
+            date(2025, 10, 1),
+            date(2019, 12, 31),
+        )
     )
-    return near + timedelta(days=random.choice((0, 0, 1, -1, 2, 7, -30, random.randrange(-400, 400))))
+    return near + timedelta(
+        days=random.choice((0, 0, 1, -1, 2, 7, -30, random.randrange(-400, 400)))
+    )
 
 
 def any_key(random: Random) -> str:
@@ -307,7 +443,9 @@ def soup(random: Random) -> str:
 
 
 def relative(random: Random, key: str) -> str:
-    """A key that begins as `key` does: cut anywhere, mostly in or near its digits, and gone on with otherwise."""
+    """A key that begins as `key` does: cut anywhere, mostly in or near its digits, and gone on with
+    otherwise.
+    """
     end = random.randrange(len(key) + 1)
     return key[:end] + random.choice((soup, _date_and_end, _digit, any_key))(random)
 

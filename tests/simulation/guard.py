@@ -1,4 +1,6 @@
-"""Stands right in front of the store, behind all faults, and looks at every effect the moment it has happened."""
+"""Stands right in front of the store, behind all faults, and looks at every effect the moment it
+has happened.
+"""
 
 from __future__ import annotations
 
@@ -38,18 +40,27 @@ class GuardedStore(ForwardingStore):
             self._check_deletion(call.bucket, key, before[key], self._entries(call.bucket, key))
         return result
 
-    def _check_deletion(self, bucket: str, key: str, before: list[Entry], after: list[Entry]) -> None:
+    def _check_deletion(
+        self, bucket: str, key: str, before: list[Entry], after: list[Entry]
+    ) -> None:
         if self._is_own(bucket, key):
             raise Violation(f"s3://{bucket}/{key}: it is our own, and was deleted")
         gone = [entry for entry in before if _name(entry) not in set(map(_name, after))]
         for entry in gone:
             if isinstance(entry, DeleteMarker):
                 if entry.is_latest and any(isinstance(other, LogObject) for other in before):
-                    raise Violation(f"s3://{bucket}/{key}: the delete marker that hides it was removed")
+                    raise Violation(
+                        f"s3://{bucket}/{key}: the delete marker that hides it was removed"
+                    )
                 continue
-            original = next((each for each in self._truth.of_key(bucket, key) if _is_same(each.source, entry)), None)
+            original = next(
+                (each for each in self._truth.of_key(bucket, key) if _is_same(each.source, entry)),
+                None,
+            )
             if original is None:
-                raise Violation(f"s3://{bucket}/{key}: it was deleted, and nobody delivered it as a log object")
+                raise Violation(
+                    f"s3://{bucket}/{key}: it was deleted, and nobody delivered it as a log object"
+                )
             self._truth.check_kept(original)
         was, now = _visible(before), _visible(after)
         if now is not None and now != was:
@@ -57,7 +68,9 @@ class GuardedStore(ForwardingStore):
 
     def _write(self, call: Call, run: Callable[[], T]) -> T:
         if not self._is_own(call.bucket, call.key):
-            raise Violation(f"{call.operation} s3://{call.bucket}/{call.key}: not a place for packs")
+            raise Violation(
+                f"{call.operation} s3://{call.bucket}/{call.key}: not a place for packs"
+            )
         before = self._entries(call.bucket, call.key)
         result = run()
         if before:
@@ -66,7 +79,9 @@ class GuardedStore(ForwardingStore):
 
     def _is_own(self, bucket: str, key: str) -> bool:
         return any(
-            bucket == target.bucket and key.startswith(tuple(f"{target.root}{own}" for own in OWN_FOLDERS)) for target in self._targets
+            bucket == target.bucket
+            and key.startswith(tuple(f"{target.root}{own}" for own in OWN_FOLDERS))
+            for target in self._targets
         )
 
     def _entries(self, bucket: str, key: str) -> list[Entry]:
@@ -87,9 +102,14 @@ def _name(entry: Entry) -> tuple[str, str | None, str]:
 
 
 def _is_same(source: LogObject, entry: LogObject) -> bool:
-    return source.etag == entry.etag and (source.version_id or "null") == (entry.version_id or "null")
+    return source.etag == entry.etag and (source.version_id or "null") == (
+        entry.version_id or "null"
+    )
 
 
 def _visible(entries: list[Entry]) -> tuple[str, str | None, str] | None:
     """What a reader of the key sees: its newest version, or nothing."""
-    return next((_name(entry) for entry in entries if entry.is_latest and isinstance(entry, LogObject)), None)
+    return next(
+        (_name(entry) for entry in entries if entry.is_latest and isinstance(entry, LogObject)),
+        None,
+    )

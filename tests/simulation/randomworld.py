@@ -1,4 +1,6 @@
-"""A small organisation drawn from a seed, and the outside world that goes on writing, deleting and locking while runs are under way."""
+"""A small organisation drawn from a seed, and the outside world that goes on writing, deleting and
+locking while runs are under way.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ HISTORIES: dict[str, tuple[str | None, ...]] = {
     "None, then enabled": (None, "Enabled"),
     "Changing": (None, "Enabled", "Suspended", "Enabled", "Suspended"),
 }
-"""What the source bucket's versioning was, and at the end is while the runs are under way. In between keys are written over or deleted."""
+"""What the source bucket's versioning was, and at the end is while the runs are under way. In
+between keys are written over or deleted.
+"""
 
 HELD_PREFIX = f"AWSLogs/{ACCOUNT}/vpcflowlogs/eu-west-1/{DAY:%Y/%m/%d}/held-"
 LARGE_BYTES = 900
@@ -67,7 +71,9 @@ class RandomWorld:
     discards: bool
     happened: list[str] = field(default_factory=list)
     rotten: set[str] = field(default_factory=set)
-    """Packs that S3 stores otherwise than they were sent: a person has to look at them, and their groups go on failing."""
+    """Packs that S3 stores otherwise than they were sent: a person has to look at them, and their
+    groups go on failing.
+    """
     _number: int = 0
 
     def deliver(self) -> LogObject:
@@ -93,12 +99,22 @@ class RandomWorld:
     def disturb(self) -> None:
         """Something happens outside."""
         event = self.random.choice(
-            (self._arrive, self._arrive, self._write_over, self._deliver_again, self._delete, self._expire, self._lock)
+            (
+                self._arrive,
+                self._arrive,
+                self._write_over,
+                self._deliver_again,
+                self._delete,
+                self._expire,
+                self._lock,
+            )
         )
         event()
 
     def rot(self, call: Call) -> None:
-        """What lies under the key is no longer what was written; S3's checksum is that of what it stores."""
+        """What lies under the key is no longer what was written; S3's checksum is that of what it
+        stores.
+        """
         entry = self.store._find_bucket("PutObject", call.bucket).find_current(call.key)
         if entry is None or entry.data is None:
             return
@@ -111,31 +127,48 @@ class RandomWorld:
         self.happened.append(f"delivered {self.deliver().key}")
 
     def _some_log(self, *fates: Fate) -> Original | None:
-        logs = [each for each in self.truth.originals.values() if each.fate in (fates or (Fate.GO,))]
+        logs = [
+            each for each in self.truth.originals.values() if each.fate in (fates or (Fate.GO,))
+        ]
         return self.random.choice(sorted(logs, key=str)) if logs else None
 
     def _write_over(self) -> None:
-        """The same key once more: another version, or in the place of the one that is there; or of a key that was deleted."""
+        """The same key once more: another version, or in the place of the one that is there; or of
+        a key that was deleted.
+        """
         if (log := self._some_log(Fate.GO, Fate.OPEN)) is not None:
             self._number += 1
-            if any(each.fate not in (Fate.GO, Fate.OPEN) for each in self.truth.of_key("logs", log.source.key)):
+            if any(
+                each.fate not in (Fate.GO, Fate.OPEN)
+                for each in self.truth.of_key("logs", log.source.key)
+            ):
                 return
             self.put(log.source.key, _other_bytes(log.data, self._number))
             self.happened.append(f"wrote over {log.source.key}")
 
     def _deliver_again(self) -> None:
-        """The very same object once more, as a service does that did not hear that it was there. Where there are versions it is another
-        one, of the same ETag; where there are none, nobody can tell the two apart."""
+        """The very same object once more, as a service does that did not hear that it was there.
+        Where there are versions it is another one, of the same ETag; where there are none, nobody
+        can tell the two apart.
+        """
         if (log := self._some_log()) is None or self._is_hidden(log.source.key):
             return
-        headers = {"metadata": log.metadata, "content_type": log.content_type, "content_encoding": log.content_encoding}
+        headers = {
+            "metadata": log.metadata,
+            "content_type": log.content_type,
+            "content_encoding": log.content_encoding,
+        }
         source = self.store.put("logs", log.source.key, log.data, **headers)  # type: ignore[arg-type]
         self.truth.add(Original(source, log.data, **headers, fate=Fate.GO))  # type: ignore[arg-type]
         self.happened.append(f"delivered again {log.source.key}")
 
     def _expire(self) -> None:
         """A lifecycle rule removes a version that is not the newest, for good."""
-        older = [entry for entry in self.truth.data_versions("logs") if not entry.is_latest and entry.version_id is not None]
+        older = [
+            entry
+            for entry in self.truth.data_versions("logs")
+            if not entry.is_latest and entry.version_id is not None
+        ]
         if not older:
             return
         gone = self.random.choice(older)
@@ -158,9 +191,15 @@ class RandomWorld:
     def _lock(self) -> None:
         """Object Lock on everything of a key that is there."""
         log = self._some_log()
-        if log is None or self.versioning != "Enabled":  # Object Lock never lets versioning be suspended
+        if (
+            log is None or self.versioning != "Enabled"
+        ):  # Object Lock never lets versioning be suspended
             return
-        there = {entry.identity for entry in self.truth.data_versions("logs") if entry.key == log.source.key}
+        there = {
+            entry.identity
+            for entry in self.truth.data_versions("logs")
+            if entry.key == log.source.key
+        }
         if not there:
             return
         self.store.retain("logs", log.source.key)
@@ -189,7 +228,11 @@ def build_world(seed: int) -> RandomWorld:
     store.create_bucket("dest", versioning=rng.choice(("Enabled", None)))
     in_place = rng.random() < 0.25
     keep_days = rng.choice((0, 0, 0, 2))
-    settings: dict[str, Any] = {"other_buckets": "logs", "aggregation_regions": "eu-west-1", "keep_originals_days": keep_days}
+    settings: dict[str, Any] = {
+        "other_buckets": "logs",
+        "aggregation_regions": "eu-west-1",
+        "keep_originals_days": keep_days,
+    }
     settings["other_regions"] = rng.choice(("keep", "keep", "delete"))
     settings["holds"] = {"prefixes": [HELD_PREFIX]}
     settings["verify"] = rng.choice(("checksum", "checksum", "read-back"))
@@ -198,7 +241,18 @@ def build_world(seed: int) -> RandomWorld:
     target = Target("logs", "aggregated/") if in_place else Target("dest")
     rules = make_rules(limits=_draw_limits(rng), **settings)
     discards = settings["other_regions"] == "delete"
-    world = RandomWorld(seed, rng, store, clock, rules, Truth(store, ("logs",), (target,)), versioning, has_kms, keep_days, discards)
+    world = RandomWorld(
+        seed,
+        rng,
+        store,
+        clock,
+        rules,
+        Truth(store, ("logs",), (target,)),
+        versioning,
+        has_kms,
+        keep_days,
+        discards,
+    )
     for status in (None, *later):
         if status is not None:
             store.set_versioning("logs", status)
@@ -221,7 +275,11 @@ def _draw_limits(rng: random.Random) -> PackLimits:
 
 def _other_bytes(data: bytes, number: int) -> bytes:
     """Of the same kind."""
-    return document(1000 + number) if data.startswith(b"\x1f\x8b") else f"written over {number}\n".encode()
+    return (
+        document(1000 + number)
+        if data.startswith(b"\x1f\x8b")
+        else f"written over {number}\n".encode()
+    )
 
 
 def _trail(world: RandomWorld, number: int) -> LogObject:
@@ -238,11 +296,15 @@ def _text(world: RandomWorld, number: int) -> LogObject:
 
 
 def _large(world: RandomWorld, number: int) -> LogObject:
-    return world.put(flow_key(f"{number}.log.gz"), pack_gzip(world.random.randbytes(LARGE_BYTES + number)))
+    return world.put(
+        flow_key(f"{number}.log.gz"), pack_gzip(world.random.randbytes(LARGE_BYTES + number))
+    )
 
 
 def _huge(world: RandomWorld, number: int) -> LogObject:
-    name, head = world.random.choice(((f"{number}.parquet", b"PAR1"), (f"{number}.log.gz", b"\x1f\x8b\x08")))
+    name, head = world.random.choice(
+        ((f"{number}.parquet", b"PAR1"), (f"{number}.log.gz", b"\x1f\x8b\x08"))
+    )
     return world.put(flow_key(name), head + _noise() + bytes([number % 256]))
 
 
@@ -286,7 +348,9 @@ def _other_region(world: RandomWorld, number: int) -> LogObject:
     return world.put(key, document(number + 500), fate)
 
 
-def _stays(key: Callable[[int], str], data: bytes = b"left alone\n", **more: object) -> Callable[[RandomWorld, int], LogObject]:
+def _stays(
+    key: Callable[[int], str], data: bytes = b"left alone\n", **more: object
+) -> Callable[[RandomWorld, int], LogObject]:
     return lambda world, number: world.put(key(number), data, Fate.STAY, **more)
 
 
@@ -304,7 +368,17 @@ KINDS: dict[str, tuple[float, Callable[[RandomWorld, int], LogObject]]] = {
     "empty": (1, _stays(access_key, b"")),
     "held": (1, _stays(lambda number: f"{HELD_PREFIX}{number}.log.gz", pack_gzip(b"held\n"))),
     "other region": (1, _other_region),
-    "other day": (1, _stays(lambda number: trail_key(number, day=DAY - timedelta(days=40)), document(8))),
-    "frozen": (1, _stays(lambda number: flow_key(f"frozen-{number}.log.gz"), pack_gzip(b"cold\n"), storage_class="GLACIER")),
+    "other day": (
+        1,
+        _stays(lambda number: trail_key(number, day=DAY - timedelta(days=40)), document(8)),
+    ),
+    "frozen": (
+        1,
+        _stays(
+            lambda number: flow_key(f"frozen-{number}.log.gz"),
+            pack_gzip(b"cold\n"),
+            storage_class="GLACIER",
+        ),
+    ),
 }
 """Name -> (how often, how it is delivered)."""

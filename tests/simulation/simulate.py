@@ -1,4 +1,5 @@
-"""Runs on worlds drawn from seeds, through storms drawn from the same seeds, against the reference model.
+"""Runs on worlds drawn from seeds, through storms drawn from the same seeds, against the reference
+model.
 
     python -m tests.simulation.simulate [--seed N] [--count N] [--verbose]
 
@@ -55,7 +56,9 @@ class SkewedClock:
 
 
 def simulate(seed: int) -> Report:
-    """Some stormy rounds of one to three runs at once, then runs that nothing disturbs; the model is compared after each."""
+    """Some stormy rounds of one to three runs at once, then runs that nothing disturbs; the model
+    is compared after each.
+    """
     report = Report(seed)
     world = build_world(seed)
     guard = GuardedStore(world.truth)
@@ -110,14 +113,19 @@ def _storm(world: RandomWorld, guard: GuardedStore, report: Report, number: int)
 
 def _draw_storm(world: RandomWorld) -> Storm:
     rng = world.random
-    loud, quiet, killed = rng.choice((0.0, 0.02, 0.1)), rng.choice((0.0, 0.02, 0.1)), rng.choice((0.0, 0.01, 0.03))
+    loud, quiet, killed = (
+        rng.choice((0.0, 0.02, 0.1)),
+        rng.choice((0.0, 0.02, 0.1)),
+        rng.choice((0.0, 0.01, 0.03)),
+    )
     rotten = rng.choice((0.0, 0.0, 0.0, 0.0, 0.2))
     return Storm(rng, loud, quiet, killed, rotten, spares_gzip_heads=world.has_kms, rot=world.rot)
 
 
 def _calm(world: RandomWorld, guard: GuardedStore, report: Report) -> None:
-    """A run that nothing disturbs mends everything; where originals are kept for some days, the first one after these. A further one
-    only reads."""
+    """A run that nothing disturbs mends everything; where originals are kept for some days, the
+    first one after these. A further one only reads.
+    """
     for days in (1.1, world.keep_days + 1.1) if world.keep_days else (1.1,):
         world.clock.advance(days=days)
         _run_calmly(world, guard, report)
@@ -127,8 +135,12 @@ def _calm(world: RandomWorld, guard: GuardedStore, report: Report) -> None:
     if not world.rotten:
         world.truth.check_done()
     before = world.store.snapshot()
-    writes = [call.operation for call in _run_calmly(world, guard, report) if call.operation not in READS]
-    is_idle = not set(writes) - {"DeleteObjects"} or world.rotten  # a copy that S3 stores wrongly is met each time
+    writes = [
+        call.operation for call in _run_calmly(world, guard, report) if call.operation not in READS
+    ]
+    is_idle = (
+        not set(writes) - {"DeleteObjects"} or world.rotten
+    )  # a copy that S3 stores wrongly is met each time
     if not is_idle or world.store.snapshot() != before:
         raise Violation(f"a run with nothing to do wrote: {', '.join(writes)}")
 
@@ -140,7 +152,9 @@ def _run_calmly(world: RandomWorld, guard: GuardedStore, report: Report) -> list
     expected = {"RetainedObjects", *(("VerificationError", "BadPack") if world.rotten else ())}
     unexpected = [failure for failure in result.failures if failure.error not in expected]
     if unexpected:
-        raise Violation(f"a run that nothing disturbed failed: {unexpected[0].where}: {unexpected[0].message}")
+        raise Violation(
+            f"a run that nothing disturbed failed: {unexpected[0].where}: {unexpected[0].message}"
+        )
     return store.calls
 
 
@@ -158,13 +172,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if told.verbose or report.violation:
             print("\n".join(report.story))
         if report.violation:
-            print(f"\nseed {seed}: {report.violation}\nrepeat it: make simulate SEED={seed} COUNT=1")
+            print(
+                f"\nseed {seed}: {report.violation}\nrepeat it: make simulate SEED={seed} COUNT=1"
+            )
             return 1
         if done % 100 == 0 and sys.stderr.isatty():
             print(f"\r{done} seeds, {time.monotonic() - began:.0f} s", end="", file=sys.stderr)
     seconds = time.monotonic() - began
     faults = ", ".join(f"{what} {count:,}" for what, count in counts.most_common())
-    print(f"{told.count:,} seeds from {told.seed} on, {calls:,} calls, {seconds:.0f} s: every invariant held. Faults: {faults or 'none'}")
+    print(
+        f"{told.count:,} seeds from {told.seed} on, {calls:,} calls, {seconds:.0f} s: every "
+        f"invariant held. Faults: {faults or 'none'}"
+    )
     return 0
 
 

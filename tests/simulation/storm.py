@@ -1,4 +1,6 @@
-"""Faults of S3, of the network and of the machine, drawn from a seed; each at a call, in front of it or behind it."""
+"""Faults of S3, of the network and of the machine, drawn from a seed; each at a call, in front of
+it or behind it.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,18 @@ class Storm:
     loud: float = 0.0
     """An error, or an answer that is lost after the call took effect."""
     quiet: float = 0.0
-    """An answer that lies: bytes cut or flipped, a checksum wrong or missing, an entry listed twice, a deletion refused."""
+    """An answer that lies: bytes cut or flipped, a checksum wrong or missing, an entry listed
+    twice, a deletion refused.
+    """
     killed: float = 0.0
     rotten: float = 0.0
-    """For each pack that is written: S3 stores other bytes than were sent, and says so by its checksum of what it stores."""
+    """For each pack that is written: S3 stores other bytes than were sent, and says so by its
+    checksum of what it stores.
+    """
     spares_gzip_heads: bool = False
-    """Where ETags are no MD5s (KMS), nothing but TLS protects a gzip's header and its last deflate byte's padding: that is the limit."""
+    """Where ETags are no MD5s (KMS), nothing but TLS protects a gzip's header and its last deflate
+    byte's padding: that is the limit.
+    """
     log: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -53,9 +61,13 @@ class Storm:
 
 
 class StormyStore(ForwardingStore):
-    """One process' view of the store. Once it was killed, it stays dead. `gate` is passed before each call."""
+    """One process' view of the store. Once it was killed, it stays dead. `gate` is passed before
+    each call.
+    """
 
-    def __init__(self, inner: ObjectStore, storm: Storm, gate: Callable[[Call], None] = lambda _: None) -> None:
+    def __init__(
+        self, inner: ObjectStore, storm: Storm, gate: Callable[[Call], None] = lambda _: None
+    ) -> None:
         super().__init__(inner)
         self._storm = storm
         self._gate = gate
@@ -102,7 +114,9 @@ class StormyStore(ForwardingStore):
         raise kind(f"{call.operation}: {code}", code=code, operation=call.operation)
 
     def _repeat(self, call: Call, run: Callable[[], T], number: int) -> T:
-        """The answer is lost, and the client sends the request once more, which then meets what the first one did."""
+        """The answer is lost, and the client sends the request once more, which then meets what the
+        first one did.
+        """
         self._storm.note(number, call, "repeated, as its answer was lost")
         run()
         if call.operation == "DeleteObjects":
@@ -110,15 +124,25 @@ class StormyStore(ForwardingStore):
         if call.operation not in CONDITIONAL:
             return self._remember(call, run())
         if call.operation == "CompleteMultipartUpload" and self._storm.random.random() < 0.5:
-            raise NotFound(f"{call.operation}: NoSuchUpload", code="NoSuchUpload", operation=call.operation)
-        raise PreconditionFailed(f"{call.operation}: PreconditionFailed", code="PreconditionFailed", operation=call.operation)
+            raise NotFound(
+                f"{call.operation}: NoSuchUpload", code="NoSuchUpload", operation=call.operation
+            )
+        raise PreconditionFailed(
+            f"{call.operation}: PreconditionFailed",
+            code="PreconditionFailed",
+            operation=call.operation,
+        )
 
     def _delete_again(self, call: Call) -> list[DeletionFailure]:
         """What is gone is no failure by its version; of a condition S3 may say so or so."""
         code = self._storm.random.choice(("NoSuchKey", "PreconditionFailed"))
         failures = self.inner.delete_objects(call.bucket, call.arguments["deletions"])
         refused = {failure.deletion for failure in failures}
-        conditional = [deletion for deletion in call.arguments["deletions"] if deletion.etag is not None and deletion not in refused]
+        conditional = [
+            deletion
+            for deletion in call.arguments["deletions"]
+            if deletion.etag is not None and deletion not in refused
+        ]
         return [*failures, *(DeletionFailure(deletion, code) for deletion in conditional)]
 
     def _lie(self, call: Call, run: Callable[[], T], number: int) -> T:
@@ -139,7 +163,9 @@ class StormyStore(ForwardingStore):
     def _refuse_some(self, call: Call, number: int) -> list[DeletionFailure]:
         deletions: Sequence[Deletion] = call.arguments["deletions"]
         code = self._storm.random.choice(REFUSALS)
-        may_be = [deletion for deletion in deletions if code != CONFLICT or deletion.etag is not None]
+        may_be = [
+            deletion for deletion in deletions if code != CONFLICT or deletion.etag is not None
+        ]
         refused = [deletion for deletion in may_be if self._storm.random.random() < 0.5]
         done = [deletion for deletion in deletions if deletion not in refused]
         self._storm.note(number, call, f"{code} for {len(refused)} of {len(deletions)} keys")
@@ -172,7 +198,9 @@ def _alter_bytes(data: bytes, storm: Storm) -> tuple[bytes, str]:
         return data[:at], f"cut at byte {at} of {len(data)}"
     if storm.spares_gzip_heads and data.startswith(GZIP_MAGIC):
         at = rng.randrange(GZIP_HEAD_BYTES, len(data) - GZIP_TAIL_BYTES - 1)
-    return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :], f"flipped a bit of byte {at}"
+    return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[
+        at + 1 :
+    ], f"flipped a bit of byte {at}"
 
 
 def _alter_head(stored: StoredObject, rng: random.Random) -> tuple[StoredObject, str]:
@@ -180,19 +208,25 @@ def _alter_head(stored: StoredObject, rng: random.Random) -> tuple[StoredObject,
         case 0:
             return replace(stored, crc64nvme=None), "no checksum in the answer"
         case 1:
-            return replace(stored, crc64nvme=(stored.crc64nvme or 0) ^ 1), "wrong checksum in the answer"
+            return replace(
+                stored, crc64nvme=(stored.crc64nvme or 0) ^ 1
+            ), "wrong checksum in the answer"
         case _:
             return replace(stored, size_bytes=stored.size_bytes + 1), "wrong length in the answer"
 
 
 def _list_twice(page: Page, page_before: Page | None, rng: random.Random) -> tuple[Page, str]:
-    """An entry of this page once more, or the last one of the page before; where its key stands, as all that S3 lists."""
+    """An entry of this page once more, or the last one of the page before; where its key stands, as
+    all that S3 lists.
+    """
     last = None if page_before is None or page_before.next_start is None else _last_of(page_before)
     if last is not None and rng.random() < 0.5:
         return replace(page, objects=(last, *page.objects)), f"listed twice: {last.key}"
     position = rng.randrange(len(page.objects))
     twice = page.objects[position]
-    return replace(page, objects=(*page.objects[: position + 1], *page.objects[position:])), f"listed twice: {twice.key}"
+    return replace(
+        page, objects=(*page.objects[: position + 1], *page.objects[position:])
+    ), f"listed twice: {twice.key}"
 
 
 def _last_of(page: Page) -> LogObject | None:

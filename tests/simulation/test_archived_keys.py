@@ -1,4 +1,6 @@
-"""The last function of a run keeps CloudTrail's public keys beside the packs, with no more than its role allows."""
+"""The last function of a run keeps CloudTrail's public keys beside the packs, with no more than its
+role allows.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,15 @@ def run(site: Trails, cloud: Cloud, name: str) -> None:
 
 @pytest.mark.parametrize("in_place", [False, True])
 def test_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under the template's roles, in the destination bucket or in the log bucket's own folder; a second run changes nothing."""
+    """Under the template's roles, in the destination bucket or in the log bucket's own folder; a
+    second run changes nothing.
+    """
     site = trails()
     if in_place:
         window = site.world.rules.selection.window
-        site.world.rules = make_rules(window, control_tower_bucket=BUCKET, final_aggregation_prefix="aggregated")
+        site.world.rules = make_rules(
+            window, control_tower_bucket=BUCKET, final_aggregation_prefix="aggregated"
+        )
     with make_cloud(site.world, monkeypatch) as cloud:
         cloud.trail_keys = LabTrailKeys(SPEC)
         run(site, cloud, "first")
@@ -41,13 +47,21 @@ def test_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_keys_that_cannot_be_had_fail_the_run_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is packed and deleted, and the execution fails with the regions whose keys are missing, so that somebody is told."""
+    """Everything is packed and deleted, and the execution fails with the regions whose keys are
+    missing, so that somebody is told.
+    """
     site = trails()
     with make_cloud(site.world, monkeypatch) as cloud:
         cloud.trail_keys = Denying()
-        with pytest.raises(StateError, match="public keys of CloudTrail in eu-west-1: AccessDenied"):
+        with pytest.raises(
+            StateError, match="public keys of CloudTrail in eu-west-1: AccessDenied"
+        ):
             run(site, cloud, "denied")
-    key = next(found.key for found in site.store.list_objects(WORK).objects if found.key.endswith("/denied/result.json"))
+    key = next(
+        found.key
+        for found in site.store.list_objects(WORK).objects
+        if found.key.endswith("/denied/result.json")
+    )
     result = json.loads(site.store.get_object(WORK, key).data)
     assert result["objects"]["deleted"] == result["objects"]["packed"] > 0
     assert [failure["where"] for failure in result["failures"]] == [

@@ -33,7 +33,9 @@ def build(versioning: str | None) -> World:
 
 
 def write_over(world: World) -> None:
-    """The same key, with other bytes. Where there are no versions, the old bytes are gone by somebody else's doing."""
+    """The same key, with other bytes. Where there are no versions, the old bytes are gone by
+    somebody else's doing.
+    """
     new = world.store.put("logs", trail_key(1), document(100))
     if new.version_id in (None, "null"):
         world.originals = [stored for stored in world.originals if stored.source.key != new.key]
@@ -66,7 +68,9 @@ def write_late(world: World) -> None:
     ],
 )
 def test_what_is_written_meanwhile_is_not_lost(versioning: str | None, event: Event) -> None:
-    """Whatever arrives or is written over between two calls of a run survives it, and the next run packs it."""
+    """Whatever arrives or is written over between two calls of a run survives it, and the next run
+    packs it.
+    """
     _, calls = build(versioning).run_faulty(nothing)
     for at in range(len(calls)):
         world = build(versioning)
@@ -89,7 +93,9 @@ def happens_at(at: int, event: Callable[[], object]) -> Decide:
 
 
 def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
-    """A delete marker that somebody sets during a run is never removed, at whatever call it comes."""
+    """A delete marker that somebody sets during a run is never removed, at whatever call it
+    comes.
+    """
     _, calls = build("Enabled").run_faulty(nothing)
     for at in range(len(calls)):
         world = build("Enabled")
@@ -102,16 +108,22 @@ def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
 
 
 def test_what_is_locked_meanwhile_is_packed_and_stays() -> None:
-    """Object Lock, at whatever call it comes: the object is packed or gone already; where it stays, the run says so, and the next does."""
+    """Object Lock, at whatever call it comes: the object is packed or gone already; where it stays,
+    the run says so, and the next does.
+    """
     _, calls = build("Enabled").run_faulty(nothing)
     for at in range(len(calls)):
         world = build("Enabled")
         result, _ = world.run_faulty(happens_at(at, partial(lock, world)))
         stays = [trail_key(1)] if is_there(world, trail_key(1)) else []
         assert [source.key for source in left_in_place(world)] == stays, calls[at]
-        assert [failure.error for failure in result.failures] == ["RetainedObjects"] * len(stays), calls[at]
+        assert [failure.error for failure in result.failures] == ["RetainedObjects"] * len(stays), (
+            calls[at]
+        )
         world.clock.advance(days=1.1)
-        assert [failure.error for failure in world.run().failures] == ["RetainedObjects"] * len(stays), calls[at]
+        assert [failure.error for failure in world.run().failures] == ["RetainedObjects"] * len(
+            stays
+        ), calls[at]
         assert set(count_copies(world).values()) == {1}, calls[at]
         assert find_losses(world) == [], calls[at]
 
@@ -126,7 +138,9 @@ def is_there(world: World, key: str) -> bool:
 
 
 def test_the_readers_view_of_a_key_never_goes_back() -> None:
-    """While the versions of a key are deleted one by one, whoever reads the key sees the newest or nothing, never an older one."""
+    """While the versions of a key are deleted one by one, whoever reads the key sees the newest or
+    nothing, never an older one.
+    """
     world = make_world()
     for number in range(3):
         world.put("logs", access_key(1), f"version {number}\n".encode())

@@ -12,7 +12,16 @@ from tests.simulation.test_statemachine import MakeCloud, contents, result_of
 from tests.support.cloud import WORK, make_cloud
 from tests.support.inventories import DESTINATION, take_inventory
 from tests.support.statemachine import StateError
-from tests.support.world import World, count_copies, document, find_losses, kill_at, left_in_place, make_world, trail_key
+from tests.support.world import (
+    World,
+    count_copies,
+    document,
+    find_losses,
+    kill_at,
+    left_in_place,
+    make_world,
+    trail_key,
+)
 
 from log_aggregator.core.inventory.manifest import Format
 from log_aggregator.steps.inventory import find_inventory
@@ -24,13 +33,22 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
         yield lambda world: stack.enter_context(make_cloud(world, monkeypatch))
 
 
-def main_logs_with_inventory(count: int = 12, last: str = "2025-03-31", **options: Any) -> tuple[World, dict[str, str]]:
-    """Main logs of every other day in an inventory of several files, and what history by it is started with."""
+def main_logs_with_inventory(
+    count: int = 12, last: str = "2025-03-31", **options: Any
+) -> tuple[World, dict[str, str]]:
+    """Main logs of every other day in an inventory of several files, and what history by it is
+    started with.
+    """
     world = make_world(control_tower_bucket="trail")
     world.store.create_bucket("trail", versioning="Enabled")
     for number in range(count):
         day = date(2025, 3, 1 + 2 * number)
-        world.put("trail", trail_key(number, day=day), document(number), metadata={"signature": f"{number}"})
+        world.put(
+            "trail",
+            trail_key(number, day=day),
+            document(number),
+            metadata={"signature": f"{number}"},
+        )
     return world, {
         "start_date": "2025-03-01",
         "end_date": last,
@@ -41,15 +59,24 @@ def main_logs_with_inventory(count: int = 12, last: str = "2025-03-31", **option
 
 @pytest.mark.parametrize("file_format", list(Format))
 def test_history_by_an_inventory(file_format: Format, clouds: MakeCloud) -> None:
-    """The same packs as without one; not a page of the bucket is listed to find them; and once more, nothing is left to be done."""
+    """The same packs as without one; not a page of the bucket is listed to find them; and once
+    more, nothing is left to be done.
+    """
     world, given = main_logs_with_inventory(format=file_format)
     listed, others = main_logs_with_inventory()
-    clouds(listed).run({name: value for name, value in others.items() if name != "inventory"}, "ProcessHistoricalMainLogsSM")
+    clouds(listed).run(
+        {name: value for name, value in others.items() if name != "inventory"},
+        "ProcessHistoricalMainLogsSM",
+    )
     cloud = clouds(world)
     assert cloud.run(given, "ProcessHistoricalMainLogsSM", "history")["windows"] == 5
     assert contents(world) == contents(listed)
     assert find_losses(world) == []
-    assert [call for function, call in cloud.calls if function == "ListFunction" and call.bucket == "trail"] == []
+    assert [
+        call
+        for function, call in cloud.calls
+        if function == "ListFunction" and call.bucket == "trail"
+    ] == []
     found = result_of(world)
     assert found["inventories"] == [f"s3://{WORK}/runs/2025-04-05/history/files.json"]
     before = contents(world)
@@ -60,7 +87,9 @@ def test_history_by_an_inventory(file_format: Format, clouds: MakeCloud) -> None
 
 @pytest.mark.parametrize("after", [False, True])
 def test_history_by_an_inventory_dies_anywhere(clouds: MakeCloud, *, after: bool) -> None:
-    """A function that dies at any request is called again; all is done in the end, and each log object once."""
+    """A function that dies at any request is called again; all is done in the end, and each log
+    object once.
+    """
     world, given = main_logs_with_inventory(5, "2025-03-14")
     cloud = clouds(world)
     cloud.run(given, "ProcessHistoricalMainLogsSM", "history")
@@ -105,8 +134,12 @@ def test_half_an_inventory_is_none(clouds: MakeCloud) -> None:
         ({"start_date": "2025-04-05", "end_date": "2025-04-05"}, ""),
     ],
 )
-def test_what_history_by_an_inventory_refuses(changes: dict[str, str], said: str, clouds: MakeCloud) -> None:
-    """Before anything is begun, with a text that says why; a day that the inventory saw in part is allowed."""
+def test_what_history_by_an_inventory_refuses(
+    changes: dict[str, str], said: str, clouds: MakeCloud
+) -> None:
+    """Before anything is begun, with a text that says why; a day that the inventory saw in part is
+    allowed.
+    """
     world, given = main_logs_with_inventory()
     cloud = clouds(world)
     if not said:
@@ -121,14 +154,38 @@ def test_what_history_by_an_inventory_refuses(changes: dict[str, str], said: str
     "given",
     [
         {"inventory": "2025-04-05/history"},
-        {"inventory": "../../secrets", "start_date": "2025-03-01", "end_date": "2025-03-07", "bucket_name": "trail"},
-        {"inventory": 7, "start_date": "2025-03-01", "end_date": "2025-03-07", "bucket_name": "trail"},
-        {"inventory": "2025-04-05/history", "start_date": "2025-03-02", "end_date": "2025-03-07", "bucket_name": "trail"},
-        {"inventory": "2025-04-05/history", "start_date": "2025-03-01", "end_date": "2025-03-07", "bucket_name": "logs"},
+        {
+            "inventory": "../../secrets",
+            "start_date": "2025-03-01",
+            "end_date": "2025-03-07",
+            "bucket_name": "trail",
+        },
+        {
+            "inventory": 7,
+            "start_date": "2025-03-01",
+            "end_date": "2025-03-07",
+            "bucket_name": "trail",
+        },
+        {
+            "inventory": "2025-04-05/history",
+            "start_date": "2025-03-02",
+            "end_date": "2025-03-07",
+            "bucket_name": "trail",
+        },
+        {
+            "inventory": "2025-04-05/history",
+            "start_date": "2025-03-01",
+            "end_date": "2025-03-07",
+            "bucket_name": "logs",
+        },
     ],
 )
-def test_a_run_takes_only_windows_that_were_sorted(given: dict[str, Any], clouds: MakeCloud) -> None:
-    """What history made, and nothing that looks like it: a window that was not sorted would look empty."""
+def test_a_run_takes_only_windows_that_were_sorted(
+    given: dict[str, Any], clouds: MakeCloud
+) -> None:
+    """What history made, and nothing that looks like it: a window that was not sorted would look
+    empty.
+    """
     world, history = main_logs_with_inventory()
     cloud = clouds(world)
     cloud.run(history | {"end_date": "2025-03-21"}, "ProcessHistoricalMainLogsSM", "history")

@@ -1,4 +1,6 @@
-"""A run by an inventory dies at every call that it makes to S3; a run by the same inventory, and one by listing, mend it."""
+"""A run by an inventory dies at every call that it makes to S3; a run by the same inventory, and
+one by listing, mend it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ MENDABLE = tuple(scenario for scenario in SCENARIOS if scenario.name != "discard
 
 def build(scenario: Scenario) -> tuple[World, list[str]]:
     world = scenario.build()
-    return world, [take_inventory(world.store, name) for name in bucket_names(world.store, world.rules)]
+    return world, [
+        take_inventory(world.store, name) for name in bucket_names(world.store, world.rules)
+    ]
 
 
 def packs_of(world: World) -> list[tuple[object, ...]]:
@@ -27,15 +31,22 @@ def packs_of(world: World) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", MENDABLE, ids=str)
 def test_a_killed_run_is_mended(scenario: Scenario, *, after: bool) -> None:
-    """Nothing is lost wherever it dies, and a second run by the inventory, which by then is wrong about much, ends in the same state."""
+    """Nothing is lost wherever it dies, and a second run by the inventory, which by then is wrong
+    about much, ends in the same state.
+    """
     undisturbed, locations = build(scenario)
     store = FaultyStore(undisturbed.store, nothing)
     run_by_inventory(undisturbed, *locations, store=store)
     for number in range(len(store.calls)):
         world, locations = build(scenario)
-        where = f"{scenario}, killed {'after' if after else 'before'} call {number}: {store.calls[number]}"
+        where = (
+            f"{scenario}, killed {'after' if after else 'before'} call {number}: "
+            f"{store.calls[number]}"
+        )
         with pytest.raises(Killed):
-            run_by_inventory(world, *locations, store=FaultyStore(world.store, kill_at(number, after=after)))
+            run_by_inventory(
+                world, *locations, store=FaultyStore(world.store, kill_at(number, after=after))
+            )
         assert find_losses(world) == [], where
         world.clock.advance(days=1.1)
         mended = run_by_inventory(world, *locations)
@@ -44,5 +55,7 @@ def test_a_killed_run_is_mended(scenario: Scenario, *, after: bool) -> None:
         assert set(count_copies(world).values()) == {1}, where
         assert packs_of(world) == packs_of(undisturbed), where
         again = run_by_inventory(world, *locations)
-        assert sum(group.packed + group.copied + group.deleted for group in again.groups) == 0, where
+        assert sum(group.packed + group.copied + group.deleted for group in again.groups) == 0, (
+            where
+        )
         assert_settled(world, where)

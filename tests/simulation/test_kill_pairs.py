@@ -1,10 +1,21 @@
-"""The run dies, the next one dies too, and the one after that mends it: at every pair of calls of the smallest world."""
+"""The run dies, the next one dies too, and the one after that mends it: at every pair of calls of
+the smallest world.
+"""
 
 from __future__ import annotations
 
 import pytest
 from tests.simulation.test_kills import assert_settled
-from tests.support.world import World, count_copies, document, find_losses, kill_at, make_world, nothing, trail_key
+from tests.support.world import (
+    World,
+    count_copies,
+    document,
+    find_losses,
+    kill_at,
+    make_world,
+    nothing,
+    trail_key,
+)
 
 from log_aggregator.adapters.faults import FaultyStore, Killed
 
@@ -18,10 +29,16 @@ def build(versioning: str | None) -> World:
     return world
 
 
-@pytest.mark.parametrize("after", [(False, False), (False, True), (True, False), (True, True)], ids=["bb", "ba", "ab", "aa"])
+@pytest.mark.parametrize(
+    "after",
+    [(False, False), (False, True), (True, False), (True, True)],
+    ids=["bb", "ba", "ab", "aa"],
+)
 @pytest.mark.parametrize("versioning", ["Enabled", None], ids=["versioned", "unversioned"])
 def test_two_kills_in_a_row(versioning: str | None, after: tuple[bool, bool]) -> None:
-    """Wherever two runs in a row die, before or after the call, nothing is lost then, and the third is done."""
+    """Wherever two runs in a row die, before or after the call, nothing is lost then, and the third
+    is done.
+    """
     _, calls = build(versioning).run_faulty(nothing)
     for first in range(len(calls)):
         for second in range(CALLS_MAX):

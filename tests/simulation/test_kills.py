@@ -1,10 +1,20 @@
-"""The run dies at every call that it makes to S3, before and after the call had its effect; the next day's run mends it."""
+"""The run dies at every call that it makes to S3, before and after the call had its effect; the
+next day's run mends it.
+"""
 
 from __future__ import annotations
 
 import pytest
 from tests.support.scenarios import SCENARIOS, Scenario
-from tests.support.world import World, count_copies, find_losses, kill_at, left_in_place, nothing, writes_of
+from tests.support.world import (
+    World,
+    count_copies,
+    find_losses,
+    kill_at,
+    left_in_place,
+    nothing,
+    writes_of,
+)
 
 from log_aggregator.adapters.faults import FaultyStore, Killed
 from log_aggregator.steps.run import RunResult
@@ -12,7 +22,9 @@ from log_aggregator.steps.run import RunResult
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_undisturbed_run_loses_nothing_and_is_done(scenario: Scenario) -> None:
-    """Without any fault everything that can be packed is in exactly one pack, nothing of it is left, and a further run writes nothing."""
+    """Without any fault everything that can be packed is in exactly one pack, nothing of it is
+    left, and a further run writes nothing.
+    """
     world = scenario.build()
     result, _ = world.run_faulty(nothing)
     assert [failure for failure in result.failures if failure.error != "UnreadableSources"] == []
@@ -23,12 +35,16 @@ def test_undisturbed_run_loses_nothing_and_is_done(scenario: Scenario) -> None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_killed_run_is_mended_by_the_next_one(scenario: Scenario, *, after: bool) -> None:
-    """Wherever a run dies, nothing is lost then, and the next run ends in the very state of a run that was never disturbed."""
+    """Wherever a run dies, nothing is lost then, and the next run ends in the very state of a run
+    that was never disturbed.
+    """
     undisturbed = scenario.build()
     _, calls = undisturbed.run_faulty(nothing)
     for number in range(len(calls)):
         world = scenario.build()
-        where = f"{scenario}, killed {'after' if after else 'before'} call {number}: {calls[number]}"
+        where = (
+            f"{scenario}, killed {'after' if after else 'before'} call {number}: {calls[number]}"
+        )
         store = FaultyStore(world.store, kill_at(number, after=after))
         with pytest.raises(Killed):
             world.run(store)
@@ -42,15 +58,21 @@ def test_a_killed_run_is_mended_by_the_next_one(scenario: Scenario, *, after: bo
 
 
 def without_lists(world: World) -> list[tuple[object, ...]]:
-    """All that is stored, but for the lists of what was discarded: a run that died between two of them writes another one."""
+    """All that is stored, but for the lists of what was discarded: a run that died between two of
+    them writes another one.
+    """
     return [entry for entry in world.store.snapshot() if not str(entry[1]).startswith("discards/")]
 
 
 def assert_settled(world: World, where: str = "") -> None:
-    """Nothing is lost, nothing that was packed is left, no upload is open, and a further run reads and nothing else."""
+    """Nothing is lost, nothing that was packed is left, no upload is open, and a further run reads
+    and nothing else.
+    """
     assert find_losses(world) == [], where
     packed = count_copies(world)
-    assert [source for source in left_in_place(world) if (source.bucket, source.identity) in packed] == [], where
+    assert [
+        source for source in left_in_place(world) if (source.bucket, source.identity) in packed
+    ] == [], where
     assert world.store.open_uploads() == [], where
     before = world.store.snapshot()
     further, calls = world.run_faulty(nothing)
@@ -61,4 +83,8 @@ def assert_settled(world: World, where: str = "") -> None:
 
 def counts(result: RunResult) -> tuple[int, int, int]:
     groups = result.groups
-    return sum(group.packed for group in groups), sum(group.copied for group in groups), sum(group.deleted for group in groups)
+    return (
+        sum(group.packed for group in groups),
+        sum(group.copied for group in groups),
+        sum(group.deleted for group in groups),
+    )

@@ -11,25 +11,46 @@ SEEDS_AT_ONCE = 50
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_AT_ONCE))
 def test_every_invariant_holds(first: int) -> None:
-    """Whatever fails, dies, lies or happens outside: no original is lost, nothing else is deleted, and calm runs mend it all."""
+    """Whatever fails, dies, lies or happens outside: no original is lost, nothing else is deleted,
+    and calm runs mend it all.
+    """
     for seed in range(first, first + SEEDS_AT_ONCE):
         report = simulate(seed)
         assert report.violation is None, "\n".join(
-            [*report.story, f"seed {seed}: {report.violation}", f"make simulate SEED={seed} COUNT=1"]
+            [
+                *report.story,
+                f"seed {seed}: {report.violation}",
+                f"make simulate SEED={seed} COUNT=1",
+            ]
         )
 
 
 def test_a_seed_tells_the_same_story_each_time() -> None:
-    """The same seed gives the same world, the same storm and the same calls: a failure can be repeated."""
+    """The same seed gives the same world, the same storm and the same calls: a failure can be
+    repeated.
+    """
     for seed in range(30):
         first, second = simulate(seed), simulate(seed)
-        assert (first.story, first.calls, first.counts) == (second.story, second.calls, second.counts)
+        assert (first.story, first.calls, first.counts) == (
+            second.story,
+            second.calls,
+            second.counts,
+        )
 
 
 def test_the_storms_are_storms() -> None:
-    """Every kind of fault occurs among the seeds: a simulation without faults would prove nothing."""
+    """Every kind of fault occurs among the seeds: a simulation without faults would prove
+    nothing.
+    """
     seen: set[str] = set()
     for seed in range(SEEDS):
         seen |= simulate(seed).counts.keys()
-    assert {"killed", "InternalError", "SlowDown", "ReadTimeoutError", "ConnectionClosedError", "ConditionalRequestConflict"} <= seen
+    assert {
+        "killed",
+        "InternalError",
+        "SlowDown",
+        "ReadTimeoutError",
+        "ConnectionClosedError",
+        "ConditionalRequestConflict",
+    } <= seen
     assert {"cut", "flipped", "listed", "wrong", "no", "AccessDenied", "repeated", "rotten"} <= seen

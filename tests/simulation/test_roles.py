@@ -1,4 +1,6 @@
-"""Every function under the role that the template gives it: the whole job works, and no role can do more than the job needs."""
+"""Every function under the role that the template gives it: the whole job works, and no role can do
+more than the job needs.
+"""
 
 from __future__ import annotations
 
@@ -74,9 +76,15 @@ def test_the_job_works_under_the_templates_roles(scenario: Scenario, clouds: Mak
     assert contents(world) == contents(free)
 
 
-@pytest.mark.parametrize("scenario", [found for found in SCENARIOS if found.name in ("unversioned", "in_place", "copied_alone")], ids=str)
+@pytest.mark.parametrize(
+    "scenario",
+    [found for found in SCENARIOS if found.name in ("unversioned", "in_place", "copied_alone")],
+    ids=str,
+)
 def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) -> None:
-    """Under its role a function also finds its way where a piece died: S3 tells it that something is not there."""
+    """Under its role a function also finds its way where a piece died: S3 tells it that something
+    is not there.
+    """
     world = scenario.build()
     cloud = clouds(world)
     put_in_roles(cloud, deploy_for(world))
@@ -91,7 +99,9 @@ def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) ->
 
 
 def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeCloud) -> None:
-    """Where it is named, the functions that take it may read it; where it is not, they may not, and nothing is begun."""
+    """Where it is named, the functions that take it may read it; where it is not, they may not, and
+    nothing is begun.
+    """
     for named in ("inventories", ""):
         world, given = main_logs_with_inventory()
         cloud = clouds(world)
@@ -102,7 +112,9 @@ def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeClo
             assert left_in_place(world) == []
             cloud.run(given, "ProcessHistoricalMainLogsSM")
             asked = {
-                (function, action) for function, action in NOT_USED_UNDISTURBED if NOT_USED_UNDISTURBED[function, action] is _INVENTORY
+                (function, action)
+                for function, action in NOT_USED_UNDISTURBED
+                if NOT_USED_UNDISTURBED[function, action] is _INVENTORY
             }
             assert asked <= used
         else:
@@ -113,9 +125,13 @@ def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeClo
 
 
 def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
-    """Gone between listing and reading, and between verifying and deleting: neither is an error under the roles."""
+    """Gone between listing and reading, and between verifying and deleting: neither is an error
+    under the roles.
+    """
     for name in ("CombineFunction", "DeleteFunction"):
-        for scenario in [found for found in SCENARIOS if found.name in ("versioned", "unversioned")]:
+        for scenario in [
+            found for found in SCENARIOS if found.name in ("versioned", "unversioned")
+        ]:
             world = scenario.build()
             cloud = clouds(world)
             put_in_roles(cloud, deploy_for(world))
@@ -123,7 +139,9 @@ def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
             def vanish(called: str, _payload: Any, world: World = world, name: str = name) -> None:
                 if called == name and len(world.originals) > 1:
                     source = world.originals.pop(0).source
-                    world.store.delete_objects(source.bucket, [Deletion(source.key, source.version_id, source.etag)])
+                    world.store.delete_objects(
+                        source.bucket, [Deletion(source.key, source.version_id, source.etag)]
+                    )
 
             cloud.break_function = vanish
             assert run_all(cloud) == "", (name, scenario.name)
@@ -131,7 +149,9 @@ def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
 
 
 def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
-    """All scenarios together use every S3 action of every function of a run, but for those that need a disturbance."""
+    """All scenarios together use every S3 action of every function of a run, but for those that
+    need a disturbance.
+    """
     used: set[tuple[str, str]] = set()
     granted: set[tuple[str, str]] = set()
     for scenario in SCENARIOS:
@@ -142,8 +162,17 @@ def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
         run_all(cloud)
         used |= asked
         functions = {function for function, _ in asked}
-        allowing = [found for found in statements_of(stack) if found.effect == "Allow" and found.owner in functions]
-        granted |= {(found.owner, action) for found in allowing for action in found.actions if action.startswith("s3:")}
+        allowing = [
+            found
+            for found in statements_of(stack)
+            if found.effect == "Allow" and found.owner in functions
+        ]
+        granted |= {
+            (found.owner, action)
+            for found in allowing
+            for action in found.actions
+            if action.startswith("s3:")
+        }
     assert granted - used - set(NOT_USED_UNDISTURBED) == set()
 
 
@@ -158,14 +187,18 @@ def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
     ],
 )
 def test_a_missing_permission_is_found(function: str, action: str, clouds: MakeCloud) -> None:
-    """Take one action from one role, and the run fails: the simulation does look at the template. Nothing is lost."""
+    """Take one action from one role, and the run fails: the simulation does look at the template.
+    Nothing is lost.
+    """
     template = copy.deepcopy(load_template())
     for policy in template["Resources"][function]["Properties"]["Policies"]:
         for statement in policy.get("Statement", []) if isinstance(policy, dict) else []:
             statements = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
             for found in statements:
                 if action in found.get("Action", []):
-                    found["Action"] = [other for other in found["Action"] if other != action] or ["s3:GetObjectTagging"]
+                    found["Action"] = [other for other in found["Action"] if other != action] or [
+                        "s3:GetObjectTagging"
+                    ]
     world = SCENARIOS[0].build()
     cloud = clouds(world)
     put_in_roles(cloud, deploy_for(world, template))

@@ -1,4 +1,6 @@
-"""The real definitions and handlers over a store in memory: the same packs as a run in one process, nothing lost wherever one dies."""
+"""The real definitions and handlers over a store in memory: the same packs as a run in one process,
+nothing lost wherever one dies.
+"""
 
 from __future__ import annotations
 
@@ -41,23 +43,39 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
 
 def stored(world: World) -> list[tuple[object, ...]]:
     """Everything but the runs' own folders and records."""
-    return [entry for entry in world.store.snapshot() if entry[0] != WORK and "custody/" not in str(entry[1])]
+    return [
+        entry
+        for entry in world.store.snapshot()
+        if entry[0] != WORK and "custody/" not in str(entry[1])
+    ]
 
 
 def contents(world: World) -> list[tuple[object, ...]]:
-    """What is stored where, without times and ids that a counter gives, and without custody records, which hold times."""
+    """What is stored where, without times and ids that a counter gives, and without custody
+    records, which hold times.
+    """
     found: list[tuple[object, ...]] = []
     for bucket in ("dest", "logs", "trail", "aux"):
         if bucket in world.store.list_buckets():
             page = world.store.list_object_versions(bucket)
-            found += [(bucket, entry.key, entry.etag, entry.size_bytes) for entry in page.objects if "custody/" not in entry.key]
+            found += [
+                (bucket, entry.key, entry.etag, entry.size_bytes)
+                for entry in page.objects
+                if "custody/" not in entry.key
+            ]
     return found
 
 
 def result_of(world: World) -> Any:
     """The newest result."""
-    keys = [entry.key for entry in world.store.list_objects(WORK).objects if entry.key.endswith("/result.json")]
-    newest = max(keys, key=lambda key: world.store.list_objects(WORK, prefix=key).objects[0].last_modified)
+    keys = [
+        entry.key
+        for entry in world.store.list_objects(WORK).objects
+        if entry.key.endswith("/result.json")
+    ]
+    newest = max(
+        keys, key=lambda key: world.store.list_objects(WORK, prefix=key).objects[0].last_modified
+    )
     return json.loads(world.store.get_object(WORK, newest).data)
 
 
@@ -72,7 +90,9 @@ def run_all(cloud: Cloud) -> str:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: MakeCloud) -> None:
-    """Keys and bytes of packs and indexes, and what is left where, are the same; so are the counts of the result."""
+    """Keys and bytes of packs and indexes, and what is left where, are the same; so are the counts
+    of the result.
+    """
     alone, world = scenario.build(), scenario.build()
     expected, _ = alone.run_faulty(nothing)
     cloud = clouds(world)
@@ -80,14 +100,18 @@ def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: Make
     assert ended == ("RunFailed" if expected.failures else "")
     assert contents(world) == contents(alone)
     objects = result_of(world)["objects"]
-    assert objects["packed"] + objects["copied"] == sum(group.packed + group.copied for group in expected.groups)
+    assert objects["packed"] + objects["copied"] == sum(
+        group.packed + group.copied for group in expected.groups
+    )
     assert objects["deleted"] == sum(group.deleted for group in expected.groups)
     assert objects["listed"] == expected.selection.listed
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_execution_changes_nothing(scenario: Scenario, clouds: MakeCloud) -> None:
-    """What is packed and deleted stays as it is; only the run's own folder and its custody record are written."""
+    """What is packed and deleted stays as it is; only the run's own folder and its custody record
+    are written.
+    """
     world = scenario.build()
     cloud = clouds(world)
     run_all(cloud)
@@ -101,9 +125,13 @@ def test_a_second_execution_changes_nothing(scenario: Scenario, clouds: MakeClou
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_killed_function_loses_nothing(scenario: Scenario, clouds: MakeCloud, *, after: bool) -> None:
-    """Whichever request a function dies at, it is called again, and the execution ends as if nothing had been; the next day's
-    changes nothing, but for uploads that the dead function left open."""
+def test_a_killed_function_loses_nothing(
+    scenario: Scenario, clouds: MakeCloud, *, after: bool
+) -> None:
+    """Whichever request a function dies at, it is called again, and the execution ends as if
+    nothing had been; the next day's changes nothing, but for uploads that the dead function left
+    open.
+    """
     undisturbed = scenario.build()
     cloud = clouds(undisturbed)
     ended = run_all(cloud)
@@ -111,7 +139,10 @@ def test_a_killed_function_loses_nothing(scenario: Scenario, clouds: MakeCloud, 
     for number in range(0, len(cloud.calls), step):
         world = scenario.build()
         function, call = cloud.calls[number]
-        where = f"{scenario}, {function} killed {'after' if after else 'before'} request {number}: {call}"
+        where = (
+            f"{scenario}, {function} killed {'after' if after else 'before'} request {number}: "
+            f"{call}"
+        )
         disturbed = clouds(world)
         disturbed.decide = kill_at(number, after=after)
         assert run_all(disturbed) == ended, where
@@ -126,7 +157,9 @@ def test_a_killed_function_loses_nothing(scenario: Scenario, clouds: MakeCloud, 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_function_called_again_while_it_still_runs(scenario: Scenario, clouds: MakeCloud) -> None:
-    """At whichever request of a function a second call of it comes in and is done first: the execution ends as if nothing had been."""
+    """At whichever request of a function a second call of it comes in and is done first: the
+    execution ends as if nothing had been.
+    """
     undisturbed = scenario.build()
     cloud = clouds(undisturbed)
     ended = run_all(cloud)
@@ -144,7 +177,9 @@ def test_a_function_called_again_while_it_still_runs(scenario: Scenario, clouds:
 
 
 def call_again_at(cloud: Cloud, at: int) -> Cloud:
-    """The function that makes the request of this number is called a second time, with what it was called with, before the request."""
+    """The function that makes the request of this number is called a second time, with what it was
+    called with, before the request.
+    """
     current: list[tuple[str, Any]] = []
     cloud.break_function = lambda called, payload: current.append((called, payload))
 
@@ -160,9 +195,15 @@ def without_lists(entries: list[tuple[object, ...]]) -> list[tuple[object, ...]]
     return [entry for entry in entries if not str(entry[1]).startswith("discards/")]
 
 
-@pytest.mark.parametrize("function", ["ListFunction", "CombineFunction", "VerifyFunction", "DeleteFunction"])
-def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(function: str, clouds: MakeCloud) -> None:
-    """One half of the logs cannot be done: the other half is, and the execution fails and says which piece has no result."""
+@pytest.mark.parametrize(
+    "function", ["ListFunction", "CombineFunction", "VerifyFunction", "DeleteFunction"]
+)
+def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
+    function: str, clouds: MakeCloud
+) -> None:
+    """One half of the logs cannot be done: the other half is, and the execution fails and says
+    which piece has no result.
+    """
     world = two_halves()
     cloud = clouds(world)
 
@@ -171,7 +212,9 @@ def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(funct
             raise StateError("Runtime.ExitError")
 
     cloud.break_function = break_main
-    with pytest.raises(StateError, match=r"RunFailed.*originals of what failed were kept") as raised:
+    with pytest.raises(
+        StateError, match=r"RunFailed.*originals of what failed were kept"
+    ) as raised:
         cloud.run()
     assert "main " in raised.value.cause
     assert {source.bucket for source in left_in_place(world)} == {"trail"}
@@ -200,7 +243,9 @@ def test_a_missing_bucket_does_not_stop_the_others(clouds: MakeCloud) -> None:
     assert run_all(clouds(world)) == "RunFailed"
     assert left_in_place(world) == []
     failures = result_of(world)["failures"]
-    assert [(failure["where"], failure["error"]) for failure in failures] == [("bucket gone", "CannotStart")]
+    assert [(failure["where"], failure["error"]) for failure in failures] == [
+        ("bucket gone", "CannotStart")
+    ]
 
 
 def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
@@ -215,7 +260,9 @@ def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
 
 
 def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
-    """It lists and plans; but for its own folder nothing is written, and the result says how much there is to do."""
+    """It lists and plans; but for its own folder nothing is written, and the result says how much
+    there is to do.
+    """
     world = two_halves()
     before = stored(world)
     cloud = clouds(world)
@@ -227,7 +274,9 @@ def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
 
 
 def test_a_listing_that_died_leaves_nothing_to_the_next(clouds: MakeCloud) -> None:
-    """A listing dies after it wrote its work items and before it said so. The next call lists anew: what came meanwhile is packed, too."""
+    """A listing dies after it wrote its work items and before it said so. The next call lists anew:
+    what came meanwhile is packed, too.
+    """
     world = make_world()
     world.put("logs", flow_key("a.log"), b"one\n")
     cloud = clouds(world)
@@ -277,7 +326,9 @@ def test_only_the_named_bucket_and_day(clouds: MakeCloud) -> None:
 
 
 def test_what_goes_between_list_and_combine(clouds: MakeCloud) -> None:
-    """A log object that is replaced after it was listed stays for the next run; the one that was listed is in no pack."""
+    """A log object that is replaced after it was listed stays for the next run; the one that was
+    listed is in no pack.
+    """
     world = make_world(versioning=None)
     world.put("logs", flow_key("a.log"), b"one\n")
     world.put("logs", flow_key("b.log"), b"two\n")
@@ -332,7 +383,9 @@ def test_deletion_does_not_believe_its_input(clouds: MakeCloud) -> None:
 
 
 def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
-    """Each window is a run of its own; one that fails is named, the others are done, and a second start does what is left."""
+    """Each window is a run of its own; one that fails is named, the others are done, and a second
+    start does what is left.
+    """
     world = two_halves()
     for day in (1, 10, 20):
         world.put("trail", trail_key(day, day=date(2025, 3, day)), document(day))
@@ -340,7 +393,11 @@ def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
     failing = True
 
     def fail_one(called: str, payload: Any) -> None:
-        if failing and called == "PrepareFunction" and payload["input"]["start_date"] == "2025-03-08":
+        if (
+            failing
+            and called == "PrepareFunction"
+            and payload["input"]["start_date"] == "2025-03-08"
+        ):
             raise StateError("AccessDenied")
 
     cloud.break_function = fail_one
@@ -348,7 +405,9 @@ def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
     with pytest.raises(StateError, match="1 of 5 runs failed") as raised:
         cloud.run(given, "ProcessHistoricalMainLogsSM", "history")
     assert "history-2025-03-08" in raised.value.cause
-    assert [source.key for source in left_in_place(world) if "/2025/03/" in source.key] == [trail_key(10, day=date(2025, 3, 10))]
+    assert [source.key for source in left_in_place(world) if "/2025/03/" in source.key] == [
+        trail_key(10, day=date(2025, 3, 10))
+    ]
     failing = False
     cloud.calls.clear()
     assert cloud.run(given, "ProcessHistoricalMainLogsSM")["windows"] == 5

@@ -14,15 +14,21 @@ from log_aggregator.core.costs.transitions import count_transitions
 
 
 def test_a_run_enters_the_states_that_are_billed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once through the definition, and for each child that a map starts its states; its start, which is billed too, is no state."""
+    """Once through the definition, and for each child that a map starts its states; its start,
+    which is billed too, is no state.
+    """
     definition = load_definition("combine_log_files")
-    found = count_transitions(definition, {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False})
+    found = count_transitions(
+        definition, {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False}
+    )
     with make_cloud(two_halves(), monkeypatch) as cloud:
         cloud.run()
     children = {name: cloud.visited.count(first) for name, first in first_states(definition)}
     assert children.keys() == found.children.keys()
     assert min(children.values()) > 0
-    states = found.execution + sum(count * (found.children[name] - 1) for name, count in children.items())
+    states = found.execution + sum(
+        count * (found.children[name] - 1) for name, count in children.items()
+    )
     assert len(cloud.visited) == states
 
 

@@ -1,4 +1,6 @@
-"""Two runs at once on the same day: a whole second run happens at the k-th call of the first, for every k."""
+"""Two runs at once on the same day: a whole second run happens at the k-th call of the first, for
+every k.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ from log_aggregator.steps.run import RunResult
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_run_inside_the_first_loses_nothing(scenario: Scenario) -> None:
-    """Wherever the second run comes in, nothing is lost, neither fails, each object is in two packs at most, and a third
-    run leaves no more behind than one undisturbed run does."""
+    """Wherever the second run comes in, nothing is lost, neither fails, each object is in two packs
+    at most, and a third run leaves no more behind than one undisturbed run does.
+    """
     undisturbed = scenario.build()
     alone, calls = undisturbed.run_faulty(nothing)
     unreadable = {failure.error for failure in alone.failures}
@@ -25,7 +28,10 @@ def test_a_second_run_inside_the_first_loses_nothing(scenario: Scenario) -> None
         first, second = run_interleaved(world, number)
         assert find_losses(world) == [], where
         for result in (first, second):
-            assert {failure.error for failure in result.failures} <= unreadable, (where, result.failures)
+            assert {failure.error for failure in result.failures} <= unreadable, (
+                where,
+                result.failures,
+            )
         world.clock.advance(days=1.1)
         assert {failure.error for failure in world.run().failures} <= unreadable, where
         assert_settled(world, where)

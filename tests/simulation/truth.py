@@ -1,7 +1,9 @@
-"""The reference model: what the outside world put into the source buckets, and what must be true of it at every moment.
+"""The reference model: what the outside world put into the source buckets, and what must be true of
+it at every moment.
 
-It knows nothing of runs. It is told what AWS and other people do, sees what the store holds, and compares: every original's bytes are
-where they were, as that very version, or come back out of a pack whose index is durable, with key, metadata and content type.
+It knows nothing of runs. It is told what AWS and other people do, sees what the store holds, and
+compares: every original's bytes are where they were, as that very version, or come back out of a
+pack whose index is durable, with key, metadata and content type.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class Fate(StrEnum):
     DISCARD = "discard"  # it is written down and deleted, in no pack, because the settings say so
     STAY = "stay"  # it is left alone
     LOCKED = "locked"  # it may be packed, and S3 keeps it
-    OPEN = "open"  # somebody deleted its key meanwhile: whether it was packed before depends on who came first
+    # somebody deleted its key meanwhile: whether it was packed before depends on who came first
+    OPEN = "open"
 
 
 @dataclass(slots=True)
@@ -65,20 +68,32 @@ class Truth:
     """What was read of each pack: a pack is written once, so it is read once."""
 
     def add(self, original: Original) -> None:
-        """A new object. In a bucket without versions it takes the place of the one that was there: that one is gone."""
+        """A new object. In a bucket without versions it takes the place of the one that was there:
+        that one is gone.
+        """
         source = original.source
         if source.version_id in (None, "null"):
             self.forget(source.bucket, source.key)
         self.originals[original.place] = original
 
-    def forget(self, bucket: str, key: str, version_ids: Container[str | None] = (None, "null")) -> None:
-        """Somebody has destroyed these versions of the key; those without a version of their own by writing over or deleting it."""
-        for place in [place for place, each in self.originals.items() if (each.source.bucket, each.source.key) == (bucket, key)]:
+    def forget(
+        self, bucket: str, key: str, version_ids: Container[str | None] = (None, "null")
+    ) -> None:
+        """Somebody has destroyed these versions of the key; those without a version of their own by
+        writing over or deleting it.
+        """
+        for place in [
+            place
+            for place, each in self.originals.items()
+            if (each.source.bucket, each.source.key) == (bucket, key)
+        ]:
             if place[1][1] in version_ids and not self.is_packed(self.originals[place]):
                 del self.originals[place]
 
     def name_versions(self) -> None:
-        """The bucket has versions from now on: what was written before is listed with the version id "null"."""
+        """The bucket has versions from now on: what was written before is listed with the version
+        id "null".
+        """
         for original in list(self.originals.values()):
             if original.source.version_id is None:
                 del self.originals[original.place]
@@ -86,21 +101,39 @@ class Truth:
                 self.originals[original.place] = original
 
     def of_key(self, bucket: str, key: str) -> list[Original]:
-        return [each for each in self.originals.values() if (each.source.bucket, each.source.key) == (bucket, key)]
+        return [
+            each
+            for each in self.originals.values()
+            if (each.source.bucket, each.source.key) == (bucket, key)
+        ]
 
     def check_all(self) -> None:
         """Raises Violation where an original is lost."""
-        in_place = {(bucket, entry.identity) for bucket in self.sources for entry in self.data_versions(bucket)}
+        in_place = {
+            (bucket, entry.identity)
+            for bucket in self.sources
+            for entry in self.data_versions(bucket)
+        }
         for place, original in self.originals.items():
             if place not in in_place:
                 self.check_kept(original)
 
     def check_done(self) -> None:
-        """After a run that nothing disturbed. Raises Violation where something is left, or gone, that should not be."""
-        in_place = {(bucket, entry.identity) for bucket in self.sources for entry in self.data_versions(bucket)}
+        """After a run that nothing disturbed. Raises Violation where something is left, or gone,
+        that should not be.
+        """
+        in_place = {
+            (bucket, entry.identity)
+            for bucket in self.sources
+            for entry in self.data_versions(bucket)
+        }
         kept = {(bucket, key) for bucket in self.sources for key in self._keys_that_stay(bucket)}
         for place, original in self.originals.items():
-            if original.fate in (Fate.GO, Fate.DISCARD) and place in in_place and (place[0], place[1][0]) not in kept:
+            if (
+                original.fate in (Fate.GO, Fate.DISCARD)
+                and place in in_place
+                and (place[0], place[1][0]) not in kept
+            ):
                 raise Violation(f"{original}: it was left, and should have gone")
             if original.fate in (Fate.STAY, Fate.LOCKED) and place not in in_place:
                 raise Violation(f"{original}: it had to stay, and is gone")
@@ -108,13 +141,20 @@ class Truth:
                 raise Violation(f"{original}: S3 keeps it, and it was not packed")
 
     def _keys_that_stay(self, bucket: str) -> Iterator[str]:
-        """Where versioning is suspended: keys of which an older version can be replaced at any time. No condition protects it."""
+        """Where versioning is suspended: keys of which an older version can be replaced at any
+        time. No condition protects it.
+        """
         if self.store.get_bucket_versioning(bucket) == "Suspended":
-            yield from (entry.key for entry in self.data_versions(bucket) if entry.version_id == "null" and not entry.is_latest)
+            yield from (
+                entry.key
+                for entry in self.data_versions(bucket)
+                if entry.version_id == "null" and not entry.is_latest
+            )
 
     def check_kept(self, original: Original) -> None:
-        """Raises Violation unless it comes back, byte for byte, out of a pack that has its index; or, where it is to be discarded, is
-        written down."""
+        """Raises Violation unless it comes back, byte for byte, out of a pack that has its index;
+        or, where it is to be discarded, is written down.
+        """
         if original.fate is Fate.DISCARD and self._is_written_down(original):
             return
         if not self.is_packed(original):
@@ -134,7 +174,11 @@ class Truth:
         has_versions = self.store.get_bucket_versioning(bucket) is not None
         start = None
         while True:
-            page = self.store.list_object_versions(bucket, start=start) if has_versions else self.store.list_objects(bucket, start=start)
+            page = (
+                self.store.list_object_versions(bucket, start=start)
+                if has_versions
+                else self.store.list_objects(bucket, start=start)
+            )
             yield from page.objects
             if page.next_start is None:
                 return
@@ -144,11 +188,17 @@ class Truth:
         """In one of the lists of what went without a pack."""
         key, version_id, etag, size = original.source.identity
         wanted = {"key": key, "version_id": version_id, "etag": etag, "size": size}
-        return any(wanted.items() <= line.items() for target in self.targets for line in self._read_lists(target))
+        return any(
+            wanted.items() <= line.items()
+            for target in self.targets
+            for line in self._read_lists(target)
+        )
 
     def _read_lists(self, target: Target) -> Iterator[dict[str, object]]:
         for entry in _list_all(self.store, target.bucket, f"{target.root}discards/"):
-            lines = gzip.decompress(self.store.get_object(target.bucket, entry.key).data).splitlines()
+            lines = gzip.decompress(
+                self.store.get_object(target.bucket, entry.key).data
+            ).splitlines()
             yield from (json.loads(line) for line in lines)
 
     def _durable_packs(self, target: Target) -> Iterator[str]:
@@ -158,25 +208,37 @@ class Truth:
             if _list_all(self.store, target.bucket, pack_key):
                 yield pack_key
 
-    def _read_pack(self, target: Target, pack_key: str) -> dict[tuple[str, Identity], tuple[Member, str]]:
+    def _read_pack(
+        self, target: Target, pack_key: str
+    ) -> dict[tuple[str, Identity], tuple[Member, str]]:
         name = f"{target.bucket}/{pack_key}"
         if name not in self._packs:
-            index = decode_index(self.store.get_object(target.bucket, target.index_key(pack_key)).data)
+            index = decode_index(
+                self.store.get_object(target.bucket, target.index_key(pack_key)).data
+            )
             is_sound = self._is_sound(target, pack_key, index)
             members = index.members if is_sound else ()
-            self._packs[name] = {(index.group.bucket, member.identity): (member, pack_key) for member in members}
+            self._packs[name] = {
+                (index.group.bucket, member.identity): (member, pack_key) for member in members
+            }
         return self._packs[name]
 
     def _is_sound(self, target: Target, pack_key: str, index: Index) -> bool:
-        """By the checksum that the index demands, computed over the very bytes: a pack that is not whole holds nothing."""
+        """By the checksum that the index demands, computed over the very bytes: a pack that is not
+        whole holds nothing.
+        """
         data = self.store.get_object(target.bucket, pack_key).data
         content, tail = data[: index.content_length_bytes], data[index.content_length_bytes :]
         own_index = self.store.get_object(target.bucket, target.index_key(pack_key)).data
-        return crc64nvme(content) == index.content_crc64nvme and tail == encode_tail(index.format, own_index, len(content))
+        return crc64nvme(content) == index.content_crc64nvme and tail == encode_tail(
+            index.format, own_index, len(content)
+        )
 
     def _member_bytes(self, target: Target, pack_key: str, member: Member) -> bytes:
         first, last = member.offset, member.offset + member.length_bytes
-        return unpack_member(member, self.store.get_object(target.bucket, pack_key).data[first:last])
+        return unpack_member(
+            member, self.store.get_object(target.bucket, pack_key).data[first:last]
+        )
 
 
 def newest_of(entries: Sequence[LogObject | DeleteMarker]) -> LogObject | DeleteMarker | None:

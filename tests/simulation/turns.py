@@ -1,4 +1,6 @@
-"""Several runs at once, call by call, in an order that follows from a seed: threads of which only one ever runs."""
+"""Several runs at once, call by call, in an order that follows from a seed: threads of which only
+one ever runs.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,15 @@ class Turns:
         self._changed = threading.Condition()
 
     def run(self, jobs: Sequence[Callable[[Callable[[], None]], None]]) -> list[BaseException]:
-        """Runs all jobs; each is given its gate. Gives what they raised. Bounded: a job that hangs raises TimeoutError here."""
+        """Runs all jobs; each is given its gate. Gives what they raised. Bounded: a job that hangs
+        raises TimeoutError here.
+        """
         errors: list[BaseException] = []
         self._waiting = list(range(len(jobs)))
-        threads = [threading.Thread(target=self._work, args=(number, job, errors), daemon=True) for number, job in enumerate(jobs)]
+        threads = [
+            threading.Thread(target=self._work, args=(number, job, errors), daemon=True)
+            for number, job in enumerate(jobs)
+        ]
         self._turn = self._random.choice(self._waiting)
         for thread in threads:
             thread.start()
@@ -31,7 +38,9 @@ class Turns:
                 raise TimeoutError("a simulated run hangs")
         return errors
 
-    def _work(self, number: int, job: Callable[[Callable[[], None]], None], errors: list[BaseException]) -> None:
+    def _work(
+        self, number: int, job: Callable[[Callable[[], None]], None], errors: list[BaseException]
+    ) -> None:
         self._wait(number)
         try:
             job(lambda: self._pass(number))

@@ -1,4 +1,6 @@
-"""An account in memory, for the doctor: everything is as it should be unless a test says otherwise."""
+"""An account in memory, for the doctor: everything is as it should be unless a test says
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -37,28 +39,43 @@ class FakeBucket:
     lock: ObjectLock = field(default_factory=ObjectLock)
     encryption: BucketEncryption = field(default_factory=lambda: BucketEncryption("AES256"))
     lifecycle: tuple[LifecycleRule, ...] = (LifecycleRule("abort", abort_days=7),)
-    block: PublicAccessBlock = field(default_factory=lambda: PublicAccessBlock(True, True, True, True))
+    block: PublicAccessBlock = field(
+        default_factory=lambda: PublicAccessBlock(True, True, True, True)
+    )
     ownership: str = "BucketOwnerEnforced"
 
 
 @dataclass
 class FakeAccount:
-    """Implements `AccountInspector`. What is in `broken` (names of operations, ARNs of principals) raises its error."""
+    """Implements `AccountInspector`. What is in `broken` (names of operations, ARNs of principals)
+    raises its error.
+    """
 
     buckets: dict[str, FakeBucket] = field(default_factory=dict)
-    caller: Caller = field(default_factory=lambda: Caller(ACCOUNT, f"arn:aws:sts::{ACCOUNT}:assumed-role/aggregator/me"))
-    organization: Organization = field(default_factory=lambda: Organization("o-abcd1234", OTHER_ACCOUNT))
+    caller: Caller = field(
+        default_factory=lambda: Caller(
+            ACCOUNT, f"arn:aws:sts::{ACCOUNT}:assumed-role/aggregator/me"
+        )
+    )
+    organization: Organization = field(
+        default_factory=lambda: Organization("o-abcd1234", OTHER_ACCOUNT)
+    )
     keys: dict[str, KmsKey] = field(default_factory=dict)
     trails: list[Trail] = field(default_factory=list)
     channels: list[DeliveryChannel] = field(default_factory=list)
-    decide: Callable[[str, str, str], Decision] = lambda principal, action, resource: Decision(action, "allowed")
+    decide: Callable[[str, str, str], Decision] = lambda principal, action, resource: Decision(
+        action, "allowed"
+    )
     broken: dict[str, StoreError] = field(default_factory=dict)
     simulated: list[tuple[str, str, str]] = field(default_factory=list)
     contexts: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     region: str = "eu-west-1"
 
     def deny(self, *operations: str) -> None:
-        self.broken |= {operation: AccessDenied(f"{operation}: AccessDenied", code="AccessDenied") for operation in operations}
+        self.broken |= {
+            operation: AccessDenied(f"{operation}: AccessDenied", code="AccessDenied")
+            for operation in operations
+        }
 
     def _ask(self, operation: str, answer: T) -> T:
         if operation in self.broken:
@@ -80,12 +97,19 @@ class FakeAccount:
         return self._ask("GetRole", f"arn:aws:iam::{ACCOUNT}:role/ops/{name}")
 
     def simulate_principal_policy(
-        self, principal_arn: str, actions: Sequence[str], resource_arn: str, context: Mapping[str, str]
+        self,
+        principal_arn: str,
+        actions: Sequence[str],
+        resource_arn: str,
+        context: Mapping[str, str],
     ) -> list[Decision]:
         self.simulated += [(principal_arn, action, resource_arn) for action in actions]
         self.contexts |= {(action, resource_arn): context for action in actions}
         self._ask(principal_arn, None)
-        return self._ask("SimulatePrincipalPolicy", [self.decide(principal_arn, action, resource_arn) for action in actions])
+        return self._ask(
+            "SimulatePrincipalPolicy",
+            [self.decide(principal_arn, action, resource_arn) for action in actions],
+        )
 
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
         found = self._bucket("HeadBucket", bucket)

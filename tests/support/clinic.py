@@ -23,7 +23,9 @@ ORGANIZATION = "o-abcd1234"
 
 @dataclass
 class Clinic:
-    """A healthy account with a Control Tower bucket, a bucket of flow logs, and a destination; and what the doctor says of it."""
+    """A healthy account with a Control Tower bucket, a bucket of flow logs, and a destination; and
+    what the doctor says of it.
+    """
 
     account: FakeAccount = field(default_factory=FakeAccount)
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -31,12 +33,20 @@ class Clinic:
     role_arns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.settings = {"control_tower_bucket": MAIN, "other_buckets": "flow", "destination_bucket": "packs"} | self.settings
+        self.settings = {
+            "control_tower_bucket": MAIN,
+            "other_buckets": "flow",
+            "destination_bucket": "packs",
+        } | self.settings
         for name in (MAIN, "flow", "packs"):
             self.account.buckets[name] = FakeBucket()
             self.store.create_bucket(name, versioning="Enabled")
-        self.put(f"{ORGANIZATION}/AWSLogs/{ORGANIZATION}/{ACCOUNT}/CloudTrail/eu-west-1/2026/03/15/a.json.gz")
-        self.put(f"{ORGANIZATION}/AWSLogs/{ACCOUNT}/Config/eu-west-1/2026/3/14/ConfigHistory/a.json.gz")
+        self.put(
+            f"{ORGANIZATION}/AWSLogs/{ORGANIZATION}/{ACCOUNT}/CloudTrail/eu-west-1/2026/03/15/a.json.gz"
+        )
+        self.put(
+            f"{ORGANIZATION}/AWSLogs/{ACCOUNT}/Config/eu-west-1/2026/3/14/ConfigHistory/a.json.gz"
+        )
 
     def put(self, key: str, bucket: str = MAIN) -> None:
         self.store.put(bucket, key, b"x")
@@ -55,7 +65,11 @@ class Clinic:
     def find(self, check: str, where: str = "") -> Finding:
         """The worst thing that is said about a bucket, or about the account."""
         place = f"s3://{where}" if where else "account"
-        found = [finding for finding in self.examine() if finding.check == check and finding.where == place]
+        found = [
+            finding
+            for finding in self.examine()
+            if finding.check == check and finding.where == place
+        ]
         assert found, f"nothing was said about {check} of {place}"
         return max(found, key=lambda finding: finding.level.rank)
 

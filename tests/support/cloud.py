@@ -1,4 +1,6 @@
-"""The state machines and the functions in one process: the real definitions, the real handlers, a store in memory."""
+"""The state machines and the functions in one process: the real definitions, the real handlers, a
+store in memory.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ MODULES = {
     "SortInventoryFunction": "sort_inventory",
     "FinishHistoryFunction": "finish_history",
 }
-MACHINES = {"CombineLogFilesSM": "combine_log_files", "ProcessHistoricalMainLogsSM": "process_historical_main_logs"}
+MACHINES = {
+    "CombineLogFilesSM": "combine_log_files",
+    "ProcessHistoricalMainLogsSM": "process_historical_main_logs",
+}
 
 
 class StoppableSerialWorkers(SerialWorkers):
@@ -59,7 +64,9 @@ class Context:
 
 @dataclass
 class Cloud:
-    """A world with functions. Requests to its store are numbered over all invocations; `decide` says what happens to each."""
+    """A world with functions. Requests to its store are numbered over all invocations; `decide`
+    says what happens to each.
+    """
 
     world: World
     decide: Decide = field(default=lambda _number, _call: None)
@@ -72,10 +79,20 @@ class Cloud:
     view: Callable[[str, ObjectStore], ObjectStore] = field(default=lambda _function, store: store)
     """A function's view of the store: what its role lets it do."""
 
-    def run(self, given: dict[str, Any] | None = None, machine: str = "CombineLogFilesSM", name: str | None = None) -> Any:
+    def run(
+        self,
+        given: dict[str, Any] | None = None,
+        machine: str = "CombineLogFilesSM",
+        name: str | None = None,
+    ) -> Any:
         """One execution. Raises StateError."""
         definition = load_definition(MACHINES[machine])
-        states = StateMachine(definition, self.call, lambda bucket, key: self.world.store.get_object(bucket, key).data, self._start)
+        states = StateMachine(
+            definition,
+            self.call,
+            lambda bucket, key: self.world.store.get_object(bucket, key).data,
+            self._start,
+        )
         try:
             return states.run(name or uuid.uuid4().hex, given or {})
         finally:
@@ -93,7 +110,11 @@ class Cloud:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(entry, "_connect_keys", lambda: self.trail_keys)
-            patch.setattr(entry, "_connect", lambda _readers: self.view(function, FaultyStore(self.world.store, decide)))
+            patch.setattr(
+                entry,
+                "_connect",
+                lambda _readers: self.view(function, FaultyStore(self.world.store, decide)),
+            )
             try:
                 return handler(payload, Context(uuid.uuid4().hex))
             except Killed:
@@ -107,7 +128,9 @@ class Cloud:
 
 @contextmanager
 def make_cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """Handlers that see the world's store, clock and rules; settings come from the environment, as in Lambda."""
+    """Handlers that see the world's store, clock and rules; settings come from the environment, as
+    in Lambda.
+    """
     world.store.create_bucket(WORK)
 
     def make_rules(_settings: Settings, window: DateWindow) -> RunRules:

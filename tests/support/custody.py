@@ -38,14 +38,28 @@ def run_recorded_faulty(world: World, name: str, decide: Decide) -> tuple[RunRes
 def walk(world: World, **rules: object) -> list[Walked]:
     """All chains of a world, every index read."""
     wanted = replace(WalkRules(reads_indexes=True), **rules)  # type: ignore[arg-type]
-    return [walk_chain(world.store, SerialWorkers(), target, wanted, world.clock.now()) for target in world.targets]
+    return [
+        walk_chain(world.store, SerialWorkers(), target, wanted, world.clock.now())
+        for target in world.targets
+    ]
 
 
 def make_record(run: str, hour: int, target: Target = Target("dest")) -> Record:  # noqa: B008 - it cannot be changed
     """A record of a run without anything to do, that began at that hour and took 59 minutes."""
     began = START + timedelta(hours=hour)
-    return Record(target, run, "log-aggregator test", began, began + timedelta(minutes=59), date(2025, 4, 2), date(2025, 4, 4))
+    return Record(
+        target,
+        run,
+        "log-aggregator test",
+        began,
+        began + timedelta(minutes=59),
+        date(2025, 4, 2),
+        date(2025, 4, 4),
+    )
 
 
 def write_chain(store: MemoryStore, runs: Iterable[str]) -> list[WrittenRecord]:
-    return [append_record(store, make_record(run, hour), WriteOptions()) for hour, run in enumerate(runs)]
+    return [
+        append_record(store, make_record(run, hour), WriteOptions())
+        for hour, run in enumerate(runs)
+    ]

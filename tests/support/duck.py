@@ -1,4 +1,6 @@
-"""Packs and indexes as DuckDB tables of the names that our Athena statements give them, so that the very text of a view can be run."""
+"""Packs and indexes as DuckDB tables of the names that our Athena statements give them, so that the
+very text of a view can be run.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,18 @@ def dump(store: MemoryStore, bucket: str, folder: Path) -> None:
 
 
 def connect_views(folder: Path, views: tuple[View, ...], days: list[date]) -> Any:
-    """A database in which every view is there, over files that lie where the table's location template says."""
+    """A database in which every view is there, over files that lie where the table's location
+    template says.
+    """
     connection = duckdb.connect()
     connection.execute('CREATE SCHEMA "log_archive"')
     for macro in MACROS:
         connection.execute(macro)
     for view in views:
-        connection.execute(f'CREATE TABLE "log_archive"."{view.table.name}" AS {" UNION ALL ".join(_partitions(folder, view.table, days))}')
+        connection.execute(
+            f'CREATE TABLE "log_archive"."{view.table.name}" AS '
+            f"{' UNION ALL '.join(_partitions(folder, view.table, days))}"
+        )
         connection.execute(view.statement().replace("ARRAY(JSON)", "JSON[]"))
     return connection
 
@@ -50,12 +57,16 @@ def locate(template: str, values: Mapping[str, str]) -> str:
 
 
 def _partitions(folder: Path, table: Table, days: list[date]) -> Iterator[str]:
-    """A query for each partition in which there is anything; one without rows, so that there is any."""
+    """A query for each partition in which there is anything; one without rows, so that there is
+    any.
+    """
     columns = ", ".join(f"'' AS {name}" for name in table.partitions)
     yield f"SELECT '' AS line, {columns}, '' AS \"$path\" WHERE false"
     properties = dict(table.projection())
     values = [
-        [f"{day:%Y/%m/%d}" for day in days] if name == "day" else properties[f"projection.{name}.values"].split(",")
+        [f"{day:%Y/%m/%d}" for day in days]
+        if name == "day"
+        else properties[f"projection.{name}.values"].split(",")
         for name in table.partitions
     ]
     for found in itertools.product(*values):
@@ -70,6 +81,7 @@ def _lines(path: Path) -> str:
     if path.suffix != ".gz":
         return "(SELECT 'what a reader of text makes of a tar' AS line)"
     return (
-        f"read_csv('{path}', columns = {{'line': 'VARCHAR'}}, delim = '\\x01', quote = '', escape = '', header = false,"
+        f"read_csv('{path}', columns = {{'line': 'VARCHAR'}}, delim = '\\x01', quote = '', "
+        "escape = '', header = false,"
         " auto_detect = false, compression = 'gzip', max_line_size = 50000000)"
     )

@@ -26,7 +26,9 @@ def entries_of(store: ObjectStore, bucket: str) -> Iterator[Entry]:
     start: ListStart | None = ListStart()
     is_versioned = store.get_bucket_versioning(bucket) is not None
     while start is not None:
-        page = (store.list_object_versions if is_versioned else store.list_objects)(bucket, start=start if start.key else None)
+        page = (store.list_object_versions if is_versioned else store.list_objects)(
+            bucket, start=start if start.key else None
+        )
         yield from page.objects
         yield from page.markers
         start = page.next_start
@@ -37,8 +39,14 @@ def take_inventory(store: MemoryStore, bucket: str = "logs", **options: Any) -> 
     if DESTINATION not in store.list_buckets():
         store.create_bucket(DESTINATION)
     has_versions = options.pop("has_versions", store.get_bucket_versioning(bucket) is not None)
-    spec = InventorySpec(bucket, DESTINATION, **({"has_versions": has_versions, "made": MADE, "rows_per_file": 7} | options))
-    return write_inventory(list(entries_of(store, bucket)), spec, lambda key, data: put(store, key, data))
+    spec = InventorySpec(
+        bucket,
+        DESTINATION,
+        **({"has_versions": has_versions, "made": MADE, "rows_per_file": 7} | options),
+    )
+    return write_inventory(
+        list(entries_of(store, bucket)), spec, lambda key, data: put(store, key, data)
+    )
 
 
 def put(store: MemoryStore, key: str, data: bytes) -> None:
@@ -50,10 +58,14 @@ def make_listing(
 ) -> tuple[RunRules, InventoryListing]:
     found = [find_inventory(store, location) for location in locations]
     narrowed = narrow_rules(store, rules, found)
-    return narrowed, InventoryListing(store, workers or SerialWorkers(), found, rules.organization_id, Progress())
+    return narrowed, InventoryListing(
+        store, workers or SerialWorkers(), found, rules.organization_id, Progress()
+    )
 
 
-def run_by_inventory(world: World, *locations: str, store: ObjectStore | None = None, rules: RunRules | None = None) -> RunResult:
+def run_by_inventory(
+    world: World, *locations: str, store: ObjectStore | None = None, rules: RunRules | None = None
+) -> RunResult:
     """A run that lists nothing but what the inventories say."""
     over = store or world.store
     narrowed, listing = make_listing(over, rules or world.rules, locations)

@@ -5,10 +5,12 @@
         ... run something against proxy.endpoint_url ...
         proxy.requests
 
-Heads and bodies go through as they came, byte for byte, chunked ones with their trailers; so signatures stay good: the server checks
-them against the Host that the client wrote, not against its own address. A message is taken as a whole before it is passed on, which
-makes every fault a function of one exchange (`tests.support.proxy_faults`); a request whose sender dies in the middle of it is never
-passed on. Only `Expect: 100-continue` is answered here, and taken out; it is never signed.
+Heads and bodies go through as they came, byte for byte, chunked ones with their trailers; so
+signatures stay good: the server checks them against the Host that the client wrote, not against its
+own address. A message is taken as a whole before it is passed on, which makes every fault a
+function of one exchange (`tests.support.proxy_faults`); a request whose sender dies in the middle
+of it is never passed on. Only `Expect: 100-continue` is answered here, and taken out; it is never
+signed.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ LINE_BYTES_MAX = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of the client, by S3's own names. `number` counts from 1, in the order in which whole requests came in."""
+    """One request of the client, by S3's own names. `number` counts from 1, in the order in which
+    whole requests came in.
+    """
 
     number: int
     operation: str
@@ -62,12 +66,19 @@ class Message:
     def headers(self) -> dict[str, str]:
         """By names in lower case."""
         lines = self.head.decode("latin-1").split("\r\n")[1:-2]
-        return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return {
+            name.strip().lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
 
     def without(self, wanted: Callable[[str], bool]) -> Message:
         """The same without the headers whose names (in lower case) are wanted."""
         first, *lines = self.head.split(b"\r\n")[:-2]
-        kept = [line for line in lines if not wanted(line.partition(b":")[0].strip().lower().decode("latin-1"))]
+        kept = [
+            line
+            for line in lines
+            if not wanted(line.partition(b":")[0].strip().lower().decode("latin-1"))
+        ]
         return Message(b"\r\n".join([first, *kept, b"", b""]), self.body)
 
     def having(self, name: str, value: str) -> Message:
@@ -83,7 +94,9 @@ class Gone(Exception):
 class Exchange:
     """One request and what becomes of it: what a fault works with."""
 
-    def __init__(self, proxy: Proxy, connection: Connection, request: Request, message: Message) -> None:
+    def __init__(
+        self, proxy: Proxy, connection: Connection, request: Request, message: Message
+    ) -> None:
         self.proxy, self.request, self.message = proxy, request, message
         self._connection = connection
 
@@ -97,8 +110,14 @@ class Exchange:
 
     def reply_error(self, status: int, code: str) -> None:
         """As S3 says it; an answer to HEAD has no body."""
-        xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>on purpose</Message></Error>'.encode()
-        head = f"HTTP/1.1 {status} {code}\r\nContent-Type: application/xml\r\nContent-Length: {len(xml)}\r\n\r\n".encode()
+        xml = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>on '
+            "purpose</Message></Error>"
+        ).encode()
+        head = (
+            f"HTTP/1.1 {status} {code}\r\nContent-Type: application/xml\r\nContent-Length: "
+            f"{len(xml)}\r\n\r\n"
+        ).encode()
         self.reply(Message(head, b"" if self.request.method == "HEAD" else xml))
 
     def reply_part(self, answer: Message, length_bytes: int) -> None:
@@ -155,7 +174,12 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True, name="proxy").start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -194,7 +218,9 @@ class Proxy:
                 connection = Connection(self, client)
                 with self._lock:
                     self._open.add(connection)
-                threading.Thread(target=self._serve, args=(connection,), daemon=True, name="proxy connection").start()
+                threading.Thread(
+                    target=self._serve, args=(connection,), daemon=True, name="proxy connection"
+                ).start()
 
     def _serve(self, connection: Connection) -> None:
         try:
@@ -243,7 +269,9 @@ class Connection:
         self._from_server: BinaryIO | None = None
 
     def take_request(self) -> Message | None:
-        """The next request as a whole; None where the client is done. Raises Gone where it stops in the middle of one."""
+        """The next request as a whole; None where the client is done. Raises Gone where it stops in
+        the middle of one.
+        """
         head = read_head(self._from_client)
         if not head:
             return None
@@ -279,7 +307,9 @@ class Connection:
             raise Gone from error
 
     def break_off(self, *, abruptly: bool) -> None:
-        """Abruptly: the client's system is told that the connection is reset (RST), else that nothing more comes (FIN)."""
+        """Abruptly: the client's system is told that the connection is reset (RST), else that
+        nothing more comes (FIN).
+        """
         if abruptly:
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
@@ -287,7 +317,9 @@ class Connection:
     def wait_until_gone(self, seconds: float) -> None:
         self._client.settimeout(seconds)
         with contextlib.suppress(OSError):
-            self._client.recv(1)  # a client that waits for an answer sends nothing; it can only close
+            self._client.recv(
+                1
+            )  # a client that waits for an answer sends nothing; it can only close
 
     def hang_up(self) -> None:
         """From another thread: whoever waits at one of the sockets is woken up, and closes."""
@@ -304,7 +336,9 @@ class Connection:
 
 
 def read_head(stream: BinaryIO) -> bytes:
-    """Everything up to the empty line, with it; nothing where the connection was closed. Raises Gone where it ends in between."""
+    """Everything up to the empty line, with it; nothing where the connection was closed. Raises
+    Gone where it ends in between.
+    """
     lines: list[bytes] = []
     while True:
         line = stream.readline(LINE_BYTES_MAX)
@@ -347,7 +381,9 @@ def read_exactly(stream: BinaryIO, length_bytes: int) -> bytes:
 
 
 def read_request(number: int, message: Message) -> Request:
-    """What S3 calls this request. Buckets are taken out of the path, where clients of other servers than AWS's put them."""
+    """What S3 calls this request. Buckets are taken out of the path, where clients of other servers
+    than AWS's put them.
+    """
     method, target, _ = message.start
     path, _, query_text = target.partition("?")
     bucket, _, key = unquote(path).lstrip("/").partition("/")
@@ -356,7 +392,9 @@ def read_request(number: int, message: Message) -> Request:
     return Request(number, operation, method, bucket, key, query)
 
 
-def name_operation(method: str, bucket: str, key: str, query: dict[str, str], headers: dict[str, str]) -> str:
+def name_operation(
+    method: str, bucket: str, key: str, query: dict[str, str], headers: dict[str, str]
+) -> str:
     if "x-amz-target" in headers:
         return headers["x-amz-target"].rpartition(".")[2]
     if not bucket:
@@ -364,7 +402,11 @@ def name_operation(method: str, bucket: str, key: str, query: dict[str, str], he
     names = BUCKET_OPERATIONS if not key else OBJECT_OPERATIONS
     for asked_method, parameter, name in names:
         if method == asked_method and (not parameter or parameter in query):
-            return "UploadPartCopy" if name == "UploadPart" and "x-amz-copy-source" in headers else name
+            return (
+                "UploadPartCopy"
+                if name == "UploadPart" and "x-amz-copy-source" in headers
+                else name
+            )
     return f"{method} {'key' if key else 'bucket'}"
 
 

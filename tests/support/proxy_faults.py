@@ -1,4 +1,6 @@
-"""What a `Proxy` does to an exchange, and when. An action is a function of the exchange; a schedule says which requests meet which."""
+"""What a `Proxy` does to an exchange, and when. An action is a function of the exchange; a schedule
+says which requests meet which.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +135,9 @@ def list_twice(exchange: Exchange) -> None:
     entries = re.findall(rb"<(?:Contents|Version)>.*?</(?:Contents|Version)>", body, re.DOTALL)
     if entries:
         body = body.replace(entries[-1], entries[-1] * 2)
-    plain = answer.without(lambda name: name == "transfer-encoding").having("Content-Length", str(len(body)))
+    plain = answer.without(lambda name: name == "transfer-encoding").having(
+        "Content-Length", str(len(body))
+    )
     exchange.reply(Message(plain.head, body))
 
 
@@ -159,33 +163,52 @@ class Refusal:
 
     def __call__(self, exchange: Exchange) -> None:
         entries = parse_deletions(exchange.message.body)
-        refused = [entry for number, entry in enumerate(entries) if self.is_refused(number, entry["Key"])]
+        refused = [
+            entry for number, entry in enumerate(entries) if self.is_refused(number, entry["Key"])
+        ]
         granted = [entry for entry in entries if entry not in refused]
-        answer = self._delete(exchange, granted) if granted else Message(b"", b"<DeleteResult></DeleteResult>")
-        errors = "".join(f"<Error>{encode_entry(entry)}<Code>{self.code}</Code><Message>on purpose</Message></Error>" for entry in refused)
+        answer = (
+            self._delete(exchange, granted)
+            if granted
+            else Message(b"", b"<DeleteResult></DeleteResult>")
+        )
+        errors = "".join(
+            f"<Error>{encode_entry(entry)}<Code>{self.code}</Code><Message>on "
+            "purpose</Message></Error>"
+            for entry in refused
+        )
         xml = answer.body.replace(b"<DeleteResult/>", b"<DeleteResult></DeleteResult>")
         xml = xml.replace(b"</DeleteResult>", errors.encode() + b"</DeleteResult>")
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {len(xml)}\r\n\r\n".encode()
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: "
+            f"{len(xml)}\r\n\r\n"
+        ).encode()
         exchange.reply(Message(head, xml))
 
     def _delete(self, exchange: Exchange, entries: Sequence[dict[str, str]]) -> Message:
         """Another request than the client's, so it is signed anew."""
         inner = "".join(f"<Object>{encode_entry(entry)}</Object>" for entry in entries)
         body = f"<Delete>{inner}<Quiet>true</Quiet></Delete>".encode()
-        signed = botocore.awsrequest.AWSRequest("POST", f"{exchange.proxy.upstream_url}/{exchange.request.bucket}?delete", data=body)
+        signed = botocore.awsrequest.AWSRequest(
+            "POST", f"{exchange.proxy.upstream_url}/{exchange.request.bucket}?delete", data=body
+        )
         signed.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
         credentials = botocore.credentials.Credentials(self.access_key, self.secret_key)
         botocore.auth.S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(signed)
         host = exchange.proxy.upstream_url.partition("//")[2]
         headers = {"Host": host, "Content-Length": str(len(body)), **dict(signed.headers.items())}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        exchange.message = Message(f"POST /{exchange.request.bucket}?delete HTTP/1.1\r\n{lines}\r\n".encode(), body)
+        exchange.message = Message(
+            f"POST /{exchange.request.bucket}?delete HTTP/1.1\r\n{lines}\r\n".encode(), body
+        )
         return exchange.forward()
 
 
 @dataclass(slots=True)
 class Killer:
-    """SIGKILL for the whole process group of the client, before the request reaches the server or after it had its effect."""
+    """SIGKILL for the whole process group of the client, before the request reaches the server or
+    after it had its effect.
+    """
 
     after: bool
     was_used: bool = False
@@ -193,7 +216,9 @@ class Killer:
     _is_known: threading.Event = field(default_factory=threading.Event)
 
     def aim(self, process_group: int) -> None:
-        """A client may come before anybody had the time to say which process it is; it is waited for."""
+        """A client may come before anybody had the time to say which process it is; it is waited
+        for.
+        """
         self._pid = process_group
         self._is_known.set()
 
@@ -213,7 +238,9 @@ def at(number: int, action: Action) -> Decide:
     return lambda request: action if request.number == number else None
 
 
-def on(wanted: Callable[[Request], bool], action: Action, times: int = 1_000_000, skip: int = 0) -> Decide:
+def on(
+    wanted: Callable[[Request], bool], action: Action, times: int = 1_000_000, skip: int = 0
+) -> Decide:
     """At the requests that are wanted: not the first `skip` ones of them, then so many."""
     seen = [0]
 
@@ -252,8 +279,12 @@ def unchunk(answer: Message) -> Iterator[bytes]:
 
 def parse_deletions(body: bytes) -> list[dict[str, str]]:
     """The entries of a DeleteObjects request."""
-    entries = (element for element in ET.fromstring(body) if element.tag.rpartition("}")[2] == "Object")
-    return [{child.tag.rpartition("}")[2]: child.text or "" for child in entry} for entry in entries]
+    entries = (
+        element for element in ET.fromstring(body) if element.tag.rpartition("}")[2] == "Object"
+    )
+    return [
+        {child.tag.rpartition("}")[2]: child.text or "" for child in entry} for entry in entries
+    ]
 
 
 def encode_entry(entry: dict[str, str]) -> str:

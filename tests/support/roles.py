@@ -38,9 +38,13 @@ _KEY_ACTIONS = {
 
 
 class RoleStore(ForwardingStore):
-    """One function's view of a store. `used` takes down every permission that was asked for, by function."""
+    """One function's view of a store. `used` takes down every permission that was asked for, by
+    function.
+    """
 
-    def __init__(self, inner: ObjectStore, stack: Stack, function: str, used: set[tuple[str, str]]) -> None:
+    def __init__(
+        self, inner: ObjectStore, stack: Stack, function: str, used: set[tuple[str, str]]
+    ) -> None:
         super().__init__(inner)
         self._statements = [found for found in statements_of(stack) if found.owner == function]
         self._function = function
@@ -50,26 +54,40 @@ class RoleStore(ForwardingStore):
         """S3 refuses key by key."""
         refused = [deletion for deletion in deletions if not self._may_delete(bucket, deletion)]
         allowed = [deletion for deletion in deletions if deletion not in refused]
-        return [*(DeletionFailure(deletion, "AccessDenied") for deletion in refused), *self.inner.delete_objects(bucket, allowed)]
+        return [
+            *(DeletionFailure(deletion, "AccessDenied") for deletion in refused),
+            *self.inner.delete_objects(bucket, allowed),
+        ]
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
         prefix = call.key if call.operation in _BUCKET_ACTIONS else None
         for action, arn in needs_of(call):
             if not self._may(action, arn, prefix):
-                raise AccessDenied(f"{self._function}: {action} on {arn}", code="AccessDenied", operation=call.operation)
+                raise AccessDenied(
+                    f"{self._function}: {action} on {arn}",
+                    code="AccessDenied",
+                    operation=call.operation,
+                )
         try:
             return run()
         except NotFound as error:
-            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: 404 only for those who may list the bucket.
-            if call.operation in ("GetObject", "HeadObject") and not self._may("s3:ListBucket", bucket_arn(call.bucket), None):
-                raise AccessDenied(f"{self._function}: nothing is said about {call.key}", code="AccessDenied") from error
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: 404 only for those
+            # who may list the bucket.
+            if call.operation in ("GetObject", "HeadObject") and not self._may(
+                "s3:ListBucket", bucket_arn(call.bucket), None
+            ):
+                raise AccessDenied(
+                    f"{self._function}: nothing is said about {call.key}", code="AccessDenied"
+                ) from error
             raise
 
     def _may_delete(self, bucket: str, deletion: Deletion) -> bool:
         arn = f"{bucket_arn(bucket)}/{deletion.key}"
         needs = ["s3:DeleteObject" if deletion.version_id is None else "s3:DeleteObjectVersion"]
         if deletion.etag is not None:
-            needs.append("s3:GetObject")  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+            needs.append(
+                "s3:GetObject"
+            )  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
         return all(self._may(action, arn, None) for action in needs)
 
     def _may(self, action: str, arn: str, prefix: str | None) -> bool:
@@ -81,7 +99,9 @@ class RoleStore(ForwardingStore):
 
 
 def needs_of(call: Call) -> Iterator[Need]:
-    """What S3 asks for (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)."""
+    """What S3 asks for
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).
+    """
     arn = bucket_arn(call.bucket)
     match call.operation:
         case "ListBuckets":
@@ -103,12 +123,16 @@ def bucket_arn(bucket: str) -> str:
 
 
 def holds(condition: Mapping[str, Any], prefix: str | None) -> bool:
-    """Of the conditions that stand in our statements: a listing's prefix. Without a prefix such a condition does not hold."""
+    """Of the conditions that stand in our statements: a listing's prefix. Without a prefix such a
+    condition does not hold.
+    """
     for operator, keys in condition.items():
         for key, patterns in keys.items():
             if (operator, key) != ("StringLike", "s3:prefix"):
                 raise ValueError(f"{operator} {key} is not known here")
-            if prefix is None or not any(fnmatch.fnmatchcase(prefix, pattern) for pattern in as_list(patterns)):
+            if prefix is None or not any(
+                fnmatch.fnmatchcase(prefix, pattern) for pattern in as_list(patterns)
+            ):
                 return False
     return True
 

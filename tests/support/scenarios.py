@@ -36,7 +36,13 @@ class Scenario:
 def build_versioned() -> World:
     world = make_world()
     for number in range(3):
-        world.put("logs", trail_key(number), document(number), metadata={"signature": f"s{number}"}, content_type="application/json")
+        world.put(
+            "logs",
+            trail_key(number),
+            document(number),
+            metadata={"signature": f"s{number}"},
+            content_type="application/json",
+        )
     world.put("logs", trail_key(9, account="222222222222"), document(9))
     return world
 
@@ -55,7 +61,9 @@ def build_in_place() -> World:
     store.create_bucket("trail", versioning="Enabled")
     store.create_bucket("aux")
     rules = make_rules(control_tower_bucket="trail", other_buckets="aux")
-    world = World(store, clock, rules, (Target("trail", "aggregated/"), Target("aux", "aggregated/")))
+    world = World(
+        store, clock, rules, (Target("trail", "aggregated/"), Target("aux", "aggregated/"))
+    )
     world.put("trail", trail_key(1), document(1), metadata={"signature": "s"})
     world.put("trail", trail_key(2), document(2))
     world.put("aux", access_key(1), b"one\n")
@@ -63,7 +71,9 @@ def build_in_place() -> World:
 
 
 def build_versions_and_marker() -> World:
-    """A key with three versions and an old delete marker between them; a second key; a key that was deleted."""
+    """A key with three versions and an old delete marker between them; a second key; a key that was
+    deleted.
+    """
     world = make_world()
     key = trail_key(1)
     world.put("logs", key, document(1))
@@ -89,7 +99,9 @@ def build_mixed() -> World:
 
 
 def build_multipart() -> World:
-    """A pack with a member that S3 copies behind a bridge, and a parquet file that it copies in a tar."""
+    """A pack with a member that S3 copies behind a bridge, and a parquet file that it copies in a
+    tar.
+    """
     limits = PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB)
     world = make_world(limits=limits)
     large = random.Random(1).randbytes(10 * MIB + 3)
@@ -101,7 +113,9 @@ def build_multipart() -> World:
 
 def build_copied_alone() -> World:
     world = make_world(limits=PackLimits(copy_alone_bytes_min=1000))
-    world.put("logs", flow_key("a.log.gz"), random.Random(2).randbytes(2000), metadata={"kept": "yes"})
+    world.put(
+        "logs", flow_key("a.log.gz"), random.Random(2).randbytes(2000), metadata={"kept": "yes"}
+    )
     world.put("logs", flow_key("b.log.gz"), pack_gzip(b"small\n"))
     return world
 

@@ -1,7 +1,9 @@
-"""A small interpreter of the Amazon States Language, as far as our definitions use it, and stricter than any emulator.
+"""A small interpreter of the Amazon States Language, as far as our definitions use it, and stricter
+than any emulator.
 
-A path that is not there is an error, as on AWS, and so is every field that this interpreter does not know.
-Time does not pass: retries happen at once. Branches and map items run one after the other.
+A path that is not there is an error, as on AWS, and so is every field that this interpreter does
+not know. Time does not pass: retries happen at once. Branches and map items run one after the
+other.
 """
 
 from __future__ import annotations
@@ -14,12 +16,32 @@ from pathlib import Path
 from typing import Any
 
 DEFINITIONS = Path(__file__).parents[2] / "statemachines"
-SUBSTITUTIONS = {"Partition": "aws", "ListConcurrency": "2", "PackConcurrency": "2", "HistoryConcurrency": "2"}
+SUBSTITUTIONS = {
+    "Partition": "aws",
+    "ListConcurrency": "2",
+    "PackConcurrency": "2",
+    "HistoryConcurrency": "2",
+}
 
 _KNOWN = {
-    "Task": {"Resource", "Parameters", "TimeoutSeconds", "Retry", "Catch", "OutputPath", "ResultPath"},
+    "Task": {
+        "Resource",
+        "Parameters",
+        "TimeoutSeconds",
+        "Retry",
+        "Catch",
+        "OutputPath",
+        "ResultPath",
+    },
     "Parallel": {"Branches", "Catch", "ResultPath"},
-    "Map": {"Label", "ItemReader", "MaxConcurrency", "ToleratedFailurePercentage", "ItemProcessor", "ResultPath"},
+    "Map": {
+        "Label",
+        "ItemReader",
+        "MaxConcurrency",
+        "ToleratedFailurePercentage",
+        "ItemProcessor",
+        "ResultPath",
+    },
     "Choice": {"Choices", "Default"},
     "Pass": {"Parameters"},
     "Succeed": set(),
@@ -48,7 +70,9 @@ def load_definition(name: str, **substitutions: str) -> dict[str, Any]:
 
 @dataclass
 class StateMachine:
-    """`call(function, payload)` runs a function, `start(machine, name, input)` another machine, `read(bucket, key)` an object."""
+    """`call(function, payload)` runs a function, `start(machine, name, input)` another machine,
+    `read(bucket, key)` an object.
+    """
 
     definition: Mapping[str, Any]
     call: Callable[[str, Any], Any]
@@ -72,7 +96,9 @@ class StateMachine:
                 return json.loads(json.dumps(data))
             name = following
 
-    def _enter(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> tuple[Any, str | None]:
+    def _enter(
+        self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]
+    ) -> tuple[Any, str | None]:
         try:
             result = self._do(state, data, context)
         except StateError as error:
@@ -85,7 +111,9 @@ class StateMachine:
             return data, result
         output = put(data, state.get("ResultPath", "$"), result)
         if "OutputPath" in state:
-            output = {} if state["OutputPath"] is None else find(output, state["OutputPath"], context)
+            output = (
+                {} if state["OutputPath"] is None else find(output, state["OutputPath"], context)
+            )
         return output, state.get("Next")
 
     def _do(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Any:
@@ -109,24 +137,43 @@ class StateMachine:
             try:
                 return self._integrate(state["Resource"], parameters)
             except StateError as error:
-                position = next((n for n, rule in enumerate(state.get("Retry", ())) if error.name in rule["ErrorEquals"]), None)
-                if position is None or attempts[position] >= state["Retry"][position]["MaxAttempts"]:
+                position = next(
+                    (
+                        n
+                        for n, rule in enumerate(state.get("Retry", ()))
+                        if error.name in rule["ErrorEquals"]
+                    ),
+                    None,
+                )
+                if (
+                    position is None
+                    or attempts[position] >= state["Retry"][position]["MaxAttempts"]
+                ):
                     raise
                 attempts[position] += 1
 
     def _integrate(self, resource: str, parameters: Any) -> Any:
         match resource:
             case "arn:aws:states:::lambda:invoke":
-                return {"StatusCode": 200, "Payload": self.call(parameters["FunctionName"], parameters["Payload"])}
+                return {
+                    "StatusCode": 200,
+                    "Payload": self.call(parameters["FunctionName"], parameters["Payload"]),
+                }
             case "arn:aws:states:::states:startExecution.sync:2" if self.start is not None:
                 try:
-                    return {"Output": self.start(parameters["StateMachineArn"], parameters["Name"], parameters["Input"])}
+                    return {
+                        "Output": self.start(
+                            parameters["StateMachineArn"], parameters["Name"], parameters["Input"]
+                        )
+                    }
                 except StateError as error:
                     raise StateError("States.TaskFailed", error.cause) from error
             case _:
                 raise AssertionError(resource)
 
-    def _map(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Sequence[Any]:
+    def _map(
+        self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]
+    ) -> Sequence[Any]:
         reader = state["ItemReader"]
         assert reader["Resource"] == "arn:aws:states:::s3:getObject"
         assert reader["ReaderConfig"] == {"InputType": "JSON"}
@@ -135,7 +182,13 @@ class StateMachine:
         results, failed = [], 0
         for item in items:
             try:
-                results.append(self._run(state["ItemProcessor"], item, {"Execution": {"Name": "child", "Input": item}}))
+                results.append(
+                    self._run(
+                        state["ItemProcessor"],
+                        item,
+                        {"Execution": {"Name": "child", "Input": item}},
+                    )
+                )
             except StateError:
                 failed += 1
                 results.append(None)
@@ -148,7 +201,11 @@ def choose(state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> s
     """The next state's name."""
     for rule in state["Choices"]:
         value = find(data, rule["Variable"], context)
-        if value > rule["NumericGreaterThan"] if "NumericGreaterThan" in rule else value is rule["BooleanEquals"]:
+        if (
+            value > rule["NumericGreaterThan"]
+            if "NumericGreaterThan" in rule
+            else value is rule["BooleanEquals"]
+        ):
             return str(rule["Next"])
     return str(state["Default"])
 

@@ -32,14 +32,18 @@ from log_aggregator.steps.validate import validate
 from log_aggregator.steps.workers import SerialWorkers, Workers
 from log_aggregator.trailkeys import TrailKey, TrailKeys
 
-SPEC = OrganisationSpec(seed=3, accounts=2, objects=24, size_bytes_median=1_000, digest_chains=-1, backfilled_logs=1)
+SPEC = OrganisationSpec(
+    seed=3, accounts=2, objects=24, size_bytes_median=1_000, digest_chains=-1, backfilled_logs=1
+)
 BUCKET = SPEC.control_tower_bucket
 TARGET = Target("dest")
 
 
 @dataclass
 class Trails:
-    """A world whose Control Tower bucket holds the logs and digests of one or more specifications of the same seed."""
+    """A world whose Control Tower bucket holds the logs and digests of one or more specifications
+    of the same seed.
+    """
 
     spec: OrganisationSpec = SPEC
     storage_class: str = "STANDARD"
@@ -49,12 +53,19 @@ class Trails:
     valid: list[Finding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        clock = SteppingClock(datetime.combine(self.spec.first_day + timedelta(days=9), time(1), UTC))
+        clock = SteppingClock(
+            datetime.combine(self.spec.first_day + timedelta(days=9), time(1), UTC)
+        )
         store = MemoryStore(clock=clock)
         store.create_bucket(BUCKET, versioning="Enabled")
         store.create_bucket("dest", versioning="Enabled")
         window = DateWindow(self.spec.first_day, self.spec.first_day + timedelta(days=8))
-        rules = make_rules(window, control_tower_bucket=BUCKET, destination_bucket="dest", storage_class=self.storage_class)
+        rules = make_rules(
+            window,
+            control_tower_bucket=BUCKET,
+            destination_bucket="dest",
+            storage_class=self.storage_class,
+        )
         self.world = World(store, clock, rules, (TARGET,))
         self.keys = LabTrailKeys(self.spec)
         for spec in (self.spec, *self.others):
@@ -92,10 +103,19 @@ class Trails:
         """As it was, out of its pack."""
         for key in keys:
             (place,) = find_places(self.store, TARGET, BUCKET, key)
-            self.store.put(BUCKET, key, b"".join(read_original_back(self.store, place)), metadata=place.member.metadata)
+            self.store.put(
+                BUCKET,
+                key,
+                b"".join(read_original_back(self.store, place)),
+                metadata=place.member.metadata,
+            )
 
-    def rewrite(self, key: str, change: Callable[[dict[str, Any]], None], *, sign: bool = False) -> None:
-        """Changes a digest's document; with `sign`, as only CloudTrail can, with a good signature."""
+    def rewrite(
+        self, key: str, change: Callable[[dict[str, Any]], None], *, sign: bool = False
+    ) -> None:
+        """Changes a digest's document; with `sign`, as only CloudTrail can, with a good
+        signature.
+        """
         item = self.objects[key]
         fields = json.loads(gzip.decompress(item.body))
         change(fields)
@@ -106,11 +126,15 @@ class Trails:
         self.put(key, gzip.compress(document), metadata)
 
     def move_older(self, count: int, bucket: str) -> None:
-        """The trail of the first chain delivered its first digests to another bucket; the chain goes on from there."""
+        """The trail of the first chain delivered its first digests to another bucket; the chain
+        goes on from there.
+        """
         self.store.create_bucket(bucket, versioning="Enabled")
         places = [bucket if number < count else BUCKET for number in range(len(self.digest_keys))]
         chain = [(self.objects[key].body, self.objects[key].metadata) for key in self.digest_keys]
-        for key, place, (body, metadata) in zip(self.digest_keys, places, sign_again(self.spec, chain, places), strict=True):
+        for key, place, (body, metadata) in zip(
+            self.digest_keys, places, sign_again(self.spec, chain, places), strict=True
+        ):
             self.store.delete(BUCKET, key)
             self.store.put(place, key, body, metadata=metadata)
 
@@ -131,7 +155,9 @@ class Trails:
         ring = KeyRing(found, [TARGET], self.keys, asked.first, asked.last)
         places = find_accounts(found, [TARGET], [BUCKET], buckets, asked.read_from)
         self.ring, self.valid = ring, []
-        return validate(found, workers or SerialWorkers(), [TARGET], places, asked, ring, self._watch)
+        return validate(
+            found, workers or SerialWorkers(), [TARGET], places, asked, ring, self._watch
+        )
 
     def _watch(self, findings: Iterable[Finding]) -> None:
         self.valid += (finding for finding in findings if finding.state is State.VALID)
@@ -142,7 +168,9 @@ class Denying:
 
     def __init__(self, error: StoreError | None = None) -> None:
         self.asked = 0
-        self._error = error or AccessDenied("ListPublicKeys cloudtrail: AccessDeniedException", code="AccessDeniedException")
+        self._error = error or AccessDenied(
+            "ListPublicKeys cloudtrail: AccessDeniedException", code="AccessDeniedException"
+        )
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
         self.asked += 1
@@ -151,7 +179,12 @@ class Denying:
 
 def sign_document(spec: OrganisationSpec, fields: dict[str, Any], document: bytes) -> str:
     place = f"{fields['digestS3Bucket']}/{fields['digestS3Object']}"
-    lines = (fields["digestEndTime"], place, hashlib.sha256(document).hexdigest(), fields["previousDigestSignature"] or "null")
+    lines = (
+        fields["digestEndTime"],
+        place,
+        hashlib.sha256(document).hexdigest(),
+        fields["previousDigestSignature"] or "null",
+    )
     return lab_keys.sign(spec.seed, "\n".join(lines).encode()).hex()
 
 
@@ -166,7 +199,11 @@ def sign_again(
         signature = sign_document(spec, fields, document)
         yield gzip.compress(document), {**metadata, "signature": signature}
         hashed = hashlib.sha256(document).hexdigest()
-        previous = {"previousDigestS3Bucket": place, "previousDigestHashValue": hashed, "previousDigestSignature": signature}
+        previous = {
+            "previousDigestS3Bucket": place,
+            "previousDigestHashValue": hashed,
+            "previousDigestSignature": signature,
+        }
 
 
 def trails(**changes: Any) -> Trails:

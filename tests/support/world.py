@@ -1,4 +1,6 @@
-"""Small organisations in memory: what lies in them, how they are run, and what must be true of them afterwards."""
+"""Small organisations in memory: what lies in them, how they are run, and what must be true of them
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,21 @@ from log_aggregator.wiring import make_run_rules
 DAY = date(2025, 4, 3)
 WINDOW = DateWindow(date(2025, 4, 2), date(2025, 4, 4))
 ACCOUNT = "111111111111"
-READS = {"GetObject", "HeadObject", "ListObjectVersions", "ListObjectsV2", "ListBuckets", "ListMultipartUploads", "GetBucketVersioning"}
+READS = {
+    "GetObject",
+    "HeadObject",
+    "ListObjectVersions",
+    "ListObjectsV2",
+    "ListBuckets",
+    "ListMultipartUploads",
+    "GetBucketVersioning",
+}
 
 
 class SteppingClock:
-    """A millisecond goes by whenever somebody looks at it, so that no two things happen at the same time."""
+    """A millisecond goes by whenever somebody looks at it, so that no two things happen at the same
+    time.
+    """
 
     def __init__(self, start: datetime = datetime(2025, 4, 5, 1, tzinfo=UTC)) -> None:
         self._now = start
@@ -67,25 +79,39 @@ class World:
     targets: tuple[Target, ...]
     originals: list[Stored] = field(default_factory=list)
 
-    def put(self, bucket: str, key: str, data: bytes, *, metadata: Mapping[str, str] | None = None, **more: Any) -> LogObject:
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> LogObject:
         source = self.store.put(bucket, key, data, metadata=metadata, **more)
         self.originals.append(Stored(source, data, dict(metadata or {}), more.get("content_type")))
         return source
 
     def run(self, store: ObjectStore | None = None, rules: RunRules | None = None) -> RunResult:
-        return run(store or self.store, SerialWorkers(), self.clock, rules or self.rules, Progress())
+        return run(
+            store or self.store, SerialWorkers(), self.clock, rules or self.rules, Progress()
+        )
 
     def run_faulty(self, decide: Decide) -> tuple[RunResult, list[Call]]:
         store = FaultyStore(self.store, decide)
         return self.run(store), store.calls
 
 
-def make_rules(window: DateWindow = WINDOW, limits: PackLimits | None = None, **settings: Any) -> RunRules:
+def make_rules(
+    window: DateWindow = WINDOW, limits: PackLimits | None = None, **settings: Any
+) -> RunRules:
     """The rules of settings; `limits` may be smaller than settings allow."""
     rules = make_run_rules(read_settings(None, settings), window)
     if limits is None:
         return rules
-    return replace(rules, group=replace(rules.group, combine=replace(rules.group.combine, limits=limits)))
+    return replace(
+        rules, group=replace(rules.group, combine=replace(rules.group.combine, limits=limits))
+    )
 
 
 def make_world(
@@ -114,7 +140,14 @@ def list_whole(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rul
     return whole
 
 
-def trail_key(number: int, *, account: str = ACCOUNT, region: str = "eu-west-1", service: str = "CloudTrail", day: date = DAY) -> str:
+def trail_key(
+    number: int,
+    *,
+    account: str = ACCOUNT,
+    region: str = "eu-west-1",
+    service: str = "CloudTrail",
+    day: date = DAY,
+) -> str:
     name = f"{account}_{service}_{region}_{day:%Y%m%d}T{number % 24:02}00Z_{number:016d}.json.gz"
     return f"o-abcd1234/AWSLogs/o-abcd1234/{account}/{service}/{region}/{day:%Y/%m/%d}/{name}"
 
@@ -177,7 +210,9 @@ def read_indexes(store: ObjectStore, target: Target) -> dict[str, Index]:
     return found
 
 
-def find_members(store: ObjectStore, targets: tuple[Target, ...]) -> Iterator[tuple[str, Member, bytes, str]]:
+def find_members(
+    store: ObjectStore, targets: tuple[Target, ...]
+) -> Iterator[tuple[str, Member, bytes, str]]:
     """(source bucket, member, its bytes out of the pack, the pack's key) of every pack."""
     for target in targets:
         for key, index in read_indexes(store, target).items():
@@ -188,14 +223,18 @@ def find_members(store: ObjectStore, targets: tuple[Target, ...]) -> Iterator[tu
 
 
 def find_losses(world: World) -> list[str]:
-    """Log objects that are neither where they were, as their very version, nor in a verified pack with bytes and metadata."""
+    """Log objects that are neither where they were, as their very version, nor in a verified pack
+    with bytes and metadata.
+    """
     packed: dict[tuple[object, ...], tuple[Member, bytes]] = {}
     for bucket, member, data, _ in find_members(world.store, world.targets):
         packed[bucket, member.identity] = (member, data)
     return [problem for stored in world.originals if (problem := _find_loss(world, stored, packed))]
 
 
-def _find_loss(world: World, stored: Stored, packed: Mapping[tuple[object, ...], tuple[Member, bytes]]) -> str | None:
+def _find_loss(
+    world: World, stored: Stored, packed: Mapping[tuple[object, ...], tuple[Member, bytes]]
+) -> str | None:
     source = stored.source
     if is_in_place(world.store, source):
         return None
@@ -203,7 +242,11 @@ def _find_loss(world: World, stored: Stored, packed: Mapping[tuple[object, ...],
     if found is None:
         return f"{source.key} {source.version_id}: neither in its bucket nor in a pack"
     member, data = found
-    if data != stored.data or dict(member.metadata) != dict(stored.metadata) or member.content_type != stored.content_type:
+    if (
+        data != stored.data
+        or dict(member.metadata) != dict(stored.metadata)
+        or member.content_type != stored.content_type
+    ):
         return f"{source.key} {source.version_id}: in a pack, but not as it was"
     return None
 
@@ -212,7 +255,10 @@ def is_in_place(store: ObjectStore, source: LogObject) -> bool:
     """Asked of the listing, which also knows objects that cannot be read."""
     page = store.list_object_versions(source.bucket, prefix=source.key)
     ids = {source.version_id} if source.version_id is not None else {"null"}
-    return any((found.key, found.etag) == (source.key, source.etag) and found.version_id in ids for found in page.objects)
+    return any(
+        (found.key, found.etag) == (source.key, source.etag) and found.version_id in ids
+        for found in page.objects
+    )
 
 
 def left_in_place(world: World) -> list[LogObject]:

@@ -1,4 +1,6 @@
-"""How another aggregator lost logs, row by row; each docstring quotes what was done, and what it did."""
+"""How another aggregator lost logs, row by row; each docstring quotes what was done, and what it
+did.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,10 @@ def errors_of(result: RunResult) -> list[str]:
 
 @pytest.mark.parametrize("storage_class", ["STANDARD", "GLACIER_IR"])
 def test_one_copy_of_five_fails(storage_class: str) -> None:
-    """One copy of five fails (over 5 GiB, Glacier class, KMS, tags, expired meanwhile): it returned an error status and went on to
-    delete all five originals. Here the one stays, is reported, and the four others are safe."""
+    """One copy of five fails (over 5 GiB, Glacier class, KMS, tags, expired meanwhile): it returned
+    an error status and went on to delete all five originals. Here the one stays, is reported, and
+    the four others are safe.
+    """
     world = trail_world(4)
     world.put("logs", trail_key(4), document(4), storage_class=storage_class)
     world.store.deny_reading("logs", trail_key(4))
@@ -70,8 +74,10 @@ def test_one_copy_of_five_fails(storage_class: str) -> None:
 
 
 def test_same_base_names() -> None:
-    """`2025-04-03/task-1/{app,db,web}/000000.gz`: copied by base name, two of three overwritten, originals deleted. Here all three
-    are members under their full keys, packed and copied alone alike."""
+    """`2025-04-03/task-1/{app,db,web}/000000.gz`: copied by base name, two of three overwritten,
+    originals deleted. Here all three are members under their full keys, packed and copied alone
+    alike.
+    """
     for limits in (PackLimits(), PackLimits(copy_alone_bytes_min=1)):
         world = make_world(limits=limits)
         for name in ("app", "db", "web"):
@@ -81,8 +87,10 @@ def test_same_base_names() -> None:
 
 
 def test_late_files_for_a_day_that_is_done() -> None:
-    """Two late files for a day that is done, date run again: same target key, the day's pack was replaced by the two late files.
-    Here they make a second pack, and the first is the same object as before."""
+    """Two late files for a day that is done, date run again: same target key, the day's pack was
+    replaced by the two late files. Here they make a second pack, and the first is the same object
+    as before.
+    """
     world = trail_world(5)
     world.run()
     before = world.store.list_object_versions("dest").objects
@@ -90,13 +98,17 @@ def test_late_files_for_a_day_that_is_done() -> None:
         world.put("logs", trail_key(number), document(number))
     assert errors_of(world.run()) == []
     after = world.store.list_object_versions("dest").objects
-    assert {found.key: found.version_id for found in before}.items() <= {found.key: found.version_id for found in after}.items()
+    assert {found.key: found.version_id for found in before}.items() <= {
+        found.key: found.version_id for found in after
+    }.items()
     assert (find_losses(world), left_in_place(world), len(packs_of(world))) == ([], [], 2)
 
 
 def test_deletion_interrupted() -> None:
-    """Deletion interrupted after 27 of 40, date run again: the pack went from 40 records to 13, and the source was empty. Here the
-    pack keeps its 40 records, and the second run only deletes the other 13."""
+    """Deletion interrupted after 27 of 40, date run again: the pack went from 40 records to 13, and
+    the source was empty. Here the pack keeps its 40 records, and the second run only deletes the
+    other 13.
+    """
     world = trail_world(40)
 
     class Interrupting(FaultyStore):
@@ -115,8 +127,9 @@ def test_deletion_interrupted() -> None:
 
 
 def test_started_twice() -> None:
-    """Combine started twice 50 ms apart (a retry while the first still runs): a shared scratch key, records lost and doubled. Here
-    the second finds the pack there, and every record is in it once."""
+    """Combine started twice 50 ms apart (a retry while the first still runs): a shared scratch key,
+    records lost and doubled. Here the second finds the pack there, and every record is in it once.
+    """
     world = trail_world(5)
 
     def decide(number: int, call: Call) -> Fault | None:
@@ -125,12 +138,17 @@ def test_started_twice() -> None:
         return None
 
     assert errors_of(world.run_faulty(decide)[0]) == []
-    assert (find_losses(world), left_in_place(world), set(count_copies(world).values())) == ([], [], {1})
+    assert (find_losses(world), left_in_place(world), set(count_copies(world).values())) == (
+        [],
+        [],
+        {1},
+    )
 
 
 def test_combine_dies_and_is_retried() -> None:
-    """The combine step dies and is retried from its marker: records doubled, no error. Here there is no marker, and a retry from
-    any point holds every record once."""
+    """The combine step dies and is retried from its marker: records doubled, no error. Here there
+    is no marker, and a retry from any point holds every record once.
+    """
     _, calls = trail_world(5).run_faulty(nothing)
     for at in range(len(calls)):
         world = trail_world(5)
@@ -142,8 +160,9 @@ def test_combine_dies_and_is_retried() -> None:
 
 
 def test_a_new_version_between_combine_and_delete() -> None:
-    """A new version of a source key written between combine and delete: all versions deleted, only one archived. Here the new
-    version stays, and the next run packs it."""
+    """A new version of a source key written between combine and delete: all versions deleted, only
+    one archived. Here the new version stays, and the next run packs it.
+    """
     world = trail_world(3)
 
     def decide(number: int, call: Call) -> Fault | None:
@@ -158,32 +177,58 @@ def test_a_new_version_between_combine_and_delete() -> None:
 
 
 def test_plain_text_beside_gzip() -> None:
-    """Plain text beside gzip; a text file without a final newline: not gzip any more, readers stop at the first member, two lines
-    fused. Here the pack inflates to whole lines of all of them."""
+    """Plain text beside gzip; a text file without a final newline: not gzip any more, readers stop
+    at the first member, two lines fused. Here the pack inflates to whole lines of all of them.
+    """
     world = make_world()
-    for number, data in enumerate([b"plain one", pack_gzip(b"zipped two"), b"plain three\n", pack_gzip(b"zipped four\n"), b"plain five"]):
+    for number, data in enumerate(
+        [
+            b"plain one",
+            pack_gzip(b"zipped two"),
+            b"plain three\n",
+            pack_gzip(b"zipped four\n"),
+            b"plain five",
+        ]
+    ):
         world.put("logs", flow_key(f"{number}.log"), data)
     world.run()
     (pack,) = packs_of(world).values()
-    assert sorted(gzip.decompress(pack).splitlines()) == [b"plain five", b"plain one", b"plain three", b"zipped four", b"zipped two"]
+    assert sorted(gzip.decompress(pack).splitlines()) == [
+        b"plain five",
+        b"plain one",
+        b"plain three",
+        b"zipped four",
+        b"zipped two",
+    ]
     assert find_losses(world) == []
 
 
 def test_four_parquet_files() -> None:
-    """Four parquet files: one file in which readers see 10 of 40 rows, wrong ones. Here each is a file of its own in a tar."""
+    """Four parquet files: one file in which readers see 10 of 40 rows, wrong ones. Here each is a
+    file of its own in a tar.
+    """
     world = make_world()
-    files = {flow_key(f"{number}.parquet"): b"PAR1" + bytes([number]) * 100 + b"PAR1" for number in range(4)}
+    files = {
+        flow_key(f"{number}.parquet"): b"PAR1" + bytes([number]) * 100 + b"PAR1"
+        for number in range(4)
+    }
     for key, data in files.items():
         world.put("logs", key, data)
     world.run()
     (pack,) = packs_of(world).values()
     with tarfile.open(fileobj=io.BytesIO(pack)) as tar:
-        found = {info.name: member.read() for info in tar.getmembers()[:-1] if (member := tar.extractfile(info))}
+        found = {
+            info.name: member.read()
+            for info in tar.getmembers()[:-1]
+            if (member := tar.extractfile(info))
+        }
     assert found == files
 
 
 def test_digests_keep_their_signature() -> None:
-    """CloudTrail digests: the user metadata with the signature was lost, validation impossible for ever. Here it is in the index."""
+    """CloudTrail digests: the user metadata with the signature was lost, validation impossible for
+    ever. Here it is in the index.
+    """
     world = make_world()
     metadata = {"signature": "ab" * 256, "signature-algorithm": "SHA256withRSA"}
     world.put("logs", trail_key(1, service="CloudTrail-Digest"), document(1), metadata=metadata)
@@ -193,13 +238,19 @@ def test_digests_keep_their_signature() -> None:
 
 
 def test_an_account_that_only_has_logs_in_an_unwanted_region() -> None:
-    """An account that only has logs in an unwanted region: an empty final range, the whole day stopped, later accounts and all
-    auxiliary buckets unprocessed. Here it is passed over."""
+    """An account that only has logs in an unwanted region: an empty final range, the whole day
+    stopped, later accounts and all auxiliary buckets unprocessed. Here it is passed over.
+    """
     clock = SteppingClock()
     store = MemoryStore(clock=clock)
     for bucket in ("trail", "aux", "dest"):
         store.create_bucket(bucket)
-    rules = make_rules(control_tower_bucket="trail", other_buckets="aux", destination_bucket="dest", aggregation_regions="eu-west-1")
+    rules = make_rules(
+        control_tower_bucket="trail",
+        other_buckets="aux",
+        destination_bucket="dest",
+        aggregation_regions="eu-west-1",
+    )
     world = World(store, clock, rules, (Target("dest"),))
     world.put("trail", trail_key(1, region="us-east-1"), document(1))
     world.put("trail", trail_key(2, account="222222222222"), document(2))
@@ -209,14 +260,21 @@ def test_an_account_that_only_has_logs_in_an_unwanted_region() -> None:
 
 
 def test_one_groups_copy_fails() -> None:
-    """One group's copy fails: no other group is processed, and the next day does not come back to them. Here the others are done,
-    and the next run (whose window reaches back) finishes the one."""
+    """One group's copy fails: no other group is processed, and the next day does not come back to
+    them. Here the others are done, and the next run (whose window reaches back) finishes the one.
+    """
     world = trail_world(2)
     for account in ("222222222222", "333333333333"):
         world.put("logs", trail_key(1, account=account), document(1))
-    wanted = fail_on(lambda call: call.operation == "PutObject" and "/222222222222/" in call.key, StoreError("500", code="InternalError"))
+    wanted = fail_on(
+        lambda call: call.operation == "PutObject" and "/222222222222/" in call.key,
+        StoreError("500", code="InternalError"),
+    )
     result, _ = world.run_faulty(wanted)
-    assert (errors_of(result), [source.key for source in left_in_place(world)]) == (["StoreError"], [trail_key(1, account="222222222222")])
+    assert (errors_of(result), [source.key for source in left_in_place(world)]) == (
+        ["StoreError"],
+        [trail_key(1, account="222222222222")],
+    )
     world.clock.advance(days=1)
     assert errors_of(world.run()) == []
     assert (find_losses(world), left_in_place(world)) == ([], [])
@@ -224,15 +282,18 @@ def test_one_groups_copy_fails() -> None:
 
 @pytest.mark.parametrize("what", ["listing", "deleting", "per key"])
 def test_access_denied(what: str) -> None:
-    """AccessDenied on listing versions or on deleting; per-key delete errors: printed, counted as success, originals stay for ever.
-    Here the run fails, says so, and comes back to them."""
+    """AccessDenied on listing versions or on deleting; per-key delete errors: printed, counted as
+    success, originals stay for ever. Here the run fails, says so, and comes back to them.
+    """
     world = trail_world(2)
     denied = AccessDenied("no", code="AccessDenied")
     if what == "listing":
         with pytest.raises(CannotStart):
             world.run_faulty(fail_on(lambda call: call.operation == "ListObjectVersions", denied))
     elif what == "deleting":
-        assert errors_of(world.run_faulty(fail_on(lambda call: call.operation == "DeleteObjects", denied))[0]) == ["AccessDenied"]
+        assert errors_of(
+            world.run_faulty(fail_on(lambda call: call.operation == "DeleteObjects", denied))[0]
+        ) == ["AccessDenied"]
     else:
 
         class Refusing(FaultyStore):
@@ -240,15 +301,19 @@ def test_access_denied(what: str) -> None:
                 return [DeletionFailure(deletion, "AccessDenied") for deletion in deletions]
 
         result = world.run(Refusing(world.store, nothing))
-        assert (errors_of(result), sum(group.deleted for group in result.groups)) == (["RetainedObjects"], 0)
+        assert (errors_of(result), sum(group.deleted for group in result.groups)) == (
+            ["RetainedObjects"],
+            0,
+        )
     assert len(left_in_place(world)) == 2
     assert errors_of(world.run()) == []
     assert left_in_place(world) == []
 
 
 def test_delete_killed_again_and_again() -> None:
-    """Delete killed after 400 of 500 list calls, retried twice: starts over each time, nothing ever deleted. Here each attempt
-    deletes a batch before it dies, and the next one goes on behind it."""
+    """Delete killed after 400 of 500 list calls, retried twice: starts over each time, nothing ever
+    deleted. Here each attempt deletes a batch before it dies, and the next one goes on behind it.
+    """
     world = trail_world(2500)
 
     def attempt() -> None:
@@ -264,15 +329,18 @@ def test_delete_killed_again_and_again() -> None:
     for left in (1500, 500):
         with pytest.raises(Killed):
             attempt()
-        assert len(world.store.list_object_versions("logs", prefix="").objects[:1000]) == min(left, 1000)
+        assert len(world.store.list_object_versions("logs", prefix="").objects[:1000]) == min(
+            left, 1000
+        )
     attempt()
     assert world.store.list_objects("logs").objects == ()
     assert len(packs_of(world)) == 1
 
 
 def test_no_common_destination_bucket() -> None:
-    """No common destination bucket (in place): crashes at once, and its own packs would match the date filter and be eaten. Here
-    packs stay apart, and a second run finds nothing to do."""
+    """No common destination bucket (in place): crashes at once, and its own packs would match the
+    date filter and be eaten. Here packs stay apart, and a second run finds nothing to do.
+    """
     clock = SteppingClock()
     store = MemoryStore(clock=clock)
     store.create_bucket("aux")
@@ -285,7 +353,9 @@ def test_no_common_destination_bucket() -> None:
 
 
 def test_a_log_that_arrives_after_the_run() -> None:
-    """A log that arrives after the nightly run: never touched again. Here the next night's window reaches back to it."""
+    """A log that arrives after the nightly run: never touched again. Here the next night's window
+    reaches back to it.
+    """
     world = trail_world(2)
     world.run()
     world.put("logs", trail_key(9), document(9))
@@ -295,31 +365,43 @@ def test_a_log_that_arrives_after_the_run() -> None:
 
 
 def test_many_keys_of_other_days() -> None:
-    """200,000 keys in a bucket, any dates: all listed into memory (1.6 KB a key), out of memory at 256 MB. Here keys of other days
-    are neither listed nor held."""
+    """200,000 keys in a bucket, any dates: all listed into memory (1.6 KB a key), out of memory at
+    256 MB. Here keys of other days are neither listed nor held.
+    """
     store = MemoryStore(page_size=100)
     world = make_world(store=store, versioning=None)
     for day in range(1, 29):
         for number in range(300):
-            store.put("logs", f"2024-{1 + day % 12:02}-{day:02}-{number % 24:02}-00-00-{number:016X}", b"x")
+            store.put(
+                "logs",
+                f"2024-{1 + day % 12:02}-{day:02}-{number % 24:02}-00-00-{number:016X}",
+                b"x",
+            )
     world.put("logs", access_key(1), b"line\n")
     tracemalloc.start()
     result, calls = world.run_faulty(nothing)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (errors_of(result), left_in_place(world)) == ([], [])
-    assert len([call for call in calls if call.operation == "ListObjectsV2" and call.bucket == "logs"]) < 10
+    assert (
+        len([call for call in calls if call.operation == "ListObjectsV2" and call.bucket == "logs"])
+        < 10
+    )
     assert peak < 1_600 * 28 * 300 / 4
 
 
 def test_the_name_of_the_days_pack() -> None:
-    """The name of the day's pack differs with the set of files (`..T0.gz`, `.._CloudTrail_eu.gz`, a full file name): readers cannot
-    compute it. Here folder and beginning follow from bucket, log type, account and day."""
+    """The name of the day's pack differs with the set of files (`..T0.gz`, `.._CloudTrail_eu.gz`, a
+    full file name): readers cannot compute it. Here folder and beginning follow from bucket, log
+    type, account and day.
+    """
     for numbers in ((1,), (1, 2), (5,)):
         world = make_world()
         for number in numbers:
             world.put("logs", trail_key(number), document(number))
         world.run()
         (key,) = packs_of(world)
-        assert key.startswith(f"packs/logs/CloudTrail/111111111111/{DAY:%Y/%m/%d}/111111111111_CloudTrail_{DAY:%Y%m%d}-")
+        assert key.startswith(
+            f"packs/logs/CloudTrail/111111111111/{DAY:%Y/%m/%d}/111111111111_CloudTrail_{DAY:%Y%m%d}-"
+        )
         assert key.endswith(".json.gz")

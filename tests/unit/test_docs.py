@@ -61,7 +61,9 @@ NO_ACTIONS = frozenset(
         "PutObjectLockConfiguration",
     }
 )
-"""Names of requests that are no IAM actions: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html."""
+"""Names of requests that are no IAM actions:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html.
+"""
 
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -73,30 +75,53 @@ TEMPLATE_READER: Any = importlib.import_module("reference_pages.template")
 TEMPLATE: dict[str, Any] = TEMPLATE_READER.load_template()
 
 
-@pytest.mark.parametrize(("name", "text"), GENERATOR.make_pages().items(), ids=lambda value: value if value.endswith(".md") else "")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    GENERATOR.make_pages().items(),
+    ids=lambda value: value if value.endswith(".md") else "",
+)
 def test_reference_pages_are_up_to_date(name: str, text: str) -> None:
     """A page of docs/reference is what `make docs` makes of the code as it is now."""
-    assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == text, "run `make docs`"
+    assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == text, (
+        "run `make docs`"
+    )
 
 
 def test_no_reference_page_is_left_over() -> None:
     """docs/reference holds generated pages and nothing else."""
-    assert {page.name for page in (ROOT / "docs" / "reference").iterdir()} == set(GENERATOR.make_pages())
+    assert {page.name for page in (ROOT / "docs" / "reference").iterdir()} == set(
+        GENERATOR.make_pages()
+    )
 
 
-@pytest.mark.parametrize(("name", "text"), PICTURES.make_pictures().items(), ids=lambda value: value if value.endswith(".svg") else "")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    PICTURES.make_pictures().items(),
+    ids=lambda value: value if value.endswith(".svg") else "",
+)
 def test_pictures_are_up_to_date(name: str, text: str) -> None:
-    """A picture of the stack is what `make docs` makes of the template and the state machines as they are now."""
-    assert (ROOT / "docs" / "pictures" / name).read_text(encoding="utf-8") == text, "run `make docs`"
+    """A picture of the stack is what `make docs` makes of the template and the state machines as
+    they are now.
+    """
+    assert (ROOT / "docs" / "pictures" / name).read_text(encoding="utf-8") == text, (
+        "run `make docs`"
+    )
 
 
 def test_pictures_show_everything() -> None:
     """Every state of both machines, every function, and every text of it inside of the picture."""
     pictures = {name: ET.fromstring(text) for name, text in PICTURES.make_pictures().items()}
-    texts = {name: [element.text or "" for element in picture.iter(f"{SVG}text")] for name, picture in pictures.items()}
+    texts = {
+        name: [element.text or "" for element in picture.iter(f"{SVG}text")]
+        for name, picture in pictures.items()
+    }
     machines = TEMPLATE_READER.state_machines_of(TEMPLATE).values()
     states = [
-        state for found in machines for state in states_of(TEMPLATE_READER.load_definition(ROOT / found["Properties"]["DefinitionUri"]))
+        state
+        for found in machines
+        for state in states_of(
+            TEMPLATE_READER.load_definition(ROOT / found["Properties"]["DefinitionUri"])
+        )
     ]
     assert len(states) > 30
     assert set(states) <= set(texts["state-machine.svg"])
@@ -109,17 +134,28 @@ def test_pictures_show_everything() -> None:
 
 
 def test_boxes_of_pictures_do_not_cut_each_other() -> None:
-    """Of two boxes one holds the other, or they have nothing in common; so nothing lies over anything else."""
+    """Of two boxes one holds the other, or they have nothing in common; so nothing lies over
+    anything else.
+    """
     for name, text in PICTURES.make_pictures().items():
-        boxes = [tuple(float(box.attrib[side]) for side in ("x", "y", "width", "height")) for box in boxes_of(text)]
+        boxes = [
+            tuple(float(box.attrib[side]) for side in ("x", "y", "width", "height"))
+            for box in boxes_of(text)
+        ]
         assert len(boxes) > 10
         for one, other in itertools.combinations(boxes, 2):
-            assert are_apart(one, other) or holds(one, other) or holds(other, one), (name, one, other)
+            assert are_apart(one, other) or holds(one, other) or holds(other, one), (
+                name,
+                one,
+                other,
+            )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link points to a file or folder that exists, and its anchor to a heading there."""
+    """Every relative link points to a file or folder that exists, and its anchor to a heading
+    there.
+    """
     for link in find_links(page):
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
@@ -137,7 +173,11 @@ def test_every_page_can_be_reached(page: Path) -> None:
 def test_every_command_in_an_example_exists() -> None:
     """What the pages tell to type is a command of this program, with options that it has."""
     examples = [
-        (page.name, line) for page in PAGES for kind in ("sh", "cron") for block in find_code(page, kind) for line in block.splitlines()
+        (page.name, line)
+        for page in PAGES
+        for kind in ("sh", "cron")
+        for block in find_code(page, kind)
+        for line in block.splitlines()
     ]
     typed = [(page, words) for page, line in examples for words in find_commands(line)]
     assert {words[0] for _, words in typed} >= {"plan", "run", "verify", "extract", "demo"}
@@ -150,13 +190,20 @@ def test_every_command_in_an_example_exists() -> None:
 
 def test_an_example_with_an_unknown_option_is_caught() -> None:
     """The check above sees an option, a command and a missing argument that are wrong."""
-    for words in (["run", "--no-such-option"], ["no-such-command"], ["extract", "--date"], ["verify", "--level", "no-such-level"]):
+    for words in (
+        ["run", "--no-such-option"],
+        ["no-such-command"],
+        ["extract", "--date"],
+        ["verify", "--level", "no-such-level"],
+    ):
         with pytest.raises(click.UsageError):
             parse_command(words)
 
 
 def test_the_example_settings_can_be_read() -> None:
-    """aggregator.toml.example is a valid file, also with every line that is commented out, and names every setting."""
+    """aggregator.toml.example is a valid file, also with every line that is commented out, and
+    names every setting.
+    """
     given = read_settings(EXAMPLE, {})
     assert given.keep_originals_days == 14
     text = EXAMPLE.read_text(encoding="utf-8")
@@ -166,19 +213,27 @@ def test_the_example_settings_can_be_read() -> None:
 
 
 def test_what_the_example_shows_as_defaults_are_defaults() -> None:
-    """A line of the example that is commented out shows the default, unless it is a name of somebody's own."""
+    """A line of the example that is commented out shows the default, unless it is a name of
+    somebody's own.
+    """
     own = {"kms_key_id", "aggregation_regions", "organization_id"}
     lines = re.findall(r"^# ([a-z_]+ = .*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
     shown = tomllib.loads("\n".join(lines))
     default = read_settings(None, {"other_buckets": "logs"})
-    given = read_settings(None, {"other_buckets": "logs"} | {name: value for name, value in shown.items() if name not in own})
+    given = read_settings(
+        None,
+        {"other_buckets": "logs"}
+        | {name: value for name, value in shown.items() if name not in own},
+    )
     assert given == default
     assert default.pack_size_max == limits.GIB
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_in_examples_can_be_read(page: Path) -> None:
-    """Every TOML example of a page is accepted; those that name no bucket get one. Those of samconfig.toml name parameters that exist."""
+    """Every TOML example of a page is accepted; those that name no bucket get one. Those of
+    samconfig.toml name parameters that exist.
+    """
     for block in find_code(page, "toml"):
         values = tomllib.loads(block)
         if "default" in values:
@@ -193,7 +248,9 @@ def test_settings_in_examples_can_be_read(page: Path) -> None:
 
 
 def test_meanings_are_of_things_that_exist() -> None:
-    """No field and no limit is explained that the code does not have, and every limit is explained."""
+    """No field and no limit is explained that the code does not have, and every limit is
+    explained.
+    """
     texts = TEXTS
     explained = set(texts["limits"]["s3"]) | set(texts["limits"]["ours"])
     assert explained == {name for name in vars(limits) if name.isupper()} - {"KIB", "MIB", "GIB"}
@@ -204,14 +261,18 @@ def test_meanings_are_of_things_that_exist() -> None:
 
 
 def test_no_permission_is_invented() -> None:
-    """No page names a request where IAM wants an action, the policies are JSON, and every permission that an error names is on the page."""
+    """No page names a request where IAM wants an action, the policies are JSON, and every
+    permission that an error names is on the page.
+    """
     page = ROOT / "docs" / "how-to" / "iam-permissions.md"
     granted: set[str] = set()
     for block in find_code(page, "json"):
         for statement in json.loads(block)["Statement"]:
             actions = statement["Action"]
             granted |= {actions} if isinstance(actions, str) else set(actions)
-    needed = {action for text in ACTIONS.values() for action in re.findall(r"(?:s3|kms):[A-Za-z]+", text)}
+    needed = {
+        action for text in ACTIONS.values() for action in re.findall(r"(?:s3|kms):[A-Za-z]+", text)
+    }
     assert needed <= granted, needed - granted
     for text in (page.read_text(encoding="utf-8") for page in PAGES):
         assert not {f"s3:{name}" for name in NO_ACTIONS} & set(re.findall(r"s3:[A-Za-z0-9]+", text))
@@ -219,15 +280,21 @@ def test_no_permission_is_invented() -> None:
 
 def test_the_layers_are_those_that_the_linter_holds() -> None:
     """The picture in architecture.md has the layers of pyproject.toml, in their order."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     names = [re.sub(r"log_aggregator\.", "", layer) for layer in layers]
     picture = find_code(ROOT / "docs" / "internals" / "architecture.md", "text")[0]
     assert [re.split(r"  +", line)[0] for line in picture.splitlines()] == names
 
 
-def test_the_fields_of_verify_are_documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`verify --json` has exactly the fields of docs/reference/json.md, for packs that are right, that are not, and that are frozen."""
+def test_the_fields_of_verify_are_documented(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`verify --json` has exactly the fields of docs/reference/json.md, for packs that are right,
+    that are not, and that are frozen.
+    """
     world = make_world()
     for number in range(3):
         world.put("logs", trail_key(number, account=f"{number + 1:012d}"), document(number))
@@ -235,37 +302,68 @@ def test_the_fields_of_verify_are_documented(monkeypatch: pytest.MonkeyPatch, tm
     damage_one_pack(world.store)
     adopt_one_aggregate(world)
     freeze_one_pack(world.store)
-    monkeypatch.setattr(importlib.import_module("log_aggregator.cli.verify"), "connect", lambda *_: world.store)
+    monkeypatch.setattr(
+        importlib.import_module("log_aggregator.cli.verify"), "connect", lambda *_: world.store
+    )
     config = tmp_path / "aggregator.toml"
     config.write_text('other_buckets = ["logs"]\ndestination_bucket = "dest"\n', encoding="utf-8")
-    arguments = ["verify", "--json", "--date", str(DAY), "--sample", "100%", "--config", str(config)]
+    arguments = [
+        "verify",
+        "--json",
+        "--date",
+        str(DAY),
+        "--sample",
+        "100%",
+        "--config",
+        str(config),
+    ]
     result = CliRunner().invoke(commands, arguments, standalone_mode=False)
     assert result.exception is None
-    assert set(JSON_FIELDS.flatten(json.loads(result.stdout))) == set(JSON_FIELDS.json_fields("verify"))
+    assert set(JSON_FIELDS.flatten(json.loads(result.stdout))) == set(
+        JSON_FIELDS.json_fields("verify")
+    )
 
 
 def test_the_fields_of_a_result_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """result.json has the fields of `run --json` and those that the page names besides, and no others."""
+    """result.json has the fields of `run --json` and those that the page names besides, and no
+    others.
+    """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     with make_cloud(world, monkeypatch) as cloud:
         cloud.run({"date": str(DAY)}, name="documented")
-    key = next(entry.key for entry in world.store.list_objects(WORK).objects if entry.key.endswith("/documented/result.json"))
+    key = next(
+        entry.key
+        for entry in world.store.list_objects(WORK).objects
+        if entry.key.endswith("/documented/result.json")
+    )
     fields = set(JSON_FIELDS.flatten(json.loads(world.store.get_object(WORK, key).data)))
     known = set(JSON_FIELDS.json_fields("run")) | set(TEXTS["json"]["result"])
     assert set(TEXTS["json"]["result"]) <= fields
-    assert {field for field in fields if not field.startswith(("requests.", "seconds_by_step.", "unknown_samples."))} <= known
+    assert {
+        field
+        for field in fields
+        if not field.startswith(("requests.", "seconds_by_step.", "unknown_samples."))
+    } <= known
 
 
 def adopt_one_aggregate(world: World) -> None:
     world.store.put("logs", "older.gz", document(1))
     (found,) = list_aggregates(world.store, world.targets[0], "logs", "older.gz")
-    assert adopt(world.store, world.targets[0], describe_aggregate(found, Said(date=DAY)), WriteOptions())
+    assert adopt(
+        world.store, world.targets[0], describe_aggregate(found, Said(date=DAY)), WriteOptions()
+    )
 
 
 def freeze_one_pack(store: MemoryStore) -> None:
     last = store.list_objects("dest", prefix="packs/").objects[-1]
-    store.put("dest", last.key, store.get_object("dest", last.key).data, storage_class="GLACIER", with_checksum=True)
+    store.put(
+        "dest",
+        last.key,
+        store.get_object("dest", last.key).data,
+        storage_class="GLACIER",
+        with_checksum=True,
+    )
 
 
 def damage_one_pack(store: MemoryStore) -> None:
@@ -274,8 +372,14 @@ def damage_one_pack(store: MemoryStore) -> None:
 
 
 def test_every_parameter_is_documented() -> None:
-    """The page of parameters has each of the template's, once, with its default; the example for ./deploy has a line for each."""
-    page = (ROOT / "docs" / "reference" / "parameters.md").read_text(encoding="utf-8").partition("## Outputs")[0]
+    """The page of parameters has each of the template's, once, with its default; the example for
+    ./deploy has a line for each.
+    """
+    page = (
+        (ROOT / "docs" / "reference" / "parameters.md")
+        .read_text(encoding="utf-8")
+        .partition("## Outputs")[0]
+    )
     example = (ROOT / "samconfig.toml.example").read_text(encoding="utf-8")
     for name, found in TEMPLATE["Parameters"].items():
         rows = re.findall(rf"^\| `{name}`(?: \\\*)? \|.*$", page, re.MULTILINE)
@@ -286,7 +390,9 @@ def test_every_parameter_is_documented() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """The page of metrics has each row of the table, with its unit; the queries on the pages ask for metrics that exist."""
+    """The page of metrics has each row of the table, with its unit; the queries on the pages ask
+    for metrics that exist.
+    """
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     for row in METRICS:
         assert f"| `{row.name}` | {row.unit} |" in page
@@ -299,11 +405,22 @@ def test_every_metric_is_documented() -> None:
 
 def test_numbers_that_pages_name_are_those_of_the_code() -> None:
     """How a run is cut, and how long it may take, is on the pages as it is in the code."""
-    cut, items = (ROOT / "docs" / "internals" / "architecture.md").read_text(encoding="utf-8"), ItemLimits()
-    assert f"at most {items.objects_max:,} of them, {items.bytes_max // limits.GIB} GiB, and {items.groups_max} groups" in cut
+    cut, items = (
+        (ROOT / "docs" / "internals" / "architecture.md").read_text(encoding="utf-8"),
+        ItemLimits(),
+    )
+    assert (
+        f"at most {items.objects_max:,} of them, {items.bytes_max // limits.GIB} GiB, and "
+        f"{items.groups_max} groups" in cut
+    )
     assert f"up to {FOLDERS_MAX} accounts" in cut
     history = (ROOT / "docs" / "how-to" / "backfill-history.md").read_text(encoding="utf-8")
-    hours = TEMPLATE_READER.load_definition(ROOT / "statemachines" / "combine_log_files.asl.json")["TimeoutSeconds"] // 3600
+    hours = (
+        TEMPLATE_READER.load_definition(ROOT / "statemachines" / "combine_log_files.asl.json")[
+            "TimeoutSeconds"
+        ]
+        // 3600
+    )
     assert f"it may take {hours} hours" in history
 
 
@@ -314,8 +431,15 @@ def test_every_function_is_documented() -> None:
     machines = TEMPLATE_READER.state_machines_of(TEMPLATE)
     for name, found in {**TEMPLATE_READER.functions_of(TEMPLATE), **machines}.items():
         for _, statement in TEMPLATE_READER.statements_of(found["Properties"]):
-            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-            assert f"| {statement['Effect']} | {'<br>'.join(f'`{action}`' for action in actions)} |" in sections[name], (name, actions)
+            actions = (
+                [statement["Action"]]
+                if isinstance(statement["Action"], str)
+                else statement["Action"]
+            )
+            assert (
+                f"| {statement['Effect']} | {'<br>'.join(f'`{action}`' for action in actions)} |"
+                in sections[name]
+            ), (name, actions)
 
 
 def test_alarms_lead_to_what_to_do() -> None:
@@ -323,17 +447,29 @@ def test_alarms_lead_to_what_to_do() -> None:
     page = ROOT / "docs" / "how-to" / "respond-to-alarms.md"
     named: set[str] = set()
     for name, found in TEMPLATE_READER.alarms_of(TEMPLATE).items():
-        leads = re.findall(r"docs/how-to/respond-to-alarms\.md#([a-z0-9-]+)", found["Properties"]["AlarmDescription"])
+        leads = re.findall(
+            r"docs/how-to/respond-to-alarms\.md#([a-z0-9-]+)",
+            found["Properties"]["AlarmDescription"],
+        )
         assert len(leads) == 1, name
         named |= set(leads)
-        assert f"alarms.md#{leads[0]}" in (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
-    assert named == {"a-run-failed", "no-run-in-26-hours", "objects-left-behind", "objects-retained"}
+        assert f"alarms.md#{leads[0]}" in (ROOT / "docs" / "reference" / "metrics.md").read_text(
+            encoding="utf-8"
+        )
+    assert named == {
+        "a-run-failed",
+        "no-run-in-26-hours",
+        "objects-left-behind",
+        "objects-retained",
+    }
     assert named <= anchors(page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_inputs_of_executions_are_accepted(page: Path) -> None:
-    """What the pages tell to start a state machine with is what its first function takes; their ./deploy names parameters that exist."""
+    """What the pages tell to start a state machine with is what its first function takes; their
+    ./deploy names parameters that exist.
+    """
     for block in find_code(page, "sh"):
         for line in block.splitlines():
             for found in re.finditer(r"--parameter (\w+)=(\S+)", line):
@@ -359,7 +495,10 @@ def check_parameters(given: Mapping[str, Any]) -> None:
 def states_of(definition: Mapping[str, Any]) -> Iterator[str]:
     for name, state in definition["States"].items():
         yield name
-        for part in (*state.get("Branches", ()), *([state["ItemProcessor"]] if "ItemProcessor" in state else ())):
+        for part in (
+            *state.get("Branches", ()),
+            *([state["ItemProcessor"]] if "ItemProcessor" in state else ()),
+        ):
             yield from states_of(part)
 
 
@@ -369,7 +508,12 @@ def boxes_of(text: str) -> list[ET.Element]:
 
 
 def are_apart(one: Sequence[float], other: Sequence[float]) -> bool:
-    return one[0] + one[2] <= other[0] or other[0] + other[2] <= one[0] or one[1] + one[3] <= other[1] or other[1] + other[3] <= one[1]
+    return (
+        one[0] + one[2] <= other[0]
+        or other[0] + other[2] <= one[0]
+        or one[1] + one[3] <= other[1]
+        or other[1] + other[3] <= one[1]
+    )
 
 
 def holds(outer: Sequence[float], inner: Sequence[float]) -> bool:
@@ -382,7 +526,9 @@ def holds(outer: Sequence[float], inner: Sequence[float]) -> bool:
 
 
 def find_links(page: Path) -> Iterator[str]:
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
     for link in re.findall(r"\]\(([^)]+)\)", text):
         if not link.startswith(("https://", "http://")):
             yield link
@@ -396,13 +542,17 @@ def anchors(page: Path) -> set[str]:
 
 def find_code(page: Path, kind: str) -> list[str]:
     """The fenced blocks of a language, also those inside of lists."""
-    found = re.findall(rf"^( *)```{kind}\n(.*?)^\1```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.findall(
+        rf"^( *)```{kind}\n(.*?)^\1```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     return [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
 def find_commands(line: str) -> Iterator[list[str]]:
     """The words behind `log-aggregator`, up to a redirection, a pipe or a comment."""
-    for found in re.finditer(r"(?:^|(?<!--stack-name)\s|bin/)log-aggregator ((?:(?! [0-9]?[>|&<#]).)+)", line):
+    for found in re.finditer(
+        r"(?:^|(?<!--stack-name)\s|bin/)log-aggregator ((?:(?! [0-9]?[>|&<#]).)+)", line
+    ):
         yield shlex.split(found[1])
 
 

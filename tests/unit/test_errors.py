@@ -45,7 +45,9 @@ def exit_codes() -> Iterator[tuple[type[errors.LogAggregatorError], int]]:
 
 @pytest.mark.parametrize(("kind", "code"), list(exit_codes()))
 def test_exit_codes_and_advice(kind: type[errors.LogAggregatorError], code: int) -> None:
-    """Every class says what the caller must do, by its exit code, its name for a state machine, and in words."""
+    """Every class says what the caller must do, by its exit code, its name for a state machine, and
+    in words.
+    """
     error = kind("what happened")
     assert (error.exit_code, error.state_name, str(error)) == (code, kind.__name__, "what happened")
     assert kind.advice.endswith(".")

@@ -62,12 +62,21 @@ def test_a_pack_with_right_evidence_is_verified() -> None:
         pytest.param({"stored": replace(STORED, crc64nvme=8)}, id="another checksum is stored"),
         pytest.param({"stored": replace(STORED, crc64nvme=None)}, id="no checksum at all"),
         pytest.param({"read_back_crc64nvme": 8}, id="read back another, though S3's is right"),
-        pytest.param({"stored": replace(STORED, crc64nvme=8), "read_back_crc64nvme": 7}, id="S3's is another, though read back right"),
-        pytest.param({"stored": replace(STORED, crc64nvme=0), "expected_crc64nvme": 7}, id="a checksum of zero is one"),
+        pytest.param(
+            {"stored": replace(STORED, crc64nvme=8), "read_back_crc64nvme": 7},
+            id="S3's is another, though read back right",
+        ),
+        pytest.param(
+            {"stored": replace(STORED, crc64nvme=0), "expected_crc64nvme": 7},
+            id="a checksum of zero is one",
+        ),
         pytest.param({"stored": replace(STORED, key="other")}, id="another key"),
         pytest.param({"stored": replace(STORED, bucket="other")}, id="another bucket"),
         pytest.param({"index": replace(INDEX, pack_key="other")}, id="the index of another pack"),
-        pytest.param({"index": replace(INDEX, group=replace(GROUP, bucket="other"))}, id="the index of another bucket's group"),
+        pytest.param(
+            {"index": replace(INDEX, group=replace(GROUP, bucket="other"))},
+            id="the index of another bucket's group",
+        ),
         pytest.param({"target": Target("other", "root/")}, id="another target"),
     ],
 )
@@ -90,7 +99,9 @@ def test_keys_of_packs_and_indexes() -> None:
 
 
 def test_no_groups_folder_is_in_anothers() -> None:
-    """The folders of two groups never contain each other, even if one's name begins with the other's."""
+    """The folders of two groups never contain each other, even if one's name begins with the
+    other's.
+    """
     other = replace(GROUP, bucket="logs-2")
     assert not TARGET.packs_prefix(other).startswith(TARGET.packs_prefix(GROUP))
     assert GROUP.path == "logs/Other/all/2025/04/03/"
@@ -98,7 +109,11 @@ def test_no_groups_folder_is_in_anothers() -> None:
 
 @pytest.mark.parametrize(
     ("sources", "reason"),
-    [((), "at least one"), ((replace(SOURCE, bucket="other"),), "one bucket"), ((SOURCE, SOURCE), "only once")],
+    [
+        ((), "at least one"),
+        ((replace(SOURCE, bucket="other"),), "one bucket"),
+        ((SOURCE, SOURCE), "only once"),
+    ],
 )
 def test_a_plan_checks_itself(sources: tuple[LogObject, ...], reason: str) -> None:
     """A pack has members, all of one bucket, none twice."""
@@ -115,7 +130,9 @@ def test_a_member_has_a_hash_and_a_deletion_an_identity() -> None:
 
 
 def test_a_key_is_deleted_when_its_newest_entry_is_a_marker() -> None:
-    """Old markers do not make a key deleted; nor does a store that calls none of its versions the newest."""
+    """Old markers do not make a key deleted; nor does a store that calls none of its versions the
+    newest.
+    """
     marker = DeleteMarker("logs", "a", "m", TIME, is_latest=True)
     assert ListedKey("a", (replace(SOURCE, is_latest=False),), (marker,)).is_deleted
     assert ListedKey("a", (), (marker,)).is_deleted
@@ -125,5 +142,7 @@ def test_a_key_is_deleted_when_its_newest_entry_is_a_marker() -> None:
 
 def test_binary_goes_into_a_tar() -> None:
     """Only what may be concatenated goes into a gzip pack."""
-    assert {kind for kind in ContentKind if kind.pack_format is PackFormat.TAR} == {ContentKind.BINARY}
+    assert {kind for kind in ContentKind if kind.pack_format is PackFormat.TAR} == {
+        ContentKind.BINARY
+    }
     assert SOURCE.identity == MEMBER.identity

@@ -28,7 +28,11 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("destination_bucket", "", None),
     ("final_aggregation_prefix", "/a/b/", "a/b"),
     ("storage_class", "DEEP_ARCHIVE", "DEEP_ARCHIVE"),
-    ("kms_key_id", "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", ...),
+    (
+        "kms_key_id",
+        "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012",
+        ...,
+    ),
     ("kms_key_id", "alias/logs", "alias/logs"),
     ("glacier_object_size", "128 KiB", 128 * KIB),
     ("glacier_object_size", "5 TiB", 5 * 1024 * GIB),
@@ -49,11 +53,27 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("readers", 512, 512),
     ("groups_at_once", 64, 64),
     ("holds", {}, HoldSettings()),
-    ("holds", {"buckets": ["logs"], "accounts": ["111111111111"]}, HoldSettings(("logs",), ("111111111111",))),
+    (
+        "holds",
+        {"buckets": ["logs"], "accounts": ["111111111111"]},
+        HoldSettings(("logs",), ("111111111111",)),
+    ),
     ("holds", {"prefixes": ["a/b", "logs/ü"]}, HoldSettings(prefixes=("a/b", "logs/ü"))),
-    ("holds", {"dates": ["2025-04-03"]}, HoldSettings(dates=((date(2025, 4, 3), date(2025, 4, 3)),))),
-    ("holds", {"dates": [date(2025, 4, 3)]}, HoldSettings(dates=((date(2025, 4, 3), date(2025, 4, 3)),))),
-    ("holds", {"dates": ["2025-04-03 .. 2025-05-01"]}, HoldSettings(dates=((date(2025, 4, 3), date(2025, 5, 1)),))),
+    (
+        "holds",
+        {"dates": ["2025-04-03"]},
+        HoldSettings(dates=((date(2025, 4, 3), date(2025, 4, 3)),)),
+    ),
+    (
+        "holds",
+        {"dates": [date(2025, 4, 3)]},
+        HoldSettings(dates=((date(2025, 4, 3), date(2025, 4, 3)),)),
+    ),
+    (
+        "holds",
+        {"dates": ["2025-04-03 .. 2025-05-01"]},
+        HoldSettings(dates=((date(2025, 4, 3), date(2025, 5, 1)),)),
+    ),
 ]
 
 BAD: list[tuple[str, Any]] = [
@@ -129,7 +149,9 @@ def test_good_values(name: str, value: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_bad_values(name: str, value: Any) -> None:
-    """What is not allowed is refused in one line that names the setting, the value and what is allowed."""
+    """What is not allowed is refused in one line that names the setting, the value and what is
+    allowed.
+    """
     with pytest.raises(SettingsError) as caught:
         read(**{name: value})
     message = str(caught.value)
@@ -150,7 +172,11 @@ def test_every_setting_is_tested_and_described() -> None:
 def test_defaults_are_allowed() -> None:
     """Every default can be written down as a value and is read as itself."""
     defaults = Settings(other_buckets=("aux",))
-    values = {name: value for name, value in asdict(defaults).items() if value is not None and name != "holds"}
+    values = {
+        name: value
+        for name, value in asdict(defaults).items()
+        if value is not None and name != "holds"
+    }
     assert read_settings(None, values) == defaults == read()
 
 
@@ -173,7 +199,9 @@ def test_settings_that_do_not_go_together(values: dict[str, Any], expected: str)
 def test_a_file_with_overrides_on_top(tmp_path: Path) -> None:
     """The command line wins over the file; what it leaves out (None) does not."""
     path = tmp_path / "settings.toml"
-    path.write_text('other_buckets = ["aux"]\nreaders = 5\nlook_back_days = 1\n[holds]\ndates = [2025-04-03]\n')
+    path.write_text(
+        'other_buckets = ["aux"]\nreaders = 5\nlook_back_days = 1\n[holds]\ndates = [2025-04-03]\n'
+    )
     settings = read_settings(path, {"readers": 7, "look_back_days": None})
     assert (settings.other_buckets, settings.readers, settings.look_back_days) == (("aux",), 7, 1)
     assert settings.holds.dates == ((date(2025, 4, 3), date(2025, 4, 3)),)
@@ -181,7 +209,12 @@ def test_a_file_with_overrides_on_top(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [(b"a = ", "not a TOML file"), (b"\xff", "not a TOML file"), (b'readers = "x"', "readers = 'x'"), (b"x = 1", "no such setting")],
+    [
+        (b"a = ", "not a TOML file"),
+        (b"\xff", "not a TOML file"),
+        (b'readers = "x"', "readers = 'x'"),
+        (b"x = 1", "no such setting"),
+    ],
 )
 def test_wrong_files(tmp_path: Path, content: bytes, expected: str) -> None:
     """A file that cannot be used is refused in one line that names it or the setting."""

@@ -15,9 +15,11 @@ T = TypeVar("T")
 
 
 class CountingStore(ForwardingStore):
-    """A decorator of any object store. Thread safe. A request that fails is counted: S3 bills it too.
+    """A decorator of any object store. Thread safe. A request that fails is counted: S3 bills it
+    too.
 
-    Retries inside of the client are not seen. Methods that read all pages of a listing count a request per 1,000 entries.
+    Retries inside of the client are not seen. Methods that read all pages of a listing count a
+    request per 1,000 entries.
     """
 
     def __init__(self, inner: ObjectStore) -> None:

@@ -14,15 +14,17 @@ T = TypeVar("T")
 
 
 class Killed(BaseException):
-    """The process is dead. No `except Exception` outlives it, and a store that raised it once raises it for ever."""
+    """The process is dead. No `except Exception` outlives it, and a store that raised it once
+    raises it for ever.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What happens to one call.
 
-    `before`: raised instead of the call; it had no effect. `after`: raised when the call had its effect, as when an answer is lost.
-    `alter`: changes the bytes of a body that is read.
+    `before`: raised instead of the call; it had no effect. `after`: raised when the call had its
+    effect, as when an answer is lost. `alter`: changes the bytes of a body that is read.
     """
 
     before: BaseException | None = None
@@ -31,11 +33,15 @@ class Fault:
 
 
 Decide = Callable[[int, Call], Fault | None]
-"""Asked before every call, with its number (from 0, in the order in which calls begin). Called under a lock."""
+"""Asked before every call, with its number (from 0, in the order in which calls begin). Called
+under a lock.
+"""
 
 
 class FaultyStore(ForwardingStore):
-    """A decorator of any object store. Thread safe. `calls` holds every call that was asked for, the dead ones not."""
+    """A decorator of any object store. Thread safe. `calls` holds every call that was asked for,
+    the dead ones not.
+    """
 
     def __init__(self, inner: ObjectStore, decide: Decide) -> None:
         super().__init__(inner)

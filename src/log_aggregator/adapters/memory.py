@@ -1,11 +1,13 @@
-"""S3 in memory: for tests, of this package and of programs that use it. It passes the same suite as the real ones.
+"""S3 in memory: for tests, of this package and of programs that use it. It passes the same suite as
+the real ones.
 
     store = MemoryStore()
     store.create_bucket("logs", versioning="Enabled")
     source = store.put("logs", "2025/01/01/a.json.gz", b"...")
 
-It keeps what S3 keeps: versions, null versions, delete markers, conditions, parts of at least 5 MiB, checksums of whole objects, archive
-classes, order by UTF-8 bytes. Version ids, upload ids and times come from a counter, so a run is the same every time.
+It keeps what S3 keeps: versions, null versions, delete markers, conditions, parts of at least 5
+MiB, checksums of whole objects, archive classes, order by UTF-8 bytes. Version ids, upload ids and
+times come from a counter, so a run is the same every time.
 """
 
 from __future__ import annotations
@@ -19,11 +21,39 @@ from typing import Never
 
 from awscrt.checksums import crc64nvme as compute_crc64nvme
 
-from log_aggregator.adapters.memory_bucket import RESTORE_TIMES, Bucket, Entry, PendingPart, PendingUpload
-from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError
-from log_aggregator.limits import DELETE_COUNT_MAX, KEY_BYTES_MAX, LIST_PAGE_COUNT_MAX, PART_COUNT_MAX, PART_SIZE_BYTES_MIN
+from log_aggregator.adapters.memory_bucket import (
+    RESTORE_TIMES,
+    Bucket,
+    Entry,
+    PendingPart,
+    PendingUpload,
+)
+from log_aggregator.errors import (
+    AccessDenied,
+    NotFound,
+    ObjectFrozen,
+    PreconditionFailed,
+    StoreError,
+)
+from log_aggregator.limits import (
+    DELETE_COUNT_MAX,
+    KEY_BYTES_MAX,
+    LIST_PAGE_COUNT_MAX,
+    PART_COUNT_MAX,
+    PART_SIZE_BYTES_MIN,
+)
 from log_aggregator.model import NULL_VERSION, LogObject, StoredObject
-from log_aggregator.ports import Body, Clock, Deletion, DeletionFailure, ListStart, Page, Part, Upload, WriteOptions
+from log_aggregator.ports import (
+    Body,
+    Clock,
+    Deletion,
+    DeletionFailure,
+    ListStart,
+    Page,
+    Part,
+    Upload,
+    WriteOptions,
+)
 
 FIRST_TIME = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -43,7 +73,8 @@ KINDS: dict[str, type[StoreError]] = {
 class MemoryStore:
     """Implements `log_aggregator.ports.ObjectStore`. Thread safe.
 
-    `reports_object_checksums=False` makes it one of those stores that know no checksum of an object that was written in parts.
+    `reports_object_checksums=False` makes it one of those stores that know no checksum of an object
+    that was written in parts.
     """
 
     def __init__(
@@ -64,7 +95,9 @@ class MemoryStore:
 
     # What a test sets up and looks at.
 
-    def create_bucket(self, bucket: str, *, versioning: str | None = None, has_kms: bool = False) -> None:
+    def create_bucket(
+        self, bucket: str, *, versioning: str | None = None, has_kms: bool = False
+    ) -> None:
         """`has_kms`: its objects are encrypted with KMS, so that no ETag is an MD5."""
         with self._lock:
             if bucket in self._buckets:
@@ -89,10 +122,19 @@ class MemoryStore:
         with_checksum: bool = False,
         last_modified: datetime | None = None,
     ) -> LogObject:
-        """Writes as AWS's services do, without any condition. In a bucket without versions, what it returns has no version id."""
+        """Writes as AWS's services do, without any condition. In a bucket without versions, what it
+        returns has no version id.
+        """
         with self._lock:
             found = self._find_bucket("PutObject", bucket)
-            entry = self._add(found, key, data, storage_class=storage_class, metadata=metadata or {}, content_type=content_type)
+            entry = self._add(
+                found,
+                key,
+                data,
+                storage_class=storage_class,
+                metadata=metadata or {},
+                content_type=content_type,
+            )
             entry.content_encoding = content_encoding
             entry.crc64nvme = compute_crc64nvme(data) if with_checksum else None
             entry.last_modified = last_modified or entry.last_modified
@@ -104,13 +146,17 @@ class MemoryStore:
             self._delete_current(self._find_bucket("DeleteObject", bucket), key)
 
     def retain(self, bucket: str, key: str) -> None:
-        """Object Lock on all versions of the key that are there now: none of them can be deleted."""
+        """Object Lock on all versions of the key that are there now: none of them can be
+        deleted.
+        """
         with self._lock:
             for entry in self._find_bucket("PutObjectRetention", bucket).entries[key]:
                 entry.is_retained = True
 
     def deny_reading(self, bucket: str, key: str) -> None:
-        """As a KMS key does that one has no grant for: all versions of the key that are there now answer AccessDenied."""
+        """As a KMS key does that one has no grant for: all versions of the key that are there now
+        answer AccessDenied.
+        """
         with self._lock:
             for entry in self._find_bucket("PutObjectAcl", bucket).entries[key]:
                 entry.is_denied = True
@@ -124,12 +170,18 @@ class MemoryStore:
     def open_uploads(self) -> list[Upload]:
         """Multipart uploads of all buckets that were neither completed nor aborted."""
         with self._lock:
-            return [pending.upload for bucket in self._buckets.values() for pending in bucket.uploads.values()]
+            return [
+                pending.upload
+                for bucket in self._buckets.values()
+                for pending in bucket.uploads.values()
+            ]
 
     def snapshot(self) -> tuple[tuple[object, ...], ...]:
-        """Everything that is stored, to be compared: bucket, key, SHA-256 (None for a delete marker), size, class, metadata; newest first.
+        """Everything that is stored, to be compared: bucket, key, SHA-256 (None for a delete
+        marker), size, class, metadata; newest first.
 
-        Version ids and times are left out: they tell in which order things happened, and that may differ.
+        Version ids and times are left out: they tell in which order things happened, and that may
+        differ.
         """
         with self._lock:
             return tuple(
@@ -148,22 +200,38 @@ class MemoryStore:
 
     # ObjectStore.
 
-    def list_object_versions(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_object_versions(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         with self._lock:
             found = self._find_bucket("ListObjectVersions", bucket)
             entries, is_truncated = self._take_page(found.select_versions(prefix, start))
             return Page(
-                objects=tuple(found.make_log_object(entry, with_version=True) for entry in entries if not entry.is_marker),
-                markers=tuple(found.make_delete_marker(entry) for entry in entries if entry.is_marker),
-                next_start=ListStart(entries[-1].key, entries[-1].version_id) if is_truncated else None,
+                objects=tuple(
+                    found.make_log_object(entry, with_version=True)
+                    for entry in entries
+                    if not entry.is_marker
+                ),
+                markers=tuple(
+                    found.make_delete_marker(entry) for entry in entries if entry.is_marker
+                ),
+                next_start=ListStart(entries[-1].key, entries[-1].version_id)
+                if is_truncated
+                else None,
             )
 
-    def list_objects(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         with self._lock:
             found = self._find_bucket("ListObjectsV2", bucket)
-            entries, is_truncated = self._take_page(found.select_current(prefix, start.key if start else ""))
+            entries, is_truncated = self._take_page(
+                found.select_current(prefix, start.key if start else "")
+            )
             return Page(
-                objects=tuple(found.make_log_object(entry, with_version=False) for entry in entries),
+                objects=tuple(
+                    found.make_log_object(entry, with_version=False) for entry in entries
+                ),
                 next_start=ListStart(entries[-1].key) if is_truncated else None,
             )
 
@@ -215,13 +283,19 @@ class MemoryStore:
                 version_id=None if found.versioning is None else entry.version_id,
             )
 
-    def get_object_checked(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> tuple[Body, bool]:
+    def get_object_checked(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> tuple[Body, bool]:
         with self._lock:
             body = self.get_object(bucket, key, version_id=version_id, if_match=if_match)
-            entry, _ = self._read("GetObject", self._find_bucket("GetObject", bucket), key, version_id, if_match)
+            entry, _ = self._read(
+                "GetObject", self._find_bucket("GetObject", bucket), key, version_id, if_match
+            )
             return body, entry.has_opaque_etag or entry.crc64nvme is not None
 
-    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
+    def head_object(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> StoredObject:
         with self._lock:
             found = self._find_bucket("HeadObject", bucket)
             entry, data = self._find_entry("HeadObject", found, key, version_id, if_match)
@@ -237,7 +311,15 @@ class MemoryStore:
                 restore=entry.find_restore(self._now()) if entry.is_archived else None,
             )
 
-    def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | bytearray,
+        *,
+        crc64nvme: int,
+        options: WriteOptions,
+    ) -> None:
         with self._lock:
             found = self._find_bucket("PutObject", bucket)
             if compute_crc64nvme(bytes(data)) != crc64nvme:
@@ -253,28 +335,44 @@ class MemoryStore:
             upload = Upload(bucket, key, f"upload-{sequence:08d}", time)
             found.uploads[upload.upload_id] = PendingUpload(upload, options)
             # S3 tells the time only in listings.
-            return Upload(bucket, key, upload.upload_id, has_object_checksum=self._reports_object_checksums)
+            return Upload(
+                bucket, key, upload.upload_id, has_object_checksum=self._reports_object_checksums
+            )
 
-    def upload_part(self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int) -> Part:
+    def upload_part(
+        self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int
+    ) -> Part:
         with self._lock:
             pending = self._find_upload("UploadPart", upload)
             if compute_crc64nvme(bytes(data)) != crc64nvme:
                 fail("BadDigest", "UploadPart", upload.bucket, upload.key)
             return self._add_part("UploadPart", pending, number, bytes(data))
 
-    def upload_part_copy(self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]) -> Part:
+    def upload_part_copy(
+        self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
+    ) -> Part:
         with self._lock:
             pending = self._find_upload("UploadPartCopy", upload)
             found = self._find_bucket("UploadPartCopy", source.bucket)
-            _, data = self._read("UploadPartCopy", found, source.key, source.version_id, source.etag)
+            _, data = self._read(
+                "UploadPartCopy", found, source.key, source.version_id, source.etag
+            )
             first, last = byte_range
             is_whole = byte_range == (0, len(data))
-            if not 0 <= first < last <= len(data) or (not is_whole and len(data) <= self._part_size_bytes_min):
+            if not 0 <= first < last <= len(data) or (
+                not is_whole and len(data) <= self._part_size_bytes_min
+            ):
                 fail("InvalidRange", "UploadPartCopy", source.bucket, source.key)
             part = self._add_part("UploadPartCopy", pending, number, data[first:last])
-            return part if self._reports_object_checksums else Part(part.number, part.etag, part.size_bytes, None)
+            return (
+                part
+                if self._reports_object_checksums
+                else Part(part.number, part.etag, part.size_bytes, None)
+            )
 
-    def complete_multipart_upload(self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int) -> None:
+    def complete_multipart_upload(
+        self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
+    ) -> None:
         with self._lock:
             pending = self._find_upload("CompleteMultipartUpload", upload)
             data, etag = self._join_parts(pending, parts)
@@ -292,15 +390,25 @@ class MemoryStore:
 
     def abort_multipart_upload(self, upload: Upload) -> None:
         with self._lock:
-            self._find_bucket("AbortMultipartUpload", upload.bucket).uploads.pop(upload.upload_id, None)
+            self._find_bucket("AbortMultipartUpload", upload.bucket).uploads.pop(
+                upload.upload_id, None
+            )
 
     def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
         with self._lock:
-            uploads = [pending.upload for pending in self._find_bucket("ListMultipartUploads", bucket).uploads.values()]
-            return sorted((upload for upload in uploads if upload.key.startswith(prefix)), key=lambda upload: upload.key.encode())
+            uploads = [
+                pending.upload
+                for pending in self._find_bucket("ListMultipartUploads", bucket).uploads.values()
+            ]
+            return sorted(
+                (upload for upload in uploads if upload.key.startswith(prefix)),
+                key=lambda upload: upload.key.encode(),
+            )
 
     def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
-        """Takes the time that S3's documentation names, by the store's clock. Without a clock it never ends; see `thaw`."""
+        """Takes the time that S3's documentation names, by the store's clock. Without a clock it
+        never ends; see `thaw`.
+        """
         with self._lock:
             found = self._find_bucket("RestoreObject", bucket)
             entry, _ = self._find_entry("RestoreObject", found, key, None, None)
@@ -316,7 +424,9 @@ class MemoryStore:
         with self._lock:
             found = self._find_bucket("DeleteObjects", bucket)
             refusals = [(deletion, self._delete(found, deletion)) for deletion in deletions]
-            return [DeletionFailure(deletion, code, "refused") for deletion, code in refusals if code]
+            return [
+                DeletionFailure(deletion, code, "refused") for deletion, code in refusals if code
+            ]
 
     # What they need.
 
@@ -345,7 +455,9 @@ class MemoryStore:
         elif (entry := bucket.find_current(key)) is not None:
             bucket.remove(entry)
 
-    def _read(self, operation: str, bucket: Bucket, key: str, version_id: str | None, if_match: str | None) -> tuple[Entry, bytes]:
+    def _read(
+        self, operation: str, bucket: Bucket, key: str, version_id: str | None, if_match: str | None
+    ) -> tuple[Entry, bytes]:
         entry, data = self._find_entry(operation, bucket, key, version_id, if_match)
         if entry.is_denied:
             fail("AccessDenied", operation, bucket.name, key)
@@ -353,18 +465,24 @@ class MemoryStore:
             fail("InvalidObjectState", operation, bucket.name, key)
         return entry, data
 
-    def _find_entry(self, operation: str, bucket: Bucket, key: str, version_id: str | None, if_match: str | None) -> tuple[Entry, bytes]:
+    def _find_entry(
+        self, operation: str, bucket: Bucket, key: str, version_id: str | None, if_match: str | None
+    ) -> tuple[Entry, bytes]:
         if version_id is None:
             entry = bucket.find_current(key) or fail("NoSuchKey", operation, bucket.name, key)
         else:
-            entry = bucket.find_version(key, version_id) or fail("NoSuchVersion", operation, bucket.name, key)
+            entry = bucket.find_version(key, version_id) or fail(
+                "NoSuchVersion", operation, bucket.name, key
+            )
         if entry.data is None:
             fail("MethodNotAllowed", operation, bucket.name, key)
         if if_match is not None and entry.etag != if_match:
             fail("PreconditionFailed", operation, bucket.name, key)
         return entry, entry.data
 
-    def _add_with_options(self, bucket: Bucket, key: str, data: bytes, options: WriteOptions) -> Entry:
+    def _add_with_options(
+        self, bucket: Bucket, key: str, data: bytes, options: WriteOptions
+    ) -> Entry:
         entry = self._add(
             bucket,
             key,
@@ -391,17 +509,29 @@ class MemoryStore:
         if not 0 < len(key.encode()) <= KEY_BYTES_MAX:
             fail("KeyTooLongError", "PutObject", bucket.name, key)
         sequence, time = self._tick()
-        entry = Entry(key, make_version_id(bucket, sequence), sequence, time, data, storage_class=storage_class, content_type=content_type)
+        entry = Entry(
+            key,
+            make_version_id(bucket, sequence),
+            sequence,
+            time,
+            data,
+            storage_class=storage_class,
+            content_type=content_type,
+        )
         entry.metadata = {name.lower(): value for name, value in metadata.items()}
         entry.has_opaque_etag = has_kms or bucket.has_kms
-        entry.etag = hashlib.md5((b"kms" if entry.has_opaque_etag else b"") + data, usedforsecurity=False).hexdigest()
+        entry.etag = hashlib.md5(
+            (b"kms" if entry.has_opaque_etag else b"") + data, usedforsecurity=False
+        ).hexdigest()
         bucket.add(entry)
         return entry
 
     def _add_part(self, operation: str, pending: PendingUpload, number: int, data: bytes) -> Part:
         if not 1 <= number <= PART_COUNT_MAX:
             fail("InvalidArgument", operation, pending.upload.bucket, pending.upload.key)
-        part = PendingPart(data, hashlib.md5(data, usedforsecurity=False).hexdigest(), compute_crc64nvme(data))
+        part = PendingPart(
+            data, hashlib.md5(data, usedforsecurity=False).hexdigest(), compute_crc64nvme(data)
+        )
         pending.parts[number] = part
         return Part(number, part.etag, len(data), part.crc64nvme)
 
@@ -419,12 +549,18 @@ class MemoryStore:
         chosen: list[PendingPart] = []
         for part in parts:
             stored = pending.parts.get(part.number)
-            if stored is None or stored.etag != part.etag or part.crc64nvme not in (None, stored.crc64nvme):
+            if (
+                stored is None
+                or stored.etag != part.etag
+                or part.crc64nvme not in (None, stored.crc64nvme)
+            ):
                 refuse("InvalidPart")
             chosen.append(stored)
         if any(len(part.data) < self._part_size_bytes_min for part in chosen[:-1]):
             refuse("EntityTooSmall")
-        digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False).hexdigest()
+        digest = hashlib.md5(
+            b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False
+        ).hexdigest()
         return b"".join(part.data for part in chosen), f"{digest}-{len(chosen)}"
 
     def _take_page(self, entries: Iterator[Entry]) -> tuple[list[Entry], bool]:
@@ -450,7 +586,9 @@ def make_version_id(bucket: Bucket, sequence: int) -> str:
     return f"v{sequence:08d}" if bucket.versioning == "Enabled" else NULL_VERSION
 
 
-def fail(code: str, operation: str, bucket: str, key: str = "", kind: type[StoreError] | None = None) -> Never:
+def fail(
+    code: str, operation: str, bucket: str, key: str = "", kind: type[StoreError] | None = None
+) -> Never:
     where = f"s3://{bucket}/{key}"
     message = f"{operation} {where if where.isprintable() else repr(where)}: {code}"
     raise (kind or KINDS.get(code, StoreError))(message, code=code, operation=operation)

@@ -1,4 +1,6 @@
-"""One bucket of the store in memory: versions, delete markers, uploads, and the order in which S3 lists them."""
+"""One bucket of the store in memory: versions, delete markers, uploads, and the order in which S3
+lists them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ from datetime import UTC, datetime, time, timedelta
 from log_aggregator.model import NULL_VERSION, DeleteMarker, LogObject, Restore
 from log_aggregator.ports import ListStart, Upload, WriteOptions
 
-READABLE_CLASSES = frozenset({"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"})
+READABLE_CLASSES = frozenset(
+    {
+        "STANDARD",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER_IR",
+        "REDUCED_REDUNDANCY",
+    }
+)
 
 
 RESTORE_TIMES: Mapping[tuple[str, str], timedelta] = {
@@ -20,7 +31,9 @@ RESTORE_TIMES: Mapping[tuple[str, str], timedelta] = {
     ("DEEP_ARCHIVE", "Standard"): timedelta(hours=12),
     ("DEEP_ARCHIVE", "Bulk"): timedelta(hours=48),
 }
-"""By storage class and tier: https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html"""
+"""By storage class and tier:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,10 +75,16 @@ class Entry:
         """What HeadObject tells: nothing any more once the copy is gone."""
         if self.restored_from is None or self.restored_until is None or now >= self.restored_until:
             return None
-        return Restore(is_ongoing=True) if now < self.restored_from else Restore(is_ongoing=False, expires=self.restored_until)
+        return (
+            Restore(is_ongoing=True)
+            if now < self.restored_from
+            else Restore(is_ongoing=False, expires=self.restored_until)
+        )
 
     def restore(self, now: datetime, days: int, tier: str) -> None:
-        """As long as S3 says that it takes at most; the copy goes at midnight. A copy that is there gets its days anew."""
+        """As long as S3 says that it takes at most; the copy goes at midnight. A copy that is there
+        gets its days anew.
+        """
         found = self.find_restore(now)
         if found is not None and found.is_ongoing:
             return
@@ -91,7 +110,9 @@ class PendingUpload:
 
 @dataclass(slots=True)
 class Bucket:
-    """`versioning` is None, "Enabled" or "Suspended", as S3 says it. Not thread safe: the store holds a lock."""
+    """`versioning` is None, "Enabled" or "Suspended", as S3 says it. Not thread safe: the store
+    holds a lock.
+    """
 
     name: str
     versioning: str | None = None
@@ -103,7 +124,9 @@ class Bucket:
     """The keys in S3's order, which is that of their UTF-8 bytes."""
 
     def add(self, entry: Entry) -> None:
-        """Makes it the newest of its key. A null version takes the place of the one that was there."""
+        """Makes it the newest of its key. A null version takes the place of the one that was
+        there.
+        """
         present = self.entries.get(entry.key)
         if present is None:
             present = self.entries[entry.key] = []
@@ -125,7 +148,9 @@ class Bucket:
         return None if newest is None or newest.is_marker else newest
 
     def find_version(self, key: str, version_id: str) -> Entry | None:
-        return next((entry for entry in self.entries.get(key, ()) if entry.version_id == version_id), None)
+        return next(
+            (entry for entry in self.entries.get(key, ()) if entry.version_id == version_id), None
+        )
 
     def select_keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """Keys under the prefix and behind `after`, in S3's order."""
@@ -157,7 +182,11 @@ class Bucket:
         if version_id in ids:
             yield from present[ids.index(version_id) + 1 :]
         else:
-            yield from (entry for entry in present if version_id == NULL_VERSION or entry.version_id < version_id)
+            yield from (
+                entry
+                for entry in present
+                if version_id == NULL_VERSION or entry.version_id < version_id
+            )
 
     def make_log_object(self, entry: Entry, *, with_version: bool) -> LogObject:
         return LogObject(
@@ -172,4 +201,10 @@ class Bucket:
         )
 
     def make_delete_marker(self, entry: Entry) -> DeleteMarker:
-        return DeleteMarker(self.name, entry.key, entry.version_id, entry.last_modified, self.entries[entry.key][0] is entry)
+        return DeleteMarker(
+            self.name,
+            entry.key,
+            entry.version_id,
+            entry.last_modified,
+            self.entries[entry.key][0] is entry,
+        )

@@ -1,4 +1,6 @@
-"""The command line: one module for each command. Results on standard output, speech on standard error."""
+"""The command line: one module for each command. Results on standard output, speech on standard
+error.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,17 @@ Exit codes:
 """
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(__version__, prog_name="log-aggregator")
 def commands() -> None:
-    """Packs the small log objects of an AWS organisation into few large ones, proves that nothing was lost, deletes the
-    originals, and hands any original back, byte for byte.
+    """Packs the small log objects of an AWS organisation into few large ones, proves that nothing
+    was lost, deletes the originals, and hands any original back, byte for byte.
 
-    Begin with `log-aggregator demo`, or with `log-aggregator plan --config aggregator.toml`, which changes nothing.
+    Begin with `log-aggregator demo`, or with `log-aggregator plan --config aggregator.toml`, which
+    changes nothing.
     """
 
 
@@ -66,7 +72,9 @@ for command in (
 
 
 def main() -> NoReturn:
-    """The entry point: turns every error into a line that says what to do, and into the exit code."""
+    """The entry point: turns every error into a line that says what to do, and into the exit
+    code.
+    """
     signal.signal(signal.SIGTERM, _stop)
     try:
         code = commands.main(standalone_mode=False)

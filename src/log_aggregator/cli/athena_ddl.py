@@ -19,25 +19,59 @@ _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,254}")
 _ACCOUNT = re.compile(rf"[0-9]{{12}}|{NO_ACCOUNT}")
 _FIELD = re.compile(r"[a-z][a-z0-9-]*")
 _FOLDER = re.compile(r"(?:[A-Za-z0-9!_.*()-]+/)*[A-Za-z0-9!_.*()-]*")
-_HEAD = "-- Tables over packs and their indexes. docs/how-to/query-with-athena.md says what has been tried, and what has not."
+_HEAD = (
+    "-- Tables over packs and their indexes. docs/how-to/query-with-athena.md says what has been "
+    "tried, and what has not."
+)
 
 
 @click.command("athena-ddl")
-@click.option("--database", default="log_archive", show_default=True, help="Name of the database in Athena.")
+@click.option(
+    "--database", default="log_archive", show_default=True, help="Name of the database in Athena."
+)
 @click.option(
     "--log-type",
     "log_types",
     multiple=True,
     default=LOG_TYPES,
     metavar="TYPE",
-    help=f"As it stands in packs' keys; may be repeated. Left out: {', '.join(LOG_TYPES)}. Of others there are raw lines.",
+    help=(
+        f"As it stands in packs' keys; may be repeated. Left out: {', '.join(LOG_TYPES)}. Of "
+        "others there are raw lines."
+    ),
 )
-@click.option("--source-bucket", "source_buckets", multiple=True, metavar="BUCKET", help="May be repeated. Left out: queries must name it.")
-@click.option("--account", "accounts", multiple=True, metavar="ACCOUNT", help="May be repeated. Left out: queries must name it.")
-@click.option("--from", "from_", default="2015-01-01", show_default=True, metavar="YYYY-MM-DD", help="First log date.")
-@click.option("--folder", default="", help="Where each bucket keeps its own packs: the folder in front of packs/.")
 @click.option(
-    "--flow-fields", default=" ".join(FLOW_FIELDS), metavar="FIELDS", help="Of flow logs with a format of their own: its fields, in order."
+    "--source-bucket",
+    "source_buckets",
+    multiple=True,
+    metavar="BUCKET",
+    help="May be repeated. Left out: queries must name it.",
+)
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="ACCOUNT",
+    help="May be repeated. Left out: queries must name it.",
+)
+@click.option(
+    "--from",
+    "from_",
+    default="2015-01-01",
+    show_default=True,
+    metavar="YYYY-MM-DD",
+    help="First log date.",
+)
+@click.option(
+    "--folder",
+    default="",
+    help="Where each bucket keeps its own packs: the folder in front of packs/.",
+)
+@click.option(
+    "--flow-fields",
+    default=" ".join(FLOW_FIELDS),
+    metavar="FIELDS",
+    help="Of flow logs with a format of their own: its fields, in order.",
 )
 @target_options
 def athena_ddl(
@@ -50,12 +84,16 @@ def athena_ddl(
     folder: str,
     flow_fields: str,
 ) -> int:
-    """Print CREATE TABLE and CREATE VIEW statements for Amazon Athena. Asks nobody and changes nothing.
+    """Print CREATE TABLE and CREATE VIEW statements for Amazon Athena. Asks nobody and changes
+    nothing.
 
     They have not been run on Athena; their queries have been run on packs, by another engine.
     """
     if settings.destination_bucket is None:
-        raise SettingsError("--destination-bucket: allowed is the bucket that holds the packs; of its own ones, also --folder")
+        raise SettingsError(
+            "--destination-bucket: allowed is the bucket that holds the packs; of its own "
+            "ones, also --folder"
+        )
     _check("--database", [database], _DATABASE, "small letters, digits and _")
     _check("--log-type", log_types, _NAME, "a log type, such as CloudTrail")
     _check("--source-bucket", source_buckets, _NAME, "a bucket's name")
@@ -64,12 +102,29 @@ def athena_ddl(
     fields = flow_fields.replace("${", "").replace("}", "").split()
     _check("--flow-fields", fields or [""], _FIELD, "names of fields with blanks between them")
     root = f"{folder.rstrip('/')}/" if folder else ""
-    scope = Scope(Target(settings.destination_bucket, root), database, _parse_date(from_), source_buckets, accounts)
-    click.echo("\n\n".join([_HEAD, *render_statements(scope, make_views(scope, list(dict.fromkeys(log_types)), fields))]))
+    scope = Scope(
+        Target(settings.destination_bucket, root),
+        database,
+        _parse_date(from_),
+        source_buckets,
+        accounts,
+    )
+    click.echo(
+        "\n\n".join(
+            [
+                _HEAD,
+                *render_statements(
+                    scope, make_views(scope, list(dict.fromkeys(log_types)), fields)
+                ),
+            ]
+        )
+    )
     return 0
 
 
-def _check(option: str, values: list[str] | tuple[str, ...], allowed: re.Pattern[str], what: str) -> None:
+def _check(
+    option: str, values: list[str] | tuple[str, ...], allowed: re.Pattern[str], what: str
+) -> None:
     for value in values:
         if not allowed.fullmatch(value):
             raise SettingsError(f"{option} {value!r}: allowed is {what}")

@@ -9,14 +9,32 @@ from typing import Any
 
 import click
 
-from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_options,
+)
 from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
-from log_aggregator.reports.custody import describe_life, describe_record, describe_walk, render_life, render_record, render_walk
+from log_aggregator.reports.custody import (
+    describe_life,
+    describe_record,
+    describe_walk,
+    render_life,
+    render_record,
+    render_walk,
+)
 from log_aggregator.settings import Settings
 from log_aggregator.steps.custodytrace import Life, trace
-from log_aggregator.steps.custodywalk import StoredRecord, WalkRules, list_records, read_records, walk_chain
+from log_aggregator.steps.custodywalk import (
+    StoredRecord,
+    WalkRules,
+    list_records,
+    read_records,
+    walk_chain,
+)
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import SystemClock, connect, make_targets, make_workers
 
@@ -25,19 +43,34 @@ _EXPECTED = re.compile(r"(?P<sequence>[0-9]{1,10}):(?P<sha256>[0-9a-f]{64})")
 
 @click.group()
 def custody() -> None:
-    """The records that runs leave beside their packs, of what was found, packed, verified and deleted; each names the hash of the last."""
+    """The records that runs leave beside their packs, of what was found, packed, verified and
+    deleted; each names the hash of the last.
+    """
 
 
 @custody.command("verify")
-@click.option("--last", type=click.IntRange(min=1), help="Only so many records, the newest. Left out: all.")
-@click.option("--oldest", type=click.IntRange(min=0), default=0, show_default=True, help="Records before this number are known to be gone.")
+@click.option(
+    "--last", type=click.IntRange(min=1), help="Only so many records, the newest. Left out: all."
+)
+@click.option(
+    "--oldest",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Records before this number are known to be gone.",
+)
 @click.option(
     "--expect",
     multiple=True,
     metavar="NUMBER:SHA256",
     help="A record's hash that was kept elsewhere; may be repeated. It must be there, unchanged.",
 )
-@click.option("--indexes", "reads_indexes", is_flag=True, help="Read every index that a record names, and compare its hash.")
+@click.option(
+    "--indexes",
+    "reads_indexes",
+    is_flag=True,
+    help="Read every index that a record names, and compare its hash.",
+)
 @target_options
 @connection_options
 @json_option
@@ -54,13 +87,16 @@ def verify_custody(
 ) -> int:
     """Walk the chain, newest to oldest. Changes nothing.
 
-    Exit code 1 where a record was changed, removed, replaced or put in between, where one does not add up, or where there are packs that
-    no record can name.
+    Exit code 1 where a record was changed, removed, replaced or put in between, where one does not
+    add up, or where there are packs that no record can name.
     """
     rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     with make_workers(settings) as workers:
-        chains = [walk_chain(store, workers, target, rules, SystemClock().now()) for target in make_targets(store, settings)]
+        chains = [
+            walk_chain(store, workers, target, rules, SystemClock().now())
+            for target in make_targets(store, settings)
+        ]
     described = describe_walk(chains)
     _show(described, render_walk(described), as_json=as_json)
     return 1 if described["findings"] else 0
@@ -68,7 +104,13 @@ def verify_custody(
 
 @custody.command("show")
 @click.argument("run", required=False)
-@click.option("--last", type=click.IntRange(min=1), default=10, show_default=True, help="So many records, the newest.")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="So many records, the newest.",
+)
 @target_options
 @connection_options
 @json_option
@@ -85,10 +127,20 @@ def show_custody(
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     with make_workers(settings) as workers:
         targets = make_targets(store, settings)
-        found = [describe_record(record) for target in targets for record in _select(store, workers, target, run, last)]
+        found = [
+            describe_record(record)
+            for target in targets
+            for record in _select(store, workers, target, run, last)
+        ]
     if run is not None and not found:
-        raise NotFound(f"{run!r}: no record of a run of that name or number; `custody show` lists the newest")
-    _show({"records": found}, (line for record in found for line in render_record(record, in_full=run is not None)), as_json=as_json)
+        raise NotFound(
+            f"{run!r}: no record of a run of that name or number; `custody show` lists the newest"
+        )
+    _show(
+        {"records": found},
+        (line for record in found for line in render_record(record, in_full=run is not None)),
+        as_json=as_json,
+    )
     return 0
 
 
@@ -105,10 +157,11 @@ def trace_custody(
     as_json: bool,
     key: str,
 ) -> int:
-    """Tell a log object's life: its pack and index, which runs verified them, and which one deleted the original.
+    """Tell a log object's life: its pack and index, which runs verified them, and which one deleted
+    the original.
 
-    Exit code 1 where no pack holds it, where its index is not what the records say, and where an index could not be read: then what was
-    found is shown first.
+    Exit code 1 where no pack holds it, where its index is not what the records say, and where an
+    index could not be read: then what was found is shown first.
     """
     bucket, slash, rest = key.removeprefix("s3://").partition("/")
     if not key.startswith("s3://") or not slash or not rest:
@@ -123,13 +176,19 @@ def trace_custody(
             incomplete = error
     described = [describe_life(life) for life in lives]
     if described:
-        _show({"lives": described}, (line for life in described for line in render_life(life)), as_json=as_json)
+        _show(
+            {"lives": described},
+            (line for life in described for line in render_life(life)),
+            as_json=as_json,
+        )
     if incomplete is not None:
         raise incomplete
     return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
 
 
-def _select(store: ObjectStore, workers: Workers, target: Target, run: str | None, last: int) -> Iterator[StoredRecord]:
+def _select(
+    store: ObjectStore, workers: Workers, target: Target, run: str | None, last: int
+) -> Iterator[StoredRecord]:
     """The newest ones, newest first; or those of a run, or of a number."""
     listed = list_records(store, target)
     if run is None:
@@ -144,7 +203,9 @@ def _select(store: ObjectStore, workers: Workers, target: Target, run: str | Non
 def _parse_expected(text: str) -> tuple[int, str]:
     found = _EXPECTED.fullmatch(text)
     if found is None:
-        raise SettingsError(f"--expect {text!r}: allowed is NUMBER:SHA256, as `custody verify` shows it")
+        raise SettingsError(
+            f"--expect {text!r}: allowed is NUMBER:SHA256, as `custody verify` shows it"
+        )
     return int(found["sequence"]), found["sha256"]
 
 

@@ -38,7 +38,9 @@ def demonstrate(seed: int, *, keep: bool) -> int:
     spec = demo_spec(seed)
     _title("1. An S3 server on this machine, and a synthetic organisation")
     with EmbeddedS3() as server:
-        connection = Connection(None, server.region, server.endpoint_url, server.access_key, server.secret_key)
+        connection = Connection(
+            None, server.region, server.endpoint_url, server.access_key, server.secret_key
+        )
         settings = _make_settings(spec)
         entries = _put_logs(spec, server)
         store = connect(connection)
@@ -80,10 +82,14 @@ def _put_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestEntry]
         report = upload(generate(spec), server, progress=lambda done, _: show(done))
     click.echo(
         f"  {format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)},"
-        f" of {format_count(spec.accounts, 'account')} in {format_count(len(spec.regions), 'region')}:"
+        f" of {format_count(spec.accounts, 'account')} in "
+        f"{format_count(len(spec.regions), 'region')}:"
         " CloudTrail with signed digests, Config, flow logs, access logs, ..."
     )
-    click.echo("  and what real buckets have: old versions, delete markers, damaged gzip, parquet, markers, unknown files")
+    click.echo(
+        "  and what real buckets have: old versions, delete markers, damaged gzip, parquet, "
+        "markers, unknown files"
+    )
     return list(report.entries)
 
 
@@ -93,7 +99,9 @@ def _put_late_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestE
 
 def _run(settings: Settings, spec: OrganisationSpec, connection: Connection) -> dict[str, Any]:
     window, keys = DateWindow(spec.first_day, spec.first_day), partial(LabTrailKeys, spec)
-    described = measure_run(settings, window, connection, is_quiet=not sys.stderr.isatty(), connect_keys=keys)
+    described = measure_run(
+        settings, window, connection, is_quiet=not sys.stderr.isatty(), connect_keys=keys
+    )
     for line in render_run(described):
         click.echo(f"  {line}")
     return described
@@ -112,39 +120,64 @@ def _show_counts(before: dict[str, Counter[str]], after: dict[str, Counter[str]]
     for bucket, now in after.items():
         then = before.get(bucket, Counter())
         click.echo(f"  {bucket:<56}{_show(then):>20}{_show(now):>20}")
-    click.echo("  What is left in the log buckets: logs of other days and regions, markers, deleted keys, unknown files.")
+    click.echo(
+        "  What is left in the log buckets: logs of other days and regions, markers, deleted "
+        "keys, unknown files."
+    )
 
 
 def _show(counts: Counter[str]) -> str:
     return f"{counts['objects']:,} / {format_bytes(counts['bytes'])}"
 
 
-def _check(settings: Settings, store: ObjectStore, spec: OrganisationSpec, entries: list[ManifestEntry]) -> list[str]:
+def _check(
+    settings: Settings, store: ObjectStore, spec: OrganisationSpec, entries: list[ManifestEntry]
+) -> list[str]:
     began = time.perf_counter()
     with make_workers(settings) as workers:
-        result = check_originals(store, workers, [Target(DESTINATION)], entries, spec.first_day, spec.first_day)
+        result = check_originals(
+            store, workers, [Target(DESTINATION)], entries, spec.first_day, spec.first_day
+        )
     click.echo(
-        f"  {format_count(result.found_in_packs, 'original')} ({format_bytes(result.found_bytes)}) read back out of the packs,"
-        f" compared with what was put there: {'all the same' if not result.problems else 'NOT all the same'}"
+        f"  {format_count(result.found_in_packs, 'original')} "
+        f"({format_bytes(result.found_bytes)}) read back out of the packs,"
+        " compared with what was put there: "
+        f"{'all the same' if not result.problems else 'NOT all the same'}"
     )
-    click.echo(f"  {format_count(result.still_there, 'other object')} had to stay, and stayed ({time.perf_counter() - began:.1f} s)")
+    click.echo(
+        f"  {format_count(result.still_there, 'other object')} had to stay, and stayed "
+        f"({time.perf_counter() - began:.1f} s)"
+    )
     for problem in result.problems[:20]:
         click.echo(f"  PROBLEM: {problem}")
     return result.problems
 
 
-def _show_next(store: ObjectStore, spec: OrganisationSpec, server: EmbeddedS3, entries: list[ManifestEntry], *, keep: bool) -> None:
+def _show_next(
+    store: ObjectStore,
+    spec: OrganisationSpec,
+    server: EmbeddedS3,
+    entries: list[ManifestEntry],
+    *,
+    keep: bool,
+) -> None:
     packs = [found.key for found in list_all(store, DESTINATION, "packs/")]
     digest = next(entry for entry in entries if entry.source == "digest" and entry.purpose == "log")
     program = sys.argv[0] if sys.argv[0].startswith(".") else "log-aggregator"
     click.echo(f"  One of the {len(packs)} packs: s3://{DESTINATION}/{packs[0]}")
-    click.echo("  `zcat` shows its logs, one document on each line; docs/internals/pack-format.md says how it is built.")
+    click.echo(
+        "  `zcat` shows its logs, one document on each line; docs/internals/pack-format.md "
+        "says how it is built."
+    )
     if keep:
         day = f"--date {spec.first_day} --destination-bucket {DESTINATION}"
         account = digest.key.partition("/CloudTrail")[0].rpartition("/")[2]
         click.echo("  The server stays up. In another terminal, in this folder:")
         click.echo(f"    export AWS_ENDPOINT_URL={server.endpoint_url} AWS_REGION={server.region}")
-        click.echo(f"    export AWS_ACCESS_KEY_ID={server.access_key} AWS_SECRET_ACCESS_KEY={server.secret_key}")
+        click.echo(
+            f"    export AWS_ACCESS_KEY_ID={server.access_key} "
+            f"AWS_SECRET_ACCESS_KEY={server.secret_key}"
+        )
         for command in (
             f"find --account {account} --log-type CloudTrail --count",
             f"extract --account {account} --log-type CloudTrail --directory logs-back",
@@ -154,8 +187,14 @@ def _show_next(store: ObjectStore, spec: OrganisationSpec, server: EmbeddedS3, e
             click.echo(f"    {program} {command} {day}")
         click.echo(f"    {program} custody verify --destination-bucket {DESTINATION}")
     else:
-        click.echo("  `make demo KEEP=1` leaves the server running, so that you can look around and extract logs.")
-    click.echo(f"  Your own buckets: write aggregator.toml (see README.md), then `{program} plan`, which changes nothing.")
+        click.echo(
+            "  `make demo KEEP=1` leaves the server running, so that you can look around and "
+            "extract logs."
+        )
+    click.echo(
+        f"  Your own buckets: write aggregator.toml (see README.md), then `{program} plan`, "
+        "which changes nothing."
+    )
 
 
 def _wait() -> None:

@@ -7,7 +7,12 @@ import re
 
 import click
 
-from log_aggregator.cli.options import connection_options, json_option, make_connection, settings_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    settings_options,
+)
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import SettingsError
 from log_aggregator.reports.doctor import describe_findings, render_findings
@@ -27,7 +32,8 @@ ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}")
     "role_arns",
     metavar="ARN",
     multiple=True,
-    help="Simulate the permissions of this role (of a deployed function) instead of your own. May be given several times: what one may"
+    help="Simulate the permissions of this role (of a deployed function) instead of your own. May "
+    "be given several times: what one may"
     " not, another may.",
 )
 def doctor(
@@ -38,18 +44,27 @@ def doctor(
     as_json: bool,
     role_arns: tuple[str, ...],
 ) -> int:
-    """Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, landing zone. Changes nothing.
+    """Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions,
+    landing zone. Changes nothing.
 
-    Every finding says what to do. Exit code 1 where there is a problem; warnings alone give 0. What could not be checked is a warning.
+    Every finding says what to do. Exit code 1 where there is a problem; warnings alone give 0. What
+    could not be checked is a warning.
     """
     for arn in role_arns:
         if not ROLE_ARN.fullmatch(arn):
-            raise SettingsError(f"--role-arn {arn!r}: allowed is the ARN of a role, such as arn:aws:iam::111122223333:role/aggregator")
+            raise SettingsError(
+                f"--role-arn {arn!r}: allowed is the ARN of a role, such as "
+                "arn:aws:iam::111122223333:role/aggregator"
+            )
     clock = SystemClock()
     today = clock.now().date()
     rules = make_run_rules(settings, DateWindow(today, today))
     connection = make_connection(profile, region, endpoint_url)
     findings = examine(connect_inspector(connection), connect(connection), clock, rules, role_arns)
     described = describe_findings(findings)
-    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_findings(described)))
+    click.echo(
+        json.dumps(described, indent=2, ensure_ascii=False)
+        if as_json
+        else "\n".join(render_findings(described))
+    )
     return 1 if described["problems"] else 0

@@ -12,7 +12,12 @@ from typing import Any
 
 import click
 
-from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_options,
+)
 from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.paths import encode_segments
@@ -24,7 +29,14 @@ from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetc
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.reports.progress import shares_terminal
 from log_aggregator.settings import Settings
-from log_aggregator.steps.fetch import FetchResult, VersionChoice, Wanted, choose, fetch_all, tolerate_gaps
+from log_aggregator.steps.fetch import (
+    FetchResult,
+    VersionChoice,
+    Wanted,
+    choose,
+    fetch_all,
+    tolerate_gaps,
+)
 from log_aggregator.steps.find import FoundPack, find
 from log_aggregator.steps.group import Failure
 from log_aggregator.steps.workers import Workers
@@ -37,19 +49,41 @@ _GLOB = re.compile(r"[*?\[]")
 @click.command()
 @query_options(key_arguments=True)
 @click.option(
-    "--version-id", metavar="ID", help="This version of a key. Left out: the newest that is packed, of several keys all versions."
+    "--version-id",
+    metavar="ID",
+    help=(
+        "This version of a key. Left out: the newest that is packed, of several keys all versions."
+    ),
 )
 @click.option("--newest", is_flag=True, help="Of several keys: only the newest version of each.")
-@click.option("--output", "-o", metavar="FILE", help="File to write, or - for standard output. Left out: the key's last segment, here.")
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    help="File to write, or - for standard output. Left out: the key's last segment, here.",
+)
 @click.option(
     "--directory",
     "-d",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Folder for any number of originals, as <source bucket>/<key>; it is made, or must be empty.",
+    help=(
+        "Folder for any number of originals, as <source bucket>/<key>; it is made, or must be "
+        "empty."
+    ),
 )
-@click.option("--lines", "as_lines", is_flag=True, help="As lines of text, inflated, one original after the other, to --output or here.")
-@click.option("--metadata", "with_metadata", is_flag=True, help="Beside each file <name>.metadata.json: user metadata, version, times.")
+@click.option(
+    "--lines",
+    "as_lines",
+    is_flag=True,
+    help="As lines of text, inflated, one original after the other, to --output or here.",
+)
+@click.option(
+    "--metadata",
+    "with_metadata",
+    is_flag=True,
+    help="Beside each file <name>.metadata.json: user metadata, version, times.",
+)
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 @target_options
 @connection_options
@@ -69,14 +103,19 @@ def extract(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Get original log objects back out of their packs: one by its key, or many by the same conditions as `find`.
+    """Get original log objects back out of their packs: one by its key, or many by the same
+    conditions as `find`.
 
-    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Only the bytes that are wanted are read from a pack, neighbours
-    together, and every original is compared with the hash in the index before its file gets its name, or before it is put out.
+    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Only the bytes that are
+    wanted are read from a pack, neighbours together, and every original is compared with the hash
+    in the index before its file gets its name, or before it is put out.
 
-    Exit code 1 where nothing is found, and where something could not be had; the rest is there all the same.
+    Exit code 1 where nothing is found, and where something could not be had; the rest is there all
+    the same.
     """
-    destination = Destination(output, directory, as_lines, with_metadata, force, as_json, is_single=is_whole_key(query))
+    destination = Destination(
+        output, directory, as_lines, with_metadata, force, as_json, is_single=is_whole_key(query)
+    )
     require_condition(query)
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     failures: list[Failure] = []
@@ -112,11 +151,22 @@ class Destination:
         if self.directory is not None and (self.output is not None or self.as_lines):
             raise SettingsError("--directory: allowed without --output and --lines")
         if self.to_stdout and self.as_json:
-            raise SettingsError("--json: allowed with --directory or --output FILE; standard output would hold both")
+            raise SettingsError(
+                "--json: allowed with --directory or --output FILE; standard output would hold both"
+            )
         if self.with_metadata and (self.as_lines or self.to_stdout):
-            raise SettingsError("--metadata: allowed with --directory, or with --output FILE for one original")
-        if self.directory is None and not self.as_lines and not self.to_stdout and not self.is_single:
-            raise SettingsError("for more than one original: --directory DIR, --lines or --output -")
+            raise SettingsError(
+                "--metadata: allowed with --directory, or with --output FILE for one original"
+            )
+        if (
+            self.directory is None
+            and not self.as_lines
+            and not self.to_stdout
+            and not self.is_single
+        ):
+            raise SettingsError(
+                "for more than one original: --directory DIR, --lines or --output -"
+            )
 
     @property
     def to_stdout(self) -> bool:
@@ -124,17 +174,26 @@ class Destination:
 
     @property
     def takes_one(self) -> bool:
-        """The newest version of one key, in whichever bucket it was. A folder takes all versions."""
+        """The newest version of one key, in whichever bucket it was. A folder takes all
+        versions.
+        """
         return self.is_single and self.directory is None
 
 
-def extract_to(destination: Destination, store: ObjectStore, workers: Workers, wanted: Iterable[Wanted]) -> tuple[FetchResult, str]:
+def extract_to(
+    destination: Destination, store: ObjectStore, workers: Workers, wanted: Iterable[Wanted]
+) -> tuple[FetchResult, str]:
     """Everything that is wanted goes there. Also gives the name of where it went."""
     is_quiet = destination.as_json or (destination.to_stdout and shares_terminal())
     with show_fetching("extracting", is_quiet=is_quiet) as progress:
         if destination.directory is not None:
             option = destination.folder_option
-            folder = FolderSink(destination.directory, force=destination.force, with_metadata=destination.with_metadata, option=option)
+            folder = FolderSink(
+                destination.directory,
+                force=destination.force,
+                with_metadata=destination.with_metadata,
+                option=option,
+            )
             return fetch_all(store, workers, wanted, folder, progress), str(destination.directory)
         if destination.to_stdout:
             stream = StreamSink(sys.stdout.buffer, _STDOUT, as_lines=destination.as_lines)
@@ -143,7 +202,13 @@ def extract_to(destination: Destination, store: ObjectStore, workers: Workers, w
             return result, _STDOUT
         if destination.as_lines and destination.output is not None:
             with open_stream(Path(destination.output), force=destination.force) as file:
-                result = fetch_all(store, workers, wanted, StreamSink(file.file, destination.output, as_lines=True), progress)
+                result = fetch_all(
+                    store,
+                    workers,
+                    wanted,
+                    StreamSink(file.file, destination.output, as_lines=True),
+                    progress,
+                )
                 file.is_complete = not result.failures
             return result, str(file.path)
         (one,) = wanted
@@ -160,27 +225,46 @@ def is_whole_key(query: Query) -> bool:
 def require_condition(query: Query) -> None:
     """Ten years of everything are not meant by leaving everything out. Raises SettingsError."""
     if query == Query():
-        raise SettingsError("nothing says which log objects: name a KEY, or --account, --log-type, --date ...; --key '*' is all of them")
+        raise SettingsError(
+            "nothing says which log objects: name a KEY, or --account, --log-type, --date "
+            "...; --key '*' is all of them"
+        )
 
 
-def pick_one(key: str, packs: Iterable[FoundPack], version_id: str | None, failures: list[Failure]) -> Wanted:
-    """The newest version of one key. Says so where there are others. Raises NoSuchOriginal, and IncompleteSearch where nobody can say."""
-    places = [(wanted, member) for wanted in choose(packs, VersionChoice()) for member in wanted.pack.members]
-    matching = [place for place in places if version_id is None or place[1].version_id == version_id]
+def pick_one(
+    key: str, packs: Iterable[FoundPack], version_id: str | None, failures: list[Failure]
+) -> Wanted:
+    """The newest version of one key. Says so where there are others. Raises NoSuchOriginal, and
+    IncompleteSearch where nobody can say.
+    """
+    places = [
+        (wanted, member)
+        for wanted in choose(packs, VersionChoice())
+        for member in wanted.pack.members
+    ]
+    matching = [
+        place for place in places if version_id is None or place[1].version_id == version_id
+    ]
     if not matching and failures:
         raise IncompleteSearch(f"{key}: not found, but {failures[0].message}")
     if not matching:
         versions = ", ".join(str(member.version_id) for _, member in places)
-        raise NoSuchOriginal(f"{key}: no pack has it" + (f" in this version; there are {versions}" if places else ""))
+        raise NoSuchOriginal(
+            f"{key}: no pack has it" + (f" in this version; there are {versions}" if places else "")
+        )
     if version_id is None and len(matching) > 1:
         others = format_count(len(matching) - 1, "other version is", "other versions are")
         click.echo(f"the newest of several; {others} packed too (--version-id)", err=True)
     wanted, member = max(matching, key=lambda place: age_of(place[1]))
-    return Wanted(replace(wanted.pack, members=(member,)), frozenset([member.identity]), wanted.spares)
+    return Wanted(
+        replace(wanted.pack, members=(member,)), frozenset([member.identity]), wanted.spares
+    )
 
 
 def report(described: dict[str, Any], *, as_json: bool) -> None:
-    """JSON on standard output; or the summary on standard error, because standard output may hold originals."""
+    """JSON on standard output; or the summary on standard error, because standard output may hold
+    originals.
+    """
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:

@@ -14,7 +14,13 @@ from log_aggregator.cli.options import connection_options, make_connection, targ
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
-from log_aggregator.reports.find import Tally, describe_members, describe_pack, render_members, render_pack
+from log_aggregator.reports.find import (
+    Tally,
+    describe_members,
+    describe_pack,
+    render_members,
+    render_pack,
+)
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.reports.progress import shares_terminal, show_bar
 from log_aggregator.settings import Settings
@@ -27,9 +33,18 @@ _LINES_AT_ONCE = 1000
 
 @click.command()
 @query_options(key_arguments=True)
-@click.option("--packs", "only_packs", is_flag=True, help="Only the packs: what would have to be thawed.")
-@click.option("--count", "only_count", is_flag=True, help="Only how many log objects, bytes and packs.")
-@click.option("--json", "as_json", is_flag=True, help="JSON Lines: an object for each log object, each pack, or the count.")
+@click.option(
+    "--packs", "only_packs", is_flag=True, help="Only the packs: what would have to be thawed."
+)
+@click.option(
+    "--count", "only_count", is_flag=True, help="Only how many log objects, bytes and packs."
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="JSON Lines: an object for each log object, each pack, or the count.",
+)
 @target_options
 @connection_options
 def find(
@@ -44,11 +59,13 @@ def find(
 ) -> int:
     """Find packed log objects, and say which packs they are in.
 
-    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Options of one name that are given several times, or once with
-    commas in between, are alternatives; different ones must all hold. Only indexes that can match are read, and no pack is touched.
+    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Options of one name
+    that are given several times, or once with commas in between, are alternatives; different ones
+    must all hold. Only indexes that can match are read, and no pack is touched.
 
-    Prints a row for each pack, and under it a row for each log object that was found in it. Exit code 1 where nothing is found, and
-    where an index could not be read, which is named when all the others have been searched.
+    Prints a row for each pack, and under it a row for each log object that was found in it. Exit
+    code 1 where nothing is found, and where an index could not be read, which is named when all the
+    others have been searched.
     """
     if only_packs and only_count:
         raise SettingsError("--packs, --count: allowed is one of them")
@@ -76,7 +93,9 @@ def find(
     return 0
 
 
-def _show_progress(packs: Iterable[FoundPack], store: CountingStore, *, is_shown: bool) -> Iterator[FoundPack]:
+def _show_progress(
+    packs: Iterable[FoundPack], store: CountingStore, *, is_shown: bool
+) -> Iterator[FoundPack]:
     with show_bar("indexes", None) if is_shown else nullcontext(lambda _: None) as show:
         for found in packs:
             show(store.requests.get("GetObject", 0))

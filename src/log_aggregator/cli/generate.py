@@ -13,14 +13,39 @@ PRESETS = ("small", "demo")
 
 
 @click.command()
-@click.option("--preset", type=click.Choice(PRESETS), default="small", show_default=True, help="About 100 objects, or about 5,000.")
-@click.option("--objects", type=click.IntRange(1, 10_000_000), help="Number of CloudTrail logs, instead of the preset's.")
-@click.option("--accounts", type=click.IntRange(1, 5_000), help="Number of member accounts, instead of the preset's.")
-@click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Number of days.")
-@click.option("--date", "date_", metavar="YYYY-MM-DD", help="The first of them. Left out: so that the last is yesterday.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="small",
+    show_default=True,
+    help="About 100 objects, or about 5,000.",
+)
+@click.option(
+    "--objects",
+    type=click.IntRange(1, 10_000_000),
+    help="Number of CloudTrail logs, instead of the preset's.",
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(1, 5_000),
+    help="Number of member accounts, instead of the preset's.",
+)
+@click.option(
+    "--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Number of days."
+)
+@click.option(
+    "--date",
+    "date_",
+    metavar="YYYY-MM-DD",
+    help="The first of them. Left out: so that the last is yesterday.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes."
+)
 @click.option("--bucket", help="Put everything into this one bucket.")
-@click.option("--bucket-prefix", default="", help="In front of the names of the organisation's buckets.")
+@click.option(
+    "--bucket-prefix", default="", help="In front of the names of the organisation's buckets."
+)
 @connection_options
 @json_option
 def generate(
@@ -39,8 +64,8 @@ def generate(
 ) -> int:
     """Put a synthetic organisation's logs into buckets, to try things out.
 
-    Buckets that do not exist are created. Meant for a test account or a local S3 server, never for a bucket with real logs:
-    what is generated looks like the real thing, signed digests included.
+    Buckets that do not exist are created. Meant for a test account or a local S3 server, never for
+    a bucket with real logs: what is generated looks like the real thing, signed digests included.
     """
     first = _first_day(date_, days)
     with lab_extra():

@@ -29,23 +29,44 @@ class Wishes:
     bucket_prefix: str
 
 
-def generate_into_buckets(wishes: Wishes, profile: str | None, region: str | None, endpoint_url: str | None, *, as_json: bool) -> int:
+def generate_into_buckets(
+    wishes: Wishes,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    *,
+    as_json: bool,
+) -> int:
     """Generates, uploads, and says what to do next."""
     spec = _make_spec(wishes)
     endpoint = find_endpoint(profile, region, endpoint_url)
     create_buckets(spec, endpoint)
     with show_bar("uploading", None) as show:
-        report = upload(organisation.generate(spec), endpoint, keep_entries=False, progress=lambda done, _: show(done))
+        report = upload(
+            organisation.generate(spec),
+            endpoint,
+            keep_entries=False,
+            progress=lambda done, _: show(done),
+        )
     if as_json:
-        result = {"objects": report.object_count, "bytes": report.size_bytes, "buckets": spec.buckets, "seconds": round(report.seconds, 3)}
+        result = {
+            "objects": report.object_count,
+            "bytes": report.size_bytes,
+            "buckets": spec.buckets,
+            "seconds": round(report.seconds, 3),
+        }
         click.echo(json.dumps(result, indent=2))
         return 0
     click.echo(
-        f"{format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)}, in {format_count(len(spec.buckets), 'bucket')}:"
+        f"{format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)}, "
+        f"in {format_count(len(spec.buckets), 'bucket')}:"
     )
     for name in spec.buckets:
         click.echo(f"  {name}")
-    click.echo(f"Next:\n  log-aggregator plan --date {spec.first_day} {_source_options(spec, wishes.bucket)}")
+    click.echo(
+        f"Next:\n  log-aggregator plan --date {spec.first_day} "
+        f"{_source_options(spec, wishes.bucket)}"
+    )
     return 0
 
 
@@ -57,9 +78,15 @@ def _make_spec(wishes: Wishes) -> OrganisationSpec:
         days=wishes.days,
         objects=wishes.objects or preset.objects,
         accounts=wishes.accounts or preset.accounts,
-        accounts_before_landing_zone_3=min(preset.accounts_before_landing_zone_3, wishes.accounts or preset.accounts),
+        accounts_before_landing_zone_3=min(
+            preset.accounts_before_landing_zone_3, wishes.accounts or preset.accounts
+        ),
     )
-    return spec.with_one_bucket(wishes.bucket) if wishes.bucket else spec.with_bucket_prefix(wishes.bucket_prefix)
+    return (
+        spec.with_one_bucket(wishes.bucket)
+        if wishes.bucket
+        else spec.with_bucket_prefix(wishes.bucket_prefix)
+    )
 
 
 def _source_options(spec: OrganisationSpec, bucket: str | None) -> str:

@@ -1,4 +1,6 @@
-"""`index rebuild` and `index adopt`: indexes that were lost, and indexes for what other tools packed."""
+"""`index rebuild` and `index adopt`: indexes that were lost, and indexes for what other tools
+packed.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,33 @@ from typing import Any, TypeVar
 
 import click
 
-from log_aggregator.cli.options import connection_options, json_option, make_connection, target_writing_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_writing_options,
+)
 from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.adopted import Adopted, Aggregate, Said
 from log_aggregator.core.query import Query
-from log_aggregator.errors import BadPack, GroupFailed, LogAggregatorError, ObjectFrozen, SettingsError, Unreachable, VerificationError
+from log_aggregator.errors import (
+    BadPack,
+    GroupFailed,
+    LogAggregatorError,
+    ObjectFrozen,
+    SettingsError,
+    Unreachable,
+    VerificationError,
+)
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports import ObjectStore
-from log_aggregator.reports.index import describe_adopt, describe_rebuild, render_adopt, render_rebuild
+from log_aggregator.reports.index import (
+    describe_adopt,
+    describe_rebuild,
+    render_adopt,
+    render_rebuild,
+)
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.settings import Settings
 from log_aggregator.steps.adopt import adopt as adopt_one
@@ -59,8 +79,8 @@ def rebuild(
 ) -> int:
     """Make lost indexes anew, each out of its pack.
 
-    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates that have no index. An index that is there is
-    never written over; if it is damaged, remove it first.
+    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates that have
+    no index. An index that is there is never written over; if it is damaged, remove it first.
     """
     query = choice.query(settings) if not choice.keys else Query()
     store = connect(make_connection(profile, region, endpoint_url), settings.readers)
@@ -72,28 +92,49 @@ def rebuild(
         def work(item: tuple[Target, CatalogEntry]) -> tuple[Target, Rebuilt] | Failure:
             target, entry = item
             where = f"s3://{target.bucket}/{entry.pack_key}"
-            return _try(where, lambda: (target, rebuild_index(store, target, entry, make_index_options(settings))))
+            return _try(
+                where,
+                lambda: (target, rebuild_index(store, target, entry, make_index_options(settings))),
+            )
 
         for found in _each(workers, work, [] if dry_run else entries, "rebuilding"):
             if isinstance(found, Failure):
                 failures.append(found)
             else:
                 rebuilt.append(found)
-    described = describe_rebuild([(target, entry.pack_key) for target, entry in entries], rebuilt, failures, dry_run=dry_run)
-    _show(described, render_rebuild(described, "as named" if choice.keys else choice.describe(query)), as_json=as_json)
+    described = describe_rebuild(
+        [(target, entry.pack_key) for target, entry in entries], rebuilt, failures, dry_run=dry_run
+    )
+    _show(
+        described,
+        render_rebuild(described, "as named" if choice.keys else choice.describe(query)),
+        as_json=as_json,
+    )
     return 1 if failures else 0
 
 
 @index.command()
 @click.argument("where", metavar="S3://BUCKET/KEY")
-@click.option("--bucket", metavar="NAME", help="Bucket that the logs were in. Left out: as the key says, or the aggregate's own.")
-@click.option("--log-type", metavar="NAME", help="Log type, such as CloudTrail. Left out: as the key says.")
-@click.option("--account", metavar="ID", help="Account, twelve digits; 'none' for logs without one. Left out: as the key says.")
+@click.option(
+    "--bucket",
+    metavar="NAME",
+    help="Bucket that the logs were in. Left out: as the key says, or the aggregate's own.",
+)
+@click.option(
+    "--log-type", metavar="NAME", help="Log type, such as CloudTrail. Left out: as the key says."
+)
+@click.option(
+    "--account",
+    metavar="ID",
+    help="Account, twelve digits; 'none' for logs without one. Left out: as the key says.",
+)
 @click.option("--date", "date_", metavar="YYYY-MM-DD", help="Log date. Left out: as the key says.")
 @target_writing_options
 @connection_options
 @json_option
-@click.option("--dry-run", is_flag=True, help="Only say what would be read, and as what it would be adopted.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only say what would be read, and as what it would be adopted."
+)
 def adopt(
     settings: Settings,
     where: str,
@@ -109,8 +150,8 @@ def adopt(
 ) -> int:
     """Make an index of an aggregate that another tool made, so that find and extract work on it.
 
-    It must be a plain concatenation of gzip files. It is read once, from end to end, and stays as it is. A key that ends in a slash
-    stands for everything under it.
+    It must be a plain concatenation of gzip files. It is read once, from end to end, and stays as
+    it is. A key that ends in a slash stands for everything under it.
     """
     said = _parse_said(bucket, log_type, account, date_)
     place = re.fullmatch("s3://([^/]+)/(.*)", where, re.DOTALL)
@@ -126,12 +167,16 @@ def adopt(
     def work(found: LogObject) -> tuple[Aggregate, Adopted | None] | Failure:
         def read() -> tuple[Aggregate, Adopted | None]:
             aggregate = describe_aggregate(found, said)
-            return aggregate, None if dry_run else adopt_one(store, target, aggregate, make_index_options(settings))
+            return aggregate, None if dry_run else adopt_one(
+                store, target, aggregate, make_index_options(settings)
+            )
 
         return _try(f"s3://{found.bucket}/{found.key}", read)
 
     with make_workers(settings) as workers:
-        for result in _each(workers, work, list(list_aggregates(store, target, place[1], place[2])), "adopting"):
+        for result in _each(
+            workers, work, list(list_aggregates(store, target, place[1], place[2])), "adopting"
+        ):
             if isinstance(result, Failure):
                 failures.append(result)
             elif result[1] is not None:
@@ -156,21 +201,33 @@ def _choose_entries(
         ]
     places = find_places(choice.keys, targets)
     if any(place.is_adopted for place in places):
-        raise SettingsError("PACK: an adopted aggregate is no pack; remove its index and adopt it again")
+        raise SettingsError(
+            "PACK: an adopted aggregate is no pack; remove its index and adopt it again"
+        )
     return [(place.target, entry_of(place.target, place.key)) for place in places]
 
 
 def _target_for(targets: list[Target], bucket: str) -> Target:
-    """Where the index goes: the only place where packs are, or the one in the aggregate's own bucket."""
+    """Where the index goes: the only place where packs are, or the one in the aggregate's own
+    bucket.
+    """
     own = [target for target in targets if len(targets) == 1 or target.bucket == bucket]
     if not own:
-        raise SettingsError(f"destination_bucket: packs are in {len(targets)} buckets, and none of them is {bucket}; say which one")
+        raise SettingsError(
+            f"destination_bucket: packs are in {len(targets)} buckets, and none of them is "
+            f"{bucket}; say which one"
+        )
     return own[0]
 
 
-def _parse_said(bucket: str | None, log_type: str | None, account: str | None, date_: str | None) -> Said:
+def _parse_said(
+    bucket: str | None, log_type: str | None, account: str | None, date_: str | None
+) -> Said:
     query = make_query(
-        buckets=[bucket] if bucket else [], log_types=[log_type] if log_type else [], accounts=[account] if account else [], date_=date_
+        buckets=[bucket] if bucket else [],
+        log_types=[log_type] if log_type else [],
+        accounts=[account] if account else [],
+        date_=date_,
     )
     return Said(_one(query.buckets), _one(query.log_types), _one(query.accounts), _day(query.first))
 
@@ -192,7 +249,12 @@ def _try(where: str, work: Callable[[], T]) -> T | Failure:
     except Unreachable:
         raise
     except (GroupFailed, SettingsError) as error:
-        return Failure(where, error.state_name, str(error), next((text for kind, text in ADVICE.items() if isinstance(error, kind)), ""))
+        return Failure(
+            where,
+            error.state_name,
+            str(error),
+            next((text for kind, text in ADVICE.items() if isinstance(error, kind)), ""),
+        )
 
 
 def _each(workers: Workers, work: Callable[[Any], T], items: list[Any], what: str) -> list[T]:

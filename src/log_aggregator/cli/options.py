@@ -1,4 +1,6 @@
-"""Options that several commands have. Those for settings are made from the rows of `settings.SETTINGS`."""
+"""Options that several commands have. Those for settings are made from the rows of
+`settings.SETTINGS`.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,26 @@ from log_aggregator.wiring import Connection
 
 F = TypeVar("F", bound=Callable[..., Any])
 CONFIG_DEFAULT = Path("aggregator.toml")
-TARGET_SETTINGS = frozenset({"destination_bucket", "control_tower_bucket", "other_buckets", "final_aggregation_prefix", "readers"})
+TARGET_SETTINGS = frozenset(
+    {
+        "destination_bucket",
+        "control_tower_bucket",
+        "other_buckets",
+        "final_aggregation_prefix",
+        "readers",
+    }
+)
 
 
 def connection_options(function: F) -> F:
     """--profile, --region, --endpoint-url: everything else is the standard AWS configuration."""
-    function = click.option("--endpoint-url", help="S3 endpoint; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS itself.")(function)
-    function = click.option("--region", help="AWS region of the buckets; else as configured for AWS.")(function)
+    function = click.option(
+        "--endpoint-url",
+        help="S3 endpoint; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS itself.",
+    )(function)
+    function = click.option(
+        "--region", help="AWS region of the buckets; else as configured for AWS."
+    )(function)
     return click.option("--profile", help="AWS profile; else as configured for AWS.")(function)
 
 
@@ -41,7 +56,9 @@ def target_options(function: F) -> F:
 
 def target_writing_options(function: F) -> F:
     """The same, and the key that what is written there is encrypted with."""
-    return _add_settings(function, [row for row in SETTINGS if row.name in TARGET_SETTINGS | {"kms_key_id"}])
+    return _add_settings(
+        function, [row for row in SETTINGS if row.name in TARGET_SETTINGS | {"kms_key_id"}]
+    )
 
 
 def _add_settings(function: F, rows: list[Setting]) -> F:
@@ -58,39 +75,66 @@ def _add_settings(function: F, rows: list[Setting]) -> F:
 
 
 def date_options(function: F) -> F:
-    """--date, or --from and --to, or nothing: yesterday and the days before it that are looked at again."""
-    function = click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date of a range.")(function)
-    function = click.option("--from", "from_", metavar="YYYY-MM-DD", help="First log date of a range.")(function)
+    """--date, or --from and --to, or nothing: yesterday and the days before it that are looked at
+    again.
+    """
+    function = click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date of a range.")(
+        function
+    )
+    function = click.option(
+        "--from", "from_", metavar="YYYY-MM-DD", help="First log date of a range."
+    )(function)
     return click.option(
-        "--date", "date_", metavar="YYYY-MM-DD", help="One log date. Left out: yesterday (UTC), and look_back_days before it."
+        "--date",
+        "date_",
+        metavar="YYYY-MM-DD",
+        help="One log date. Left out: yesterday (UTC), and look_back_days before it.",
     )(function)
 
 
 def json_option(function: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output, and nothing else there.")(function)
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="The result as JSON on standard output, and nothing else there.",
+    )(function)
 
 
 @contextmanager
 def lab_extra() -> Iterator[None]:
-    """Around imports of the lab: what it needs is not installed with the rest. Raises CannotStart."""
+    """Around imports of the lab: what it needs is not installed with the rest. Raises
+    CannotStart.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
-        raise CannotStart(f"{error.name} is not installed: pip install 'control-tower-log-aggregator[lab]'") from None
+        raise CannotStart(
+            f"{error.name} is not installed: pip install 'control-tower-log-aggregator[lab]'"
+        ) from None
 
 
-def make_connection(profile: str | None, region: str | None, endpoint_url: str | None) -> Connection:
+def make_connection(
+    profile: str | None, region: str | None, endpoint_url: str | None
+) -> Connection:
     return Connection(profile, region, endpoint_url)
 
 
-def make_cli_window(date_: str | None, from_: str | None, to_: str | None, look_back_days: int, days_kept: int = 0) -> DateWindow:
+def make_cli_window(
+    date_: str | None, from_: str | None, to_: str | None, look_back_days: int, days_kept: int = 0
+) -> DateWindow:
     """The days that a command is about. Raises SettingsError."""
     asked = Days(date_, from_, to_, names=("--date", "--from", "--to"))
     return make_window(asked, datetime.now(UTC).date(), look_back_days, days_kept)
 
 
 def _option(row: Setting) -> Callable[[Any], Any]:
-    return click.option(f"--{row.name.replace('_', '-')}", row.name, metavar="VALUE", help=f"{row.meaning} Allowed: {row.allowed}.")
+    return click.option(
+        f"--{row.name.replace('_', '-')}",
+        row.name,
+        metavar="VALUE",
+        help=f"{row.meaning} Allowed: {row.allowed}.",
+    )
 
 
 def _read(config: Path | None, overrides: dict[str, Any]) -> Settings:

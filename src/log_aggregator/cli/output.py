@@ -1,4 +1,6 @@
-"""Where originals go: a folder, one file, or standard output. Nothing gets its final name, or goes out, before it was checked."""
+"""Where originals go: a folder, one file, or standard output. Nothing gets its final name, or goes
+out, before it was checked.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,15 @@ _SPOOL_BYTES = 16 * MIB
 
 
 class FolderSink:
-    """`<folder>/<source bucket>/<key>`, and beside it `<name>.metadata.json` where that is asked for.
+    """`<folder>/<source bucket>/<key>`, and beside it `<name>.metadata.json` where that is asked
+    for.
 
     Raises SettingsError at the beginning: not empty, no folder, not writable; OutputFailed later.
     """
 
-    def __init__(self, folder: Path, *, force: bool, with_metadata: bool, option: str = "--directory") -> None:
+    def __init__(
+        self, folder: Path, *, force: bool, with_metadata: bool, option: str = "--directory"
+    ) -> None:
         self._folder = folder
         self._with_metadata = with_metadata
         self._names = PathNames()
@@ -85,7 +90,11 @@ class FileSink:
     def take(self, original: Fetched) -> None:
         write_file(self._path, original.pieces, None)
         if self._with_metadata:
-            write_file(beside_file(self._path), [describe_member(original.pack.group.bucket, original.member)], None)
+            write_file(
+                beside_file(self._path),
+                [describe_member(original.pack.group.bucket, original.member)],
+                None,
+            )
 
 
 class StreamSink:
@@ -132,7 +141,11 @@ class StreamSink:
             if self._out is sys.stdout.buffer:
                 silence_stdout()
             is_closed = isinstance(error, BrokenPipeError)
-            raise OutputFailed(f"{self._name} was closed by its reader" if is_closed else f"{self._name}: {error.strerror}") from None
+            raise OutputFailed(
+                f"{self._name} was closed by its reader"
+                if is_closed
+                else f"{self._name}: {error.strerror}"
+            ) from None
 
 
 @dataclass(slots=True)
@@ -146,7 +159,9 @@ class StreamFile:
 
 @contextlib.contextmanager
 def open_stream(path: Path, *, force: bool) -> Iterator[StreamFile]:
-    """Under another name until all are in it; and named `<name>.incomplete` then, where something is missing."""
+    """Under another name until all are in it; and named `<name>.incomplete` then, where something
+    is missing.
+    """
     check_free(path, force=force)
     partial = name_partial(path)
     try:
@@ -165,11 +180,16 @@ def open_stream(path: Path, *, force: bool) -> Iterator[StreamFile]:
 
 
 def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
-    """Makes it, and sees that it is empty and can be written to. Raises SettingsError, which names the option."""
+    """Makes it, and sees that it is empty and can be written to. Raises SettingsError, which names
+    the option.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not force and any(folder.iterdir()):
-            raise SettingsError(f"{option} {folder}: the folder is not empty; --force writes into it, over files of the same name")
+            raise SettingsError(
+                f"{option} {folder}: the folder is not empty; --force writes into it, over "
+                "files of the same name"
+            )
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -177,11 +197,16 @@ def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
 
 
 def check_free(path: Path, *, force: bool) -> None:
-    """Raises SettingsError where a file would be overwritten that nobody gave leave for, or something that is no file."""
+    """Raises SettingsError where a file would be overwritten that nobody gave leave for, or
+    something that is no file.
+    """
     if path.is_dir():
         raise SettingsError(f"--output {path}: that is a folder; --directory takes one")
     if path.exists() and not path.is_file():
-        raise SettingsError(f"--output {path}: that is a device or a pipe, whose place a file would take; --output - > {path} writes to it")
+        raise SettingsError(
+            f"--output {path}: that is a device or a pipe, whose place a file would take; "
+            f"--output - > {path} writes to it"
+        )
     if path.exists() and not force:
         raise SettingsError(f"--output {path}: the file is there already; --force overwrites it")
 
@@ -217,7 +242,9 @@ def open_new(path: Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What the file system refuses, in one line. What comes out of a pack passes: it is no OSError."""
+    """What the file system refuses, in one line. What comes out of a pack passes: it is no
+    OSError.
+    """
     try:
         yield
     except OSError as error:

@@ -1,4 +1,6 @@
-"""Options that say which packs a command is about: by their keys, by date, or all of them; and by whose logs they hold."""
+"""Options that say which packs a command is about: by their keys, by date, or all of them; and by
+whose logs they hold.
+"""
 
 from __future__ import annotations
 
@@ -55,35 +57,55 @@ class PackChoice:
 
 
 def pack_options(function: F) -> F:
-    """Gives the command `choice: PackChoice`. Raises SettingsError where what is asked for contradicts itself."""
+    """Gives the command `choice: PackChoice`. Raises SettingsError where what is asked for
+    contradicts itself.
+    """
 
     @functools.wraps(function)
     def with_choice(**values: Any) -> Any:
         dates = (values.pop("date_"), values.pop("from_"), values.pop("to_"))
-        filters = make_query(**{name: values.pop(name) for name in ("accounts", "log_types", "buckets")})
-        return function(choice=PackChoice(values.pop("packs"), filters, values.pop("all_"), dates), **values)
+        filters = make_query(
+            **{name: values.pop(name) for name in ("accounts", "log_types", "buckets")}
+        )
+        return function(
+            choice=PackChoice(values.pop("packs"), filters, values.pop("all_"), dates), **values
+        )
 
     decorated: Any = with_choice
     for option in reversed(_FILTERS):
         decorated = option(decorated)
-    decorated = click.option("--all", "all_", is_flag=True, help="All dates.")(date_options(decorated))
+    decorated = click.option("--all", "all_", is_flag=True, help="All dates.")(
+        date_options(decorated)
+    )
     return click.argument("packs", metavar="[PACK]...", nargs=-1)(decorated)  # type: ignore[no-any-return]
 
 
 def find_places(texts: Iterable[str], targets: Iterable[Target]) -> list[Place]:
-    """Packs, by keys or `s3://bucket/key`; the keys of indexes stand for theirs. Raises SettingsError."""
+    """Packs, by keys or `s3://bucket/key`; the keys of indexes stand for theirs. Raises
+    SettingsError.
+    """
     known = list(targets)
     return list(dict.fromkeys(_find_place(text, known) for text in texts))
 
 
 def _find_place(text: str, targets: list[Target]) -> Place:
-    bucket, key = text.removeprefix("s3://").split("/", 1) if text.startswith("s3://") and "/" in text[5:] else (None, text)
-    places = [place for target in targets if bucket in (None, target.bucket) and (place := _place_in(target, key))]
+    bucket, key = (
+        text.removeprefix("s3://").split("/", 1)
+        if text.startswith("s3://") and "/" in text[5:]
+        else (None, text)
+    )
+    places = [
+        place
+        for target in targets
+        if bucket in (None, target.bucket) and (place := _place_in(target, key))
+    ]
     if not places:
         names = ", ".join(f"s3://{target.bucket}/{target.root}packs/..." for target in targets)
         raise SettingsError(f"{text}: not the key of a pack; allowed is {names}")
     if len(places) > 1:
-        raise SettingsError(f"{text}: packs are in {len(places)} buckets; allowed is s3://bucket/key")
+        raise SettingsError(
+            f"{text}: packs are in {len(places)} buckets; allowed is s3://bucket/key"
+        )
     return places[0]
 
 
@@ -98,7 +120,25 @@ def _place_in(target: Target, key: str) -> Place | None:
 
 
 _FILTERS = (
-    click.option("--account", "accounts", multiple=True, metavar="ID", help="Account, twelve digits; 'none' for logs without one."),
-    click.option("--log-type", "log_types", multiple=True, metavar="NAME", help="Log type, such as CloudTrail."),
-    click.option("--bucket", "buckets", multiple=True, metavar="NAME", help="Bucket that the log objects were in."),
+    click.option(
+        "--account",
+        "accounts",
+        multiple=True,
+        metavar="ID",
+        help="Account, twelve digits; 'none' for logs without one.",
+    ),
+    click.option(
+        "--log-type",
+        "log_types",
+        multiple=True,
+        metavar="NAME",
+        help="Log type, such as CloudTrail.",
+    ),
+    click.option(
+        "--bucket",
+        "buckets",
+        multiple=True,
+        metavar="NAME",
+        help="Bucket that the log objects were in.",
+    ),
 )

@@ -9,14 +9,25 @@ from typing import Any
 import click
 
 from log_aggregator.cli.extract import require_condition
-from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_options,
+)
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
 from log_aggregator.errors import NoSuchOriginal, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.fetch import show_fetching
-from log_aggregator.reports.putback import WARNING, describe_put_back, describe_put_back_plan, render_put_back, render_put_back_plan
+from log_aggregator.reports.putback import (
+    WARNING,
+    describe_put_back,
+    describe_put_back_plan,
+    render_put_back,
+    render_put_back_plan,
+)
 from log_aggregator.settings import Settings
 from log_aggregator.steps.extract import list_source_buckets
 from log_aggregator.steps.fetch import VersionChoice, Wanted, choose, tolerate_gaps
@@ -28,10 +39,24 @@ from log_aggregator.wiring import connect, make_put_back_workers, make_targets
 
 @click.command("put-back")
 @query_options(key_arguments=True)
-@click.option("--version-id", metavar="ID", help="This version of a key. Left out: the newest that is packed.")
-@click.option("--to-bucket", metavar="NAME", help="Another bucket for all of them. Left out: each where it was.")
-@click.option("--prefix", metavar="TEXT", default="", help="In front of every key, such as 'audit-2026/'.")
-@click.option("--objects-max", type=click.IntRange(min=1), default=10_000, show_default=True, help="If there are more, nothing is written.")
+@click.option(
+    "--version-id", metavar="ID", help="This version of a key. Left out: the newest that is packed."
+)
+@click.option(
+    "--to-bucket",
+    metavar="NAME",
+    help="Another bucket for all of them. Left out: each where it was.",
+)
+@click.option(
+    "--prefix", metavar="TEXT", default="", help="In front of every key, such as 'audit-2026/'."
+)
+@click.option(
+    "--objects-max",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="If there are more, nothing is written.",
+)
 @click.option("--dry-run", is_flag=True, help="Only print what would be written where.")
 @target_options
 @connection_options
@@ -49,10 +74,12 @@ def put_back_command(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Put originals back under their own keys: bytes, user metadata, content type and encoding. Overwrites nothing.
+    """Put originals back under their own keys: bytes, user metadata, content type and encoding.
+    Overwrites nothing.
 
-    The conditions are those of `find`; of each key the newest version is taken. An equal object that is there already counts as put back,
-    another one is a failure and stays. So the command may be stopped and started again.
+    The conditions are those of `find`; of each key the newest version is taken. An equal object
+    that is there already counts as put back, another one is a failure and stays. So the command may
+    be stopped and started again.
     """
     require_condition(query)
     if to_bucket is not None and (not to_bucket or "/" in to_bucket):
@@ -63,7 +90,9 @@ def put_back_command(
     with make_put_back_workers(settings) as workers:
         targets = make_targets(store, settings)
         found = tolerate_gaps(find(store, workers, targets, query), gaps)
-        wanted = limit_originals(choose(found, VersionChoice(newest_only=True, version_id=version_id)), objects_max)
+        wanted = limit_originals(
+            choose(found, VersionChoice(newest_only=True, version_id=version_id)), objects_max
+        )
         check_keys(wanted, place, targets)
         if not wanted and not gaps:
             raise NoSuchOriginal("nothing found: no pack holds what is looked for")
@@ -80,14 +109,28 @@ def put_back_command(
     return 1 if result.failures else 0
 
 
-def goes_to_a_source(store: ObjectStore, targets: Iterable[Target], wanted: Sequence[Wanted], place: Place, settings: Settings) -> bool:
-    """Whether a run would find them there: every bucket that something was packed from is one, and every one that is to be."""
+def goes_to_a_source(
+    store: ObjectStore,
+    targets: Iterable[Target],
+    wanted: Sequence[Wanted],
+    place: Place,
+    settings: Settings,
+) -> bool:
+    """Whether a run would find them there: every bucket that something was packed from is one, and
+    every one that is to be.
+    """
     if place.bucket is None:
         return True
-    packed = {name for target in targets for name in list_source_buckets(store, target)} | {each.pack.group.bucket for each in wanted}
+    packed = {name for target in targets for name in list_source_buckets(store, target)} | {
+        each.pack.group.bucket for each in wanted
+    }
     names = {name for name in settings.other_buckets if not name.endswith("*")}
     beginnings = tuple(name.rstrip("*") for name in settings.other_buckets if name.endswith("*"))
-    return place.bucket in {*packed, *names, *settings.control_tower_bucket} or place.bucket.startswith(beginnings or ("\n",))
+    return place.bucket in {
+        *packed,
+        *names,
+        *settings.control_tower_bucket,
+    } or place.bucket.startswith(beginnings or ("\n",))
 
 
 def _print(described: dict[str, Any], lines: Iterator[str], *, as_json: bool) -> None:

@@ -24,8 +24,12 @@ from log_aggregator.model import NO_ACCOUNT
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LOG_TYPES = tuple(sorted({name for row in LAYOUTS if (name := row.log_type or row.service)}, key=str.lower))
-"""The log types that have a layout. Any other service under `AWSLogs/` is a log type too, by its own name."""
+LOG_TYPES = tuple(
+    sorted({name for row in LAYOUTS if (name := row.log_type or row.service)}, key=str.lower)
+)
+"""The log types that have a layout. Any other service under `AWSLogs/` is a log type too, by its
+own name.
+"""
 
 _FIRST_DAY = date(2006, 1, 1)
 """S3 is not older, so an earlier date is a slip."""
@@ -35,16 +39,28 @@ _WITHOUT_ACCOUNT = "none"
 
 
 def query_options(*, key_arguments: bool = False) -> Callable[[F], F]:
-    """Gives the command `query: Query`. With `key_arguments` keys are also taken as arguments, any number of them.
+    """Gives the command `query: Query`. With `key_arguments` keys are also taken as arguments, any
+    number of them.
 
-    The options may be repeated; of those given several times any one must hold, and of different ones all must.
-    The command raises SettingsError where one of them is wrong.
+    The options may be repeated; of those given several times any one must hold, and of different
+    ones all must. The command raises SettingsError where one of them is wrong.
     """
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def with_query(**values: Any) -> Any:
-            asked = {name: values.pop(name) for name in ("log_types", "accounts", "log_regions", "buckets", "date_", "from_", "to_")}
+            asked = {
+                name: values.pop(name)
+                for name in (
+                    "log_types",
+                    "accounts",
+                    "log_regions",
+                    "buckets",
+                    "date_",
+                    "from_",
+                    "to_",
+                )
+            }
             keys = (*values.pop("key_arguments", ()), *values.pop("keys"))
             return function(query=make_query(keys=keys, **asked), **values)
 
@@ -69,7 +85,9 @@ def make_query(
     from_: str | None = None,
     to_: str | None = None,
 ) -> Query:
-    """The query that these texts ask for. Raises SettingsError, which names the option, the value and what is allowed."""
+    """The query that these texts ask for. Raises SettingsError, which names the option, the value
+    and what is allowed.
+    """
     first, last = _parse_range(date_, from_, to_)
     return Query(
         buckets=frozenset(map(_parse_bucket, _each(buckets))),
@@ -92,7 +110,8 @@ def _parse_account(text: str) -> str:
         return NO_ACCOUNT
     if not re.fullmatch("[0-9]{12}", text):
         raise SettingsError(
-            f"--account {text!r}: allowed are the twelve digits of an account, or {_WITHOUT_ACCOUNT!r} for logs whose keys name no account;"
+            f"--account {text!r}: allowed are the twelve digits of an account, or "
+            f"{_WITHOUT_ACCOUNT!r} for logs whose keys name no account;"
             " left out, it is every account"
         )
     return text
@@ -120,18 +139,26 @@ def _parse_region(text: str) -> str:
 def _parse_bucket(text: str) -> str:
     name = text.removeprefix("s3://").rstrip("/")
     if not re.fullmatch("[a-z0-9][a-z0-9._-]{1,62}", name):
-        raise SettingsError(f"--bucket {text!r}: allowed is the name of the bucket that the logs were in")
+        raise SettingsError(
+            f"--bucket {text!r}: allowed is the name of the bucket that the logs were in"
+        )
     return name
 
 
 def _parse_key(text: str) -> str:
-    bucket, slash, key = text.removeprefix("s3://").partition("/") if text.startswith("s3://") else ("-", "/", text)
+    bucket, slash, key = (
+        text.removeprefix("s3://").partition("/") if text.startswith("s3://") else ("-", "/", text)
+    )
     if not (bucket and slash and key):
-        raise SettingsError(f"--key {text!r}: allowed is a key, s3://bucket/key, or either with *, ? or [abc] in it")
+        raise SettingsError(
+            f"--key {text!r}: allowed is a key, s3://bucket/key, or either with *, ? or [abc] in it"
+        )
     return text
 
 
-def _parse_range(date_: str | None, from_: str | None, to_: str | None) -> tuple[datetime | None, datetime | None]:
+def _parse_range(
+    date_: str | None, from_: str | None, to_: str | None
+) -> tuple[datetime | None, datetime | None]:
     if date_ is not None:
         if from_ is not None or to_ is not None:
             raise SettingsError("--date: allowed is either --date, or --from and --to")
@@ -148,7 +175,10 @@ def _parse_day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"--date {text!r}: allowed is a date such as 2026-01-31; with a time of day it is --from and --to") from None
+        raise SettingsError(
+            f"--date {text!r}: allowed is a date such as 2026-01-31; with a time of day it "
+            "is --from and --to"
+        ) from None
     return _sensible("--date", text, datetime.combine(day, time.min, UTC)).date()
 
 
@@ -161,7 +191,10 @@ def _parse_moment(name: str, text: str, time_of_day: time) -> datetime:
             moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise SettingsError(f"{name} {text!r}: allowed is a date such as 2026-01-31, or with a time, 2026-01-31T13:00 (UTC)") from None
+        raise SettingsError(
+            f"{name} {text!r}: allowed is a date such as 2026-01-31, or with a time, "
+            "2026-01-31T13:00 (UTC)"
+        ) from None
     return _sensible(name, text, moment)
 
 
@@ -169,25 +202,62 @@ def _sensible(name: str, text: str, moment: datetime) -> datetime:
     """There are no logs of the future; as the end of a range it does no harm."""
     today = datetime.now(UTC).date()
     if moment.date() < _FIRST_DAY or (moment.date() > today and name != "--to"):
-        raise SettingsError(f"{name} {text}: allowed is a date from {_FIRST_DAY} to today ({today}, UTC)")
+        raise SettingsError(
+            f"{name} {text}: allowed is a date from {_FIRST_DAY} to today ({today}, UTC)"
+        )
     return moment
 
 
 _OPTIONS = (
-    click.option("--account", "accounts", multiple=True, metavar="ID", help="Account, twelve digits; 'none' for logs without one."),
+    click.option(
+        "--account",
+        "accounts",
+        multiple=True,
+        metavar="ID",
+        help="Account, twelve digits; 'none' for logs without one.",
+    ),
     click.option(
         "--log-type",
         "log_types",
         multiple=True,
         metavar="NAME",
-        help="Log type, such as CloudTrail, in any case; AWSLogs/<service> where it has no layout of its own.",
+        help=(
+            "Log type, such as CloudTrail, in any case; AWSLogs/<service> where it has no layout "
+            "of its own."
+        ),
     ),
-    click.option("--log-region", "log_regions", multiple=True, metavar="REGION", help="Region that the key names, such as eu-west-1."),
-    click.option("--bucket", "buckets", multiple=True, metavar="NAME", help="Bucket that the log objects were in."),
     click.option(
-        "--key", "keys", multiple=True, metavar="KEY", help="Original key, s3://bucket/key, or a glob of either; * spans slashes."
+        "--log-region",
+        "log_regions",
+        multiple=True,
+        metavar="REGION",
+        help="Region that the key names, such as eu-west-1.",
+    ),
+    click.option(
+        "--bucket",
+        "buckets",
+        multiple=True,
+        metavar="NAME",
+        help="Bucket that the log objects were in.",
+    ),
+    click.option(
+        "--key",
+        "keys",
+        multiple=True,
+        metavar="KEY",
+        help="Original key, s3://bucket/key, or a glob of either; * spans slashes.",
     ),
     click.option("--date", "date_", metavar="YYYY-MM-DD", help="One log date (UTC)."),
-    click.option("--from", "from_", metavar="DATE[TIME]", help="First log date, or hour: 2026-01-31 or 2026-01-31T13:00 (UTC)."),
-    click.option("--to", "to_", metavar="DATE[TIME]", help="Last log date, to its end, or hour. Left out, with --from: no end."),
+    click.option(
+        "--from",
+        "from_",
+        metavar="DATE[TIME]",
+        help="First log date, or hour: 2026-01-31 or 2026-01-31T13:00 (UTC).",
+    ),
+    click.option(
+        "--to",
+        "to_",
+        metavar="DATE[TIME]",
+        help="Last log date, to its end, or hour. Left out, with --from: no end.",
+    ),
 )

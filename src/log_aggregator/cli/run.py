@@ -13,7 +13,14 @@ from typing import Any
 
 import click
 
-from log_aggregator.cli.options import connection_options, date_options, json_option, make_cli_window, make_connection, settings_options
+from log_aggregator.cli.options import (
+    connection_options,
+    date_options,
+    json_option,
+    make_cli_window,
+    make_connection,
+    settings_options,
+)
 from log_aggregator.core.costs import PRICES
 from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import SettingsError
@@ -32,14 +39,22 @@ from log_aggregator.steps.plan import plan_run
 from log_aggregator.steps.publickeys import archive_run_keys
 from log_aggregator.steps.workers import Workers
 from log_aggregator.trailkeys import TrailKeys
-from log_aggregator.wiring import Connection, SystemClock, connect, connect_trail_keys, make_run_rules, make_workers
+from log_aggregator.wiring import (
+    Connection,
+    SystemClock,
+    connect,
+    connect_trail_keys,
+    make_run_rules,
+    make_workers,
+)
 
 inventory_option = click.option(
     "--inventory",
     "inventories",
     multiple=True,
     metavar="S3_URL",
-    help="Take the listing from an S3 Inventory: its manifest.json, or its configuration's folder for the newest. Once for each bucket;"
+    help="Take the listing from an S3 Inventory: its manifest.json, or its configuration's folder "
+    "for the newest. Once for each bucket;"
     " only these buckets are worked on.",
 )
 
@@ -50,7 +65,9 @@ inventory_option = click.option(
 @settings_options
 @connection_options
 @json_option
-@click.option("--dry-run", is_flag=True, help="Only print the plan; the same as `log-aggregator plan`.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only print the plan; the same as `log-aggregator plan`."
+)
 def run(
     settings: Settings,
     date_: str | None,
@@ -65,14 +82,23 @@ def run(
 ) -> int:
     """Pack a day's log objects, verify the packs, delete the originals.
 
-    Without a date: yesterday (UTC) and look_back_days before it, for logs that came late. May be stopped at any time and started
-    again: it goes on where it was.
+    Without a date: yesterday (UTC) and look_back_days before it, for logs that came late. May be
+    stopped at any time and started again: it goes on where it was.
     """
     _require_days(inventories, date_, from_)
-    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
+    window = make_cli_window(
+        date_, from_, to_, settings.look_back_days, settings.keep_originals_days
+    )
     connection = make_connection(profile, region, endpoint_url)
     if dry_run:
-        return show_plan(settings, window, connection, Comparison(settings.storage_class), inventories, as_json=as_json)
+        return show_plan(
+            settings,
+            window,
+            connection,
+            Comparison(settings.storage_class),
+            inventories,
+            as_json=as_json,
+        )
     return do_run(settings, window, connection, inventories, as_json=as_json)
 
 
@@ -83,10 +109,18 @@ def run(
 @connection_options
 @json_option
 @click.option(
-    "--years", type=click.IntRange(1, 100), default=YEARS_DEFAULT, show_default=True, help="How long logs are kept, for what is compared."
+    "--years",
+    type=click.IntRange(1, 100),
+    default=YEARS_DEFAULT,
+    show_default=True,
+    help="How long logs are kept, for what is compared.",
 )
 @click.option(
-    "--prices", "prices_file", type=click.Path(path_type=Path), metavar="FILE", help="TOML file with prices in place of the built-in ones."
+    "--prices",
+    "prices_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML file with prices in place of the built-in ones.",
 )
 def plan(
     settings: Settings,
@@ -103,16 +137,33 @@ def plan(
 ) -> int:
     """Show what `run` would do: groups, operations, packs, requests, dollars. Changes nothing.
 
-    Below stands what these log objects cost over the years: left where they are, each archived by itself, and packed.
+    Below stands what these log objects cost over the years: left where they are, each archived by
+    itself, and packed.
     """
     _require_days(inventories, date_, from_)
     prices = PRICES if prices_file is None else read_prices(prices_file)
-    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.keep_originals_days)
+    window = make_cli_window(
+        date_, from_, to_, settings.look_back_days, settings.keep_originals_days
+    )
     comparison = Comparison(settings.storage_class, years, prices)
-    return show_plan(settings, window, make_connection(profile, region, endpoint_url), comparison, inventories, as_json=as_json)
+    return show_plan(
+        settings,
+        window,
+        make_connection(profile, region, endpoint_url),
+        comparison,
+        inventories,
+        as_json=as_json,
+    )
 
 
-def do_run(settings: Settings, window: DateWindow, connection: Connection, inventories: Sequence[str] = (), *, as_json: bool) -> int:
+def do_run(
+    settings: Settings,
+    window: DateWindow,
+    connection: Connection,
+    inventories: Sequence[str] = (),
+    *,
+    as_json: bool,
+) -> int:
     """Runs, prints, and gives the exit code."""
     described = measure_run(settings, window, connection, inventories, is_quiet=as_json)
     if as_json:
@@ -131,17 +182,30 @@ def measure_run(
     is_quiet: bool,
     connect_keys: Callable[[], TrailKeys | None] | None = None,
 ) -> dict[str, Any]:
-    """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is none."""
+    """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is
+    none.
+    """
     began, clock = time.perf_counter(), SystemClock()
     began_at = clock.now()
     store = connect(connection, settings.readers)
     rules, found = _make_rules(store, settings, window, inventories)
     with make_progress(is_quiet=is_quiet) as progress, make_workers(settings) as workers:
-        result = steps.run(store, workers, clock, rules, progress, _make_listing(store, workers, found, rules, progress))
+        result = steps.run(
+            store,
+            workers,
+            clock,
+            rules,
+            progress,
+            _make_listing(store, workers, found, rules, progress),
+        )
     result.inventories = [inventory.location for inventory in found]
-    archive_run_keys(store, connect_keys or partial(connect_trail_keys, connection), rules, result, clock.now())
+    archive_run_keys(
+        store, connect_keys or partial(connect_trail_keys, connection), rules, result, clock.now()
+    )
     write_custody(store, rules, result, name_run(began_at), began_at, clock.now())
-    return describe_run(result, Measured(store.requests, time.perf_counter() - began, peak_memory_bytes()))
+    return describe_run(
+        result, Measured(store.requests, time.perf_counter() - began, peak_memory_bytes())
+    )
 
 
 def name_run(began: datetime) -> str:
@@ -162,17 +226,32 @@ def show_plan(
     store = connect(connection, settings.readers)
     rules, found = _make_rules(store, settings, window, inventories)
     with make_progress(is_quiet=as_json) as progress, make_workers(settings) as workers:
-        planned = plan_run(store, workers, SystemClock(), rules, progress, _make_listing(store, workers, found, rules, progress))
+        planned = plan_run(
+            store,
+            workers,
+            SystemClock(),
+            rules,
+            progress,
+            _make_listing(store, workers, found, rules, progress),
+        )
     planned.inventories = [inventory.location for inventory in found]
     described = describe_plan(planned, store.requests, comparison)
-    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(render_plan(described)))
+    click.echo(
+        json.dumps(described, indent=2, ensure_ascii=False)
+        if as_json
+        else "\n".join(render_plan(described))
+    )
     return 1 if described["failures"] else 0
 
 
 def _require_days(inventories: Sequence[str], date_: str | None, from_: str | None) -> None:
-    """An inventory is for the past, of which nobody may be surprised to see all packed. Raises SettingsError."""
+    """An inventory is for the past, of which nobody may be surprised to see all packed. Raises
+    SettingsError.
+    """
     if inventories and date_ is None and from_ is None:
-        raise SettingsError("--inventory: allowed only together with --date, or with --from and --to")
+        raise SettingsError(
+            "--inventory: allowed only together with --date, or with --from and --to"
+        )
 
 
 def _make_rules(
@@ -185,7 +264,15 @@ def _make_rules(
 
 
 def _make_listing(
-    store: ObjectStore, workers: Workers, inventories: Sequence[Inventory], rules: steps.RunRules, progress: steps.Progress
+    store: ObjectStore,
+    workers: Workers,
+    inventories: Sequence[Inventory],
+    rules: steps.RunRules,
+    progress: steps.Progress,
 ) -> Listing | None:
     """None: the buckets themselves are listed."""
-    return InventoryListing(store, workers, inventories, rules.organization_id, progress) if inventories else None
+    return (
+        InventoryListing(store, workers, inventories, rules.organization_id, progress)
+        if inventories
+        else None
+    )

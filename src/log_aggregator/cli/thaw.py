@@ -11,7 +11,12 @@ from typing import Any
 import click
 
 from log_aggregator.cli.extract import Destination, extract_to, require_condition
-from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_options,
+)
 from log_aggregator.cli.output import prepare_folder
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.costs import RETRIEVALS
@@ -20,7 +25,13 @@ from log_aggregator.errors import LimitExceeded, NoSuchOriginal, SettingsError
 from log_aggregator.ports import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch
 from log_aggregator.reports.numbers import format_dollars
-from log_aggregator.reports.thaw import describe_failures, describe_thaw, render_outcome, render_thaw, show_waiting
+from log_aggregator.reports.thaw import (
+    describe_failures,
+    describe_thaw,
+    render_outcome,
+    render_thaw,
+    show_waiting,
+)
 from log_aggregator.settings import Settings
 from log_aggregator.steps.fetch import VersionChoice, choose, tolerate_gaps
 from log_aggregator.steps.find import find
@@ -46,19 +57,53 @@ _HOURS_UNKNOWN = 48.0
 
 @click.command()
 @query_options(key_arguments=True)
-@click.option("--tier", type=click.Choice(TIERS), default="Bulk", show_default=True, help="How fast, and how dear.")
-@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True, help="How long the copies can be read.")
 @click.option(
-    "--dollars-max", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Nothing dearer is started without --yes."
+    "--tier",
+    type=click.Choice(TIERS),
+    default="Bulk",
+    show_default=True,
+    help="How fast, and how dear.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 365),
+    default=7,
+    show_default=True,
+    help="How long the copies can be read.",
+)
+@click.option(
+    "--dollars-max",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Nothing dearer is started without --yes.",
 )
 @click.option("--yes", "is_agreed", is_flag=True, help="Start whatever it costs.")
-@click.option("--dry-run", is_flag=True, help="Only say what there is, and what it would cost. Starts nothing.")
-@click.option("--wait", "waits", is_flag=True, help="Wait until all packs can be read.")
-@click.option("--interval", type=click.IntRange(1, 3600), default=300, show_default=True, help="Seconds between two looks while waiting.")
 @click.option(
-    "--then-extract", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Wait, and then extract what was looked for."
+    "--dry-run",
+    is_flag=True,
+    help="Only say what there is, and what it would cost. Starts nothing.",
 )
-@click.option("--force", is_flag=True, help="With --then-extract: write into a folder that is not empty, over files of the same name.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until all packs can be read.")
+@click.option(
+    "--interval",
+    type=click.IntRange(1, 3600),
+    default=300,
+    show_default=True,
+    help="Seconds between two looks while waiting.",
+)
+@click.option(
+    "--then-extract",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Wait, and then extract what was looked for.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="With --then-extract: write into a folder that is not empty, over files of the same name.",
+)
 @target_options
 @connection_options
 @json_option
@@ -79,10 +124,12 @@ def thaw(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Thaw the packs that hold what is looked for: say what it costs, start the restores, wait for them.
+    """Thaw the packs that hold what is looked for: say what it costs, start the restores, wait for
+    them.
 
-    The conditions are those of `find`. Only packs in GLACIER and DEEP_ARCHIVE need it. What is thawed or under way is not started again,
-    so the command may be stopped, and started again to go on waiting.
+    The conditions are those of `find`. Only packs in GLACIER and DEEP_ARCHIVE need it. What is
+    thawed or under way is not started again, so the command may be stopped, and started again to go
+    on waiting.
     """
     require_condition(query)
     destination = choose_destination(folder, force=force, dry_run=dry_run, as_json=as_json)
@@ -90,7 +137,9 @@ def thaw(
     gaps: list[Failure] = []
     with make_workers(settings) as workers:
         targets = make_targets(store, settings)
-        states, failures = look_at_packs(store, workers, tolerate_gaps(find(store, workers, targets, query), gaps))
+        states, failures = look_at_packs(
+            store, workers, tolerate_gaps(find(store, workers, targets, query), gaps)
+        )
         failures += gaps
         if not states and not failures:
             raise NoSuchOriginal("nothing found: no pack holds what is looked for")
@@ -105,8 +154,14 @@ def thaw(
             failures += refused
             if waits or folder is not None:
                 thawing = [*asked, *(each for each in states if each.state is State.THAWING)]
-                failures += wait(store, thawing, options, tier, interval, is_quiet=as_json) if thawing else []
-            described["thawed"] = count_thawed(states, asked, failures, waited=waits or folder is not None)
+                failures += (
+                    wait(store, thawing, options, tier, interval, is_quiet=as_json)
+                    if thawing
+                    else []
+                )
+            described["thawed"] = count_thawed(
+                states, asked, failures, waited=waits or folder is not None
+            )
         described["failures"] = describe_failures(failures)
         if not as_json:
             for line in render_outcome(described, waited=waits or folder is not None):
@@ -120,8 +175,12 @@ def thaw(
     return 1 if failures else 0
 
 
-def choose_destination(folder: Path | None, *, force: bool, dry_run: bool, as_json: bool) -> Destination | None:
-    """Where to extract to, if at all: seen to be usable before anything costs money. Raises SettingsError."""
+def choose_destination(
+    folder: Path | None, *, force: bool, dry_run: bool, as_json: bool
+) -> Destination | None:
+    """Where to extract to, if at all: seen to be usable before anything costs money. Raises
+    SettingsError.
+    """
     if folder is None:
         if force:
             raise SettingsError("--force: allowed only with --then-extract")
@@ -132,31 +191,61 @@ def choose_destination(folder: Path | None, *, force: bool, dry_run: bool, as_js
     return Destination(directory=folder, force=force, as_json=as_json, folder_option=_FOLDER_OPTION)
 
 
-def check_price(states: Sequence[PackState], options: Sequence[TierOption], tier: str, dollars_max: float, *, is_agreed: bool) -> None:
-    """Raises SettingsError where the tier does not exist for a pack, LimitExceeded where nobody agreed to the price."""
+def check_price(
+    states: Sequence[PackState],
+    options: Sequence[TierOption],
+    tier: str,
+    dollars_max: float,
+    *,
+    is_agreed: bool,
+) -> None:
+    """Raises SettingsError where the tier does not exist for a pack, LimitExceeded where nobody
+    agreed to the price.
+    """
     option = next(each for each in options if each.tier == tier)
     if option.dollars is None:
         classes = sorted(
-            {each.storage_class for each in states if each.state is State.FROZEN and (each.storage_class, tier) not in RETRIEVALS}
+            {
+                each.storage_class
+                for each in states
+                if each.state is State.FROZEN and (each.storage_class, tier) not in RETRIEVALS
+            }
         )
-        raise SettingsError(f"--tier {tier}: allowed is another one, because {', '.join(classes)} does not know it")
+        raise SettingsError(
+            f"--tier {tier}: allowed is another one, because {', '.join(classes)} does not know it"
+        )
     if option.dollars > dollars_max and not is_agreed:
         raise LimitExceeded(
-            f"thawing costs {format_dollars(option.dollars)}, and --dollars-max is {format_dollars(dollars_max)};"
+            f"thawing costs {format_dollars(option.dollars)}, and --dollars-max is "
+            f"{format_dollars(dollars_max)};"
             " --yes starts it, a higher --dollars-max too"
         )
 
 
 def wait(
-    store: ObjectStore, thawing: Sequence[PackState], options: Sequence[TierOption], tier: str, interval: int, *, is_quiet: bool
+    store: ObjectStore,
+    thawing: Sequence[PackState],
+    options: Sequence[TierOption],
+    tier: str,
+    interval: int,
+    *,
+    is_quiet: bool,
 ) -> list[Failure]:
     """Until all can be read. Gives those for which that does not come."""
     hours = max(_HOURS_UNKNOWN, *(each.hours_max for each in options if each.tier == tier))
     with show_waiting(is_quiet=is_quiet) as progress:
-        return wait_until_thawed(store, thawing, SystemClock(), Patience(time.sleep, interval, 1.5 * hours), progress)
+        return wait_until_thawed(
+            store, thawing, SystemClock(), Patience(time.sleep, interval, 1.5 * hours), progress
+        )
 
 
-def count_thawed(states: Sequence[PackState], asked: Sequence[PackState], failures: Sequence[Failure], *, waited: bool) -> int:
+def count_thawed(
+    states: Sequence[PackState],
+    asked: Sequence[PackState],
+    failures: Sequence[Failure],
+    *,
+    waited: bool,
+) -> int:
     """Packs in archive classes that can be read now."""
     failed = {failure.where for failure in failures}
     thawed = [each for each in states if each.state is State.THAWED]
@@ -165,7 +254,9 @@ def count_thawed(states: Sequence[PackState], asked: Sequence[PackState], failur
     return sum(f"s3://{each.bucket}/{each.key}" not in failed for each in thawed)
 
 
-def extract_found(store: Any, workers: Workers, settings: Settings, query: Query, destination: Destination) -> dict[str, Any]:
+def extract_found(
+    store: Any, workers: Workers, settings: Settings, query: Query, destination: Destination
+) -> dict[str, Any]:
     """The same as `extract --directory`, of all that was looked for."""
     gaps: list[Failure] = []
     found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), gaps)

@@ -12,7 +12,12 @@ from typing import Any
 
 import click
 
-from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_options,
+)
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.query import Query
 from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
@@ -29,18 +34,35 @@ BOTH = "both"
 
 
 @click.command("validate-cloudtrail")
-@click.option("--account", "accounts", multiple=True, metavar="ID", help="Account, twelve digits. Left out: all that have digests.")
-@click.option("--log-region", "log_regions", multiple=True, metavar="REGION", help="Region that the digests are of. Left out: all.")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="ID",
+    help="Account, twelve digits. Left out: all that have digests.",
+)
+@click.option(
+    "--log-region",
+    "log_regions",
+    multiple=True,
+    metavar="REGION",
+    help="Region that the digests are of. Left out: all.",
+)
 @click.option("--trail-name", "trails", multiple=True, metavar="NAME", help="Trail. Left out: all.")
 @click.option(
     "--bucket",
     "buckets",
     multiple=True,
     metavar="NAME",
-    help="Bucket that CloudTrail delivered to. Left out: control_tower_bucket, and all that packs were made from.",
+    help=(
+        "Bucket that CloudTrail delivered to. Left out: control_tower_bucket, and all that packs "
+        "were made from."
+    ),
 )
 @click.option("--date", "date_", metavar="YYYY-MM-DD", help="One day (UTC).")
-@click.option("--from", "from_", metavar="DATE[TIME]", help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC).")
+@click.option(
+    "--from", "from_", metavar="DATE[TIME]", help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC)."
+)
 @click.option("--to", "to_", metavar="DATE[TIME]", help="End. Left out: now.")
 @click.option(
     "--read-from",
@@ -55,7 +77,10 @@ BOTH = "both"
     type=click.Choice([BOTH, *(source.value for source in KeySource)]),
     default=BOTH,
     show_default=True,
-    help="cloudtrail asks CloudTrail; archive takes those that were kept beside the packs; both asks, and then looks there.",
+    help=(
+        "cloudtrail asks CloudTrail; archive takes those that were kept beside the packs; both "
+        "asks, and then looks there."
+    ),
 )
 @click.option("--verbose", "-v", is_flag=True, help="List valid files too.")
 @target_options
@@ -78,41 +103,70 @@ def validate_cloudtrail(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Validate CloudTrail's digests and every log that they name, in packs, in their own buckets, or in both. Changes nothing.
+    """Validate CloudTrail's digests and every log that they name, in packs, in their own buckets,
+    or in both. Changes nothing.
 
-    As `aws cloudtrail validate-logs`, which finds nothing any more once originals are deleted: signatures, links from digest to
-    digest, hashes of logs. Exit code 1 where anything is invalid, missing or could not be checked, and where there is no digest at all.
+    As `aws cloudtrail validate-logs`, which finds nothing any more once originals are deleted:
+    signatures, links from digest to digest, hashes of logs. Exit code 1 where anything is invalid,
+    missing or could not be checked, and where there is no digest at all.
     """
-    query = make_query(accounts=accounts, log_regions=log_regions, buckets=buckets, date_=date_, from_=from_, to_=to_)
+    query = make_query(
+        accounts=accounts,
+        log_regions=log_regions,
+        buckets=buckets,
+        date_=date_,
+        from_=from_,
+        to_=to_,
+    )
     request = make_request(query, trails, ReadFrom(read_from), datetime.now(UTC))
     connection = make_connection(profile, region, endpoint_url)
     store = connect(connection, settings.readers)
     targets = make_targets(store, settings)
     trail_keys = connect_trail_keys(connection) if key_source != KeySource.ARCHIVE else None
     if key_source == KeySource.CLOUDTRAIL and trail_keys is None:
-        raise CannotStart("--public-keys cloudtrail: beside this S3 server there is no CloudTrail; AWS_ENDPOINT_URL_CLOUDTRAIL names one")
-    keys = KeyRing(store, targets if key_source != KeySource.CLOUDTRAIL else (), trail_keys, request.first, request.last)
+        raise CannotStart(
+            "--public-keys cloudtrail: beside this S3 server there is no CloudTrail; "
+            "AWS_ENDPOINT_URL_CLOUDTRAIL names one"
+        )
+    keys = KeyRing(
+        store,
+        targets if key_source != KeySource.CLOUDTRAIL else (),
+        trail_keys,
+        request.first,
+        request.last,
+    )
     try:
-        found = find_accounts(store, targets, settings.control_tower_bucket, query.buckets, request.read_from)
+        found = find_accounts(
+            store, targets, settings.control_tower_bucket, query.buckets, request.read_from
+        )
     except AccessDenied as error:
         raise CannotStart(f"{error}; --read-from packs does without the originals") from error
     places = [place for place in found if not query.accounts or place.account in query.accounts]
     listing = Listing(is_on=verbose, is_text=not as_json)
     if not as_json:
         click.echo(
-            f"Validating log files of trails in {_name_accounts(places)} between {_format(request.first)} and {_format(request.last)}\n"
+            f"Validating log files of trails in {_name_accounts(places)} between "
+            f"{_format(request.first)} and {_format(request.last)}\n"
         )
     is_quiet = as_json or verbose
-    with nullcontext() if is_quiet else show_bar("validating", None) as show, make_workers(settings) as workers:
+    with (
+        nullcontext() if is_quiet else show_bar("validating", None) as show,
+        make_workers(settings) as workers,
+    ):
         listing.show = show
         result = validate(store, workers, targets, places, request, keys, listing)
     return _report(result, request, keys, listing, as_json=as_json)
 
 
-def make_request(query: Query, trails: Sequence[str], read_from: ReadFrom, now: datetime) -> Request:
+def make_request(
+    query: Query, trails: Sequence[str], read_from: ReadFrom, now: datetime
+) -> Request:
     """Raises SettingsError where no range is named."""
     if query.first is None:
-        raise SettingsError("--date, --from: name a day or a range, such as --date 2026-01-31 or --from 2026-01-01 --to 2026-01-31")
+        raise SettingsError(
+            "--date, --from: name a day or a range, such as --date 2026-01-31 or --from "
+            "2026-01-01 --to 2026-01-31"
+        )
     last = min(now, query.last or now)
     return Request(query.first, max(query.first, last), query.regions, frozenset(trails), read_from)
 
@@ -151,7 +205,9 @@ class Listing:
         self.unlisted += len(valid[room:])
 
 
-def _report(result: Validation, request: Request, keys: KeyRing, listing: Listing, *, as_json: bool) -> int:
+def _report(
+    result: Validation, request: Request, keys: KeyRing, listing: Listing, *, as_json: bool
+) -> int:
     described = describe_validation(result, request, keys, listing.valid, listing.unlisted)
     if listing.is_printed:
         described["unlisted"] = 0
@@ -159,7 +215,11 @@ def _report(result: Validation, request: Request, keys: KeyRing, listing: Listin
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:
         lines = [] if listing.is_printed else list(render_findings(result.findings))
-        click.echo("\n".join([*lines, *([""] if lines or listing.is_printed else []), *render_summary(described)]))
+        click.echo(
+            "\n".join(
+                [*lines, *([""] if lines or listing.is_printed else []), *render_summary(described)]
+            )
+        )
     for region, error in sorted(keys.failures.items()):
         click.echo(f"CloudTrail gave no public keys for {region}: {error}", err=True)
     return 0 if result.is_sound else 1

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 
 import click
 
-from log_aggregator.cli.options import connection_options, json_option, make_connection, target_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_options,
+)
 from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
 from log_aggregator.core.query import Query
 from log_aggregator.core.sampling import choose_sample
@@ -35,11 +40,18 @@ SEED_MAX = 10**6
     type=click.Choice([level.value for level in Level]),
     default=Level.READ_BACK.value,
     show_default=True,
-    help="read-back reads every pack and compares every member's hash; tail reads only the index in its tail and compares it with the"
+    help="read-back reads every pack and compares every member's hash; tail reads only the index "
+    "in its tail and compares it with the"
     " one beside it; checksum asks S3 for its checksum and reads no pack.",
 )
-@click.option("--sample", metavar="N%", help="Only so many of the packs, chosen by chance, and at least one.")
-@click.option("--seed", type=click.IntRange(0, SEED_MAX), help="Choose the sample that an earlier --sample printed.")
+@click.option(
+    "--sample", metavar="N%", help="Only so many of the packs, chosen by chance, and at least one."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, SEED_MAX),
+    help="Choose the sample that an earlier --sample printed.",
+)
 def verify(
     settings: Settings,
     choice: PackChoice,
@@ -53,10 +65,11 @@ def verify(
 ) -> int:
     """Check packs against their indexes. Changes nothing.
 
-    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates, and aggregates that were adopted.
+    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates, and
+    aggregates that were adopted.
 
-    Exit code 1 where any pack is not what its index says, has no index, is not there, or should be read and is frozen, and where there is
-    no pack at all.
+    Exit code 1 where any pack is not what its index says, has no index, is not there, or should be
+    read and is frozen, and where there is no pack at all.
     """
     percent = _parse_percent(sample)
     if seed is not None and percent is None:
@@ -78,18 +91,26 @@ def verify(
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(render_verify(described, "as named" if choice.keys else choice.describe(query))))
+        click.echo(
+            "\n".join(
+                render_verify(described, "as named" if choice.keys else choice.describe(query))
+            )
+        )
     return 0 if all(isinstance(finding, Sound) for finding in findings) else 1
 
 
-def _choose(store: ObjectStore, workers: Workers, settings: Settings, choice: PackChoice, query: Query) -> list[Place]:
+def _choose(
+    store: ObjectStore, workers: Workers, settings: Settings, choice: PackChoice, query: Query
+) -> list[Place]:
     targets = make_targets(store, settings)
     if choice.keys:
         return find_places(choice.keys, targets)
     return list(list_places(store, workers, targets, query))
 
 
-def _check_all(store: ObjectStore, workers: Workers, places: Sequence[Place], level: Level) -> list[Finding]:
+def _check_all(
+    store: ObjectStore, workers: Workers, places: Sequence[Place], level: Level
+) -> list[Finding]:
     findings = []
     with show_bar("verifying", len(places)) as show:
         for finding in check_places(store, workers, places, level):
@@ -106,5 +127,7 @@ def _parse_percent(text: str | None) -> float | None:
     except ValueError:
         percent = 0.0
     if not 0 < percent <= 100:
-        raise SettingsError(f"--sample {text!r}: allowed is a share such as 5%, more than 0 and at most 100")
+        raise SettingsError(
+            f"--sample {text!r}: allowed is a share such as 5%, more than 0 and at most 100"
+        )
     return percent

@@ -1,8 +1,10 @@
-"""Aggregates that other tools made, plain concatenations of gzip files, and the indexes that `index adopt` makes of them.
+"""Aggregates that other tools made, plain concatenations of gzip files, and the indexes that `index
+adopt` makes of them.
 
-An adopted aggregate is no pack: nobody knows what its members were called, and nothing may ever be deleted because of it. So its
-index is of another format, with another name, in another folder; `decode_index` refuses it, and no `VerifiedPack` can be made of it.
-docs/internals/pack-format.md specifies the format.
+An adopted aggregate is no pack: nobody knows what its members were called, and nothing may ever be
+deleted because of it. So its index is of another format, with another name, in another folder;
+`decode_index` refuses it, and no `VerifiedPack` can be made of it. docs/internals/pack-format.md
+specifies the format.
 """
 
 from __future__ import annotations
@@ -32,14 +34,18 @@ FLAG = "adopted"
 """Every member of an adopted aggregate has this flag: its key is made up."""
 
 ADOPTED = "adopted/"
-"""Beside `packs/` and `indexes/`, so that neither the nightly job nor a table over the indexes ever meets one."""
+"""Beside `packs/` and `indexes/`, so that neither the nightly job nor a table over the indexes ever
+meets one.
+"""
 INDEX_SUFFIX = ".index.jsonl.gz"
 _ID_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One object that another tool made, exactly as it was when it was read, and what its gzip members are logs of."""
+    """One object that another tool made, exactly as it was when it was read, and what its gzip
+    members are logs of.
+    """
 
     bucket: str
     key: str
@@ -55,7 +61,8 @@ class Aggregate:
     def index_key(self, target: Target) -> str:
         """The same aggregate, adopted as the same group, has the same index."""
         identity = json.dumps([self.bucket, self.key, self.etag, self.size_bytes])
-        return f"{target.root}{ADOPTED}{self.group.path}{hashlib.sha256(identity.encode()).hexdigest()[:_ID_LENGTH]}{INDEX_SUFFIX}"
+        name = hashlib.sha256(identity.encode()).hexdigest()[:_ID_LENGTH]
+        return f"{target.root}{ADOPTED}{self.group.path}{name}{INDEX_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,9 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person says of aggregates whose keys do not tell it; it wins over what the keys tell."""
+    """What a person says of aggregates whose keys do not tell it; it wins over what the keys
+    tell.
+    """
 
     bucket: str | None = None
     log_type: str | None = None
@@ -82,26 +91,33 @@ class Said:
 
 
 def group_of_aggregate(bucket: str, key: str, said: Said) -> Group:
-    """What the aggregate is of, by its key and by what was said. Raises SettingsError where neither tells the date."""
+    """What the aggregate is of, by its key and by what was said. Raises SettingsError where neither
+    tells the date.
+    """
     parsed = parse_key(key)
     facts = parsed.facts if isinstance(parsed, Dated) else None
     day = said.date or (facts.date if facts else None)
     if day is None:
-        raise SettingsError(f"s3://{bucket}/{key}: its key names no date; --date says which day it holds")
+        raise SettingsError(
+            f"s3://{bucket}/{key}: its key names no date; --date says which day it holds"
+        )
     older = _OLDER_KEY.match(key)
     name = _NAME.match(key.rpartition("/")[2])
     log_type = _LOG_TYPES.get(name["type"].lower()) if name else None
     return Group(
         said.bucket or (older["bucket"] if older else bucket),
         said.log_type or log_type or (facts.log_type if facts else "Other"),
-        said.account or (facts.account if facts and facts.account else name["account"] if name else NO_ACCOUNT),
+        said.account
+        or (facts.account if facts and facts.account else name["account"] if name else NO_ACCOUNT),
         day,
     )
 
 
 def member_key(aggregate_key: str, number: int) -> str:
     """What a gzip member is called, since its own key is lost. The first has the number 1."""
-    return f"{aggregate_key}#{number:06}{'.json.gz' if aggregate_key.endswith('.json.gz') else '.gz'}"
+    return (
+        f"{aggregate_key}#{number:06}{'.json.gz' if aggregate_key.endswith('.json.gz') else '.gz'}"
+    )
 
 
 class AdoptedIndexEncoder:
@@ -117,7 +133,9 @@ class AdoptedIndexEncoder:
     def take(self, found: GzipMember) -> None:
         self.member_count += 1
         self.member_bytes += found.length_bytes
-        self._lines += self._encoder.take(encode_member(_member(self._aggregate, self.member_count, found)))
+        self._lines += self._encoder.take(
+            encode_member(_member(self._aggregate, self.member_count, found))
+        )
 
     def finish(self, crc64nvme: int, tool: str) -> tuple[Adopted, bytes]:
         """The first line is a gzip member of its own, because the count is known last."""
@@ -127,7 +145,9 @@ class AdoptedIndexEncoder:
 
 
 def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
-    """The first line, and the members one by one. Raises BadPack, also while the members are taken."""
+    """The first line, and the members one by one. Raises BadPack, also while the members are
+    taken.
+    """
     with reading_index():
         lines = gzip.GzipFile(fileobj=io.BytesIO(data))
         adopted = _parse_head(json.loads(lines.readline()))
@@ -142,7 +162,9 @@ def find_adopted_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Ado
 
 @dataclass(frozen=True, slots=True)
 class AdoptedQuery:
-    """A query, as far as it can be asked of adopted aggregates: their keys tell a day, never an hour."""
+    """A query, as far as it can be asked of adopted aggregates: their keys tell a day, never an
+    hour.
+    """
 
     place: Query
     """For groups: everything but the keys and regions."""
@@ -152,7 +174,9 @@ class AdoptedQuery:
 
     @classmethod
     def of(cls, query: Query) -> AdoptedQuery | None:
-        """None where nothing that was adopted can match: a whole key that was not made up by `member_key`."""
+        """None where nothing that was adopted can match: a whole key that was not made up by
+        `member_key`.
+        """
         keys = tuple(key for key in query.keys if "#" in key or re.search(r"[*?\[]", key))
         if query.keys and not keys:
             return None
@@ -160,11 +184,15 @@ class AdoptedQuery:
 
     def matches(self, adopted_group: Group, key: str) -> bool:
         """Whether a member of that key, in a group that may hold it, is wanted."""
-        return self.names.matches(adopted_group.bucket, key) and (not self.regions or _region_of(key) in self.regions)
+        return self.names.matches(adopted_group.bucket, key) and (
+            not self.regions or _region_of(key) in self.regions
+        )
 
 
 _LOG_TYPES = {name.lower(): name for row in LAYOUTS if (name := row.log_type or row.service)}
-_OLDER_KEY = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+\Z")
+_OLDER_KEY = re.compile(
+    r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+\Z"
+)
 """`<source bucket>/<YYYY>/<MM>/<DD>/<name>`: keys of the older stack."""
 _NAME = re.compile(r"(?P<account>[0-9]{12})_(?P<type>[A-Za-z][A-Za-z0-9-]*)(?:[_.]|\Z)")
 _REGION = re.compile(r"_([a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})(?:[_.]|\Z)")
@@ -217,7 +245,9 @@ def _head(adopted: Adopted) -> bytes:
 def _parse_head(line: dict[str, Any]) -> Adopted:
     if line["format"] != FORMAT or line["version"] != VERSION:
         raise BadPack("not the index of an adopted aggregate, or of another version")
-    group = Group(line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"]))
+    group = Group(
+        line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"])
+    )
     aggregate = Aggregate(
         line["aggregate_bucket"],
         line["aggregate_key"],
@@ -226,7 +256,13 @@ def _parse_head(line: dict[str, Any]) -> Adopted:
         datetime.fromisoformat(line["last_modified"]),
         group,
     )
-    return Adopted(aggregate, decode_crc64nvme(line["crc64nvme"]), int(line["members"]), int(line["padding"]), line["tool"])
+    return Adopted(
+        aggregate,
+        decode_crc64nvme(line["crc64nvme"]),
+        int(line["members"]),
+        int(line["padding"]),
+        line["tool"],
+    )
 
 
 def _members(adopted: Adopted, lines: Iterable[bytes]) -> Iterator[Member]:

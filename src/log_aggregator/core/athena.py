@@ -1,8 +1,11 @@
-"""Statements for Amazon Athena: tables over packs and over indexes, and views that tell what is in a line.
+"""Statements for Amazon Athena: tables over packs and over indexes, and views that tell what is in
+a line.
 
-Every table has one column, the line as it is. JSON is taken apart in the views, by Athena's own functions, and not by a SerDe: those
-lower all names, and fail where a document has two that then are the same (CloudTrail's `tagging` and `Tagging`,
-https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html). Partitions are projected from the keys, so none is ever added
+Every table has one column, the line as it is. JSON is taken apart in the views, by Athena's own
+functions, and not by a SerDe: those lower all names, and fail where a document has two that then
+are the same (CloudTrail's `tagging` and `Tagging`,
+https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html). Partitions are projected from
+the keys, so none is ever added
 (https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html).
 
 None of it has been run on Athena. The views are run on DuckDB in the tests, over packs.
@@ -33,15 +36,32 @@ FLOW_FIELDS = (
     "action",
     "log-status",
 )
-"""Of a flow log without a format of its own. https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html"""
+"""Of a flow log without a format of its own.
+https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
+"""
 
-_NUMBERS = frozenset({"version", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end", "tcp-flags", "traffic-path"})
+_NUMBERS = frozenset(
+    {
+        "version",
+        "srcport",
+        "dstport",
+        "protocol",
+        "packets",
+        "bytes",
+        "start",
+        "end",
+        "tcp-flags",
+        "traffic-path",
+    }
+)
 _RESERVED = {"start": "start_time", "end": "end_time"}
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the tables are about. Source buckets and accounts that are not named must stand in every query's WHERE."""
+    """What the tables are about. Source buckets and accounts that are not named must stand in every
+    query's WHERE.
+    """
 
     target: Target
     database: str
@@ -52,7 +72,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table over one folder of a target. `log_type` None: over those of all types, and the type is a partition."""
+    """A table over one folder of a target. `log_type` None: over those of all types, and the type
+    is a partition.
+    """
 
     scope: Scope
     name: str
@@ -71,7 +93,10 @@ class Table:
     @property
     def location_template(self) -> str:
         """Where a partition's packs or indexes are, as `model.Target.packs_prefix` has it."""
-        return f"{self.location}${{source_bucket}}/{self.log_type or '${log_type}'}/${{account}}/${{day}}/"
+        return (
+            f"{self.location}${{source_bucket}}/{self.log_type or '${log_type}'}/${{account}}/"
+            f"${{day}}/"
+        )
 
     def projection(self) -> Iterator[tuple[str, str]]:
         scope = self.scope
@@ -86,15 +111,16 @@ class Table:
         yield "projection.day.interval", "1"
         yield "projection.day.interval.unit", "DAYS"
         yield "storage.location.template", self.location_template
-        # Else Athena passes over everything in an archive class, also what was thawed, and says nothing.
-        # https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
+        # Else Athena passes over everything in an archive class, also what was thawed, and says
+        # nothing. https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
         yield "read_restored_glacier_objects", "true"
 
     def statement(self) -> str:
         partitions = ", ".join(f"`{name}` string" for name in self.partitions)
         properties = ",\n".join(f"  '{name}' = '{value}'" for name, value in self.projection())
         return (
-            f"CREATE EXTERNAL TABLE IF NOT EXISTS `{self.scope.database}`.`{self.name}` (\n  `line` string\n)\n"
+            f"CREATE EXTERNAL TABLE IF NOT EXISTS `{self.scope.database}`.`{self.name}` (\n  "
+            "`line` string\n)\n"
             f"PARTITIONED BY ({partitions})\n"
             "ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\001' LINES TERMINATED BY '\\n'\n"
             "STORED AS INPUTFORMAT 'org.apache.hadoop.mapred.TextInputFormat'\n"
@@ -106,7 +132,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view over a table: (name, expression) for each column, over lines or over what `unnests` makes of a line."""
+    """A view over a table: (name, expression) for each column, over lines or over what `unnests`
+    makes of a line.
+    """
 
     table: Table
     name: str
@@ -117,7 +145,10 @@ class View:
     def query(self) -> str:
         """What the view selects."""
         places = [(name, name) for name in self.table.partitions]
-        columns = ",\n".join(f"  {expression} AS {name}" for name, expression in (*self.columns, *places, ("pack_path", '"$path"')))
+        columns = ",\n".join(
+            f"  {expression} AS {name}"
+            for name, expression in (*self.columns, *places, ("pack_path", '"$path"'))
+        )
         source = f'"{self.table.scope.database}"."{self.table.name}"'
         unnest = f"\nCROSS JOIN UNNEST({self.unnests}) AS t (entry)" if self.unnests else ""
         # Beside gzip there are tar packs, of parquet and the like, which are no text.
@@ -125,12 +156,22 @@ class View:
         return f"SELECT\n{columns}\nFROM {source}{unnest}\nWHERE {where}"
 
     def statement(self) -> str:
-        return f'CREATE OR REPLACE VIEW "{self.table.scope.database}"."{self.name}" AS\n{self.query()};'
+        return (
+            f'CREATE OR REPLACE VIEW "{self.table.scope.database}"."{self.name}" '
+            f"AS\n{self.query()};"
+        )
 
 
-def make_views(scope: Scope, log_types: Sequence[str], flow_fields: Sequence[str] = FLOW_FIELDS) -> tuple[View, ...]:
-    """A view for each log type, each over a table of its own, and one over the indexes of all of them."""
-    return (*(_view_of(scope, log_type, flow_fields) for log_type in log_types), _index_view(scope, log_types))
+def make_views(
+    scope: Scope, log_types: Sequence[str], flow_fields: Sequence[str] = FLOW_FIELDS
+) -> tuple[View, ...]:
+    """A view for each log type, each over a table of its own, and one over the indexes of all of
+    them.
+    """
+    return (
+        *(_view_of(scope, log_type, flow_fields) for log_type in log_types),
+        _index_view(scope, log_types),
+    )
 
 
 def render_statements(scope: Scope, views: Iterable[View]) -> Iterator[str]:
@@ -151,7 +192,12 @@ def _view_of(scope: Scope, log_type: str, flow_fields: Sequence[str]) -> View:
             return View(table, "config_items", _CONFIG, _entries("configurationItems"))
         case "vpcflowlogs":
             # Each member begins with a line that names the fields.
-            return View(table, "vpc_flow_logs", tuple(_flow_columns(flow_fields)), where=f"line NOT LIKE '{flow_fields[0]} %'")
+            return View(
+                table,
+                "vpc_flow_logs",
+                tuple(_flow_columns(flow_fields)),
+                where=f"line NOT LIKE '{flow_fields[0]} %'",
+            )
         case _:
             return View(table, f"{name}_lines", (("line", "line"),))
 
@@ -159,7 +205,9 @@ def _view_of(scope: Scope, log_type: str, flow_fields: Sequence[str]) -> View:
 def _index_view(scope: Scope, log_types: Sequence[str]) -> View:
     table = Table(scope, "pack_indexes", "indexes", None, tuple(log_types))
     # The first line of an index is about the pack.
-    return View(table, "packed_objects", _MEMBERS, where="json_extract_scalar(line, '$.key') IS NOT NULL")
+    return View(
+        table, "packed_objects", _MEMBERS, where="json_extract_scalar(line, '$.key') IS NOT NULL"
+    )
 
 
 def _enumerated(column: str, values: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -221,7 +269,8 @@ _CLOUDTRAIL = (
     _text("vpc_endpoint", "vpcEndpointId"),
     ("event", "json_format(entry)"),
 )
-"""https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html"""
+"""https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+"""
 
 _CONFIG = (
     _text("capture_time", "configurationItemCaptureTime"),

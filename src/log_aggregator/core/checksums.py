@@ -18,8 +18,14 @@ def crc64nvme(data: bytes | bytearray | memoryview, previous: int = 0) -> int:
 
 
 def combine_crc64nvme(first: int, second: int, second_length_bytes: int) -> int:
-    """The CRC64NVME of two pieces one after the other, from the CRC of each and the length of the second."""
-    return int(checksums.combine_crc64nvme(first, second, second_length_bytes)) if second_length_bytes else first
+    """The CRC64NVME of two pieces one after the other, from the CRC of each and the length of the
+    second.
+    """
+    return (
+        int(checksums.combine_crc64nvme(first, second, second_length_bytes))
+        if second_length_bytes
+        else first
+    )
 
 
 def encode_crc64nvme(crc: int) -> str:

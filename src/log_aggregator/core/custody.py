@@ -1,7 +1,8 @@
 """Custody records: what a run did, written once, each naming the hash of the one before it.
 
-A record is JSON Lines in gzip: a line for the run, then a line for each group that it had to do with. Its hash is the SHA-256 of the
-object as it is stored. docs/internals/custody.md shows one, and how to check a chain with shell tools.
+A record is JSON Lines in gzip: a line for the run, then a line for each group that it had to do
+with. Its hash is the SHA-256 of the object as it is stored. docs/internals/custody.md shows one,
+and how to check a chain with shell tools.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from log_aggregator.model import Group, Target
 FORMAT = "log-aggregator-custody"
 VERSION = 1
 FOLDER_COUNT = 1000
-"""Records in one folder: a page of a listing, so that the newest is found with two requests however many there are."""
+"""Records in one folder: a page of a listing, so that the newest is found with two requests however
+many there are.
+"""
 
 _SEQUENCE_DIGITS = 10
 _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.jsonl\.gz")
@@ -30,19 +33,27 @@ _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.json
 
 @dataclass(frozen=True, slots=True)
 class PackEntry:
-    """A pack that a run wrote, or verified again, and what became of the originals of its members."""
+    """A pack that a run wrote, or verified again, and what became of the originals of its
+    members.
+    """
 
     key: str
     members: int
     source_bytes: int
-    """Bytes of its members' originals: as they were read where the pack is not verified, else as the verified index has them."""
+    """Bytes of its members' originals: as they were read where the pack is not verified, else as
+    the verified index has them.
+    """
     size_bytes: int
     is_new: bool
     """This run wrote it. Else an earlier one did, or one that died, and this run found it."""
     index_sha256: str | None = None
-    """Hex, of the index as it is stored. None where the pack was not verified; nothing of it was deleted then."""
+    """Hex, of the index as it is stored. None where the pack was not verified; nothing of it was
+    deleted then.
+    """
     deleted: int | None = None
-    """Versions. None where the deletion was not begun, or did not come to its end: the next run's record knows."""
+    """Versions. None where the deletion was not begun, or did not come to its end: the next run's
+    record knows.
+    """
     kept: int = 0
     retained: int = 0
     changed: int = 0
@@ -54,7 +65,9 @@ class GroupEntry:
 
     group: Group
     listed: int = 0
-    """Log objects that were found and are to be in packs: those packed now, those that were packed before, and those left."""
+    """Log objects that were found and are to be in packs: those packed now, those that were packed
+    before, and those left.
+    """
     listed_bytes: int = 0
     packed: int = 0
     copied: int = 0
@@ -74,7 +87,9 @@ class GroupEntry:
 
     @property
     def left(self) -> int:
-        """Log objects that are in no pack yet: they changed, could not be read, or the group failed."""
+        """Log objects that are in no pack yet: they changed, could not be read, or the group
+        failed.
+        """
         return self.listed - self.packed - self.copied - self.packed_before
 
     @property
@@ -88,7 +103,10 @@ class GroupEntry:
         if (self.left or self.left_bytes) and not self.changed and not self.failures:
             return f"{self.left} log objects, {self.left_bytes} bytes, are not accounted for"
         new = [pack for pack in self.packs if pack.is_new]
-        if (sum(pack.members for pack in new), sum(pack.source_bytes for pack in new)) != (self.packed + self.copied, self.bytes_in):
+        if (sum(pack.members for pack in new), sum(pack.source_bytes for pack in new)) != (
+            self.packed + self.copied,
+            self.bytes_in,
+        ):
             return "its packs do not hold what was packed"
         if any(pack.index_sha256 is None and (pack.deleted or pack.kept) for pack in self.packs):
             return "originals of a pack were deleted that was not verified"
@@ -146,7 +164,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class WrittenRecord:
-    """Where a record is, and its hash: who keeps it elsewhere can show later that the chain up to it was never changed."""
+    """Where a record is, and its hash: who keeps it elsewhere can show later that the chain up to
+    it was never changed.
+    """
 
     bucket: str
     key: str
@@ -180,10 +200,21 @@ def encode_record(record: Record) -> bytes:
 
 
 def decode_record(data: bytes) -> Record:
-    """The inverse of `encode_record`. Raises BadPack: no record, cut short, totals that are not those of its groups."""
+    """The inverse of `encode_record`. Raises BadPack: no record, cut short, totals that are not
+    those of its groups.
+    """
     try:
         return _parse(_inflate(data).splitlines())
-    except (zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (
+        zlib.error,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise BadPack(f"the custody record cannot be read: {type(error).__name__}") from error
 
 

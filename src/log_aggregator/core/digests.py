@@ -1,6 +1,7 @@
 """CloudTrail's digests: what their keys and documents say, and whether CloudTrail signed them.
 
-https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html and
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
+and
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html.
 The texts of flaws are those of `aws cloudtrail validate-logs` wherever it knows the flaw.
 """
@@ -26,14 +27,17 @@ PERIOD = timedelta(hours=1)
 """CloudTrail writes a digest for every hour in which it delivers, also for one without logs."""
 
 DIGEST_BYTES_MAX = 256 * MIB
-"""Inflated. Half a kilobyte for each log that is named, so this is half a million logs in an hour."""
+"""Inflated. Half a kilobyte for each log that is named, so this is half a million logs in an hour.
+"""
 
 _GZIP_WBITS = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with a digest or a log. The text begins in lower case and ends without a full stop."""
+    """What is wrong with a digest or a log. The text begins in lower case and ends without a full
+    stop.
+    """
 
     text: str
 
@@ -48,9 +52,11 @@ TRAILING_DATA = Flaw("unexpected data after end of compressed stream")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Chain:
-    """The digests that follow one another: of a trail, in an account and region. `folder` is the account's, with the trail's prefix.
+    """The digests that follow one another: of a trail, in an account and region. `folder` is the
+    account's, with the trail's prefix.
 
-    Backfill digests, which CloudTrail makes later for what the hourly ones had missed, are a chain of their own.
+    Backfill digests, which CloudTrail makes later for what the hourly ones had missed, are a chain
+    of their own.
     """
 
     bucket: str
@@ -63,7 +69,9 @@ class Chain:
 
     @property
     def lineage(self) -> tuple[str, str, str, str, bool]:
-        """The same for chains of which one may go on from the other: a trail can be given another bucket, or another prefix."""
+        """The same for chains of which one may go on from the other: a trail can be given another
+        bucket, or another prefix.
+        """
         return self.account, self.region, self.trail, self.home_region, self.is_backfill
 
 
@@ -97,7 +105,9 @@ class NamedLog:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest's document. `previous` is None where a chain begins: validation or logging was switched on, maybe again."""
+    """A digest's document. `previous` is None where a chain begins: validation or logging was
+    switched on, maybe again.
+    """
 
     bucket: str
     key: str
@@ -122,37 +132,58 @@ def parse_digest_key(bucket: str, key: str) -> DigestName | None:
     except ValueError:
         return None
     chain = Chain(
-        bucket, found["folder"], found["account"], found["region"], found["trail"], found["home_region"], found["backfill"] is not None
+        bucket,
+        found["folder"],
+        found["account"],
+        found["region"],
+        found["trail"],
+        found["home_region"],
+        found["backfill"] is not None,
     )
     return DigestName(chain, key, end)
 
 
 def parse_digest(data: bytes) -> Digest | Flaw:
-    """A digest as it is stored, gzip of a JSON document. Whatever it is not, is a flaw; nothing is trusted yet."""
+    """A digest as it is stored, gzip of a JSON document. Whatever it is not, is a flaw; nothing is
+    trusted yet.
+    """
     document = inflate(data, DIGEST_BYTES_MAX)
     if document is None:
         return INVALID_FORMAT
     try:
         return _make_digest(json.loads(document), hashlib.sha256(document).hexdigest())
-    except (ValueError, KeyError, TypeError, RecursionError):  # not UTF-8, not JSON, not these fields; nested without an end
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ):  # not UTF-8, not JSON, not these fields; nested without an end
         return INVALID_FORMAT
 
 
 def string_to_sign(digest: Digest) -> bytes:
-    """What CloudTrail signed: end of the hour, place, hash, and the signature of the digest before."""
+    """What CloudTrail signed: end of the hour, place, hash, and the signature of the digest
+    before.
+    """
     place = f"{digest.bucket}/{digest.key}"
-    return "\n".join((digest.end_text, place, digest.sha256, digest.previous_signature or "null")).encode()
+    return "\n".join(
+        (digest.end_text, place, digest.sha256, digest.previous_signature or "null")
+    ).encode()
 
 
 def check_signature(digest: Digest, signature: str, key: PublicKey) -> Flaw | None:
-    """Whether the key's owner signed this digest; `signature` is hex, as the object's metadata hold it."""
+    """Whether the key's owner signed this digest; `signature` is hex, as the object's metadata hold
+    it.
+    """
     if not _HEX.fullmatch(signature):
         return BAD_SIGNATURE
     return None if verify(key, string_to_sign(digest), bytes.fromhex(signature)) else BAD_SIGNATURE
 
 
 def inflate(data: bytes, bytes_max: int) -> bytes | None:
-    """What one whole gzip member inflates to. None: not gzip, damaged, cut short, larger than `bytes_max`, or anything behind it."""
+    """What one whole gzip member inflates to. None: not gzip, damaged, cut short, larger than
+    `bytes_max`, or anything behind it.
+    """
     inflater = zlib.decompressobj(_GZIP_WBITS)
     try:
         inflated = inflater.decompress(data, bytes_max)
@@ -210,19 +241,29 @@ def _make_digest(value: object, sha256: str) -> Digest:
 
 
 def _parse_link(fields: Mapping[str, Any]) -> Link | None:
-    bucket, key = _optional_text(fields.get("previousDigestS3Bucket")), _optional_text(fields.get("previousDigestS3Object"))
+    bucket, key = (
+        _optional_text(fields.get("previousDigestS3Bucket")),
+        _optional_text(fields.get("previousDigestS3Object")),
+    )
     if bucket is None or key is None:
         return None
     if fields.get("previousDigestHashAlgorithm", HASH_ALGORITHM) != HASH_ALGORITHM:
         raise ValueError("an unknown algorithm")
     sha256 = _optional_text(fields.get("previousDigestHashValue"))
-    return Link(bucket, key, sha256.lower() if sha256 else None, _optional_text(fields["previousDigestSignature"]))
+    return Link(
+        bucket,
+        key,
+        sha256.lower() if sha256 else None,
+        _optional_text(fields["previousDigestSignature"]),
+    )
 
 
 def _parse_log(entry: Mapping[str, Any]) -> NamedLog:
     if entry.get("hashAlgorithm", HASH_ALGORITHM) != HASH_ALGORITHM:
         raise ValueError("an unknown algorithm")
-    return NamedLog(_text(entry["s3Bucket"]), _text(entry["s3Object"]), _text(entry["hashValue"]).lower())
+    return NamedLog(
+        _text(entry["s3Bucket"]), _text(entry["s3Object"]), _text(entry["hashValue"]).lower()
+    )
 
 
 def _object(value: object) -> Mapping[str, Any]:
@@ -240,7 +281,8 @@ def _list(value: object) -> list[Any]:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError("not a text")
-    value.encode()  # a lone surrogate, which JSON can write, is no text that anybody could have signed
+    # a lone surrogate, which JSON can write, is no text that anybody could have signed
+    value.encode()
     return value
 
 

@@ -11,15 +11,34 @@ Fields = list[Any]
 
 
 def encode_log_object(found: LogObject) -> Fields:
-    """[key, version id, ETag, size, last modified, storage class, is latest]: all but the bucket, which they have in common."""
+    """[key, version id, ETag, size, last modified, storage class, is latest]: all but the bucket,
+    which they have in common.
+    """
     modified = found.last_modified.isoformat()
-    return [found.key, found.version_id, found.etag, found.size_bytes, modified, found.storage_class, found.is_latest]
+    return [
+        found.key,
+        found.version_id,
+        found.etag,
+        found.size_bytes,
+        modified,
+        found.storage_class,
+        found.is_latest,
+    ]
 
 
 def decode_log_object(bucket: str, fields: Fields) -> LogObject:
     """The inverse. Raises ValueError, TypeError."""
     key, version_id, etag, size_bytes, modified, storage_class, is_latest = fields
-    return LogObject(bucket, key, version_id, etag, size_bytes, datetime.fromisoformat(modified), storage_class, is_latest)
+    return LogObject(
+        bucket,
+        key,
+        version_id,
+        etag,
+        size_bytes,
+        datetime.fromisoformat(modified),
+        storage_class,
+        is_latest,
+    )
 
 
 def encode_marker(marker: DeleteMarker) -> Fields:

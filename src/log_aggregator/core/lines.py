@@ -14,7 +14,9 @@ _INFLATED_BYTES = 256 * KIB
 
 
 def iter_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of an original, in pieces that end anywhere; the last one ends in a newline. Raises NoLines."""
+    """The text of an original, in pieces that end anywhere; the last one ends in a newline. Raises
+    NoLines.
+    """
     first, rest = _split_first(pieces)
     if looks_like_gzip(first):
         first, rest = _split_first(_inflate(_chain(first, rest)))

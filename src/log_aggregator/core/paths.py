@@ -1,7 +1,9 @@
-"""Original keys as paths of files, on the file systems of Linux and macOS: safe, readable, and no two on the same path.
+"""Original keys as paths of files, on the file systems of Linux and macOS: safe, readable, and no
+two on the same path.
 
-A key is any text of up to 1,024 bytes. Its segments become folders and a file; what a file system cannot hold or would take for something
-else is written with percent signs, and a percent sign itself always, so that nothing else can look like it.
+A key is any text of up to 1,024 bytes. Its segments become folders and a file; what a file system
+cannot hold or would take for something else is written with percent signs, and a percent sign
+itself always, so that nothing else can look like it.
 """
 
 from __future__ import annotations
@@ -13,27 +15,38 @@ import unicodedata
 from log_aggregator.model import Member
 
 NAME_BYTES_MAX = 220
-"""Of one name. File systems take 255; a file that stands beside another has a longer name than that."""
+"""Of one name. File systems take 255; a file that stands beside another has a longer name than
+that.
+"""
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f%/\\\ud800-\udfff]")
 _EXTENSIONS = re.compile(r"(?:\.(?:json|log|txt|csv|parquet|zip|gz|gzip))+\Z")
 
 
 def encode_segments(key: str) -> list[str]:
-    """The names of the folders and of the file, outermost first. Different keys give different lists."""
+    """The names of the folders and of the file, outermost first. Different keys give different
+    lists.
+    """
     return [_encode(segment) for segment in key.split("/")]
 
 
 def name_version(name: str, member: Member) -> str:
-    """The name of an older version: its version id, or its ETag where there is none, in front of the extensions."""
-    version = member.version_id if member.version_id not in (None, "null") else f"{member.version_id or 'etag'}-{member.etag}"
+    """The name of an older version: its version id, or its ETag where there is none, in front of
+    the extensions.
+    """
+    version = (
+        member.version_id
+        if member.version_id not in (None, "null")
+        else f"{member.version_id or 'etag'}-{member.etag}"
+    )
     extensions = _EXTENSIONS.search(name)
     end = extensions.start() if extensions else len(name)
     return f"{name[:end]}.version-{_encode(str(version))}{name[end:]}"
 
 
 class PathNames:
-    """Gives every file a path that no other has, also where case or Unicode form make no difference. Memory: 100 bytes a file.
+    """Gives every file a path that no other has, also where case or Unicode form make no
+    difference. Memory: 100 bytes a file.
 
     The same files in the same order get the same paths.
     """
@@ -43,7 +56,9 @@ class PathNames:
         self._folders: set[bytes] = set()
 
     def place(self, segments: list[str], unique: str) -> list[str]:
-        """The segments, shortened and changed as far as needed. `unique` is some text that no other file has."""
+        """The segments, shortened and changed as far as needed. `unique` is some text that no other
+        file has.
+        """
         folders: list[str] = []
         for segment in segments[:-1]:
             folders.append(_shorten(segment))
@@ -73,11 +88,16 @@ class PathNames:
 def _encode(segment: str) -> str:
     if segment in ("", ".", ".."):
         return "%" + segment.replace(".", "%2E")
-    return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")), segment)
+    return _UNSAFE.sub(
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")),
+        segment,
+    )
 
 
 def _shorten(name: str) -> str:
-    """A name that is too long keeps its beginning and its extensions, and gets a hash of the whole."""
+    """A name that is too long keeps its beginning and its extensions, and gets a hash of the
+    whole.
+    """
     if len(name.encode()) <= NAME_BYTES_MAX:
         return name
     extensions = _EXTENSIONS.search(name)
@@ -88,6 +108,8 @@ def _shorten(name: str) -> str:
 
 
 def _fold(path: list[str]) -> bytes:
-    """What file systems that ignore case or Unicode form compare; 16 bytes of it are enough to tell all paths apart."""
+    """What file systems that ignore case or Unicode form compare; 16 bytes of it are enough to tell
+    all paths apart.
+    """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", "/".join(path)).casefold())
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

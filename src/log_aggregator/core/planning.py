@@ -1,4 +1,6 @@
-"""From the log objects of a group to the packs that will hold them. Pure: the same objects give the same plan, and the same keys."""
+"""From the log objects of a group to the packs that will hold them. Pure: the same objects give the
+same plan, and the same keys.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from log_aggregator.limits import COPY_RANGE_BYTES_MAX, COPY_SIZE_BYTES_MIN, GIB, KEY_BYTES_MAX, PART_SIZE_BYTES
-from log_aggregator.model import NO_ACCOUNT, ContentKind, DeleteMarker, Group, KeyFacts, LogObject, PackFormat, PackPlan, Target
+from log_aggregator.limits import (
+    COPY_RANGE_BYTES_MAX,
+    COPY_SIZE_BYTES_MIN,
+    GIB,
+    KEY_BYTES_MAX,
+    PART_SIZE_BYTES,
+)
+from log_aggregator.model import (
+    NO_ACCOUNT,
+    ContentKind,
+    DeleteMarker,
+    Group,
+    KeyFacts,
+    LogObject,
+    PackFormat,
+    PackPlan,
+    Target,
+)
 
 ID_LENGTH = 12
 
@@ -34,16 +52,31 @@ class Source:
 
 
 def plan_packs(
-    group: Group, sources: Iterable[Source], target: Target, limits: PackLimits, markers: Mapping[str, Sequence[DeleteMarker]] | None = None
+    group: Group,
+    sources: Iterable[Source],
+    target: Target,
+    limits: PackLimits,
+    markers: Mapping[str, Sequence[DeleteMarker]] | None = None,
 ) -> tuple[PackPlan, ...]:
-    """The packs for a group's log objects: each object in exactly one of them, in the order of key, then version.
+    """The packs for a group's log objects: each object in exactly one of them, in the order of key,
+    then version.
 
-    All versions of a key go into the same pack, so that the order in which they are deleted is in one hand.
+    All versions of a key go into the same pack, so that the order in which they are deleted is in
+    one hand.
     """
-    listed_once = {source.log_object.identity: source for source in sources}  # S3 may list an object on two pages
-    ordered = sorted(listed_once.values(), key=lambda source: (source.log_object.key, source.log_object.version_id or ""))
+    listed_once = {
+        source.log_object.identity: source for source in sources
+    }  # S3 may list an object on two pages
+    ordered = sorted(
+        listed_once.values(),
+        key=lambda source: (source.log_object.key, source.log_object.version_id or ""),
+    )
     versions = Counter(source.log_object.key for source in ordered)
-    by_format: dict[PackFormat, list[Source]] = {PackFormat.GZIP: [], PackFormat.TAR: [], PackFormat.COPY: []}
+    by_format: dict[PackFormat, list[Source]] = {
+        PackFormat.GZIP: [],
+        PackFormat.TAR: [],
+        PackFormat.COPY: [],
+    }
     for source in ordered:
         is_alone = (
             source.log_object.size_bytes >= limits.copy_alone_bytes_min
@@ -56,12 +89,15 @@ def plan_packs(
         *((PackFormat.TAR, batch) for batch in cut_sources(by_format[PackFormat.TAR], limits)),
         *((PackFormat.COPY, [source]) for source in by_format[PackFormat.COPY]),
     ]
-    return tuple(_plan_pack(group, pack_format, batch, target, markers or {}) for pack_format, batch in batches)
+    return tuple(
+        _plan_pack(group, pack_format, batch, target, markers or {})
+        for pack_format, batch in batches
+    )
 
 
 def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]]:
-    """Cuts ordered sources where a pack is full: at the last change of hour or region if that leaves it at least half full, else
-    right there.
+    """Cuts ordered sources where a pack is full: at the last change of hour or region if that
+    leaves it at least half full, else right there.
 
     Versions of one key are never parted, not even by the limits.
     """
@@ -71,11 +107,15 @@ def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[
         is_other_key = bool(batch) and batch[-1].log_object.key != source.log_object.key
         if is_other_key and _hour_of(batch[-1]) != _hour_of(source):
             boundary = len(batch)
-        # Again where what remains after a cut at the hour is still too large together with this one.
+        # Again where what remains after a cut at the hour is still too large together with this
+        # one.
         while (
             batch
             and is_other_key
-            and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max)
+            and (
+                size + source.log_object.size_bytes > limits.pack_size_bytes_max
+                or len(batch) >= limits.members_max
+            )
         ):
             cut = boundary if boundary >= len(batch) / 2 else len(batch)
             yield batch[:cut]
@@ -93,7 +133,9 @@ def group_of(bucket: str, facts: KeyFacts) -> Group:
 
 
 def pack_id(objects: Iterable[LogObject]) -> str:
-    """First 12 hex digits of the SHA-256 over the members' identities, each as a line of JSON: other members, another name."""
+    """First 12 hex digits of the SHA-256 over the members' identities, each as a line of JSON:
+    other members, another name.
+    """
     digest = hashlib.sha256()
     for log_object in objects:
         digest.update(json.dumps(log_object.identity).encode() + b"\n")
@@ -104,7 +146,11 @@ def estimate_requests(packs: Iterable[PackPlan], limits: PackLimits) -> Counter[
     """Requests by S3 operation to write, verify and settle these packs; listings come on top."""
     requests: Counter[str] = Counter()
     for pack in packs:
-        large = [source for source in pack.sources if source.size_bytes >= limits.copy_size_bytes_min or pack.format is PackFormat.COPY]
+        large = [
+            source
+            for source in pack.sources
+            if source.size_bytes >= limits.copy_size_bytes_min or pack.format is PackFormat.COPY
+        ]
         parts = -(-pack.size_bytes // limits.part_size_bytes)
         requests["GetObject"] += len(pack.sources) + 1
         requests["HeadObject"] += 2
@@ -112,7 +158,9 @@ def estimate_requests(packs: Iterable[PackPlan], limits: PackLimits) -> Counter[
         requests["DeleteObjects"] += -(-len(pack.sources) // 1000)
         if large or parts > 1:
             requests.update({"CreateMultipartUpload": 1, "CompleteMultipartUpload": 1})
-            requests["UploadPartCopy"] += sum(-(-source.size_bytes // COPY_RANGE_BYTES_MAX) for source in large)
+            requests["UploadPartCopy"] += sum(
+                -(-source.size_bytes // COPY_RANGE_BYTES_MAX) for source in large
+            )
             small_bytes = pack.size_bytes - sum(source.size_bytes for source in large)
             requests["UploadPart"] += max(1, -(-small_bytes // limits.part_size_bytes)) + len(large)
     return requests
@@ -132,11 +180,22 @@ def _hour_of(source: Source) -> tuple[str | None, int | None]:
 
 
 def _plan_pack(
-    group: Group, pack_format: PackFormat, batch: Sequence[Source], target: Target, markers: Mapping[str, Sequence[DeleteMarker]]
+    group: Group,
+    pack_format: PackFormat,
+    batch: Sequence[Source],
+    target: Target,
+    markers: Mapping[str, Sequence[DeleteMarker]],
 ) -> PackPlan:
     objects = tuple(source.log_object for source in batch)
-    documents = frozenset(source.log_object.key for source in batch if source.facts.kind is ContentKind.GZIP_DOCUMENT)
-    going = tuple(marker for log_object in objects if log_object.is_latest for marker in markers.get(log_object.key, ()))
+    documents = frozenset(
+        source.log_object.key for source in batch if source.facts.kind is ContentKind.GZIP_DOCUMENT
+    )
+    going = tuple(
+        marker
+        for log_object in objects
+        if log_object.is_latest
+        for marker in markers.get(log_object.key, ())
+    )
     key = (
         _copy_key(group, objects[0], target)
         if pack_format is PackFormat.COPY
@@ -145,7 +204,16 @@ def _plan_pack(
     return PackPlan(group, target, key, pack_format, objects, documents, going)
 
 
-def _pack_key(group: Group, pack_format: PackFormat, objects: Sequence[LogObject], documents: frozenset[str], target: Target) -> str:
+def _pack_key(
+    group: Group,
+    pack_format: PackFormat,
+    objects: Sequence[LogObject],
+    documents: frozenset[str],
+    target: Target,
+) -> str:
     account = "" if group.account == NO_ACCOUNT else f"{group.account}_"
     extension = "tar" if pack_format is PackFormat.TAR else "json.gz" if documents else "log.gz"
-    return f"{target.packs_prefix(group)}{account}{group.log_type}_{group.date:%Y%m%d}-{pack_id(objects)}.{extension}"
+    return (
+        f"{target.packs_prefix(group)}{account}{group.log_type}_"
+        f"{group.date:%Y%m%d}-{pack_id(objects)}.{extension}"
+    )

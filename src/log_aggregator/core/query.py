@@ -1,4 +1,6 @@
-"""What somebody looks for among packed log objects. Pure: which indexes can hold it, and which members are it."""
+"""What somebody looks for among packed log objects. Pure: which indexes can hold it, and which
+members are it.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ _YEARS_MAX = 12
 class Query:
     """Conditions that all must hold. An empty one always holds.
 
-    `keys` are keys, `s3://bucket/key`, or globs of either (`*`, `?`, `[abc]`; `*` spans slashes). `first` and `last` are UTC and both
-    included; a log object whose key names an hour is wanted where that hour overlaps them, any other where its day does.
+    `keys` are keys, `s3://bucket/key`, or globs of either (`*`, `?`, `[abc]`; `*` spans slashes).
+    `first` and `last` are UTC and both included; a log object whose key names an hour is wanted
+    where that hour overlaps them, any other where its day does.
     """
 
     buckets: frozenset[str] = frozenset()
@@ -46,13 +49,19 @@ class Query:
         globs = [pattern for pattern in self.keys if _GLOB.search(pattern)]
         object.__setattr__(self, "_scopes", frozenset(map(_scope_of, self.keys)))
         object.__setattr__(self, "_whole_keys", frozenset(self.keys))
-        object.__setattr__(self, "_key_globs", _compile(glob for glob in globs if not glob.startswith(_ADDRESS)))
-        object.__setattr__(self, "_address_globs", _compile(glob for glob in globs if glob.startswith(_ADDRESS)))
+        object.__setattr__(
+            self, "_key_globs", _compile(glob for glob in globs if not glob.startswith(_ADDRESS))
+        )
+        object.__setattr__(
+            self, "_address_globs", _compile(glob for glob in globs if glob.startswith(_ADDRESS))
+        )
 
     @classmethod
     def of_days(cls, first: date, last: date) -> Query:
         """Everything of these log dates, both included."""
-        return cls(first=datetime.combine(first, time.min, UTC), last=datetime.combine(last, time.max, UTC))
+        return cls(
+            first=datetime.combine(first, time.min, UTC), last=datetime.combine(last, time.max, UTC)
+        )
 
     @property
     def window(self) -> DateWindow:
@@ -78,7 +87,9 @@ class Query:
         return self._names(self.accounts, lambda scope: scope.account)
 
     def may_hold(self, group: Group) -> bool:
-        """Whether a pack of this group can have a member that matches; if not, its index need not be read."""
+        """Whether a pack of this group can have a member that matches; if not, its index need not
+        be read.
+        """
         return (
             _holds(self.buckets, group.bucket)
             and _holds(self.log_types, group.log_type)
@@ -91,7 +102,8 @@ class Query:
     def matches(self, bucket: str, key: str) -> bool:
         """Whether a member that lies in a pack of a group that `may_hold` it is wanted.
 
-        A key that no layout knows (of a pack that another tool wrote) has no region and no hour; its group's date stands for it.
+        A key that no layout knows (of a pack that another tool wrote) has no region and no hour;
+        its group's date stands for it.
         """
         if self.keys and not self._is_named(bucket, key):
             return False
@@ -117,7 +129,9 @@ class Query:
             and (self.last is None or begin <= self.last)
         )
 
-    def _names(self, asked: frozenset[str], name_of: Callable[[_Scope], str | None]) -> frozenset[str] | None:
+    def _names(
+        self, asked: frozenset[str], name_of: Callable[[_Scope], str | None]
+    ) -> frozenset[str] | None:
         named = {name_of(scope) for scope in self._scopes}
         known = frozenset(name for name in named if name is not None)
         if not named or None in named:
@@ -168,13 +182,17 @@ def _scope_of_key(bucket: str | None, key: str) -> _Scope:
 
 
 def _scope_of_beginning(bucket: str | None, beginning: str) -> _Scope:
-    """What all keys say that begin so: by the laws of `core.layouts.parse`, what the date's position says of one of them."""
+    """What all keys say that begin so: by the laws of `core.layouts.parse`, what the date's
+    position says of one of them.
+    """
     parsed = parse_key(beginning + "x")
     position = None if isinstance(parsed, Marker) else parsed.position
     if position is None or not beginning.startswith(position.stem):
         return _Scope(bucket)
     days = _days_of(position.grammar, beginning.removeprefix(position.stem))
-    example = parse_key(position.stem + position.grammar.forms[0].format(date(YEAR_MIN, 1, 1)) + "x")
+    example = parse_key(
+        position.stem + position.grammar.forms[0].format(date(YEAR_MIN, 1, 1)) + "x"
+    )
     if not (position.whole_stem and isinstance(example, Dated)):
         return _Scope(bucket, days=days)
     group = group_of("any", example.facts)
@@ -183,11 +201,15 @@ def _scope_of_beginning(bucket: str | None, beginning: str) -> _Scope:
 
 def _days_of(grammar: DateGrammar, text: str) -> frozenset[date] | None:
     """The days that a text can stand for which begins so; None where that says little."""
-    years = [year for year in range(YEAR_MIN, YEAR_MAX + 1) if _may_begin(grammar.year_text(year), text)]
+    years = [
+        year for year in range(YEAR_MIN, YEAR_MAX + 1) if _may_begin(grammar.year_text(year), text)
+    ]
     if len(years) > _YEARS_MAX:
         return None
     days = (date(year, 1, 1) + timedelta(days=count) for year in years for count in range(366))
-    return frozenset(day for day in days if any(_may_begin(spelled, text) for spelled in grammar.spell(day)))
+    return frozenset(
+        day for day in days if any(_may_begin(spelled, text) for spelled in grammar.spell(day))
+    )
 
 
 def _may_begin(spelled: str, text: str) -> bool:

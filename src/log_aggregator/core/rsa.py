@@ -1,7 +1,8 @@
 """RSASSA-PKCS1-v1_5 with SHA-256, verification only: RFC 8017, sections 8.2.2 and A.1.1.
 
-No secret is involved, so nothing here needs to take constant time. The signature is never decoded: the one encoded message that would
-be right is built and compared as a whole, which leaves a forger no bytes to choose.
+No secret is involved, so nothing here needs to take constant time. The signature is never decoded:
+the one encoded message that would be right is built and compared as a whole, which leaves a forger
+no bytes to choose.
 """
 
 from __future__ import annotations
@@ -41,11 +42,15 @@ def verify(key: PublicKey, message: bytes, signature: bytes) -> bool:
     value = int.from_bytes(signature)
     if len(signature) != key.length_bytes or value >= key.n:
         return False
-    return pow(value, key.e, key.n).to_bytes(key.length_bytes) == _encode_message(message, key.length_bytes)
+    return pow(value, key.e, key.n).to_bytes(key.length_bytes) == _encode_message(
+        message, key.length_bytes
+    )
 
 
 def parse_public_key(der: bytes) -> PublicKey:
-    """PKCS#1's RSAPublicKey, as CloudTrail's ListPublicKeys gives it. Raises ValueError where it is anything else, or not DER."""
+    """PKCS#1's RSAPublicKey, as CloudTrail's ListPublicKeys gives it. Raises ValueError where it is
+    anything else, or not DER.
+    """
     content, end = _read(der, 0, _SEQUENCE)
     n, position = _read(content, 0, _INTEGER)
     e, content_end = _read(content, position, _INTEGER)

@@ -1,8 +1,9 @@
 """The date skip-scan: where to go on listing when only some days are wanted.
 
-After a page, its last key tells where in it the date stands (`DatePosition`). All keys that share what stands before it,
-the *scope*, have their date there or none at all; so between that key and the next wanted date of the scope nothing can be
-wanted, and the listing goes on there, or behind the scope. In all other cases the next page is taken as it comes.
+After a page, its last key tells where in it the date stands (`DatePosition`). All keys that share
+what stands before it, the *scope*, have their date there or none at all; so between that key and
+the next wanted date of the scope nothing can be wanted, and the listing goes on there, or behind
+the scope. In all other cases the next page is taken as it comes.
 """
 
 from __future__ import annotations
@@ -32,16 +33,24 @@ class DateWindow:
         return self.first <= day <= self.last
 
     def __iter__(self) -> Iterator[date]:
-        return (self.first + timedelta(days=count) for count in range((self.last - self.first).days + 1))
+        return (
+            self.first + timedelta(days=count) for count in range((self.last - self.first).days + 1)
+        )
 
 
 def next_start(
-    last_key: str, window: DateWindow, parse: Callable[[str], Parsed] = parse_key, *, skip_prefixes: tuple[str, ...] = ()
+    last_key: str,
+    window: DateWindow,
+    parse: Callable[[str], Parsed] = parse_key,
+    *,
+    skip_prefixes: tuple[str, ...] = (),
 ) -> str | None:
-    """Behind which key (exclusive, as StartAfter and KeyMarker are) to go on after a page that ended with `last_key`.
+    """Behind which key (exclusive, as StartAfter and KeyMarker are) to go on after a page that
+    ended with `last_key`.
 
-    None: take the next page. What is returned sorts behind `last_key`, and no key between the two is dated in the window,
-    except those that begin with one of `skip_prefixes`, which are jumped over whatever they are.
+    None: take the next page. What is returned sorts behind `last_key`, and no key between the two
+    is dated in the window, except those that begin with one of `skip_prefixes`, which are jumped
+    over whatever they are.
     """
     target = _skipped_end(last_key, skip_prefixes) or _target(last_key, window, parse(last_key))
     if target is None:
@@ -53,7 +62,9 @@ def next_start(
 
 
 def _skipped_end(last_key: str, skip_prefixes: tuple[str, ...]) -> str | None:
-    return next((prefix + _AFTER_ASCII for prefix in skip_prefixes if last_key.startswith(prefix)), None)
+    return next(
+        (prefix + _AFTER_ASCII for prefix in skip_prefixes if last_key.startswith(prefix)), None
+    )
 
 
 def _target(last_key: str, window: DateWindow, parsed: Parsed) -> str | None:
@@ -71,24 +82,32 @@ def _target(last_key: str, window: DateWindow, parsed: Parsed) -> str | None:
 
 @lru_cache(maxsize=256)
 def _stops(window: DateWindow, grammar: DateGrammar, year: int | None) -> tuple[str, ...]:
-    """Every beginning of a wanted date, in key order. Where a year is given: of that year, and with what the law of years leaves out."""
+    """Every beginning of a wanted date, in key order. Where a year is given: of that year, and with
+    what the law of years leaves out.
+    """
     if year is None:
         return tuple(sorted({text for day in window for text in grammar.spell(day)}))
     dates = {text for day in window if day.year == year for text in grammar.spell(day)}
-    return tuple(sorted(dates.union(grammar.year_text(year) + century for century in grammar.centuries)))
+    return tuple(
+        sorted(dates.union(grammar.year_text(year) + century for century in grammar.centuries))
+    )
 
 
 def _scope_end(position: DatePosition) -> str:
-    """A text behind all dates of the scope. Behind a year the scope ends with the digits: what else may follow it is not known."""
+    """A text behind all dates of the scope. Behind a year the scope ends with the digits: what else
+    may follow it is not known.
+    """
     if position.whole_stem or position.year is None:
         return position.stem + _AFTER_ASCII
     return position.stem + position.grammar.year_text(position.year) + _AFTER_DIGITS
 
 
 def _just_before(target: str) -> str:
-    """A text that sorts before `target` and before whatever begins with it, and behind nearly all else that does.
+    """A text that sorts before `target` and before whatever begins with it, and behind nearly all
+    else that does.
 
-    It ends in "~", the last printable character of ASCII: what sorts behind that is listed for nothing, but never missed.
+    It ends in "~", the last printable character of ASCII: what sorts behind that is listed for
+    nothing, but never missed.
     """
     return target[:-1] + chr(ord(target[-1]) - 1) + "~"
 

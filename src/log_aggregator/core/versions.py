@@ -11,9 +11,11 @@ from log_aggregator.model import Identity, Member
 def choose_versions(
     packs: Sequence[Sequence[Member]], *, newest_only: bool = False, version_id: str | None = None
 ) -> list[tuple[tuple[Member, ...], frozenset[Identity]]]:
-    """For the packs of one group: the wanted members of each, and which of them are the newest wanted version of their key.
+    """For the packs of one group: the wanted members of each, and which of them are the newest
+    wanted version of their key.
 
-    A log object that is in two packs is wanted from the first one. Newest is by the time of its last change, then by what the listing said.
+    A log object that is in two packs is wanted from the first one. Newest is by the time of its
+    last change, then by what the listing said.
     """
     first: dict[Identity, int] = {}
     newest: dict[str, Member] = {}
@@ -29,7 +31,11 @@ def choose_versions(
     wanted = identities if newest_only else first.keys()
     return [
         (
-            tuple(member for member in members if member.identity in wanted and first[member.identity] == number),
+            tuple(
+                member
+                for member in members
+                if member.identity in wanted and first[member.identity] == number
+            ),
             frozenset(member.identity for member in members if member.identity in identities),
         )
         for number, members in enumerate(packs)

@@ -10,7 +10,8 @@ from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import SettingsError
 
 WINDOW_DAYS_MAX = 7
-"""A longer range is done in windows of this many days, so that memory does not grow with the range."""
+"""A longer range is done in windows of this many days, so that memory does not grow with the range.
+"""
 
 _FIRST_DAY = date(2006, 1, 1)
 """S3 is not older."""
@@ -18,7 +19,9 @@ _FIRST_DAY = date(2006, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """What was asked for: one day, or a range, or nothing; and what the asker calls these, for the messages."""
+    """What was asked for: one day, or a range, or nothing; and what the asker calls these, for the
+    messages.
+    """
 
     day: str | None = None
     first: str | None = None
@@ -27,14 +30,17 @@ class Days:
 
 
 def make_window(asked: Days, today: date, look_back_days: int, days_kept: int = 0) -> DateWindow:
-    """The window to work on. Nothing named: yesterday (UTC), as far back as is looked again or originals are kept.
+    """The window to work on. Nothing named: yesterday (UTC), as far back as is looked again or
+    originals are kept.
 
     Raises SettingsError.
     """
     day_name, first_name, last_name = asked.names
     if asked.day is not None:
         if asked.first is not None or asked.last is not None:
-            raise SettingsError(f"{day_name}: allowed is either {day_name}, or {first_name} and {last_name}")
+            raise SettingsError(
+                f"{day_name}: allowed is either {day_name}, or {first_name} and {last_name}"
+            )
         day = _parse_day(day_name, asked.day, today)
         return DateWindow(day, day)
     if asked.first is None and asked.last is None:
@@ -42,9 +48,14 @@ def make_window(asked: Days, today: date, look_back_days: int, days_kept: int = 
         return DateWindow(yesterday - timedelta(days=look_back_days + days_kept), yesterday)
     if asked.first is None or asked.last is None:
         raise SettingsError(f"{first_name}, {last_name}: a range has both")
-    first, last = _parse_day(first_name, asked.first, today), _parse_day(last_name, asked.last, today)
+    first, last = (
+        _parse_day(first_name, asked.first, today),
+        _parse_day(last_name, asked.last, today),
+    )
     if first > last:
-        raise SettingsError(f"{first_name} {first} {last_name} {last}: the range ends before it begins")
+        raise SettingsError(
+            f"{first_name} {first} {last_name} {last}: the range ends before it begins"
+        )
     return DateWindow(first, last)
 
 
@@ -63,5 +74,7 @@ def _parse_day(name: str, text: str, today: date) -> date:
     except ValueError:
         raise SettingsError(f"{name} {text!r}: allowed is a date such as 2026-01-31") from None
     if not _FIRST_DAY <= day <= today:
-        raise SettingsError(f"{name} {day}: allowed is a date from {_FIRST_DAY} to today ({today}, UTC)")
+        raise SettingsError(
+            f"{name} {day}: allowed is a date from {_FIRST_DAY} to today ({today}, UTC)"
+        )
     return day

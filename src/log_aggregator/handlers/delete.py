@@ -1,4 +1,6 @@
-"""One work item: the originals of its verified packs are deleted. The only function of a run that may delete."""
+"""One work item: the originals of its verified packs are deleted. The only function of a run that
+may delete.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,21 @@ from log_aggregator.steps.fanout.settle import delete_item
 
 @serve("delete")
 def handler(event: Event, job: Job) -> Result:
-    """A work item that was verified -> the same. Without the result of its verification it ends with an error: nothing is deleted."""
+    """A work item that was verified -> the same. Without the result of its verification it ends
+    with an error: nothing is deleted.
+    """
     piece = open_piece(event, job)
     if not piece.is_done(Step.DELETED):
         record = read_record(piece.folder)
         verified = piece.read(Step.VERIFIED)
         result = delete_item(
-            job.store, job.workers, piece.read_item(), verified, job.rules(record), record.today, group_span("delete originals")
+            job.store,
+            job.workers,
+            piece.read_item(),
+            verified,
+            job.rules(record),
+            record.today,
+            group_span("delete originals"),
         )
         piece.write(Step.DELETED, result)
         write_group_metrics(piece.folder.run, result)

@@ -1,4 +1,6 @@
-"""Hourly: empties the access-log bucket of a landing zone that lets it log to itself; see `steps.empty`. Not a part of any run."""
+"""Hourly: empties the access-log bucket of a landing zone that lets it log to itself; see
+`steps.empty`. Not a part of any run.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,28 @@ from log_aggregator.telemetry.metrics import write_metrics
 
 @serve("empty_access_logs")
 def handler(_event: Event, job: Job) -> Result:
-    """Any event -> what was deleted, and what was left. Where the time is over before all is gone the next hour goes on."""
+    """Any event -> what was deleted, and what was left. Where the time is over before all is gone
+    the next hour goes on.
+    """
     bucket = required(os.environ, ACCESS_LOG_BUCKET)
     settings = job.settings
-    others = [*settings.control_tower_bucket, *settings.other_buckets, settings.destination_bucket or job.work_bucket, job.work_bucket]
+    others = [
+        *settings.control_tower_bucket,
+        *settings.other_buckets,
+        settings.destination_bucket or job.work_bucket,
+        job.work_bucket,
+    ]
     report = EmptyReport()
     try:
         empty_access_logs(job.store, job.workers, bucket, others, report)
     except Interrupted:
         log_info("the time is over; the next hour goes on", deleted=report.deleted)
     finally:
-        write_metrics({"AccessLogsDeleted": report.deleted, "AccessLogsRetained": report.retained, "AccessLogsLeft": report.left})
+        write_metrics(
+            {
+                "AccessLogsDeleted": report.deleted,
+                "AccessLogsRetained": report.retained,
+                "AccessLogsLeft": report.left,
+            }
+        )
     return asdict(report)

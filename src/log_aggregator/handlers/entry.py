@@ -1,4 +1,6 @@
-"""What all functions have in common: settings from the environment, the object store, logs, traces, and an end before the time is over."""
+"""What all functions have in common: settings from the environment, the object store, logs, traces,
+and an end before the time is over.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from typing import Any, Protocol
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import Interrupted, LogAggregatorError, OutOfTime, SettingsError, StoreError
+from log_aggregator.errors import (
+    Interrupted,
+    LogAggregatorError,
+    OutOfTime,
+    SettingsError,
+    StoreError,
+)
 from log_aggregator.ports import Clock, ObjectStore
 from log_aggregator.settings import SETTINGS, Settings, read_settings
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
@@ -23,7 +31,14 @@ from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
 from log_aggregator.telemetry.tracing import span
 from log_aggregator.trailkeys import TrailKeys
-from log_aggregator.wiring import Connection, SystemClock, connect, connect_trail_keys, make_run_rules, make_workers
+from log_aggregator.wiring import (
+    Connection,
+    SystemClock,
+    connect,
+    connect_trail_keys,
+    make_run_rules,
+    make_workers,
+)
 
 PREFIX = "LOG_AGGREGATOR_"
 WORK_BUCKET = f"{PREFIX}WORK_BUCKET"
@@ -31,7 +46,8 @@ ACCESS_LOG_BUCKET = f"{PREFIX}ACCESS_LOG_BUCKET"
 LOG_LEVEL = f"{PREFIX}LOG_LEVEL"
 
 MARGIN_SECONDS_MAX = 60
-"""So long before its end a function stops: time enough for what is under way to end or be aborted."""
+"""So long before its end a function stops: time enough for what is under way to end or be aborted.
+"""
 
 Event = Mapping[str, Any]
 Result = dict[str, Any]
@@ -68,8 +84,12 @@ class Job:
         return replace(rules, group=replace(rules.group, is_listing_old=bool(record.inventory)))
 
 
-def serve(step: str) -> Callable[[Callable[[Event, Job], Result]], Callable[[Event, Context], Result]]:
-    """Makes a Lambda handler of a function of an event and a job. Errors are logged, and raised: the state machine goes by their names."""
+def serve(
+    step: str,
+) -> Callable[[Callable[[Event, Job], Result]], Callable[[Event, Context], Result]]:
+    """Makes a Lambda handler of a function of an event and a job. Errors are logged, and raised:
+    the state machine goes by their names.
+    """
 
     def decorate(work: Callable[[Event, Job], Result]) -> Callable[[Event, Context], Result]:
         @functools.wraps(work)
@@ -137,7 +157,9 @@ def _work(step: str, work: Callable[[Event, Job], Result], event: Event, job: Jo
 
 
 def _leave_word(event: Event, job: Job, error: LogAggregatorError) -> None:
-    """Writes down why a piece of a run ended, for the run's end. That it cannot be written must not hide the error itself."""
+    """Writes down why a piece of a run ended, for the run's end. That it cannot be written must not
+    hide the error itself.
+    """
     piece = event.get("task") or event.get("item")
     if piece is None:
         return
@@ -149,7 +171,9 @@ def _leave_word(event: Event, job: Job, error: LogAggregatorError) -> None:
 
 @contextmanager
 def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
-    """Stops the workers before Lambda would kill the function, so that uploads are aborted and the error has a name."""
+    """Stops the workers before Lambda would kill the function, so that uploads are aborted and the
+    error has a name.
+    """
     left = context.get_remaining_time_in_millis() / 1000
     timer = threading.Timer(left - min(MARGIN_SECONDS_MAX, left / 10), workers.stop)
     timer.daemon = True

@@ -26,9 +26,9 @@ CAUSE_CHARS_MAX = 8_000
 
 @serve("finish")
 def handler(event: Event, job: Job) -> Result:
-    """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is `runs/<run>/result.json`, as `run --json` prints it, and
-    `planned`: what the work items held. A custody record is left beside the packs, and so are the public keys
-    of CloudTrail digests.
+    """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is
+    `runs/<run>/result.json`, as `run --json` prints it, and `planned`: what the work items held. A
+    custody record is left beside the packs, and so are the public keys of CloudTrail digests.
 
     Raises RunFailed.
     """
@@ -44,8 +44,14 @@ def handler(event: Event, job: Job) -> Result:
         write_custody(job.store, rules, summary.result, folder.run, began, ended)
     requests = summary.requests + Counter(job.store.requests)
     peak = max(summary.peak_memory_bytes, peak_memory_bytes())
-    described = describe_run(summary.result, Measured(requests, (ended - began).total_seconds(), peak))
-    described["planned"] = {"objects": summary.planned_objects, "work_items": summary.planned_items, "dry_run": record.dry_run}
+    described = describe_run(
+        summary.result, Measured(requests, (ended - began).total_seconds(), peak)
+    )
+    described["planned"] = {
+        "objects": summary.planned_objects,
+        "work_items": summary.planned_items,
+        "dry_run": record.dry_run,
+    }
     folder.write_json(folder.result_key, described)
     if not record.dry_run:
         write_run_metrics(folder.run, described, summary.left_behind)
@@ -58,13 +64,21 @@ def handler(event: Event, job: Job) -> Result:
 
 def describe_failures(failures: Sequence[Mapping[str, str]], where: str) -> str:
     """How many, where the whole list is, and the first of them."""
-    named = [f"{failure['where']}: {failure['error']}: {failure['message']}" for failure in failures[:NAMED_FAILURES_MAX]]
-    head = f"{len(failures)} failures; originals of what failed were kept; the whole list is in {where}"
+    named = [
+        f"{failure['where']}: {failure['error']}: {failure['message']}"
+        for failure in failures[:NAMED_FAILURES_MAX]
+    ]
+    head = (
+        f"{len(failures)} failures; originals of what failed were kept; the whole list is in "
+        f"{where}"
+    )
     return "\n".join([head, *named])[:CAUSE_CHARS_MAX]
 
 
 def failure_of_state(error: Mapping[str, Any]) -> Failure:
-    """Of a state's own error: `{"Error": name, "Cause": text}`, the cause of a function's error being JSON."""
+    """Of a state's own error: `{"Error": name, "Cause": text}`, the cause of a function's error
+    being JSON.
+    """
     cause = str(error.get("Cause", ""))
     with contextlib.suppress(ValueError, KeyError, TypeError):
         cause = str(json.loads(cause)["errorMessage"])

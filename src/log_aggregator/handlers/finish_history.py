@@ -9,11 +9,20 @@ from log_aggregator.handlers.finish import CAUSE_CHARS_MAX
 
 @serve("finish_history")
 def handler(event: Event, job: Job) -> Result:
-    """`{"run", "windows": [{"name", "state"}]}` -> how many windows there were. Raises RunFailed, which names the runs that failed."""
+    """`{"run", "windows": [{"name", "state"}]}` -> how many windows there were. Raises RunFailed,
+    which names the runs that failed.
+    """
     windows = job.folder(event["run"]).read_json(event["key"])
-    done = {window["name"] for window in event["done"] if window is not None and window["state"] == "done"}
+    done = {
+        window["name"]
+        for window in event["done"]
+        if window is not None and window["state"] == "done"
+    }
     failed = [window["name"] for window in windows if window["name"] not in done]
     if failed:
-        head = f"{len(failed)} of {len(windows)} runs failed; start the same range again, and only what is left is done. Executions:"
+        head = (
+            f"{len(failed)} of {len(windows)} runs failed; start the same range again, and only "
+            "what is left is done. Executions:"
+        )
         raise RunFailed("\n".join([head, *failed])[:CAUSE_CHARS_MAX])
     return {"run": event["run"], "windows": len(windows)}

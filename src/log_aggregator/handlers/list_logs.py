@@ -1,4 +1,6 @@
-"""One listing task: some accounts of a main bucket, or an auxiliary bucket or part of it, into work items."""
+"""One listing task: some accounts of a main bucket, or an auxiliary bucket or part of it, into work
+items.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def handler(event: Event, job: Job) -> Result:
     written = 0
 
     def write_item(item: WorkItem) -> str:
-        """Named for this call: an earlier one that was killed may have left items of a listing that never ended, which do not count."""
+        """Named for this call: an earlier one that was killed may have left items of a listing that
+        never ended, which do not count.
+        """
         nonlocal written
         written += 1
         name = f"{task.task}-{job.request_id[:8]}-{written:05d}"
@@ -32,9 +36,18 @@ def handler(event: Event, job: Job) -> Result:
     late_before = record.late_before(job.settings.look_back_days)
     rules = job.rules(record)
     if task.inventory:
-        entries = (entry for _, entry in read_window(job.folder(task.inventory), task.window, task.bucket.name))
-        listed = list_inventory_task(job.workers, task, entries, rules, ItemLimits(), late_before, write_item)
+        entries = (
+            entry
+            for _, entry in read_window(job.folder(task.inventory), task.window, task.bucket.name)
+        )
+        listed = list_inventory_task(
+            job.workers, task, entries, rules, ItemLimits(), late_before, write_item
+        )
     else:
-        listed = list_task(job.store, job.workers, task, rules, ItemLimits(), late_before, write_item)
-    folder.write_json(folder.listed_key(task.kind, task.task), encode_listed(listed, job.store.requests))
+        listed = list_task(
+            job.store, job.workers, task, rules, ItemLimits(), late_before, write_item
+        )
+    folder.write_json(
+        folder.listed_key(task.kind, task.task), encode_listed(listed, job.store.requests)
+    )
     return done

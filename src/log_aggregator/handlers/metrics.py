@@ -1,4 +1,6 @@
-"""What a run's and a group's result say as metrics. The names are those of `telemetry.metrics.METRICS`."""
+"""What a run's and a group's result say as metrics. The names are those of
+`telemetry.metrics.METRICS`.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def write_run_metrics(run: str, described: Mapping[str, Any], left_behind: int) 
     written = objects["packed"] + objects["copied"]
     values = {
         **{metric: objects[name] for name, metric in _OBJECTS.items()},
-        **{metric: described["seconds_by_step"].get(step, 0.0) for step, metric in _SECONDS.items()},
+        **{
+            metric: described["seconds_by_step"].get(step, 0.0) for step, metric in _SECONDS.items()
+        },
         "ObjectsLeftBehind": left_behind,
         "BytesIn": described["bytes_in"],
         "BytesOut": described["bytes_out"],
@@ -49,10 +53,16 @@ def write_run_metrics(run: str, described: Mapping[str, Any], left_behind: int) 
     }
     if packs:
         values["ObjectsPerPack"] = written / len(packs)
-    properties = {"run": run, "first_date": described["first_date"], "last_date": described["last_date"]}
+    properties = {
+        "run": run,
+        "first_date": described["first_date"],
+        "last_date": described["last_date"],
+    }
     write_metrics(values, properties=properties)
     for operation, count in described["requests"].items():
-        write_metrics({"Requests": count}, dimensions={"Operation": operation}, properties=properties)
+        write_metrics(
+            {"Requests": count}, dimensions={"Operation": operation}, properties=properties
+        )
 
 
 def write_group_metrics(run: str, result: ItemResult) -> None:

@@ -52,7 +52,9 @@ class Piece:
 
 def group_span(step: str) -> Callable[[Group], AbstractContextManager[None]]:
     """A span for each group, which can be searched for by what the group is."""
-    return lambda group: span(step, date=group.date, bucket=group.bucket, log_type=group.log_type, account=group.account)
+    return lambda group: span(
+        step, date=group.date, bucket=group.bucket, log_type=group.log_type, account=group.account
+    )
 
 
 def open_piece(event: Event, job: Job) -> Piece:

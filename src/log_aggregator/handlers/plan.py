@@ -10,8 +10,14 @@ from log_aggregator.steps.fanout.gather import gather_items, read_record
 
 @serve("plan")
 def handler(event: Event, job: Job) -> Result:
-    """`{"run"}` -> for both kinds of logs where the work items are and how many, and whether that is all that is wanted."""
+    """`{"run"}` -> for both kinds of logs where the work items are and how many, and whether that
+    is all that is wanted.
+    """
     folder = job.folder(event["run"])
     counts = gather_items(folder, job.workers, job.settings.objects_max)
     is_dry = read_record(folder).dry_run
-    return {"run": folder.run, "dry_run": is_dry, **{kind: describe_array(folder, folder.items_key(kind), counts[kind]) for kind in Kind}}
+    return {
+        "run": folder.run,
+        "dry_run": is_dry,
+        **{kind: describe_array(folder, folder.items_key(kind), counts[kind]) for kind in Kind},
+    }

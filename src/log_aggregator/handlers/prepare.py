@@ -36,7 +36,9 @@ class Asked:
 
 @serve("prepare")
 def handler(event: Event, job: Job) -> Result:
-    """`{"execution": name, "input": {...}}` -> the run's name, and for both kinds of logs where the listing tasks are and how many."""
+    """`{"execution": name, "input": {...}}` -> the run's name, and for both kinds of logs where the
+    listing tasks are and how many.
+    """
     asked = read_input(event["input"])
     now = job.clock.now()
     rules = make_run_rules(job.settings, _window(asked, job))
@@ -47,15 +49,35 @@ def handler(event: Event, job: Job) -> Result:
     aborted, refused = abort_stale_uploads(job.store, job.clock, targets)
     plan.failures += refused
     run, window = f"{now:%Y-%m-%d}/{event['execution']}", rules.selection.window
-    record = RunRecord(run, window.first, window.last, now.date(), now.isoformat(), aborted, asked.dry_run, asked.inventory)
+    record = RunRecord(
+        run,
+        window.first,
+        window.last,
+        now.date(),
+        now.isoformat(),
+        aborted,
+        asked.dry_run,
+        asked.inventory,
+    )
     folder = job.folder(record.run)
     counts = write_listing_plan(folder, record, plan, job.store.requests)
-    return {"run": record.run, **{kind: describe_array(folder, folder.tasks_key(kind), counts[kind]) for kind in Kind}}
+    return {
+        "run": record.run,
+        **{kind: describe_array(folder, folder.tasks_key(kind), counts[kind]) for kind in Kind},
+    }
 
 
 def read_input(given: Mapping[str, Any]) -> Asked:
     """Raises SettingsError, which names what is allowed."""
-    allowed = ("date", "start_date", "end_date", "bucket_name", "look_back_days", "dry_run", "inventory")
+    allowed = (
+        "date",
+        "start_date",
+        "end_date",
+        "bucket_name",
+        "look_back_days",
+        "dry_run",
+        "inventory",
+    )
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         raise SettingsError(f"input: {unknown[0]!r} is not known; allowed are {', '.join(allowed)}")
@@ -64,17 +86,27 @@ def read_input(given: Mapping[str, Any]) -> Asked:
         if value is not None and not isinstance(value, str):
             raise SettingsError(f"input: {name} = {value!r}: allowed is text")
     look_back_days = given.get("look_back_days")
-    if look_back_days is not None and (type(look_back_days) is not int or not 0 <= look_back_days <= _LOOK_BACK_DAYS_MAX):
-        raise SettingsError(f"input: look_back_days = {look_back_days!r}: allowed is a number from 0 to {_LOOK_BACK_DAYS_MAX}")
+    if look_back_days is not None and (
+        type(look_back_days) is not int or not 0 <= look_back_days <= _LOOK_BACK_DAYS_MAX
+    ):
+        raise SettingsError(
+            f"input: look_back_days = {look_back_days!r}: allowed is a number from 0 to "
+            f"{_LOOK_BACK_DAYS_MAX}"
+        )
     dry_run = given.get("dry_run", False)
     if not isinstance(dry_run, bool):
         raise SettingsError(f"input: dry_run = {dry_run!r}: allowed is true or false")
     inventory = given.get("inventory", "")
     if not isinstance(inventory, str) or (inventory and not _RUN.fullmatch(inventory)):
-        raise SettingsError(f"input: inventory = {inventory!r}: allowed is the name of a run that sorted one; the work on history sets it")
+        raise SettingsError(
+            f"input: inventory = {inventory!r}: allowed is the name of a run that sorted "
+            "one; the work on history sets it"
+        )
     days = Days(texts["date"], texts["start_date"], texts["end_date"])
     if inventory and (texts["bucket_name"] is None or texts["start_date"] is None):
-        raise SettingsError("input: inventory: allowed only together with start_date, end_date and bucket_name")
+        raise SettingsError(
+            "input: inventory: allowed only together with start_date, end_date and bucket_name"
+        )
     return Asked(days, texts["bucket_name"], look_back_days, dry_run, inventory)
 
 
@@ -92,10 +124,17 @@ def _plan_listing(job: Job, rules: RunRules, asked: Asked) -> ListingPlan:
 
 def _window(asked: Asked, job: Job) -> DateWindow:
     settings: Settings = job.settings
-    look_back_days = settings.look_back_days if asked.look_back_days is None else asked.look_back_days
-    return make_window(asked.days, job.clock.now().date(), look_back_days, settings.keep_originals_days)
+    look_back_days = (
+        settings.look_back_days if asked.look_back_days is None else asked.look_back_days
+    )
+    return make_window(
+        asked.days, job.clock.now().date(), look_back_days, settings.keep_originals_days
+    )
 
 
 def _check_bucket(job: Job, rules: RunRules, name: str | None) -> None:
     if name is not None and name not in bucket_names(job.store, rules):
-        raise SettingsError(f"input: bucket_name = {name!r}: allowed are the buckets that the stack names, which its permissions are for")
+        raise SettingsError(
+            f"input: bucket_name = {name!r}: allowed are the buckets that the stack names, "
+            "which its permissions are for"
+        )

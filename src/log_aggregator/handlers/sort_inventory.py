@@ -8,7 +8,9 @@ from log_aggregator.steps.fanout.sorting import SortTask, sort_file
 
 @serve("sort_inventory")
 def handler(event: Event, job: Job) -> Result:
-    """A file of an inventory -> how many rows it had of the wanted days. The rows lie in the run's folder."""
+    """A file of an inventory -> how many rows it had of the wanted days. The rows lie in the run's
+    folder.
+    """
     folder, task = job.folder(event["run"]), SortTask.decode(event)
     done = folder.find_json(folder.sorted_key(task.number))
     return {"run": folder.run, **(done or sort_file(job.store, job.workers, task, folder))}

@@ -1,4 +1,6 @@
-"""The beginning of the work on history: a range of days as windows of a few days, each a run of its own."""
+"""The beginning of the work on history: a range of days as windows of a few days, each a run of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,20 @@ from log_aggregator.steps.run import look_at_bucket
 from log_aggregator.wiring import make_run_rules
 
 _NAME_CHARS_MAX = 80
-"""Of an execution's name (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html)."""
+"""Of an execution's name
+(https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
+"""
 
 
 @serve("split_history")
 def handler(event: Event, job: Job) -> Result:
-    """`{"execution": name, "input": {"start_date", "end_date", "bucket_name", "inventory"?}}` -> where the windows are, and how many.
+    """`{"execution": name, "input": {"start_date", "end_date", "bucket_name", "inventory"?}}` ->
+    where the windows are, and how many.
 
     With an inventory, the same of its files.
 
-    Only main logs are worked through, so `bucket_name` is a Control Tower bucket. A window that was done before costs a listing.
-    Raises SettingsError, CannotStart.
+    Only main logs are worked through, so `bucket_name` is a Control Tower bucket. A window that was
+    done before costs a listing. Raises SettingsError, CannotStart.
     """
     given = event["input"]
     check_input(given, job.settings.control_tower_bucket)
@@ -39,7 +44,12 @@ def handler(event: Event, job: Job) -> Result:
     windows = [
         {
             "name": f"{event['execution'][: _NAME_CHARS_MAX - 11]}-{part.first}",
-            "input": {"start_date": str(part.first), "end_date": str(part.last), "bucket_name": name, **more},
+            "input": {
+                "start_date": str(part.first),
+                "end_date": str(part.last),
+                "bucket_name": name,
+                **more,
+            },
         }
         for part in split_window(window, days_each)
     ]
@@ -55,16 +65,28 @@ def handler(event: Event, job: Job) -> Result:
 def check_input(given: Mapping[str, Any], buckets: Sequence[str]) -> None:
     """Raises SettingsError, which names what is allowed."""
     names = ("start_date", "end_date", "bucket_name")
-    if sorted({*given} - {"inventory"}) != sorted(names) or not all(isinstance(value, str) for value in given.values()):
-        raise SettingsError(f"input: needed are {', '.join(names)}; inventory may be there; each as text, and nothing else")
+    if sorted({*given} - {"inventory"}) != sorted(names) or not all(
+        isinstance(value, str) for value in given.values()
+    ):
+        raise SettingsError(
+            f"input: needed are {', '.join(names)}; inventory may be there; each as text, "
+            "and nothing else"
+        )
     if given["bucket_name"] not in buckets:
-        raise SettingsError(f"input: bucket_name = {given['bucket_name']!r}: allowed is {', '.join(buckets)}")
+        raise SettingsError(
+            f"input: bucket_name = {given['bucket_name']!r}: allowed is {', '.join(buckets)}"
+        )
 
 
 def _plan_sorting(job: Job, location: str, bucket: str, window: DateWindow) -> list[SortTask]:
     inventory = find_inventory(job.store, location)
     rules = make_run_rules(job.settings, window)
     if inventory.manifest.source_bucket != bucket:
-        raise SettingsError(f"input: inventory = {location!r}: it is of {inventory.manifest.source_bucket!r}, not of {bucket!r}")
+        raise SettingsError(
+            f"input: inventory = {location!r}: it is of "
+            f"{inventory.manifest.source_bucket!r}, not of {bucket!r}"
+        )
     check_age(inventory, window)
-    return plan_sorting(inventory, look_at_bucket(job.store, rules, bucket), rules.organization_id, window)
+    return plan_sorting(
+        inventory, look_at_bucket(job.store, rules, bucket), rules.organization_id, window
+    )

@@ -1,4 +1,6 @@
-"""Is every original of a synthetic organisation still there, or in a pack, byte for byte? Compared with the manifest, not with us."""
+"""Is every original of a synthetic organisation still there, or in a pack, byte for byte? Compared
+with the manifest, not with us.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +36,27 @@ class CheckResult:
 
 
 def check_originals(
-    store: ObjectStore, workers: Workers, targets: Iterable[Target], entries: Iterable[ManifestEntry], first: date, last: date
+    store: ObjectStore,
+    workers: Workers,
+    targets: Iterable[Target],
+    entries: Iterable[ManifestEntry],
+    first: date,
+    last: date,
 ) -> CheckResult:
-    """Every log of the manifest must come back from a pack with its bytes and metadata; everything else must be where it was."""
+    """Every log of the manifest must come back from a pack with its bytes and metadata; everything
+    else must be where it was.
+    """
     entries = list(entries)
-    places = {identity: place for target in targets for identity, place in _list_places(store, workers, target, first, last)}
-    remaining = {(bucket, found.key) for bucket in {entry.bucket for entry in entries} for found in list_all(store, bucket, "")}
+    places = {
+        identity: place
+        for target in targets
+        for identity, place in _list_places(store, workers, target, first, last)
+    }
+    remaining = {
+        (bucket, found.key)
+        for bucket in {entry.bucket for entry in entries}
+        for found in list_all(store, bucket, "")
+    }
     result = CheckResult()
 
     def check(entry: ManifestEntry) -> tuple[ManifestEntry, str | None]:
@@ -48,7 +65,11 @@ def check_originals(
         is_there = (entry.bucket, entry.key) in remaining or entry.purpose is Purpose.DELETED
         return entry, None if is_there else "is gone, though it had to stay"
 
-    for entry, problem in workers.read_ahead(check, (entry for entry in entries if entry.step is Step.PUT), lambda entry: entry.size_bytes):
+    for entry, problem in workers.read_ahead(
+        check,
+        (entry for entry in entries if entry.step is Step.PUT),
+        lambda entry: entry.size_bytes,
+    ):
         if problem:
             result.problems.append(f"s3://{entry.bucket}/{entry.key}: {problem}")
         elif entry.purpose in PACKED:
@@ -59,14 +80,24 @@ def check_originals(
     return result
 
 
-def _list_places(store: ObjectStore, workers: Workers, target: Target, first: date, last: date) -> Iterator[tuple[Identity, Place]]:
+def _list_places(
+    store: ObjectStore, workers: Workers, target: Target, first: date, last: date
+) -> Iterator[tuple[Identity, Place]]:
     for entry in list_packs(store, workers, target, Query.of_days(first, last)):
         index, _ = read_index(store, target, entry.pack_key)
         for member in index.members:
-            yield (index.group.bucket, member.key, member.version_id), Place(target, entry.pack_key, member)
+            yield (
+                (index.group.bucket, member.key, member.version_id),
+                Place(target, entry.pack_key, member),
+            )
 
 
-def _check_packed(store: ObjectStore, entry: ManifestEntry, places: dict[Identity, Place], remaining: set[tuple[str, str]]) -> str | None:
+def _check_packed(
+    store: ObjectStore,
+    entry: ManifestEntry,
+    places: dict[Identity, Place],
+    remaining: set[tuple[str, str]],
+) -> str | None:
     place = places.get((entry.bucket, entry.key, entry.version_id))
     if place is None:
         return "is in no pack"

@@ -6,7 +6,8 @@ import struct
 import zlib
 from itertools import pairwise
 
-_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00"  # Java's GZIPOutputStream, which AWS's services use, writes these ten bytes
+# Java's GZIPOutputStream, which AWS's services use, writes these ten bytes
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00"
 _STORED_BYTES_MAX = 65_535
 
 
@@ -27,10 +28,15 @@ def _deflated(data: bytes, level: int) -> bytes:
 
 
 def _stored(data: bytes) -> bytes:
-    """DEFLATE's stored blocks (RFC 1951, 3.2.4): a byte that marks the last one, the length, its complement, the bytes."""
+    """DEFLATE's stored blocks (RFC 1951, 3.2.4): a byte that marks the last one, the length, its
+    complement, the bytes.
+    """
     bounds = [*range(0, len(data), _STORED_BYTES_MAX), len(data)] if data else [0, 0]
     pieces: list[bytes] = []
     for first, last in pairwise(bounds):
         length = last - first
-        pieces += (struct.pack("<BHH", last == len(data), length, length ^ 0xFFFF), data[first:last])
+        pieces += (
+            struct.pack("<BHH", last == len(data), length, length ^ 0xFFFF),
+            data[first:last],
+        )
     return b"".join(pieces)

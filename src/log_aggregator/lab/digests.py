@@ -1,7 +1,10 @@
-"""The CloudTrail digests: hourly, chained, signed as CloudTrail signs them, so that any validator can check them.
+"""The CloudTrail digests: hourly, chained, signed as CloudTrail signs them, so that any validator
+can check them.
 
-Structure and signature: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
-and https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html.
+Structure and signature:
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
+and
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html.
 """
 
 from __future__ import annotations
@@ -16,7 +19,14 @@ from itertools import chain
 from random import Random
 
 from log_aggregator.lab import keys
-from log_aggregator.lab.cloudtrail import CloudTrailLog, day_prefix, midnight, plan_backfilled_logs, plan_large_logs, plan_logs
+from log_aggregator.lab.cloudtrail import (
+    CloudTrailLog,
+    day_prefix,
+    midnight,
+    plan_backfilled_logs,
+    plan_large_logs,
+    plan_logs,
+)
 from log_aggregator.lab.compression import gzip_member
 from log_aggregator.lab.documents import cloudtrail_bytes
 from log_aggregator.lab.specification import OrganisationSpec
@@ -29,7 +39,9 @@ _BACKFILL_DELAY = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class SignedDigest:
-    """A digest's bytes before compression, and the signature that only the object's metadata holds."""
+    """A digest's bytes before compression, and the signature that only the object's metadata
+    holds.
+    """
 
     key: str
     end: datetime
@@ -38,7 +50,8 @@ class SignedDigest:
 
 
 def list_digests(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """The digests of as many chains as the specification asks for, each chain in its order, and the backfill digest.
+    """The digests of as many chains as the specification asks for, each chain in its order, and the
+    backfill digest.
 
     Every digest names the hashes of its hour's logs, so those documents are made here once more.
     """
@@ -60,9 +73,13 @@ def public_key_fingerprint(spec: OrganisationSpec) -> str:
 
 
 def sign_chain(spec: OrganisationSpec, account: str, region: str) -> Iterator[SignedDigest]:
-    """One digest for each hour, a starting digest first; the last one ends, and lies, in the day after the last wanted one."""
+    """One digest for each hour, a starting digest first; the last one ends, and lies, in the day
+    after the last wanted one.
+    """
     logs = _logs_of_chain(spec, account, region)
-    offset = timedelta(seconds=Random(f"{spec.seed}/digest/{account}/{region}").randrange(60, 3_000))
+    offset = timedelta(
+        seconds=Random(f"{spec.seed}/digest/{account}/{region}").randrange(60, 3_000)
+    )
     previous: SignedDigest | None = None
     position = 0
     for number in range(24 * spec.days + 1):
@@ -75,7 +92,9 @@ def sign_chain(spec: OrganisationSpec, account: str, region: str) -> Iterator[Si
 
 
 def _logs_of_chain(spec: OrganisationSpec, account: str, region: str) -> list[CloudTrailLog]:
-    logs = list(chain.from_iterable(plan_logs(spec, account, region, day) for day in spec.wanted_days))
+    logs = list(
+        chain.from_iterable(plan_logs(spec, account, region, day) for day in spec.wanted_days)
+    )
     if (account, region) == spec.chains[0]:
         logs += plan_large_logs(spec)
     return sorted(logs, key=lambda item: (item.document.time, item.key))
@@ -90,7 +109,10 @@ def _signed(
     previous: SignedDigest | None,
     suffix: str = "",
 ) -> SignedDigest:
-    name = f"{account}_CloudTrail-Digest_{region}_{spec.trail_name}_{spec.home_region}_{end:%Y%m%dT%H%M%SZ}{suffix}.json.gz"
+    name = (
+        f"{account}_CloudTrail-Digest_{region}_{spec.trail_name}_{spec.home_region}_"
+        f"{end:%Y%m%dT%H%M%SZ}{suffix}.json.gz"
+    )
     key = f"{day_prefix(spec, account, 'CloudTrail-Digest', region, end)}{name}"
     content = _digest_fields(spec, account, key, end, logs) | _previous_fields(spec, previous)
     content["logFiles"] = [_log_fields(spec, item) for item in logs]
@@ -99,7 +121,9 @@ def _signed(
     return SignedDigest(key, end, document, signature)
 
 
-def _digest_fields(spec: OrganisationSpec, account: str, key: str, end: datetime, logs: Sequence[CloudTrailLog]) -> dict[str, object]:
+def _digest_fields(
+    spec: OrganisationSpec, account: str, key: str, end: datetime, logs: Sequence[CloudTrailLog]
+) -> dict[str, object]:
     return {
         "awsAccountId": account,
         "digestStartTime": _timestamp(end - _HOUR),
@@ -118,7 +142,9 @@ def _previous_fields(spec: OrganisationSpec, previous: SignedDigest | None) -> d
     return {
         "previousDigestS3Bucket": spec.control_tower_bucket if previous else None,
         "previousDigestS3Object": previous.key if previous else None,
-        "previousDigestHashValue": hashlib.sha256(previous.document).hexdigest() if previous else None,
+        "previousDigestHashValue": hashlib.sha256(previous.document).hexdigest()
+        if previous
+        else None,
         "previousDigestHashAlgorithm": "SHA-256" if previous else None,
         "previousDigestSignature": previous.signature if previous else None,
     }
@@ -138,10 +164,13 @@ def _log_fields(spec: OrganisationSpec, item: CloudTrailLog) -> dict[str, object
 def _string_to_sign(content: dict[str, object], document: bytes) -> bytes:
     place = f"{content['digestS3Bucket']}/{content['digestS3Object']}"
     previous = content["previousDigestSignature"] or "null"
-    return f"{content['digestEndTime']}\n{place}\n{hashlib.sha256(document).hexdigest()}\n{previous}".encode()
+    digest = hashlib.sha256(document).hexdigest()
+    return f"{content['digestEndTime']}\n{place}\n{digest}\n{previous}".encode()
 
 
-def _digest_object(spec: OrganisationSpec, digest: SignedDigest, extra_metadata: dict[str, str] | None = None) -> SyntheticObject:
+def _digest_object(
+    spec: OrganisationSpec, digest: SignedDigest, extra_metadata: dict[str, str] | None = None
+) -> SyntheticObject:
     day = digest.end.date()
     return SyntheticObject(
         bucket=spec.control_tower_bucket,
@@ -150,20 +179,25 @@ def _digest_object(spec: OrganisationSpec, digest: SignedDigest, extra_metadata:
         source="digest",
         purpose=Purpose.LOG if day in spec.wanted_days else Purpose.OTHER_DAY,
         day=day,
-        metadata={"signature": digest.signature, "signature-algorithm": SIGNATURE_ALGORITHM} | (extra_metadata or {}),
+        metadata={"signature": digest.signature, "signature-algorithm": SIGNATURE_ALGORITHM}
+        | (extra_metadata or {}),
         content_type="application/json",
         content_encoding="gzip",
     )
 
 
 def _backfill_object(spec: OrganisationSpec) -> SyntheticObject:
-    """A digest that CloudTrail made days later for logs that the hourly ones had missed; a starting digest of its own chain."""
+    """A digest that CloudTrail made days later for logs that the hourly ones had missed; a starting
+    digest of its own chain.
+    """
     account, region = spec.chains[0]
     logs = list(plan_backfilled_logs(spec))
     end = logs[0].document.time + _HOUR
     made = end + _BACKFILL_DELAY
     digest = _signed(spec, account, region, end, logs, None, "_backfill")
-    return _digest_object(spec, digest, {"backfill-generation-timestamp": f"{made:%Y-%m-%dT%H:%M:%S}.000Z"})
+    return _digest_object(
+        spec, digest, {"backfill-generation-timestamp": f"{made:%Y-%m-%dT%H:%M:%S}.000Z"}
+    )
 
 
 def _timestamp(time: datetime) -> str:

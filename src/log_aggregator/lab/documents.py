@@ -12,10 +12,21 @@ from log_aggregator.lab.compression import gzip_member
 from log_aggregator.lab.events import record_templates
 
 EVENT_SPAN = timedelta(minutes=14)
-"""A log of more than one record begins so long before its own time; its newest record has exactly its time."""
+"""A log of more than one record begins so long before its own time; its newest record has exactly
+its time.
+"""
 
 # Records in a log, and its size as stored (measured at gzip level 6).
-_SIZES = ((1, 684), (2, 962), (5, 1_398), (10, 2_406), (20, 3_740), (40, 6_011), (80, 10_733), (160, 19_362))
+_SIZES = (
+    (1, 684),
+    (2, 962),
+    (5, 1_398),
+    (10, 2_406),
+    (20, 3_740),
+    (40, 6_011),
+    (80, 10_733),
+    (160, 19_362),
+)
 _LARGE_PATTERN_RECORDS = 64
 
 
@@ -45,15 +56,25 @@ def record_count_for(size_bytes: int) -> int:
     ends = [second for second in _SIZES[1:] if size_bytes <= second[1]] or [_SIZES[-1]]
     count_end, bytes_end = ends[0]
     count_start, bytes_start = _SIZES[_SIZES.index(ends[0]) - 1]
-    return max(1, round(count_start + (size_bytes - bytes_start) * (count_end - count_start) / (bytes_end - bytes_start)))
+    return max(
+        1,
+        round(
+            count_start
+            + (size_bytes - bytes_start) * (count_end - count_start) / (bytes_end - bytes_start)
+        ),
+    )
 
 
-def large_document(seed: str, account: str, region: str, time: datetime, size_bytes: int) -> CloudTrailDocument:
+def large_document(
+    seed: str, account: str, region: str, time: datetime, size_bytes: int
+) -> CloudTrailDocument:
     return CloudTrailDocument(seed, account, region, time, _LARGE_PATTERN_RECORDS, size_bytes)
 
 
 def cloudtrail_log(document: CloudTrailDocument, level: int) -> bytes:
-    """The gzip object. A large one is stored without compression, so that it is made fast and has the size that was asked for."""
+    """The gzip object. A large one is stored without compression, so that it is made fast and has
+    the size that was asked for.
+    """
     return gzip_member(cloudtrail_bytes(document), 0 if document.large_size_bytes else level)
 
 
@@ -65,9 +86,13 @@ def cloudtrail_bytes(document: CloudTrailDocument) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def pooled_cloudtrail_log(number: int, account: str, region: str, time: datetime, record_count: int, level: int, seed: int) -> bytes:
+def pooled_cloudtrail_log(
+    number: int, account: str, region: str, time: datetime, record_count: int, level: int, seed: int
+) -> bytes:
     """One of few logs that are used again and again."""
-    return cloudtrail_log(CloudTrailDocument(f"{seed}/pool/{number}", account, region, time, record_count), level)
+    return cloudtrail_log(
+        CloudTrailDocument(f"{seed}/pool/{number}", account, region, time, record_count), level
+    )
 
 
 def _records(document: CloudTrailDocument) -> Iterator[str]:
@@ -79,7 +104,14 @@ def _records(document: CloudTrailDocument) -> Iterator[str]:
     for number, template in enumerate(templates):
         hexes = noise[108 * number : 108 * number + 108]
         time = document.oldest + timedelta(seconds=span_seconds * number // max(count - 1, 1))
-        yield template % (hexes[:10].upper(), time.isoformat()[:19], hexes[10:27], _uuid(hexes[27:59]), _uuid(hexes[59:91]), hexes[91:108])
+        yield template % (
+            hexes[:10].upper(),
+            time.isoformat()[:19],
+            hexes[10:27],
+            _uuid(hexes[27:59]),
+            _uuid(hexes[59:91]),
+            hexes[91:108],
+        )
 
 
 def _uuid(hexes: str) -> str:

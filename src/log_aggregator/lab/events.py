@@ -1,6 +1,7 @@
 """Templates of CloudTrail records: a dozen API calls, made by three identities in every account.
 
-The fields and their order are those of https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html.
+The fields and their order are those of
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html.
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ from typing import NamedTuple
 
 @lru_cache(maxsize=512)
 def record_templates(account: str, region: str) -> tuple[str, ...]:
-    """One template for each event and identity. Its `%s` are session, time, parameter, request id, event id, endpoint."""
+    """One template for each event and identity. Its `%s` are session, time, parameter, request id,
+    event id, endpoint.
+    """
     random = Random(f"templates/{account}/{region}")
-    return tuple(_template(account, region, identity, event, random) for identity in _identities(account) for event in _EVENTS)
+    return tuple(
+        _template(account, region, identity, event, random)
+        for identity in _identities(account)
+        for event in _EVENTS
+    )
 
 
 class _Event(NamedTuple):
-    """One API call. In the parameters `%s` stands for 17 hex digits, `@account` and `@region` for where it happened."""
+    """One API call. In the parameters `%s` stands for 17 hex digits, `@account` and `@region` for
+    where it happened.
+    """
 
     service: str
     name: str
@@ -31,18 +40,37 @@ class _Event(NamedTuple):
 
 
 _EVENTS = (
-    _Event("ec2", "DescribeInstances", True, "aws-sdk-go-v2/1.32.6 os/linux", '{"instancesSet":{"items":[{"instanceId":"i-%s"}]}}'),
-    _Event("ec2", "DescribeVolumes", True, "Boto3/1.35.90 lang/python#3.13.1", '{"maxResults":500,"volumeSet":{},"nextToken":"%s"}'),
+    _Event(
+        "ec2",
+        "DescribeInstances",
+        True,
+        "aws-sdk-go-v2/1.32.6 os/linux",
+        '{"instancesSet":{"items":[{"instanceId":"i-%s"}]}}',
+    ),
+    _Event(
+        "ec2",
+        "DescribeVolumes",
+        True,
+        "Boto3/1.35.90 lang/python#3.13.1",
+        '{"maxResults":500,"volumeSet":{},"nextToken":"%s"}',
+    ),
     _Event(
         "sts",
         "AssumeRole",
         True,
         "autoscaling.amazonaws.com",
         '{"roleArn":"arn:aws:iam::@account:role/service/deploy-%s","roleSessionName":"session","durationSeconds":3600}',
-        '{"credentials":{"accessKeyId":"ASIAEXAMPLEEXAMPLE00","expiration":"Mar 14, 2026, 11:59:59 PM"}}',
+        '{"credentials":{"accessKeyId":"ASIAEXAMPLEEXAMPLE00","expiration":"Mar 14, 2026, '
+        '11:59:59 PM"}}',
     ),
     _Event("sts", "GetCallerIdentity", True, "aws-cli/2.22.12 md/prompt#off", '{"note":"%s"}'),
-    _Event("s3", "GetBucketAcl", True, "[S3Console/0.4]", '{"bucketName":"data-%s","Host":"s3.@region.amazonaws.com","acl":""}'),
+    _Event(
+        "s3",
+        "GetBucketAcl",
+        True,
+        "[S3Console/0.4]",
+        '{"bucketName":"data-%s","Host":"s3.@region.amazonaws.com","acl":""}',
+    ),
     _Event(
         "s3",
         "PutBucketTagging",
@@ -96,7 +124,11 @@ _EVENTS = (
         '{"accessKey":{"status":"Active","userName":"deployer"}}',
     ),
 )
-_IDENTITIES = (("OrganizationAccountAccessRole", "alex"), ("AWSControlTowerExecution", "baseline"), ("application", "i-0f00d00d"))
+_IDENTITIES = (
+    ("OrganizationAccountAccessRole", "alex"),
+    ("AWSControlTowerExecution", "baseline"),
+    ("application", "i-0f00d00d"),
+)
 
 
 def _template(account: str, region: str, identity: str, event: _Event, random: Random) -> str:

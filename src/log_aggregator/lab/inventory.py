@@ -1,4 +1,5 @@
-"""An S3 Inventory of what a bucket holds, as S3 writes one: files of rows, a manifest, and its checksum last.
+"""An S3 Inventory of what a bucket holds, as S3 writes one: files of rows, a manifest, and its
+checksum last.
 
 S3 gives no order of the rows, so they are shuffled here.
 """
@@ -28,7 +29,17 @@ Put = Callable[[str, bytes], None]
 """Stores an object of the destination bucket: its key, its bytes."""
 
 VERSION_COLUMNS = ("VersionId", "IsLatest", "IsDeleteMarker")
-COLUMNS = ("Bucket", "Key", *VERSION_COLUMNS, "Size", "LastModifiedDate", "ETag", "StorageClass", "IsMultipartUploaded", "EncryptionStatus")
+COLUMNS = (
+    "Bucket",
+    "Key",
+    *VERSION_COLUMNS,
+    "Size",
+    "LastModifiedDate",
+    "ETag",
+    "StorageClass",
+    "IsMultipartUploaded",
+    "EncryptionStatus",
+)
 _PARQUET: Mapping[str, tuple[str, str, DataType]] = {
     "Bucket": ("bucket", "required binary {} (UTF8)", DataType.string()),
     "Key": ("key", "required binary {} (UTF8)", DataType.string()),
@@ -36,7 +47,11 @@ _PARQUET: Mapping[str, tuple[str, str, DataType]] = {
     "IsLatest": ("is_latest", "optional boolean {}", DataType.bool()),
     "IsDeleteMarker": ("is_delete_marker", "optional boolean {}", DataType.bool()),
     "Size": ("size", "optional int64 {}", DataType.int64()),
-    "LastModifiedDate": ("last_modified_date", "optional int64 {} (TIMESTAMP_MILLIS)", DataType.timestamp("ms")),
+    "LastModifiedDate": (
+        "last_modified_date",
+        "optional int64 {} (TIMESTAMP_MILLIS)",
+        DataType.timestamp("ms"),
+    ),
     "ETag": ("e_tag", "optional binary {} (UTF8)", DataType.string()),
     "StorageClass": ("storage_class", "optional binary {} (UTF8)", DataType.string()),
     "IsMultipartUploaded": ("is_multipart_uploaded", "optional boolean {}", DataType.bool()),
@@ -73,7 +88,9 @@ class InventorySpec:
 
 def write_inventory(entries: Iterable[Entry], spec: InventorySpec, put: Put) -> str:
     """Writes an inventory of all entries; gives where it is. Memory: a file of rows."""
-    files = [_write_file(rows, number, spec, put) for number, rows in enumerate(_shuffle(entries, spec))]
+    files = [
+        _write_file(rows, number, spec, put) for number, rows in enumerate(_shuffle(entries, spec))
+    ]
     manifest = {
         "sourceBucket": spec.source_bucket,
         "destinationBucket": f"arn:aws:s3:::{spec.destination_bucket}",
@@ -86,12 +103,16 @@ def write_inventory(entries: Iterable[Entry], spec: InventorySpec, put: Put) -> 
     data = json.dumps(manifest, indent=2).encode()
     folder = f"{spec.folder}{spec.made:%Y-%m-%dT%H-%MZ}/"
     put(f"{folder}{MANIFEST}", data)
-    put(f"{folder}{CHECKSUM}", hashlib.md5(data, usedforsecurity=False).hexdigest().encode() + b"\n")
+    put(
+        f"{folder}{CHECKSUM}", hashlib.md5(data, usedforsecurity=False).hexdigest().encode() + b"\n"
+    )
     return f"s3://{spec.destination_bucket}/{folder}{MANIFEST}"
 
 
 def _shuffle(entries: Iterable[Entry], spec: InventorySpec) -> Iterator[list[Entry]]:
-    """Files of rows, each in an order of its own; where all fit into a few files, over all of them."""
+    """Files of rows, each in an order of its own; where all fit into a few files, over all of
+    them.
+    """
     random, held = Random(spec.seed), list[Entry]()
     for entry in entries:
         if spec.has_versions or (entry.is_latest and not isinstance(entry, DeleteMarker)):
@@ -105,19 +126,32 @@ def _shuffle(entries: Iterable[Entry], spec: InventorySpec) -> Iterator[list[Ent
         yield held[start : start + spec.rows_per_file]
 
 
-def _write_file(rows: Sequence[Entry], number: int, spec: InventorySpec, put: Put) -> dict[str, Any]:
+def _write_file(
+    rows: Sequence[Entry], number: int, spec: InventorySpec, put: Put
+) -> dict[str, Any]:
     name = hashlib.sha256(f"{spec.seed}/{spec.made}/{number}".encode()).hexdigest()[:32]
-    data, ending = (_encode_csv(rows, spec), "csv.gz") if spec.format is Format.CSV else (_encode_parquet(rows, spec), "parquet")
+    data, ending = (
+        (_encode_csv(rows, spec), "csv.gz")
+        if spec.format is Format.CSV
+        else (_encode_parquet(rows, spec), "parquet")
+    )
     key = f"{spec.folder}data/{name}.{ending}"
     put(key, data)
-    return {"key": key, "size": len(data), "MD5checksum": hashlib.md5(data, usedforsecurity=False).hexdigest()}
+    return {
+        "key": key,
+        "size": len(data),
+        "MD5checksum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
+    }
 
 
 def _schema(spec: InventorySpec) -> str:
     if spec.format is Format.CSV:
         return ", ".join(spec.columns)
     columns = (_PARQUET[column] for column in spec.columns)
-    return f"message s3.inventory {{ {' '.join(f'{shape.format(name)};' for name, shape, _ in columns)} }}"
+    return (
+        f"message s3.inventory {{ "
+        f"{' '.join(f'{shape.format(name)};' for name, shape, _ in columns)} }}"
+    )
 
 
 def _encode_csv(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
@@ -126,21 +160,35 @@ def _encode_csv(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     for entry in rows:
         values = _values(entry)
-        values |= {"Key": quote_plus(entry.key, safe="/"), "LastModifiedDate": _zulu(entry.last_modified)}
+        values |= {
+            "Key": quote_plus(entry.key, safe="/"),
+            "LastModifiedDate": _zulu(entry.last_modified),
+        }
         writer.writerow([_in_csv(values[column]) for column in spec.columns])
     return gzip.compress(text.getvalue().encode(), compresslevel=6, mtime=0)
 
 
 def _encode_parquet(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
     """Keys are as they are, times are milliseconds."""
-    values = [_values(entry) | {"LastModifiedDate": round(entry.last_modified.timestamp() * 1000)} for entry in rows]
+    values = [
+        _values(entry) | {"LastModifiedDate": round(entry.last_modified.timestamp() * 1000)}
+        for entry in rows
+    ]
     arrays = []
     for column in spec.columns:
         _, _, kind = _PARQUET[column]
         cells = [row[column] for row in values]
-        arrays.append(Array(cells, DataType.int64()).cast(kind) if column == "LastModifiedDate" else Array(cells, kind))
+        arrays.append(
+            Array(cells, DataType.int64()).cast(kind)
+            if column == "LastModifiedDate"
+            else Array(cells, kind)
+        )
     out = io.BytesIO()
-    write_parquet(Table.from_arrays(arrays, names=[_PARQUET[column][0] for column in spec.columns]), out, compression="gzip(6)")
+    write_parquet(
+        Table.from_arrays(arrays, names=[_PARQUET[column][0] for column in spec.columns]),
+        out,
+        compression="gzip(6)",
+    )
     return out.getvalue()
 
 

@@ -1,4 +1,6 @@
-"""The RSA key that signs the synthetic organisation's digests. It follows from the seed, so it is a secret to nobody."""
+"""The RSA key that signs the synthetic organisation's digests. It follows from the seed, so it is a
+secret to nobody.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 _PRIME_BITS = 1024
 _EXPONENT = 65_537
 _WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19)
-_SMALL_PRIMES = [number for number in range(3, 2_000, 2) if all(number % divisor for divisor in range(3, int(number**0.5) + 1, 2))]
+_SMALL_PRIMES = [
+    number
+    for number in range(3, 2_000, 2)
+    if all(number % divisor for divisor in range(3, int(number**0.5) + 1, 2))
+]
 
 
 def sign(seed: int, message: bytes) -> bytes:
@@ -22,11 +28,17 @@ def sign(seed: int, message: bytes) -> bytes:
 
 def public_key_der(seed: int) -> bytes:
     """The PKCS#1 DER that CloudTrail's ListPublicKeys returns as `Value`."""
-    return signing_key(seed).public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    return (
+        signing_key(seed)
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    )
 
 
 def public_key_fingerprint(seed: int) -> str:
-    """32 hex digits, as CloudTrail's are; which hash CloudTrail takes is not documented, here it is MD5 of the DER."""
+    """32 hex digits, as CloudTrail's are; which hash CloudTrail takes is not documented, here it is
+    MD5 of the DER.
+    """
     return hashlib.md5(public_key_der(seed), usedforsecurity=False).hexdigest()
 
 
@@ -37,7 +49,9 @@ def signing_key(seed: int) -> rsa.RSAPrivateKey:
     p, q = _next_prime(random), _next_prime(random)
     d = pow(_EXPONENT, -1, (p - 1) * (q - 1))
     public = rsa.RSAPublicNumbers(_EXPONENT, p * q)
-    private = rsa.RSAPrivateNumbers(p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public)
+    private = rsa.RSAPrivateNumbers(
+        p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public
+    )
     return private.private_key()
 
 
@@ -50,7 +64,9 @@ def _next_prime(random: Random) -> int:
 
 
 def _is_prime(candidate: int) -> bool:
-    """Miller-Rabin for the first eight primes as bases: beyond doubt for numbers drawn at random."""
+    """Miller-Rabin for the first eight primes as bases: beyond doubt for numbers drawn at
+    random.
+    """
     if (candidate - 1) % _EXPONENT == 0 or any(candidate % prime == 0 for prime in _SMALL_PRIMES):
         return False
     odd = candidate - 1

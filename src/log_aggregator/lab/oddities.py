@@ -1,4 +1,5 @@
-"""What is out of the ordinary in real buckets: versions, delete markers, damage, strange keys, other days, things that are no logs.
+"""What is out of the ordinary in real buckets: versions, delete markers, damage, strange keys,
+other days, things that are no logs.
 
 None of these CloudTrail logs is named in a digest, so that the digests stay valid.
 """
@@ -18,7 +19,13 @@ from log_aggregator.lab.config_logs import oversized_object
 from log_aggregator.lab.specification import UNWANTED_REGION, OrganisationSpec
 from log_aggregator.lab.synthetic import Oddity, Purpose, Step, SyntheticObject
 
-_ODD_SEGMENTS = ("team a+b", "ünïcode 日本", "percent%41", "colon::and=equals", "(brackets) & 'quotes'")
+_ODD_SEGMENTS = (
+    "team a+b",
+    "ünïcode 日本",
+    "percent%41",
+    "colon::and=equals",
+    "(brackets) & 'quotes'",
+)
 
 
 def list_oddities(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
@@ -47,11 +54,23 @@ def _list_versions(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
         yield from (*versions, _delete_marker(versions[-1]))
 
 
-def _versions(spec: OrganisationSpec, random: Random, count: int, purpose: Purpose, oddity: Oddity) -> list[SyntheticObject]:
+def _versions(
+    spec: OrganisationSpec, random: Random, count: int, purpose: Purpose, oddity: Oddity
+) -> list[SyntheticObject]:
     """Versions of one key, each with another body."""
-    item = plan_log(spec, *_place(spec, random), midnight(spec.first_day) + timedelta(hours=random.randrange(24)), random)
-    documents = [replace(item.document, seed=f"{item.document.seed}/{number}") for number in range(count)]
-    return [log_object(spec, replace(item, document=document), purpose=purpose, oddity=oddity) for document in documents]
+    item = plan_log(
+        spec,
+        *_place(spec, random),
+        midnight(spec.first_day) + timedelta(hours=random.randrange(24)),
+        random,
+    )
+    documents = [
+        replace(item.document, seed=f"{item.document.seed}/{number}") for number in range(count)
+    ]
+    return [
+        log_object(spec, replace(item, document=document), purpose=purpose, oddity=oddity)
+        for document in documents
+    ]
 
 
 def _list_damaged(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
@@ -61,24 +80,48 @@ def _list_damaged(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
         yield replace(whole, make=partial(_truncated_body, whole), oddity=Oddity.TRUNCATED)
     for number in range(spec.oddities.plain_text):
         text = f'{{"Records":[{{"eventVersion":"1.11","eventName":"PlainText{number}"}}]}}'.encode()
-        yield replace(_log_of(spec, random), make=partial(bytes, text), content_encoding=None, oddity=Oddity.PLAIN_TEXT)
+        yield replace(
+            _log_of(spec, random),
+            make=partial(bytes, text),
+            content_encoding=None,
+            oddity=Oddity.PLAIN_TEXT,
+        )
     for _ in range(spec.oddities.empty):
-        yield replace(_log_of(spec, random), make=bytes, content_encoding=None, purpose=Purpose.MARKER, oddity=Oddity.EMPTY)
+        yield replace(
+            _log_of(spec, random),
+            make=bytes,
+            content_encoding=None,
+            purpose=Purpose.MARKER,
+            oddity=Oddity.EMPTY,
+        )
 
 
 def _list_odd_keys(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """A strange prefix before ordinary flow logs, and a strange resource id in Config's oversized notifications."""
+    """A strange prefix before ordinary flow logs, and a strange resource id in Config's oversized
+    notifications.
+    """
     account, noon = spec.account_ids[0], midnight(spec.first_day) + timedelta(hours=12)
     for number in range(spec.oddities.key):
         for segment in _ODD_SEGMENTS:
             prefix = f"{segment} {number}/"
-            yield from list_source(spec, source_named("flow"), spec.first_day, 1, key_prefix=prefix, oddity=Oddity.KEY)
+            yield from list_source(
+                spec, source_named("flow"), spec.first_day, 1, key_prefix=prefix, oddity=Oddity.KEY
+            )
             resource = f"{segment} {number}"
-            yield replace(oversized_object(spec, account, spec.home_region, noon, resource), oddity=Oddity.KEY)
+            yield replace(
+                oversized_object(spec, account, spec.home_region, noon, resource), oddity=Oddity.KEY
+            )
     for number in range(spec.oddities.hostile_key):
         for segment in ("empty//segment", "./dot", "a/../b"):
             prefix = f"{segment} {number}/"
-            yield from list_source(spec, source_named("flow"), spec.first_day, 1, key_prefix=prefix, oddity=Oddity.HOSTILE_KEY)
+            yield from list_source(
+                spec,
+                source_named("flow"),
+                spec.first_day,
+                1,
+                key_prefix=prefix,
+                oddity=Oddity.HOSTILE_KEY,
+            )
 
 
 def _list_other_days(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
@@ -96,7 +139,13 @@ def _list_other_days(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
 def _list_other_region(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
     random = Random(f"{spec.seed}/other-region")
     for _ in range(spec.oddities.other_region):
-        item = plan_log(spec, spec.account_ids[0], UNWANTED_REGION, midnight(spec.first_day) + timedelta(hours=12), random)
+        item = plan_log(
+            spec,
+            spec.account_ids[0],
+            UNWANTED_REGION,
+            midnight(spec.first_day) + timedelta(hours=12),
+            random,
+        )
         yield log_object(spec, item, purpose=Purpose.OTHER_REGION)
 
 
@@ -111,30 +160,55 @@ def _list_markers(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
     # The S3 console's "Create folder" writes such an object.
     yield _no_log(spec.flow_bucket, "AWSLogs/", b"", Purpose.MARKER)
     text = f"Enable AccessLog for ELB: web at {midnight(spec.first_day):%Y-%m-%dT%H:%M:%S}.000Z"
-    yield _no_log(spec.elb_bucket, f"AWSLogs/{account}/ELBAccessLogTestFile", text.encode(), Purpose.MARKER)
+    yield _no_log(
+        spec.elb_bucket, f"AWSLogs/{account}/ELBAccessLogTestFile", text.encode(), Purpose.MARKER
+    )
 
 
 def _list_unknown(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    yield _no_log(spec.control_tower_bucket, "readme.txt", b"This bucket belongs to the platform team.\n", Purpose.UNKNOWN)
-    yield _no_log(spec.flow_bucket, "exports/latest.csv", b"account,bytes\n111122223333,42\n", Purpose.UNKNOWN)
-    yield _no_log(spec.elb_bucket, "athena-results/tables/query.csv.metadata", b"\x00\x01", Purpose.UNKNOWN)
+    yield _no_log(
+        spec.control_tower_bucket,
+        "readme.txt",
+        b"This bucket belongs to the platform team.\n",
+        Purpose.UNKNOWN,
+    )
+    yield _no_log(
+        spec.flow_bucket, "exports/latest.csv", b"account,bytes\n111122223333,42\n", Purpose.UNKNOWN
+    )
+    yield _no_log(
+        spec.elb_bucket, "athena-results/tables/query.csv.metadata", b"\x00\x01", Purpose.UNKNOWN
+    )
 
 
-def _log_of(spec: OrganisationSpec, random: Random, day: date | None = None, *, purpose: Purpose = Purpose.LOG) -> SyntheticObject:
+def _log_of(
+    spec: OrganisationSpec,
+    random: Random,
+    day: date | None = None,
+    *,
+    purpose: Purpose = Purpose.LOG,
+) -> SyntheticObject:
     """One more CloudTrail log, at noon."""
     delivered = midnight(day or spec.first_day) + timedelta(hours=12)
-    return log_object(spec, plan_log(spec, *_place(spec, random), delivered, random), purpose=purpose)
+    return log_object(
+        spec, plan_log(spec, *_place(spec, random), delivered, random), purpose=purpose
+    )
 
 
 def late_logs(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """Logs of the first day that come after the first run: CloudTrail retries for 30 days, S3 access logs may be hours late."""
+    """Logs of the first day that come after the first run: CloudTrail retries for 30 days, S3
+    access logs may be hours late.
+    """
     random = Random(f"{spec.seed}/late")
     for number in range(spec.late):
         account, region = _place(spec, random)
         delivered = midnight(spec.first_day) + timedelta(minutes=5 * (number % 288))
-        yield log_object(spec, plan_log(spec, account, region, delivered, random), purpose=Purpose.LATE)
+        yield log_object(
+            spec, plan_log(spec, account, region, delivered, random), purpose=Purpose.LATE
+        )
     if spec.auxiliary.access:
-        yield from list_source(spec, source_named("access"), spec.first_day, spec.late, purpose=Purpose.LATE)
+        yield from list_source(
+            spec, source_named("access"), spec.first_day, spec.late, purpose=Purpose.LATE
+        )
 
 
 def _place(spec: OrganisationSpec, random: Random) -> tuple[str, str]:
@@ -151,4 +225,12 @@ def _truncated_body(whole: SyntheticObject) -> bytes:
 
 def _no_log(bucket: str, key: str, body: bytes, purpose: Purpose) -> SyntheticObject:
     oddity = Oddity.NONE if body else Oddity.EMPTY
-    return SyntheticObject(bucket=bucket, key=key, make=partial(bytes, body), source="no-log", purpose=purpose, day=None, oddity=oddity)
+    return SyntheticObject(
+        bucket=bucket,
+        key=key,
+        make=partial(bytes, body),
+        source="no-log",
+        purpose=purpose,
+        day=None,
+        oddity=oddity,
+    )

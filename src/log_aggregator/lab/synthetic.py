@@ -1,4 +1,6 @@
-"""What the synthetic organisation is made of: objects to be written (or deleted), in order, and the list of them."""
+"""What the synthetic organisation is made of: objects to be written (or deleted), in order, and the
+list of them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ class Purpose(StrEnum):
     LOG = "log"  # to be packed: a log of a wanted day (or an old delete marker of such a key)
     LATE = "late"  # the same, but it arrives after the first run
     OTHER_DAY = "other-day"  # stays: a log of the day before or after
-    OTHER_REGION = "other-region"  # a log of a wanted day in a region outside the specification; whoever selects regions leaves it
+    # a log of a wanted day in a region outside the specification; whoever selects regions leaves it
+    OTHER_REGION = "other-region"
     DELETED = "deleted"  # stays: the newest entry of its key is a delete marker
     MARKER = "marker"  # stays: not a log by its name, or without a byte
     UNKNOWN = "unknown"  # stays: no layout knows such a key
@@ -45,7 +48,9 @@ class Oddity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyntheticObject:
-    """One step on one key. The body is made only when it is asked for, and is the same every time."""
+    """One step on one key. The body is made only when it is asked for, and is the same every
+    time.
+    """
 
     bucket: str
     key: str
@@ -70,8 +75,9 @@ class SyntheticObject:
 class ManifestEntry:
     """One line of the list of everything that was written: enough to check any of it afterwards.
 
-    `version_number` counts the entries of one key from 0, the oldest. A delete marker has no hash. `version_id` is what the
-    store answered, None before the upload, for delete markers, and for buckets without versioning.
+    `version_number` counts the entries of one key from 0, the oldest. A delete marker has no hash.
+    `version_id` is what the store answered, None before the upload, for delete markers, and for
+    buckets without versioning.
     """
 
     bucket: str
@@ -92,7 +98,9 @@ class ManifestEntry:
 
 
 def list_manifest(objects: Iterable[SyntheticObject]) -> Iterator[ManifestEntry]:
-    """The manifest of objects without any upload. All steps on one key follow one another in `objects`."""
+    """The manifest of objects without any upload. All steps on one key follow one another in
+    `objects`.
+    """
     for steps in runs_of_one_key(objects):
         for version_number, item in enumerate(steps):
             yield describe(item, item.make(), version_number)
@@ -111,7 +119,12 @@ def runs_of_one_key(objects: Iterable[SyntheticObject]) -> Iterator[list[Synthet
 
 
 def describe(
-    item: SyntheticObject, body: bytes, version_number: int, *, version_id: str | None = None, etag: str | None = None
+    item: SyntheticObject,
+    body: bytes,
+    version_number: int,
+    *,
+    version_id: str | None = None,
+    etag: str | None = None,
 ) -> ManifestEntry:
     return ManifestEntry(
         bucket=item.bucket,

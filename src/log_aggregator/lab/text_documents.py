@@ -1,4 +1,6 @@
-"""The lines of the auxiliary logs: one function for each source, which makes one line (without its newline) for a moment in time."""
+"""The lines of the auxiliary logs: one function for each source, which makes one line (without its
+newline) for a moment in time.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-FLOW_HEADER = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
+FLOW_HEADER = (
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes "
+    "start end action log-status"
+)
 CLOUDFRONT_HEADER = (
     "#Version: 1.0\n"
-    "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query "
+    "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem "
+    "sc-status cs(Referer) cs(User-Agent) cs-uri-query "
     "cs(Cookie) x-edge-result-type x-edge-request-id"
 )
 _FLOW_COLUMNS = ("account_id", "interface_id", "srcaddr", "dstaddr", "action", "log_status")
@@ -37,23 +43,38 @@ def flow_line(place: Place, random: Random) -> str:
 
 def alb_line(place: Place, random: Random) -> str:
     moment = f"{place.when:%Y-%m-%dT%H:%M:%S}"
-    head = f"https {moment}.{random.randrange(10**6):06}Z app/web/50dc6c495c0c9188 {_address(random)}:{random.randrange(1024, 65536)}"
+    head = (
+        f"https {moment}.{random.randrange(10**6):06}Z app/web/50dc6c495c0c9188 "
+        f"{_address(random)}:{random.randrange(1024, 65536)}"
+    )
     times = f"0.{random.randrange(1000):03} 0.{random.randrange(1000):03} 0.000"
     volume = f"{random.randrange(40, 900)} {random.randrange(100, 90_000)}"
-    target = f"arn:aws:elasticloadbalancing:{place.region}:{place.account}:targetgroup/web/{random.getrandbits(64):016x}"
+    target = (
+        f"arn:aws:elasticloadbalancing:{place.region}:{place.account}:targetgroup/web/"
+        f"{random.getrandbits(64):016x}"
+    )
     trace = f"Root=1-{random.getrandbits(32):08x}-{random.getrandbits(96):024x}"
     return (
-        f'{head} 10.0.1.7:8080 {times} 200 200 {volume} "GET https://www.example.com:443/item/{random.randrange(10**6)} HTTP/2.0" '
-        f'"Mozilla/5.0 (X11; Linux x86_64)" TLS_AES_128_GCM_SHA256 TLSv1.3 {target} "{trace}" "www.example.com" "session-reused" 0 '
-        f'{moment}.000000Z "forward" "-" "-" "10.0.1.7:8080" "200" "-" "-" TID_{random.getrandbits(96):024x}'
+        f'{head} 10.0.1.7:8080 {times} 200 200 {volume} "GET '
+        f'https://www.example.com:443/item/{random.randrange(10**6)} HTTP/2.0" '
+        f'"Mozilla/5.0 (X11; Linux x86_64)" TLS_AES_128_GCM_SHA256 TLSv1.3 {target} '
+        f'"{trace}" "www.example.com" "session-reused" 0 '
+        f'{moment}.000000Z "forward" "-" "-" "10.0.1.7:8080" "200" "-" "-" '
+        f"TID_{random.getrandbits(96):024x}"
     )
 
 
 def clb_line(place: Place, random: Random) -> str:
-    times = f"0.{random.randrange(10**6):06} 0.{random.randrange(10**6):06} 0.000037 200 200 0 {random.randrange(20_000)}"
+    times = (
+        f"0.{random.randrange(10**6):06} 0.{random.randrange(10**6):06} 0.000037 200 200 0 "
+        f"{random.randrange(20_000)}"
+    )
     client = f"{_address(random)}:{random.randrange(1024, 65536)}"
     moment = f"{place.when:%Y-%m-%dT%H:%M:%S}.{random.randrange(10**6):06}Z"
-    return f'{moment} old-lb {client} 10.0.2.9:80 {times} "GET http://old.example.com:80/ HTTP/1.1" "curl/8.5.0" - -'
+    return (
+        f'{moment} old-lb {client} 10.0.2.9:80 {times} "GET http://old.example.com:80/ HTTP/1.1" '
+        '"curl/8.5.0" - -'
+    )
 
 
 def access_line(place: Place, random: Random) -> str:
@@ -61,9 +82,12 @@ def access_line(place: Place, random: Random) -> str:
     request = f"{random.getrandbits(64):016X}"
     key = f"o-exampleorg1/AWSLogs/{place.account}/CloudTrail/{random.getrandbits(48):012x}.json.gz"
     return (
-        f"{owner} aws-controltower-logs [{place.when:%d/%b/%Y:%H:%M:%S} +0000] {_address(random)} svc:cloudtrail.amazonaws.com {request} "
-        f'REST.PUT.OBJECT {key} "PUT /{key} HTTP/1.1" 200 - - {random.randrange(400, 30_000)} {random.randrange(10, 300)} '
-        f'{random.randrange(5, 90)} "-" "cloudtrail.amazonaws.com" - {random.randbytes(24).hex()} SigV4 TLS_AES_128_GCM_SHA256 AuthHeader '
+        f"{owner} aws-controltower-logs [{place.when:%d/%b/%Y:%H:%M:%S} +0000] "
+        f"{_address(random)} svc:cloudtrail.amazonaws.com {request} "
+        f'REST.PUT.OBJECT {key} "PUT /{key} HTTP/1.1" 200 - - '
+        f"{random.randrange(400, 30_000)} {random.randrange(10, 300)} "
+        f'{random.randrange(5, 90)} "-" "cloudtrail.amazonaws.com" - '
+        f"{random.randbytes(24).hex()} SigV4 TLS_AES_128_GCM_SHA256 AuthHeader "
         f"aws-controltower-logs.s3.{place.region}.amazonaws.com TLSv1.3 - -"
     )
 
@@ -81,7 +105,9 @@ def waf_line(place: Place, random: Random) -> str:
     line = {
         "timestamp": int(place.when.timestamp()) * 1000 + random.randrange(1000),
         "formatVersion": 1,
-        "webaclId": f"arn:aws:wafv2:{place.region}:{place.account}:regional/webacl/front-door/1f2e3d4c",
+        "webaclId": (
+            f"arn:aws:wafv2:{place.region}:{place.account}:regional/webacl/front-door/1f2e3d4c"
+        ),
         "terminatingRuleId": "Default_Action",
         "action": action,
         "httpRequest": request,
@@ -139,9 +165,21 @@ def guardduty_line(place: Place, random: Random) -> str:
         "region": place.region,
         "partition": "aws",
         "id": identity,
-        "arn": f"arn:aws:guardduty:{place.region}:{place.account}:detector/12abc34d567e8fa901bc2d34e56789f0/finding/{identity}",
-        "type": random.choice(("Recon:EC2/PortProbeUnprotectedPort", "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom")),
-        "service": {"serviceName": "guardduty", "count": random.randrange(1, 50), "archived": False},
+        "arn": (
+            f"arn:aws:guardduty:{place.region}:{place.account}:detector/"
+            f"12abc34d567e8fa901bc2d34e56789f0/finding/{identity}"
+        ),
+        "type": random.choice(
+            (
+                "Recon:EC2/PortProbeUnprotectedPort",
+                "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom",
+            )
+        ),
+        "service": {
+            "serviceName": "guardduty",
+            "count": random.randrange(1, 50),
+            "archived": False,
+        },
         "severity": random.choice((2, 5, 8)),
         "createdAt": f"{place.when:%Y-%m-%dT%H:%M:%S}.000Z",
         "title": "A synthetic finding",
@@ -150,9 +188,11 @@ def guardduty_line(place: Place, random: Random) -> str:
 
 
 def empty_parquet(random: Random) -> bytes:
-    """A parquet file with the columns of a flow log and no rows, written by hand so that no parquet library is needed.
+    """A parquet file with the columns of a flow log and no rows, written by hand so that no parquet
+    library is needed.
 
-    Parquet finds its data by offsets from the footer. Where data pages would be, there are random bytes that no offset points to.
+    Parquet finds its data by offsets from the footer. Where data pages would be, there are random
+    bytes that no offset points to.
     """
     filler = random.randbytes(random.randrange(2_000, 12_000))
     footer = _parquet_footer()
@@ -160,12 +200,24 @@ def empty_parquet(random: Random) -> bytes:
 
 
 def _parquet_footer() -> bytes:
-    """FileMetaData in Thrift's compact protocol: version 2, the schema, 0 rows, no row groups, the writer's name."""
+    """FileMetaData in Thrift's compact protocol: version 2, the schema, 0 rows, no row groups, the
+    writer's name.
+    """
     root = b"\x48" + _thrift_text("schema") + b"\x15" + bytes([2 * len(_FLOW_COLUMNS)]) + b"\x00"
     # Type BYTE_ARRAY, repetition OPTIONAL, the name, converted type UTF8, end.
-    columns = b"".join(b"\x15\x0c\x25\x02\x18" + _thrift_text(name) + b"\x25\x00\x00" for name in _FLOW_COLUMNS)
+    columns = b"".join(
+        b"\x15\x0c\x25\x02\x18" + _thrift_text(name) + b"\x25\x00\x00" for name in _FLOW_COLUMNS
+    )
     schema = b"\x19" + bytes([(1 + len(_FLOW_COLUMNS)) << 4 | 0x0C]) + root + columns
-    return b"\x15\x04" + schema + b"\x16\x00" + b"\x19\x0c" + b"\x28" + _thrift_text("synthetic") + b"\x00"
+    return (
+        b"\x15\x04"
+        + schema
+        + b"\x16\x00"
+        + b"\x19\x0c"
+        + b"\x28"
+        + _thrift_text("synthetic")
+        + b"\x00"
+    )
 
 
 def _thrift_text(text: str) -> bytes:

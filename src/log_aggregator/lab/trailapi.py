@@ -1,6 +1,8 @@
-"""A stand-in for the three calls of CloudTrail and Organizations with which signatures are checked: what it says fits the organisation.
+"""A stand-in for the three calls of CloudTrail and Organizations with which signatures are checked:
+what it says fits the organisation.
 
-`aws cloudtrail validate-logs` finds it by AWS_ENDPOINT_URL_CLOUDTRAIL and AWS_ENDPOINT_URL_ORGANIZATIONS; requests are not checked.
+`aws cloudtrail validate-logs` finds it by AWS_ENDPOINT_URL_CLOUDTRAIL and
+AWS_ENDPOINT_URL_ORGANIZATIONS; requests are not checked.
 """
 
 from __future__ import annotations
@@ -23,12 +25,21 @@ _KEY_DAYS = 30
 
 
 class LabTrailKeys:
-    """Implements `log_aggregator.trailkeys.TrailKeys`: one key, valid around the organisation's days, the same in every region."""
+    """Implements `log_aggregator.trailkeys.TrailKeys`: one key, valid around the organisation's
+    days, the same in every region.
+    """
 
     def __init__(self, spec: OrganisationSpec) -> None:
         begin = datetime.combine(spec.first_day, time(), UTC)
         days = timedelta(days=_KEY_DAYS)
-        self.keys = [TrailKey(public_key_fingerprint(spec), public_key_der(spec), begin - days, begin + timedelta(days=spec.days) + days)]
+        self.keys = [
+            TrailKey(
+                public_key_fingerprint(spec),
+                public_key_der(spec),
+                begin - days,
+                begin + timedelta(days=spec.days) + days,
+            )
+        ]
         self.asked: list[tuple[str, datetime, datetime]] = []
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
@@ -42,7 +53,9 @@ def trail_arn(spec: OrganisationSpec) -> str:
 
 
 class TrailApi:
-    """Serves ListPublicKeys, DescribeTrails and DescribeOrganization on a free port of this machine while the block runs."""
+    """Serves ListPublicKeys, DescribeTrails and DescribeOrganization on a free port of this machine
+    while the block runs.
+    """
 
     def __init__(self, spec: OrganisationSpec) -> None:
         self.keys = LabTrailKeys(spec)
@@ -55,10 +68,14 @@ class TrailApi:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+                request = json.loads(
+                    self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"
+                )
                 operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 answer = answers.get(operation)
-                body = json.dumps(answer(request) if answer else {"__type": "UnknownOperationException"}).encode()
+                body = json.dumps(
+                    answer(request) if answer else {"__type": "UnknownOperationException"}
+                ).encode()
                 self.send_response(200 if answer else 400)
                 self.send_header("Content-Type", "application/x-amz-json-1.1")
                 self.send_header("Content-Length", str(len(body)))
@@ -78,20 +95,34 @@ class TrailApi:
     @property
     def environment(self) -> dict[str, str]:
         """With which AWS's clients find it."""
-        return {"AWS_ENDPOINT_URL_CLOUDTRAIL": self.endpoint_url, "AWS_ENDPOINT_URL_ORGANIZATIONS": self.endpoint_url}
+        return {
+            "AWS_ENDPOINT_URL_CLOUDTRAIL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_ORGANIZATIONS": self.endpoint_url,
+        }
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def _list_public_keys(self, request: dict[str, Any]) -> dict[str, Any]:
-        first, last = (datetime.fromtimestamp(float(request[name]), UTC) for name in ("StartTime", "EndTime"))
-        return {"PublicKeyList": [_describe_key(key) for key in self.keys.list_public_keys("", first, last)]}
+        first, last = (
+            datetime.fromtimestamp(float(request[name]), UTC) for name in ("StartTime", "EndTime")
+        )
+        return {
+            "PublicKeyList": [
+                _describe_key(key) for key in self.keys.list_public_keys("", first, last)
+            ]
+        }
 
     def _describe_trails(self, _: dict[str, Any]) -> dict[str, Any]:
         spec = self._spec
@@ -106,7 +137,12 @@ class TrailApi:
         return {"trailList": [trail]}
 
     def _describe_organization(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"Organization": {"Id": self._spec.organization_id, "MasterAccountId": MANAGEMENT_ACCOUNT}}
+        return {
+            "Organization": {
+                "Id": self._spec.organization_id,
+                "MasterAccountId": MANAGEMENT_ACCOUNT,
+            }
+        }
 
 
 def _describe_key(key: TrailKey) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Puts a synthetic organisation into a bucket store through its S3 endpoint, and writes down what it put."""
+"""Puts a synthetic organisation into a bucket store through its S3 endpoint, and writes down what
+it put.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from obstore.store import S3Store
 
 from log_aggregator.errors import CannotStart
 from log_aggregator.lab.specification import OrganisationSpec
-from log_aggregator.lab.synthetic import ManifestEntry, Step, SyntheticObject, describe, runs_of_one_key
+from log_aggregator.lab.synthetic import (
+    ManifestEntry,
+    Step,
+    SyntheticObject,
+    describe,
+    runs_of_one_key,
+)
 
 _REGION = "us-east-1"
 _KEYS_PER_JOB = 8
@@ -53,20 +61,34 @@ class FoundEndpoint:
     session_token: str | None = field(default=None, repr=False)
 
 
-def find_endpoint(profile: str | None, region: str | None, endpoint_url: str | None) -> FoundEndpoint:
+def find_endpoint(
+    profile: str | None, region: str | None, endpoint_url: str | None
+) -> FoundEndpoint:
     """The endpoint and credentials that botocore finds. Raises CannotStart where there are none."""
     session = boto3.Session(profile_name=profile, region_name=region)
     credentials = session.get_credentials()
     if credentials is None:
-        raise CannotStart("no AWS credentials were found: environment, profile, container, instance")
-    client = session.client("s3", region_name=session.region_name or _REGION, endpoint_url=endpoint_url)
+        raise CannotStart(
+            "no AWS credentials were found: environment, profile, container, instance"
+        )
+    client = session.client(
+        "s3", region_name=session.region_name or _REGION, endpoint_url=endpoint_url
+    )
     frozen = credentials.get_frozen_credentials()
-    return FoundEndpoint(client.meta.endpoint_url, client.meta.region_name, frozen.access_key, frozen.secret_key, frozen.token)
+    return FoundEndpoint(
+        client.meta.endpoint_url,
+        client.meta.region_name,
+        frozen.access_key,
+        frozen.secret_key,
+        frozen.token,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class UploadReport:
-    """What was put. `entries` are in the order of the objects; empty where the caller did not want them."""
+    """What was put. `entries` are in the order of the objects; empty where the caller did not want
+    them.
+    """
 
     entries: tuple[ManifestEntry, ...]
     object_count: int
@@ -80,26 +102,39 @@ class UploadReport:
 
 
 Progress = Callable[[int, int], None]
-"""Is told, now and then and in the calling thread, how many steps are done and how many bytes were put."""
+"""Is told, now and then and in the calling thread, how many steps are done and how many bytes were
+put.
+"""
 
 
 def create_buckets(spec: OrganisationSpec, endpoint: Endpoint, *, versioning: bool = True) -> None:
-    """Creates the organisation's buckets where they are missing, with versioning where Control Tower switches it on.
+    """Creates the organisation's buckets where they are missing, with versioning where Control
+    Tower switches it on.
 
-    Without versioning, versions of one key overwrite each other and delete markers delete: only for specifications without them.
+    Without versioning, versions of one key overwrite each other and delete markers delete: only for
+    specifications without them.
     """
     for bucket in spec.buckets:
-        create_bucket(bucket, endpoint, is_versioned=versioning and bucket in spec.versioned_buckets)
+        create_bucket(
+            bucket, endpoint, is_versioned=versioning and bucket in spec.versioned_buckets
+        )
 
 
 def create_bucket(bucket: str, endpoint: Endpoint, *, is_versioned: bool) -> None:
     """Creates a bucket unless it is there."""
     client = _client(endpoint)
-    place = {} if endpoint.region == _REGION else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
+    place = (
+        {}
+        if endpoint.region == _REGION
+        else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
+    )
     try:
         client.create_bucket(Bucket=bucket, **place)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+        if error.response["Error"]["Code"] not in (
+            "BucketAlreadyOwnedByYou",
+            "BucketAlreadyExists",
+        ):
             raise
     if is_versioned:
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -113,7 +148,8 @@ def upload(
     progress: Progress | None = None,
     keep_entries: bool = True,
 ) -> UploadReport:
-    """Puts all objects. The steps on one key are done one after the other; different keys in no order.
+    """Puts all objects. The steps on one key are done one after the other; different keys in no
+    order.
 
     A failure of any put ends the upload and is raised as the client raised it.
     `keep_entries=False` spares the memory of the manifest where there are millions of objects.
@@ -147,7 +183,9 @@ def _jobs(objects: Iterable[SyntheticObject]) -> Iterator[_Job]:
 def _run_jobs(
     put_keys: Callable[[_Job], tuple[ManifestEntry, ...]], jobs: Iterator[_Job], concurrency: int
 ) -> Iterator[tuple[ManifestEntry, ...]]:
-    """Runs the jobs in threads, never more than a few ahead, and gives their results in the jobs' order."""
+    """Runs the jobs in threads, never more than a few ahead, and gives their results in the jobs'
+    order.
+    """
     running: list[Future[tuple[ManifestEntry, ...]]] = []
     with ThreadPoolExecutor(concurrency) as pool:
         try:
@@ -163,7 +201,9 @@ def _run_jobs(
 
 
 class _Uploader:
-    """Holds the clients: obstore for plain keys, which is several times faster, boto3 for all else."""
+    """Holds the clients: obstore for plain keys, which is several times faster, boto3 for all
+    else.
+    """
 
     def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
         self._endpoint = endpoint
@@ -171,7 +211,11 @@ class _Uploader:
         self._stores: dict[str, S3Store] = {}
 
     def put_keys(self, job: _Job) -> tuple[ManifestEntry, ...]:
-        return tuple(self._do(item, version_number) for steps in job for version_number, item in enumerate(steps))
+        return tuple(
+            self._do(item, version_number)
+            for steps in job
+            for version_number, item in enumerate(steps)
+        )
 
     def _do(self, item: SyntheticObject, version_number: int) -> ManifestEntry:
         if item.step is Step.DELETE:
@@ -186,13 +230,20 @@ class _Uploader:
         attributes = {"Content-Type": item.content_type, **item.metadata}
         if item.content_encoding:
             attributes["Content-Encoding"] = item.content_encoding
-        answer = obstore.put(self._store(item.bucket), item.key, body, attributes=attributes, use_multipart=False)
+        answer = obstore.put(
+            self._store(item.bucket), item.key, body, attributes=attributes, use_multipart=False
+        )
         return (answer["e_tag"] or "").strip('"') or None, answer["version"]
 
     def _put_exactly(self, item: SyntheticObject, body: bytes) -> tuple[str | None, str | None]:
         encoding = {"ContentEncoding": item.content_encoding} if item.content_encoding else {}
         answer = self._client.put_object(
-            Bucket=item.bucket, Key=item.key, Body=body, ContentType=item.content_type, Metadata=dict(item.metadata), **encoding
+            Bucket=item.bucket,
+            Key=item.key,
+            Body=body,
+            ContentType=item.content_type,
+            Metadata=dict(item.metadata),
+            **encoding,
         )
         return answer["ETag"].strip('"'), answer.get("VersionId")
 
@@ -203,7 +254,11 @@ class _Uploader:
                 endpoint=self._endpoint.endpoint_url,
                 access_key_id=self._endpoint.access_key,
                 secret_access_key=self._endpoint.secret_key,
-                **({"session_token": self._endpoint.session_token} if self._endpoint.session_token else {}),
+                **(
+                    {"session_token": self._endpoint.session_token}
+                    if self._endpoint.session_token
+                    else {}
+                ),
                 region=self._endpoint.region,
                 virtual_hosted_style_request=False,
                 client_options={"allow_http": self._endpoint.endpoint_url.startswith("http:")},
@@ -219,5 +274,9 @@ def _client(endpoint: Endpoint, connections: int = 4) -> Any:
         aws_secret_access_key=endpoint.secret_key,
         aws_session_token=endpoint.session_token,
         region_name=endpoint.region,
-        config=Config(max_pool_connections=connections, s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 5}),
+        config=Config(
+            max_pool_connections=connections,
+            s3={"addressing_style": "path"},
+            retries={"mode": "standard", "max_attempts": 5},
+        ),
     )

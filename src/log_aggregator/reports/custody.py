@@ -1,4 +1,6 @@
-"""Custody records, the walk over them and a log object's life: as dictionaries for programs, as lines for people."""
+"""Custody records, the walk over them and a log object's life: as dictionaries for programs, as
+lines for people.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,31 @@ def describe_walk(walked: Iterable[Walked]) -> dict[str, Any]:
 def render_walk(described: Mapping[str, Any]) -> Iterator[str]:
     for chain in described["chains"]:
         what = "unbroken" if not chain["findings"] else "BROKEN"
-        indexes = f", {format_count(chain['indexes_read'], 'index', 'indexes')} compared" if chain["indexes_read"] else ""
-        yield f"s3://{chain['bucket']}/{chain['root']}custody/: {what}; {format_count(chain['records'], 'record')} read{indexes}"
+        indexes = (
+            f", {format_count(chain['indexes_read'], 'index', 'indexes')} compared"
+            if chain["indexes_read"]
+            else ""
+        )
+        yield (
+            f"s3://{chain['bucket']}/{chain['root']}custody/: {what}; "
+            f"{format_count(chain['records'], 'record')} read{indexes}"
+        )
         if chain["newest"] is not None:
             yield f"  newest    {chain['newest']['sequence']}:{chain['newest']['sha256']}"
         for name, label in (("findings", "  WRONG     "), ("notes", "  note      ")):
-            yield from (f"{label}{printable(finding['where'])}: {printable(finding['what'])}" for finding in chain[name])
+            yield from (
+                f"{label}{printable(finding['where'])}: {printable(finding['what'])}"
+                for finding in chain[name]
+            )
 
 
 def describe_record(found: StoredRecord) -> dict[str, Any]:
     """A record as it is stored, in plain types, with where it is."""
-    described: dict[str, Any] = {"key": found.key, "sequence": found.sequence, "sha256": found.sha256}
+    described: dict[str, Any] = {
+        "key": found.key,
+        "sequence": found.sequence,
+        "sha256": found.sha256,
+    }
     record = found.record
     if record is None:
         return described | {"problem": found.problem}
@@ -66,11 +82,19 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
     yield f"  time      {described['began']} to {described['ended']}, logs of {days}"
     into = totals["packed"] + totals["copied"]
     yield (
-        f"  found     {format_count(totals['listed'], 'log object')}, {format_bytes(totals['listed_bytes'])}, in"
-        f" {format_count(len(described['groups']), 'group')}: {into:,} packed now, {totals['packed_before']:,} packed before"
+        f"  found     {format_count(totals['listed'], 'log object')}, "
+        f"{format_bytes(totals['listed_bytes'])}, in"
+        f" {format_count(len(described['groups']), 'group')}: {into:,} packed now, "
+        f"{totals['packed_before']:,} packed before"
     )
-    yield f"  deleted   {totals['deleted']:,}; kept {totals['kept']:,}, retained {totals['retained']:,}, discarded {totals['discarded']:,}"
-    yield from (f"  FAILED    {printable(where)}: {error}: {printable(message)}" for where, error, message in described["failures"])
+    yield (
+        f"  deleted   {totals['deleted']:,}; kept {totals['kept']:,}, retained "
+        f"{totals['retained']:,}, discarded {totals['discarded']:,}"
+    )
+    yield from (
+        f"  FAILED    {printable(where)}: {error}: {printable(message)}"
+        for where, error, message in described["failures"]
+    )
     if in_full:
         for group in described["groups"]:
             yield from _render_group(group)
@@ -86,7 +110,12 @@ def describe_life(life: Life) -> dict[str, Any]:
         "bytes": member.size_bytes,
         "sha256": member.sha256,
         "last_modified": time_text(member.last_modified),
-        "pack": {"bucket": life.target.bucket, "key": life.pack_key, "offset": member.offset, "length": member.length_bytes},
+        "pack": {
+            "bucket": life.target.bucket,
+            "key": life.pack_key,
+            "offset": member.offset,
+            "length": member.length_bytes,
+        },
         "index": {
             "key": life.index_key,
             "written": time_text(life.index_written),
@@ -102,15 +131,23 @@ def render_life(described: Mapping[str, Any]) -> Iterator[str]:
     pack, index = described["pack"], described["index"]
     version = f"  version {described['version_id']}" if described["version_id"] else ""
     yield f"s3://{described['bucket']}/{printable(described['key'])}{version}"
-    yield f"  delivered {described['last_modified']}  {described['bytes']:,} bytes, ETag {described['etag']}"
+    yield (
+        f"  delivered {described['last_modified']}  {described['bytes']:,} bytes, ETag "
+        f"{described['etag']}"
+    )
     yield f"  packed    s3://{pack['bucket']}/{printable(pack['key'])}"
-    yield f"            {pack['length']:,} bytes from {pack['offset']:,} on; SHA-256 of the original {described['sha256'] or 'not known'}"
+    yield (
+        f"            {pack['length']:,} bytes from {pack['offset']:,} on; SHA-256 of the "
+        f"original {described['sha256'] or 'not known'}"
+    )
     yield f"  indexed   {index['written']}  s3://{pack['bucket']}/{printable(index['key'])}"
     yield f"            SHA-256 {index['sha256']}, {_index_words(described)}"
     for mention in described["records"]:
         yield f"  {mention['ended'][:19]}Z  run {mention['run']}, record {mention['sequence']}"
         yield f"            {mention['what']}"
-    yield from (f"  WRONG     {each['record_key']}: {each['problem']}" for each in described["unread"])
+    yield from (
+        f"  WRONG     {each['record_key']}: {each['problem']}" for each in described["unread"]
+    )
     if not described["records"]:
         yield "  no record names its pack: the run that wrote it did not come to its end"
 
@@ -120,7 +157,9 @@ def time_text(moment: datetime) -> str:
 
 
 def _describe_chain(chain: Walked) -> dict[str, Any]:
-    newest = None if chain.newest is None else {"sequence": chain.newest[0], "sha256": chain.newest[1]}
+    newest = (
+        None if chain.newest is None else {"sequence": chain.newest[0], "sha256": chain.newest[1]}
+    )
     return {
         "bucket": chain.target.bucket,
         "root": chain.target.root,
@@ -137,7 +176,10 @@ def _describe_group(record: Record, position: int) -> dict[str, Any]:
     entry = record.groups[position]
     described = asdict(entry)
     group = described.pop("group")
-    described |= {"packs": list(described["packs"]), "failures": list(map(list, described["failures"]))}
+    described |= {
+        "packs": list(described["packs"]),
+        "failures": list(map(list, described["failures"])),
+    }
     return {**group, "date": entry.group.date.isoformat(), **described}
 
 
@@ -145,8 +187,15 @@ def _render_group(group: Mapping[str, Any]) -> Iterator[str]:
     name = " ".join(group[part] for part in ("bucket", "log_type", "account", "date"))
     yield f"  {name}: {group['listed']:,} listed, {group['deleted']:,} deleted"
     for pack in group["packs"]:
-        state = "NOT VERIFIED" if pack["index_sha256"] is None else f"verified, index {pack['index_sha256']}"
-        yield f"    {'new' if pack['is_new'] else 'old'} {printable(pack['key'])}: {format_count(pack['members'], 'member')}, {state}"
+        state = (
+            "NOT VERIFIED"
+            if pack["index_sha256"] is None
+            else f"verified, index {pack['index_sha256']}"
+        )
+        yield (
+            f"    {'new' if pack['is_new'] else 'old'} {printable(pack['key'])}: "
+            f"{format_count(pack['members'], 'member')}, {state}"
+        )
     if group["discard_list"]:
         yield f"    {group['discarded']:,} deleted without a pack, named in {group['discard_list']}"
     yield from (f"    FAILED {error}: {message}" for error, message in group["failures"])
@@ -185,4 +234,8 @@ def _tell(mention: Mention) -> str:
 def _index_words(described: Mapping[str, Any]) -> str:
     if not any(mention["pack"]["index_sha256"] for mention in described["records"]):
         return "which no record names"
-    return "as the records say" if described["index"]["is_unchanged"] else "which is NOT WHAT THE RECORDS SAY"
+    return (
+        "as the records say"
+        if described["index"]["is_unchanged"]
+        else "which is NOT WHAT THE RECORDS SAY"
+    )

@@ -25,11 +25,15 @@ def describe_findings(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
-    """The same, for people: by place, places with problems first, and within a place the worst first."""
+    """The same, for people: by place, places with problems first, and within a place the worst
+    first.
+    """
     by_place: dict[str, list[Mapping[str, str]]] = {}
     for finding in described["findings"]:
         by_place.setdefault(finding["where"], []).append(finding)
-    for where, found in sorted(by_place.items(), key=lambda item: (-max(map(_rank, item[1])), item[0] != ACCOUNT)):
+    for where, found in sorted(
+        by_place.items(), key=lambda item: (-max(map(_rank, item[1])), item[0] != ACCOUNT)
+    ):
         yield where
         for finding in sorted(found, key=_rank, reverse=True):
             yield from _render(finding)
@@ -46,7 +50,12 @@ def _render(finding: Mapping[str, str]) -> Iterator[str]:
 
 def _wrap(first: str, text: str) -> list[str]:
     return textwrap.wrap(
-        text, LINE_LENGTH_MAX, initial_indent=first, subsequent_indent=" " * INDENT, break_long_words=False, break_on_hyphens=False
+        text,
+        LINE_LENGTH_MAX,
+        initial_indent=first,
+        subsequent_indent=" " * INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -59,4 +68,7 @@ def _summary(described: Mapping[str, Any]) -> str:
     if not problems and not warnings:
         return "No problems and no warnings. Nothing was changed."
     verdict = "A run would fail, or not do all of its work." if problems else "A run can begin."
-    return f"{format_count(problems, 'problem')}, {format_count(warnings, 'warning')}. {verdict} Nothing was changed."
+    return (
+        f"{format_count(problems, 'problem')}, {format_count(warnings, 'warning')}. {verdict} "
+        "Nothing was changed."
+    )

@@ -25,6 +25,10 @@ def render_failed(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[
 
 
 def name_failed(failures: Sequence[Mapping[str, str]], lost: str | None) -> str:
-    """A heading: what was lost, if anything, and whether something may be missing that nobody found."""
+    """A heading: what was lost, if anything, and whether something may be missing that nobody
+    found.
+    """
     is_incomplete = any(failure["error"] == IncompleteSearch.__name__ for failure in failures)
-    return ", and ".join(filter(None, [lost, "not everything could be searched" if is_incomplete else None]))
+    return ", and ".join(
+        filter(None, [lost, "not everything could be searched" if is_incomplete else None])
+    )

@@ -39,22 +39,30 @@ def describe_fetch(result: FetchResult, output: str, requests: Mapping[str, int]
 def render_fetch(described: Mapping[str, Any]) -> Iterator[str]:
     requests = sum(described["requests"].values())
     yield (
-        f"{format_count(described['originals'], 'original')}, {format_bytes(described['bytes'])}, out of"
+        f"{format_count(described['originals'], 'original')}, "
+        f"{format_bytes(described['bytes'])}, out of"
         f" {format_count(described['packs'], 'pack')}, into {described['output']};"
         f" {format_count(requests, 'request')}, {format_dollars(described['dollars'])}"
     )
     if described["rescued"]:
         yield (
-            f"{format_count(described['rescued'], 'original')} out of another pack that holds them too, because one could not be read;"
+            f"{format_count(described['rescued'], 'original')} out of another pack that "
+            "holds them too, because one could not be read;"
             " `log-aggregator verify` tells which"
         )
-    lost = f"{format_count(described['lost'], 'original')} could not be had" if described["lost"] else None
+    lost = (
+        f"{format_count(described['lost'], 'original')} could not be had"
+        if described["lost"]
+        else None
+    )
     yield from render_failed(described["failures"], name_failed(described["failures"], lost))
 
 
 @contextmanager
 def show_fetching(what: str, *, is_quiet: bool) -> Iterator[FetchProgress]:
-    """A line that changes on a terminal, a line every ten seconds elsewhere; always on standard error."""
+    """A line that changes on a terminal, a line every ten seconds elsewhere; always on standard
+    error.
+    """
     if is_quiet:
         yield FetchProgress()
     elif not sys.stderr.isatty():
@@ -73,7 +81,9 @@ class _Lines(FetchProgress):
     def fetched(self, originals: int, size_bytes: int) -> None:
         if time.monotonic() - self._said >= _LINE_SECONDS_MIN:
             self._said = time.monotonic()
-            text = f"{self._what}: {format_count(originals, 'original')}, {format_bytes(size_bytes)}"
+            text = (
+                f"{self._what}: {format_count(originals, 'original')}, {format_bytes(size_bytes)}"
+            )
             print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
 
 
@@ -86,5 +96,7 @@ class _Bar(FetchProgress):
     def fetched(self, originals: int, size_bytes: int) -> None:
         if time.monotonic() - self._shown >= _BAR_SECONDS_MIN:
             self._shown = time.monotonic()
-            text = f"{self._what}: {format_count(originals, 'original')}, {format_bytes(size_bytes)}"
+            text = (
+                f"{self._what}: {format_count(originals, 'original')}, {format_bytes(size_bytes)}"
+            )
             self._bars.update(self._task, description=text)

@@ -1,4 +1,6 @@
-"""What `find` found: rows for people, JSON Lines for programs. Each pack's as it comes, so that nothing is held."""
+"""What `find` found: rows for people, JSON Lines for programs. Each pack's as it comes, so that
+nothing is held.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from log_aggregator.reports.texts import printable
 from log_aggregator.steps.find import FoundPack
 
 GONE = "GONE"
-"""Stands where a pack's storage class would: its index is there, the pack has expired or was deleted."""
+"""Stands where a pack's storage class would: its index is there, the pack has expired or was
+deleted.
+"""
 
 
 @dataclass(slots=True)
@@ -35,30 +39,51 @@ class Tally:
         self.packs_gone += found.storage_class is None
 
     def describe(self) -> dict[str, int]:
-        return {"members": self.members, "bytes": self.bytes, "packs": self.packs, "packs_gone": self.packs_gone}
+        return {
+            "members": self.members,
+            "bytes": self.bytes,
+            "packs": self.packs,
+            "packs_gone": self.packs_gone,
+        }
 
     def render(self) -> str:
-        text = f"{format_count(self.members, 'log object')}, {format_bytes(self.bytes)}, in {format_count(self.packs, 'pack')}"
-        gone = f"; {format_count(self.packs_gone, 'pack is', 'packs are')} not there any more, only the index" if self.packs_gone else ""
+        text = (
+            f"{format_count(self.members, 'log object')}, {format_bytes(self.bytes)}, in "
+            f"{format_count(self.packs, 'pack')}"
+        )
+        gone = (
+            f"; {format_count(self.packs_gone, 'pack is', 'packs are')} not there any more, "
+            "only the index"
+            if self.packs_gone
+            else ""
+        )
         return text + gone
 
 
 def render_pack(found: FoundPack) -> str:
-    """One row: log date, account, log type, members and bytes that were found, storage class, and last what has no fixed width."""
+    """One row: log date, account, log type, members and bytes that were found, storage class, and
+    last what has no fixed width.
+    """
     account = "-" if found.group.account == NO_ACCOUNT else found.group.account
     count, size = f"{len(found.members):,}", format_bytes(_size_bytes(found))
     return (
-        f"{found.group.date}  {account:<12}  {found.group.log_type:<20}  {count:>7}  {size:>9}  {found.storage_class or GONE:<12}"
+        f"{found.group.date}  {account:<12}  {found.group.log_type:<20}  {count:>7}  "
+        f"{size:>9}  {found.storage_class or GONE:<12}"
         f"  {printable(f's3://{found.target.bucket}/{found.pack_key}')}"
     )
 
 
 def render_members(found: FoundPack) -> Iterator[str]:
-    """A row for each member: its size, and where it was. The version where the pack has several of a key."""
+    """A row for each member: its size, and where it was. The version where the pack has several of
+    a key.
+    """
     versions = Counter(member.key for member in found.members)
     for member in found.members:
         version = f"  version {member.version_id}" if versions[member.key] > 1 else ""
-        yield f"{format_bytes(member.size_bytes):>14}  {printable(f's3://{found.group.bucket}/{member.key}')}{version}"
+        yield (
+            f"{format_bytes(member.size_bytes):>14}  "
+            f"{printable(f's3://{found.group.bucket}/{member.key}')}{version}"
+        )
 
 
 def describe_pack(found: FoundPack) -> str:

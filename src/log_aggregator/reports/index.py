@@ -1,4 +1,6 @@
-"""What `index rebuild` and `index adopt` did: as dictionaries for programs (`--json`), as lines for people."""
+"""What `index rebuild` and `index adopt` did: as dictionaries for programs (`--json`), as lines for
+people.
+"""
 
 from __future__ import annotations
 
@@ -16,44 +18,76 @@ from log_aggregator.steps.rebuild import Rebuilt
 
 
 def describe_rebuild(
-    places: Sequence[tuple[Target, str]], rebuilt: Iterable[tuple[Target, Rebuilt]], failures: Iterable[Failure], *, dry_run: bool
+    places: Sequence[tuple[Target, str]],
+    rebuilt: Iterable[tuple[Target, Rebuilt]],
+    failures: Iterable[Failure],
+    *,
+    dry_run: bool,
 ) -> dict[str, Any]:
-    """`places`: the packs that were to get an index. The names are documented in docs/reference/json.md."""
+    """`places`: the packs that were to get an index. The names are documented in
+    docs/reference/json.md.
+    """
     done = sorted(rebuilt, key=lambda pair: (pair[0].bucket, pair[1].pack_key))
     return {
         "dry_run": dry_run,
         "packs": [{"bucket": target.bucket, "key": key} for target, key in sorted(places)],
         "rebuilt": [
-            {"bucket": target.bucket, "key": each.pack_key, "members": each.member_count, "identity_known": each.is_identity_known}
+            {
+                "bucket": target.bucket,
+                "key": each.pack_key,
+                "members": each.member_count,
+                "identity_known": each.is_identity_known,
+            }
             for target, each in done
             if not each.was_there
         ],
-        "present": [{"bucket": target.bucket, "key": each.pack_key} for target, each in done if each.was_there],
-        "failures": [asdict(failure) for failure in sorted(failures, key=lambda failure: failure.where)],
+        "present": [
+            {"bucket": target.bucket, "key": each.pack_key}
+            for target, each in done
+            if each.was_there
+        ],
+        "failures": [
+            asdict(failure) for failure in sorted(failures, key=lambda failure: failure.where)
+        ],
     }
 
 
 def render_rebuild(described: Mapping[str, Any], days: str) -> Iterator[str]:
     """`days`: what was asked for."""
     if described["dry_run"]:
-        yield f"{format_count(len(described['packs']), 'index', 'indexes')} would be made anew; {days}"
+        yield (
+            f"{format_count(len(described['packs']), 'index', 'indexes')} would be made anew; "
+            f"{days}"
+        )
         yield from (f"  s3://{row['bucket']}/{printable(row['key'])}" for row in described["packs"])
         return
     rows = described["rebuilt"]
     members = format_count(sum(row["members"] for row in rows), "member")
     yield f"{format_count(len(rows), 'index', 'indexes')} made anew: {members}; {days}"
     for row in rows:
-        known = "" if row["identity_known"] else "; version id, ETag and time of the original are lost"
+        known = (
+            "" if row["identity_known"] else "; version id, ETag and time of the original are lost"
+        )
         yield f"  s3://{row['bucket']}/{printable(row['key'])}{known}"
     if described["present"]:
-        yield f"{format_count(len(described['present']), 'pack has its index', 'packs have their indexes')}: nothing to do"
-    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'pack')} failed")
+        count = len(described["present"])
+        have = format_count(count, "pack has its index", "packs have their indexes")
+        yield f"{have}: nothing to do"
+    yield from render_failed(
+        described["failures"], f"{format_count(len(described['failures']), 'pack')} failed"
+    )
 
 
 def describe_adopt(
-    adopted: Iterable[Adopted], planned: Iterable[Aggregate], known: Iterable[Aggregate], failures: Iterable[Failure], target: Target
+    adopted: Iterable[Adopted],
+    planned: Iterable[Aggregate],
+    known: Iterable[Aggregate],
+    failures: Iterable[Failure],
+    target: Target,
 ) -> dict[str, Any]:
-    """`planned`: what a dry run would read; `known`: what has been adopted before. The names are documented in docs/reference/json.md."""
+    """`planned`: what a dry run would read; `known`: what has been adopted before. The names are
+    documented in docs/reference/json.md.
+    """
     return {
         "adopted": [
             {
@@ -64,23 +98,42 @@ def describe_adopt(
             }
             for each in sorted(adopted, key=lambda each: each.aggregate.key)
         ],
-        "planned": [_describe_aggregate(each) for each in sorted(planned, key=lambda each: each.key)],
+        "planned": [
+            _describe_aggregate(each) for each in sorted(planned, key=lambda each: each.key)
+        ],
         "known": [_describe_aggregate(each) for each in sorted(known, key=lambda each: each.key)],
-        "failures": [asdict(failure) for failure in sorted(failures, key=lambda failure: failure.where)],
+        "failures": [
+            asdict(failure) for failure in sorted(failures, key=lambda failure: failure.where)
+        ],
     }
 
 
 def render_adopt(described: Mapping[str, Any]) -> Iterator[str]:
-    for rows, verb in ((described["planned"], "would be read and adopted"), (described["adopted"], "adopted")):
+    for rows, verb in (
+        (described["planned"], "would be read and adopted"),
+        (described["adopted"], "adopted"),
+    ):
         if rows or (verb == "adopted" and not described["planned"]):
             size = format_bytes(sum(row["bytes"] for row in rows))
-            members = f", {format_count(sum(row['members'] for row in rows), 'member')}" if verb == "adopted" else ""
+            members = (
+                f", {format_count(sum(row['members'] for row in rows), 'member')}"
+                if verb == "adopted"
+                else ""
+            )
             yield f"{format_count(len(rows), 'aggregate')} {verb}: {size}{members}"
         for row in rows:
-            yield f"  s3://{row['bucket']}/{printable(row['key'])}: {row['source_bucket']} {row['log_type']} {row['account']} {row['date']}"
+            yield (
+                f"  s3://{row['bucket']}/{printable(row['key'])}: {row['source_bucket']} "
+                f"{row['log_type']} {row['account']} {row['date']}"
+            )
     if described["known"]:
-        yield f"{format_count(len(described['known']), 'aggregate was', 'aggregates were')} adopted before"
-    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'aggregate')} failed")
+        yield (
+            f"{format_count(len(described['known']), 'aggregate was', 'aggregates were')} "
+            "adopted before"
+        )
+    yield from render_failed(
+        described["failures"], f"{format_count(len(described['failures']), 'aggregate')} failed"
+    )
 
 
 def _describe_aggregate(aggregate: Aggregate) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process ever had. Linux's own counter: getrusage also knows the parent's, from before exec."""
+    """The most memory that this process ever had. Linux's own counter: getrusage also knows the
+    parent's, from before exec.
+    """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:

@@ -17,7 +17,13 @@ def format_dollars(dollars: float) -> str:
     """Small sums keep three digits that say something."""
     if dollars == 0:
         return "$0"
-    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.3g}" if dollars >= 0.0001 else f"${dollars:.6f}"
+    return (
+        f"${dollars:,.2f}"
+        if dollars >= 1
+        else f"${dollars:.3g}"
+        if dollars >= 0.0001
+        else f"${dollars:.6f}"
+    )
 
 
 def format_count(count: int, one: str, many: str | None = None) -> str:

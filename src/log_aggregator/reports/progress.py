@@ -1,4 +1,6 @@
-"""How a run is going: bars on a terminal, plain lines otherwise. Always on standard error, so that results stay clean."""
+"""How a run is going: bars on a terminal, plain lines otherwise. Always on standard error, so that
+results stay clean.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.group import GroupResult
@@ -38,7 +48,9 @@ def make_progress(*, is_quiet: bool) -> ProgressView:
 
 
 def shares_terminal() -> bool:
-    """Whether what goes to standard output may come out on the terminal, where a bar would be in its midst: of a pipe nobody knows."""
+    """Whether what goes to standard output may come out on the terminal, where a bar would be in
+    its midst: of a pipe nobody knows.
+    """
     try:
         return sys.stderr.isatty() and not stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
     except OSError:
@@ -47,7 +59,8 @@ def shares_terminal() -> bool:
 
 @contextmanager
 def show_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar for something long that is no run; the function that it gives takes the count done so far.
+    """A bar for something long that is no run; the function that it gives takes the count done so
+    far.
 
     Off a terminal it is a line every ten seconds, where the total is known.
     """
@@ -77,7 +90,12 @@ class ProgressView(RunProgress):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         return None
 
 
@@ -93,7 +111,12 @@ class BarProgress(ProgressView):
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._bars.stop()
 
     def listed(self, keys: int) -> None:

@@ -15,19 +15,30 @@ from log_aggregator.steps.group import Failure
 from log_aggregator.steps.putback import Place, PutBackResult
 
 WARNING = (
-    "what is put back into a bucket that logs are taken from is packed again, and deleted, by the next run that looks at its date;"
-    " name its account, prefix or dates under [holds] for as long as it is needed, or use --to-bucket"
+    "what is put back into a bucket that logs are taken from is packed again, and deleted, "
+    "by the next run that looks at its date;"
+    " name its account, prefix or dates under [holds] for as long as it is needed, or use "
+    "--to-bucket"
 )
 _SHOWN_MAX = 20
 
 
-def describe_put_back_plan(wanted: Sequence[Wanted], place: Place, failures: Sequence[Failure], warnings: Sequence[str]) -> dict[str, Any]:
+def describe_put_back_plan(
+    wanted: Sequence[Wanted], place: Place, failures: Sequence[Failure], warnings: Sequence[str]
+) -> dict[str, Any]:
     """What `put-back --dry-run --json` writes."""
     originals = []
     for each in wanted:
         for member in each.pack.members:
             bucket, key = place.of(each, member)
-            originals.append({"bucket": bucket, "key": key, "bytes": member.size_bytes, "version_id": member.version_id})
+            originals.append(
+                {
+                    "bucket": bucket,
+                    "key": key,
+                    "bytes": member.size_bytes,
+                    "version_id": member.version_id,
+                }
+            )
     return {
         "originals": originals,
         "bytes": sum(original["bytes"] for original in originals),
@@ -51,7 +62,9 @@ def render_put_back_plan(described: Mapping[str, Any]) -> Iterator[str]:
     yield from render_failed(described["failures"], "not everything could be searched")
 
 
-def describe_put_back(result: PutBackResult, requests: Mapping[str, int], warnings: Sequence[str]) -> dict[str, Any]:
+def describe_put_back(
+    result: PutBackResult, requests: Mapping[str, int], warnings: Sequence[str]
+) -> dict[str, Any]:
     """What `put-back --json` writes."""
     return {
         "written": result.written,
@@ -66,14 +79,23 @@ def describe_put_back(result: PutBackResult, requests: Mapping[str, int], warnin
 
 
 def render_put_back(described: Mapping[str, Any]) -> Iterator[str]:
-    there = f", {format_count(described['there'], 'was', 'were')} there already" if described["there"] else ""
+    there = (
+        f", {format_count(described['there'], 'was', 'were')} there already"
+        if described["there"]
+        else ""
+    )
     requests = sum(described["requests"].values())
     yield (
-        f"{format_count(described['written'], 'original')} put back, {format_bytes(described['written_bytes'])}{there};"
+        f"{format_count(described['written'], 'original')} put back, "
+        f"{format_bytes(described['written_bytes'])}{there};"
         f" {format_count(requests, 'request')}, {format_dollars(described['dollars'])}"
     )
     yield from _render_warnings(described)
-    lost = f"{format_count(described['lost'], 'original')} could not be put back" if described["lost"] else None
+    lost = (
+        f"{format_count(described['lost'], 'original')} could not be put back"
+        if described["lost"]
+        else None
+    )
     yield from render_failed(described["failures"], name_failed(described["failures"], lost))
 
 

@@ -24,7 +24,9 @@ class Measured:
 
 
 def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
-    """Everything that a run did, in plain types. The names are documented in docs/reference/json.md."""
+    """Everything that a run did, in plain types. The names are documented in
+    docs/reference/json.md.
+    """
     groups = result.groups
     objects = {
         "listed": result.selection.listed,
@@ -46,7 +48,12 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "bytes_in": sum(group.bytes_in for group in groups),
         "bytes_out": sum(group.bytes_out for group in groups),
         "packs": [
-            {"key": pack.key, "bucket": pack.target.bucket, "members": pack.source_count, "bytes": pack.size_bytes}
+            {
+                "key": pack.key,
+                "bucket": pack.target.bucket,
+                "members": pack.source_count,
+                "bytes": pack.size_bytes,
+            }
             for group in groups
             for pack in group.packs
         ],
@@ -54,10 +61,14 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "requests": dict(sorted(measured.requests.items())),
         "dollars": {
             "estimated": round(estimate_dollars(measured.requests), 8),
-            "one_upload_per_object": round(estimate_chain_dollars(objects["packed"] + objects["copied"]), 8),
+            "one_upload_per_object": round(
+                estimate_chain_dollars(objects["packed"] + objects["copied"]), 8
+            ),
         },
         "seconds": round(measured.seconds, 3),
-        "seconds_by_step": {step: round(seconds, 3) for step, seconds in sorted(result.seconds.items())},
+        "seconds_by_step": {
+            step: round(seconds, 3) for step, seconds in sorted(result.seconds.items())
+        },
         "peak_memory_bytes": measured.peak_memory_bytes,
         "stale_uploads_aborted": result.stale_uploads,
         "unknown_samples": result.selection.samples,
@@ -67,7 +78,13 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
 
 def describe_left(selection: Selection) -> dict[str, int]:
     """How many objects were left alone, by reason."""
-    reasons = {Left.UNKNOWN: "unknown", Left.MARKER: "markers", Left.HELD: "held", Left.DELETED: "deleted_keys", Left.FROZEN: "frozen"}
+    reasons = {
+        Left.UNKNOWN: "unknown",
+        Left.MARKER: "markers",
+        Left.HELD: "held",
+        Left.DELETED: "deleted_keys",
+        Left.FROZEN: "frozen",
+    }
     reasons[Left.OTHER_REGION] = "other_regions"
     return {name: selection.left[reason] for reason, name in reasons.items()}
 
@@ -75,30 +92,53 @@ def describe_left(selection: Selection) -> dict[str, int]:
 def render_run(run: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people, line by line."""
     objects, dollars = run["objects"], run["dollars"]
-    days = run["first_date"] if run["first_date"] == run["last_date"] else f"{run['first_date']} to {run['last_date']}"
-    yield f"Logs of {days}: {format_count(objects['listed'], 'log object')} in {format_count(run['groups']['total'], 'group')}"
+    days = (
+        run["first_date"]
+        if run["first_date"] == run["last_date"]
+        else f"{run['first_date']} to {run['last_date']}"
+    )
+    yield (
+        f"Logs of {days}: {format_count(objects['listed'], 'log object')} in "
+        f"{format_count(run['groups']['total'], 'group')}"
+    )
     yield from render_inventories(run["inventories"])
     yield _line(
         "packed",
-        f"{format_count(objects['packed'] + objects['copied'], 'log object')}, {format_bytes(run['bytes_in'])},"
+        f"{format_count(objects['packed'] + objects['copied'], 'log object')}, "
+        f"{format_bytes(run['bytes_in'])},"
         f" into {format_count(len(run['packs']), 'pack')}, {format_bytes(run['bytes_out'])}",
     )
     if objects["copied"]:
         yield _line("", f"of these {objects['copied']:,} large ones were copied alone")
-    yield _line("deleted", f"{format_count(objects['deleted'], 'original')}, each after its pack was verified")
+    yield _line(
+        "deleted",
+        f"{format_count(objects['deleted'], 'original')}, each after its pack was verified",
+    )
     yield from _render_kept(objects)
     yield from render_left(objects, run["unknown_samples"])
     yield _line("requests", _render_requests(run["requests"]))
     yield _line("cost", _render_dollars(dollars))
-    steps = ", ".join(f"{step} {run['seconds_by_step'][step]:.1f}" for step in STEPS if step in run["seconds_by_step"])
+    steps = ", ".join(
+        f"{step} {run['seconds_by_step'][step]:.1f}"
+        for step in STEPS
+        if step in run["seconds_by_step"]
+    )
     yield _line(
-        "time", f"{run['seconds']:.1f} s (summed over parallel groups: {steps}); peak memory {format_bytes(run['peak_memory_bytes'])}"
+        "time",
+        f"{run['seconds']:.1f} s (summed over parallel groups: {steps}); peak memory "
+        f"{format_bytes(run['peak_memory_bytes'])}",
     )
     for record in run["custody"]:
-        yield _line("custody", f"record {record['sequence']} in s3://{record['bucket']}/{record['key']}")
+        yield _line(
+            "custody", f"record {record['sequence']} in s3://{record['bucket']}/{record['key']}"
+        )
         yield _line("", f"sha256 {record['sha256']}")
     if run["stale_uploads_aborted"]:
-        yield _line("cleaned", f"{format_count(run['stale_uploads_aborted'], 'upload')} that an earlier run left unfinished")
+        yield _line(
+            "cleaned",
+            f"{format_count(run['stale_uploads_aborted'], 'upload')} that an earlier run "
+            "left unfinished",
+        )
     yield from render_failures(run["failures"])
 
 
@@ -139,13 +179,26 @@ def render_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
 
 def _render_kept(objects: Mapping[str, int]) -> Iterator[str]:
     if objects["kept"]:
-        yield _line("kept", f"{format_count(objects['kept'], 'original')} until keep_originals_days have passed")
+        yield _line(
+            "kept",
+            f"{format_count(objects['kept'], 'original')} until keep_originals_days have passed",
+        )
     if objects["retained"]:
-        yield _line("retained", f"{format_count(objects['retained'], 'original')} that S3 refuses to delete")
+        yield _line(
+            "retained", f"{format_count(objects['retained'], 'original')} that S3 refuses to delete"
+        )
     if objects["changed"]:
-        yield _line("changed", f"{format_count(objects['changed'], 'log object')} since the listing; the next run takes them")
+        yield _line(
+            "changed",
+            f"{format_count(objects['changed'], 'log object')} since the listing; the next "
+            "run takes them",
+        )
     if objects["discarded"]:
-        yield _line("discarded", f"{format_count(objects['discarded'], 'log object')} of other regions, not packed, listed under discards/")
+        yield _line(
+            "discarded",
+            f"{format_count(objects['discarded'], 'log object')} of other regions, not "
+            "packed, listed under discards/",
+        )
 
 
 def _render_requests(requests: Mapping[str, int]) -> str:
@@ -153,14 +206,19 @@ def _render_requests(requests: Mapping[str, int]) -> str:
     most = sorted(requests.items(), key=lambda item: -item[1])
     named = [f"{operation} {count:,}" for operation, count in most[:3]]
     rest = sum(count for _, count in most[3:])
-    return f"{sum(requests.values()):,}: " + ", ".join([*named, f"others {rest:,}"] if rest else named)
+    return f"{sum(requests.values()):,}: " + ", ".join(
+        [*named, f"others {rest:,}"] if rest else named
+    )
 
 
 def _render_dollars(dollars: Mapping[str, float]) -> str:
     ours, theirs = dollars["estimated"], dollars["one_upload_per_object"]
     text = f"{format_dollars(ours)} of requests"
     if ours and theirs > 2 * ours:
-        text += f"; one upload for each object would have cost {format_dollars(theirs)}, {format_times(theirs / ours)} as much"
+        text += (
+            f"; one upload for each object would have cost {format_dollars(theirs)}, "
+            f"{format_times(theirs / ours)} as much"
+        )
     return text
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """A key may hold anything, line breaks and a terminal's commands included: whoever may write to a log bucket chooses it."""
+    """A key may hold anything, line breaks and a terminal's commands included: whoever may write to
+    a log bucket chooses it.
+    """
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 

@@ -11,7 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
@@ -22,14 +29,23 @@ from log_aggregator.steps.thaw import PackState, State, ThawProgress, TierOption
 _PACKS_SHOWN_MAX = 20
 
 
-def describe_thaw(states: Sequence[PackState], options: Sequence[TierOption], days: int) -> dict[str, Any]:
+def describe_thaw(
+    states: Sequence[PackState], options: Sequence[TierOption], days: int
+) -> dict[str, Any]:
     """What `thaw --json` writes, before anything was started."""
     return {
         "packs": [_describe_pack(each) for each in states],
-        "totals": {state.value: _describe_total([each for each in states if each.state is state]) for state in State},
+        "totals": {
+            state.value: _describe_total([each for each in states if each.state is state])
+            for state in State
+        },
         "days": days,
         "tiers": [
-            {"tier": each.tier, "dollars": None if each.dollars is None else round(each.dollars, 6), "takes": " or ".join(each.takes)}
+            {
+                "tier": each.tier,
+                "dollars": None if each.dollars is None else round(each.dollars, 6),
+                "takes": " or ".join(each.takes),
+            }
             for each in options
         ],
         "started": 0,
@@ -45,31 +61,57 @@ def describe_failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
 def render_thaw(described: Mapping[str, Any]) -> Iterator[str]:
     """Packs, totals by state, tiers."""
     packs = described["packs"]
-    yield f"{format_count(len(packs), 'pack')} with {format_count(sum(pack['members'] for pack in packs), 'log object')}:"
+    yield (
+        f"{format_count(len(packs), 'pack')} with "
+        f"{format_count(sum(pack['members'] for pack in packs), 'log object')}:"
+    )
     for pack in packs[:_PACKS_SHOWN_MAX]:
         until = f" until {pack['expires']}" if pack["expires"] else ""
-        state = f"{pack['state']:<9}{until} {pack['storage_class']:<13} {format_bytes(pack['bytes']):>10}"
+        state = (
+            f"{pack['state']:<9}{until} {pack['storage_class']:<13} "
+            f"{format_bytes(pack['bytes']):>10}"
+        )
         yield f"  {state}  s3://{pack['bucket']}/{printable(pack['key'])}"
     if len(packs) > _PACKS_SHOWN_MAX:
         yield f"  ... and {len(packs) - _PACKS_SHOWN_MAX:,} more; --json names all"
     for state, total in described["totals"].items():
         if total["packs"]:
-            yield f"{state:<9} {format_count(total['packs'], 'pack')}, {format_bytes(total['bytes'])}{_by_class(total)}"
+            yield (
+                f"{state:<9} {format_count(total['packs'], 'pack')}, "
+                f"{format_bytes(total['bytes'])}{_by_class(total)}"
+            )
     if described["totals"][State.FROZEN]["packs"]:
-        yield f"thawing what is frozen, with its copies for {format_count(described['days'], 'day')} (list prices of us-east-1):"
+        yield (
+            "thawing what is frozen, with its copies for "
+            f"{format_count(described['days'], 'day')} (list prices of us-east-1):"
+        )
         for tier in described["tiers"]:
-            price = "not for all of these classes" if tier["dollars"] is None else f"{format_dollars(tier['dollars']):>10}  {tier['takes']}"
+            price = (
+                "not for all of these classes"
+                if tier["dollars"] is None
+                else f"{format_dollars(tier['dollars']):>10}  {tier['takes']}"
+            )
             yield f"  {tier['tier']:<10}{price}"
 
 
 def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[str]:
     """What was started, and what failed."""
     if described["started"]:
-        later = "" if waited else "; the same command with --wait or --then-extract DIR goes on from here, now or later"
+        later = (
+            ""
+            if waited
+            else (
+                "; the same command with --wait or --then-extract DIR goes on from here, now or "
+                "later"
+            )
+        )
         yield f"{format_count(described['started'], 'restore')} started{later}"
     if described["thawed"]:
         yield f"{format_count(described['thawed'], 'pack')} can be read"
-    yield from render_failed(described["failures"], name_failed(described["failures"], f"{len(described['failures']):,} failed"))
+    yield from render_failed(
+        described["failures"],
+        name_failed(described["failures"], f"{len(described['failures']):,} failed"),
+    )
 
 
 @contextmanager
@@ -80,7 +122,13 @@ def show_waiting(*, is_quiet: bool) -> Iterator[ThawProgress]:
     elif not sys.stderr.isatty():
         yield _Lines()
     else:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             yield _Bar(bars)
 
@@ -92,7 +140,9 @@ class _Lines(ThawProgress):
     def waiting(self, thawed: int, total: int) -> None:
         if self._said != (thawed, total):
             self._said = (thawed, total)
-            print(f"thawing: {thawed:,} of {format_count(total, 'pack')}", file=sys.stderr, flush=True)  # noqa: T201 - its own voice
+            print(  # noqa: T201 - its own voice
+                f"thawing: {thawed:,} of {format_count(total, 'pack')}", file=sys.stderr, flush=True
+            )
 
 
 class _Bar(ThawProgress):

@@ -1,4 +1,6 @@
-"""What a validation of trails found: as a dictionary for programs (`--json`), and in the lines of `aws cloudtrail validate-logs`."""
+"""What a validation of trails found: as a dictionary for programs (`--json`), and in the lines of
+`aws cloudtrail validate-logs`.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +19,29 @@ from log_aggregator.steps.trailfindings import Finding, Kind, Request, State, Ta
 
 COUNTED = (State.VALID, State.INVALID, State.UNCHECKED)
 KIND_NAMES = {Kind.DIGEST: "digests", Kind.BACKFILL: "backfill_digests", Kind.LOG: "logs"}
-_LINE_NAMES = {Kind.DIGEST: "Digest file", Kind.BACKFILL: "(backfill) Digest file", Kind.LOG: "Log file"}
+_LINE_NAMES = {
+    Kind.DIGEST: "Digest file",
+    Kind.BACKFILL: "(backfill) Digest file",
+    Kind.LOG: "Log file",
+}
 
 
 def describe_validation(
-    result: Validation, request: Request, keys: KeyRing, valid: Sequence[Finding] = (), unlisted: int = 0
+    result: Validation,
+    request: Request,
+    keys: KeyRing,
+    valid: Sequence[Finding] = (),
+    unlisted: int = 0,
 ) -> dict[str, Any]:
-    """Everything that was found, in plain types. The names are documented in docs/reference/json.md. `valid` are files to list too,
-    and `unlisted` how many more there are."""
+    """Everything that was found, in plain types. The names are documented in
+    docs/reference/json.md. `valid` are files to list too, and `unlisted` how many more there are.
+    """
     tallies = result.tallies
     first = min((tally.first for tally in tallies.values() if tally.first), default=None)
     last = max((tally.last for tally in tallies.values() if tally.last), default=None)
-    listed = sorted([*result.findings, *valid], key=lambda finding: (finding.bucket, finding.key, finding.state))
+    listed = sorted(
+        [*result.findings, *valid], key=lambda finding: (finding.bucket, finding.key, finding.state)
+    )
     return {
         "valid": result.is_sound,
         "requested": {"first": _time(request.first), "last": _time(request.last)},
@@ -38,7 +51,10 @@ def describe_validation(
         "findings": [asdict(finding) for finding in listed],
         "unlisted": result.unlisted + unlisted,
         "public_keys": {
-            "found": {source.value: count for source, count in sorted(Counter(keys.sources.values()).items())},
+            "found": {
+                source.value: count
+                for source, count in sorted(Counter(keys.sources.values()).items())
+            },
             "failures": {region: str(error) for region, error in sorted(keys.failures.items())},
         },
         "failures": [asdict(failure) for failure in result.failures],
@@ -57,14 +73,20 @@ def render_findings(findings: Iterable[Finding]) -> Iterator[str]:
         elif finding.state is State.NOTE:
             yield place + text
         else:
-            yield place + ("INVALID" if finding.state is State.INVALID else "NOT CHECKED") + f": {text}"
+            yield (
+                place
+                + ("INVALID" if finding.state is State.INVALID else "NOT CHECKED")
+                + f": {text}"
+            )
 
 
 def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
     """What is printed behind the lines for the files."""
     requested, found = described["requested"], described["found"]
     yield f"Results requested for {requested['first']} to {requested['last']}"
-    if not any(described[name][state] for name in ("digests", "backfill_digests") for state in COUNTED):
+    if not any(
+        described[name][state] for name in ("digests", "backfill_digests") for state in COUNTED
+    ):
         yield "No digests found"
     elif found["first"] is None:
         yield "No valid digests found in range"
@@ -76,10 +98,17 @@ def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
     if described["trails"]:
         yield _render_reach(described)
     if described["unlisted"]:
-        yield f"{format_count(described['unlisted'], 'more finding is', 'more findings are')} not listed; --verbose lists all"
+        yield (
+            f"{format_count(described['unlisted'], 'more finding is', 'more findings are')} not "
+            "listed; --verbose lists all"
+        )
     if failures := described["failures"]:
         yield ""
-        yield from render_failed(failures, f"{format_count(len(failures), 'place')} could not be read, so not everything was checked")
+        yield from render_failed(
+            failures,
+            f"{format_count(len(failures), 'place')} could not be read, so not everything "
+            "was checked",
+        )
 
 
 def _render_ratio(counts: Mapping[str, int], name: str) -> Iterator[str]:
@@ -87,7 +116,11 @@ def _render_ratio(counts: Mapping[str, int], name: str) -> Iterator[str]:
     if total:
         parts = [f"{counts['valid']}/{total} {name} files valid"]
         parts += [f"{counts['invalid']}/{total} {name} files INVALID"] if counts["invalid"] else []
-        parts += [f"{counts['unchecked']}/{total} {name} files NOT CHECKED"] if counts["unchecked"] else []
+        parts += (
+            [f"{counts['unchecked']}/{total} {name} files NOT CHECKED"]
+            if counts["unchecked"]
+            else []
+        )
         yield ", ".join(parts)
 
 
@@ -98,7 +131,9 @@ def _render_reach(described: Mapping[str, Any]) -> str:
     names = format_count(len({(trail["trail"], trail["home_region"]) for trail in trails}), "trail")
     found = described["public_keys"]["found"]
     sources = {"cloudtrail": "from CloudTrail", "archive": "kept beside the packs"}
-    keys = ", ".join(f"{found[source]} {text}" for source, text in sources.items() if found.get(source))
+    keys = ", ".join(
+        f"{found[source]} {text}" for source, text in sources.items() if found.get(source)
+    )
     return f"{accounts}, {regions}, {names}; public keys: {keys or 'none'}"
 
 

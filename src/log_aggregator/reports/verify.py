@@ -12,7 +12,9 @@ from log_aggregator.reports.texts import printable
 from log_aggregator.steps.checkup import Broken, Finding, Frozen, Sound
 from log_aggregator.steps.verify import Level
 
-THAW = "It must be thawed before it can be read: `log-aggregator thaw`, or verify at --level checksum."
+THAW = (
+    "It must be thawed before it can be read: `log-aggregator thaw`, or verify at --level checksum."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,9 @@ class Sample:
     chosen: int
 
 
-def describe_verify(findings: Sequence[Finding], level: Level, sample: Sample | None) -> dict[str, Any]:
+def describe_verify(
+    findings: Sequence[Finding], level: Level, sample: Sample | None
+) -> dict[str, Any]:
     """The names are documented in docs/reference/json.md."""
     ordered = sorted(findings, key=lambda finding: finding.place)
     sound = [finding for finding in ordered if isinstance(finding, Sound)]
@@ -35,7 +39,11 @@ def describe_verify(findings: Sequence[Finding], level: Level, sample: Sample | 
         "packs": [_describe_sound(finding) for finding in sound if not finding.place.is_adopted],
         "adopted": [_describe_sound(finding) for finding in sound if finding.place.is_adopted],
         "frozen": [
-            {"bucket": finding.place.target.bucket, "key": finding.place.key, "checksum_compared": finding.has_checksum}
+            {
+                "bucket": finding.place.target.bucket,
+                "key": finding.place.key,
+                "checksum_compared": finding.has_checksum,
+            }
             for finding in ordered
             if isinstance(finding, Frozen)
         ],
@@ -48,28 +56,49 @@ def render_verify(described: dict[str, Any], days: str) -> Iterator[str]:
     level, packs, adopted = described["level"], described["packs"], described["adopted"]
     if described["sample"]:
         sample = described["sample"]
-        yield f"A sample: {sample['chosen']:,} of {sample['found']:,} ({sample['percent']:g}%); the same again: --seed {sample['seed']}"
+        yield (
+            f"A sample: {sample['chosen']:,} of {sample['found']:,} ({sample['percent']:g}%); "
+            f"the same again: --seed {sample['seed']}"
+        )
     yield f"{format_count(len(packs), 'pack')} verified ({level}): {_render_sum(packs)}; {days}"
     if adopted:
-        yield f"{format_count(len(adopted), 'adopted aggregate')} verified ({level}): {_render_sum(adopted)}"
+        yield (
+            f"{format_count(len(adopted), 'adopted aggregate')} verified ({level}): "
+            f"{_render_sum(adopted)}"
+        )
     yield from _render_frozen(described["frozen"])
-    yield from render_failed(described["failures"], f"{format_count(len(described['failures']), 'pack')} failed")
+    yield from render_failed(
+        described["failures"], f"{format_count(len(described['failures']), 'pack')} failed"
+    )
 
 
 def _describe_sound(finding: Sound) -> dict[str, Any]:
     place = finding.place
-    return {"bucket": place.target.bucket, "key": place.key, "members": finding.member_count, "bytes": finding.size_bytes}
+    return {
+        "bucket": place.target.bucket,
+        "key": place.key,
+        "members": finding.member_count,
+        "bytes": finding.size_bytes,
+    }
 
 
 def _render_sum(rows: Sequence[dict[str, Any]]) -> str:
-    return f"{format_count(sum(row['members'] for row in rows), 'member')}, {format_bytes(sum(row['bytes'] for row in rows))}"
+    return (
+        f"{format_count(sum(row['members'] for row in rows), 'member')}, "
+        f"{format_bytes(sum(row['bytes'] for row in rows))}"
+    )
 
 
 def _render_frozen(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     if not rows:
         return
-    yield f"{format_count(len(rows), 'pack is', 'packs are')} in an archive class and could not be read:"
+    yield (
+        f"{format_count(len(rows), 'pack is', 'packs are')} in an archive class and could not be "
+        "read:"
+    )
     for row in rows:
-        checksum = "its checksum is right" if row["checksum_compared"] else "and S3 has no checksum of it"
+        checksum = (
+            "its checksum is right" if row["checksum_compared"] else "and S3 has no checksum of it"
+        )
         yield f"  s3://{row['bucket']}/{printable(row['key'])}: {checksum}"
     yield f"    {THAW}"

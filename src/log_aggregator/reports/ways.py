@@ -1,4 +1,6 @@
-"""What the planned log objects will cost over the years, side by side: left where they are, each archived by itself, in packs."""
+"""What the planned log objects will cost over the years, side by side: left where they are, each
+archived by itself, in packs.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from log_aggregator.limits import GIB, KIB, MIB
 from log_aggregator.reports.numbers import format_bytes, format_dollars
 
 YEARS_DEFAULT = 10
-"""As long as the stack keeps packs where nothing else is said (`FinalLogRetention` in template.yaml)."""
+"""As long as the stack keeps packs where nothing else is said (`FinalLogRetention` in
+template.yaml).
+"""
 ARCHIVE = "DEEP_ARCHIVE"
 SIZE_BOUNDS = (KIB, 4 * KIB, 16 * KIB, 64 * KIB, 128 * KIB, MIB, 16 * MIB, GIB)
 _MEANINGS = {"left": "left in {}", "each": "each to {}", "packs": "packs in {}"}
@@ -36,14 +40,19 @@ class Comparison:
     prices: Prices = PRICES
 
 
-def describe_ways(sizes: Sizes, pack_sizes: Sizes, requests: Mapping[str, int], comparison: Comparison) -> dict[str, Any]:
-    """In plain types, for `plan --json`: of log objects of these sizes, and of their packs. `requests` are all that planning and the
-    run take.
+def describe_ways(
+    sizes: Sizes, pack_sizes: Sizes, requests: Mapping[str, int], comparison: Comparison
+) -> dict[str, Any]:
+    """In plain types, for `plan --json`: of log objects of these sizes, and of their packs.
+    `requests` are all that planning and the run take.
     """
     months, prices = comparison.years * 12, comparison.prices
     packed = Packed(requests, pack_sizes, sizes.count * INDEX_BYTES_PER_MEMBER)
     left = estimate_left(sizes, months, prices)
-    packs = {name: estimate_packed(packed, name, months, prices) for name in dict.fromkeys((comparison.storage_class, ARCHIVE))}
+    packs = {
+        name: estimate_packed(packed, name, months, prices)
+        for name in dict.fromkeys((comparison.storage_class, ARCHIVE))
+    }
     ways = [
         ("left", "STANDARD", left),
         ("each", ARCHIVE, estimate_each(sizes, ARCHIVE, months, prices)),
@@ -65,17 +74,25 @@ def describe_ways(sizes: Sizes, pack_sizes: Sizes, requests: Mapping[str, int], 
 def render_ways(described: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people, at most 80 columns wide."""
     years = described["years"]
-    yield f"Over {years:,} year{'s' if years != 1 else ''}, without compute (list prices: {described['region']}, {described['date']})"
+    yield (
+        f"Over {years:,} year{'s' if years != 1 else ''}, without compute (list prices: "
+        f"{described['region']}, {described['date']})"
+    )
     yield f"  {'':<24}{'once':>14}{'storage':>14}{'together':>14}"
     for way in described["ways"]:
         name = _MEANINGS[way["way"]].format(way["storage_class"])
-        yield f"  {name:<24}" + "".join(f"{format_dollars(way[part]):>14}" for part in ("once", "storage", "total"))
+        yield f"  {name:<24}" + "".join(
+            f"{format_dollars(way[part]):>14}" for part in ("once", "storage", "total")
+        )
     sizes = described["sizes"]
     if sizes:
         yield "  sizes: " + ", ".join(f"{each['objects']:,} {_name_size(each)}" for each in sizes)
     if described["payback_months"] is not None:
         yield f"  packs in {ARCHIVE} have paid for themselves {_when(described['payback_months'])}"
-    yield f"  encrypted with KMS and without Bucket Keys, reading adds {format_dollars(described['kms_without_bucket_keys'])}"
+    yield (
+        "  encrypted with KMS and without Bucket Keys, reading adds "
+        f"{format_dollars(described['kms_without_bucket_keys'])}"
+    )
 
 
 def _describe_sizes(sizes: Sizes) -> Iterator[dict[str, Any]]:
@@ -84,7 +101,12 @@ def _describe_sizes(sizes: Sizes) -> Iterator[dict[str, Any]]:
     for bound in (*SIZE_BOUNDS, None):
         below = (sizes.count, sizes.total_bytes) if bound is None else sizes.below(bound)
         if below[0] > count:
-            yield {"bytes_from": low, "bytes_below": bound, "objects": below[0] - count, "bytes": below[1] - size_bytes}
+            yield {
+                "bytes_from": low,
+                "bytes_below": bound,
+                "objects": below[0] - count,
+                "bytes": below[1] - size_bytes,
+            }
         low, (count, size_bytes) = bound or 0, below
 
 

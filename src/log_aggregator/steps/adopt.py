@@ -1,14 +1,28 @@
-"""Adoption: reads an aggregate that another tool made, once, and writes an index of its gzip members. The aggregate stays as it is."""
+"""Adoption: reads an aggregate that another tool made, once, and writes an index of its gzip
+members. The aggregate stays as it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from log_aggregator.core.adopted import Adopted, AdoptedIndexEncoder, Aggregate, Said, group_of_aggregate
+from log_aggregator.core.adopted import (
+    Adopted,
+    AdoptedIndexEncoder,
+    Aggregate,
+    Said,
+    group_of_aggregate,
+)
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.layouts.markers import marker_reason
 from log_aggregator.core.packformat.split import split_gzip
-from log_aggregator.errors import BadPack, NotFound, PreconditionFailed, SettingsError, VerificationError
+from log_aggregator.errors import (
+    BadPack,
+    NotFound,
+    PreconditionFailed,
+    SettingsError,
+    VerificationError,
+)
 from log_aggregator.model import OWN_FOLDERS, LogObject, Target
 from log_aggregator.ports import ObjectStore, WriteOptions
 from log_aggregator.steps.combine import TOOL
@@ -16,15 +30,22 @@ from log_aggregator.steps.ledger import list_all, naming
 from log_aggregator.steps.stream import ObjectStream
 
 
-def list_aggregates(store: ObjectStore, target: Target, bucket: str, key: str) -> Iterator[LogObject]:
-    """The object of that key; or, of a key that ends in a slash or is empty, everything under it that is none of our own.
+def list_aggregates(
+    store: ObjectStore, target: Target, bucket: str, key: str
+) -> Iterator[LogObject]:
+    """The object of that key; or, of a key that ends in a slash or is empty, everything under it
+    that is none of our own.
 
     Raises NotFound where there is nothing, SettingsError where it is all our own.
     """
     is_prefix = not key or key.endswith("/")
-    own = tuple(f"{target.root}{folder}" for folder in OWN_FOLDERS) if bucket == target.bucket else ()
+    own = (
+        tuple(f"{target.root}{folder}" for folder in OWN_FOLDERS) if bucket == target.bucket else ()
+    )
     if key.startswith(own or ("\n",)):
-        raise SettingsError(f"s3://{bucket}/{key}: packs have their own index; allowed is what another program made")
+        raise SettingsError(
+            f"s3://{bucket}/{key}: packs have their own index; allowed is what another program made"
+        )
     is_empty = True
     for found in list_all(store, bucket, key):
         if not is_prefix:
@@ -36,24 +57,38 @@ def list_aggregates(store: ObjectStore, target: Target, bucket: str, key: str) -
             is_empty = False
             yield found
     if is_empty:
-        hint = "nothing lies under it" if is_prefix else "there is no such object; a prefix ends in a slash"
+        hint = (
+            "nothing lies under it"
+            if is_prefix
+            else "there is no such object; a prefix ends in a slash"
+        )
         raise NotFound(f"s3://{bucket}/{key}: {hint}")
 
 
 def describe_aggregate(found: LogObject, said: Said) -> Aggregate:
-    """What a listed object would be adopted as. Raises SettingsError where its date is not known."""
+    """What a listed object would be adopted as. Raises SettingsError where its date is not
+    known.
+    """
     group = group_of_aggregate(found.bucket, found.key, said)
-    return Aggregate(found.bucket, found.key, found.etag, found.size_bytes, found.last_modified, group)
+    return Aggregate(
+        found.bucket, found.key, found.etag, found.size_bytes, found.last_modified, group
+    )
 
 
-def adopt(store: ObjectStore, target: Target, aggregate: Aggregate, options: WriteOptions) -> Adopted | None:
+def adopt(
+    store: ObjectStore, target: Target, aggregate: Aggregate, options: WriteOptions
+) -> Adopted | None:
     """Indexes one aggregate. None where it has been adopted already; nothing is read then.
 
-    Memory: one range of it, and its members' lines as gzip. Raises BadPack (it is no plain concatenation of gzip files),
-    VerificationError (what was read is not what S3 stores), ObjectFrozen, PreconditionFailed (it was replaced meanwhile).
+    Memory: one range of it, and its members' lines as gzip. Raises BadPack (it is no plain
+    concatenation of gzip files), VerificationError (what was read is not what S3 stores),
+    ObjectFrozen, PreconditionFailed (it was replaced meanwhile).
     """
     index_key = aggregate.index_key(target)
-    if any(found.key == index_key for found in store.list_objects(target.bucket, prefix=index_key).objects):
+    if any(
+        found.key == index_key
+        for found in store.list_objects(target.bucket, prefix=index_key).objects
+    ):
         return None
     adopted, data = _read(store, aggregate)
     try:

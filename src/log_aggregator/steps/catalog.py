@@ -1,4 +1,6 @@
-"""Which packs there are: all that have an index, and those that lost it. Only what can match is listed, and nothing is read."""
+"""Which packs there are: all that have an index, and those that lost it. Only what can match is
+listed, and nothing is read.
+"""
 
 from __future__ import annotations
 
@@ -35,23 +37,39 @@ class CatalogEntry:
     storage_class: str | None = field(default=None, compare=False)
 
 
-def list_packs(store: ObjectStore, workers: Workers, target: Target, query: Query) -> list[CatalogEntry]:
-    """Packs that may hold what is looked for, from the indexes and from the packs: neither without the other goes unseen."""
+def list_packs(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> list[CatalogEntry]:
+    """Packs that may hold what is looked for, from the indexes and from the packs: neither without
+    the other goes unseen.
+    """
     return sorted(iter_packs(store, workers, target, query))
 
 
-def list_indexed(store: ObjectStore, workers: Workers, target: Target, query: Query) -> list[CatalogEntry]:
-    """Packs that may hold what is looked for and have an index. No pack is touched, and no index is read."""
+def list_indexed(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> list[CatalogEntry]:
+    """Packs that may hold what is looked for and have an index. No pack is touched, and no index is
+    read.
+    """
     return sorted(_iter_entries(store, workers, target, query, (_INDEXES,)))
 
 
-def iter_packs(store: ObjectStore, workers: Workers, target: Target, query: Query) -> Iterator[CatalogEntry]:
-    """The same as `list_packs`, while it is listed, in the order of the keys: one account is held at a time, and a few ahead."""
+def iter_packs(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> Iterator[CatalogEntry]:
+    """The same as `list_packs`, while it is listed, in the order of the keys: one account is held
+    at a time, and a few ahead.
+    """
     return _iter_entries(store, workers, target, query, (_INDEXES, _PACKS))
 
 
-def list_folder(store: ObjectStore, workers: Workers, target: Target, query: Query, folder: str) -> Iterator[tuple[Group, LogObject]]:
-    """What lies in another folder that is laid out by group as packs and indexes are, as far as its group may match."""
+def list_folder(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, folder: str
+) -> Iterator[tuple[Group, LogObject]]:
+    """What lies in another folder that is laid out by group as packs and indexes are, as far as its
+    group may match.
+    """
     for path in _account_paths(store, workers, target, folder, query):
         for _, found in _list_account(store, target, folder, path, query):
             yield found
@@ -67,15 +85,25 @@ def entry_of(target: Target, pack_key: str) -> CatalogEntry:
     return CatalogEntry(Group(parts[0], parts[1], parts[2], day), pack_key)
 
 
-def _iter_entries(store: ObjectStore, workers: Workers, target: Target, query: Query, folders: tuple[str, ...]) -> Iterator[CatalogEntry]:
+def _iter_entries(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, folders: tuple[str, ...]
+) -> Iterator[CatalogEntry]:
     """Accounts side by side, and of each only the days that can match."""
 
     def list_account(path: str) -> list[CatalogEntry]:
         # Indexes first. Whatever has one by now has its pack, too, when the packs are listed.
-        listed = {folder: dict(_list_account(store, target, folder, path, query)) for folder in folders}
+        listed = {
+            folder: dict(_list_account(store, target, folder, path, query)) for folder in folders
+        }
         return list(_join(listed.get(_INDEXES, {}), listed.get(_PACKS, {})))
 
-    paths = sorted({path for folder in folders for path in _account_paths(store, workers, target, folder, query)})
+    paths = sorted(
+        {
+            path
+            for folder in folders
+            for path in _account_paths(store, workers, target, folder, query)
+        }
+    )
     for entries in workers.read_ahead(list_account, paths, lambda _: _LISTING_BYTES):
         yield from entries
 
@@ -99,8 +127,12 @@ def _join(indexes: _Listed, packs: _Listed) -> Iterator[CatalogEntry]:
             )
 
 
-def _account_paths(store: ObjectStore, workers: Workers, target: Target, folder: str, query: Query) -> list[str]:
-    """`<source bucket>/<log type>/<account>/` in a folder; a level whose names are known is not listed."""
+def _account_paths(
+    store: ObjectStore, workers: Workers, target: Target, folder: str, query: Query
+) -> list[str]:
+    """`<source bucket>/<log type>/<account>/` in a folder; a level whose names are known is not
+    listed.
+    """
     paths = [""]
     for names in (query.bucket_names, query.log_type_names, query.account_names):
         paths = list(_descend(store, workers, target, folder, paths, names))
@@ -108,7 +140,12 @@ def _account_paths(store: ObjectStore, workers: Workers, target: Target, folder:
 
 
 def _descend(
-    store: ObjectStore, workers: Workers, target: Target, folder: str, paths: Iterable[str], names: Iterable[str] | None
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    folder: str,
+    paths: Iterable[str],
+    names: Iterable[str] | None,
 ) -> Iterator[str]:
     def list_children(path: str) -> tuple[str, ...]:
         return store.list_prefixes(target.bucket, prefix=f"{target.root}{folder}{path}").prefixes
@@ -123,7 +160,9 @@ def _descend(
 def _list_account(
     store: ObjectStore, target: Target, folder: str, path: str, query: Query
 ) -> Iterator[tuple[str, tuple[Group, LogObject]]]:
-    """(pack's key, (group, object)) for each of an account's days that can match. What else lies in the folder is passed over."""
+    """(pack's key, (group, object)) for each of an account's days that can match. What else lies in
+    the folder is passed over.
+    """
     bucket, log_type, account = path.rstrip("/").split("/")
     prefix = f"{target.root}{folder}{path}"
     for listed in _list_days(store, target.bucket, prefix, query.window):
@@ -136,15 +175,23 @@ def _list_account(
             yield pack_key, (group, listed)
 
 
-def _list_days(store: ObjectStore, bucket: str, prefix: str, window: DateWindow) -> Iterator[LogObject]:
-    """From the first day to the last and a little more, one request per thousand, under the prefix that all of these days share.
+def _list_days(
+    store: ObjectStore, bucket: str, prefix: str, window: DateWindow
+) -> Iterator[LogObject]:
+    """From the first day to the last and a little more, one request per thousand, under the prefix
+    that all of these days share.
 
-    What ends in a slash is no pack, so nothing is passed over by beginning right behind the day's slash.
+    What ends in a slash is no pack, so nothing is passed over by beginning right behind the day's
+    slash.
     """
     shared = _shared_path(window)
-    start: ListStart | None = ListStart("" if window.first == date.min else f"{prefix}{window.first:%Y/%m/%d}/")
+    start: ListStart | None = ListStart(
+        "" if window.first == date.min else f"{prefix}{window.first:%Y/%m/%d}/"
+    )
     while start is not None:
-        page = store.list_objects(bucket, prefix=f"{prefix}{shared}", start=start if start.key else None)
+        page = store.list_objects(
+            bucket, prefix=f"{prefix}{shared}", start=start if start.key else None
+        )
         yield from page.objects
         day = _day_of(page.objects[-1].key.removeprefix(prefix)) if page.objects else None
         start = None if day is not None and day > window.last else page.next_start

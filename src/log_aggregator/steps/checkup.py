@@ -1,4 +1,6 @@
-"""Many packs and adopted aggregates, looked at one by one: which are right, which are not, and which cannot be read now."""
+"""Many packs and adopted aggregates, looked at one by one: which are right, which are not, and
+which cannot be read now.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from log_aggregator.core.query import Query
-from log_aggregator.errors import AccessDenied, BadPack, GroupFailed, ObjectFrozen, Unreachable, VerificationError
+from log_aggregator.errors import (
+    AccessDenied,
+    BadPack,
+    GroupFailed,
+    ObjectFrozen,
+    Unreachable,
+    VerificationError,
+)
 from log_aggregator.model import Target
 from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.adopted import check_adopted, list_adopted
@@ -42,7 +51,9 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """It should have been read and cannot be, for it is in an archive class. Its checksum was compared and is right, where S3 has one."""
+    """It should have been read and cannot be, for it is in an archive class. Its checksum was
+    compared and is right, where S3 has one.
+    """
 
     place: Place
     has_checksum: bool
@@ -58,26 +69,53 @@ class Broken:
 
 _INDEX_BYTES_TYPICAL = 64 * 1024
 _BYTES_PER_INDEX_BYTE = 8
-"""A CloudTrail log takes 774 bytes as a member in memory and 100 in its stored index; measured with 20,000 of them."""
+"""A CloudTrail log takes 774 bytes as a member in memory and 100 in its stored index; measured with
+20,000 of them.
+"""
 
 Finding = Sound | Frozen | Broken
 
 _ADVICE = (
     (AccessDenied, "Grant the permission that the message names."),
-    (VerificationError, "Nothing was changed. Keep the pack and its index both; docs/how-to/check-packs.md says what to do."),
-    (BadPack, "Nothing was changed. Keep the pack and its index both; docs/how-to/check-packs.md says what to do."),
+    (
+        VerificationError,
+        (
+            "Nothing was changed. Keep the pack and its index both; docs/how-to/check-packs.md "
+            "says what to do."
+        ),
+    ),
+    (
+        BadPack,
+        (
+            "Nothing was changed. Keep the pack and its index both; docs/how-to/check-packs.md "
+            "says what to do."
+        ),
+    ),
 )
 
 
-def list_places(store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query) -> Iterator[Place]:
-    """All packs that a query is about, those that lost their index and those of which only that is left, and adopted aggregates."""
+def list_places(
+    store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query
+) -> Iterator[Place]:
+    """All packs that a query is about, those that lost their index and those of which only that is
+    left, and adopted aggregates.
+    """
     for target in targets:
-        yield from (Place(target, entry.pack_key, index_bytes=entry.index_bytes) for entry in iter_packs(store, workers, target, query))
-        yield from (Place(target, entry.index_key, is_adopted=True) for entry in list_adopted(store, workers, target, query))
+        yield from (
+            Place(target, entry.pack_key, index_bytes=entry.index_bytes)
+            for entry in iter_packs(store, workers, target, query)
+        )
+        yield from (
+            Place(target, entry.index_key, is_adopted=True)
+            for entry in list_adopted(store, workers, target, query)
+        )
 
 
-def check_places(store: ObjectStore, workers: Workers, places: Sequence[Place], level: Level) -> Iterator[Finding]:
-    """What each of them turns out to be, as it comes: few at once where packs are read, else as many as their indexes fit into memory.
+def check_places(
+    store: ObjectStore, workers: Workers, places: Sequence[Place], level: Level
+) -> Iterator[Finding]:
+    """What each of them turns out to be, as it comes: few at once where packs are read, else as
+    many as their indexes fit into memory.
 
     Raises Unreachable: without S3 nothing can be said of any.
     """
@@ -85,11 +123,19 @@ def check_places(store: ObjectStore, workers: Workers, places: Sequence[Place], 
     def check(place: Place) -> Finding:
         return _check(store, place, level)
 
-    return workers.each(check, places) if level is Level.READ_BACK else workers.read_ahead(check, places, _memory_bytes)
+    return (
+        workers.each(check, places)
+        if level is Level.READ_BACK
+        else workers.read_ahead(check, places, _memory_bytes)
+    )
 
 
 def _memory_bytes(place: Place) -> int:
-    return _INDEX_BYTES_TYPICAL if place.index_bytes is None else _BYTES_PER_INDEX_BYTE * place.index_bytes
+    return (
+        _INDEX_BYTES_TYPICAL
+        if place.index_bytes is None
+        else _BYTES_PER_INDEX_BYTE * place.index_bytes
+    )
 
 
 def _check(store: ObjectStore, place: Place, level: Level) -> Finding:

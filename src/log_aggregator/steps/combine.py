@@ -1,4 +1,6 @@
-"""Combines log objects into a pack: the pack first, then its index. Nothing here deletes anything."""
+"""Combines log objects into a pack: the pack first, then its index. Nothing here deletes
+anything.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,13 @@ from log_aggregator.errors import NotFound, PreconditionFailed, VerificationErro
 from log_aggregator.limits import PART_COUNT_MAX, UNREADABLE_COUNT_MAX
 from log_aggregator.model import Index, LogObject, PackFormat, PackPlan, WrittenPack
 from log_aggregator.ports import Body, ObjectStore, WriteOptions
-from log_aggregator.steps.large import PieceReader, UnfitSources, check_bridged, read_head, unfit_where_changed
+from log_aggregator.steps.large import (
+    PieceReader,
+    UnfitSources,
+    check_bridged,
+    read_head,
+    unfit_where_changed,
+)
 from log_aggregator.steps.ledger import read_index, restore_index, write_index
 from log_aggregator.steps.packwriter import PackWriter, bridge_bytes, open_pack
 from log_aggregator.steps.read import Changed, Reader, Unreadable, headers_of
@@ -35,11 +43,14 @@ class CombineOptions:
     index: WriteOptions = field(default_factory=WriteOptions)
 
 
-def combine(store: ObjectStore, workers: Workers, plan: PackPlan, options: CombineOptions) -> WrittenPack:
+def combine(
+    store: ObjectStore, workers: Workers, plan: PackPlan, options: CombineOptions
+) -> WrittenPack:
     """Writes the pack of a plan, then its index, both durable when this returns.
 
-    Where the pack exists already (a run that died, another run at the same time) it is taken over if it holds the plan's
-    sources. Raises UnfitSources where sources are no longer what was listed; then nothing was written.
+    Where the pack exists already (a run that died, another run at the same time) it is taken over
+    if it holds the plan's sources. Raises UnfitSources where sources are no longer what was listed;
+    then nothing was written.
     """
     part_size = max(options.limits.part_size_bytes, -(-plan.size_bytes * 2 // PART_COUNT_MAX))
     builder = make_builder(plan)
@@ -58,9 +69,16 @@ def combine(store: ObjectStore, workers: Workers, plan: PackPlan, options: Combi
 
 
 def _write_members(
-    store: ObjectStore, workers: Workers, plan: PackPlan, builder: PackBuilder, writer: PackWriter, limits: PackLimits
+    store: ObjectStore,
+    workers: Workers,
+    plan: PackPlan,
+    builder: PackBuilder,
+    writer: PackWriter,
+    limits: PackLimits,
 ) -> None:
-    """Small members first, in their order, then the large ones, so that a large one that S3 copies unread can spoil no small one."""
+    """Small members first, in their order, then the large ones, so that a large one that S3 copies
+    unread can spoil no small one.
+    """
     large = [source for source in plan.sources if _is_large(source, plan, limits)]
     small = [source for source in plan.sources if not _is_large(source, plan, limits)]
     for original in _read_all(store, workers, small):
@@ -81,7 +99,9 @@ def _is_large(source: LogObject, plan: PackPlan, limits: PackLimits) -> bool:
 
 
 def _read_all(store: ObjectStore, workers: Workers, sources: list[LogObject]) -> Iterator[Original]:
-    """Reads all; once one is unfit the pack is lost, and the others are read only to find all that are unfit at once."""
+    """Reads all; once one is unfit the pack is lost, and the others are read only to find all that
+    are unfit at once.
+    """
     changed: list[LogObject] = []
     unreadable: list[Unreadable] = []
     for result in workers.read_ahead(Reader(store).read, sources, lambda source: source.size_bytes):
@@ -97,8 +117,16 @@ def _read_all(store: ObjectStore, workers: Workers, sources: list[LogObject]) ->
         raise UnfitSources(changed, unreadable)
 
 
-def _write_large(store: ObjectStore, source: LogObject, builder: PackBuilder, writer: PackWriter, limits: PackLimits) -> None:
-    """Lets S3 copy a large member, but for its first bytes where the part before it would be too small."""
+def _write_large(
+    store: ObjectStore,
+    source: LogObject,
+    builder: PackBuilder,
+    writer: PackWriter,
+    limits: PackLimits,
+) -> None:
+    """Lets S3 copy a large member, but for its first bytes where the part before it would be too
+    small.
+    """
     opening = builder.begin_copied(source)
     bridge = bridge_bytes(writer.buffered_bytes + len(opening))
     head = read_head(store, source, max(bridge, _HEAD_BYTES))
@@ -110,7 +138,13 @@ def _write_large(store: ObjectStore, source: LogObject, builder: PackBuilder, wr
 
 
 def _write_copied(
-    store: ObjectStore, source: LogObject, head: Body, bridge: int, opening: bytes, builder: PackBuilder, writer: PackWriter
+    store: ObjectStore,
+    source: LogObject,
+    head: Body,
+    bridge: int,
+    opening: bytes,
+    builder: PackBuilder,
+    writer: PackWriter,
 ) -> None:
     writer.append(opening)
     whole = RunningChecksum()
@@ -126,7 +160,12 @@ def _write_copied(
 
 
 def _write_streamed(
-    store: ObjectStore, source: LogObject, head: Body, builder: PackBuilder, writer: PackWriter, limits: PackLimits
+    store: ObjectStore,
+    source: LogObject,
+    head: Body,
+    builder: PackBuilder,
+    writer: PackWriter,
+    limits: PackLimits,
 ) -> None:
     reader = PieceReader(store, source, limits.part_size_bytes)
     for piece in builder.stream(source, reader.pieces(), headers_of(head)):
@@ -134,8 +173,12 @@ def _write_streamed(
     reader.check()
 
 
-def _with_other_unfit(store: ObjectStore, unfit: UnfitSources, others: list[LogObject]) -> UnfitSources:
-    """Finds all large members that are unfit at once; one by one they would use up the attempts to plan anew."""
+def _with_other_unfit(
+    store: ObjectStore, unfit: UnfitSources, others: list[LogObject]
+) -> UnfitSources:
+    """Finds all large members that are unfit at once; one by one they would use up the attempts to
+    plan anew.
+    """
     changed, unreadable = list(unfit.changed), list(unfit.unreadable)
     for source in others:
         try:
@@ -146,17 +189,31 @@ def _with_other_unfit(store: ObjectStore, unfit: UnfitSources, others: list[LogO
     return UnfitSources(changed, unreadable)
 
 
-def _take_over(store: ObjectStore, plan: PackPlan, index: Index, index_data: bytes, options: WriteOptions) -> WrittenPack:
-    """The pack is there already. Its name says that it has the same members; here it is looked at whether it does."""
+def _take_over(
+    store: ObjectStore, plan: PackPlan, index: Index, index_data: bytes, options: WriteOptions
+) -> WrittenPack:
+    """The pack is there already. Its name says that it has the same members; here it is looked at
+    whether it does.
+    """
     stored = store.head_object(plan.target.bucket, plan.key)
     size, crc = expected_pack(index, index_data)
-    is_copy_unchecked = plan.format is PackFormat.COPY and stored.size_bytes == size and stored.crc64nvme is None
-    if is_copy_unchecked or (stored.size_bytes, stored.crc64nvme) == (size, crc):  # a copy's index has no other source; it is read back
+    is_copy_unchecked = (
+        plan.format is PackFormat.COPY and stored.size_bytes == size and stored.crc64nvme is None
+    )
+    if is_copy_unchecked or (stored.size_bytes, stored.crc64nvme) == (
+        size,
+        crc,
+    ):  # a copy's index has no other source; it is read back
         write_index(store, plan.target, plan.key, index_data, options)
         return _written(plan, size)
     theirs = _read_or_restore(store, plan, options)
-    if {member.identity for member in theirs.members} != {source.identity for source in plan.sources}:
-        raise VerificationError(f"s3://{plan.target.bucket}/{plan.key}: a pack of this name exists and has other members")
+    if {member.identity for member in theirs.members} != {
+        source.identity for source in plan.sources
+    }:
+        raise VerificationError(
+            f"s3://{plan.target.bucket}/{plan.key}: a pack of this name exists and has other "
+            "members"
+        )
     return _written(plan, stored.size_bytes)
 
 

@@ -1,6 +1,8 @@
-"""Writes the custody record of a run, at its end: one for each place that its packs went to, chained to the one before it.
+"""Writes the custody record of a run, at its end: one for each place that its packs went to,
+chained to the one before it.
 
-Two runs that end at the same time want the same key; S3 lets one have it, and the other one looks again and takes the next.
+Two runs that end at the same time want the same key; S3 lets one have it, and the other one looks
+again and takes the next.
 """
 
 from __future__ import annotations
@@ -35,28 +37,53 @@ ATTEMPTS_MAX = 50
 """So many other runs may end between one look at the newest record and the next."""
 
 LOOK_BACK_COUNT_MAX = 200
-"""So many records of other runs that ended since this one began are looked at for this one's own."""
+"""So many records of other runs that ended since this one began are looked at for this one's own.
+"""
 
 
-def write_custody(store: ObjectStore, rules: RunRules, result: RunResult, run: str, began: datetime, ended: datetime) -> None:
-    """A record for each target. What cannot be written is a failure of the run; the result stands, and so do the other records."""
+def write_custody(
+    store: ObjectStore,
+    rules: RunRules,
+    result: RunResult,
+    run: str,
+    began: datetime,
+    ended: datetime,
+) -> None:
+    """A record for each target. What cannot be written is a failure of the run; the result stands,
+    and so do the other records.
+    """
     for target in targets_of(rules, result):
         try:
-            written = append_record(store, make_record(rules, result, target, run, began, ended), rules.group.combine.index)
+            written = append_record(
+                store,
+                make_record(rules, result, target, run, began, ended),
+                rules.group.combine.index,
+            )
         except GroupFailed as error:
-            result.failures.append(Failure.of(f"custody record in s3://{target.bucket}/{custody_prefix(target)}", error))
+            result.failures.append(
+                Failure.of(
+                    f"custody record in s3://{target.bucket}/{custody_prefix(target)}", error
+                )
+            )
         else:
             result.custody.append(written)
 
 
 def targets_of(rules: RunRules, result: RunResult) -> list[Target]:
-    """The destination bucket; or every bucket that logs were looked for in, where each has its own packs."""
+    """The destination bucket; or every bucket that logs were looked for in, where each has its own
+    packs.
+    """
     if rules.destination_bucket is not None:
         return [Target(rules.destination_bucket)]
-    return sorted({rules.target(bucket) for bucket in result.buckets}, key=lambda target: (target.bucket, target.root))
+    return sorted(
+        {rules.target(bucket) for bucket in result.buckets},
+        key=lambda target: (target.bucket, target.root),
+    )
 
 
-def make_record(rules: RunRules, result: RunResult, target: Target, run: str, began: datetime, ended: datetime) -> Record:
+def make_record(
+    rules: RunRules, result: RunResult, target: Target, run: str, began: datetime, ended: datetime
+) -> Record:
     """What a run did in one target. Its place in the chain is not known yet."""
     return Record(
         target=target,
@@ -67,14 +94,19 @@ def make_record(rules: RunRules, result: RunResult, target: Target, run: str, be
         first=result.first,
         last=result.last,
         objects=_left_alone(result.selection),
-        groups=tuple(_entry_of(done) for done in result.groups if rules.target(done.group.bucket) == target),
-        failures=tuple((failure.where, failure.error, failure.message) for failure in result.failures),
+        groups=tuple(
+            _entry_of(done) for done in result.groups if rules.target(done.group.bucket) == target
+        ),
+        failures=tuple(
+            (failure.where, failure.error, failure.message) for failure in result.failures
+        ),
     )
 
 
 def append_record(store: ObjectStore, record: Record, options: WriteOptions) -> WrittenRecord:
-    """Puts a record at the end of its target's chain. Where the run has one already (an answer was lost, the end of a run was begun
-    again), that one is given. Raises StoreError."""
+    """Puts a record at the end of its target's chain. Where the run has one already (an answer was
+    lost, the end of a run was begun again), that one is given. Raises StoreError.
+    """
     for _ in range(ATTEMPTS_MAX):
         newest = find_newest(store, record.target)
         following = record
@@ -86,32 +118,50 @@ def append_record(store: ObjectStore, record: Record, options: WriteOptions) -> 
             following = replace(record, sequence=newest + 1, previous=hash_record(newest_data))
         data = encode_record(following)
         try:
-            store.put_object(record.target.bucket, following.key, data, crc64nvme=crc64nvme(data), options=options)
+            store.put_object(
+                record.target.bucket,
+                following.key,
+                data,
+                crc64nvme=crc64nvme(data),
+                options=options,
+            )
         except PreconditionFailed:
             continue
         return _written(following.target, following.sequence, data)
-    raise StoreError(f"s3://{record.target.bucket}/{custody_prefix(record.target)}: {ATTEMPTS_MAX} times another run wrote the next record")
+    raise StoreError(
+        f"s3://{record.target.bucket}/{custody_prefix(record.target)}: {ATTEMPTS_MAX} times "
+        "another run wrote the next record"
+    )
 
 
 def find_newest(store: ObjectStore, target: Target) -> int | None:
-    """The newest record's sequence number, None where there is no record. Two requests, however many there are."""
+    """The newest record's sequence number, None where there is no record. Two requests, however
+    many there are.
+    """
     folders = store.list_prefixes(target.bucket, prefix=custody_prefix(target)).prefixes
     for folder in sorted(folders, reverse=True):
-        found = [parse_record_key(target, entry.key) for entry in list_all(store, target.bucket, folder)]
+        found = [
+            parse_record_key(target, entry.key) for entry in list_all(store, target.bucket, folder)
+        ]
         sequences = [sequence for sequence in found if sequence is not None]
         if sequences:
             return max(sequences)
     return None
 
 
-def _find_own(store: ObjectStore, record: Record, newest: int, newest_data: bytes) -> WrittenRecord | None:
-    """The record that this run has written already. It can only be among those written since the run began."""
+def _find_own(
+    store: ObjectStore, record: Record, newest: int, newest_data: bytes
+) -> WrittenRecord | None:
+    """The record that this run has written already. It can only be among those written since the
+    run began.
+    """
     for sequence in range(newest, max(-1, newest - LOOK_BACK_COUNT_MAX), -1):
         try:
             data = newest_data if sequence == newest else _read(store, record.target, sequence)
             found = decode_record(data)
         except (BadPack, NotFound):
-            return None  # somebody's doing: it is no record of this run any more, and `custody verify` names it
+            # somebody's doing: it is no record of this run any more, and `custody verify` names it
+            return None
         if found.run == record.run:
             return _written(record.target, sequence, data)
         if found.ended < record.began:
@@ -158,7 +208,9 @@ def _packs_of(done: GroupResult) -> Iterator[PackEntry]:
     yield from (_verified(pack, is_new=pack.key in new) for pack in done.settled.values())
     for pack in done.packs:
         if pack.key not in done.settled:
-            yield PackEntry(pack.key, pack.source_count, pack.source_bytes, pack.size_bytes, is_new=True)
+            yield PackEntry(
+                pack.key, pack.source_count, pack.source_bytes, pack.size_bytes, is_new=True
+            )
 
 
 def _verified(pack: SettledPack, *, is_new: bool) -> PackEntry:

@@ -1,4 +1,6 @@
-"""The life of one log object: which pack it went into, which runs verified that pack, and which one deleted the original."""
+"""The life of one log object: which pack it went into, which runs verified that pack, and which one
+deleted the original.
+"""
 
 from __future__ import annotations
 
@@ -58,18 +60,29 @@ class Life:
     @property
     def index_is_unchanged(self) -> bool:
         """It is what every run saw that verified it; and at least one did."""
-        seen = {mention.pack.index_sha256 for mention in self.mentions if mention.pack.index_sha256 is not None}
+        seen = {
+            mention.pack.index_sha256
+            for mention in self.mentions
+            if mention.pack.index_sha256 is not None
+        }
         return seen == {self.index_sha256}
 
 
-def trace(store: ObjectStore, workers: Workers, targets: Iterable[Target], bucket: str, key: str) -> Iterator[Life]:
+def trace(
+    store: ObjectStore, workers: Workers, targets: Iterable[Target], bucket: str, key: str
+) -> Iterator[Life]:
     """Every version of the key, in every pack of ours that holds it.
 
-    Raises NoSuchOriginal, StoreError; and at the end IncompleteSearch, where another pack may hold it and could not be searched.
+    Raises NoSuchOriginal, StoreError; and at the end IncompleteSearch, where another pack may hold
+    it and could not be searched.
     """
     is_found = False
-    for found in find(store, workers, targets, Query(buckets=frozenset({bucket}), keys=(f"s3://{bucket}/{key}",))):
-        if found.pack_key.startswith(f"{found.target.root}packs/"):  # else another program's aggregate, of which no run of ours knows
+    for found in find(
+        store, workers, targets, Query(buckets=frozenset({bucket}), keys=(f"s3://{bucket}/{key}",))
+    ):
+        if found.pack_key.startswith(
+            f"{found.target.root}packs/"
+        ):  # else another program's aggregate, of which no run of ours knows
             is_found = True
             yield from _lives_in(store, workers, found)
     if not is_found:
@@ -86,26 +99,51 @@ def _lives_in(store: ObjectStore, workers: Workers, found: FoundPack) -> Iterato
     mentions = [each for each in seen if isinstance(each, Mention)]
     unread = [each for each in seen if isinstance(each, Unread)]
     for member in found.members:
-        yield Life(target, found.group, found.pack_key, index_key, member, written, sha256, mentions, unread)
+        yield Life(
+            target,
+            found.group,
+            found.pack_key,
+            index_key,
+            member,
+            written,
+            sha256,
+            mentions,
+            unread,
+        )
 
 
 def _written(store: ObjectStore, target: Target, index_key: str) -> datetime:
-    listed: dict[str, LogObject] = {entry.key: entry for entry in list_all(store, target.bucket, index_key)}
+    listed: dict[str, LogObject] = {
+        entry.key: entry for entry in list_all(store, target.bucket, index_key)
+    }
     return listed[index_key].last_modified
 
 
 def _mentions(
-    store: ObjectStore, workers: Workers, target: Target, group: Group, pack_key: str, written: datetime
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    group: Group,
+    pack_key: str,
+    written: datetime,
 ) -> Iterator[Mention | Unread]:
-    """From the first record that was written after the pack's index, up to the one whose run deleted the last original."""
-    listed = {sequence: entry for sequence, entry in list_records(store, target).items() if entry.last_modified >= written}
+    """From the first record that was written after the pack's index, up to the one whose run
+    deleted the last original.
+    """
+    listed = {
+        sequence: entry
+        for sequence, entry in list_records(store, target).items()
+        if entry.last_modified >= written
+    }
     for found in read_records(store, workers, target, listed):
         if found.record is None:
             yield Unread(found.key, found.problem)
             continue
         for pack in _packs_of(found.record, group, pack_key):
             record = found.record
-            yield Mention(found.sequence, found.key, record.run, record.tool, record.began, record.ended, pack)
+            yield Mention(
+                found.sequence, found.key, record.run, record.tool, record.began, record.ended, pack
+            )
             if pack.deleted and pack.deleted >= pack.members:
                 return
 

@@ -1,7 +1,8 @@
-"""Walks a chain of custody records, newest to oldest, and says everything that is not as it was written.
+"""Walks a chain of custody records, newest to oldest, and says everything that is not as it was
+written.
 
-One record is held at a time. Of the packs that records name only a few bytes each are kept: a chain of ten years names some hundred
-thousand.
+One record is held at a time. Of the packs that records name only a few bytes each are kept: a chain
+of ten years names some hundred thousand.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from log_aggregator.core.custody import Record, custody_prefix, decode_record, hash_record, parse_record_key, record_key
+from log_aggregator.core.custody import (
+    Record,
+    custody_prefix,
+    decode_record,
+    hash_record,
+    parse_record_key,
+    record_key,
+)
 from log_aggregator.errors import BadPack, GroupFailed, NotFound
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports import ListStart, ObjectStore
@@ -71,7 +79,9 @@ class StoredRecord:
     problem: str = ""
 
 
-def walk_chain(store: ObjectStore, workers: Workers, target: Target, rules: WalkRules, now: datetime) -> Walked:
+def walk_chain(
+    store: ObjectStore, workers: Workers, target: Target, rules: WalkRules, now: datetime
+) -> Walked:
     """Everything about one target's chain. Raises StoreError where S3 cannot be asked."""
     walked = Walked(target)
     listed = _list_versions(store, target, walked)
@@ -80,7 +90,9 @@ def walk_chain(store: ObjectStore, workers: Workers, target: Target, rules: Walk
     packs = _Packs()
     newer: StoredRecord | None = None
     ended: datetime | None = None
-    for found in read_records(store, workers, target, {sequence: listed[sequence] for sequence in wanted}):
+    for found in read_records(
+        store, workers, target, {sequence: listed[sequence] for sequence in wanted}
+    ):
         _check_record(target, found, newer, rules, walked)
         if newer is None and found.sha256 is not None:
             walked.newest = (found.sequence, found.sha256)
@@ -100,7 +112,9 @@ def walk_chain(store: ObjectStore, workers: Workers, target: Target, rules: Walk
     return walked
 
 
-def read_records(store: ObjectStore, workers: Workers, target: Target, listed: Mapping[int, LogObject]) -> Iterator[StoredRecord]:
+def read_records(
+    store: ObjectStore, workers: Workers, target: Target, listed: Mapping[int, LogObject]
+) -> Iterator[StoredRecord]:
     """Records, in the order of `listed`. What cannot be read is told in its place."""
 
     def read(sequence: int) -> StoredRecord:
@@ -119,51 +133,88 @@ def read_records(store: ObjectStore, workers: Workers, target: Target, listed: M
 
 def list_records(store: ObjectStore, target: Target) -> dict[int, LogObject]:
     """All records as they are now, oldest first, by sequence number."""
-    found = ((parse_record_key(target, entry.key), entry) for entry in list_all(store, target.bucket, custody_prefix(target)))
+    found = (
+        (parse_record_key(target, entry.key), entry)
+        for entry in list_all(store, target.bucket, custody_prefix(target))
+    )
     return {sequence: entry for sequence, entry in found if sequence is not None}
 
 
 def _list_versions(store: ObjectStore, target: Target, walked: Walked) -> dict[int, LogObject]:
-    """The current records. A record is written once: where there are versions, one that was replaced or deleted shows."""
+    """The current records. A record is written once: where there are versions, one that was
+    replaced or deleted shows.
+    """
     current: dict[int, LogObject] = {}
     start: ListStart | None = ListStart()
     while start is not None:
-        page = store.list_object_versions(target.bucket, prefix=custody_prefix(target), start=start if start.key else None)
+        page = store.list_object_versions(
+            target.bucket, prefix=custody_prefix(target), start=start if start.key else None
+        )
         for marker in page.markers:
-            walked.findings.append(Finding(marker.key, f"it was deleted at {marker.last_modified:%Y-%m-%d %H:%M:%S}Z"))
+            walked.findings.append(
+                Finding(marker.key, f"it was deleted at {marker.last_modified:%Y-%m-%d %H:%M:%S}Z")
+            )
         for entry in page.objects:
             sequence = parse_record_key(target, entry.key)
             if sequence is None:
                 walked.findings.append(Finding(entry.key, "it is no custody record"))
             elif not entry.is_latest:
-                walked.findings.append(Finding(entry.key, f"its version {entry.version_id} was replaced or deleted"))
+                walked.findings.append(
+                    Finding(entry.key, f"its version {entry.version_id} was replaced or deleted")
+                )
             else:
                 current[sequence] = entry
         start = page.next_start
     return current
 
 
-def _check_sequence(target: Target, listed: Iterable[int], rules: WalkRules, walked: Walked) -> None:
-    """No number is left out. An expected record that is newer than all there are is missing, too."""
+def _check_sequence(
+    target: Target, listed: Iterable[int], rules: WalkRules, walked: Walked
+) -> None:
+    """No number is left out. An expected record that is newer than all there are is missing,
+    too.
+    """
     present = sorted(listed)
     expected = rules.oldest
     for sequence in present:
         if sequence > expected:
             missing = record_key(target, expected)
             count = sequence - expected
-            walked.findings.append(Finding(missing, "it is missing" if count == 1 else f"it and {count - 1} records after it are missing"))
+            walked.findings.append(
+                Finding(
+                    missing,
+                    "it is missing"
+                    if count == 1
+                    else f"it and {count - 1} records after it are missing",
+                )
+            )
         expected = max(expected, sequence + 1)
     for sequence in sorted(rules.expected):
         if sequence >= expected:
-            walked.findings.append(Finding(record_key(target, sequence), "it is missing: it was expected to be there"))
+            walked.findings.append(
+                Finding(record_key(target, sequence), "it is missing: it was expected to be there")
+            )
 
 
-def _check_record(target: Target, found: StoredRecord, newer: StoredRecord | None, rules: WalkRules, walked: Walked) -> None:
+def _check_record(
+    target: Target,
+    found: StoredRecord,
+    newer: StoredRecord | None,
+    rules: WalkRules,
+    walked: Walked,
+) -> None:
     def complain(what: str) -> None:
         walked.findings.append(Finding(found.key, what))
 
-    if newer is not None and newer.record is not None and newer.sequence == found.sequence + 1 and newer.record.previous != found.sha256:
-        complain(f"its SHA-256 is {found.sha256}; the record after it names {newer.record.previous}")
+    if (
+        newer is not None
+        and newer.record is not None
+        and newer.sequence == found.sequence + 1
+        and newer.record.previous != found.sha256
+    ):
+        complain(
+            f"its SHA-256 is {found.sha256}; the record after it names {newer.record.previous}"
+        )
     wanted = rules.expected.get(found.sequence)
     if wanted is not None and wanted != found.sha256:
         complain(f"its SHA-256 is {found.sha256}; {wanted} was expected")
@@ -172,16 +223,29 @@ def _check_record(target: Target, found: StoredRecord, newer: StoredRecord | Non
         complain(found.problem)
         return
     if (record.target, record.sequence) != (target, found.sequence):
-        complain(f"it is record {record.sequence} of s3://{record.target.bucket}/{record.target.root}")
+        complain(
+            f"it is record {record.sequence} of s3://{record.target.bucket}/{record.target.root}"
+        )
     if (record.previous is None) != (found.sequence == 0):
-        complain("it names no record before it" if record.previous is None else "it is the first and names a record before it")
+        complain(
+            "it names no record before it"
+            if record.previous is None
+            else "it is the first and names a record before it"
+        )
     for entry in record.groups:
         imbalance = entry.find_imbalance()
         if imbalance is not None:
             complain(f"{entry.group}: {imbalance}")
 
 
-def _check_indexes(store: ObjectStore, workers: Workers, target: Target, sequence: int, hashes: Mapping[str, str], walked: Walked) -> None:
+def _check_indexes(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    sequence: int,
+    hashes: Mapping[str, str],
+    walked: Walked,
+) -> None:
     def check(pack_key: str) -> Finding | None:
         index_key = target.index_key(pack_key)
         try:
@@ -199,7 +263,9 @@ def _check_indexes(store: ObjectStore, workers: Workers, target: Target, sequenc
 
 
 class _Packs:
-    """Which packs records name, and which of them were written by the run of a record; as 64 bits of a hash each."""
+    """Which packs records name, and which of them were written by the run of a record; as 64 bits
+    of a hash each.
+    """
 
     def __init__(self) -> None:
         self.named: dict[int, int] = {}
@@ -210,14 +276,19 @@ class _Packs:
         self._hashes: set[tuple[int, int]] = set()
 
     def take(self, record: Record) -> dict[str, str]:
-        """From the keys of its verified packs to the hashes of their indexes; of those only that no newer record said the same of."""
+        """From the keys of its verified packs to the hashes of their indexes; of those only that no
+        newer record said the same of.
+        """
         fresh = {}
         for pack in record.packs:
             number = short(pack.key)
             self.named[number] = record.sequence
             if pack.is_new:
                 self.written.add(number)
-            if pack.index_sha256 is not None and (number, short(pack.index_sha256)) not in self._hashes:
+            if (
+                pack.index_sha256 is not None
+                and (number, short(pack.index_sha256)) not in self._hashes
+            ):
                 self._hashes.add((number, short(pack.index_sha256)))
                 fresh[pack.key] = pack.index_sha256
         return fresh
@@ -227,24 +298,45 @@ def short(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def _check_unrecorded(store: ObjectStore, target: Target, packs: _Packs, ended: datetime | None, now: datetime, walked: Walked) -> None:
+def _check_unrecorded(
+    store: ObjectStore,
+    target: Target,
+    packs: _Packs,
+    ended: datetime | None,
+    now: datetime,
+    walked: Walked,
+) -> None:
     """Packs that no record says to have written: their run died before it could."""
     for entry in list_all(store, target.bucket, f"{target.root}indexes/"):
-        number = short(target.pack_key(entry.key)) if entry.key.endswith(".index.jsonl.gz") else None
+        number = (
+            short(target.pack_key(entry.key)) if entry.key.endswith(".index.jsonl.gz") else None
+        )
         if number is None or number in packs.written:
             continue
         if number in packs.named:
             settled = packs.named[number]
-            what = f"its pack was written by a run, or a call, that did not come to its end; record {settled} settled it"
+            what = (
+                "its pack was written by a run, or a call, that did not come to its end; record "
+                f"{settled} settled it"
+            )
             walked.notes.append(Finding(entry.key, what))
         elif packs.began is not None and entry.last_modified < packs.began:
             walked.notes.append(Finding(entry.key, "its pack is older than the chain"))
         elif ended is not None and entry.last_modified <= ended:
             walked.notes.append(
-                Finding(entry.key, "no record names its pack: a run wrote it that died before its record, or somebody by hand")
+                Finding(
+                    entry.key,
+                    "no record names its pack: a run wrote it that died before its record, "
+                    "or somebody by hand",
+                )
             )
         elif now - entry.last_modified < timedelta(hours=PENDING_HOURS_MAX):
-            walked.notes.append(Finding(entry.key, "no record names its pack yet: a run is under way, or died"))
+            walked.notes.append(
+                Finding(entry.key, "no record names its pack yet: a run is under way, or died")
+            )
         else:
-            what = "no record names its pack, and none was written since: the newest records are missing, or no run came to its end"
+            what = (
+                "no record names its pack, and none was written since: the newest records are "
+                "missing, or no run came to its end"
+            )
             walked.findings.append(Finding(entry.key, what))

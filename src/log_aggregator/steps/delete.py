@@ -1,7 +1,9 @@
-"""Deletes originals: exactly the members of a verified pack, exactly the versions that were packed, and nothing else ever.
+"""Deletes originals: exactly the members of a verified pack, exactly the versions that were packed,
+and nothing else ever.
 
-In a versioned bucket an entry is deleted by its version id, in any other on the condition that its ETag still holds. Of a key
-with several versions the newest goes last, and only when all others have gone, so that no reader ever sees an older one come to light.
+In a versioned bucket an entry is deleted by its version id, in any other on the condition that its
+ETag still holds. Of a key with several versions the newest goes last, and only when all others have
+gone, so that no reader ever sees an older one come to light.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from log_aggregator.steps.workers import Workers
 
 _ATTEMPTS_MAX = 4
 _PAUSE_SECONDS = 0.25
-"""1, 4, 16 seconds: S3 needs some to make room for a rate that it was not used to. The client's own retries do not see errors of keys."""
+"""1, 4, 16 seconds: S3 needs some to make room for a rate that it was not used to. The client's own
+retries do not see errors of keys.
+"""
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "NotFound"}
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict"}
@@ -36,13 +40,17 @@ class DeletionReport:
     changed: list[DeletionFailure] = field(default_factory=list)
     """Replaced since they were packed; the new object is the next run's."""
     withheld: int = 0
-    """Versions that stay for now: the newest of a key while an older one is still there, and what can be written over unseen."""
+    """Versions that stay for now: the newest of a key while an older one is still there, and what
+    can be written over unseen.
+    """
     list_key: str | None = None
     """Where what went without a pack is written down."""
 
 
 class ListedVersions(Container[Identity]):
-    """The log objects of a group as they were listed (versions of a key side by side), and which of their versions are still there."""
+    """The log objects of a group as they were listed (versions of a key side by side), and which of
+    their versions are still there.
+    """
 
     def __init__(self, objects: Iterable[LogObject]) -> None:
         self._identities: set[Identity] = set()
@@ -52,8 +60,12 @@ class ListedVersions(Container[Identity]):
             versions = list(same)
             self._identities.update(version.identity for version in versions)
             if len(versions) > 1:
-                self._newest.update((key, version.identity) for version in versions if version.is_latest)
-                self._older[key] = {version.identity for version in versions if not version.is_latest}
+                self._newest.update(
+                    (key, version.identity) for version in versions if version.is_latest
+                )
+                self._older[key] = {
+                    version.identity for version in versions if not version.is_latest
+                }
 
     def __contains__(self, identity: object) -> bool:
         return identity in self._identities
@@ -82,18 +94,31 @@ class ListedVersions(Container[Identity]):
 
 
 def delete_originals(
-    store: ObjectStore, workers: Workers, pack: VerifiedPack, versioning: str | None, listed: ListedVersions
+    store: ObjectStore,
+    workers: Workers,
+    pack: VerifiedPack,
+    versioning: str | None,
+    listed: ListedVersions,
 ) -> DeletionReport:
     """Deletes the originals of a verified pack, after one more look at the pack.
 
-    What is deleted stands in the index that was verified; `listed` can only narrow it, to what is still there.
-    Raises StoreError where S3 keeps failing, VerificationError where the pack has changed.
+    What is deleted stands in the index that was verified; `listed` can only narrow it, to what is
+    still there. Raises StoreError where S3 keeps failing, VerificationError where the pack has
+    changed.
     """
     verify_again(store, pack)
     report = DeletionReport()
     going = [member for member in pack.index.members if member.identity in listed]
     report.retained += _delete_markers(store, workers, pack, {member.key for member in going})
-    delete_in_order(store, workers, pack.source_bucket, [member.identity for member in going], versioning, listed, report)
+    delete_in_order(
+        store,
+        workers,
+        pack.source_bucket,
+        [member.identity for member in going],
+        versioning,
+        listed,
+        report,
+    )
     return report
 
 
@@ -106,13 +131,19 @@ def delete_in_order(
     listed: ListedVersions,
     report: DeletionReport,
 ) -> None:
-    """Deletes versions exactly as they were listed, the newest of several only when all others of its key have gone.
+    """Deletes versions exactly as they were listed, the newest of several only when all others of
+    its key have gone.
 
     Raises StoreError where S3 keeps failing.
     """
     others = [identity for identity in going if not listed.is_newest(identity)]
-    # Another object could take its place under the same id, and S3 compares an ETag with the newest version's only.
-    fixed = [identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]
+    # Another object could take its place under the same id, and S3 compares an ETag with the newest
+    # version's only.
+    fixed = [
+        identity
+        for identity in others
+        if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))
+    ]
     _delete_versions(store, workers, bucket, fixed, versioning, listed, report)
     newest = [identity for identity in going if listed.is_newest(identity)]
     ready = [identity for identity in newest if not listed.has_older(identity[0])]
@@ -120,15 +151,25 @@ def delete_in_order(
     report.withheld += len(others) - len(fixed) + len(newest) - len(ready)
 
 
-def delete_exactly(store: ObjectStore, workers: Workers, bucket: str, deletions: Sequence[Deletion], report: DeletionReport) -> None:
-    """Deletes in batches and takes down what became of each entry. Raises StoreError where S3 keeps failing."""
+def delete_exactly(
+    store: ObjectStore,
+    workers: Workers,
+    bucket: str,
+    deletions: Sequence[Deletion],
+    report: DeletionReport,
+) -> None:
+    """Deletes in batches and takes down what became of each entry. Raises StoreError where S3 keeps
+    failing.
+    """
     for start in range(0, len(deletions), DELETE_COUNT_MAX):
         workers.check_stop()
         _delete_batch(store, workers, bucket, deletions[start : start + DELETE_COUNT_MAX], report)
 
 
 def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | None) -> Deletion:
-    """By version id, and on the condition of the ETag where that version can be replaced by another one."""
+    """By version id, and on the condition of the ETag where that version can be replaced by another
+    one.
+    """
     if version_id is None:
         return Deletion(key, etag=etag)
     if _can_be_replaced(version_id, versioning):
@@ -137,16 +178,26 @@ def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | N
 
 
 def _can_be_replaced(version_id: str | None, versioning: str | None) -> bool:
-    """A version is immutable, but for the "null" one of a bucket whose versioning is suspended: each write and delete makes it anew."""
+    """A version is immutable, but for the "null" one of a bucket whose versioning is suspended:
+    each write and delete makes it anew.
+    """
     return version_id == NULL_VERSION and versioning != "Enabled"
 
 
-def _delete_markers(store: ObjectStore, workers: Workers, pack: VerifiedPack, keys: Container[str]) -> list[DeletionFailure]:
-    """Old delete markers, of those keys only whose members go now: a key that is held, or was deleted meanwhile, is left alone.
+def _delete_markers(
+    store: ObjectStore, workers: Workers, pack: VerifiedPack, keys: Container[str]
+) -> list[DeletionFailure]:
+    """Old delete markers, of those keys only whose members go now: a key that is held, or was
+    deleted meanwhile, is left alone.
 
-    A "null" one stays: while versioning was suspended a log object may have come in its place, and a marker has no ETag to tell.
+    A "null" one stays: while versioning was suspended a log object may have come in its place, and
+    a marker has no ETag to tell.
     """
-    markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys and version_id != NULL_VERSION]
+    markers = [
+        Deletion(key, version_id=version_id)
+        for key, version_id in pack.index.markers
+        if key in keys and version_id != NULL_VERSION
+    ]
     report = DeletionReport()
     delete_exactly(store, workers, pack.source_bucket, markers, report)
     return report.retained
@@ -161,17 +212,31 @@ def _delete_versions(
     listed: ListedVersions,
     report: DeletionReport,
 ) -> None:
-    deletions = {deletion_of(key, version_id, etag, versioning): (key, version_id, etag, size) for key, version_id, etag, size in going}
+    deletions = {
+        deletion_of(key, version_id, etag, versioning): (key, version_id, etag, size)
+        for key, version_id, etag, size in going
+    }
     refused = len(report.retained), len(report.changed)
     delete_exactly(store, workers, bucket, list(deletions), report)
-    staying = {failure.deletion for failure in (*report.retained[refused[0] :], *report.changed[refused[1] :])}
+    staying = {
+        failure.deletion
+        for failure in (*report.retained[refused[0] :], *report.changed[refused[1] :])
+    }
     for deletion, identity in deletions.items():
         if deletion not in staying:
             listed.took(identity)
 
 
-def _delete_batch(store: ObjectStore, workers: Workers, bucket: str, batch: Sequence[Deletion], report: DeletionReport) -> None:
-    """Per-key errors are looked at one by one; those that may go away (SlowDown, InternalError) are tried again after a while."""
+def _delete_batch(
+    store: ObjectStore,
+    workers: Workers,
+    bucket: str,
+    batch: Sequence[Deletion],
+    report: DeletionReport,
+) -> None:
+    """Per-key errors are looked at one by one; those that may go away (SlowDown, InternalError) are
+    tried again after a while.
+    """
     waiting = batch
     for attempt in range(_ATTEMPTS_MAX):
         if attempt:
@@ -186,5 +251,7 @@ def _delete_batch(store: ObjectStore, workers: Workers, bucket: str, batch: Sequ
             return
     codes = sorted({failure.code for failure in failures if failure.code not in settled})
     raise StoreError(
-        f"s3://{bucket}: {len(waiting)} originals could not be deleted: {', '.join(codes)}", code=codes[0], operation="DeleteObjects"
+        f"s3://{bucket}: {len(waiting)} originals could not be deleted: {', '.join(codes)}",
+        code=codes[0],
+        operation="DeleteObjects",
     )

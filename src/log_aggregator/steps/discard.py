@@ -1,7 +1,9 @@
-"""Deletes log objects without packing them, because the settings say so (`other_regions = "delete"`), and only then.
+"""Deletes log objects without packing them, because the settings say so (`other_regions =
+"delete"`), and only then.
 
-It is apart from `delete` on purpose: that one accepts verified packs and nothing else. What is discarded is written down first,
-object by object, under `discards/`, so that nothing ever disappears without a trace.
+It is apart from `delete` on purpose: that one accepts verified packs and nothing else. What is
+discarded is written down first, object by object, under `discards/`, so that nothing ever
+disappears without a trace.
 """
 
 from __future__ import annotations
@@ -35,10 +37,20 @@ def discard(
     data = encode_gzip(b"".join(_line(found) for found in ordered))
     try:
         store.put_object(target.bucket, key, data, crc64nvme=crc64nvme(data), options=options)
-    except PreconditionFailed:  # the same list, by its name: a run that died wrote it; but a 409 does not say that anything is there
+    # the same list, by its name: a run that died wrote it; but a 409 does not say that anything is
+    # there
+    except PreconditionFailed:
         store.head_object(target.bucket, key)
     report = DeletionReport(list_key=key)
-    delete_in_order(store, workers, group.bucket, [found.identity for found in ordered], versioning, ListedVersions(ordered), report)
+    delete_in_order(
+        store,
+        workers,
+        group.bucket,
+        [found.identity for found in ordered],
+        versioning,
+        ListedVersions(ordered),
+        report,
+    )
     return report
 
 

@@ -1,18 +1,21 @@
 """Empties an access-log bucket that logs to itself.
 
-Landing zones 2.8 to 3.0 of Control Tower turned on access logging of the access-log bucket into that same bucket: every log that is
-delivered there is itself an access to the bucket, which gives another log, and so for ever. 3.1 stopped it, and removed nothing
-(https://docs.aws.amazon.com/controltower/latest/userguide/2023-all.html). Somebody who has such a bucket can ask for it to be emptied
-every hour, by naming it.
+Landing zones 2.8 to 3.0 of Control Tower turned on access logging of the access-log bucket into
+that same bucket: every log that is delivered there is itself an access to the bucket, which gives
+another log, and so for ever. 3.1 stopped it, and removed nothing
+(https://docs.aws.amazon.com/controltower/latest/userguide/2023-all.html). Somebody who has such a
+bucket can ask for it to be emptied every hour, by naming it.
 
-Beside `discard` this is the one place where something is deleted that is in no pack. What goes are logs about the delivery of logs:
-to pack them is to read each once, which makes new ones, and nobody will ask for one of them. It does not wait until they are old, and it
-writes no list of them: there are millions, and the next hour as many again. The keys that Control Tower sets up (at the bucket's root,
-`2025-04-03-10-11-12-0123456789ABCDEF`) do not tell which bucket was accessed: access logs of other buckets that lie there go with the
-rest, which whoever names the bucket must know.
+Beside `discard` this is the one place where something is deleted that is in no pack. What goes are
+logs about the delivery of logs: to pack them is to read each once, which makes new ones, and nobody
+will ask for one of them. It does not wait until they are old, and it writes no list of them: there
+are millions, and the next hour as many again. The keys that Control Tower sets up (at the bucket's
+root, `2025-04-03-10-11-12-0123456789ABCDEF`) do not tell which bucket was accessed: access logs of
+other buckets that lie there go with the rest, which whoever names the bucket must know.
 
-Three things hold it back: the bucket may be none of those that the aggregator reads or writes; only keys go that are recognised as S3
-server access logs, everything else is left and counted; and each entry goes by its version id, or on the condition of its ETag.
+Three things hold it back: the bucket may be none of those that the aggregator reads or writes; only
+keys go that are recognised as S3 server access logs, everything else is left and counted; and each
+entry goes by its version id, or on the condition of its ETag.
 """
 
 from __future__ import annotations
@@ -56,14 +59,19 @@ class EmptyReport:
     """All pages were seen. If not, there is more to do."""
 
 
-def empty_access_logs(store: ObjectStore, workers: Workers, bucket: str, others: Collection[str], report: EmptyReport) -> None:
-    """Deletes every access log in the bucket, all versions and delete markers of each, page by page.
+def empty_access_logs(
+    store: ObjectStore, workers: Workers, bucket: str, others: Collection[str], report: EmptyReport
+) -> None:
+    """Deletes every access log in the bucket, all versions and delete markers of each, page by
+    page.
 
-    `others` are all buckets that the aggregator reads or writes: names, and beginnings of names that end in `*`.
-    `report` is the caller's, and filled page by page, so it tells what was done also when this ends with an error.
+    `others` are all buckets that the aggregator reads or writes: names, and beginnings of names
+    that end in `*`. `report` is the caller's, and filled page by page, so it tells what was done
+    also when this ends with an error.
 
-    Raises SettingsError where the bucket is one of the others and CannotStart where it cannot be looked at, before anything was touched;
-    Interrupted, between two requests, once the workers are told to stop; StoreError where S3 keeps failing. The next call goes on.
+    Raises SettingsError where the bucket is one of the others and CannotStart where it cannot be
+    looked at, before anything was touched; Interrupted, between two requests, once the workers are
+    told to stop; StoreError where S3 keeps failing. The next call goes on.
     """
     check_bucket_to_empty(bucket, others)
     versioning = read_versioning(store, bucket)
@@ -79,29 +87,52 @@ def empty_access_logs(store: ObjectStore, workers: Workers, bucket: str, others:
 
 
 def check_bucket_to_empty(bucket: str, others: Collection[str]) -> None:
-    """Raises SettingsError where the bucket is one of the others, and ValueError where there are none to compare with."""
+    """Raises SettingsError where the bucket is one of the others, and ValueError where there are
+    none to compare with.
+    """
     if isinstance(others, str) or not others:
-        raise ValueError("others: a collection with the names of all buckets that the aggregator reads or writes")
+        raise ValueError(
+            "others: a collection with the names of all buckets that the aggregator reads or writes"
+        )
     for other in others:
         if bucket == other or (other.endswith("*") and bucket.startswith(other.removesuffix("*"))):
             raise SettingsError(
-                f"access_log_bucket = {bucket!r}: allowed is a bucket that nothing else is done with; this is also {other!r}"
+                f"access_log_bucket = {bucket!r}: allowed is a bucket that nothing else is "
+                f"done with; this is also {other!r}"
             )
 
 
-def _list_page(store: ObjectStore, bucket: str, versioning: str | None, start: ListStart | None) -> Page:
+def _list_page(
+    store: ObjectStore, bucket: str, versioning: str | None, start: ListStart | None
+) -> Page:
     if versioning is None:
         return store.list_objects(bucket, start=start)
     return store.list_object_versions(bucket, start=start)
 
 
-def _delete_page(store: ObjectStore, workers: Workers, bucket: str, page: Page, versioning: str | None, report: EmptyReport) -> None:
-    """A report of its own for each page: what S3 refuses is kept one by one there, and there may be millions of it."""
-    markers = [Deletion(marker.key, version_id=marker.version_id) for marker in _access_logs(page.markers, report)]
-    logs = [deletion_of(log.key, log.version_id, log.etag, versioning) for log in _access_logs(page.objects, report)]
+def _delete_page(
+    store: ObjectStore,
+    workers: Workers,
+    bucket: str,
+    page: Page,
+    versioning: str | None,
+    report: EmptyReport,
+) -> None:
+    """A report of its own for each page: what S3 refuses is kept one by one there, and there may be
+    millions of it.
+    """
+    markers = [
+        Deletion(marker.key, version_id=marker.version_id)
+        for marker in _access_logs(page.markers, report)
+    ]
+    logs = [
+        deletion_of(log.key, log.version_id, log.etag, versioning)
+        for log in _access_logs(page.objects, report)
+    ]
     deletions = DeletionReport()
     try:
-        # Markers first: a condition on an ETag looks at the key's newest entry, and the log under a marker is that only then.
+        # Markers first: a condition on an ETag looks at the key's newest entry, and the log under a
+        # marker is that only then.
         delete_exactly(store, workers, bucket, markers, deletions)
         delete_exactly(store, workers, bucket, logs, deletions)
     finally:
@@ -125,7 +156,11 @@ def _what_else(key: str) -> str | None:
     parsed = parse_key(key)
     if not isinstance(parsed, Dated):
         return parsed.reason
-    return None if parsed.facts.log_type == ACCESS_LOGS else f"a log of another type: {parsed.facts.log_type}"
+    return (
+        None
+        if parsed.facts.log_type == ACCESS_LOGS
+        else f"a log of another type: {parsed.facts.log_type}"
+    )
 
 
 def _take(deletions: DeletionReport, report: EmptyReport) -> None:

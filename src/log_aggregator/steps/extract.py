@@ -24,7 +24,8 @@ class Place:
 
 
 def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
-    """The original's bytes, piece by piece. They are right only once the iterator has ended without an error.
+    """The original's bytes, piece by piece. They are right only once the iterator has ended without
+    an error.
 
     Raises VerificationError, BadPack, NotFound, ObjectFrozen.
     """
@@ -48,10 +49,16 @@ def _read_extent(store: ObjectStore, place: Place) -> Iterator[bytes]:
     for first in range(member.offset, member.offset + member.length_bytes, _READ_BYTES):
         last = min(first + _READ_BYTES, member.offset + member.length_bytes)
         try:
-            body = store.get_object(place.target.bucket, place.pack_key, if_match=etag, byte_range=(first, last))
+            body = store.get_object(
+                place.target.bucket, place.pack_key, if_match=etag, byte_range=(first, last)
+            )
         except NotFound:
-            raise NotFound(f"s3://{place.target.bucket}/{place.pack_key}: the index is there, the pack is not") from None
+            raise NotFound(
+                f"s3://{place.target.bucket}/{place.pack_key}: the index is there, the pack is not"
+            ) from None
         if len(body.data) != last - first:
-            raise VerificationError(f"s3://{place.target.bucket}/{place.pack_key}: shorter than its index says")
+            raise VerificationError(
+                f"s3://{place.target.bucket}/{place.pack_key}: shorter than its index says"
+            )
         etag = body.etag or etag
         yield body.data

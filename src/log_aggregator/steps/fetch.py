@@ -1,7 +1,9 @@
-"""Many originals back out of their packs: neighbours by one range read, several packs ahead, each checked as it passes.
+"""Many originals back out of their packs: neighbours by one range read, several packs ahead, each
+checked as it passes.
 
-The one who takes them works in one thread and in one order: packs as they come, members front to end. Only reads run ahead, and never
-more of them than the workers' bound of bytes. A member is never here as a whole, unless whoever takes it keeps it.
+The one who takes them works in one thread and in one order: packs as they come, members front to
+end. Only reads run ahead, and never more of them than the workers' bound of bytes. A member is
+never here as a whole, unless whoever takes it keeps it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,15 @@ from typing import Protocol
 from log_aggregator.core.packformat.extents import Extent, MergeLimits, plan_extents, plan_ranges
 from log_aggregator.core.packformat.unpack import MemberCheck, decode_stored
 from log_aggregator.core.versions import choose_versions
-from log_aggregator.errors import BadPack, GroupFailed, IncompleteSearch, NotFound, StoreError, Unreachable, VerificationError
+from log_aggregator.errors import (
+    BadPack,
+    GroupFailed,
+    IncompleteSearch,
+    NotFound,
+    StoreError,
+    Unreachable,
+    VerificationError,
+)
 from log_aggregator.model import Identity, Member
 from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.find import FoundPack
@@ -29,10 +39,11 @@ _LIMITS = MergeLimits()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An original that is coming. `pieces` are its bytes, right only once they have ended without an error.
+    """An original that is coming. `pieces` are its bytes, right only once they have ended without
+    an error.
 
-    They must be taken, or left, before the next original is asked for. They raise BadPack, VerificationError, or a StoreError: then
-    nothing that was taken of them may be used.
+    They must be taken, or left, before the next original is asked for. They raise BadPack,
+    VerificationError, or a StoreError: then nothing that was taken of them may be used.
     """
 
     pack: FoundPack
@@ -41,7 +52,9 @@ class Fetched:
     """Of the versions of its key that were asked for, this is the newest."""
     pieces: Iterator[bytes]
     spares: tuple[FoundPack, ...] = ()
-    """Other packs that hold the same, each with that member alone: two runs at once can have packed a log object twice."""
+    """Other packs that hold the same, each with that member alone: two runs at once can have packed
+    a log object twice.
+    """
 
     @property
     def where(self) -> str:
@@ -64,12 +77,16 @@ class Sink(Protocol):
     """Where originals go."""
 
     def take(self, original: Fetched) -> None:
-        """Takes all of it, or raises and leaves nothing of it behind. A GroupFailed is this original's failure alone."""
+        """Takes all of it, or raises and leaves nothing of it behind. A GroupFailed is this
+        original's failure alone.
+        """
 
 
 @dataclass(slots=True)
 class Losses:
-    """What failed. What is wrong with a pack is said once, not for each of the members that are lost by it."""
+    """What failed. What is wrong with a pack is said once, not for each of the members that are
+    lost by it.
+    """
 
     failures: list[Failure] = field(default_factory=list)
     lost: int = 0
@@ -113,7 +130,13 @@ class Wanted:
     spares: Spares = field(default_factory=dict)
 
 
-def fetch_all(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], sink: Sink, progress: FetchProgress) -> FetchResult:
+def fetch_all(
+    store: ObjectStore,
+    workers: Workers,
+    wanted: Iterable[Wanted],
+    sink: Sink,
+    progress: FetchProgress,
+) -> FetchResult:
     """Everything that is wanted goes into the sink. What fails is listed and the rest goes on.
 
     Raises Unreachable where S3 gives no answer, and whatever is wrong with the sink itself.
@@ -137,8 +160,12 @@ def fetch_all(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], si
     return result
 
 
-def alternatives(store: ObjectStore, workers: Workers, original: Fetched, given_up: set[str]) -> Iterator[Fetched]:
-    """The original, and then the same out of each other pack that holds it, but for those that were given up."""
+def alternatives(
+    store: ObjectStore, workers: Workers, original: Fetched, given_up: set[str]
+) -> Iterator[Fetched]:
+    """The original, and then the same out of each other pack that holds it, but for those that were
+    given up.
+    """
     yield original
     for spare in original.spares:
         if spare.pack_key not in given_up:
@@ -147,7 +174,9 @@ def alternatives(store: ObjectStore, workers: Workers, original: Fetched, given_
 
 
 def tolerate_gaps(packs: Iterable[FoundPack], failures: list[Failure]) -> Iterator[FoundPack]:
-    """All that is found. What could not be searched is a failure at the end, and harms nothing else."""
+    """All that is found. What could not be searched is a failure at the end, and harms nothing
+    else.
+    """
     try:
         yield from packs
     except IncompleteSearch as error:
@@ -155,18 +184,34 @@ def tolerate_gaps(packs: Iterable[FoundPack], failures: list[Failure]) -> Iterat
 
 
 def choose(packs: Iterable[FoundPack], choice: VersionChoice) -> Iterator[Wanted]:
-    """Of each key the wanted versions, each once, even where two packs hold it. All versions of a key are of one group."""
+    """Of each key the wanted versions, each once, even where two packs hold it. All versions of a
+    key are of one group.
+    """
     for _, group in groupby(packs, key=lambda pack: (pack.target, pack.group)):
         alike = list(group)
-        has_twins = len({member.identity for pack in alike for member in pack.members}) < sum(len(pack.members) for pack in alike)
-        chosen = choose_versions([pack.members for pack in alike], newest_only=choice.newest_only, version_id=choice.version_id)
+        has_twins = len({member.identity for pack in alike for member in pack.members}) < sum(
+            len(pack.members) for pack in alike
+        )
+        chosen = choose_versions(
+            [pack.members for pack in alike],
+            newest_only=choice.newest_only,
+            version_id=choice.version_id,
+        )
         for pack, (members, newest) in zip(alike, chosen, strict=True):
             if members:
-                yield Wanted(replace(pack, members=members), newest, _find_spares(pack, members, alike) if has_twins else {})
+                yield Wanted(
+                    replace(pack, members=members),
+                    newest,
+                    _find_spares(pack, members, alike) if has_twins else {},
+                )
 
 
-def fetch(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], limits: MergeLimits = _LIMITS) -> Iterator[Fetched]:
-    """The originals, by pack and place. Raises Unreachable; all other trouble is raised by the pieces of those that it is about."""
+def fetch(
+    store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], limits: MergeLimits = _LIMITS
+) -> Iterator[Fetched]:
+    """The originals, by pack and place. Raises Unreachable; all other trouble is raised by the
+    pieces of those that it is about.
+    """
     for batch in _batches(wanted):
         plans = [_plan(each, limits) for each in batch]
         reader = _Reader(store)
@@ -176,8 +221,12 @@ def fetch(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], limits
             yield from _fetch_pack(plan, answers)
 
 
-def _take(store: ObjectStore, workers: Workers, sink: Sink, original: Fetched, given_up: set[str]) -> bool:
-    """Whether it had to come out of another pack. Raises what was wrong with the first one where no other one helps."""
+def _take(
+    store: ObjectStore, workers: Workers, sink: Sink, original: Fetched, given_up: set[str]
+) -> bool:
+    """Whether it had to come out of another pack. Raises what was wrong with the first one where no
+    other one helps.
+    """
     first: GroupFailed | None = None
     for each in alternatives(store, workers, original, given_up):
         try:
@@ -200,7 +249,10 @@ def _find_spares(pack: FoundPack, members: tuple[Member, ...], alike: list[Found
         if other is not pack:
             for member in other.members:
                 if member.identity in wanted:
-                    spares[member.identity] = (*spares.get(member.identity, ()), replace(other, members=(member,)))
+                    spares[member.identity] = (
+                        *spares.get(member.identity, ()),
+                        replace(other, members=(member,)),
+                    )
     return spares
 
 
@@ -235,19 +287,31 @@ def _plan(wanted: Wanted, limits: MergeLimits) -> _Plan:
             extents = plan_extents(pack.members)
     except BadPack as error:
         return _Plan(pack, wanted.newest, wanted.spares, (), (), error)
-    return _Plan(pack, wanted.newest, wanted.spares, tuple(extents), tuple(plan_ranges(extents, limits)))
+    return _Plan(
+        pack, wanted.newest, wanted.spares, tuple(extents), tuple(plan_ranges(extents, limits))
+    )
 
 
 def _fetch_pack(plan: _Plan, answers: Iterator[_Answer]) -> Iterator[Fetched]:
     if plan.error is not None:
         for member in plan.pack.members:
-            yield Fetched(plan.pack, member, member.identity in plan.newest, _failing(plan.error), plan.spares.get(member.identity, ()))
+            yield Fetched(
+                plan.pack,
+                member,
+                member.identity in plan.newest,
+                _failing(plan.error),
+                plan.spares.get(member.identity, ()),
+            )
     ranges = _Ranges(plan, answers)
     for extent in plan.extents:
         decoded = _Decoded(extent, ranges, plan.pack)
         for member in extent.members:
             yield Fetched(
-                plan.pack, member, member.identity in plan.newest, _checked(member, decoded), plan.spares.get(member.identity, ())
+                plan.pack,
+                member,
+                member.identity in plan.newest,
+                _checked(member, decoded),
+                plan.spares.get(member.identity, ()),
             )
     ranges.finish()
 
@@ -276,7 +340,9 @@ _Answer = bytes | StoreError | VerificationError
 
 
 class _Reader:
-    """Reads ranges, in the workers' threads. A pack that was refused once is not asked for again."""
+    """Reads ranges, in the workers' threads. A pack that was refused once is not asked for
+    again.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -351,7 +417,9 @@ class _Decoded:
         self._error: GroupFailed | None = None
 
     def cut(self, member: Member) -> Iterator[bytes]:
-        """The member's bytes. Raises what was raised before, too: nothing behind a damaged place can be had."""
+        """The member's bytes. Raises what was raised before, too: nothing behind a damaged place
+        can be had.
+        """
         if self._error is not None:
             raise self._error
         try:

@@ -1,4 +1,6 @@
-"""Finds members by what their keys say, from the warm indexes alone: no pack is touched, so nothing need be thawed."""
+"""Finds members by what their keys say, from the warm indexes alone: no pack is touched, so nothing
+need be thawed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from log_aggregator.steps.ledger import naming
 from log_aggregator.steps.workers import Workers
 
 _ENTRIES_AT_ONCE = 2048
-"""So many entries of the catalog are known before their indexes are read, however many there are."""
+"""So many entries of the catalog are known before their indexes are read, however many there are.
+"""
 _INDEX_BYTES_TYPICAL = 64 * 1024
 _BYTES_PER_INDEX_BYTE = 8
 """What an index takes in memory for each byte that it is stored in, about."""
@@ -35,15 +38,19 @@ class FoundPack:
     members: tuple[Member, ...]
     pack_bytes: int | None = None
     storage_class: str | None = None
-    """Both as the listing said. None: there is an index and no pack, which has expired or was deleted; or `find_in` was not told."""
+    """Both as the listing said. None: there is an index and no pack, which has expired or was
+    deleted; or `find_in` was not told.
+    """
 
 
-def find(store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query) -> Iterator[FoundPack]:
-    """Packs with at least one member that matches, in the order of their keys, while they are found; then adopted aggregates, each
-    as a pack of the bucket that it lies in.
+def find(
+    store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query
+) -> Iterator[FoundPack]:
+    """Packs with at least one member that matches, in the order of their keys, while they are
+    found; then adopted aggregates, each as a pack of the bucket that it lies in.
 
-    An index that cannot be read, or that is missing, stops nothing; but at the end, when all else was found, it raises
-    IncompleteSearch, which names it. Raises StoreError.
+    An index that cannot be read, or that is missing, stops nothing; but at the end, when all else
+    was found, it raises IncompleteSearch, which names it. Raises StoreError.
     """
     gaps: list[str] = []
     for target in targets:
@@ -54,8 +61,16 @@ def find(store: ObjectStore, workers: Workers, targets: Iterable[Target], query:
     _check(gaps)
 
 
-def find_in(store: ObjectStore, workers: Workers, target: Target, entries: Iterable[CatalogEntry], query: Query) -> Iterator[FoundPack]:
-    """The same, of packs that are known. Indexes are read side by side, and never more of them than fit."""
+def find_in(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    entries: Iterable[CatalogEntry],
+    query: Query,
+) -> Iterator[FoundPack]:
+    """The same, of packs that are known. Indexes are read side by side, and never more of them than
+    fit.
+    """
     gaps: list[str] = []
     yield from _search(store, workers, target, entries, query, gaps)
     _check(gaps)
@@ -69,7 +84,12 @@ class _Unread:
 
 
 def _search(
-    store: ObjectStore, workers: Workers, target: Target, entries: Iterable[CatalogEntry], query: Query, gaps: list[str]
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    entries: Iterable[CatalogEntry],
+    query: Query,
+    gaps: list[str],
 ) -> Iterator[FoundPack]:
     def read(entry: CatalogEntry) -> FoundPack | _Unread:
         try:
@@ -84,18 +104,30 @@ def _search(
             yield found
 
 
-def _search_adopted(store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: list[str]) -> Iterator[FoundPack]:
+def _search_adopted(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: list[str]
+) -> Iterator[FoundPack]:
     for found in find_adopted(store, workers, target, query):
         if isinstance(found, GroupFailed):
             gaps.append(str(found))
             continue
         aggregate, stored = found.aggregate, found.stored
         size, storage_class = (stored.size_bytes, stored.storage_class) if stored else (None, None)
-        yield FoundPack(Target(aggregate.bucket), aggregate.key, aggregate.group, PackFormat.GZIP, found.members, size, storage_class)
+        yield FoundPack(
+            Target(aggregate.bucket),
+            aggregate.key,
+            aggregate.group,
+            PackFormat.GZIP,
+            found.members,
+            size,
+            storage_class,
+        )
 
 
 def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: Query) -> FoundPack:
-    """A run may have written both after indexes were listed and before packs were, so the index of a pack without one is asked for."""
+    """A run may have written both after indexes were listed and before packs were, so the index of
+    a pack without one is asked for.
+    """
     index_key = target.index_key(entry.pack_key)
     try:
         data = store.get_object(target.bucket, index_key).data
@@ -106,12 +138,26 @@ def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: 
     with naming(target.bucket, index_key):
         head, members = find_members(data, lambda key: query.matches(entry.group.bucket, key))
     if head.pack_key != entry.pack_key:
-        raise BadPack(f"s3://{target.bucket}/{index_key} is the index of another pack, {head.pack_key}")
-    return FoundPack(target, entry.pack_key, head.group, head.format, tuple(members), entry.pack_bytes, entry.storage_class)
+        raise BadPack(
+            f"s3://{target.bucket}/{index_key} is the index of another pack, {head.pack_key}"
+        )
+    return FoundPack(
+        target,
+        entry.pack_key,
+        head.group,
+        head.format,
+        tuple(members),
+        entry.pack_bytes,
+        entry.storage_class,
+    )
 
 
 def _memory_bytes(entry: CatalogEntry) -> int:
-    return _BYTES_PER_INDEX_BYTE * entry.index_bytes if entry.index_bytes is not None else _INDEX_BYTES_TYPICAL
+    return (
+        _BYTES_PER_INDEX_BYTE * entry.index_bytes
+        if entry.index_bytes is not None
+        else _INDEX_BYTES_TYPICAL
+    )
 
 
 def _check(gaps: list[str]) -> None:
@@ -119,4 +165,6 @@ def _check(gaps: list[str]) -> None:
         return
     more = [f"... and {len(gaps) - _NAMED_MAX:,} more"] if len(gaps) > _NAMED_MAX else []
     named = "\n  ".join([*sorted(gaps)[:_NAMED_MAX], *more])
-    raise IncompleteSearch(f"packs whose members were not searched, for want of an index: {len(gaps):,}\n  {named}")
+    raise IncompleteSearch(
+        f"packs whose members were not searched, for want of an index: {len(gaps):,}\n  {named}"
+    )

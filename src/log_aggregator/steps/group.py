@@ -1,4 +1,6 @@
-"""One group, from its listed log objects to their deletion: combine, verify, delete, in this order and no other."""
+"""One group, from its listed log objects to their deletion: combine, verify, delete, in this order
+and no other.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,22 @@ from datetime import date
 
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.planning import Source, plan_packs
-from log_aggregator.errors import GroupFailed, LogAggregatorError, RetainedObjects, UnreadableSources
+from log_aggregator.errors import (
+    GroupFailed,
+    LogAggregatorError,
+    RetainedObjects,
+    UnreadableSources,
+)
 from log_aggregator.limits import PLAN_ATTEMPTS_MAX
-from log_aggregator.model import Group, Identity, LogObject, PackPlan, Target, VerifiedPack, WrittenPack
+from log_aggregator.model import (
+    Group,
+    Identity,
+    LogObject,
+    PackPlan,
+    Target,
+    VerifiedPack,
+    WrittenPack,
+)
 from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.combine import CombineOptions, combine
 from log_aggregator.steps.delete import DeletionReport, ListedVersions, delete_originals
@@ -28,7 +43,9 @@ from log_aggregator.steps.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """What will be done to a group: packs to write, and packs that hold some of its log objects already."""
+    """What will be done to a group: packs to write, and packs that hold some of its log objects
+    already.
+    """
 
     group: Group
     packs: tuple[PackPlan, ...]
@@ -46,7 +63,9 @@ class GroupPlan:
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """A pack whose originals are to go once it is verified; or only once they are old enough, in a later run."""
+    """A pack whose originals are to go once it is verified; or only once they are old enough, in a
+    later run.
+    """
 
     pack_key: str
     keep_originals: bool
@@ -71,7 +90,13 @@ class SettledPack:
     def of(cls, verified: VerifiedPack) -> SettledPack:
         members = verified.index.members
         size = sum(member.size_bytes for member in members)
-        return cls(verified.index.pack_key, len(members), size, verified.stored.size_bytes, verified.index_sha256)
+        return cls(
+            verified.index.pack_key,
+            len(members),
+            size,
+            verified.stored.size_bytes,
+            verified.index_sha256,
+        )
 
 
 @dataclass(slots=True)
@@ -90,7 +115,9 @@ class GroupResult:
     """Of those listed, how many were members of packs already."""
     packed_before_bytes: int = 0
     digest_regions: list[str] = field(default_factory=list)
-    """Regions of the CloudTrail digests that were listed: their public keys are archived at the end of the run."""
+    """Regions of the CloudTrail digests that were listed: their public keys are archived at the end
+    of the run.
+    """
     packed: int = 0
     copied: int = 0
     deleted: int = 0
@@ -126,10 +153,14 @@ class GroupRules:
     level: Level = Level.CHECKSUM
     keep_originals_days: int = 0
     is_listing_old: bool = False
-    """What was listed may be gone: log objects that are in a pack are looked for before they are deleted, so that none counts twice."""
+    """What was listed may be gone: log objects that are in a pack are looked for before they are
+    deleted, so that none counts twice.
+    """
 
     def keeps(self, since: date, today: date) -> bool:
-        """Whether originals that have been packed since then are kept. A day that has not come yet is a clock that is wrong: today."""
+        """Whether originals that have been packed since then are kept. A day that has not come yet
+        is a clock that is wrong: today.
+        """
         return max(0, (today - since).days) < self.keep_originals_days
 
 
@@ -144,20 +175,38 @@ def plan_group(
     *,
     restore: bool = False,
 ) -> GroupPlan:
-    """Looks at the packs that a group has, and plans packs for the log objects that are in none of them."""
-    ledger = read_ledger(store, target, group, found.identities, rules.combine.index, restore=restore)
+    """Looks at the packs that a group has, and plans packs for the log objects that are in none of
+    them.
+    """
+    ledger = read_ledger(
+        store, target, group, found.identities, rules.combine.index, restore=restore
+    )
     pack_of = ledger.pack_of
     fresh = [source for source in found.sources if source.log_object.identity not in pack_of]
-    packed = [source.log_object for source in found.sources if source.log_object.identity in pack_of]
+    packed = [
+        source.log_object for source in found.sources if source.log_object.identity in pack_of
+    ]
     if rules.is_listing_old:
-        present = find_present(store, bucket, {log_object.identity for log_object in packed}, group.date)
+        present = find_present(
+            store, bucket, {log_object.identity for log_object in packed}, group.date
+        )
         packed = [log_object for log_object in packed if log_object.identity in present]
     settled = Counter(pack_of[log_object.identity] for log_object in packed)
     packs = plan_packs(group, fresh, target, rules.combine.limits, found.markers)
     kept = frozenset(key for key in settled if rules.keeps(ledger.written[key].date(), today))
-    oldest_first = dict(sorted(settled.items(), key=lambda item: (ledger.written[item[0]], item[0])))
+    oldest_first = dict(
+        sorted(settled.items(), key=lambda item: (ledger.written[item[0]], item[0]))
+    )
     settled_bytes = sum(log_object.size_bytes for log_object in packed)
-    return GroupPlan(group, packs, oldest_first, settled_bytes, rules.keeps(today, today), kept, len(found.discards))
+    return GroupPlan(
+        group,
+        packs,
+        oldest_first,
+        settled_bytes,
+        rules.keeps(today, today),
+        kept,
+        len(found.discards),
+    )
 
 
 def settle_group(
@@ -170,7 +219,8 @@ def settle_group(
     rules: GroupRules,
     today: date,
 ) -> None:
-    """Does all of it, for a group or a part of one. What was done and what failed is taken down in `result`.
+    """Does all of it, for a group or a part of one. What was done and what failed is taken down in
+    `result`.
 
     The originals of what failed are where they were.
     """
@@ -193,7 +243,8 @@ def combine_group(
     rules: GroupRules,
     today: date,
 ) -> list[Settling]:
-    """Plans a group and writes its packs. Gives the packs, old and new, whose originals can go once they are verified.
+    """Plans a group and writes its packs. Gives the packs, old and new, whose originals can go once
+    they are verified.
 
     What was done is taken down in `result`, even where it ends with an error. Raises GroupFailed.
     """
@@ -212,7 +263,9 @@ def combine_group(
     return [Settling(key, key in kept) for key in [*plan.settled, *written]]
 
 
-def verify_settling(store: ObjectStore, result: GroupResult, settling: Settling, target: Target, level: Level) -> VerifiedPack:
+def verify_settling(
+    store: ObjectStore, result: GroupResult, settling: Settling, target: Target, level: Level
+) -> VerifiedPack:
     """Verifies a pack, before its originals go. Raises GroupFailed."""
     with _timed(result, "verify"):
         verified = verify_pack(store, target, settling.pack_key, level)
@@ -230,7 +283,9 @@ def settle_pack(
     listed: ListedVersions,
     rules: GroupRules,
 ) -> None:
-    """Deletes the originals of a verified pack, those that were listed, or keeps them where the settings say so. Raises GroupFailed."""
+    """Deletes the originals of a verified pack, those that were listed, or keeps them where the
+    settings say so. Raises GroupFailed.
+    """
     settled = result.settled[settling.pack_key]
     if rules.is_listing_old:  # S3 says of a version that has gone before that it was deleted
         named = {member.identity for member in verified.index.members if member.identity in listed}
@@ -241,7 +296,9 @@ def settle_pack(
         result.kept += kept
         return
     with _timed(result, "delete"):
-        _take_deletions(delete_originals(store, workers, verified, bucket.versioning, listed), result, settled)
+        _take_deletions(
+            delete_originals(store, workers, verified, bucket.versioning, listed), result, settled
+        )
 
 
 def discard_group(
@@ -254,15 +311,22 @@ def discard_group(
     rules: GroupRules,
     today: date,
 ) -> None:
-    """Deletes a group's log objects of other regions, where the settings say so, and once they are as old as originals must be.
+    """Deletes a group's log objects of other regions, where the settings say so, and once they are
+    as old as originals must be.
 
     What fails is in the result's `failures`.
     """
-    going = [log_object for log_object in discards if not rules.keeps(log_object.last_modified.date(), today)]
+    going = [
+        log_object
+        for log_object in discards
+        if not rules.keeps(log_object.last_modified.date(), today)
+    ]
     if not going:
         return
     try:
-        report = discard(store, workers, target, result.group, going, versioning, rules.combine.index)
+        report = discard(
+            store, workers, target, result.group, going, versioning, rules.combine.index
+        )
     except GroupFailed as error:
         result.failures.append(Failure.of(str(result.group), error))
         return
@@ -271,14 +335,24 @@ def discard_group(
     result.retained += len(report.retained)
     if report.retained:
         first = report.retained[0]
-        text = f"S3 keeps {len(report.retained)} log objects of other regions ({first.code}); the first: {first.deletion.key}"
+        text = (
+            f"S3 keeps {len(report.retained)} log objects of other regions ({first.code}); the "
+            f"first: {first.deletion.key}"
+        )
         result.failures.append(Failure.of(str(result.group), RetainedObjects(text)))
 
 
 def _combine_all(
-    store: ObjectStore, workers: Workers, plan: GroupPlan, found: GroupSources, rules: GroupRules, result: GroupResult
+    store: ObjectStore,
+    workers: Workers,
+    plan: GroupPlan,
+    found: GroupSources,
+    rules: GroupRules,
+    result: GroupResult,
 ) -> list[WrittenPack]:
-    """Writes the plan's packs. Sources that turn out unfit are left out, and the rest of their pack is planned anew."""
+    """Writes the plan's packs. Sources that turn out unfit are left out, and the rest of their pack
+    is planned anew.
+    """
     written: list[WrittenPack] = []
     facts = {source.log_object.identity: source for source in found.sources}
     unreadable: list[Unreadable] = []
@@ -293,7 +367,9 @@ def _combine_all(
             unreadable += unfit.unreadable
             result.changed += len(unfit.changed)
             if attempt >= PLAN_ATTEMPTS_MAX:
-                raise GroupFailed(f"{plan.group}: its log objects change faster than they can be read") from unfit
+                raise GroupFailed(
+                    f"{plan.group}: its log objects change faster than they can be read"
+                ) from unfit
             rest = _without(pack, unfit, facts)
             again = plan_packs(plan.group, rest, pack.target, rules.combine.limits, found.markers)
             waiting = [*((replanned, attempt + 1) for replanned in again), *waiting]
@@ -303,14 +379,25 @@ def _combine_all(
 
 
 def _without(pack: PackPlan, unfit: UnfitSources, facts: Mapping[Identity, Source]) -> list[Source]:
-    """What is left of a pack. With a version that cannot be read its whole key stays: else an older one could come to light."""
-    gone, staying = {source.identity for source in unfit.sources}, {each.source.key for each in unfit.unreadable}
-    return [facts[source.identity] for source in pack.sources if source.identity not in gone and source.key not in staying]
+    """What is left of a pack. With a version that cannot be read its whole key stays: else an older
+    one could come to light.
+    """
+    gone, staying = (
+        {source.identity for source in unfit.sources},
+        {each.source.key for each in unfit.unreadable},
+    )
+    return [
+        facts[source.identity]
+        for source in pack.sources
+        if source.identity not in gone and source.key not in staying
+    ]
 
 
 def _unreadable_failure(group: Group, unreadable: Sequence[Unreadable]) -> Failure:
     first = unreadable[0]
-    error = UnreadableSources(f"{len(unreadable)} log objects could not be read and were left; the first: {first.error}")
+    error = UnreadableSources(
+        f"{len(unreadable)} log objects could not be read and were left; the first: {first.error}"
+    )
     return Failure.of(str(group), error)
 
 
@@ -335,7 +422,10 @@ def _take_deletions(report: DeletionReport, result: GroupResult, settled: Settle
     result.kept += report.withheld
     if report.retained:
         first = report.retained[0]
-        error = RetainedObjects(f"S3 keeps {len(report.retained)} originals ({first.code}); the first: {first.deletion.key}")
+        error = RetainedObjects(
+            f"S3 keeps {len(report.retained)} originals ({first.code}); the first: "
+            f"{first.deletion.key}"
+        )
         result.failures.append(Failure.of(str(result.group), error))
 
 
@@ -349,4 +439,6 @@ class _timed:  # noqa: N801 - reads as a statement
         self._began = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._result.seconds[self._step] = self._result.seconds.get(self._step, 0.0) + time.perf_counter() - self._began
+        self._result.seconds[self._step] = (
+            self._result.seconds.get(self._step, 0.0) + time.perf_counter() - self._began
+        )

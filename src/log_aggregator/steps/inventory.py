@@ -1,7 +1,8 @@
 """An S3 Inventory as the listing of a run.
 
-An inventory is a day old or more. That is no danger: every log object is read on the condition that it is still the one of its row, and
-what is gone or changed is left. What a pack holds already is looked up in the bucket before it is deleted.
+An inventory is a day old or more. That is no danger: every log object is read on the condition that
+it is still the one of its row, and what is gone or changed is left. What a pack holds already is
+looked up in the bucket before it is deleted.
 """
 
 from __future__ import annotations
@@ -31,7 +32,13 @@ from log_aggregator.core.inventory.sorting import Dated, EntrySorter, gather_key
 from log_aggregator.core.layouts import Dated as DatedKey
 from log_aggregator.core.layouts import parse_key
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import BadInventory, CannotStart, NotFound, SettingsError, VerificationError
+from log_aggregator.errors import (
+    BadInventory,
+    CannotStart,
+    NotFound,
+    SettingsError,
+    VerificationError,
+)
 from log_aggregator.limits import MIB
 from log_aggregator.model import ListedKey, LogObject, StoredObject
 from log_aggregator.ports import ObjectStore
@@ -43,7 +50,9 @@ from log_aggregator.steps.stream import ObjectStream
 from log_aggregator.steps.workers import Workers
 
 ENTRIES_MAX = 5_000_000
-"""So many rows are sorted at once, in some 500 MB; what is more waits for another reading of the inventory, later days first."""
+"""So many rows are sorted at once, in some 500 MB; what is more waits for another reading of the
+inventory, later days first.
+"""
 
 PARQUET_BYTES_MAX = 512 * MIB
 """A file of Parquet is read as a whole: what stands where is said at its end."""
@@ -68,34 +77,50 @@ class InventoryListing:
     is_old = True
 
     def __init__(
-        self, store: ObjectStore, workers: Workers, inventories: Iterable[Inventory], organization_id: str | None, progress: ListingProgress
+        self,
+        store: ObjectStore,
+        workers: Workers,
+        inventories: Iterable[Inventory],
+        organization_id: str | None,
+        progress: ListingProgress,
     ) -> None:
         self._store = store
         self._workers = workers
-        self._inventories = {inventory.manifest.source_bucket: inventory for inventory in inventories}
+        self._inventories = {
+            inventory.manifest.source_bucket: inventory for inventory in inventories
+        }
         self._organization_id = organization_id
         self._progress = progress
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
-        """As many days at once as fit into the memory; for the days behind them the inventories are read again."""
+        """As many days at once as fit into the memory; for the days behind them the inventories are
+        read again.
+        """
         for name, bucket in buckets.items():
             with naming(self._inventories[name].location):
                 check_versions(self._inventories[name].manifest, bucket.versioning)
-        # Nothing is deleted without a pack because of what an inventory says: it may be gone, or another's, by now.
+        # Nothing is deleted without a pack because of what an inventory says: it may be gone, or
+        # another's, by now.
         careful, first = replace(rules, discard_other_regions=False), rules.window.first
         while first <= rules.window.last:
             found = self._read_window(
-                buckets, replace(careful, window=DateWindow(first, rules.window.last)), is_first=first == rules.window.first
+                buckets,
+                replace(careful, window=DateWindow(first, rules.window.last)),
+                is_first=first == rules.window.first,
             )
             yield found
             first = found.window.last + timedelta(days=1)
 
-    def _read_window(self, buckets: Mapping[str, SourceBucket], rules: Rules, *, is_first: bool) -> Found:
+    def _read_window(
+        self, buckets: Mapping[str, SourceBucket], rules: Rules, *, is_first: bool
+    ) -> Found:
         held = _Held(rules.window, list(buckets))
         left = Selection()
         for name, bucket in buckets.items():
             inventory = self._inventories[name]
-            self._progress.listing(f"{name}, by its inventory of {inventory.manifest.created:%Y-%m-%d %H:%M} UTC")
+            self._progress.listing(
+                f"{name}, by its inventory of {inventory.manifest.created:%Y-%m-%d %H:%M} UTC"
+            )
             left.merge_counts(self._read_inventory(inventory, bucket, rules, held))
         found = Found(held.window)
         if is_first:  # a second reading sees the same keys again
@@ -108,12 +133,21 @@ class InventoryListing:
                 found.take(chunk)
         return found
 
-    def _read_inventory(self, inventory: Inventory, bucket: SourceBucket, rules: Rules, held: _Held) -> Selection:
+    def _read_inventory(
+        self, inventory: Inventory, bucket: SourceBucket, rules: Rules, held: _Held
+    ) -> Selection:
         def read_one(file: InventoryFile) -> Selection:
             left = Selection()
             where = f"s3://{inventory.manifest.bucket}/{file.key}"
             with naming(where), cannot_start("it cannot be read"):
-                rows = read_rows(self._store, self._workers, inventory.manifest, file, bucket.versioning, self._progress.listed)
+                rows = read_rows(
+                    self._store,
+                    self._workers,
+                    inventory.manifest,
+                    file,
+                    bucket.versioning,
+                    self._progress.listed,
+                )
                 dated = find_dated(rows, bucket, self._organization_id, rules, left)
                 while batch := list(islice(dated, _BATCH_ROWS)):
                     held.take(bucket.name, batch)
@@ -146,7 +180,11 @@ class _Held:
             days += sorter.days
         ordered = sorted(days)
         fitting = [
-            day for day, sum_so_far in zip(ordered, accumulate(days[day] for day in ordered), strict=True) if sum_so_far <= ENTRIES_MAX // 2
+            day
+            for day, sum_so_far in zip(
+                ordered, accumulate(days[day] for day in ordered), strict=True
+            )
+            if sum_so_far <= ENTRIES_MAX // 2
         ]
         last = max(fitting, default=ordered[0])
         self.window = DateWindow(self.window.first, last)
@@ -155,11 +193,14 @@ class _Held:
 
 
 def find_inventory(store: ObjectStore, location: str) -> Inventory:
-    """The inventory at `s3://bucket/.../manifest.json`, or the newest whole one under a prefix. Raises SettingsError, CannotStart."""
+    """The inventory at `s3://bucket/.../manifest.json`, or the newest whole one under a prefix.
+    Raises SettingsError, CannotStart.
+    """
     found = _LOCATION.fullmatch(location)
     if found is None:
         raise SettingsError(
-            f"inventory {location}: allowed is s3://BUCKET/.../manifest.json, or the folder of an inventory's configuration"
+            f"inventory {location}: allowed is s3://BUCKET/.../manifest.json, or the folder "
+            "of an inventory's configuration"
         )
     bucket, key = found["bucket"], found["key"]
     with cannot_start(f"the inventory {location} cannot be read"):
@@ -178,7 +219,8 @@ def find_inventory(store: ObjectStore, location: str) -> Inventory:
 def narrow_rules(store: ObjectStore, rules: RunRules, inventories: Sequence[Inventory]) -> RunRules:
     """The same for those buckets only that there is an inventory of.
 
-    Raises SettingsError where one is of a bucket that is not named, or older than the days that are wanted.
+    Raises SettingsError where one is of a bucket that is not named, or older than the days that are
+    wanted.
     """
     named = bucket_names(store, rules)
     wanted: list[str] = []
@@ -186,21 +228,29 @@ def narrow_rules(store: ObjectStore, rules: RunRules, inventories: Sequence[Inve
         name = inventory.manifest.source_bucket
         if name not in named:
             raise SettingsError(
-                f"inventory {inventory.location}: it is of {name!r}, which is neither in control_tower_bucket nor other_buckets"
+                f"inventory {inventory.location}: it is of {name!r}, which is neither in "
+                "control_tower_bucket nor other_buckets"
             )
         check_age(inventory, rules.selection.window)
         if name in wanted:
-            raise SettingsError(f"inventory {inventory.location}: there is another one of {name!r} already")
+            raise SettingsError(
+                f"inventory {inventory.location}: there is another one of {name!r} already"
+            )
         wanted.append(name)
     main = tuple(name for name in wanted if name in rules.main_buckets)
-    return replace(rules, main_buckets=main, other_buckets=tuple(name for name in wanted if name not in main))
+    return replace(
+        rules, main_buckets=main, other_buckets=tuple(name for name in wanted if name not in main)
+    )
 
 
 def check_age(inventory: Inventory, window: DateWindow) -> None:
     """Raises SettingsError where it was made before the first day."""
     if inventory.manifest.created.date() < window.first:
         made = f"{inventory.manifest.created:%Y-%m-%d %H:%M} UTC"
-        raise SettingsError(f"inventory {inventory.location}: it was made on {made}; it cannot list logs of {window.first} and later")
+        raise SettingsError(
+            f"inventory {inventory.location}: it was made on {made}; it cannot list logs of "
+            f"{window.first} and later"
+        )
 
 
 def read_rows(
@@ -211,7 +261,8 @@ def read_rows(
     versioning: str | None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Entry]:
-    """All rows of a file, which is compared with what the manifest says of it. `on_progress` is told how many have passed.
+    """All rows of a file, which is compared with what the manifest says of it. `on_progress` is
+    told how many have passed.
 
     Raises BadInventory, StoreError, VerificationError, Interrupted.
     """
@@ -222,13 +273,23 @@ def read_rows(
         yield from batch
 
 
-def find_dated(rows: Iterable[Entry], bucket: SourceBucket, organization_id: str | None, rules: Rules, left: Selection) -> Iterator[Dated]:
+def find_dated(
+    rows: Iterable[Entry],
+    bucket: SourceBucket,
+    organization_id: str | None,
+    rules: Rules,
+    left: Selection,
+) -> Iterator[Dated]:
     """The rows of the window's days, with their days. What is left alone goes into `left`."""
     for entry in rows:
         if entry.key.startswith(bucket.own_prefixes):
             continue
         parsed = parse_key(entry.key)
-        if isinstance(parsed, DatedKey) and bucket.is_main and not is_main_log(entry.key, organization_id):
+        if (
+            isinstance(parsed, DatedKey)
+            and bucket.is_main
+            and not is_main_log(entry.key, organization_id)
+        ):
             left.leave(Left.UNKNOWN)
             left.add_sample(f"s3://{bucket.name}/{entry.key}", "not where Control Tower's logs are")
         elif isinstance(parsed, DatedKey) and parsed.facts.date in rules.window:
@@ -239,11 +300,15 @@ def find_dated(rows: Iterable[Entry], bucket: SourceBucket, organization_id: str
             left.merge_counts(select(bucket.name, [ListedKey(entry.key, (entry,))], rules))
 
 
-def _read_rows(store: ObjectStore, manifest: Manifest, file: InventoryFile, versioning: str | None) -> Iterator[Entry]:
+def _read_rows(
+    store: ObjectStore, manifest: Manifest, file: InventoryFile, versioning: str | None
+) -> Iterator[Entry]:
     reader = RowReader(manifest, versioning)
     stored = store.head_object(manifest.bucket, file.key)
     if stored.size_bytes != file.size_bytes:
-        raise BadInventory(f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}")
+        raise BadInventory(
+            f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}"
+        )
     pieces = _Checked(store, stored, file)
     if manifest.format is Format.CSV:
         yield from reader.read_csv(pieces.read())
@@ -271,7 +336,9 @@ class _Checked:
             yield piece
 
     def check(self) -> None:
-        """Raises BadInventory. Of a file encrypted with KMS the ETag is no MD5, and the manifest may quote either."""
+        """Raises BadInventory. Of a file encrypted with KMS the ETag is no MD5, and the manifest
+        may quote either.
+        """
         for _ in self._stream.read(self._file.size_bytes - self._stream.running.length_bytes):
             raise BadInventory("there is more in it than its rows")
         is_quoted_etag = not self._stored.has_md5_etag and self._stored.etag == self._file.md5
@@ -296,7 +363,10 @@ def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
     from log_aggregator.core.inventory.parquet import read_batches  # noqa: PLC0415 - large, and seldom needed
 
     if pieces.size_bytes > PARQUET_BYTES_MAX:
-        raise BadInventory(f"{pieces.size_bytes} bytes, and a file of Parquet is read as a whole: configure the inventory as CSV")
+        raise BadInventory(
+            f"{pieces.size_bytes} bytes, and a file of Parquet is read as a whole: configure "
+            "the inventory as CSV"
+        )
     data = b"".join(pieces.read())
     pieces.check()
     for columns in read_batches(data, [column.in_parquet for column in Column]):
@@ -304,11 +374,18 @@ def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
 
 
 def _find_newest(store: ObjectStore, bucket: str, folder: str, location: str) -> str:
-    """The manifest of the newest inventory under a folder that is whole: its checksum is written last."""
-    folders = [folder] if _MADE_AT.search(folder) else store.list_prefixes(bucket, prefix=folder).prefixes
+    """The manifest of the newest inventory under a folder that is whole: its checksum is written
+    last.
+    """
+    folders = (
+        [folder] if _MADE_AT.search(folder) else store.list_prefixes(bucket, prefix=folder).prefixes
+    )
     dated = [found for found in folders if _MADE_AT.search(found)]
     for made in sorted(dated, reverse=True)[:_TRIED_MAX]:
         with suppress(NotFound):
             store.head_object(bucket, f"{made}{CHECKSUM}")
             return f"{made}{MANIFEST}"
-    raise BadInventory(f"{location}: there is no whole inventory; a folder such as 2026-01-31T01-00Z/ with {CHECKSUM} in it is looked for")
+    raise BadInventory(
+        f"{location}: there is no whole inventory; a folder such as 2026-01-31T01-00Z/ with "
+        f"{CHECKSUM} in it is looked for"
+    )

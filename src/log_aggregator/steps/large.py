@@ -1,7 +1,8 @@
 """Reads large log objects piece by piece, and checks what came against what S3 knows of the whole.
 
-A large member is never here as a whole. What is read of it is right where the CRC64NVME of the whole is the one that S3 stores
-(it computes one for every object since December 2024), or its MD5 the ETag; where S3 has neither, what was read is read twice.
+A large member is never here as a whole. What is read of it is right where the CRC64NVME of the
+whole is the one that S3 stores (it computes one for every object since December 2024), or its MD5
+the ETag; where S3 has neither, what was read is read twice.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ import hashlib
 from collections.abc import Iterator
 
 from log_aggregator.core.checksums import RunningChecksum
-from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, SourceChanged, VerificationError
+from log_aggregator.errors import (
+    AccessDenied,
+    NotFound,
+    ObjectFrozen,
+    PreconditionFailed,
+    SourceChanged,
+    VerificationError,
+)
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports import Body, ObjectStore
 from log_aggregator.steps.read import Unreadable
@@ -21,7 +29,10 @@ class UnfitSources(SourceChanged):
     """Some sources changed or cannot be read: plan anew without them."""
 
     def __init__(self, changed: list[LogObject], unreadable: list[Unreadable]) -> None:
-        super().__init__(f"{len(changed)} log objects changed since they were listed, {len(unreadable)} cannot be read")
+        super().__init__(
+            f"{len(changed)} log objects changed since they were listed, {len(unreadable)} "
+            "cannot be read"
+        )
         self.changed = tuple(changed)
         self.unreadable = tuple(unreadable)
 
@@ -70,8 +81,12 @@ def read_head(store: ObjectStore, source: LogObject, length_bytes: int) -> Body:
         raise UnfitSources([source], []) from error
 
 
-def check_bridged(store: ObjectStore, source: LogObject, whole: RunningChecksum, head: bytes) -> None:
-    """That the first bytes, which were read, and the rest, which S3 copied, are the source. Raises UnfitSources."""
+def check_bridged(
+    store: ObjectStore, source: LogObject, whole: RunningChecksum, head: bytes
+) -> None:
+    """That the first bytes, which were read, and the rest, which S3 copied, are the source. Raises
+    UnfitSources.
+    """
     stored = _head(store, source)
     if stored.crc64nvme is not None:
         _compare(source, whole.crc, stored.crc64nvme)
@@ -81,7 +96,8 @@ def check_bridged(store: ObjectStore, source: LogObject, whole: RunningChecksum,
 
 @contextlib.contextmanager
 def unfit_where_changed(source: LogObject) -> Iterator[None]:
-    """An object that is gone or another in the middle of reading or copying it is unfit, not an error of the store.
+    """An object that is gone or another in the middle of reading or copying it is unfit, not an
+    error of the store.
 
     What is gone may also be the upload that it is copied into: that says nothing of the object.
     """
@@ -94,7 +110,9 @@ def unfit_where_changed(source: LogObject) -> Iterator[None]:
 
 
 def _head(store: ObjectStore, source: LogObject) -> StoredObject:
-    return store.head_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)
+    return store.head_object(
+        source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+    )
 
 
 def _compare(source: LogObject, ours: int, theirs: int) -> None:
@@ -103,7 +121,9 @@ def _compare(source: LogObject, ours: int, theirs: int) -> None:
 
 
 def _damaged(source: LogObject) -> UnfitSources:
-    error = VerificationError(f"s3://{source.bucket}/{source.key}: what was read of it is not what S3 stores")
+    error = VerificationError(
+        f"s3://{source.bucket}/{source.key}: what was read of it is not what S3 stores"
+    )
     return UnfitSources([], [Unreadable(source, error)])
 
 
@@ -113,7 +133,15 @@ def _read_pieces(store: ObjectStore, source: LogObject, length_bytes: int) -> It
 
 
 def _read_range(store: ObjectStore, source: LogObject, first: int, last: int) -> Body:
-    body = store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag, byte_range=(first, last))
+    body = store.get_object(
+        source.bucket,
+        source.key,
+        version_id=source.version_id,
+        if_match=source.etag,
+        byte_range=(first, last),
+    )
     if len(body.data) != last - first:
-        raise VerificationError(f"s3://{source.bucket}/{source.key}: a range of it came back with another length")
+        raise VerificationError(
+            f"s3://{source.bucket}/{source.key}: a range of it came back with another length"
+        )
     return body

@@ -1,4 +1,6 @@
-"""Where a run learns what there is to pack: window by window of days, from the buckets themselves."""
+"""Where a run learns what there is to pack: window by window of days, from the buckets
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Listing(Protocol):
     """It says what was there some time ago, not what is there now."""
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
-        """All that the rules want, in windows that follow each other and make up the rules' window. Raises CannotStart."""
+        """All that the rules want, in windows that follow each other and make up the rules' window.
+        Raises CannotStart.
+        """
 
 
 class BucketListing:
@@ -54,7 +58,13 @@ class BucketListing:
 
     is_old = False
 
-    def __init__(self, store: ObjectStore, workers: Workers, organization_id: str | None, progress: ListingProgress) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        workers: Workers,
+        organization_id: str | None,
+        progress: ListingProgress,
+    ) -> None:
         self._store = store
         self._workers = workers
         self._organization_id = organization_id
@@ -71,25 +81,39 @@ class BucketListing:
         for bucket in buckets.values():
             self._progress.listing(bucket.name)
             with cannot_start(f"bucket {bucket.name!r} cannot be listed"):
-                prefixes = list_prefixes(self._store, self._workers, bucket, self._organization_id, found.selection)
+                prefixes = list_prefixes(
+                    self._store, self._workers, bucket, self._organization_id, found.selection
+                )
                 places += ((bucket, prefix) for prefix in prefixes)
         self._list_places(places, rules, found)
         return found
 
-    def _list_places(self, places: Sequence[tuple[SourceBucket, str]], rules: Rules, found: Found) -> None:
+    def _list_places(
+        self, places: Sequence[tuple[SourceBucket, str]], rules: Rules, found: Found
+    ) -> None:
         def list_one(place: tuple[SourceBucket, str]) -> Selection:
             bucket, prefix = place
             with cannot_start(f"bucket {bucket.name!r} cannot be listed"):
-                return list_onto_shelf(self._store, self._workers, bucket, prefix, rules, found.shelf, self._progress)
+                return list_onto_shelf(
+                    self._store, self._workers, bucket, prefix, rules, found.shelf, self._progress
+                )
 
         for counts in self._workers.each(list_one, places):
             found.selection.merge_counts(counts)
 
 
 def list_onto_shelf(
-    store: ObjectStore, workers: Workers, bucket: SourceBucket, prefix: str, rules: Rules, shelf: Shelf, progress: ListingProgress
+    store: ObjectStore,
+    workers: Workers,
+    bucket: SourceBucket,
+    prefix: str,
+    rules: Rules,
+    shelf: Shelf,
+    progress: ListingProgress,
 ) -> Selection:
-    """Everything under a prefix that the rules want goes on the shelf as it comes; what is given back are the counts."""
+    """Everything under a prefix that the rules want goes on the shelf as it comes; what is given
+    back are the counts.
+    """
     counts = Selection()
     for chunk in list_in_chunks(store, bucket, prefix, rules, progress.listed):
         workers.check_stop()

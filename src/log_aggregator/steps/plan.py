@@ -1,4 +1,6 @@
-"""What a run would do: lists as a run does, plans group by group, and keeps of each plan what it comes to."""
+"""What a run would do: lists as a run does, plans group by group, and keeps of each plan what it
+comes to.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class PlannedPack:
 
 @dataclass(slots=True)
 class PlannedGroup:
-    """What would be done to a group, without the log objects themselves: a plan may be about millions."""
+    """What would be done to a group, without the log objects themselves: a plan may be about
+    millions.
+    """
 
     group: Group
     keep_originals: bool
@@ -77,7 +81,9 @@ class RunPlan:
         self.failures += other.failures
 
     def add(self, plan: GroupPlan, limits: PackLimits) -> None:
-        """Takes over what matters of a group's plan; of a very large group there are several, one after the other."""
+        """Takes over what matters of a group's plan; of a very large group there are several, one
+        after the other.
+        """
         self.requests.update(estimate_requests(plan.packs, limits))
         if not (self.groups and self.groups[-1].group == plan.group):
             self.groups.append(PlannedGroup(plan.group, plan.keep_originals))
@@ -86,14 +92,23 @@ class RunPlan:
             for source in pack.sources:
                 self.source_sizes.add(source.size_bytes)
             self.pack_sizes.add(pack.size_bytes + len(pack.sources) * INDEX_BYTES_PER_MEMBER)
-            group.packs.append(PlannedPack(pack.target.bucket, pack.key, pack.format, len(pack.sources), pack.size_bytes))
+            group.packs.append(
+                PlannedPack(
+                    pack.target.bucket, pack.key, pack.format, len(pack.sources), pack.size_bytes
+                )
+            )
         group.settled.update(plan.settled)
         group.kept |= plan.kept
         group.discards += plan.discards
 
 
 def plan_run(
-    store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, progress: Progress, listing: Listing | None = None
+    store: ObjectStore,
+    workers: Workers,
+    clock: Clock,
+    rules: RunRules,
+    progress: Progress,
+    listing: Listing | None = None,
 ) -> RunPlan:
     """What `run` would do, and nothing of it. Raises CannotStart, LimitExceeded."""
     result = RunPlan(rules.selection.window.first, rules.selection.window.last)
@@ -112,7 +127,15 @@ def plan_run(
             try:
                 for part in found.shelf.parts(group):
                     workers.check_stop()
-                    plan_of_part = plan_group(store, buckets[group.bucket], group, part, rules.target(group.bucket), group_rules, today)
+                    plan_of_part = plan_group(
+                        store,
+                        buckets[group.bucket],
+                        group,
+                        part,
+                        rules.target(group.bucket),
+                        group_rules,
+                        today,
+                    )
                     planned.add(plan_of_part, rules.group.combine.limits)
             except GroupFailed as error:
                 planned.failures.append(Failure.of(str(group), error))

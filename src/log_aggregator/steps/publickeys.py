@@ -1,7 +1,9 @@
-"""CloudTrail's public keys, kept beside the packs: without them nobody can check the signatures of packed digests.
+"""CloudTrail's public keys, kept beside the packs: without them nobody can check the signatures of
+packed digests.
 
-AWS promises nowhere how long ListPublicKeys gives an old key. So each is written once, when digests that it may have signed are packed,
-to `keys/cloudtrail/<region>/<fingerprint>.json`, and never again.
+AWS promises nowhere how long ListPublicKeys gives an old key. So each is written once, when digests
+that it may have signed are packed, to `keys/cloudtrail/<region>/<fingerprint>.json`, and never
+again.
 """
 
 from __future__ import annotations
@@ -54,18 +56,29 @@ class KeySource(StrEnum):
 
 
 def archive_keys(
-    store: ObjectStore, target: Target, trail_keys: TrailKeys, region: str, first: datetime, last: datetime, options: WriteOptions = OPTIONS
+    store: ObjectStore,
+    target: Target,
+    trail_keys: TrailKeys,
+    region: str,
+    first: datetime,
+    last: datetime,
+    options: WriteOptions = OPTIONS,
 ) -> int:
-    """Writes the keys that CloudTrail used in a region in this time, those that are not there yet, and says how many.
+    """Writes the keys that CloudTrail used in a region in this time, those that are not there yet,
+    and says how many.
 
-    Raises StoreError, also where CloudTrail has none, and VerificationError where another key is stored under the same fingerprint.
+    Raises StoreError, also where CloudTrail has none, and VerificationError where another key is
+    stored under the same fingerprint.
     """
     prefix = archive_prefix(target, region)
     known = {found.key for found in list_all(store, target.bucket, prefix)}
     written = 0
     keys = trail_keys.list_public_keys(region, first, last)
     if not keys:
-        raise StoreError(f"CloudTrail has no public key for {region} from {first:%Y-%m-%d} to {last:%Y-%m-%d}", operation="ListPublicKeys")
+        raise StoreError(
+            f"CloudTrail has no public key for {region} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+            operation="ListPublicKeys",
+        )
     for key in keys:
         if f"{prefix}{key.fingerprint}.json" not in known:
             written += _write_key(store, target, region, key, options)
@@ -73,14 +86,24 @@ def archive_keys(
 
 
 def archive_run_keys(
-    store: ObjectStore, connect: Callable[[], TrailKeys | None], rules: RunRules, result: RunResult, now: datetime
+    store: ObjectStore,
+    connect: Callable[[], TrailKeys | None],
+    rules: RunRules,
+    result: RunResult,
+    now: datetime,
 ) -> None:
-    """Archives what a run's digests may have been signed with, in every target that got digests of a region.
+    """Archives what a run's digests may have been signed with, in every target that got digests of
+    a region.
 
-    A backfill digest may have been signed as late as now. What cannot be had is a failure of the run, which takes nothing back; the next
-    run that sees digests asks again. `connect` gives None where there is no CloudTrail to ask.
+    A backfill digest may have been signed as late as now. What cannot be had is a failure of the
+    run, which takes nothing back; the next run that sees digests asks again. `connect` gives None
+    where there is no CloudTrail to ask.
     """
-    wanted = {(rules.target(done.group.bucket), region) for done in result.groups for region in done.digest_regions}
+    wanted = {
+        (rules.target(done.group.bucket), region)
+        for done in result.groups
+        for region in done.digest_regions
+    }
     if not wanted:
         return
     first = datetime.combine(result.first, time.min, UTC) - BACKFILL_MARGIN
@@ -92,7 +115,9 @@ def archive_run_keys(
         return
     if trail_keys is None:
         return
-    for target, region in sorted(wanted, key=lambda place: (place[0].bucket, place[0].root, place[1])):
+    for target, region in sorted(
+        wanted, key=lambda place: (place[0].bucket, place[0].root, place[1])
+    ):
         try:
             archive_keys(store, target, trail_keys, region, first, now, options)
         except GroupFailed as error:
@@ -103,8 +128,12 @@ def archive_prefix(target: Target, region: str) -> str:
     return f"{target.root}keys/cloudtrail/{region}/"
 
 
-def read_archived_key(store: ObjectStore, target: Target, region: str, fingerprint: str) -> TrailKey | None:
-    """None where it is not there. Raises BadPack where what is there is no key, or that of another fingerprint; StoreError."""
+def read_archived_key(
+    store: ObjectStore, target: Target, region: str, fingerprint: str
+) -> TrailKey | None:
+    """None where it is not there. Raises BadPack where what is there is no key, or that of another
+    fingerprint; StoreError.
+    """
     if not _FINGERPRINT.fullmatch(fingerprint) or not _REGION.fullmatch(region):
         return None
     key = f"{archive_prefix(target, region)}{fingerprint}.json"
@@ -123,9 +152,11 @@ def read_archived_key(store: ObjectStore, target: Target, region: str, fingerpri
 
 @dataclass(slots=True)
 class KeyRing:
-    """The public keys of a validation: asked of CloudTrail first, whose word counts most, then of the archive. Thread safe.
+    """The public keys of a validation: asked of CloudTrail first, whose word counts most, then of
+    the archive. Thread safe.
 
-    `failures` says, by region, why CloudTrail could not be asked; `sources`, from where each (region, fingerprint) came.
+    `failures` says, by region, why CloudTrail could not be asked; `sources`, from where each
+    (region, fingerprint) came.
     """
 
     store: ObjectStore
@@ -139,10 +170,14 @@ class KeyRing:
     _found: dict[tuple[str, str, datetime | None], TrailKey | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, region: str, fingerprint: str, generated: datetime | None = None) -> TrailKey | None:
-        """None where there is no such key. `generated` is when a backfill digest was made, which may be long after its hour.
+    def find(
+        self, region: str, fingerprint: str, generated: datetime | None = None
+    ) -> TrailKey | None:
+        """None where there is no such key. `generated` is when a backfill digest was made, which
+        may be long after its hour.
 
-        Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which may, could not be asked.
+        Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which
+        may, could not be asked.
         """
         with self._lock:
             asked = (region, fingerprint, generated)
@@ -150,7 +185,9 @@ class KeyRing:
                 self._found[asked] = self._look(region, fingerprint, generated)
             found, failed = self._found[asked], self.failures.get(region)
         if found is None and failed is not None:
-            kind = StoreError if isinstance(failed, Unreachable) else type(failed)  # without CloudTrail everything else goes on
+            kind = (
+                StoreError if isinstance(failed, Unreachable) else type(failed)
+            )  # without CloudTrail everything else goes on
             raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
         return found
 
@@ -175,21 +212,30 @@ class KeyRing:
         if self.trail_keys is None or region in self.failures:
             return {}
         try:
-            return {key.fingerprint: key for key in self.trail_keys.list_public_keys(region, first, last)}
+            return {
+                key.fingerprint: key
+                for key in self.trail_keys.list_public_keys(region, first, last)
+            }
         except StoreError as error:
             self.failures[region] = error
             return {}
 
 
-def _write_key(store: ObjectStore, target: Target, region: str, key: TrailKey, options: WriteOptions) -> int:
+def _write_key(
+    store: ObjectStore, target: Target, region: str, key: TrailKey, options: WriteOptions
+) -> int:
     """How many were written. One that somebody else wrote in the meantime must be the same."""
     where = f"public key {key.fingerprint!r} of CloudTrail in {region}"
     if not _FINGERPRINT.fullmatch(key.fingerprint):
-        raise StoreError(f"{where}: not a fingerprint", code="BadAnswer", operation="ListPublicKeys")
+        raise StoreError(
+            f"{where}: not a fingerprint", code="BadAnswer", operation="ListPublicKeys"
+        )
     try:
         parse_public_key(key.der)
     except ValueError as error:
-        raise StoreError(f"{where}: {error}", code="BadAnswer", operation="ListPublicKeys") from None
+        raise StoreError(
+            f"{where}: {error}", code="BadAnswer", operation="ListPublicKeys"
+        ) from None
     data = encode_key(region, key)
     name = f"{archive_prefix(target, region)}{key.fingerprint}.json"
     try:
@@ -197,7 +243,9 @@ def _write_key(store: ObjectStore, target: Target, region: str, key: TrailKey, o
     except PreconditionFailed:
         stored = read_archived_key(store, target, region, key.fingerprint)
         if stored is None or stored.der != key.der:
-            raise VerificationError(f"s3://{target.bucket}/{name} is another key than CloudTrail's of this fingerprint") from None
+            raise VerificationError(
+                f"s3://{target.bucket}/{name} is another key than CloudTrail's of this fingerprint"
+            ) from None
         return 0
     return 1
 

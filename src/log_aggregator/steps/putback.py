@@ -1,6 +1,8 @@
-"""Puts originals back: their bytes, user metadata, content type and encoding, under their own keys. Nothing is ever overwritten.
+"""Puts originals back: their bytes, user metadata, content type and encoding, under their own keys.
+Nothing is ever overwritten.
 
-What cannot come back is what S3 gives out itself: version id, time of the last change, and the ETag of what was written in parts.
+What cannot come back is what S3 gives out itself: version id, time of the last change, and the ETag
+of what was written in parts.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ _CONTENT_TYPE_DEFAULT = "binary/octet-stream"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where originals go: each to its own bucket, or all to one; and in front of their keys a prefix."""
+    """Where originals go: each to its own bucket, or all to one; and in front of their keys a
+    prefix.
+    """
 
     bucket: str | None = None
     prefix: str = ""
@@ -66,33 +70,58 @@ class PutBackResult(Losses):
 
 
 def limit_originals(wanted: Iterable[Wanted], originals_max: int) -> list[Wanted]:
-    """All that is wanted. Raises LimitExceeded before anything is touched, and before more is kept than is allowed."""
+    """All that is wanted. Raises LimitExceeded before anything is touched, and before more is kept
+    than is allowed.
+    """
     taken: list[Wanted] = []
     count = 0
     for each in wanted:
         count += len(each.pack.members)
         if count > originals_max:
-            raise LimitExceeded(f"more than {originals_max:,} originals would be put back (--objects-max)")
+            raise LimitExceeded(
+                f"more than {originals_max:,} originals would be put back (--objects-max)"
+            )
         taken.append(each)
     return taken
 
 
 def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]) -> None:
-    """Raises SettingsError where members of an adopted aggregate would go among the logs, as which they would be packed: their keys are
-    made up; and where anything would go among packs and indexes, as which it would be read."""
-    own = tuple(f"{target.bucket}/{target.root}{folder}" for target in targets for folder in OWN_FOLDERS)
+    """Raises SettingsError where members of an adopted aggregate would go among the logs, as which
+    they would be packed: their keys are made up; and where anything would go among packs and
+    indexes, as which it would be read.
+    """
+    own = tuple(
+        f"{target.bucket}/{target.root}{folder}" for target in targets for folder in OWN_FOLDERS
+    )
     for each in wanted:
-        taken = next((where for member in each.pack.members if (where := "/".join(place.of(each, member))).startswith(own)), None)
+        taken = next(
+            (
+                where
+                for member in each.pack.members
+                if (where := "/".join(place.of(each, member))).startswith(own)
+            ),
+            None,
+        )
         if taken is not None:
-            raise SettingsError(f"s3://{taken}: allowed is a place that is not among packs and indexes; another --to-bucket or --prefix")
+            raise SettingsError(
+                f"s3://{taken}: allowed is a place that is not among packs and indexes; "
+                "another --to-bucket or --prefix"
+            )
         if place.bucket is None and any(FLAG in member.flags for member in each.pack.members):
             raise SettingsError(
-                f"s3://{each.pack.target.bucket}/{each.pack.pack_key} was adopted, and its members' own keys are lost;"
+                f"s3://{each.pack.target.bucket}/{each.pack.pack_key} was adopted, and its "
+                "members' own keys are lost;"
                 " allowed with --to-bucket, a bucket that no logs are taken from"
             )
 
 
-def put_back(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], place: Place, progress: FetchProgress) -> PutBackResult:
+def put_back(
+    store: ObjectStore,
+    workers: Workers,
+    wanted: Iterable[Wanted],
+    place: Place,
+    progress: FetchProgress,
+) -> PutBackResult:
     """Writes what is wanted. What fails is listed and the rest goes on. Raises Unreachable."""
     result = PutBackResult()
     for original, future in _start_all(store, workers, wanted, place):
@@ -111,8 +140,12 @@ def put_back(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], pla
     return result
 
 
-def _start_all(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], place: Place) -> Iterator[tuple[Fetched, Future[Outcome]]]:
-    """Small ones are written side by side, as many as the workers allow; large ones by the one who reads them."""
+def _start_all(
+    store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], place: Place
+) -> Iterator[tuple[Fetched, Future[Outcome]]]:
+    """Small ones are written side by side, as many as the workers allow; large ones by the one who
+    reads them.
+    """
     pending: deque[tuple[Fetched, Future[Outcome]]] = deque()
     given_up: set[str] = set()
     for original in fetch(store, workers, wanted):
@@ -122,7 +155,9 @@ def _start_all(store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], p
     yield from pending
 
 
-def _start(store: ObjectStore, workers: Workers, original: Fetched, place: Place, given_up: set[str]) -> Future[Outcome]:
+def _start(
+    store: ObjectStore, workers: Workers, original: Fetched, place: Place, given_up: set[str]
+) -> Future[Outcome]:
     """Out of another pack that holds it too, where the first one cannot be read."""
     bucket, key = place.of(original, original.member)
     done: Future[Outcome] = Future()
@@ -143,7 +178,9 @@ def _start(store: ObjectStore, workers: Workers, original: Fetched, place: Place
     return done
 
 
-def _start_small(store: ObjectStore, workers: Workers, member: Member, data: bytes, where: tuple[str, str]) -> Future[Outcome]:
+def _start_small(
+    store: ObjectStore, workers: Workers, member: Member, data: bytes, where: tuple[str, str]
+) -> Future[Outcome]:
     failed: Future[Outcome] = Future()
     try:
         return workers.start_write(lambda: _put_small(store, member, data, *where))
@@ -165,7 +202,9 @@ def _put_small(store: ObjectStore, member: Member, data: bytes, bucket: str, key
 
 
 def _put_large(store: ObjectStore, original: Fetched, bucket: str, key: str) -> Outcome:
-    """In parts, so that it is never here as a whole. It becomes an object only when all of it was checked."""
+    """In parts, so that it is never here as a whole. It becomes an object only when all of it was
+    checked.
+    """
     member = original.member
     if _is_there(store, member, bucket, key):
         return Outcome.THERE
@@ -173,13 +212,20 @@ def _put_large(store: ObjectStore, original: Fetched, bucket: str, key: str) -> 
     try:
         parts: list[Part] = []
         whole = RunningChecksum()
-        for data in _regroup(original.pieces, max(PART_SIZE_BYTES, -(-member.size_bytes // PART_COUNT_MAX))):
+        for data in _regroup(
+            original.pieces, max(PART_SIZE_BYTES, -(-member.size_bytes // PART_COUNT_MAX))
+        ):
             running = RunningChecksum()
             running.take(data)
             whole.take_piece(len(data), running.crc)
             parts.append(store.upload_part(upload, len(parts) + 1, data, crc64nvme=running.crc))
-        store.complete_multipart_upload(upload, parts, size_bytes=whole.length_bytes, crc64nvme=whole.crc)
-    except (PreconditionFailed, NotFound) as error:  # the upload is gone, too, where its completion was repeated after a lost answer
+        store.complete_multipart_upload(
+            upload, parts, size_bytes=whole.length_bytes, crc64nvme=whole.crc
+        )
+    except (
+        PreconditionFailed,
+        NotFound,
+    ) as error:  # the upload is gone, too, where its completion was repeated after a lost answer
         store.abort_multipart_upload(upload)
         if _is_there(store, member, bucket, key):
             return Outcome.THERE
@@ -204,7 +250,9 @@ def _regroup(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
 
 def _options_of(member: Member) -> WriteOptions:
     return WriteOptions(
-        content_type=member.content_type or _CONTENT_TYPE_DEFAULT, metadata=member.metadata, content_encoding=member.content_encoding
+        content_type=member.content_type or _CONTENT_TYPE_DEFAULT,
+        metadata=member.metadata,
+        content_encoding=member.content_encoding,
     )
 
 
@@ -234,7 +282,9 @@ def _read(store: ObjectStore, bucket: str, key: str, etag: str, size_bytes: int)
         yield store.get_object(bucket, key, if_match=etag)
         return
     for first in range(0, size_bytes, _COMPARE_BYTES):
-        yield store.get_object(bucket, key, if_match=etag, byte_range=(first, min(first + _COMPARE_BYTES, size_bytes)))
+        yield store.get_object(
+            bucket, key, if_match=etag, byte_range=(first, min(first + _COMPARE_BYTES, size_bytes))
+        )
 
 
 def _is_alike(body: Body, member: Member) -> bool:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from log_aggregator.core.packformat.builder import Headers, Original, inspect_original
 from log_aggregator.core.packformat.contents import Shape
-from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, VerificationError
+from log_aggregator.errors import (
+    AccessDenied,
+    NotFound,
+    ObjectFrozen,
+    PreconditionFailed,
+    VerificationError,
+)
 from log_aggregator.model import LogObject
 from log_aggregator.ports import Body, ObjectStore
 
@@ -37,9 +43,11 @@ ReadResult = Original | Changed | Unreadable
 class Reader:
     """Reads the log objects of one pack. Thread safe.
 
-    A log object's bytes are right where their MD5 is the ETag. Where the ETag is another, either they were damaged on their way, or the
-    ETag is no MD5 (encryption with KMS), which only a second, checked read tells. Text is then always read twice. Whole gzip has a CRC-32
-    of its own over all but its header, so once one such read has shown that ETags are no MD5s here, it is taken as it is.
+    A log object's bytes are right where their MD5 is the ETag. Where the ETag is another, either
+    they were damaged on their way, or the ETag is no MD5 (encryption with KMS), which only a
+    second, checked read tells. Text is then always read twice. Whole gzip has a CRC-32 of its own
+    over all but its header, so once one such read has shown that ETags are no MD5s here, it is
+    taken as it is.
     """
 
     def __init__(self, store: ObjectStore) -> None:
@@ -53,7 +61,9 @@ class Reader:
         Raises StoreError where S3 itself is the trouble and not this object.
         """
         try:
-            body = self._store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)
+            body = self._store.get_object(
+                source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+            )
             original = inspect_original(source, body.data, headers_of(body))
             return original if self._is_sound(original) else self._read_again(original)
         except (NotFound, PreconditionFailed):
@@ -78,9 +88,13 @@ class Reader:
             return first if self._is_sound(first) else self._read_checked(first)
 
     def _read_checked(self, first: Original) -> Original:
-        """A second read, in which S3 also compares its stored checksum and says whether the ETag has to be an MD5."""
+        """A second read, in which S3 also compares its stored checksum and says whether the ETag
+        has to be an MD5.
+        """
         source = first.source
-        body, is_trusted = self._store.get_object_checked(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)
+        body, is_trusted = self._store.get_object_checked(
+            source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+        )
         second = inspect_original(source, body.data, headers_of(body))
         if len(body.data) == source.size_bytes and _has_md5(second):
             return second
@@ -88,7 +102,10 @@ class Reader:
         if is_same and (is_trusted or not _MD5.fullmatch(source.etag)):
             self._has_opaque_etags = self._has_opaque_etags or is_trusted
             return second
-        raise VerificationError(f"s3://{source.bucket}/{source.key}: what was read twice is not what its length and ETag say")
+        raise VerificationError(
+            f"s3://{source.bucket}/{source.key}: what was read twice is not what its length "
+            "and ETag say"
+        )
 
 
 def headers_of(body: Body) -> Headers:

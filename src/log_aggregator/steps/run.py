@@ -1,4 +1,6 @@
-"""A run: list everything of a window of days, plan, and settle group by group, main and auxiliary logs at the same time."""
+"""A run: list everything of a window of days, plan, and settle group by group, main and auxiliary
+logs at the same time.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from log_aggregator.steps.selection import Rules, Selection
 from log_aggregator.steps.workers import Workers
 
 UNANSWERED_GROUPS_MAX = 3
-"""After so many groups in a row for which S3 gave no answer the rest are not tried: each would wait for all its retries."""
+"""After so many groups in a row for which S3 gave no answer the rest are not tried: each would wait
+for all its retries.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class RunRules:
 
 
 class Progress:
-    """What a run tells whoever watches it. Every method may be called from several threads; this one says nothing."""
+    """What a run tells whoever watches it. Every method may be called from several threads; this
+    one says nothing.
+    """
 
     def listing(self, bucket: str) -> None: ...
     def listed(self, keys: int) -> None: ...
@@ -76,18 +82,27 @@ class RunResult:
 
 
 def run(
-    store: ObjectStore, workers: Workers, clock: Clock, rules: RunRules, progress: Progress, listing: Listing | None = None
+    store: ObjectStore,
+    workers: Workers,
+    clock: Clock,
+    rules: RunRules,
+    progress: Progress,
+    listing: Listing | None = None,
 ) -> RunResult:
-    """Packs, verifies and deletes all that the rules want. What fails is in the result's `failures`.
+    """Packs, verifies and deletes all that the rules want. What fails is in the result's
+    `failures`.
 
-    What there is to pack is found by `listing`, or by listing the buckets.
-    Raises CannotStart and LimitExceeded before anything was touched; of later days of a long range they are among the failures.
+    What there is to pack is found by `listing`, or by listing the buckets. Raises CannotStart and
+    LimitExceeded before anything was touched; of later days of a long range they are among the
+    failures.
     """
     window = rules.selection.window
     result = RunResult(window.first, window.last)
     buckets = {bucket.name: bucket for bucket in find_buckets(store, rules)}
     result.buckets = list(buckets)
-    result.stale_uploads, refused = abort_stale_uploads(store, clock, {rules.target(name) for name in buckets})
+    result.stale_uploads, refused = abort_stale_uploads(
+        store, clock, {rules.target(name) for name in buckets}
+    )
     result.failures += refused
     listing = listing or BucketListing(store, workers, rules.organization_id, progress)
     rules = replace(rules, group=replace(rules.group, is_listing_old=listing.is_old))
@@ -106,7 +121,9 @@ def run(
         result.add_seconds({"list": time.perf_counter() - began})
         result.selection.merge_counts(found.selection)
         progress.planned(len(found.shelf.groups), found.shelf.objects)
-        for settled in _settle_all(store, workers, found, buckets, rules, clock.now().date(), progress):
+        for settled in _settle_all(
+            store, workers, found, buckets, rules, clock.now().date(), progress
+        ):
             result.groups.append(settled)
             result.add_seconds(settled.seconds)
             result.failures += settled.failures
@@ -118,11 +135,16 @@ def check_limit(found: Found, rules: RunRules) -> None:
     """Raises LimitExceeded."""
     if found.shelf.objects > rules.objects_max:
         window = found.window
-        raise LimitExceeded(f"{found.shelf.objects} log objects from {window.first} to {window.last}; objects_max = {rules.objects_max}")
+        raise LimitExceeded(
+            f"{found.shelf.objects} log objects from {window.first} to {window.last}; "
+            f"objects_max = {rules.objects_max}"
+        )
 
 
 def find_buckets(store: ObjectStore, rules: RunRules) -> list[SourceBucket]:
-    """The buckets that logs are taken from; each is looked at, so that a wrong name ends the run before it begins."""
+    """The buckets that logs are taken from; each is looked at, so that a wrong name ends the run
+    before it begins.
+    """
     buckets = [look_at_bucket(store, rules, name) for name in bucket_names(store, rules)]
     check_destination(store, rules)
     return buckets
@@ -147,7 +169,9 @@ def check_destination(store: ObjectStore, rules: RunRules) -> None:
 
 
 def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
-    """Names of buckets, and all buckets that begin with a name ending in *. Raises CannotStart where there is none."""
+    """Names of buckets, and all buckets that begin with a name ending in *. Raises CannotStart
+    where there is none.
+    """
     beginnings = [name.removesuffix("*") for name in names if name.endswith("*")]
     yield from (name for name in names if not name.endswith("*"))
     if not beginnings:
@@ -157,7 +181,9 @@ def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
     for beginning in beginnings:
         found = [name for name in existing if name.startswith(beginning)]
         if not found:
-            raise CannotStart(f"other_buckets: there is no bucket whose name begins with {beginning!r}")
+            raise CannotStart(
+                f"other_buckets: there is no bucket whose name begins with {beginning!r}"
+            )
         yield from found
 
 
@@ -187,7 +213,16 @@ def _settle_all(
             bucket, target = buckets[group.bucket], rules.target(group.bucket)
             for part in found.shelf.parts(group):
                 settle_group(store, workers, bucket, settled, part, target, rules.group, today)
-                discard_group(store, workers, bucket.versioning, settled, part.discards, target, rules.group, today)
+                discard_group(
+                    store,
+                    workers,
+                    bucket.versioning,
+                    settled,
+                    part.discards,
+                    target,
+                    rules.group,
+                    today,
+                )
                 if is_unanswered(settled):
                     break
             unanswered = unanswered + 1 if is_unanswered(settled) else 0
@@ -197,16 +232,24 @@ def _settle_all(
     yield from workers.each(settle, sorted(groups, key=lambda group: (-groups[group], group)))
 
 
-def abort_stale_uploads(store: ObjectStore, clock: Clock, targets: Iterable[Target]) -> tuple[int, list[Failure]]:
-    """Aborts uploads of runs that died long ago; younger ones may be those of a run that is under way. A refusal stops nothing."""
+def abort_stale_uploads(
+    store: ObjectStore, clock: Clock, targets: Iterable[Target]
+) -> tuple[int, list[Failure]]:
+    """Aborts uploads of runs that died long ago; younger ones may be those of a run that is under
+    way. A refusal stops nothing.
+    """
     oldest = clock.now() - timedelta(hours=STALE_UPLOAD_AGE_HOURS_MIN)
     aborted, refused = 0, []
     for target in sorted(targets, key=lambda target: (target.bucket, target.root)):
         try:
-            for upload in store.list_multipart_uploads(target.bucket, prefix=f"{target.root}packs/"):
+            for upload in store.list_multipart_uploads(
+                target.bucket, prefix=f"{target.root}packs/"
+            ):
                 if upload.initiated is not None and upload.initiated < oldest:
                     store.abort_multipart_upload(upload)
                     aborted += 1
         except StoreError as error:
-            refused.append(Failure.of(f"unfinished uploads in s3://{target.bucket}/{target.root}packs/", error))
+            refused.append(
+                Failure.of(f"unfinished uploads in s3://{target.bucket}/{target.root}packs/", error)
+            )
     return aborted, refused

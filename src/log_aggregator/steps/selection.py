@@ -45,7 +45,10 @@ class Holds:
         return (
             bucket in self.buckets
             or facts.account in self.accounts
-            or any(f"{bucket}/{key}".startswith(prefix) or key.startswith(prefix) for prefix in self.prefixes)
+            or any(
+                f"{bucket}/{key}".startswith(prefix) or key.startswith(prefix)
+                for prefix in self.prefixes
+            )
             or any(first <= facts.date <= last for first, last in self.dates)
         )
 
@@ -104,7 +107,9 @@ class Selection:
         self.merge_counts(other)
 
     def merge_counts(self, other: Selection) -> None:
-        """Everything but the log objects themselves, so that a long range need not be kept in memory."""
+        """Everything but the log objects themselves, so that a long range need not be kept in
+        memory.
+        """
         self.left += other.left
         self.listed += other.listed
         self.listed_bytes += other.listed_bytes
@@ -128,9 +133,14 @@ def select(bucket: str, keys: Iterable[ListedKey], rules: Rules) -> Selection:
 
 
 def select_in_chunks(
-    bucket: str, keys: Iterable[ListedKey], rules: Rules, on_progress: Callable[[int], None] = lambda _: None
+    bucket: str,
+    keys: Iterable[ListedKey],
+    rules: Rules,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Selection]:
-    """The same, chunk by chunk, for listings that may be too large for the memory. `on_progress` is told the keys of each chunk."""
+    """The same, chunk by chunk, for listings that may be too large for the memory. `on_progress` is
+    told the keys of each chunk.
+    """
     remaining = iter(keys)
     while chunk := list(islice(remaining, CHUNK_KEYS_MAX)):
         yield select(bucket, chunk, rules)
@@ -150,7 +160,9 @@ def _sort_out(bucket: str, listed: ListedKey, rules: Rules, selection: Selection
         _take(bucket, listed, parsed, rules, selection)
 
 
-def _take(bucket: str, listed: ListedKey, parsed: Dated, rules: Rules, selection: Selection) -> None:
+def _take(
+    bucket: str, listed: ListedKey, parsed: Dated, rules: Rules, selection: Selection
+) -> None:
     facts = parsed.facts
     selection.listed += len(listed.versions)
     selection.listed_bytes += sum(version.size_bytes for version in listed.versions)
@@ -183,4 +195,9 @@ def _reason_to_leave(bucket: str, listed: ListedKey, facts: KeyFacts, rules: Rul
 
 def _is_wanted_region(facts: KeyFacts, rules: Rules) -> bool:
     """A log without a region, or of a global service, is wanted whatever the regions are."""
-    return rules.regions is None or facts.region is None or "-" not in facts.region or facts.region in rules.regions
+    return (
+        rules.regions is None
+        or facts.region is None
+        or "-" not in facts.region
+        or facts.region in rules.regions
+    )

@@ -1,6 +1,8 @@
-"""A listing, kept by groups until each group's turn comes, in little memory: what is many is folded into compressed blocks.
+"""A listing, kept by groups until each group's turn comes, in little memory: what is many is folded
+into compressed blocks.
 
-A log object as Python objects takes some 650 bytes, folded some 80. Small listings are never folded.
+A log object as Python objects takes some 650 bytes, folded some 80. Small listings are never
+folded.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ OPEN_OBJECTS_MAX = 100_000
 """So many log objects are held as they are, some 65 MB, before all of them are folded."""
 
 PART_OBJECTS_MAX = 200_000
-"""A group is handed out in parts of so many log objects: as many as a pack has at most, where nothing else is set."""
+"""A group is handed out in parts of so many log objects: as many as a pack has at most, where
+nothing else is set.
+"""
 
 _BLOCK_OBJECTS_MAX = 10_000
 
@@ -47,7 +51,9 @@ class _Row:
 class Shelf:
     """Takes selections, in any order and from any thread, and hands out groups."""
 
-    def __init__(self, open_objects_max: int | None = None, part_objects_max: int | None = None) -> None:
+    def __init__(
+        self, open_objects_max: int | None = None, part_objects_max: int | None = None
+    ) -> None:
         self._open_objects_max = OPEN_OBJECTS_MAX if open_objects_max is None else open_objects_max
         self._part_objects_max = part_objects_max or PART_OBJECTS_MAX
         self._rows: dict[Group, _Row] = {}
@@ -65,7 +71,9 @@ class Shelf:
         return {group: row.objects for group, row in self._rows.items()}
 
     def take(self, selection: Selection) -> None:
-        """Its groups; all versions of a key are in one selection. The counts of what was left alone are the caller's."""
+        """Its groups; all versions of a key are in one selection. The counts of what was left alone
+        are the caller's.
+        """
         with self._lock:
             for group, found in selection.groups.items():
                 row = self._rows.setdefault(group, _Row())
@@ -76,7 +84,9 @@ class Shelf:
                 self._fold()
 
     def parts(self, group: Group) -> Iterator[GroupSources]:
-        """All of a group: in one piece, or, of very large ones, in several, of which each has all versions of its keys."""
+        """All of a group: in one piece, or, of very large ones, in several, of which each has all
+        versions of its keys.
+        """
         row = self._rows[group]
         part = GroupSources()
         for block in sorted(row.blocks, key=lambda block: block.first_key):
@@ -109,7 +119,9 @@ def _cut(found: GroupSources) -> Iterator[GroupSources]:
 
 def _by_key(found: GroupSources) -> Iterator[GroupSources]:
     for key, sources in groupby(found.sources, key=_key_of):
-        markers: dict[str, tuple[DeleteMarker, ...]] = {key: found.markers[key]} if key in found.markers else {}
+        markers: dict[str, tuple[DeleteMarker, ...]] = (
+            {key: found.markers[key]} if key in found.markers else {}
+        )
         yield GroupSources(list(sources), markers)
     for _, discards in groupby(found.discards, key=lambda each: each.key):
         yield GroupSources(discards=list(discards))

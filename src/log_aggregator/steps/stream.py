@@ -1,4 +1,6 @@
-"""A stored object as a stream, front to end: read by ranges, never more than one of them held, with the checksum of all that has passed."""
+"""A stored object as a stream, front to end: read by ranges, never more than one of them held, with
+the checksum of all that has passed.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _READ_BYTES = 8 * MIB
 
 
 class ObjectStream:
-    """One object, as HeadObject described it; every range is read on the condition that it is still that one."""
+    """One object, as HeadObject described it; every range is read on the condition that it is still
+    that one.
+    """
 
     def __init__(self, store: ObjectStore, stored: StoredObject) -> None:
         self._store = store
@@ -24,7 +28,9 @@ class ObjectStream:
         self.running = RunningChecksum()
 
     def read(self, length_bytes: int) -> Iterator[bytes]:
-        """The next bytes, piece by piece. Raises VerificationError where the object ends before them."""
+        """The next bytes, piece by piece. Raises VerificationError where the object ends before
+        them.
+        """
         left = length_bytes
         while left:
             piece = self._next(left)
@@ -44,12 +50,23 @@ class ObjectStream:
             first = self.running.length_bytes
             last = min(first + _READ_BYTES, self._stored.size_bytes)
             if first >= last:
-                raise VerificationError(f"{self._stored.key}: the index points behind the end of the pack")
-            body = self._store.get_object(self._stored.bucket, self._stored.key, if_match=self._stored.etag, byte_range=(first, last))
+                raise VerificationError(
+                    f"{self._stored.key}: the index points behind the end of the pack"
+                )
+            body = self._store.get_object(
+                self._stored.bucket,
+                self._stored.key,
+                if_match=self._stored.etag,
+                byte_range=(first, last),
+            )
             if len(body.data) != last - first:
-                raise VerificationError(f"{self._stored.key}: a range of it came back with another length")
+                raise VerificationError(
+                    f"{self._stored.key}: a range of it came back with another length"
+                )
             self._held = body.data
-        piece = self._held[self._taken_bytes : self._taken_bytes + length_bytes_max]  # all of it is no copy
+        piece = self._held[
+            self._taken_bytes : self._taken_bytes + length_bytes_max
+        ]  # all of it is no copy
         self._taken_bytes += len(piece)
         self.running.take(piece)
         return piece

@@ -1,7 +1,8 @@
-"""Thaws packs: sees which of them are frozen, what it costs, asks S3 for readable copies, and waits for them.
+"""Thaws packs: sees which of them are frozen, what it costs, asks S3 for readable copies, and waits
+for them.
 
-Nothing is kept between two calls: what is under way or done, S3 itself says (x-amz-restore). So it may be stopped at any time, and
-called again.
+Nothing is kept between two calls: what is under way or done, S3 itself says (x-amz-restore). So it
+may be stopped at any time, and called again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ ARCHIVE_CLASSES = frozenset(storage_class for storage_class, _ in RETRIEVALS)
 TIERS = ("Bulk", "Standard", "Expedited")
 
 _LOOKS_PER_ROUND_MAX = 100
-"""S3 finishes packs in about the order in which they were asked for. So not all of them need be looked at every time."""
+"""S3 finishes packs in about the order in which they were asked for. So not all of them need be
+looked at every time.
+"""
 _BLIND_ROUNDS_MAX = 12
 """So often in a row S3 may give no answer while one waits for hours."""
 
@@ -54,7 +57,9 @@ class PackState:
 
 @dataclass(frozen=True, slots=True)
 class TierOption:
-    """What thawing everything that is frozen takes in one tier. `dollars` is None where a pack's class does not know the tier."""
+    """What thawing everything that is frozen takes in one tier. `dollars` is None where a pack's
+    class does not know the tier.
+    """
 
     tier: str
     dollars: float | None
@@ -78,8 +83,12 @@ class Patience:
     hours_max: float
 
 
-def look_at_packs(store: ObjectStore, workers: Workers, packs: Iterable[FoundPack]) -> tuple[list[PackState], list[Failure]]:
-    """One HEAD for each pack that is, or may be, in an archive class. Packs come in the order of their keys."""
+def look_at_packs(
+    store: ObjectStore, workers: Workers, packs: Iterable[FoundPack]
+) -> tuple[list[PackState], list[Failure]]:
+    """One HEAD for each pack that is, or may be, in an archive class. Packs come in the order of
+    their keys.
+    """
 
     def look(pack: _Seen) -> PackState | Failure:
         where = f"s3://{pack.bucket}/{pack.key}"
@@ -92,10 +101,21 @@ def look_at_packs(store: ObjectStore, workers: Workers, packs: Iterable[FoundPac
         except GroupFailed as error:
             return Failure.of(where, error)
 
-    seen = (_Seen(each.target.bucket, each.pack_key, each.pack_bytes, each.storage_class, len(each.members)) for each in packs)
+    seen = (
+        _Seen(
+            each.target.bucket,
+            each.pack_key,
+            each.pack_bytes,
+            each.storage_class,
+            len(each.members),
+        )
+        for each in packs
+    )
     looked = list(workers.read_ahead(look, seen, lambda _: 1))
     states = [each for each in looked if isinstance(each, PackState)]
-    return sorted(states, key=lambda each: (each.bucket, each.key)), [each for each in looked if isinstance(each, Failure)]
+    return sorted(states, key=lambda each: (each.bucket, each.key)), [
+        each for each in looked if isinstance(each, Failure)
+    ]
 
 
 def price_tiers(states: Sequence[PackState], days: int) -> list[TierOption]:
@@ -107,7 +127,9 @@ def price_tiers(states: Sequence[PackState], days: int) -> list[TierOption]:
 def start_thawing(
     store: ObjectStore, workers: Workers, states: Iterable[PackState], *, days: int, tier: str
 ) -> tuple[list[PackState], list[Failure]]:
-    """Asks for copies of those that are frozen, and of no others. Gives those that were asked for, and what was refused."""
+    """Asks for copies of those that are frozen, and of no others. Gives those that were asked for,
+    and what was refused.
+    """
 
     def ask(pack: PackState) -> PackState | Failure:
         try:
@@ -118,14 +140,26 @@ def start_thawing(
             return Failure.of(f"s3://{pack.bucket}/{pack.key}", error)
         return pack
 
-    asked = list(workers.read_ahead(ask, [each for each in states if each.state is State.FROZEN], lambda _: 1))
-    return [each for each in asked if isinstance(each, PackState)], [each for each in asked if isinstance(each, Failure)]
+    asked = list(
+        workers.read_ahead(
+            ask, [each for each in states if each.state is State.FROZEN], lambda _: 1
+        )
+    )
+    return [each for each in asked if isinstance(each, PackState)], [
+        each for each in asked if isinstance(each, Failure)
+    ]
 
 
 def wait_until_thawed(
-    store: ObjectStore, packs: Sequence[PackState], clock: Clock, patience: Patience, progress: ThawProgress
+    store: ObjectStore,
+    packs: Sequence[PackState],
+    clock: Clock,
+    patience: Patience,
+    progress: ThawProgress,
 ) -> list[Failure]:
-    """Until all of them can be read. Gives those for which that does not come. Raises Unreachable after an hour or so without answers."""
+    """Until all of them can be read. Gives those for which that does not come. Raises Unreachable
+    after an hour or so without answers.
+    """
     deadline = clock.now() + timedelta(hours=patience.hours_max)
     pending, failures, blind_rounds = list(packs), list[Failure](), 0
     while pending:
@@ -139,7 +173,10 @@ def wait_until_thawed(
             if blind_rounds > _BLIND_ROUNDS_MAX:
                 raise
         if pending and clock.now() > deadline:
-            return failures + [_still_frozen(pack, "S3 takes longer than it says; start again to go on waiting") for pack in pending]
+            return failures + [
+                _still_frozen(pack, "S3 takes longer than it says; start again to go on waiting")
+                for pack in pending
+            ]
         if pending and not is_any_ready:
             patience.pause(patience.interval_seconds)
     progress.waiting(len(packs) - len(failures), len(packs))
@@ -158,11 +195,25 @@ class _Seen:
 
 
 def _look(store: ObjectStore, pack: _Seen) -> PackState:
-    if pack.storage_class is not None and pack.size_bytes is not None and pack.storage_class not in ARCHIVE_CLASSES:
-        return PackState(pack.bucket, pack.key, pack.size_bytes, pack.storage_class, State.READABLE, pack.members)
+    if (
+        pack.storage_class is not None
+        and pack.size_bytes is not None
+        and pack.storage_class not in ARCHIVE_CLASSES
+    ):
+        return PackState(
+            pack.bucket, pack.key, pack.size_bytes, pack.storage_class, State.READABLE, pack.members
+        )
     stored = store.head_object(pack.bucket, pack.key)
     expires = stored.restore.expires if stored.restore else None
-    return PackState(pack.bucket, pack.key, stored.size_bytes, stored.storage_class, state_of(stored), pack.members, expires)
+    return PackState(
+        pack.bucket,
+        pack.key,
+        stored.size_bytes,
+        stored.storage_class,
+        state_of(stored),
+        pack.members,
+        expires,
+    )
 
 
 def state_of(stored: StoredObject) -> State:
@@ -177,7 +228,10 @@ def state_of(stored: StoredObject) -> State:
 def _price_tier(frozen: Sequence[PackState], tier: str, days: int) -> TierOption:
     classes = sorted({pack.storage_class for pack in frozen})
     known = [RETRIEVALS[each, tier] for each in classes if (each, tier) in RETRIEVALS]
-    takes, hours = tuple(dict.fromkeys(each.takes for each in known)), max((each.hours_max for each in known), default=0.0)
+    takes, hours = (
+        tuple(dict.fromkeys(each.takes for each in known)),
+        max((each.hours_max for each in known), default=0.0),
+    )
     if len(known) < len(classes):
         return TierOption(tier, None, takes, hours)
     dollars = 0.0
@@ -187,7 +241,9 @@ def _price_tier(frozen: Sequence[PackState], tier: str, days: int) -> TierOption
     return TierOption(tier, dollars, takes, hours)
 
 
-def _look_again(store: ObjectStore, pending: Sequence[PackState]) -> tuple[list[PackState], list[Failure], bool]:
+def _look_again(
+    store: ObjectStore, pending: Sequence[PackState]
+) -> tuple[list[PackState], list[Failure], bool]:
     """(those that are not thawed yet, what has failed, whether anything was ready)."""
     waiting: list[PackState] = []
     failures: list[Failure] = []
@@ -204,7 +260,11 @@ def _look_again(store: ObjectStore, pending: Sequence[PackState]) -> tuple[list[
         elif state is State.FROZEN:
             failures.append(_still_frozen(pack, "nobody is thawing it any more"))
     looked = min(len(pending), _LOOKS_PER_ROUND_MAX)
-    return [*waiting, *pending[_LOOKS_PER_ROUND_MAX:]], failures, len(waiting) + len(failures) < looked
+    return (
+        [*waiting, *pending[_LOOKS_PER_ROUND_MAX:]],
+        failures,
+        len(waiting) + len(failures) < looked,
+    )
 
 
 def _still_frozen(pack: PackState, why: str) -> Failure:

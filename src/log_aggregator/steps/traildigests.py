@@ -1,4 +1,6 @@
-"""Whether one digest is what CloudTrail wrote: its place, its signature, and what the next digest says of it."""
+"""Whether one digest is what CloudTrail wrote: its place, its signature, and what the next digest
+says of it.
+"""
 
 from __future__ import annotations
 
@@ -53,17 +55,26 @@ def use_digest(metadata: Mapping[str, str], pieces: Iterable[bytes]) -> ReadDige
 
 
 def find_signature(metadata: Mapping[str, str], claims: Sequence[Claim]) -> tuple[str, bool]:
-    """(hex, whether it is not the object's own). Where the object has none, the next digest, itself valid, may hold it."""
+    """(hex, whether it is not the object's own). Where the object has none, the next digest, itself
+    valid, may hold it.
+    """
     own = metadata.get("signature", "")
     held = next((claim.link.signature for claim in claims if claim.link.signature), "")
     return (own, False) if own else (held or "", bool(held))
 
 
-def find_flaw(name: DigestName, digest: Digest, metadata: Mapping[str, str], signature: str, keys: KeyRing) -> Flaw | None:
-    """What is wrong with a digest by itself. Raises BadPack, StoreError where the archive of keys cannot be read."""
+def find_flaw(
+    name: DigestName, digest: Digest, metadata: Mapping[str, str], signature: str, keys: KeyRing
+) -> Flaw | None:
+    """What is wrong with a digest by itself. Raises BadPack, StoreError where the archive of keys
+    cannot be read.
+    """
     if (digest.bucket, digest.key) != (name.chain.bucket, name.key):
         return MOVED
-    if not signature or metadata.get("signature-algorithm", SIGNATURE_ALGORITHM) != SIGNATURE_ALGORITHM:
+    if (
+        not signature
+        or metadata.get("signature-algorithm", SIGNATURE_ALGORITHM) != SIGNATURE_ALGORITHM
+    ):
         return BAD_SIGNATURE
     generated = None
     if name.chain.is_backfill:
@@ -77,7 +88,10 @@ def find_flaw(name: DigestName, digest: Digest, metadata: Mapping[str, str], sig
 def find_broken_link(digest: Digest, signature: str, claims: Iterable[Claim]) -> Flaw | None:
     """Whether a newer digest says something else of this one."""
     for claim in claims:
-        if claim.link.sha256 not in (None, digest.sha256) or (claim.link.signature or "").lower() != signature.lower():
+        if (
+            claim.link.sha256 not in (None, digest.sha256)
+            or (claim.link.signature or "").lower() != signature.lower()
+        ):
             return broken_link(claim)
     return None
 
@@ -86,7 +100,9 @@ def broken_link(claim: Claim) -> Flaw:
     return Flaw(f"{WRONG_HASH.text}: s3://{claim.by.bucket}/{claim.by.key} links to another")
 
 
-def _find_key(keys: KeyRing, region: str, fingerprint: str, generated: datetime | None) -> PublicKey | Flaw:
+def _find_key(
+    keys: KeyRing, region: str, fingerprint: str, generated: datetime | None
+) -> PublicKey | Flaw:
     found = keys.find(region, fingerprint, generated)
     if found is None:
         return Flaw(f"public key not found in region {region} for fingerprint {fingerprint}")

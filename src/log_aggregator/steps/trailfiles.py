@@ -1,7 +1,8 @@
-"""Where the digests and logs of an account's trails lie now, in their own buckets or in packs, and how they are read.
+"""Where the digests and logs of an account's trails lie now, in their own buckets or in packs, and
+how they are read.
 
-Nothing is asked object by object: originals are listed, members are found in the indexes of their group, and members that lie side by
-side are read with one range read.
+Nothing is asked object by object: originals are listed, members are found in the indexes of their
+group, and members that lie side by side are read with one range read.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from log_aggregator.core.packformat.index import find_members
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import BadPack, GroupFailed, NotFound, StoreError, Unreachable, VerificationError
+from log_aggregator.errors import (
+    BadPack,
+    GroupFailed,
+    NotFound,
+    StoreError,
+    Unreachable,
+    VerificationError,
+)
 from log_aggregator.limits import KIB, MIB
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports import ObjectStore
@@ -42,7 +50,9 @@ T = TypeVar("T")
 
 
 class ReadFrom(StrEnum):
-    """Which copies are validated. With BOTH an original that is still there is preferred, as AWS's own tool would see it."""
+    """Which copies are validated. With BOTH an original that is still there is preferred, as AWS's
+    own tool would see it.
+    """
 
     BOTH = "both"
     ORIGINALS = "originals"
@@ -51,7 +61,9 @@ class ReadFrom(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountPlaces:
-    """Where an account's trails may have files: `folders` are (bucket, `.../AWSLogs/.../<account>/`), `packed` (target, source bucket)."""
+    """Where an account's trails may have files: `folders` are (bucket,
+    `.../AWSLogs/.../<account>/`), `packed` (target, source bucket).
+    """
 
     account: str
     folders: tuple[tuple[str, str], ...] = ()
@@ -71,12 +83,18 @@ class Copy:
     @property
     def where(self) -> str:
         """What to look at when it cannot be read."""
-        return f"s3://{self.place.target.bucket}/{self.place.pack_key}" if self.place else f"s3://{self.bucket}/{self.key}"
+        return (
+            f"s3://{self.place.target.bucket}/{self.place.pack_key}"
+            if self.place
+            else f"s3://{self.bucket}/{self.key}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """What came of reading a copy: a value, or what is wrong with it, or why it could not be read."""
+    """What came of reading a copy: a value, or what is wrong with it, or why it could not be
+    read.
+    """
 
     copy: Copy
     value: T | None = None
@@ -89,10 +107,14 @@ Use = Callable[[Mapping[str, str], Iterable[bytes]], T]
 
 
 def find_accounts(
-    store: ObjectStore, targets: Iterable[Target], main_buckets: Iterable[str], buckets: Collection[str], read_from: ReadFrom
+    store: ObjectStore,
+    targets: Iterable[Target],
+    main_buckets: Iterable[str],
+    buckets: Collection[str],
+    read_from: ReadFrom,
 ) -> list[AccountPlaces]:
-    """The accounts that have digests in packs, and those that have a folder in a bucket: the named ones, or else the main buckets and
-    all that packs were made from. Raises StoreError.
+    """The accounts that have digests in packs, and those that have a folder in a bucket: the named
+    ones, or else the main buckets and all that packs were made from. Raises StoreError.
     """
     folders: dict[str, list[tuple[str, str]]] = {}
     packed: dict[str, list[tuple[Target, str]]] = {}
@@ -106,18 +128,23 @@ def find_accounts(
     if read_from is ReadFrom.ORIGINALS:
         packed = {}
     return [
-        AccountPlaces(account, tuple(folders.get(account, ())), tuple(packed.get(account, ()))) for account in sorted({*folders, *packed})
+        AccountPlaces(account, tuple(folders.get(account, ())), tuple(packed.get(account, ())))
+        for account in sorted({*folders, *packed})
     ]
 
 
-def _list_packed(store: ObjectStore, target: Target, buckets: Collection[str]) -> Iterator[tuple[str, str]]:
+def _list_packed(
+    store: ObjectStore, target: Target, buckets: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """(source bucket, account) of all packs of digests, whether they have their index or not."""
     found = set()
     for folder in (f"{target.root}indexes/", f"{target.root}packs/"):
         for prefix in store.list_prefixes(target.bucket, prefix=folder).prefixes:
             bucket = prefix.removeprefix(folder).rstrip("/")
             if not buckets or bucket in buckets:
-                accounts = store.list_prefixes(target.bucket, prefix=f"{prefix}{DIGEST_LOG_TYPE}/").prefixes
+                accounts = store.list_prefixes(
+                    target.bucket, prefix=f"{prefix}{DIGEST_LOG_TYPE}/"
+                ).prefixes
                 found |= {(bucket, account.rstrip("/").rpartition("/")[2]) for account in accounts}
     yield from sorted(found)
 
@@ -132,7 +159,9 @@ def _list_account_folders(store: ObjectStore, bucket: str) -> list[str]:
 
 @dataclass(slots=True)
 class TrailFiles:
-    """The digests and logs of one account. `failures` are packs and indexes that could not be looked into: what they hold is not known."""
+    """The digests and logs of one account. `failures` are packs and indexes that could not be
+    looked into: what they hold is not known.
+    """
 
     store: ObjectStore
     workers: Workers
@@ -149,9 +178,16 @@ class TrailFiles:
         for target, bucket in self.places.packed:
             query = Query.of_days(window.first, window.last)
             entries = self._list_packs(target, bucket, DIGEST_LOG_TYPE, self.places.account, query)
-            found |= self._find_packed(target, bucket, entries, lambda key: parse_digest_key("", key) is not None)
+            found |= self._find_packed(
+                target, bucket, entries, lambda key: parse_digest_key("", key) is not None
+            )
         for bucket, folder in self.places.folders:
-            for listed in list_window(self.store, SourceBucket(bucket, None, is_main=True), f"{folder}{DIGEST_LOG_TYPE}/", window):
+            for listed in list_window(
+                self.store,
+                SourceBucket(bucket, None, is_main=True),
+                f"{folder}{DIGEST_LOG_TYPE}/",
+                window,
+            ):
                 if listed.versions:
                     found[bucket, listed.key] = _copy_of(listed.versions[0])
         by_day: dict[date, list[Copy]] = {}
@@ -161,8 +197,12 @@ class TrailFiles:
                 by_day.setdefault(name.end.date(), []).append(copy)
         return by_day
 
-    def find(self, group: Group | None, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Copy]:
-        """Those of a group's logs that are there, by bucket and key. Without a group only originals can be found. Raises StoreError."""
+    def find(
+        self, group: Group | None, wanted: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Copy]:
+        """Those of a group's logs that are there, by bucket and key. Without a group only originals
+        can be found. Raises StoreError.
+        """
         found: dict[tuple[str, str], Copy] = {}
         if self.read_from is not ReadFrom.PACKS:
             found |= self._find_originals(group, wanted)
@@ -173,11 +213,19 @@ class TrailFiles:
         for target in self.targets:
             entries = self._list_packs(target, group.bucket, group.log_type, group.account, query)
             packed = self._find_packed(target, group.bucket, entries, missing.__contains__)
-            found |= {identity: copy for identity, copy in packed.items() if _is_newer(copy, found.get(identity))}
+            found |= {
+                identity: copy
+                for identity, copy in packed.items()
+                if _is_newer(copy, found.get(identity))
+            }
         return found
 
-    def _find_originals(self, group: Group | None, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Copy]:
-        """Folder by folder; those of which it is known that nothing is left are not listed again."""
+    def _find_originals(
+        self, group: Group | None, wanted: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Copy]:
+        """Folder by folder; those of which it is known that nothing is left are not listed
+        again.
+        """
         folders = {(bucket, key.rpartition("/")[0] + "/") for bucket, key in wanted}
         found = {}
         for bucket, folder in sorted(folders):
@@ -193,29 +241,55 @@ class TrailFiles:
 
     @property
     def _near(self) -> DateWindow:
-        """The days of which most logs are: a digest names logs of its own day and of the evening before."""
+        """The days of which most logs are: a digest names logs of its own day and of the evening
+        before.
+        """
         return DateWindow(self.window.first - _DAY, self.window.last)
 
     def _is_emptied(self, bucket: str, folder: str) -> bool:
-        """Whether it was seen that none of the account's logs of all these days is left in the bucket."""
+        """Whether it was seen that none of the account's logs of all these days is left in the
+        bucket.
+        """
         for own_bucket, own_folder in self.places.folders:
             logs = f"{own_folder}{LOG_SERVICE}/"
             if bucket == own_bucket and folder.startswith(logs):
                 if (bucket, logs) not in self._emptied:
-                    listed = list_window(self.store, SourceBucket(bucket, None, is_main=True), logs, self._near)
-                    groups = (group_of_key(bucket, found.key) for found in listed if found.versions)  # a page has other days', too
-                    self._emptied[bucket, logs] = not any(group is not None and group.date in self._near for group in groups)
+                    listed = list_window(
+                        self.store, SourceBucket(bucket, None, is_main=True), logs, self._near
+                    )
+                    groups = (
+                        group_of_key(bucket, found.key) for found in listed if found.versions
+                    )  # a page has other days', too
+                    self._emptied[bucket, logs] = not any(
+                        group is not None and group.date in self._near for group in groups
+                    )
                 return self._emptied[bucket, logs]
         return False
 
-    def _list_packs(self, target: Target, bucket: str, log_type: str, account: str, days: Query) -> list[CatalogEntry]:
-        query = Query(frozenset({bucket}), frozenset({log_type}), frozenset({account}), first=days.first, last=days.last)
-        return list_packs(self.store, SerialWorkers(), target, query)  # in this thread: it may be one that `workers` waits for
+    def _list_packs(
+        self, target: Target, bucket: str, log_type: str, account: str, days: Query
+    ) -> list[CatalogEntry]:
+        query = Query(
+            frozenset({bucket}),
+            frozenset({log_type}),
+            frozenset({account}),
+            first=days.first,
+            last=days.last,
+        )
+        return list_packs(
+            self.store, SerialWorkers(), target, query
+        )  # in this thread: it may be one that `workers` waits for
 
     def _find_packed(
-        self, target: Target, bucket: str, entries: Iterable[CatalogEntry], wants: Callable[[str], bool]
+        self,
+        target: Target,
+        bucket: str,
+        entries: Iterable[CatalogEntry],
+        wants: Callable[[str], bool],
     ) -> dict[tuple[str, str], Copy]:
-        """The newest packed version of every wanted key. What cannot be looked into goes to the failures."""
+        """The newest packed version of every wanted key. What cannot be looked into goes to the
+        failures.
+        """
 
         def look(entry: CatalogEntry) -> tuple[CatalogEntry, list[Member] | GroupFailed]:
             try:
@@ -226,19 +300,30 @@ class TrailFiles:
                 return entry, error
 
         found: dict[tuple[str, str], Copy] = {}
-        for entry, members in self.workers.read_ahead(look, entries, lambda _: _INDEX_BYTES_TYPICAL):
+        for entry, members in self.workers.read_ahead(
+            look, entries, lambda _: _INDEX_BYTES_TYPICAL
+        ):
             if isinstance(members, GroupFailed):
                 self.failures.append((f"s3://{target.bucket}/{entry.pack_key}", members))
                 continue
             for member in members:
-                copy = Copy(bucket, member.key, member.size_bytes, member.etag, Place(target, entry.pack_key, member))
+                copy = Copy(
+                    bucket,
+                    member.key,
+                    member.size_bytes,
+                    member.etag,
+                    Place(target, entry.pack_key, member),
+                )
                 if _is_newer(copy, found.get((bucket, member.key))):
                     found[bucket, member.key] = copy
         return found
 
 
-def read_members(store: ObjectStore, target: Target, pack_key: str, wants: Callable[[str], bool]) -> list[Member]:
-    """The wanted members of a pack, from its index, or from the pack's own tail where the index is lost.
+def read_members(
+    store: ObjectStore, target: Target, pack_key: str, wants: Callable[[str], bool]
+) -> list[Member]:
+    """The wanted members of a pack, from its index, or from the pack's own tail where the index is
+    lost.
 
     Raises BadPack, ObjectFrozen, StoreError.
     """
@@ -255,12 +340,22 @@ def read_members(store: ObjectStore, target: Target, pack_key: str, wants: Calla
     return members
 
 
-def read_copies(store: ObjectStore, workers: Workers, copies: Iterable[Copy], use: Use[T]) -> Iterator[Reading[T]]:
+def read_copies(
+    store: ObjectStore, workers: Workers, copies: Iterable[Copy], use: Use[T]
+) -> Iterator[Reading[T]]:
     """Every copy once, in any order. Raises Unreachable."""
     copies = list(copies)
     originals = [copy for copy in copies if copy.place is None]
-    yield from workers.read_ahead(lambda copy: _read_original(store, copy, use), originals, lambda copy: min(copy.size_bytes, PIECE_BYTES))
-    packed = {(copy.place.pack_key, copy.place.member.identity): copy for copy in copies if copy.place is not None}
+    yield from workers.read_ahead(
+        lambda copy: _read_original(store, copy, use),
+        originals,
+        lambda copy: min(copy.size_bytes, PIECE_BYTES),
+    )
+    packed = {
+        (copy.place.pack_key, copy.place.member.identity): copy
+        for copy in copies
+        if copy.place is not None
+    }
     for fetched in fetch(store, workers, _plan_fetch(packed.values())):
         copy = packed[fetched.pack.pack_key, fetched.member.identity]
         try:
@@ -271,7 +366,9 @@ def read_copies(store: ObjectStore, workers: Workers, copies: Iterable[Copy], us
 
 
 def group_of_key(bucket: str, key: str) -> Group | None:
-    """The group in whose packs a log lies; None for a key of no known layout, which is never packed."""
+    """The group in whose packs a log lies; None for a key of no known layout, which is never
+    packed.
+    """
     parsed = parse_key(key)
     return group_of(bucket, parsed.facts) if isinstance(parsed, Dated) else None
 
@@ -284,14 +381,26 @@ def _plan_fetch(copies: Iterable[Copy]) -> Iterator[Wanted]:
             by_pack.setdefault((copy.place.target, copy.place.pack_key), []).append(copy.place)
     for (target, pack_key), places in by_pack.items():
         group = entry_of(target, pack_key).group
-        members = tuple(sorted((place.member for place in places), key=lambda member: (member.offset, member.inner_offset)))
-        yield Wanted(FoundPack(target, pack_key, group, format_of(group, target, pack_key), members), frozenset())
+        members = tuple(
+            sorted(
+                (place.member for place in places),
+                key=lambda member: (member.offset, member.inner_offset),
+            )
+        )
+        yield Wanted(
+            FoundPack(target, pack_key, group, format_of(group, target, pack_key), members),
+            frozenset(),
+        )
 
 
 def _read_original(store: ObjectStore, copy: Copy, use: Use[T]) -> Reading[T]:
     """Small ones whole, which is the store's quickest way; large ones by ranges."""
     try:
-        first = store.get_object(copy.bucket, copy.key, byte_range=(0, PIECE_BYTES) if copy.size_bytes > PIECE_BYTES else None)
+        first = store.get_object(
+            copy.bucket,
+            copy.key,
+            byte_range=(0, PIECE_BYTES) if copy.size_bytes > PIECE_BYTES else None,
+        )
         return Reading(copy, use(first.metadata, _read_on(store, copy, first.data, first.etag)))
     except GroupFailed as error:
         return _failed(copy, error)
@@ -306,12 +415,21 @@ def _read_on(store: ObjectStore, copy: Copy, data: bytes, etag: str) -> Iterator
 
 
 def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
-    """A member that is not what its index says is as bad as a changed log; what could not be read at all says nothing."""
+    """A member that is not what its index says is as bad as a changed log; what could not be read
+    at all says nothing.
+    """
     if isinstance(error, Unreachable):
         raise error
     if isinstance(error, NotFound):
-        return Reading(copy, flaw=NOT_FOUND if copy.place is None else Flaw(f"not found: its pack {copy.where} is gone"))
-    if isinstance(error, (BadPack, VerificationError)) or (isinstance(error, StoreError) and error.code == "InvalidRange"):
+        return Reading(
+            copy,
+            flaw=NOT_FOUND
+            if copy.place is None
+            else Flaw(f"not found: its pack {copy.where} is gone"),
+        )
+    if isinstance(error, (BadPack, VerificationError)) or (
+        isinstance(error, StoreError) and error.code == "InvalidRange"
+    ):
         return Reading(copy, flaw=Flaw(f"damaged in its pack {copy.where}"))
     return Reading(copy, error=error)
 

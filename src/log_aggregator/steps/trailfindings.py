@@ -17,7 +17,9 @@ FINDINGS_MAX = 100_000
 
 
 class State(StrEnum):
-    """What is known of a file. UNCHECKED: it is there, or may be, but could not be read. GAP and NOTE are no verdicts."""
+    """What is known of a file. UNCHECKED: it is there, or may be, but could not be read. GAP and
+    NOTE are no verdicts.
+    """
 
     VALID = "valid"
     INVALID = "invalid"
@@ -34,7 +36,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be validated: digests whose hours end from `first` to `last`, and in the hour after it, and all logs that they name.
+    """What is to be validated: digests whose hours end from `first` to `last`, and in the hour
+    after it, and all logs that they name.
 
     Empty sets are everything.
     """
@@ -61,7 +64,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A file, and what was found. `place` is the pack that it was read from, empty for an original."""
+    """A file, and what was found. `place` is the pack that it was read from, empty for an
+    original.
+    """
 
     kind: Kind
     state: State
@@ -73,7 +78,9 @@ class Finding:
 
 @dataclass(slots=True)
 class Tally:
-    """Of one chain: how many of its digests, and of the logs that they name, are what. `first` and `last` span its valid digests."""
+    """Of one chain: how many of its digests, and of the logs that they name, are what. `first` and
+    `last` span its valid digests.
+    """
 
     digests: Counter[State] = field(default_factory=Counter)
     logs: Counter[State] = field(default_factory=Counter)
@@ -87,13 +94,17 @@ class Tally:
 
 @dataclass(slots=True)
 class Validation:
-    """What was found. `findings` are all that are not valid; `failures` say why something could not be checked."""
+    """What was found. `findings` are all that are not valid; `failures` say why something could not
+    be checked.
+    """
 
     tallies: dict[Chain, Tally] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     unlisted: int = 0
-    """Findings beyond what is kept of one account, and of all of them. They are counted all the same."""
+    """Findings beyond what is kept of one account, and of all of them. They are counted all the
+    same.
+    """
 
     def merge(self, other: Validation) -> None:
         room = max(0, FINDINGS_MAX - len(self.findings))
@@ -108,7 +119,12 @@ class Validation:
     @property
     def is_sound(self) -> bool:
         """Something was validated, all of it could be, and all of it is valid."""
-        return not self.failures and self.count(State.VALID) > 0 and not self.count(State.INVALID) and not self.count(State.UNCHECKED)
+        return (
+            not self.failures
+            and self.count(State.VALID) > 0
+            and not self.count(State.INVALID)
+            and not self.count(State.UNCHECKED)
+        )
 
 
 def kind_of(chain: Chain) -> Kind:

@@ -1,9 +1,10 @@
 """Verification: the only place where a `VerifiedPack` is made.
 
-"checksum": S3's own CRC64NVME of the whole pack, its size, and the index that describes them. No byte of the pack is read.
-"tail": besides, the index in the pack's own tail is the very one that lies beside it.
-"read-back": the whole pack is read again, and every member's hash is compared; what lies between them and the tail as well. So
-is every pack in a store that reports no checksum of the whole object.
+"checksum": S3's own CRC64NVME of the whole pack, its size, and the index that describes them. No
+byte of the pack is read. "tail": besides, the index in the pack's own tail is the very one that
+lies beside it. "read-back": the whole pack is read again, and every member's hash is compared; what
+lies between them and the tail as well. So is every pack in a store that reports no checksum of the
+whole object.
 """
 
 from __future__ import annotations
@@ -32,8 +33,12 @@ class Level(StrEnum):
     READ_BACK = "read-back"
 
 
-def verify_pack(store: ObjectStore, target: Target, pack_key: str, level: Level = Level.CHECKSUM) -> VerifiedPack:
-    """Checks a stored pack against its stored index. Raises VerificationError, BadPack, NotFound, ObjectFrozen."""
+def verify_pack(
+    store: ObjectStore, target: Target, pack_key: str, level: Level = Level.CHECKSUM
+) -> VerifiedPack:
+    """Checks a stored pack against its stored index. Raises VerificationError, BadPack, NotFound,
+    ObjectFrozen.
+    """
     index, index_data = _read_index(store, target, pack_key)
     stored = _head(store, target, pack_key)
     size, crc = expected_pack(index, index_data)
@@ -42,14 +47,20 @@ def verify_pack(store: ObjectStore, target: Target, pack_key: str, level: Level 
     read_back = None
     if level is Level.READ_BACK or stored.crc64nvme is None:
         read_back = _read_back_explained(store, target, stored, index, index_data, size)
-    return VerifiedPack(target, index, stored, size, crc, read_back, hashlib.sha256(index_data).hexdigest())
+    return VerifiedPack(
+        target, index, stored, size, crc, read_back, hashlib.sha256(index_data).hexdigest()
+    )
 
 
 def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
-    """One HEAD, right before deletion: S3 still holds the very object that was verified. Raises VerificationError, NotFound."""
+    """One HEAD, right before deletion: S3 still holds the very object that was verified. Raises
+    VerificationError, NotFound.
+    """
     now = store.head_object(pack.target.bucket, pack.index.pack_key)
     if now != pack.stored:
-        raise VerificationError(f"s3://{pack.target.bucket}/{pack.index.pack_key} has changed since it was verified")
+        raise VerificationError(
+            f"s3://{pack.target.bucket}/{pack.index.pack_key} has changed since it was verified"
+        )
 
 
 def _read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Index, bytes]:
@@ -60,10 +71,18 @@ def _read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Inde
             raise
         where = f"s3://{target.bucket}/{pack_key}"
         _head(store, target, pack_key, missing="there is no such pack, and no index of it")
-        raise NotFound(f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew", code=error.code) from None
+        raise NotFound(
+            f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew",
+            code=error.code,
+        ) from None
 
 
-def _head(store: ObjectStore, target: Target, pack_key: str, missing: str = "the index is there, the pack is not") -> StoredObject:
+def _head(
+    store: ObjectStore,
+    target: Target,
+    pack_key: str,
+    missing: str = "the index is there, the pack is not",
+) -> StoredObject:
     try:
         return store.head_object(target.bucket, pack_key)
     except NotFound as error:
@@ -71,9 +90,16 @@ def _head(store: ObjectStore, target: Target, pack_key: str, missing: str = "the
 
 
 def _compare_tail_explained(
-    store: ObjectStore, target: Target, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int
+    store: ObjectStore,
+    target: Target,
+    stored: StoredObject,
+    index: Index,
+    index_data: bytes,
+    size_bytes: int,
 ) -> None:
-    """A tail that cannot be read is most often one that is not there: of a pack that was cut short."""
+    """A tail that cannot be read is most often one that is not there: of a pack that was cut
+    short.
+    """
     try:
         _compare_tail(store, target, index, index_data)
     except BadPack:
@@ -83,20 +109,38 @@ def _compare_tail_explained(
 
 def _compare_size(stored: StoredObject, size_bytes: int) -> None:
     if stored.size_bytes != size_bytes:
-        raise VerificationError(f"s3://{stored.bucket}/{stored.key}: {stored.size_bytes} bytes are stored, {size_bytes} were written")
+        raise VerificationError(
+            f"s3://{stored.bucket}/{stored.key}: {stored.size_bytes} bytes are stored, "
+            f"{size_bytes} were written"
+        )
 
 
 def _compare_tail(store: ObjectStore, target: Target, index: Index, index_data: bytes) -> None:
-    """Raises VerificationError where the pack's tail holds another index than the one beside the pack, BadPack where it is damaged."""
-    if index.format is not PackFormat.COPY and read_tail(store, target, index.pack_key) != index_data:
+    """Raises VerificationError where the pack's tail holds another index than the one beside the
+    pack, BadPack where it is damaged.
+    """
+    if (
+        index.format is not PackFormat.COPY
+        and read_tail(store, target, index.pack_key) != index_data
+    ):
         raise VerificationError(
-            f"s3://{target.bucket}/{index.pack_key}: the index in the pack's own tail is not the one beside it,"
+            f"s3://{target.bucket}/{index.pack_key}: the index in the pack's own tail is not "
+            "the one beside it,"
             f" s3://{target.bucket}/{target.index_key(index.pack_key)}"
         )
 
 
-def _read_back_explained(store: ObjectStore, target: Target, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int) -> int:
-    """The CRC64NVME of the whole pack. Where it is not what its index says, and its own tail is whole and says otherwise, that is told."""
+def _read_back_explained(
+    store: ObjectStore,
+    target: Target,
+    stored: StoredObject,
+    index: Index,
+    index_data: bytes,
+    size_bytes: int,
+) -> int:
+    """The CRC64NVME of the whole pack. Where it is not what its index says, and its own tail is
+    whole and says otherwise, that is told.
+    """
     try:
         with naming(target.bucket, index.pack_key):
             return _read_back(store, stored, index, index_data, size_bytes)
@@ -106,20 +150,31 @@ def _read_back_explained(store: ObjectStore, target: Target, stored: StoredObjec
         raise
 
 
-def _read_back(store: ObjectStore, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int) -> int:
-    """Reads all of a pack once, front to end; gives its CRC64NVME. Memory: one read, and one member's decoder; the tail."""
+def _read_back(
+    store: ObjectStore, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int
+) -> int:
+    """Reads all of a pack once, front to end; gives its CRC64NVME. Memory: one read, and one
+    member's decoder; the tail.
+    """
     _compare_size(stored, size_bytes)
     stream = ObjectStream(store, stored)
     members = sorted(index.members, key=lambda member: (member.offset, member.inner_offset))
-    for (offset, length), extent in groupby(members, key=lambda member: (member.offset, member.length_bytes)):
+    for (offset, length), extent in groupby(
+        members, key=lambda member: (member.offset, member.length_bytes)
+    ):
         stream.skip_to(offset)
         _check_extent(list(extent), stream.read(length))
     stream.skip_to(index.content_length_bytes)
     if stream.running.crc != index.content_crc64nvme:
-        raise VerificationError(f"s3://{stored.bucket}/{stored.key}: every member is whole, but not what lies between them")
+        raise VerificationError(
+            f"s3://{stored.bucket}/{stored.key}: every member is whole, but not what lies "
+            "between them"
+        )
     tail = b"".join(stream.read(stored.size_bytes - index.content_length_bytes))
     if tail != encode_tail(index.format, index_data, index.content_length_bytes):
-        raise VerificationError(f"s3://{stored.bucket}/{stored.key}: every member is whole, but not the pack's tail")
+        raise VerificationError(
+            f"s3://{stored.bucket}/{stored.key}: every member is whole, but not the pack's tail"
+        )
     return stream.running.crc
 
 
@@ -129,12 +184,17 @@ def _check_extent(members: list[Member], stored: Iterator[bytes]) -> None:
     position = 0
     for piece in decode_stored(members[0].encoding, stored):
         for member, check in zip(members, checks, strict=True):
-            first, last = member.inner_offset - position, member.inner_offset + member.size_bytes - position
+            first, last = (
+                member.inner_offset - position,
+                member.inner_offset + member.size_bytes - position,
+            )
             if last > 0 and first < len(piece):
                 check.take(piece[max(0, first) : last])
         position += len(piece)
     for piece in stored:
         if piece:
-            raise VerificationError(f"{members[0].key}: there is more in the pack than its index says")
+            raise VerificationError(
+                f"{members[0].key}: there is more in the pack than its index says"
+            )
     for check in checks:
         check.finish()

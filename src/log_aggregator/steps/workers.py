@@ -1,4 +1,6 @@
-"""Who does the waiting: threads in real life, the caller itself in simulations, so that these are deterministic."""
+"""Who does the waiting: threads in real life, the caller itself in simulations, so that these are
+deterministic.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,22 @@ Out = TypeVar("Out")
 class Workers(Protocol):
     """Runs functions, all at once or one after the other."""
 
-    def read_ahead(self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]) -> Iterator[Out]:
-        """`read(item)` for each item, results in the items' order, never more than the allowed bytes ahead of the caller."""
+    def read_ahead(
+        self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]
+    ) -> Iterator[Out]:
+        """`read(item)` for each item, results in the items' order, never more than the allowed
+        bytes ahead of the caller.
+        """
 
     def start_write(self, write: Callable[[], Out]) -> Future[Out]:
-        """Starts an upload; waits first while as many as allowed are under way, so that memory is bounded."""
+        """Starts an upload; waits first while as many as allowed are under way, so that memory is
+        bounded.
+        """
 
     def each(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-        """`work(item)` for each item, several at once, results as they come. An error of `work` is raised here."""
+        """`work(item)` for each item, several at once, results as they come. An error of `work` is
+        raised here.
+        """
 
     def check_stop(self) -> None:
         """Raises Interrupted once the run was told to stop."""
@@ -41,7 +51,9 @@ class Workers(Protocol):
 class SerialWorkers:
     """One thing after the other, in the caller's thread."""
 
-    def read_ahead(self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]) -> Iterator[Out]:
+    def read_ahead(
+        self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]
+    ) -> Iterator[Out]:
         return map(read, items)
 
     def start_write(self, write: Callable[[], Out]) -> Future[Out]:
@@ -60,9 +72,13 @@ class SerialWorkers:
 
 
 class ThreadWorkers:
-    """Three pools, so that none waits for itself: groups and listings wait for reads and writes, never the other way round."""
+    """Three pools, so that none waits for itself: groups and listings wait for reads and writes,
+    never the other way round.
+    """
 
-    def __init__(self, *, readers: int = 64, writers: int = 4, groups: int = 4, ahead_bytes: int = 16 * MIB) -> None:
+    def __init__(
+        self, *, readers: int = 64, writers: int = 4, groups: int = 4, ahead_bytes: int = 16 * MIB
+    ) -> None:
         self._readers = ThreadPoolExecutor(readers, "read")
         self._writers = ThreadPoolExecutor(writers, "write")
         self._groups = ThreadPoolExecutor(groups, "group")
@@ -76,19 +92,28 @@ class ThreadWorkers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is not None:
             self._stop.set()
         for pool in (self._groups, self._readers, self._writers):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def read_ahead(self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]) -> Iterator[Out]:
+    def read_ahead(
+        self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]
+    ) -> Iterator[Out]:
         waiting: deque[tuple[Future[list[Out]], int]] = deque()
         ahead_bytes = 0
         try:
             for batch in _batches(list(items), size_bytes_of, self._reader_count):
                 size = sum(map(size_bytes_of, batch))
-                while waiting and (ahead_bytes + size > self._ahead_bytes or len(waiting) >= self._ahead_count):
+                while waiting and (
+                    ahead_bytes + size > self._ahead_bytes or len(waiting) >= self._ahead_count
+                ):
                     future, done = waiting.popleft()
                     ahead_bytes -= done
                     yield from future.result()
@@ -129,7 +154,9 @@ class ThreadWorkers:
                 future.cancel()
 
     def stop(self) -> None:
-        """Tells everything that is under way to end soon. May be called from any thread, a timer's for one."""
+        """Tells everything that is under way to end soon. May be called from any thread, a timer's
+        for one.
+        """
         self._stop.set()
 
     def check_stop(self) -> None:
@@ -140,8 +167,12 @@ class ThreadWorkers:
         self._stop.wait(seconds)
 
 
-def _batches(items: list[In], size_bytes_of: Callable[[In], int], reader_count: int) -> Iterator[list[In]]:
-    """A few items for each thread at a time: handing them over one by one costs a fifth of the whole. Few or large ones go singly."""
+def _batches(
+    items: list[In], size_bytes_of: Callable[[In], int], reader_count: int
+) -> Iterator[list[In]]:
+    """A few items for each thread at a time: handing them over one by one costs a fifth of the
+    whole. Few or large ones go singly.
+    """
     count_max = max(1, min(BATCH_COUNT_MAX, len(items) // (2 * reader_count)))
     batch: list[In] = []
     size = 0

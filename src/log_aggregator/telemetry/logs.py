@@ -4,14 +4,17 @@
     with bind(step="combine"):
         log_info("pack written", members=4892)
 
-    {"timestamp": "2025-04-04T01:00:07.123Z", "level": "INFO", "message": "pack written", "step": "combine", "members": 4892}
+    {"timestamp": "2025-04-04T01:00:07.123Z", "level": "INFO", "message": "pack written", "step":
+      "combine", "members": 4892}
 
-`timestamp` and `level` are named and written as Lambda wants them of a function that brings its own format
-(https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html), so its filter by level works on them.
+`timestamp` and `level` are named and written as Lambda wants them of a function that brings its own
+format (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html), so
+its filter by level works on them.
 
-Contents of logs never get here: bytes are counted, not shown; objects of types that JSON does not know appear by the name of
-their type; and an exception's own text is written only where it is one of `errors`, whose texts hold no contents. Of any other
-exception there is its name and where it was raised.
+Contents of logs never get here: bytes are counted, not shown; objects of types that JSON does not
+know appear by the name of their type; and an exception's own text is written only where it is one
+of `errors`, whose texts hold no contents. Of any other exception there is its name and where it was
+raised.
 """
 
 from __future__ import annotations
@@ -33,9 +36,17 @@ LOGGER_NAME = "log_aggregator"
 ERROR_CHARS_MAX = 10_000
 FRAMES_MAX = 20
 CAUSES_MAX = 5
-"""CloudWatch cuts long events, and half a JSON object is none: an error's text, its frames (the last ones), its causes are bounded."""
+"""CloudWatch cuts long events, and half a JSON object is none: an error's text, its frames (the
+last ones), its causes are bounded.
+"""
 
-_LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
+_LEVELS = {
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARN": logging.WARNING,
+    "WARNING": logging.WARNING,
+    "ERROR": logging.ERROR,
+}
 _LEVEL_NAMES = {logging.WARNING: "WARN", logging.CRITICAL: "FATAL"}
 """Where Lambda's names of levels differ from Python's."""
 
@@ -46,8 +57,8 @@ _bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingPr
 def configure_logs(level: str = "") -> None:
     """Lets the package's logger write to stdout, from this level on ("" is INFO).
 
-    Lambda keeps a container for many invocations, and puts a handler of its own on the root logger: however often this is called, a
-    line is written once, by us alone. Raises SettingsError.
+    Lambda keeps a container for many invocations, and puts a handler of its own on the root logger:
+    however often this is called, a line is written once, by us alone. Raises SettingsError.
     """
     wanted = (level or "INFO").upper()
     if wanted not in _LEVELS:
@@ -57,14 +68,18 @@ def configure_logs(level: str = "") -> None:
     _logger.handlers[:] = [handler]
     _logger.propagate = False
     _logger.setLevel(_LEVELS[wanted])
-    logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells at every cold start where it found credentials
+    logging.getLogger("botocore").setLevel(
+        logging.WARNING
+    )  # it tells at every cold start where it found credentials
 
 
 @contextlib.contextmanager
 def bind(**fields: object) -> Iterator[None]:
-    """Adds these fields to every line that is logged inside, also by functions that know nothing of them.
+    """Adds these fields to every line that is logged inside, also by functions that know nothing of
+    them.
 
-    They hold for this thread. A thread of a pool begins with none, unless its work is run in `contextvars.copy_context()`.
+    They hold for this thread. A thread of a pool begins with none, unless its work is run in
+    `contextvars.copy_context()`.
     """
     token = _bound.set({**_bound.get(), **fields})
     try:
@@ -84,12 +99,16 @@ def log_warning(message: str, **fields: object) -> None:
 
 
 def log_error(message: str, error: BaseException | None = None, **fields: object) -> None:
-    """What went wrong. Of `error` the line holds `error` (its name), `error_message` and `advice` (ours only), `traceback`."""
+    """What went wrong. Of `error` the line holds `error` (its name), `error_message` and `advice`
+    (ours only), `traceback`.
+    """
     _logger.error(message, exc_info=error, extra={"fields": fields})
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON: the line's own fields, what is bound, what the call gave, the error."""
+    """A record as one line of JSON: the line's own fields, what is bound, what the call gave, the
+    error.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         own = {
@@ -105,14 +124,24 @@ class JsonFormatter(logging.Formatter):
 
 
 def _format_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _describe_error(error: BaseException) -> dict[str, object]:
     described: dict[str, object] = {"error": type(error).__name__}
     if isinstance(error, LogAggregatorError):
-        described |= {"error": error.state_name, "error_message": str(error)[:ERROR_CHARS_MAX], "advice": error.advice}
-    return described | {"traceback": "\ncaused by\n".join(_describe_frames(cause) for cause in _chain(error))}
+        described |= {
+            "error": error.state_name,
+            "error_message": str(error)[:ERROR_CHARS_MAX],
+            "advice": error.advice,
+        }
+    return described | {
+        "traceback": "\ncaused by\n".join(_describe_frames(cause) for cause in _chain(error))
+    }
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -128,7 +157,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _describe_frames(error: BaseException) -> str:
     """As Python prints it, but without the text of an error that is not ours."""
     text = f": {str(error)[:ERROR_CHARS_MAX]}" if isinstance(error, LogAggregatorError) else ""
-    return "".join(traceback.format_tb(error.__traceback__, limit=-FRAMES_MAX)) + type(error).__name__ + text
+    return (
+        "".join(traceback.format_tb(error.__traceback__, limit=-FRAMES_MAX))
+        + type(error).__name__
+        + text
+    )
 
 
 def _describe_value(value: object) -> object:

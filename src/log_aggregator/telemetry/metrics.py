@@ -1,20 +1,25 @@
-"""Metrics in CloudWatch's Embedded Metric Format: a line of JSON on stdout, which CloudWatch Logs turns into metrics. No client.
+"""Metrics in CloudWatch's Embedded Metric Format: a line of JSON on stdout, which CloudWatch Logs
+turns into metrics. No client.
 
-`METRICS` is the whole truth: names, units, meanings, dimensions. What is not in it cannot be written.
+`METRICS` is the whole truth: names, units, meanings, dimensions. What is not in it cannot be
+written.
 
-Dimensions. Every different set of dimension values is a metric of its own, and is billed as one, for each hour in which it is written
-(https://aws.amazon.com/cloudwatch/pricing/). Hence:
+Dimensions. Every different set of dimension values is a metric of its own, and is billed as one,
+for each hour in which it is written (https://aws.amazon.com/cloudwatch/pricing/). Hence:
 
-    of a run      once without dimensions: everything in this account and region; and once by `Stack`, where there is one, so that a
-                  second stack beside the first does not disturb its alarms. Alarms should look at `Stack`.
+    of a run      once without dimensions: everything in this account and region; and once by
+                  `Stack`, where there is one, so that a second stack beside the first does not
+                  disturb its alarms. Alarms should look at `Stack`.
     of a group    by `SourceBucket`, and by `SourceBucket` and `LogType`: some hundred at most.
 
-Account, date and run are properties, never dimensions: 5,000 accounts times a few log types times ten metrics would be hundreds of
-thousands of metrics, for up to $0.30 a month each. As properties they cost nothing more, and Logs Insights finds them:
+Account, date and run are properties, never dimensions: 5,000 accounts times a few log types times
+ten metrics would be hundreds of thousands of metrics, for up to $0.30 a month each. As properties
+they cost nothing more, and Logs Insights finds them:
 
     filter ispresent(GroupBytesIn) | stats sum(GroupBytesIn) by account, LogType
 
-Specification: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+Specification:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
 from __future__ import annotations
@@ -51,7 +56,9 @@ _GROUP: DimensionSets = (("SourceBucket",), ("SourceBucket", "LogType"))
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row. `unit` is CloudWatch's word; dollars have none. Sets that name `Stack` are left out where there is no stack."""
+    """One row. `unit` is CloudWatch's word; dollars have none. Sets that name `Stack` are left out
+    where there is no stack.
+    """
 
     name: str
     unit: str
@@ -61,21 +68,55 @@ class Metric:
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
             raise ValueError(f"{self.name}: not a unit that is used here: {self.unit!r}")
-        if not self.dimension_sets or any(len(names) > DIMENSIONS_IN_SET_MAX for names in self.dimension_sets):
-            raise ValueError(f"{self.name}: at least one dimension set, of at most {DIMENSIONS_IN_SET_MAX} dimensions")
+        if not self.dimension_sets or any(
+            len(names) > DIMENSIONS_IN_SET_MAX for names in self.dimension_sets
+        ):
+            raise ValueError(
+                f"{self.name}: at least one dimension set, of at most "
+                f"{DIMENSIONS_IN_SET_MAX} dimensions"
+            )
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("ObjectsListed", "Count", "Log objects (versions) of the run's dates that were found.", _RUN),
+    Metric(
+        "ObjectsListed", "Count", "Log objects (versions) of the run's dates that were found.", _RUN
+    ),
     Metric("ObjectsPacked", "Count", "Log objects that were written into packs.", _RUN),
     Metric("ObjectsCopied", "Count", "Large log objects that were copied alone.", _RUN),
-    Metric("ObjectsDeleted", "Count", "Originals that were deleted, each after its pack was verified.", _RUN),
-    Metric("ObjectsDiscarded", "Count", "Log objects of other regions, deleted without a pack because the settings say so.", _RUN),
-    Metric("ObjectsKept", "Count", "Originals that stay until keep_originals_days have passed.", _RUN),
-    Metric("ObjectsRetained", "Count", "Originals that S3 refuses to delete: Object Lock, legal hold, MFA delete, a policy.", _RUN),
-    Metric("ObjectsChanged", "Count", "Log objects that changed or vanished since the listing; the next run's.", _RUN),
+    Metric(
+        "ObjectsDeleted",
+        "Count",
+        "Originals that were deleted, each after its pack was verified.",
+        _RUN,
+    ),
+    Metric(
+        "ObjectsDiscarded",
+        "Count",
+        "Log objects of other regions, deleted without a pack because the settings say so.",
+        _RUN,
+    ),
+    Metric(
+        "ObjectsKept", "Count", "Originals that stay until keep_originals_days have passed.", _RUN
+    ),
+    Metric(
+        "ObjectsRetained",
+        "Count",
+        "Originals that S3 refuses to delete: Object Lock, legal hold, MFA delete, a policy.",
+        _RUN,
+    ),
+    Metric(
+        "ObjectsChanged",
+        "Count",
+        "Log objects that changed or vanished since the listing; the next run's.",
+        _RUN,
+    ),
     Metric("ObjectsUnknown", "Count", "Keys of unknown layout or date, left alone.", _RUN),
-    Metric("ObjectsLeftBehind", "Count", "Log objects of dates before the look-back that are still in their source bucket.", _RUN),
+    Metric(
+        "ObjectsLeftBehind",
+        "Count",
+        "Log objects of dates before the look-back that are still in their source bucket.",
+        _RUN,
+    ),
     Metric("BytesIn", "Bytes", "Bytes of the log objects that were packed or copied.", _RUN),
     Metric("BytesOut", "Bytes", "Bytes of the packs that were written.", _RUN),
     Metric("PacksWritten", "Count", "Packs that were written.", _RUN),
@@ -83,7 +124,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("GroupsTotal", "Count", "Groups of the run.", _RUN),
     Metric("GroupsFailed", "Count", "Groups that failed; their originals were kept.", _RUN),
     Metric("Failures", "Count", "Everything that could not be done, groups and others.", _RUN),
-    Metric("RunSeconds", "Seconds", "The run from its beginning to its end. Written once a run, so its sample count counts runs.", _RUN),
+    Metric(
+        "RunSeconds",
+        "Seconds",
+        "The run from its beginning to its end. Written once a run, so its sample count "
+        "counts runs.",
+        _RUN,
+    ),
     Metric("SecondsListing", "Seconds", "Listing, summed over all that went on at once.", _RUN),
     Metric("SecondsPlanning", "Seconds", "Planning, summed over all that went on at once.", _RUN),
     Metric("SecondsCombining", "Seconds", "Combining, summed over all that went on at once.", _RUN),
@@ -91,9 +138,19 @@ METRICS: tuple[Metric, ...] = (
     Metric("SecondsDeleting", "Seconds", "Deleting, summed over all that went on at once.", _RUN),
     Metric("Requests", "Count", "S3 requests, by S3's name of the operation.", _REQUESTS),
     Metric("DollarsSpent", "None", "Estimated dollars of the run's S3 requests.", _RUN),
-    Metric("DollarsSaved", "None", "Estimated dollars that one upload for each log object would have cost more.", _RUN),
+    Metric(
+        "DollarsSaved",
+        "None",
+        "Estimated dollars that one upload for each log object would have cost more.",
+        _RUN,
+    ),
     Metric("GroupObjects", "Count", "Log objects of a group that were packed or copied.", _GROUP),
-    Metric("GroupBytesIn", "Bytes", "Bytes of a group's log objects that were packed or copied.", _GROUP),
+    Metric(
+        "GroupBytesIn",
+        "Bytes",
+        "Bytes of a group's log objects that were packed or copied.",
+        _GROUP,
+    ),
     Metric("GroupBytesOut", "Bytes", "Bytes of a group's packs that were written.", _GROUP),
     Metric("GroupPacks", "Count", "Packs of a group that were written.", _GROUP),
     Metric("GroupDeleted", "Count", "Originals of a group that were deleted.", _GROUP),
@@ -102,9 +159,24 @@ METRICS: tuple[Metric, ...] = (
     Metric("GroupSecondsCombining", "Seconds", "Combining a group.", _GROUP),
     Metric("GroupSecondsVerifying", "Seconds", "Verifying a group's packs.", _GROUP),
     Metric("GroupSecondsDeleting", "Seconds", "Deleting a group's originals.", _GROUP),
-    Metric("AccessLogsDeleted", "Count", "Entries that the hourly emptying of the access-log bucket deleted.", _RUN),
-    Metric("AccessLogsRetained", "Count", "Entries of the access-log bucket that S3 refuses to delete.", _RUN),
-    Metric("AccessLogsLeft", "Count", "Entries of the access-log bucket that are no access logs, left alone.", _RUN),
+    Metric(
+        "AccessLogsDeleted",
+        "Count",
+        "Entries that the hourly emptying of the access-log bucket deleted.",
+        _RUN,
+    ),
+    Metric(
+        "AccessLogsRetained",
+        "Count",
+        "Entries of the access-log bucket that S3 refuses to delete.",
+        _RUN,
+    ),
+    Metric(
+        "AccessLogsLeft",
+        "Count",
+        "Entries of the access-log bucket that are no access logs, left alone.",
+        _RUN,
+    ),
 )
 
 _ROWS = {metric.name: metric for metric in METRICS}
@@ -112,36 +184,59 @@ _DIMENSION_VALUE = re.compile(f"(?=.*[!-~])[ -~]{{1,{DIMENSION_VALUE_CHARS_MAX}}
 
 
 def write_metrics(
-    values: Mapping[str, float], *, dimensions: Mapping[str, str] | None = None, properties: Mapping[str, object] | None = None
+    values: Mapping[str, float],
+    *,
+    dimensions: Mapping[str, str] | None = None,
+    properties: Mapping[str, object] | None = None,
 ) -> None:
-    """Writes them to stdout, with the time of now and the stack's name. Raises ValueError, as `encode_metrics` does."""
+    """Writes them to stdout, with the time of now and the stack's name. Raises ValueError, as
+    `encode_metrics` does.
+    """
     stack = os.environ.get(STACK_VARIABLE)
     named = {STACK: stack} if stack else {}
-    line = encode_metrics(values, {**named, **(dimensions or {})}, properties or {}, datetime.now(UTC))
+    line = encode_metrics(
+        values, {**named, **(dimensions or {})}, properties or {}, datetime.now(UTC)
+    )
     sys.stdout.write(line + "\n")  # in one piece, so that lines of several threads do not mix
     sys.stdout.flush()
 
 
-def encode_metrics(values: Mapping[str, float], dimensions: Mapping[str, str], properties: Mapping[str, object], now: datetime) -> str:
-    """One line in the Embedded Metric Format. `dimensions` and `properties` by name; into which sets they go is the table's.
+def encode_metrics(
+    values: Mapping[str, float],
+    dimensions: Mapping[str, str],
+    properties: Mapping[str, object],
+    now: datetime,
+) -> str:
+    """One line in the Embedded Metric Format. `dimensions` and `properties` by name; into which
+    sets they go is the table's.
 
-    `now` has a time zone. Raises ValueError for a metric that is not in the table, a value that is no finite number, a dimension that
-    is missing, unused, or not printable ASCII, and a name that is used twice.
+    `now` has a time zone. Raises ValueError for a metric that is not in the table, a value that is
+    no finite number, a dimension that is missing, unused, or not printable ASCII, and a name that
+    is used twice.
     """
     rows = [_find(name) for name in values]
     directives = [
         {
             "Namespace": NAMESPACE,
             "Dimensions": [list(names) for names in _complete_sets(dimension_sets, dimensions)],
-            "Metrics": [{"Name": row.name, "Unit": row.unit} for row in rows if row.dimension_sets == dimension_sets],
+            "Metrics": [
+                {"Name": row.name, "Unit": row.unit}
+                for row in rows
+                if row.dimension_sets == dimension_sets
+            ],
         }
         for dimension_sets in dict.fromkeys(row.dimension_sets for row in rows)
     ]
     _check_values(values)
-    _check_dimensions(dimensions, {name for directive in directives for names in directive["Dimensions"] for name in names})
+    _check_dimensions(
+        dimensions,
+        {name for directive in directives for names in directive["Dimensions"] for name in names},
+    )
     _check_names([*values, *dimensions, *properties, "_aws"])
     metadata = {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": directives}
-    return json.dumps({"_aws": metadata, **dimensions, **values, **properties}, default=_plain, allow_nan=False)
+    return json.dumps(
+        {"_aws": metadata, **dimensions, **values, **properties}, default=_plain, allow_nan=False
+    )
 
 
 def _find(name: str) -> Metric:
@@ -150,7 +245,9 @@ def _find(name: str) -> Metric:
     return _ROWS[name]
 
 
-def _complete_sets(dimension_sets: DimensionSets, dimensions: Mapping[str, str]) -> list[tuple[str, ...]]:
+def _complete_sets(
+    dimension_sets: DimensionSets, dimensions: Mapping[str, str]
+) -> list[tuple[str, ...]]:
     """Those sets whose dimensions have values. Only the stack may be missing."""
     missing = {name for names in dimension_sets for name in names} - set(dimensions) - {STACK}
     if missing:
@@ -162,7 +259,11 @@ def _check_values(values: Mapping[str, float]) -> None:
     if not values:
         raise ValueError("no metrics")
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not math.isfinite(value)
+        ):
             raise ValueError(f"{name} = {value!r}: not a finite number")
 
 
@@ -170,15 +271,24 @@ def _check_dimensions(dimensions: Mapping[str, str], used: set[str]) -> None:
     # The stack's name is there for all; it is no mistake where only metrics of groups are written.
     unused = set(dimensions) - used - {STACK}
     if unused:
-        raise ValueError(f"dimensions that none of these metrics has: {', '.join(sorted(unused))}; give them as properties")
+        raise ValueError(
+            f"dimensions that none of these metrics has: {', '.join(sorted(unused))}; give "
+            "them as properties"
+        )
     for name, value in dimensions.items():
         if not _DIMENSION_VALUE.fullmatch(value):
-            raise ValueError(f"{name} = {value!r}: allowed is printable ASCII, at most {DIMENSION_VALUE_CHARS_MAX} characters")
+            raise ValueError(
+                f"{name} = {value!r}: allowed is printable ASCII, at most "
+                f"{DIMENSION_VALUE_CHARS_MAX} characters"
+            )
 
 
 def _check_names(names: list[str]) -> None:
     if len(set(names)) != len(names):
-        raise ValueError("the same name stands for two things: " + ", ".join(sorted({name for name in names if names.count(name) > 1})))
+        raise ValueError(
+            "the same name stands for two things: "
+            + ", ".join(sorted({name for name in names if names.count(name) > 1}))
+        )
 
 
 def _plain(value: object) -> str:

@@ -1,17 +1,20 @@
 """Spans for X-Ray: what a function did, as subsegments of the segment that Lambda itself writes.
 
-    with span("combine", date=group.date, bucket=group.bucket, log_type=group.log_type, account=group.account):
+    with span("combine", date=group.date, bucket=group.bucket, log_type=group.log_type,
+    account=group.account):
         ...
 
 Without an SDK: the X-Ray SDK is in maintenance since February 2026, its successor is OpenTelemetry
-(https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-daemon-timeline.html), and what is needed is one UDP datagram to the daemon that
-Lambda runs beside the function. This module is the only one that knows of X-Ray, so it is the only one to replace.
+(https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-daemon-timeline.html), and what is needed
+is one UDP datagram to the daemon that Lambda runs beside the function. This module is the only one
+that knows of X-Ray, so it is the only one to replace.
 
-Nothing is sent where the trace is not sampled, and where there is no daemon. A span is sent when it ends: what a function was doing when
-it timed out is not seen.
+Nothing is sent where the trace is not sampled, and where there is no daemon. A span is sent when it
+ends: what a function was doing when it timed out is not seen.
 
-Threads: a span's parent is the one around it in the same thread. A thread of a pool begins with none, so what it opens hangs
-directly under the function; run its work in `contextvars.copy_context()` to keep the parent.
+Threads: a span's parent is the one around it in the same thread. A thread of a pool begins with
+none, so what it opens hangs directly under the function; run its work in
+`contextvars.copy_context()` to keep the parent.
 
 Formats: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html,
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html
@@ -34,7 +37,9 @@ from datetime import date
 from log_aggregator.errors import LogAggregatorError
 
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
-"""Set by Lambda for each invocation: `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1;Lineage=...`."""
+"""Set by Lambda for each invocation: `Root=1-<8 hex>-<24 hex>;Parent=<16
+hex>;Sampled=1;Lineage=...`.
+"""
 DAEMON_VARIABLE = "AWS_XRAY_DAEMON_ADDRESS"
 """Set by Lambda: an IPv4 address and a port."""
 
@@ -61,10 +66,12 @@ _current: ContextVar[_Place | None] = ContextVar("current", default=None)
 
 @contextlib.contextmanager
 def span(name: str, **annotations: Annotation) -> Iterator[None]:
-    """A subsegment around what happens inside. Annotations can be searched for; those that are None are left out.
+    """A subsegment around what happens inside. Annotations can be searched for; those that are None
+    are left out.
 
-    An error inside is noted and goes on: one of `errors` with its text, any other by its name only, as its text may hold contents of logs.
-    Raises ValueError for an annotation's name or value that X-Ray does not take, sampled or not, so that the first test finds it.
+    An error inside is noted and goes on: one of `errors` with its text, any other by its name only,
+    as its text may hold contents of logs. Raises ValueError for an annotation's name or value that
+    X-Ray does not take, sampled or not, so that the first test finds it.
     """
     noted = _check_annotations(annotations)
     place, daemon = _find_place(), _find_daemon()
@@ -89,15 +96,23 @@ def span(name: str, **annotations: Annotation) -> Iterator[None]:
         raise
     finally:
         _current.reset(token)
-        # Not the time of day at the end: clocks are set back, and a span must not end before it began.
-        _send(daemon, document | {"start_time": started, "end_time": started + time.perf_counter() - began})
+        # Not the time of day at the end: clocks are set back, and a span must not end before it
+        # began.
+        _send(
+            daemon,
+            document | {"start_time": started, "end_time": started + time.perf_counter() - began},
+        )
 
 
-def _check_annotations(annotations: Mapping[str, Annotation]) -> dict[str, str | int | float | bool]:
+def _check_annotations(
+    annotations: Mapping[str, Annotation],
+) -> dict[str, str | int | float | bool]:
     checked: dict[str, str | int | float | bool] = {}
     for key, value in annotations.items():
         if not _ANNOTATION_KEY.fullmatch(key):
-            raise ValueError(f"annotation {key!r}: allowed are letters, digits and underscores of ASCII")
+            raise ValueError(
+                f"annotation {key!r}: allowed are letters, digits and underscores of ASCII"
+            )
         if isinstance(value, date):
             checked[key] = value.isoformat()
         elif isinstance(value, str):
@@ -105,19 +120,32 @@ def _check_annotations(annotations: Mapping[str, Annotation]) -> dict[str, str |
         elif isinstance(value, (bool, int, float)) and math.isfinite(value):
             checked[key] = value
         elif value is not None:
-            raise ValueError(f"annotation {key}: allowed is text, a finite number, a boolean or a date, not {type(value).__name__}")
+            raise ValueError(
+                f"annotation {key}: allowed is text, a finite number, a boolean or a date, "
+                f"not {type(value).__name__}"
+            )
     return checked
 
 
 def _find_place() -> _Place | None:
     """None where the trace is not sampled."""
-    fields = dict(part.strip().partition("=")[::2] for part in os.environ.get(TRACE_VARIABLE, "").split(";"))
+    fields = dict(
+        part.strip().partition("=")[::2] for part in os.environ.get(TRACE_VARIABLE, "").split(";")
+    )
     trace_id, parent_id = fields.get("Root", ""), fields.get("Parent", "")
-    if fields.get("Sampled") != "1" or not _TRACE_ID.fullmatch(trace_id) or not _SPAN_ID.fullmatch(parent_id):
+    if (
+        fields.get("Sampled") != "1"
+        or not _TRACE_ID.fullmatch(trace_id)
+        or not _SPAN_ID.fullmatch(parent_id)
+    ):
         return None
     # A thread that an earlier invocation left behind may still hold a place in that one's trace.
     current = _current.get()
-    return current if current is not None and current.trace_id == trace_id else _Place(trace_id, parent_id)
+    return (
+        current
+        if current is not None and current.trace_id == trace_id
+        else _Place(trace_id, parent_id)
+    )
 
 
 def _find_daemon() -> tuple[str, int] | None:
@@ -127,7 +155,9 @@ def _find_daemon() -> tuple[str, int] | None:
 
 
 def _describe_error(error: BaseException) -> dict[str, object]:
-    """`error` is X-Ray's word for what somebody else must put right, `fault` for what is wrong with the program itself."""
+    """`error` is X-Ray's word for what somebody else must put right, `fault` for what is wrong with
+    the program itself.
+    """
     is_ours = isinstance(error, LogAggregatorError)
     exception = {"id": _make_id(), "type": type(error).__name__}
     if is_ours:
@@ -139,8 +169,8 @@ def _send(daemon: tuple[str, int], document: Mapping[str, object]) -> None:
     datagram = _encode(document)
     if len(datagram) > DATAGRAM_BYTES_MAX:
         datagram = _encode({**document, "annotations": {}})
-    # A trace is a comfort: that the daemon is gone, or the network has no room, must not fail the job that is traced, nor
-    # hide the error that it may have ended with.
+    # A trace is a comfort: that the daemon is gone, or the network has no room, must not fail the
+    # job that is traced, nor hide the error that it may have ended with.
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
         sender.sendto(datagram, daemon)

@@ -61,7 +61,10 @@ DELETING = Section(
             "the newest version goes while an older one is still there",
             in_symbol(
                 "log_aggregator.steps.delete:delete_in_order",
-                ("ready = [identity for identity in newest if not listed.has_older(identity[0])]", "ready = newest"),
+                (
+                    "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
+                    "ready = newest",
+                ),
             ),
             proof="tests/unit/steps/test_delete.py",
         ),
@@ -69,7 +72,8 @@ DELETING = Section(
             "newest-forgotten",
             "the order of versions is not kept at all",
             in_symbol(
-                "log_aggregator.steps.delete:ListedVersions.is_newest", ("return self._newest.get(identity[0]) == identity", "return False")
+                "log_aggregator.steps.delete:ListedVersions.is_newest",
+                ("return self._newest.get(identity[0]) == identity", "return False"),
             ),
         ),
         Mutant(
@@ -78,11 +82,17 @@ DELETING = Section(
             (
                 *in_symbol(
                     "log_aggregator.steps.group:_without",
-                    ("source.identity not in gone and source.key not in staying", "source.identity not in gone"),
+                    (
+                        "source.identity not in gone and source.key not in staying",
+                        "source.identity not in gone",
+                    ),
                 ),
                 *in_symbol(
                     "log_aggregator.steps.delete:delete_in_order",
-                    ("ready = [identity for identity in newest if not listed.has_older(identity[0])]", "ready = newest"),
+                    (
+                        "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
+                        "ready = newest",
+                    ),
                 ),
             ),
             proof="tests/unit/steps/test_group.py",
@@ -115,7 +125,10 @@ DELETING = Section(
         Mutant(
             "null-marker-removed",
             "a log object that has taken the place of an old delete marker is deleted unread",
-            in_symbol("log_aggregator.steps.delete:_delete_markers", ("key in keys and version_id != NULL_VERSION", "key in keys")),
+            in_symbol(
+                "log_aggregator.steps.delete:_delete_markers",
+                ("key in keys and version_id != NULL_VERSION", "key in keys"),
+            ),
             proof="tests/unit/steps/test_delete.py",
         ),
         Mutant(
@@ -135,19 +148,28 @@ DELETING = Section(
             "where versioning is suspended, what was written over is deleted",
             in_symbol(
                 "log_aggregator.steps.delete:deletion_of",
-                ("return Deletion(key, version_id=version_id, etag=etag)", "return Deletion(key, version_id=version_id)"),
+                (
+                    "return Deletion(key, version_id=version_id, etag=etag)",
+                    "return Deletion(key, version_id=version_id)",
+                ),
             ),
         ),
         Mutant(
             "discards-unlisted",
             "a 409 is taken for a list that is there: log objects go without a trace",
-            in_symbol("log_aggregator.steps.discard:discard", ("store.head_object(target.bucket, key)", "pass")),
+            in_symbol(
+                "log_aggregator.steps.discard:discard",
+                ("store.head_object(target.bucket, key)", "pass"),
+            ),
             proof="tests/unit/steps/test_discard.py",
         ),
         Mutant(
             "discards-in-any-order",
             "an older version of what is discarded comes to light",
-            in_symbol("log_aggregator.steps.discard:discard", ("ListedVersions(ordered)", "ListedVersions([])")),
+            in_symbol(
+                "log_aggregator.steps.discard:discard",
+                ("ListedVersions(ordered)", "ListedVersions([])"),
+            ),
             proof="tests/unit/steps/test_discard.py",
         ),
         Mutant(
@@ -155,7 +177,10 @@ DELETING = Section(
             "what was gone already counts as deleted, and the counts of a run are wrong",
             in_symbol(
                 "log_aggregator.steps.delete:_delete_batch",
-                ("report.deleted += len(waiting) - len(failures)", "report.deleted += len(waiting)"),
+                (
+                    "report.deleted += len(waiting) - len(failures)",
+                    "report.deleted += len(waiting)",
+                ),
             ),
             proof="tests/unit/steps/test_delete.py",
         ),

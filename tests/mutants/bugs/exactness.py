@@ -37,13 +37,18 @@ EXACTNESS = Section(
             "whole gzip is taken for the right bytes, so a flipped bit of its header is packed",
             in_symbol(
                 "log_aggregator.steps.read:Reader._is_sound",
-                ("is_opaque = self._has_opaque_etags or not _MD5.fullmatch(source.etag)", "is_opaque = True"),
+                (
+                    "is_opaque = self._has_opaque_etags or not _MD5.fullmatch(source.etag)",
+                    "is_opaque = True",
+                ),
             ),
         ),
         Mutant(
             "length-not-compared",
             "a body that was cut short is packed",
-            in_symbol("log_aggregator.steps.read:Reader._is_sound", ("return False", "return True")),
+            in_symbol(
+                "log_aggregator.steps.read:Reader._is_sound", ("return False", "return True")
+            ),
         ),
         Mutant(
             "second-read-trusted",

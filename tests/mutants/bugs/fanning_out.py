@@ -12,7 +12,10 @@ FANNING_OUT = Section(
             "a piece that died without a result counts as done",
             in_symbol(
                 "log_aggregator.steps.fanout.gather:_read_listed",
-                ("return (task, folder.read_failure(kind, task, 'the listing did not end'))", "return (task, (Listed(), Counter()))"),
+                (
+                    "return (task, folder.read_failure(kind, task, 'the listing did not end'))",
+                    "return (task, (Listed(), Counter()))",
+                ),
             ),
             proof="tests/simulation/test_statemachine.py tests/unit/steps/fanout",
         ),
@@ -21,7 +24,10 @@ FANNING_OUT = Section(
             "what failed in a function is not taken down, and the run counts as good",
             in_symbol(
                 "log_aggregator.steps.fanout.settle:_failures_of",
-                ("state.result.failures.append(Failure.of(str(state.result.group), error))", "str(error)"),
+                (
+                    "state.result.failures.append(Failure.of(str(state.result.group), error))",
+                    "str(error)",
+                ),
             ),
             proof="tests/simulation/test_statemachine.py tests/unit/steps/fanout",
         ),
@@ -86,7 +92,10 @@ FANNING_OUT = Section(
             "the rest of a work item that was cut short counts as if it had never been listed",
             in_symbol(
                 "log_aggregator.steps.fanout.workitems:decode_item",
-                ("(head['format'], head['objects']) != (FORMAT_VERSION, item.objects)", "head['format'] != FORMAT_VERSION"),
+                (
+                    "(head['format'], head['objects']) != (FORMAT_VERSION, item.objects)",
+                    "head['format'] != FORMAT_VERSION",
+                ),
             ),
             proof="tests/unit/steps/fanout",
         ),
@@ -99,13 +108,19 @@ FANNING_OUT = Section(
         Mutant(
             "verified-is-done",
             "a piece that died before its originals were deleted counts as done",
-            in_symbol("log_aggregator.steps.fanout.gather:_take_items", ("step is not Step.DELETED", "step is None")),
+            in_symbol(
+                "log_aggregator.steps.fanout.gather:_take_items",
+                ("step is not Step.DELETED", "step is None"),
+            ),
             proof="tests/simulation/test_statemachine.py::test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals",
         ),
         Mutant(
             "too-much-for-functions",
             "the state machine goes on although there is more than objects_max",
-            in_symbol("log_aggregator.steps.fanout.gather:gather_items", ("objects > objects_max", "False")),
+            in_symbol(
+                "log_aggregator.steps.fanout.gather:gather_items",
+                ("objects > objects_max", "False"),
+            ),
             proof="tests/simulation/test_statemachine.py::test_too_much_is_not_touched",
         ),
         Mutant(

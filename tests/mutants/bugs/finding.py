@@ -10,26 +10,38 @@ FINDING = Section(
         Mutant(
             "page-end-lost",
             "the last key of a page is never listed",
-            in_symbol("log_aggregator.steps.list:list_window", ("held = [] if jump else entries[len(complete):]", "held = []")),
+            in_symbol(
+                "log_aggregator.steps.list:list_window",
+                ("held = [] if jump else entries[len(complete):]", "held = []"),
+            ),
         ),
         Mutant(
             "holds-ignored",
             "what a hold names is packed and deleted",
-            in_symbol("log_aggregator.steps.selection:_reason_to_leave", ("rules.holds.hold(bucket, listed.key, facts)", "False")),
+            in_symbol(
+                "log_aggregator.steps.selection:_reason_to_leave",
+                ("rules.holds.hold(bucket, listed.key, facts)", "False"),
+            ),
         ),
         Mutant(
             "other-regions-taken",
             "logs of regions that are not wanted are packed and deleted",
             in_symbol(
                 "log_aggregator.steps.selection:_reason_to_leave",
-                ("not _is_wanted_region(facts, rules) and (not rules.discard_other_regions)", "False"),
+                (
+                    "not _is_wanted_region(facts, rules) and (not rules.discard_other_regions)",
+                    "False",
+                ),
             ),
             proof="tests/unit/steps/test_list.py tests/unit/steps/test_run.py",
         ),
         Mutant(
             "other-days-taken",
             "logs of days that nobody asked for are packed and deleted",
-            in_symbol("log_aggregator.steps.selection:_sort_out", ("parsed.facts.date not in rules.window", "False")),
+            in_symbol(
+                "log_aggregator.steps.selection:_sort_out",
+                ("parsed.facts.date not in rules.window", "False"),
+            ),
         ),
         Mutant(
             "empty-packed",
@@ -56,7 +68,10 @@ FINDING = Section(
             "nobody looks which packs there are: every run packs again what could not be deleted",
             in_symbol(
                 "log_aggregator.steps.ledger:read_ledger",
-                ("pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)", "pass"),
+                (
+                    "pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)",
+                    "pass",
+                ),
             ),
         ),
         Mutant(
@@ -84,7 +99,10 @@ FINDING = Section(
             "uploads of runs that are under way are taken for those of dead ones",
             in_symbol(
                 "log_aggregator.steps.run:abort_stale_uploads",
-                ("upload.initiated is not None and upload.initiated < oldest", "upload.initiated is not None"),
+                (
+                    "upload.initiated is not None and upload.initiated < oldest",
+                    "upload.initiated is not None",
+                ),
             ),
             proof="tests/unit/steps/test_run.py",
         ),
@@ -97,13 +115,19 @@ FINDING = Section(
         Mutant(
             "not-tried-is-done",
             "groups that were not tried, because S3 gave no answer, count as done",
-            in_symbol("log_aggregator.steps.run:_settle_all", ("settled.failures.append(Failure.of(str(group), skipped))", "_ = skipped")),
+            in_symbol(
+                "log_aggregator.steps.run:_settle_all",
+                ("settled.failures.append(Failure.of(str(group), skipped))", "_ = skipped"),
+            ),
             proof="tests/unit/steps/test_run.py",
         ),
         Mutant(
             "limit-ignored",
             "a run packs and deletes more than objects_max allows",
-            in_symbol("log_aggregator.steps.run:check_limit", ("found.shelf.objects > rules.objects_max", "False")),
+            in_symbol(
+                "log_aggregator.steps.run:check_limit",
+                ("found.shelf.objects > rules.objects_max", "False"),
+            ),
             proof="tests/unit/steps/test_run.py",
         ),
     ),

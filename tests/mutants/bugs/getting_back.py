@@ -72,7 +72,10 @@ GETTING_BACK = Section(
             "a pack that S3 is still thawing is read as if it were thawed",
             in_symbol(
                 "log_aggregator.steps.thaw:state_of",
-                ("return State.THAWING if stored.restore.is_ongoing else State.THAWED", "return State.THAWED"),
+                (
+                    "return State.THAWING if stored.restore.is_ongoing else State.THAWED",
+                    "return State.THAWED",
+                ),
             ),
             proof="tests/unit/steps/test_thaw.py",
         ),

@@ -28,14 +28,18 @@ INVENTORIES = Section(
         Mutant(
             "null-version-lost",
             "the null version of a key is looked for under no version id, so another one is packed in its place",
-            in_symbol("log_aggregator.core.inventory.rows:RowReader._version_of", ("return text or NULL_VERSION", "return text or None")),
+            in_symbol(
+                "log_aggregator.core.inventory.rows:RowReader._version_of",
+                ("return text or NULL_VERSION", "return text or None"),
+            ),
             proof="tests/unit/core/inventory/test_rows.py",
         ),
         Mutant(
             "current-versions-will-do",
             "older versions are not seen, and come to light when the newest goes",
             in_symbol(
-                "log_aggregator.core.inventory.manifest:check_versions", ("versioning is not None and (not manifest.has_versions)", "False")
+                "log_aggregator.core.inventory.manifest:check_versions",
+                ("versioning is not None and (not manifest.has_versions)", "False"),
             ),
             proof="tests/unit/steps/test_inventory.py",
         ),
@@ -44,7 +48,10 @@ INVENTORIES = Section(
             "a key that somebody deleted is packed, and its versions go",
             in_symbol(
                 "log_aggregator.core.inventory.sorting:gather_keys",
-                ("markers = [entry for entry in found if isinstance(entry, DeleteMarker)]", "markers: list[DeleteMarker] = []"),
+                (
+                    "markers = [entry for entry in found if isinstance(entry, DeleteMarker)]",
+                    "markers: list[DeleteMarker] = []",
+                ),
             ),
             proof="tests/unit/core/inventory/test_sorting.py",
         ),
@@ -56,14 +63,20 @@ INVENTORIES = Section(
                     "log_aggregator.steps.inventory:_Checked.check",
                     ("self._md5.hexdigest() != self._file.md5 and (not is_quoted_etag)", "False"),
                 ),
-                *in_symbol("log_aggregator.steps.inventory:_read_rows", ("stored.size_bytes != file.size_bytes", "False")),
+                *in_symbol(
+                    "log_aggregator.steps.inventory:_read_rows",
+                    ("stored.size_bytes != file.size_bytes", "False"),
+                ),
             ),
             proof="tests/unit/steps/test_inventory.py",
         ),
         Mutant(
             "unfinished-inventory",
             "an inventory that S3 is still writing is taken for the newest",
-            in_symbol("log_aggregator.steps.inventory:_find_newest", ("store.head_object(bucket, f'{made}{CHECKSUM}')", "")),
+            in_symbol(
+                "log_aggregator.steps.inventory:_find_newest",
+                ("store.head_object(bucket, f'{made}{CHECKSUM}')", ""),
+            ),
             proof="tests/unit/steps/test_inventory.py",
         ),
         Mutant(
@@ -92,20 +105,28 @@ INVENTORIES = Section(
             "keys with a space or a plus are not found",
             in_symbol(
                 "log_aggregator.core.inventory.rows:RowReader.read_csv",
-                ("values[Column.KEY] = unquote_plus(values[Column.KEY], errors='strict')", "values[Column.KEY] = values[Column.KEY]"),
+                (
+                    "values[Column.KEY] = unquote_plus(values[Column.KEY], errors='strict')",
+                    "values[Column.KEY] = values[Column.KEY]",
+                ),
             ),
             proof="tests/unit/core/inventory/test_rows.py",
         ),
         Mutant(
             "unsorted-files-forgotten",
             "a window is taken for done although a file of the inventory was never sorted",
-            in_symbol("log_aggregator.steps.fanout.sorting:check_sorted", ("done != files", "False")),
+            in_symbol(
+                "log_aggregator.steps.fanout.sorting:check_sorted", ("done != files", "False")
+            ),
             proof="tests/simulation/test_history_by_inventory.py",
         ),
         Mutant(
             "any-window",
             "a window that history never sorted looks empty, and its logs stay",
-            in_symbol("log_aggregator.steps.fanout.sorting:check_sorted", ("wanted not in windows", "False")),
+            in_symbol(
+                "log_aggregator.steps.fanout.sorting:check_sorted",
+                ("wanted not in windows", "False"),
+            ),
             proof="tests/simulation/test_history_by_inventory.py",
         ),
         Mutant(
@@ -119,7 +140,10 @@ INVENTORIES = Section(
             "versions of one key get into different parts, and the newest goes before an older one",
             in_symbol(
                 "log_aggregator.steps.shelf:_by_key",
-                ("groupby(found.sources, key=_key_of)", "((_key_of(each), [each]) for each in found.sources)"),
+                (
+                    "groupby(found.sources, key=_key_of)",
+                    "((_key_of(each), [each]) for each in found.sources)",
+                ),
             ),
             proof="tests/unit/steps/test_shelf.py",
         ),

@@ -10,7 +10,10 @@ PACKING = Section(
         Mutant(
             "last-of-a-pack-lost",
             "the last member of a full pack is in no pack",
-            in_symbol("log_aggregator.core.planning:cut_sources", ("yield batch[:cut]", "yield (batch[:cut - 1] or batch[:cut])")),
+            in_symbol(
+                "log_aggregator.core.planning:cut_sources",
+                ("yield batch[:cut]", "yield (batch[:cut - 1] or batch[:cut])"),
+            ),
         ),
         Mutant(
             "listed-twice",
@@ -18,7 +21,10 @@ PACKING = Section(
             in_symbol(
                 "log_aggregator.core.planning:plan_packs",
                 ("listed_once.values()", "sources"),
-                ("listed_once = {source.log_object.identity: source for source in sources}", "sources = list(sources)"),
+                (
+                    "listed_once = {source.log_object.identity: source for source in sources}",
+                    "sources = list(sources)",
+                ),
             ),
         ),
         Mutant(
@@ -52,7 +58,10 @@ PACKING = Section(
             "damaged gzip is packed as if it were whole, and hides the rest of the pack",
             in_symbol(
                 "log_aggregator.core.packformat.contents:_inspect_gzip",
-                ("return Contents(Shape.SEALED, flags=('damaged-gzip',))", "return Contents(Shape.GZIP)"),
+                (
+                    "return Contents(Shape.SEALED, flags=('damaged-gzip',))",
+                    "return Contents(Shape.GZIP)",
+                ),
             ),
             proof="tests/property/test_packs.py tests/unit/core/packformat/test_contents.py",
         ),
@@ -82,18 +91,26 @@ PACKING = Section(
         Mutant(
             "block-lost",
             "the last block of text is in no pack",
-            in_symbol("log_aggregator.core.packformat.builder:GzipPackBuilder.finish", ("yield from self._flush_block()", "yield from ()")),
+            in_symbol(
+                "log_aggregator.core.packformat.builder:GzipPackBuilder.finish",
+                ("yield from self._flush_block()", "yield from ()"),
+            ),
         ),
         Mutant(
             "copied-checksum-ignored",
             "a range that S3 copied counts as nothing in the checksum of the pack",
-            in_symbol("log_aggregator.steps.packwriter:PackWriter.copy", ("part.crc64nvme or 0", "0")),
+            in_symbol(
+                "log_aggregator.steps.packwriter:PackWriter.copy", ("part.crc64nvme or 0", "0")
+            ),
             proof="tests/unit/steps/test_packwriter.py tests/unit/steps/test_group.py",
         ),
         Mutant(
             "bridge-unchecked",
             "the first bytes of a member that S3 copies are packed unchecked",
-            in_symbol("log_aggregator.steps.large:check_bridged", ("_compare(source, whole.crc, stored.crc64nvme)", "pass")),
+            in_symbol(
+                "log_aggregator.steps.large:check_bridged",
+                ("_compare(source, whole.crc, stored.crc64nvme)", "pass"),
+            ),
             proof="tests/unit/steps/test_group.py",
         ),
         Mutant(

@@ -73,7 +73,10 @@ REQUESTS = Section(
         Mutant(
             "delete-condition-dropped",
             "a conditional delete goes without its condition",
-            in_symbol("log_aggregator.adapters.s3.store:encode_deletion", ("entry['ETag'] = f'\"{deletion.etag}\"'", "pass")),
+            in_symbol(
+                "log_aggregator.adapters.s3.store:encode_deletion",
+                ("entry['ETag'] = f'\"{deletion.etag}\"'", "pass"),
+            ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
@@ -81,7 +84,10 @@ REQUESTS = Section(
             "per-key errors of DeleteObjects are not looked at",
             in_symbol(
                 "log_aggregator.adapters.s3.store:S3Store._delete_batch",
-                ("[failure for error in response.get('Errors', []) for failure in find_failures(bucket, deletions, error)]", "[]"),
+                (
+                    "[failure for error in response.get('Errors', []) for failure in find_failures(bucket, deletions, error)]",
+                    "[]",
+                ),
             ),
             proof="tests/unit/adapters/test_s3_store.py",
         ),
@@ -90,26 +96,38 @@ REQUESTS = Section(
             "a checksum of the parts' checksums is taken for the whole's",
             in_symbol(
                 "log_aggregator.adapters.s3.writing:find_object_crc",
-                ("kind == 'FULL_OBJECT' or (kind is None and '-' not in response.get('ETag', ''))", "True"),
+                (
+                    "kind == 'FULL_OBJECT' or (kind is None and '-' not in response.get('ETag', ''))",
+                    "True",
+                ),
             ),
             proof="tests/unit/adapters/test_s3_store.py",
         ),
         Mutant(
             "version-not-named",
             "a read names no version",
-            in_symbol("log_aggregator.adapters.s3.reading:get_with_obstore", ("options['version'] = version_id", "pass")),
+            in_symbol(
+                "log_aggregator.adapters.s3.reading:get_with_obstore",
+                ("options['version'] = version_id", "pass"),
+            ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "versions-skipped",
             "between two pages of a listing the rest of a key's versions is skipped",
-            in_symbol("log_aggregator.adapters.s3.listing:list_object_versions", ("request['VersionIdMarker'] = start.version_id", "pass")),
+            in_symbol(
+                "log_aggregator.adapters.s3.listing:list_object_versions",
+                ("request['VersionIdMarker'] = start.version_id", "pass"),
+            ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(
             "keys-not-decoded",
             "keys with signs that a URL cannot hold are listed as other keys",
-            in_symbol("log_aggregator.adapters.s3.listing:Listing.decode", ("return unquote_plus(value, errors='strict')", "return value")),
+            in_symbol(
+                "log_aggregator.adapters.s3.listing:Listing.decode",
+                ("return unquote_plus(value, errors='strict')", "return value"),
+            ),
             proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
         ),
         Mutant(

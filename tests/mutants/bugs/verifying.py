@@ -11,13 +11,17 @@ VERIFYING = Section(
             "verify-by-size",
             "a pack is verified by its size alone",
             in_symbol(
-                "log_aggregator.model:VerifiedPack.__post_init__", ("any((crc != self.expected_crc64nvme for crc in seen))", "False")
+                "log_aggregator.model:VerifiedPack.__post_init__",
+                ("any((crc != self.expected_crc64nvme for crc in seen))", "False"),
             ),
         ),
         Mutant(
             "size-not-compared",
             "a pack is verified whatever its size",
-            in_symbol("log_aggregator.model:VerifiedPack.__post_init__", ("self.stored.size_bytes != self.expected_size_bytes", "False")),
+            in_symbol(
+                "log_aggregator.model:VerifiedPack.__post_init__",
+                ("self.stored.size_bytes != self.expected_size_bytes", "False"),
+            ),
             proof="tests/unit/test_model.py",
         ),
         Mutant(
@@ -43,7 +47,10 @@ VERIFYING = Section(
             "a store without checksums is believed",
             in_symbol(
                 "log_aggregator.steps.verify:verify_pack",
-                ("level is Level.READ_BACK or stored.crc64nvme is None", "level is Level.READ_BACK"),
+                (
+                    "level is Level.READ_BACK or stored.crc64nvme is None",
+                    "level is Level.READ_BACK",
+                ),
             ),
         ),
         Mutant(
@@ -66,14 +73,20 @@ VERIFYING = Section(
             "the index of another pack verifies this one",
             in_symbol(
                 "log_aggregator.model:VerifiedPack.__post_init__",
-                ("(self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key)", "False"),
+                (
+                    "(self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key)",
+                    "False",
+                ),
             ),
             proof="tests/unit/test_model.py",
         ),
         Mutant(
             "members-not-counted",
             "an index that lost lines is read as a whole one",
-            in_symbol("log_aggregator.core.packformat.index:_check_count", ("first['members'] != count", "False")),
+            in_symbol(
+                "log_aggregator.core.packformat.index:_check_count",
+                ("first['members'] != count", "False"),
+            ),
             proof="tests/unit/core/packformat/test_index.py",
         ),
         Mutant(
@@ -81,7 +94,10 @@ VERIFYING = Section(
             "a pack of the same name is taken over without a look at its members",
             in_symbol(
                 "log_aggregator.steps.combine:_take_over",
-                ("{member.identity for member in theirs.members} != {source.identity for source in plan.sources}", "False"),
+                (
+                    "{member.identity for member in theirs.members} != {source.identity for source in plan.sources}",
+                    "False",
+                ),
             ),
             proof="tests/unit/steps/test_group.py",
         ),
@@ -90,7 +106,10 @@ VERIFYING = Section(
             "a pack that is there already is taken over where it has the right size",
             in_symbol(
                 "log_aggregator.steps.combine:_take_over",
-                ("(stored.size_bytes, stored.crc64nvme) == (size, crc)", "stored.size_bytes == size"),
+                (
+                    "(stored.size_bytes, stored.crc64nvme) == (size, crc)",
+                    "stored.size_bytes == size",
+                ),
             ),
             proof="tests/unit/steps/test_group.py",
         ),
@@ -114,7 +133,10 @@ VERIFYING = Section(
             "the index of another bucket's group verifies a pack, and what goes is looked for in that bucket",
             in_symbol(
                 "log_aggregator.model:VerifiedPack.__post_init__",
-                ("not self.stored.key.startswith(self.target.packs_prefix(self.index.group))", "False"),
+                (
+                    "not self.stored.key.startswith(self.target.packs_prefix(self.index.group))",
+                    "False",
+                ),
             ),
             proof="tests/unit/test_model.py",
         ),

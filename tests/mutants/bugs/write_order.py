@@ -29,19 +29,27 @@ WRITE_ORDER = Section(
                         """,
                     ),
                 ),
-                *in_symbol("log_aggregator.steps.delete:delete_originals", ("verify_again(store, pack)", "")),
+                *in_symbol(
+                    "log_aggregator.steps.delete:delete_originals",
+                    ("verify_again(store, pack)", ""),
+                ),
             ),
         ),
         Mutant(
             "no-second-look",
             "nobody looks whether the verified pack is still there before originals go",
-            in_symbol("log_aggregator.steps.delete:delete_originals", ("verify_again(store, pack)", "")),
+            in_symbol(
+                "log_aggregator.steps.delete:delete_originals", ("verify_again(store, pack)", "")
+            ),
             proof="tests/unit/steps/test_delete.py",
         ),
         Mutant(
             "index-not-durable",
             "originals go while their index was never written",
-            in_symbol("log_aggregator.steps.combine:combine", ("write_index(store, plan.target, plan.key, index_data, options.index)", "")),
+            in_symbol(
+                "log_aggregator.steps.combine:combine",
+                ("write_index(store, plan.target, plan.key, index_data, options.index)", ""),
+            ),
         ),
         Mutant(
             "index-first",
@@ -78,7 +86,10 @@ WRITE_ORDER = Section(
             "uploads of dead runs are never aborted, and are billed for ever",
             in_symbol(
                 "log_aggregator.steps.run:abort_stale_uploads",
-                ("store.list_multipart_uploads(target.bucket, prefix=f'{target.root}packs/')", "[]"),
+                (
+                    "store.list_multipart_uploads(target.bucket, prefix=f'{target.root}packs/')",
+                    "[]",
+                ),
             ),
             proof="tests/unit/steps/test_run.py",
         ),

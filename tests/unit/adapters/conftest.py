@@ -30,7 +30,9 @@ class Request:
 
 
 class CannedS3:
-    """Gives the answers of `answers` one after the other, the last one for ever, and keeps what it was asked."""
+    """Gives the answers of `answers` one after the other, the last one for ever, and keeps what it
+    was asked.
+    """
 
     def __init__(self) -> None:
         self.answers = [Answer(500)]
@@ -46,7 +48,10 @@ class CannedS3:
                 canned.requests.append(Request(self.command, self.path, headers, body))
                 answer = canned.answers.pop(0) if len(canned.answers) > 1 else canned.answers[0]
                 self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                for name, value in {
+                    "Content-Length": str(len(answer.body)),
+                    **answer.headers,
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":
@@ -60,10 +65,18 @@ class CannedS3:
                 """Says nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self._thread.start()
         endpoint_url = f"http://127.0.0.1:{self._server.server_port}"
-        self.settings = ClientSettings(region="us-east-1", endpoint_url=endpoint_url, access_key="k", secret_key="s", attempts_max=3)
+        self.settings = ClientSettings(
+            region="us-east-1",
+            endpoint_url=endpoint_url,
+            access_key="k",
+            secret_key="s",
+            attempts_max=3,
+        )
         self.store = S3Store.connect(self.settings)
 
     def stop(self) -> None:
@@ -74,7 +87,9 @@ class CannedS3:
 
 @pytest.fixture(scope="class")
 def canned_server() -> Iterator[CannedS3]:
-    """A client counts its retries and gives up when there are too many, so not all tests share one."""
+    """A client counts its retries and gives up when there are too many, so not all tests share
+    one.
+    """
     server = CannedS3()
     try:
         yield server

@@ -1,4 +1,6 @@
-"""Answers with a good status that are none of S3's: a value that can be, or an error of the store, and never the end of the run."""
+"""Answers with a good status that are none of S3's: a value that can be, or an error of the store,
+and never the end of the run.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +17,36 @@ from log_aggregator.model import StoredObject
 ANSWERS = {
     "nothing": Answer(200, b""),
     "another page": Answer(200, b"<html><body>Welcome</body></html>"),
-    "no checksum": Answer(200, b"", {"ETag": '"e"', "x-amz-checksum-crc64nvme": "A", "x-amz-checksum-type": "FULL_OBJECT"}),
+    "no checksum": Answer(
+        200,
+        b"",
+        {"ETag": '"e"', "x-amz-checksum-crc64nvme": "A", "x-amz-checksum-type": "FULL_OBJECT"},
+    ),
 }
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("call", CALLS)
-def test_an_answer_that_lacks_what_every_answer_has(canned: CannedS3, call: str, answer: str) -> None:
+def test_an_answer_that_lacks_what_every_answer_has(
+    canned: CannedS3, call: str, answer: str
+) -> None:
     """It comes out as an error of the store, where it cannot be used."""
     canned.answers = [ANSWERS[answer]]
     with suppress(StoreError):
         CALLS[call](canned.store)
 
 
-@pytest.mark.parametrize(("part", "instead"), [("<Size>3", "<Size>three"), ("2025-01-01T", "yesterday"), ("<Key>k", "<Key>%ff")])
+@pytest.mark.parametrize(
+    ("part", "instead"),
+    [("<Size>3", "<Size>three"), ("2025-01-01T", "yesterday"), ("<Key>k", "<Key>%ff")],
+)
 @pytest.mark.parametrize("call", ["ListObjectsV2", "ListObjectsV2 prefixes"])
-def test_an_entry_that_cannot_be_one_spoils_its_page(canned: CannedS3, call: str, part: str, instead: str) -> None:
-    """A size, a time or a key that is none: the listing is an error, as leaving the entry out would be silence."""
+def test_an_entry_that_cannot_be_one_spoils_its_page(
+    canned: CannedS3, call: str, part: str, instead: str
+) -> None:
+    """A size, a time or a key that is none: the listing is an error, as leaving the entry out would
+    be silence.
+    """
     canned.answers = [Answer(200, listing(contents("k").replace(part, instead)))]
     with pytest.raises(StoreError, match="an entry of the listing cannot be read"):
         CALLS[call](canned.store)
@@ -50,4 +65,6 @@ def test_a_checksum_that_cannot_be_one_is_none(canned: CannedS3) -> None:
     stored = CALLS["HeadObject"](canned.store)
     assert isinstance(stored, StoredObject)
     assert stored.crc64nvme is None
-    assert [decode_crc(value) for value in (None, "", "A", "AAAA", "AAAAAAAAAAA=-7", encode_crc(5))] == [None] * 5 + [5]
+    assert [
+        decode_crc(value) for value in (None, "", "A", "AAAA", "AAAAAAAAAAA=-7", encode_crc(5))
+    ] == [None] * 5 + [5]

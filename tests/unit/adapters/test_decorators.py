@@ -59,7 +59,9 @@ def test_every_method_is_forwarded() -> None:
     methods = {name for name in vars(ObjectStore) if not name.startswith("_")}
     assert methods == {name for name in vars(ForwardingStore) if not name.startswith("_")}
     for name in methods:
-        assert inspect.signature(getattr(ForwardingStore, name)) == inspect.signature(getattr(ObjectStore, name))
+        assert inspect.signature(getattr(ForwardingStore, name)) == inspect.signature(
+            getattr(ObjectStore, name)
+        )
 
 
 def test_a_decorated_store_does_the_same() -> None:
@@ -69,7 +71,11 @@ def test_a_decorated_store_does_the_same() -> None:
     use_everything(CountingStore(FaultyStore(decorated, lambda *_: None)))
     assert plain.snapshot() == decorated.snapshot()
     assert plain.snapshot() != make_store_with_archive().snapshot()
-    assert plain.head_object("b", "frozen").restore == decorated.head_object("b", "frozen").restore == Restore(is_ongoing=True)
+    assert (
+        plain.head_object("b", "frozen").restore
+        == decorated.head_object("b", "frozen").restore
+        == Restore(is_ongoing=True)
+    )
 
 
 class TestCounting:
@@ -126,7 +132,9 @@ class TestFaults:
     def test_before(self) -> None:
         """A fault before a call leaves the store as it was."""
         inner = make_store()
-        store = FaultyStore(inner, lambda index, _: Fault(before=StoreError("no")) if index == 0 else None)
+        store = FaultyStore(
+            inner, lambda index, _: Fault(before=StoreError("no")) if index == 0 else None
+        )
         with pytest.raises(StoreError, match="no"):
             store.delete_objects("b", [Deletion("k", "null")])
         assert inner.snapshot() == make_store().snapshot()
@@ -143,7 +151,9 @@ class TestFaults:
 
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_the_dead_stay_dead(self, when: str) -> None:
-        """Once killed, no call reaches the store any more, and nothing that catches Exception stops it."""
+        """Once killed, no call reaches the store any more, and nothing that catches Exception stops
+        it.
+        """
         inner = make_store()
 
         def decide(index: int, call: Call) -> Fault | None:
@@ -162,7 +172,13 @@ class TestFaults:
         assert [call.operation for call in store.calls] == ["HeadObject", "GetObject"]
         assert not issubclass(Killed, Exception)
 
-    @pytest.mark.parametrize("read", [lambda store: store.get_object("b", "k"), lambda store: store.get_object_checked("b", "k")[0]])
+    @pytest.mark.parametrize(
+        "read",
+        [
+            lambda store: store.get_object("b", "k"),
+            lambda store: store.get_object_checked("b", "k")[0],
+        ],
+    )
     def test_altered_bodies(self, read: Callable[[ObjectStore], Body]) -> None:
         """A body can be cut or changed on its way, and all else about it stays."""
         store = FaultyStore(make_store(), lambda *_: Fault(alter=lambda data: data[:-1]))
@@ -175,4 +191,9 @@ class TestFaults:
         store = FaultyStore(make_store(), lambda *_: None)
         store.get_object("b", "k", byte_range=(1, 2))
         (call,) = store.calls
-        assert (call.operation, call.bucket, call.key, call.arguments["byte_range"]) == ("GetObject", "b", "k", (1, 2))
+        assert (call.operation, call.bucket, call.key, call.arguments["byte_range"]) == (
+            "GetObject",
+            "b",
+            "k",
+            (1, 2),
+        )

@@ -1,4 +1,6 @@
-"""The inspector reads AWS's answers as AWS documents them, and makes no request that changes anything."""
+"""The inspector reads AWS's answers as AWS documents them, and makes no request that changes
+anything.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,22 @@ import pytest
 from tests.unit.adapters.conftest import Answer, CannedS3
 
 from log_aggregator.adapters.s3 import ClientSettings
-from log_aggregator.adapters.s3.inspection import SERVICES, S3Inspector, kind_of, parse_decision, parse_lifecycle_rule, to_method
+from log_aggregator.adapters.s3.inspection import (
+    SERVICES,
+    S3Inspector,
+    kind_of,
+    parse_decision,
+    parse_lifecycle_rule,
+    to_method,
+)
 from log_aggregator.errors import AccessDenied, NotFound, StoreError
-from log_aggregator.inspection import BucketVersioning, Decision, LifecycleRule, ObjectLock, Transition
+from log_aggregator.inspection import (
+    BucketVersioning,
+    Decision,
+    LifecycleRule,
+    ObjectLock,
+    Transition,
+)
 
 XML = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -44,8 +59,13 @@ def s3_error(code: str, status: int) -> Answer:
     return Answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
 
 
-@pytest.mark.parametrize(("service", "method"), [("s3", "put_object"), ("s3", "delete_bucket"), ("kms", "decrypt"), ("iam", "create_role")])
-def test_changes_are_refused_before_they_are_sent(canned: CannedS3, inspector: S3Inspector, service: str, method: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "method"),
+    [("s3", "put_object"), ("s3", "delete_bucket"), ("kms", "decrypt"), ("iam", "create_role")],
+)
+def test_changes_are_refused_before_they_are_sent(
+    canned: CannedS3, inspector: S3Inspector, service: str, method: str
+) -> None:
     """A client of the inspector cannot even be made to change something: no request leaves."""
     requests: dict[str, dict[str, object]] = {
         "put_object": {"Bucket": "b", "Key": "k"},
@@ -68,21 +88,35 @@ def test_every_client_is_guarded(inspector: S3Inspector) -> None:
     [
         ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, "http://127.0.0.1:9"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "http://127.0.0.1:9"),
-        ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:8"}, "http://127.0.0.1:8"),
+        (
+            {
+                "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+                "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:8",
+            },
+            "http://127.0.0.1:8",
+        ),
         ({}, "https://sts.eu-west-1.amazonaws.com"),
     ],
 )
 def test_another_servers_credentials_are_never_sent_to_aws(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str
 ) -> None:
-    """Where S3 is elsewhere, so is everything else, unless it is configured; and with AWS's S3 it is AWS."""
+    """Where S3 is elsewhere, so is everything else, unless it is configured; and with AWS's S3 it
+    is AWS.
+    """
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    inspector = S3Inspector.connect(ClientSettings(region="eu-west-1", access_key="k", secret_key="s"))
+    inspector = S3Inspector.connect(
+        ClientSettings(region="eu-west-1", access_key="k", secret_key="s")
+    )
     assert inspector._clients["sts"].meta.endpoint_url == expected
-    elsewhere = {name for name, client in inspector._clients.items() if "amazonaws" in client.meta.endpoint_url}
+    elsewhere = {
+        name
+        for name, client in inspector._clients.items()
+        if "amazonaws" in client.meta.endpoint_url
+    }
     assert elsewhere == (set() if environment else set(inspector._clients))
 
 
@@ -90,7 +124,10 @@ def test_mfa_delete_is_read(canned: CannedS3, inspector: S3Inspector) -> None:
     """No emulator has it."""
     told = "<Status>Enabled</Status><MfaDelete>Enabled</MfaDelete>"
     canned.answers = [
-        Answer(body=f'<VersioningConfiguration xmlns="{XML}">{text}</VersioningConfiguration>'.encode()) for text in (told, "")
+        Answer(
+            body=f'<VersioningConfiguration xmlns="{XML}">{text}</VersioningConfiguration>'.encode()
+        )
+        for text in (told, "")
     ]
     assert inspector.get_bucket_versioning("b") == BucketVersioning("Enabled", has_mfa_delete=True)
     assert inspector.get_bucket_versioning("b") == BucketVersioning()
@@ -99,7 +136,8 @@ def test_mfa_delete_is_read(canned: CannedS3, inspector: S3Inspector) -> None:
 def test_years_of_retention_are_days(canned: CannedS3, inspector: S3Inspector) -> None:
     """A default retention is in days or in years."""
     body = (
-        f'<ObjectLockConfiguration xmlns="{XML}"><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>'
+        "<ObjectLockConfiguration "
+        f'xmlns="{XML}"><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>'
         "<Mode>COMPLIANCE</Mode><Years>2</Years></DefaultRetention></Rule></ObjectLockConfiguration>"
     )
     canned.answers = [Answer(body=body.encode())]
@@ -116,7 +154,9 @@ def test_years_of_retention_are_days(canned: CannedS3, inspector: S3Inspector) -
         ("get_bucket_ownership_controls", "OwnershipControlsNotFoundError"),
     ],
 )
-def test_nothing_configured_is_an_answer(canned: CannedS3, inspector: S3Inspector, method: str, code: str) -> None:
+def test_nothing_configured_is_an_answer(
+    canned: CannedS3, inspector: S3Inspector, method: str, code: str
+) -> None:
     """S3 answers 404 where nothing is configured; that is no failure. Another 404 and a 403 are."""
     canned.answers = [s3_error(code, 404)]
     getattr(inspector, method)("b")
@@ -143,17 +183,31 @@ def test_head_tells_the_region(canned: CannedS3, inspector: S3Inspector) -> None
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(405), Answer(501), Answer(500, b"<html>oops"), Answer(200, b""), Answer(200, b"<a/>"), Answer(404), Answer(200, b"{}")],
+    [
+        Answer(405),
+        Answer(501),
+        Answer(500, b"<html>oops"),
+        Answer(200, b""),
+        Answer(200, b"<a/>"),
+        Answer(404),
+        Answer(200, b"{}"),
+    ],
 )
-def test_a_server_that_knows_no_such_service_is_no_crash(canned: CannedS3, inspector: S3Inspector, answer: Answer) -> None:
-    """Whatever a server answers that is no AWS: an error of ours, and not one that says a permission or a thing is missing."""
+def test_a_server_that_knows_no_such_service_is_no_crash(
+    canned: CannedS3, inspector: S3Inspector, answer: Answer
+) -> None:
+    """Whatever a server answers that is no AWS: an error of ours, and not one that says a
+    permission or a thing is missing.
+    """
     canned.answers = [answer]
     asked = (
         inspector.get_caller_identity,
         inspector.describe_organization,
         lambda: inspector.get_role("r"),
         lambda: inspector.describe_key("k"),
-        lambda: inspector.simulate_principal_policy("arn:aws:iam::111122223333:role/r", ["s3:GetObject"], "*", {}),
+        lambda: inspector.simulate_principal_policy(
+            "arn:aws:iam::111122223333:role/r", ["s3:GetObject"], "*", {}
+        ),
     )
     for ask in asked:
         with pytest.raises(StoreError) as caught:
@@ -162,7 +216,9 @@ def test_a_server_that_knows_no_such_service_is_no_crash(canned: CannedS3, inspe
 
 
 def test_a_simulation_is_one_page_after_the_other(canned: CannedS3, inspector: S3Inspector) -> None:
-    """Every action has its decision, in the order that was asked, over all pages; an action that is not answered is not allowed."""
+    """Every action has its decision, in the order that was asked, over all pages; an action that is
+    not answered is not allowed.
+    """
 
     def page(action: str, more: str) -> Answer:
         return Answer(
@@ -173,24 +229,38 @@ def test_a_simulation_is_one_page_after_the_other(canned: CannedS3, inspector: S
             ).encode()
         )
 
-    canned.answers = [page("b:B", "<IsTruncated>true</IsTruncated><Marker>m</Marker>"), page("a:A", "<IsTruncated>false</IsTruncated>")]
+    canned.answers = [
+        page("b:B", "<IsTruncated>true</IsTruncated><Marker>m</Marker>"),
+        page("a:A", "<IsTruncated>false</IsTruncated>"),
+    ]
     found = inspector.simulate_principal_policy(
-        "arn:aws:iam::111122223333:role/r", ["a:A", "b:B", "c:C"], "arn:x", {"aws:SecureTransport": "true"}
+        "arn:aws:iam::111122223333:role/r",
+        ["a:A", "b:B", "c:C"],
+        "arn:x",
+        {"aws:SecureTransport": "true"},
     )
-    assert found == [Decision("a:A", "allowed"), Decision("b:B", "allowed"), Decision("c:C", "implicitDeny")]
+    assert found == [
+        Decision("a:A", "allowed"),
+        Decision("b:B", "allowed"),
+        Decision("c:C", "implicitDeny"),
+    ]
     assert b"Marker=m" in canned.requests[1].body
     assert b"ContextKeyName=aws%3ASecureTransport" in canned.requests[0].body
     assert b"ContextKeyType=boolean" in canned.requests[0].body
 
 
 def test_decisions() -> None:
-    """What is denied for one resource is denied; the organisation's part and missing condition keys are told."""
+    """What is denied for one resource is denied; the organisation's part and missing condition keys
+    are told.
+    """
     result = {
         "EvalActionName": "s3:GetObject",
         "EvalDecision": "allowed",
         "OrganizationsDecisionDetail": {"AllowedByOrganizations": False},
         "MissingContextValues": ["b"],
-        "ResourceSpecificResults": [{"EvalResourceDecision": "explicitDeny", "MissingContextValues": ["a"]}],
+        "ResourceSpecificResults": [
+            {"EvalResourceDecision": "explicitDeny", "MissingContextValues": ["a"]}
+        ],
     }
     assert parse_decision(result) == Decision("s3:GetObject", "explicitDeny", True, ("a", "b"))
 
@@ -198,21 +268,30 @@ def test_decisions() -> None:
 def test_lifecycle_rules_of_every_shape() -> None:
     """A prefix may stand in three places; tags, dates and noncurrent versions are told apart."""
     day = datetime(2030, 1, 1, tzinfo=UTC)
-    assert parse_lifecycle_rule({"ID": "a", "Prefix": "p/", "Expiration": {"Days": 3}}) == LifecycleRule("a", "p/", expiration_days=3)
-    assert parse_lifecycle_rule({"Filter": {"Prefix": "p/"}, "Expiration": {"Date": day}}) == LifecycleRule(
-        "", "p/", expiration_date=date(2030, 1, 1)
-    )
+    assert parse_lifecycle_rule(
+        {"ID": "a", "Prefix": "p/", "Expiration": {"Days": 3}}
+    ) == LifecycleRule("a", "p/", expiration_days=3)
+    assert parse_lifecycle_rule(
+        {"Filter": {"Prefix": "p/"}, "Expiration": {"Date": day}}
+    ) == LifecycleRule("", "p/", expiration_date=date(2030, 1, 1))
     both = {"And": {"Prefix": "p/", "Tags": [{"Key": "k", "Value": "v"}]}}
     assert parse_lifecycle_rule({"Filter": both}) == LifecycleRule("", "p/", has_tags=True)
     assert parse_lifecycle_rule({"Filter": {"Tag": {"Key": "k", "Value": "v"}}}).has_tags
     transitions = {
-        "Transitions": [{"Days": 90, "StorageClass": "DEEP_ARCHIVE"}, {"Date": day, "StorageClass": "GLACIER"}],
+        "Transitions": [
+            {"Days": 90, "StorageClass": "DEEP_ARCHIVE"},
+            {"Date": day, "StorageClass": "GLACIER"},
+        ],
         "NoncurrentVersionTransitions": [{"NoncurrentDays": 5, "StorageClass": "GLACIER"}],
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
         "Expiration": {"ExpiredObjectDeleteMarker": True},
     }
     found = parse_lifecycle_rule(transitions)
-    assert found.transitions == (Transition("DEEP_ARCHIVE", 90), Transition("GLACIER"), Transition("GLACIER", 5, is_noncurrent=True))
+    assert found.transitions == (
+        Transition("DEEP_ARCHIVE", 90),
+        Transition("GLACIER"),
+        Transition("GLACIER", 5, is_noncurrent=True),
+    )
     assert found.abort_days == 7
     assert not found.expires
 
@@ -240,21 +319,34 @@ def test_disabled_rules_are_not_told(canned: CannedS3, inspector: S3Inspector) -
         ("DescribeTrails", "UnknownOperationException", 404, StoreError),
     ],
 )
-def test_the_words_of_all_services_are_understood(operation: str, code: str, status: int, kind: type[StoreError]) -> None:
+def test_the_words_of_all_services_are_understood(
+    operation: str, code: str, status: int, kind: type[StoreError]
+) -> None:
     """Each service has its own word for a refusal, and for what is not there."""
     assert kind_of(operation, code, status) is kind
 
 
 def test_config_and_trails(canned: CannedS3, inspector: S3Inspector) -> None:
     """Trails of the organisation are asked for too; what they do not say is None."""
-    trails = {"trailList": [{"Name": "t", "S3BucketName": "b", "IsOrganizationTrail": True, "KmsKeyId": "k"}, {"Name": "u"}]}
+    trails = {
+        "trailList": [
+            {"Name": "t", "S3BucketName": "b", "IsOrganizationTrail": True, "KmsKeyId": "k"},
+            {"Name": "u"},
+        ]
+    }
     canned.answers = [Answer(body=json.dumps(trails).encode())]
     found = inspector.describe_trails()
-    assert [(trail.bucket, trail.is_organization, trail.kms_key_id) for trail in found] == [("b", True, "k"), ("", False, None)]
+    assert [(trail.bucket, trail.is_organization, trail.kms_key_id) for trail in found] == [
+        ("b", True, "k"),
+        ("", False, None),
+    ]
     assert json.loads(canned.requests[-1].body) == {"includeShadowTrails": True}
 
 
 def test_methods_are_boto3s(inspector: S3Inspector) -> None:
     """Operations become methods as boto3 spells them."""
     assert to_method("GetBucketLifecycleConfiguration") == "get_bucket_lifecycle_configuration"
-    assert all(hasattr(boto3.client("s3", region_name="us-east-1"), to_method(name)) for name in ("HeadBucket", "GetPublicAccessBlock"))
+    assert all(
+        hasattr(boto3.client("s3", region_name="us-east-1"), to_method(name))
+        for name in ("HeadBucket", "GetPublicAccessBlock")
+    )

@@ -27,7 +27,10 @@ def test_what_put_returns_is_what_is_listed() -> None:
     assert (store.put("plain", "k", b"1"),) == store.list_objects("plain").objects
     first = store.put("versioned", "k", b"1")
     second = store.put("versioned", "k", b"2")
-    assert store.list_object_versions("versioned").objects == (second, replace(first, is_latest=False))
+    assert store.list_object_versions("versioned").objects == (
+        second,
+        replace(first, is_latest=False),
+    )
 
 
 def test_two_runs_are_the_same() -> None:
@@ -49,13 +52,24 @@ def test_the_clock() -> None:
     store = MemoryStore(clock=FixedClock())
     store.create_bucket("b")
     assert store.put("b", "k", b"1").last_modified == datetime(2026, 3, 4, tzinfo=UTC)
-    assert store.put("b", "k", b"1", last_modified=datetime(2020, 1, 1, tzinfo=UTC)).last_modified.year == 2020
+    assert (
+        store.put("b", "k", b"1", last_modified=datetime(2020, 1, 1, tzinfo=UTC)).last_modified.year
+        == 2020
+    )
 
 
 def test_snapshots_compare_what_is_stored() -> None:
-    """Two stores are equal when they hold the same, and not when a byte, an object, a marker or metadata differ."""
+    """Two stores are equal when they hold the same, and not when a byte, an object, a marker or
+    metadata differ.
+    """
 
-    def make(*, data: bytes = b"1", metadata: dict[str, str] | None = None, is_deleted: bool = False, has_detour: bool = False) -> object:
+    def make(
+        *,
+        data: bytes = b"1",
+        metadata: dict[str, str] | None = None,
+        is_deleted: bool = False,
+        has_detour: bool = False,
+    ) -> object:
         store = MemoryStore()
         store.create_bucket("b", versioning="Enabled")
         if has_detour:
@@ -107,7 +121,9 @@ def test_kms_hides_the_md5() -> None:
 
 
 def test_a_store_without_checksums_of_whole_objects() -> None:
-    """Such a store reports none for an object in parts, and none for copied parts; for a plain one it does."""
+    """Such a store reports none for an object in parts, and none for copied parts; for a plain one
+    it does.
+    """
     store = MemoryStore(reports_object_checksums=False)
     store.create_bucket("b")
     source = store.put("b", "k", b"1")
@@ -130,7 +146,10 @@ def test_a_listing_goes_on_where_versions_were_deleted_meanwhile() -> None:
     assert page.next_start == ListStart("k", written[2].version_id)
     store.delete_objects("b", [Deletion("k", written[2].version_id)])
     rest = store.list_object_versions("b", start=page.next_start)
-    assert [each.version_id for each in rest.objects] == [written[1].version_id, written[0].version_id]
+    assert [each.version_id for each in rest.objects] == [
+        written[1].version_id,
+        written[0].version_id,
+    ]
 
 
 def test_limits_of_s3() -> None:
@@ -155,7 +174,9 @@ class MovingClock:
 
 
 def test_a_restore_takes_hours_and_lasts_days() -> None:
-    """By the clock: under way, readable until a midnight, frozen again; asked for again while it lasts, it lasts longer."""
+    """By the clock: under way, readable until a midnight, frozen again; asked for again while it
+    lasts, it lasts longer.
+    """
     clock = MovingClock()
     store = MemoryStore(clock=clock)
     store.create_bucket("b")
@@ -167,12 +188,16 @@ def test_a_restore_takes_hours_and_lasts_days() -> None:
     with pytest.raises(ObjectFrozen):
         store.get_object("b", "k")
     clock.time += timedelta(minutes=1)
-    assert store.head_object("b", "k").restore == Restore(is_ongoing=False, expires=datetime(2026, 3, 8, tzinfo=UTC))
+    assert store.head_object("b", "k").restore == Restore(
+        is_ongoing=False, expires=datetime(2026, 3, 8, tzinfo=UTC)
+    )
     assert store.get_object("b", "k").data == b"1"
     clock.time += timedelta(days=2)
     store.restore_object("b", "k", days=1, tier="Standard")
     assert store.get_object("b", "k").data == b"1"
-    assert store.head_object("b", "k").restore == Restore(is_ongoing=False, expires=datetime(2026, 3, 9, tzinfo=UTC))
+    assert store.head_object("b", "k").restore == Restore(
+        is_ongoing=False, expires=datetime(2026, 3, 9, tzinfo=UTC)
+    )
     clock.time = datetime(2026, 3, 9, tzinfo=UTC)
     assert store.head_object("b", "k").restore is None
     with pytest.raises(ObjectFrozen):

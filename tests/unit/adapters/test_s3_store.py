@@ -1,4 +1,6 @@
-"""The S3 adapter against answers that AWS gives and no emulator does, and against no answer at all."""
+"""The S3 adapter against answers that AWS gives and no emulator does, and against no answer at
+all.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,13 @@ from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.clients import is_aws, make_config
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
-from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError
+from log_aggregator.errors import (
+    AccessDenied,
+    NotFound,
+    ObjectFrozen,
+    PreconditionFailed,
+    StoreError,
+)
 from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject, Restore
 from log_aggregator.ports import Deletion, ListStart, ObjectStore, Part, Upload, WriteOptions
@@ -45,11 +53,17 @@ CALLS: dict[str, Callable[[ObjectStore], object]] = {
     "GetObject boto": lambda store: store.get_object("b", "k//k"),
     "GetObject checked": lambda store: store.get_object_checked("b", "k"),
     "HeadObject": lambda store: store.head_object("b", "k"),
-    "PutObject": lambda store: store.put_object("b", "k", b"x", crc64nvme=crc64nvme(b"x"), options=WriteOptions()),
-    "CreateMultipartUpload": lambda store: store.create_multipart_upload("b", "k", options=WriteOptions()),
+    "PutObject": lambda store: store.put_object(
+        "b", "k", b"x", crc64nvme=crc64nvme(b"x"), options=WriteOptions()
+    ),
+    "CreateMultipartUpload": lambda store: store.create_multipart_upload(
+        "b", "k", options=WriteOptions()
+    ),
     "UploadPart": lambda store: store.upload_part(UPLOAD, 1, b"x", crc64nvme=crc64nvme(b"x")),
     "UploadPartCopy": lambda store: store.upload_part_copy(UPLOAD, 1, SOURCE, (0, 5 * MIB)),
-    "CompleteMultipartUpload": lambda store: store.complete_multipart_upload(UPLOAD, [PART], size_bytes=1, crc64nvme=5),
+    "CompleteMultipartUpload": lambda store: store.complete_multipart_upload(
+        UPLOAD, [PART], size_bytes=1, crc64nvme=5
+    ),
     "AbortMultipartUpload": lambda store: store.abort_multipart_upload(UPLOAD),
     "ListMultipartUploads": lambda store: store.list_multipart_uploads("b", prefix=""),
     "DeleteObjects": lambda store: store.delete_objects("b", [Deletion("k", "v")]),
@@ -57,26 +71,44 @@ CALLS: dict[str, Callable[[ObjectStore], object]] = {
 
 
 def error(code: str, message: str = "what S3 says") -> bytes:
-    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message><Key>k</Key></Error>".encode()
+    return (
+        "<?xml "
+        f"version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message><Key>k</Key></Error>"
+    ).encode()
 
 
-def listing(inner: str, kind: str = "ListBucketResult", *, encoding: str = "url", is_truncated: bool = False) -> bytes:
-    head = f"<IsTruncated>{str(is_truncated).lower()}</IsTruncated><EncodingType>{encoding}</EncodingType>"
-    return f'<?xml version="1.0"?>\n<{kind} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{head}{inner}</{kind}>'.encode()
+def listing(
+    inner: str, kind: str = "ListBucketResult", *, encoding: str = "url", is_truncated: bool = False
+) -> bytes:
+    head = (
+        f"<IsTruncated>{str(is_truncated).lower()}</IsTruncated><EncodingType>{encoding}</"
+        "EncodingType>"
+    )
+    return (
+        f'<?xml version="1.0"?>\n<{kind} '
+        f'xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{head}{inner}</{kind}>'
+    ).encode()
 
 
 def contents(key: str) -> str:
     """As AWS writes it, with elements that nobody asked for."""
     return (
-        f"<Contents><Key>{key}</Key><LastModified>2025-01-01T00:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag>"
-        "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>3</Size><StorageClass>GLACIER</StorageClass>"
-        "<Owner><ID>x</ID></Owner><RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress></RestoreStatus></Contents>"
+        f"<Contents><Key>{key}</Key><LastModified>2025-01-01T00:00:00.000Z</"
+        "LastModified><ETag>&quot;e&quot;</ETag>"
+        "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>3</"
+        "Size><StorageClass>GLACIER</StorageClass>"
+        "<Owner><ID>x</ID></Owner><RestoreStatus><IsRestoreInProgress>false</"
+        "IsRestoreInProgress></RestoreStatus></Contents>"
     )
 
 
 @pytest.fixture(scope="module")
 def unreachable() -> S3Store:
-    return S3Store.connect(ClientSettings(endpoint_url="http://127.0.0.1:9", access_key="k", secret_key="s", attempts_max=1))
+    return S3Store.connect(
+        ClientSettings(
+            endpoint_url="http://127.0.0.1:9", access_key="k", secret_key="s", attempts_max=1
+        )
+    )
 
 
 class TestListing:
@@ -89,22 +121,30 @@ class TestListing:
             (" lead", "url", " lead"),
         ],
     )
-    def test_keys_are_decoded_once(self, canned: CannedS3, written: str, encoding: str, key: str) -> None:
+    def test_keys_are_decoded_once(
+        self, canned: CannedS3, written: str, encoding: str, key: str
+    ) -> None:
         """Keys come encoded for URLs exactly where the answer says so."""
         canned.answers = [Answer(200, listing(contents(written), encoding=encoding))]
-        assert canned.store.list_objects("b").objects == (LogObject("b", key, None, "e", 3, NOW, "GLACIER"),)
+        assert canned.store.list_objects("b").objects == (
+            LogObject("b", key, None, "e", 3, NOW, "GLACIER"),
+        )
         assert "encoding-type=url" in canned.requests[0].path
 
     def test_markers_are_handed_back(self, canned: CannedS3) -> None:
         """The next page of versions begins where S3 said, letter by letter."""
-        inner = "<NextKeyMarker>a%2B+b</NextKeyMarker><NextVersionIdMarker>v.1_2</NextVersionIdMarker>"
+        inner = (
+            "<NextKeyMarker>a%2B+b</NextKeyMarker><NextVersionIdMarker>v.1_2</NextVersionIdMarker>"
+        )
         canned.answers = [Answer(200, listing(inner, "ListVersionsResult", is_truncated=True))]
         page = canned.store.list_object_versions("b")
         assert page.next_start == ListStart("a+ b", "v.1_2")
         canned.store.list_object_versions("b", start=page.next_start)
         assert "key-marker=a%2B%20b&version-id-marker=v.1_2" in canned.requests[1].path
 
-    @pytest.mark.parametrize("name", ["ListObjectVersions", "ListObjectsV2", "ListObjectsV2 prefixes"])
+    @pytest.mark.parametrize(
+        "name", ["ListObjectVersions", "ListObjectsV2", "ListObjectsV2 prefixes"]
+    )
     def test_a_lost_listing_is_an_error(self, canned: CannedS3, name: str) -> None:
         """A page that says that there is more, but not where, is never taken for the last one."""
         kind = "ListVersionsResult" if name == "ListObjectVersions" else "ListBucketResult"
@@ -113,8 +153,18 @@ class TestListing:
             CALLS[name](canned.store)
 
     @pytest.mark.parametrize("name", ["ListObjectVersions", "ListObjectsV2"])
-    @pytest.mark.parametrize("broken", [b"", b"<ListBucketResult>", b"<html></html>", listing("<Contents><Key>k</Key></Contents>")])
-    def test_what_is_no_listing_is_never_an_empty_one(self, canned: CannedS3, name: str, broken: bytes) -> None:
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            b"",
+            b"<ListBucketResult>",
+            b"<html></html>",
+            listing("<Contents><Key>k</Key></Contents>"),
+        ],
+    )
+    def test_what_is_no_listing_is_never_an_empty_one(
+        self, canned: CannedS3, name: str, broken: bytes
+    ) -> None:
         """An answer that is cut off, or is something else, is an error, not an empty bucket."""
         canned.answers = [Answer(200, broken)]
         with pytest.raises(StoreError):
@@ -123,18 +173,30 @@ class TestListing:
     def test_a_cut_off_listing_is_asked_for_again(self, canned: CannedS3) -> None:
         """A page that breaks off is asked for again."""
         whole = listing(contents("k"))
-        canned.answers = [Answer(200, whole, cut_bytes=9), Answer(200, whole[:-9]), Answer(200, whole)]
+        canned.answers = [
+            Answer(200, whole, cut_bytes=9),
+            Answer(200, whole[:-9]),
+            Answer(200, whole),
+        ]
         assert [each.key for each in canned.store.list_objects("b").objects] == ["k"]
 
     def test_two_stores_may_share_their_clients(self, canned: CannedS3) -> None:
         """Listings stay whole when several stores are made of one set of clients."""
         canned.answers = [Answer(200, listing(contents("k")))]
         other = S3Store(canned.store._clients)
-        assert len(other.list_objects("b").objects) == len(canned.store.list_objects("b").objects) == 1
+        assert (
+            len(other.list_objects("b").objects) == len(canned.store.list_objects("b").objects) == 1
+        )
 
 
 class TestReading:
-    @given(st.text(alphabet=st.characters(exclude_categories=["Cs"], include_characters="/.\n\x7f%"), min_size=1, max_size=12))
+    @given(
+        st.text(
+            alphabet=st.characters(exclude_categories=["Cs"], include_characters="/.\n\x7f%"),
+            min_size=1,
+            max_size=12,
+        )
+    )
     @example("a//b")
     @example("/a")
     @example("a/")
@@ -150,7 +212,9 @@ class TestReading:
         obstore.put(memory, key, b"x")
         assert obstore.head(memory, key)["path"] == key
 
-    @pytest.mark.parametrize("key", ["a//b", "/a", "a/", "a/./b", "../b", "a\nb", "a\x7f", "a/..", "."])
+    @pytest.mark.parametrize(
+        "key", ["a//b", "/a", "a/", "a/./b", "../b", "a\nb", "a\x7f", "a/..", "."]
+    )
     def test_keys_are_sent_as_they_are(self, canned: CannedS3, key: str) -> None:
         """Nothing on the way normalises a key."""
         canned.answers = [Answer(200, b"x", {"ETag": '"e"'})]
@@ -178,32 +242,65 @@ class TestReading:
             assert sent.path in (f"/b/{key}?versionId=v%201", f"/b/{key}?versionId=v+1")
 
     def test_encrypted_objects_need_no_checksum(self, canned: CannedS3) -> None:
-        """Where KMS encrypts, the ETag is not the body's MD5, and a checked read says that it need not be."""
-        for encryption, is_trusted in (("aws:kms", True), ("aws:kms:dsse", True), ("AES256", False)):
-            canned.answers = [Answer(200, b"x", {"ETag": '"e"', "x-amz-server-side-encryption": encryption})]
+        """Where KMS encrypts, the ETag is not the body's MD5, and a checked read says that it need
+        not be.
+        """
+        for encryption, is_trusted in (
+            ("aws:kms", True),
+            ("aws:kms:dsse", True),
+            ("AES256", False),
+        ):
+            canned.answers = [
+                Answer(200, b"x", {"ETag": '"e"', "x-amz-server-side-encryption": encryption})
+            ]
             assert canned.store.get_object_checked("b", "k")[1] is is_trusted
         assert canned.requests[-1].headers["x-amz-checksum-mode"] == "ENABLED"
 
     def test_a_wrong_checksum_is_an_error(self, canned: CannedS3) -> None:
         """A body that does not match the stored checksum is never returned by a checked read."""
-        canned.answers = [Answer(200, b"x", {"ETag": '"e"', "x-amz-checksum-sha256": "A" * 43 + "="})]
+        canned.answers = [
+            Answer(200, b"x", {"ETag": '"e"', "x-amz-checksum-sha256": "A" * 43 + "="})
+        ]
         with pytest.raises(StoreError, match="FlexibleChecksumError"):
             canned.store.get_object_checked("b", "k")
 
     @pytest.mark.parametrize(
         ("headers", "crc"),
         [
-            ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAU=", "x-amz-checksum-type": "FULL_OBJECT", "ETag": '"e-7"'}, 5),
+            (
+                {
+                    "x-amz-checksum-crc64nvme": "AAAAAAAAAAU=",
+                    "x-amz-checksum-type": "FULL_OBJECT",
+                    "ETag": '"e-7"',
+                },
+                5,
+            ),
             ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAU=", "ETag": '"e"'}, 5),
             ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAU=", "ETag": '"e-7"'}, None),
-            ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAU=-7", "x-amz-checksum-type": "COMPOSITE", "ETag": '"e-7"'}, None),
+            (
+                {
+                    "x-amz-checksum-crc64nvme": "AAAAAAAAAAU=-7",
+                    "x-amz-checksum-type": "COMPOSITE",
+                    "ETag": '"e-7"',
+                },
+                None,
+            ),
             ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAU=-7", "ETag": '"e"'}, None),
             ({"x-amz-checksum-crc64nvme": "AAAABQ==", "ETag": '"e"'}, None),
-            ({"x-amz-checksum-crc32": "AAAABQ==", "x-amz-checksum-type": "FULL_OBJECT", "ETag": '"e"'}, None),
+            (
+                {
+                    "x-amz-checksum-crc32": "AAAABQ==",
+                    "x-amz-checksum-type": "FULL_OBJECT",
+                    "ETag": '"e"',
+                },
+                None,
+            ),
             ({"ETag": '"e"'}, None),
         ],
     )
-    def test_which_checksums_count(self, canned: CannedS3, headers: dict[str, str], crc: int | None) -> None:
+    def test_which_checksums_count(
+        self, canned: CannedS3, headers: dict[str, str], crc: int | None
+    ) -> None:
         """Only a CRC64NVME of the whole object counts; one composed of the parts' own does not."""
         canned.answers = [Answer(200, b"", headers)]
         assert canned.store.head_object("b", "k").crc64nvme == crc
@@ -212,7 +309,9 @@ class TestReading:
 class TestRestoring:
     @pytest.mark.parametrize("status", [200, 202])
     def test_what_is_asked(self, canned: CannedS3, status: int) -> None:
-        """Days and tier go along; that it begins, and that a copy is there already, are both what was wanted."""
+        """Days and tier go along; that it begins, and that a copy is there already, are both what
+        was wanted.
+        """
         canned.answers = [Answer(status)]
         canned.store.restore_object("b", "a b", days=3, tier="Bulk")
         (request,) = canned.requests
@@ -222,7 +321,9 @@ class TestRestoring:
 
     def test_under_way_is_no_error(self, canned: CannedS3) -> None:
         """409 RestoreAlreadyInProgress is what was wanted too, and is not asked for again."""
-        canned.answers = [Answer(409, b"<Error><Code>RestoreAlreadyInProgress</Code><Message>m</Message></Error>")]
+        canned.answers = [
+            Answer(409, b"<Error><Code>RestoreAlreadyInProgress</Code><Message>m</Message></Error>")
+        ]
         canned.store.restore_object("b", "k", days=3, tier="Bulk")
         assert len(canned.requests) == 1
 
@@ -236,34 +337,64 @@ class TestRestoring:
             (400, "InvalidArgument", StoreError),
         ],
     )
-    def test_what_is_refused(self, canned: CannedS3, status: int, code: str, kind: type[StoreError]) -> None:
-        """Everything else is an error with S3's own code, and none of them says that the object is frozen."""
-        canned.answers = [Answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())]
+    def test_what_is_refused(
+        self, canned: CannedS3, status: int, code: str, kind: type[StoreError]
+    ) -> None:
+        """Everything else is an error with S3's own code, and none of them says that the object is
+        frozen.
+        """
+        canned.answers = [
+            Answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
+        ]
         with pytest.raises(StoreError) as caught:
             canned.store.restore_object("b", "k", days=3, tier="Expedited")
-        assert (type(caught.value), caught.value.code, caught.value.operation) == (kind, code, "RestoreObject")
+        assert (type(caught.value), caught.value.code, caught.value.operation) == (
+            kind,
+            code,
+            "RestoreObject",
+        )
 
     @pytest.mark.parametrize(
         ("header", "restore"),
         [
             (None, None),
             ('ongoing-request="true"', Restore(is_ongoing=True)),
-            ('ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"', Restore(False, datetime(2012, 12, 21, tzinfo=UTC))),
+            (
+                'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"',
+                Restore(False, datetime(2012, 12, 21, tzinfo=UTC)),
+            ),
             ('ongoing-request="false"', Restore(is_ongoing=False)),
-            ('ongoing-request="true", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"', Restore(is_ongoing=True)),
+            (
+                'ongoing-request="true", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"',
+                Restore(is_ongoing=True),
+            ),
         ],
     )
-    def test_what_is_told(self, canned: CannedS3, header: str | None, restore: Restore | None) -> None:
-        """x-amz-restore as S3 writes it (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)."""
+    def test_what_is_told(
+        self, canned: CannedS3, header: str | None, restore: Restore | None
+    ) -> None:
+        """x-amz-restore as S3 writes it
+        (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+        """
         more = {} if header is None else {"x-amz-restore": header}
-        canned.answers = [Answer(200, b"", {"ETag": '"e"', "x-amz-storage-class": "GLACIER"} | more)]
+        canned.answers = [
+            Answer(200, b"", {"ETag": '"e"', "x-amz-storage-class": "GLACIER"} | more)
+        ]
         assert canned.store.head_object("b", "k").restore == restore
 
 
 class TestWriting:
     def test_options_are_sent(self, canned: CannedS3) -> None:
-        """Class, key and metadata go along where they are set, and the default class is not named."""
-        canned.answers = [Answer(200, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")]
+        """Class, key and metadata go along where they are set, and the default class is not
+        named.
+        """
+        canned.answers = [
+            Answer(
+                200,
+                b"<InitiateMultipartUploadResult><UploadId>u</UploadId></"
+                b"InitiateMultipartUploadResult>",
+            )
+        ]
         options = WriteOptions("GLACIER_IR", "arn:key", "text/plain", {"a": "b"}, "gzip")
         canned.store.put_object("b", "k", b"x", crc64nvme=5, options=options)
         canned.store.create_multipart_upload("b", "k", options=options)
@@ -272,40 +403,76 @@ class TestWriting:
             assert request.headers["x-amz-server-side-encryption"] == "aws:kms"
             assert request.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "arn:key"
             assert request.headers["x-amz-server-side-encryption-bucket-key-enabled"] == "true"
-            assert (request.headers["content-type"], request.headers["x-amz-meta-a"]) == ("text/plain", "b")
+            assert (request.headers["content-type"], request.headers["x-amz-meta-a"]) == (
+                "text/plain",
+                "b",
+            )
             assert request.headers["content-encoding"] == "gzip"
         put, create = canned.requests
-        assert (put.headers["if-none-match"], put.headers["x-amz-checksum-crc64nvme"]) == ("*", "AAAAAAAAAAU=")
+        assert (put.headers["if-none-match"], put.headers["x-amz-checksum-crc64nvme"]) == (
+            "*",
+            "AAAAAAAAAAU=",
+        )
         assert "x-amz-checksum-crc32" not in put.headers
-        assert (create.headers["x-amz-checksum-algorithm"], create.headers["x-amz-checksum-type"]) == ("CRC64NVME", "FULL_OBJECT")
+        assert (
+            create.headers["x-amz-checksum-algorithm"],
+            create.headers["x-amz-checksum-type"],
+        ) == ("CRC64NVME", "FULL_OBJECT")
         canned.store.put_object("b", "k", b"x", crc64nvme=5, options=WriteOptions())
-        assert not [name for name in canned.requests[-1].headers if name.startswith(("x-amz-storage", "x-amz-server"))]
+        assert not [
+            name
+            for name in canned.requests[-1].headers
+            if name.startswith(("x-amz-storage", "x-amz-server"))
+        ]
 
     def test_completing_states_everything(self, canned: CannedS3) -> None:
-        """S3 is told the size, the checksums of all parts and of the whole, and to overwrite nothing."""
+        """S3 is told the size, the checksums of all parts and of the whole, and to overwrite
+        nothing.
+        """
         canned.answers = [Answer(200, b"<CompleteMultipartUploadResult/>")]
-        canned.store.complete_multipart_upload(UPLOAD, [PART, Part(3, "f", 2, None)], size_bytes=3, crc64nvme=5)
+        canned.store.complete_multipart_upload(
+            UPLOAD, [PART, Part(3, "f", 2, None)], size_bytes=3, crc64nvme=5
+        )
         (request,) = canned.requests
         assert request.headers["if-none-match"] == "*"
         assert request.headers["x-amz-mp-object-size"] == "3"
-        assert (request.headers["x-amz-checksum-crc64nvme"], request.headers["x-amz-checksum-type"]) == ("AAAAAAAAAAU=", "FULL_OBJECT")
+        assert (
+            request.headers["x-amz-checksum-crc64nvme"],
+            request.headers["x-amz-checksum-type"],
+        ) == ("AAAAAAAAAAU=", "FULL_OBJECT")
         assert request.body.count(b"<ChecksumCRC64NVME>AAAAAAAAAAU=</ChecksumCRC64NVME>") == 1
-        canned.store.complete_multipart_upload(replace(UPLOAD, has_object_checksum=False), [PART], size_bytes=3, crc64nvme=5)
+        canned.store.complete_multipart_upload(
+            replace(UPLOAD, has_object_checksum=False), [PART], size_bytes=3, crc64nvme=5
+        )
         assert "x-amz-checksum-crc64nvme" not in canned.requests[-1].headers
 
     @pytest.mark.parametrize(
-        ("byte_range", "sent"), [((0, 7 * MIB), None), ((0, 5 * MIB), "bytes=0-5242879"), ((1, 7 * MIB), "bytes=1-7340031")]
+        ("byte_range", "sent"),
+        [
+            ((0, 7 * MIB), None),
+            ((0, 5 * MIB), "bytes=0-5242879"),
+            ((1, 7 * MIB), "bytes=1-7340031"),
+        ],
     )
-    def test_what_is_copied(self, canned: CannedS3, byte_range: tuple[int, int], sent: str | None) -> None:
+    def test_what_is_copied(
+        self, canned: CannedS3, byte_range: tuple[int, int], sent: str | None
+    ) -> None:
         """A copy names version, ETag and range, and no range where it is the whole object."""
         canned.answers = [
-            Answer(200, b"<CopyPartResult><ETag>&quot;f&quot;</ETag><ChecksumCRC64NVME>AAAAAAAAAAU=</ChecksumCRC64NVME></CopyPartResult>")
+            Answer(
+                200,
+                b"<CopyPartResult><ETag>&quot;f&quot;</ETag><ChecksumCRC64NVME>AAAAAAAAAAU=</"
+                b"ChecksumCRC64NVME></CopyPartResult>",
+            )
         ]
         part = canned.store.upload_part_copy(UPLOAD, 2, replace(SOURCE, key="ü /+%41?"), byte_range)
         assert part == Part(2, "f", byte_range[1] - byte_range[0], 5)
         headers = canned.requests[0].headers
         assert headers["x-amz-copy-source"] == "b/%C3%BC%20/%2B%2541%3F?versionId=v"
-        assert (headers["x-amz-copy-source-if-match"], headers.get("x-amz-copy-source-range")) == ('"e"', sent)
+        assert (headers["x-amz-copy-source-if-match"], headers.get("x-amz-copy-source-range")) == (
+            '"e"',
+            sent,
+        )
 
     def test_a_part_is_sent_again_whole(self, canned: CannedS3) -> None:
         """After a failure the very same bytes of a buffer are sent once more."""
@@ -316,15 +483,28 @@ class TestWriting:
         assert [request.body == data for request in canned.requests] == [True, True]
 
     def test_bodies_are_not_signed_over_tls(self) -> None:
-        """Over TLS no body is hashed for its signature, and no copy of it lives while it is sent."""
-        store = S3Store.connect(ClientSettings(endpoint_url="https://s3.example.com", access_key="k", secret_key="s"))
+        """Over TLS no body is hashed for its signature, and no copy of it lives while it is
+        sent.
+        """
+        store = S3Store.connect(
+            ClientSettings(endpoint_url="https://s3.example.com", access_key="k", secret_key="s")
+        )
         seen: dict[str, str] = {}
         sizes: list[int] = []
 
-        def answer(request: botocore.awsrequest.AWSPreparedRequest, **_: object) -> botocore.awsrequest.AWSResponse:
+        def answer(
+            request: botocore.awsrequest.AWSPreparedRequest, **_: object
+        ) -> botocore.awsrequest.AWSResponse:
             sizes.append(tracemalloc.get_traced_memory()[0])
-            seen.update({name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()})
-            raw = type("Raw", (), {"stream": lambda *_, **__: iter(()), "read": lambda *_, **__: b""})()
+            seen.update(
+                {
+                    name.lower(): value.decode() if isinstance(value, bytes) else value
+                    for name, value in request.headers.items()
+                }
+            )
+            raw = type(
+                "Raw", (), {"stream": lambda *_, **__: iter(()), "read": lambda *_, **__: b""}
+            )()
             return botocore.awsrequest.AWSResponse(request.url, 200, {"ETag": '"e"'}, raw)
 
         store._s3.meta.events.register("before-send.s3.UploadPart", answer)
@@ -344,11 +524,21 @@ class TestWriting:
 
 class TestDeleting:
     def test_only_what_s3_names_has_failed(self, canned: CannedS3) -> None:
-        """Errors of single entries are matched by key and version; entries that are gone already are none."""
-        deletions = [Deletion("a", "1"), Deletion("a", "2"), Deletion("b", etag="e"), Deletion("c", etag="e"), Deletion("d", "1")]
+        """Errors of single entries are matched by key and version; entries that are gone already
+        are none.
+        """
+        deletions = [
+            Deletion("a", "1"),
+            Deletion("a", "2"),
+            Deletion("b", etag="e"),
+            Deletion("c", etag="e"),
+            Deletion("d", "1"),
+        ]
         entries = (
-            "<Error><Key>a</Key><VersionId>2</VersionId><Code>AccessDenied</Code><Message>locked</Message></Error>"
-            "<Error><Key>b</Key><Code>PreconditionFailed</Code></Error><Error><Key>c</Key><Code>NoSuchKey</Code></Error>"
+            "<Error><Key>a</Key><VersionId>2</VersionId><Code>AccessDenied</"
+            "Code><Message>locked</Message></Error>"
+            "<Error><Key>b</Key><Code>PreconditionFailed</Code></Error><Error><Key>c</"
+            "Key><Code>NoSuchKey</Code></Error>"
             "<Error><Key>d</Key><VersionId>1</VersionId><Code>NoSuchVersion</Code></Error>"
         )
         canned.answers = [Answer(200, f"<DeleteResult>{entries}</DeleteResult>".encode())]
@@ -364,19 +554,28 @@ class TestDeleting:
 
     def test_an_error_for_no_known_entry_is_not_lost(self, canned: CannedS3) -> None:
         """An error that names no key that was sent makes the whole call fail."""
-        canned.answers = [Answer(200, b"<DeleteResult><Error><Code>InternalError</Code></Error></DeleteResult>")]
+        canned.answers = [
+            Answer(200, b"<DeleteResult><Error><Code>InternalError</Code></Error></DeleteResult>")
+        ]
         with pytest.raises(StoreError):
             canned.store.delete_objects("b", [Deletion("a", "1")])
 
     def test_keys_that_xml_cannot_hold(self, canned: CannedS3) -> None:
-        """A key with a control character is deleted by a request of its own, in whose URL it can stand."""
+        """A key with a control character is deleted by a request of its own, in whose URL it can
+        stand.
+        """
         canned.answers = [Answer(204)]
-        assert canned.store.delete_objects("b", [Deletion("a\x07", "1"), Deletion("a\x01", etag="e")]) == []
+        assert (
+            canned.store.delete_objects("b", [Deletion("a\x07", "1"), Deletion("a\x01", etag="e")])
+            == []
+        )
         first, second = canned.requests
         assert (first.method, first.path) == ("DELETE", "/b/a%07?versionId=1")
         assert (second.path, second.headers["if-match"]) == ("/b/a%01", '"e"')
         canned.answers = [Answer(403, error("AccessDenied"))]
-        assert [failure.code for failure in canned.store.delete_objects("b", [Deletion("a\x07", "1")])] == ["AccessDenied"]
+        assert [
+            failure.code for failure in canned.store.delete_objects("b", [Deletion("a\x07", "1")])
+        ] == ["AccessDenied"]
 
     def test_nobody_answers_for_a_single_key(self, unreachable: S3Store) -> None:
         """Deleting a single key fails like everything else where nobody answers."""
@@ -412,24 +611,39 @@ def test_which_endpoints_are_aws(endpoint_url: str, expected: bool) -> None:
     ],
 )
 def test_how_obstore_addresses_buckets(
-    monkeypatch: pytest.MonkeyPatch, endpoint_url: str | None, bucket: str, expected: tuple[str, bool]
+    monkeypatch: pytest.MonkeyPatch,
+    endpoint_url: str | None,
+    bucket: str,
+    expected: tuple[str, bool],
 ) -> None:
-    """AWS's buckets have host names, except where a dot would break the certificate; other servers know only paths.
+    """AWS's buckets have host names, except where a dot would break the certificate; other servers
+    know only paths.
 
     What obstore would take from the environment on its own does not count.
     """
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    store = S3Store.connect(ClientSettings(region="eu-west-1", endpoint_url=endpoint_url, access_key="k", secret_key="s"))
+    store = S3Store.connect(
+        ClientSettings(
+            region="eu-west-1", endpoint_url=endpoint_url, access_key="k", secret_key="s"
+        )
+    )
     config = store._clients.reader(bucket).config
-    assert (config["endpoint"], config["virtual_hosted_style_request"] in (True, "true")) == expected
+    assert (
+        config["endpoint"],
+        config["virtual_hosted_style_request"] in (True, "true"),
+    ) == expected
     assert config["region"] == "eu-west-1"
     assert config["skip_signature"] in (False, "false")
     assert store._clients.reader(bucket) is store._clients.reader(bucket)
 
 
-def test_the_endpoint_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, canned: CannedS3) -> None:
-    """AWS_ENDPOINT_URL_S3 wins over AWS_ENDPOINT_URL, holds for both clients, and is addressed by path."""
+def test_the_endpoint_may_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, canned: CannedS3
+) -> None:
+    """AWS_ENDPOINT_URL_S3 wins over AWS_ENDPOINT_URL, holds for both clients, and is addressed by
+    path.
+    """
     assert canned.settings.endpoint_url is not None
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", canned.settings.endpoint_url)
@@ -447,16 +661,26 @@ def test_an_answer_that_is_not_s3s_is_a_store_error() -> None:
 
 
 def test_clients_are_made_in_one_place() -> None:
-    """Pools, retries and timeouts are the same for all: one module makes every client. The lab's upload is no part of the job."""
+    """Pools, retries and timeouts are the same for all: one module makes every client. The lab's
+    upload is no part of the job.
+    """
     package = Path(log_aggregator.__file__).parent
     making = re.compile(r"\.client\(|ObstoreS3\(|boto3\.Session\(")
-    makers = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if making.search(path.read_text())}
+    makers = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if making.search(path.read_text())
+    }
     assert makers - {"lab/upload.py"} == {"adapters/s3/clients.py"}
 
 
 def test_every_client_retries_adaptively_within_bounds() -> None:
     """So many attempts, so many connections, and time limits, as the settings say."""
-    config = make_config(ClientSettings(concurrency=7, attempts_max=3, connect_timeout_seconds=1, read_timeout_seconds=2))
+    config = make_config(
+        ClientSettings(
+            concurrency=7, attempts_max=3, connect_timeout_seconds=1, read_timeout_seconds=2
+        )
+    )
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
     assert (config.max_pool_connections, config.connect_timeout, config.read_timeout) == (7, 1, 2)
 
@@ -465,7 +689,9 @@ class TestErrors:
     # At the end, because giving up takes its time.
     @pytest.mark.parametrize("name", CALLS)
     def test_every_method_names_the_permission(self, canned: CannedS3, name: str) -> None:
-        """A refusal of any operation is AccessDenied, in one line that names operation and permission."""
+        """A refusal of any operation is AccessDenied, in one line that names operation and
+        permission.
+        """
         canned.answers = [Answer(403, error("AccessDenied", "User is not\nauthorized"))]
         with pytest.raises(AccessDenied) as caught:
             CALLS[name](canned.store)
@@ -476,15 +702,21 @@ class TestErrors:
 
     @pytest.mark.parametrize("name", CALLS)
     def test_every_method_fails_where_nobody_answers(self, unreachable: S3Store, name: str) -> None:
-        """A store that cannot be reached raises a StoreError from every method, and nothing else."""
+        """A store that cannot be reached raises a StoreError from every method, and nothing
+        else.
+        """
         with pytest.raises(StoreError) as caught:
             CALLS[name](unreachable)
-        assert not isinstance(caught.value, AccessDenied | NotFound | PreconditionFailed | ObjectFrozen)
+        assert not isinstance(
+            caught.value, AccessDenied | NotFound | PreconditionFailed | ObjectFrozen
+        )
         assert str(caught.value).isprintable()
 
     @pytest.mark.parametrize("name", CALLS)
     def test_every_method_gives_up(self, canned: CannedS3, name: str) -> None:
-        """A server that only answers 503 is asked as often as the settings say, and then it is a StoreError."""
+        """A server that only answers 503 is asked as often as the settings say, and then it is a
+        StoreError.
+        """
         canned.answers = [Answer(503, error("SlowDown"))]
         with pytest.raises(StoreError) as caught:
             CALLS[name](canned.store)
@@ -508,7 +740,9 @@ class TestErrors:
             (416, "InvalidRange", StoreError),
         ],
     )
-    def test_codes_of_reading(self, canned: CannedS3, name: str, status: int, code: str, kind: type[StoreError]) -> None:
+    def test_codes_of_reading(
+        self, canned: CannedS3, name: str, status: int, code: str, kind: type[StoreError]
+    ) -> None:
         """Both clients' errors come out as the same class with S3's own code."""
         canned.answers = [Answer(status, error(code))]
         with pytest.raises(StoreError) as caught:
@@ -517,25 +751,41 @@ class TestErrors:
         assert "what S3 says" in str(caught.value)
         assert "s3://b/k" in str(caught.value)
 
-    @pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")])
+    @pytest.mark.parametrize(
+        ("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")]
+    )
     @pytest.mark.parametrize("name", ["PutObject", "CompleteMultipartUpload"])
-    def test_somebody_else_was_first(self, canned: CannedS3, name: str, status: int, code: str) -> None:
-        """A conflict with a writer who is still at it is the same as one with a writer who is done."""
+    def test_somebody_else_was_first(
+        self, canned: CannedS3, name: str, status: int, code: str
+    ) -> None:
+        """A conflict with a writer who is still at it is the same as one with a writer who is
+        done.
+        """
         canned.answers = [Answer(status, error(code))]
         with pytest.raises(PreconditionFailed):
             CALLS[name](canned.store)
 
     def test_another_region_is_named(self, canned: CannedS3) -> None:
         """A bucket in another region gives an error that says so, and is not taken for missing."""
-        canned.answers = [Answer(301, error("PermanentRedirect"), {"x-amz-bucket-region": "eu-west-1"})]
+        canned.answers = [
+            Answer(301, error("PermanentRedirect"), {"x-amz-bucket-region": "eu-west-1"})
+        ]
         with pytest.raises(StoreError, match="another region") as caught:
             canned.store.get_object("b", "k")
         assert not isinstance(caught.value, NotFound)
 
     def test_an_error_inside_of_a_success(self, canned: CannedS3) -> None:
-        """S3 may begin to answer 200 and then fail: that is tried again, and is an error in the end."""
+        """S3 may begin to answer 200 and then fail: that is tried again, and is an error in the
+        end.
+        """
         canned.answers = [Answer(200, error("InternalError"))]
-        for name in ("CompleteMultipartUpload", "UploadPartCopy", "ListObjectsV2", "ListObjectVersions", "DeleteObjects"):
+        for name in (
+            "CompleteMultipartUpload",
+            "UploadPartCopy",
+            "ListObjectsV2",
+            "ListObjectVersions",
+            "DeleteObjects",
+        ):
             canned.requests.clear()
             with pytest.raises(StoreError):
                 CALLS[name](canned.store)

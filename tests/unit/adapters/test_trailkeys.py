@@ -1,4 +1,6 @@
-"""CloudTrail's public keys come as CloudTrail gives them, from the region that is asked, and its refusals are our errors."""
+"""CloudTrail's public keys come as CloudTrail gives them, from the region that is asked, and its
+refusals are our errors.
+"""
 
 from __future__ import annotations
 
@@ -63,14 +65,20 @@ def answer(*names: str, token: str | None = None) -> Answer:
 
 
 def test_all_pages_are_read(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys of all pages, as bytes, with times in UTC; each request says from when to when, and goes to the region's own CloudTrail."""
+    """Keys of all pages, as bytes, with times in UTC; each request says from when to when, and goes
+    to the region's own CloudTrail.
+    """
     server.answers = [answer("a", "b", token="more"), answer("c")]
     found = connect(server, monkeypatch).list_public_keys("ap-south-1", FIRST, LAST)
     assert found == [TrailKey(name, name.encode(), FIRST, LAST) for name in "abc"]
     asked = [json.loads(request.body) for request in server.requests]
     assert [request.get("NextToken") for request in asked] == [None, "more"]
-    assert {(request["StartTime"], request["EndTime"]) for request in asked} == {(FIRST.timestamp(), LAST.timestamp())}
-    assert all("/ap-south-1/cloudtrail/" in request.headers["authorization"] for request in server.requests)
+    assert {(request["StartTime"], request["EndTime"]) for request in asked} == {
+        (FIRST.timestamp(), LAST.timestamp())
+    }
+    assert all(
+        "/ap-south-1/cloudtrail/" in request.headers["authorization"] for request in server.requests
+    )
 
 
 def test_pages_have_an_end(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,8 +98,12 @@ def test_pages_have_an_end(server: CannedS3, monkeypatch: pytest.MonkeyPatch) ->
         (Answer(200, b'{"PublicKeyList": [{"Fingerprint": "a"}]}'), StoreError),
     ],
 )
-def test_refusals_are_our_errors(server: CannedS3, monkeypatch: pytest.MonkeyPatch, given: Answer, kind: type[StoreError]) -> None:
-    """A refusal and an answer that is none come out as a StoreError that names operation and region."""
+def test_refusals_are_our_errors(
+    server: CannedS3, monkeypatch: pytest.MonkeyPatch, given: Answer, kind: type[StoreError]
+) -> None:
+    """A refusal and an answer that is none come out as a StoreError that names operation and
+    region.
+    """
     server.answers = [given]
     with pytest.raises(kind, match="ListPublicKeys cloudtrail eu-west-1"):
         connect(server, monkeypatch).list_public_keys("eu-west-1", FIRST, LAST)
@@ -118,12 +130,19 @@ def test_no_answer_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_another_server_has_no_cloudtrail(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], endpoint_url: str | None, is_there: bool
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    endpoint_url: str | None,
+    is_there: bool,
 ) -> None:
-    """Beside another S3 server nothing is asked, and least of all AWS; unless a CloudTrail is named."""
+    """Beside another S3 server nothing is asked, and least of all AWS; unless a CloudTrail is
+    named.
+    """
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    settings = ClientSettings(region="eu-west-1", access_key="k", secret_key="s", endpoint_url=endpoint_url)
+    settings = ClientSettings(
+        region="eu-west-1", access_key="k", secret_key="s", endpoint_url=endpoint_url
+    )
     assert (CloudTrailKeys.connect(settings) is not None) == is_there
 
 
@@ -135,4 +154,9 @@ def test_the_labs_stand_in_is_understood(monkeypatch: pytest.MonkeyPatch) -> Non
         keys = CloudTrailKeys.connect(SETTINGS)
         assert keys is not None
         assert keys.list_public_keys("eu-west-1", FIRST, LAST) == api.keys.keys
-        assert keys.list_public_keys("eu-west-1", FIRST - timedelta(days=400), LAST - timedelta(days=400)) == []
+        assert (
+            keys.list_public_keys(
+                "eu-west-1", FIRST - timedelta(days=400), LAST - timedelta(days=400)
+            )
+            == []
+        )

@@ -13,7 +13,9 @@ from benchmarks.meter import AREAS, REST, RUST_THREADS, Area, CpuMeter, find_own
 
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: f"{area.place}.{area.name}")
 def test_every_area_is_a_function_of_the_program(area: Area) -> None:
-    """A function that was renamed would not be measured, and its time would count as something else's."""
+    """A function that was renamed would not be measured, and its time would count as something
+    else's.
+    """
     assert callable(getattr(find_owner(area.place), area.name))
 
 
@@ -26,7 +28,9 @@ def test_wrapped_functions_are_put_back() -> None:
 
 
 def test_inner_time_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function's own time is without that of the functions that it calls; all belong to the step that began the call."""
+    """A function's own time is without that of the functions that it calls; all belong to the step
+    that began the call.
+    """
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(time, "thread_time", lambda: clock.now)
     fakes = SimpleNamespace()
@@ -41,7 +45,9 @@ def test_inner_time_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> Non
         spend(2.0)
 
     fakes.inner, fakes.outer = lambda: spend(10.0), outer
-    monkeypatch.setattr(meter, "AREAS", (Area("a", "outer", "outside", "step one"), Area("a", "inner", "inside")))
+    monkeypatch.setattr(
+        meter, "AREAS", (Area("a", "outer", "outside", "step one"), Area("a", "inner", "inside"))
+    )
     monkeypatch.setattr(meter, "find_owner", lambda _: fakes)
     measuring = CpuMeter()
     with measuring.install():
@@ -55,7 +61,9 @@ def test_inner_time_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_all_cpu_is_accounted_for() -> None:
-    """The rows add up to the CPU of all threads that still live, whether or not a wrapped function ran in them."""
+    """The rows add up to the CPU of all threads that still live, whether or not a wrapped function
+    ran in them.
+    """
     measuring, done, ready = CpuMeter(), threading.Event(), threading.Event()
     began = time.process_time()
 
@@ -80,6 +88,9 @@ def test_all_cpu_is_accounted_for() -> None:
     finally:
         done.set()
         thread.join()
-    assert {what for _, what, _ in found} - {RUST_THREADS} == {REST, "inside"}  # other tests' obstore may still live in this process
+    assert {what for _, what, _ in found} - {RUST_THREADS} == {
+        REST,
+        "inside",
+    }  # other tests' obstore may still live in this process
     assert sum(seconds for _, _, seconds in found) == pytest.approx(spent, abs=0.05)
     assert spent >= 0.4

@@ -1,4 +1,6 @@
-"""Every way that the program is compared with does the whole work, or the comparison says nothing."""
+"""Every way that the program is compared with does the whole work, or the comparison says
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from benchmarks.chain import SCRATCH
 from benchmarks.meter import AREAS
 from benchmarks.peers import ask, steps_of
 from benchmarks.report import BenchmarkBroken
-from benchmarks.testbed import DESTINATION, make_client, make_connection, prepare_bucket, put_organisation
+from benchmarks.testbed import (
+    DESTINATION,
+    make_client,
+    make_connection,
+    prepare_bucket,
+    put_organisation,
+)
 
 from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.model import LogObject
@@ -33,7 +41,9 @@ def server() -> Iterator[EmbeddedS3]:
 
 @pytest.mark.parametrize("way", ["chain", "boto3", "this"])
 def test_ways_pack_and_delete_everything(server: EmbeddedS3, way: str) -> None:
-    """Afterwards no version is left in the source bucket, and what was packed has at least the bytes of the log objects."""
+    """Afterwards no version is left in the source bucket, and what was packed has at least the
+    bytes of the log objects.
+    """
     logs = put_organisation(server, way, COUNT, ACCOUNTS)
     took = ask(server, way, logs, metered=True, threads=4)
     assert connect(make_connection(server)).list_object_versions(logs.bucket).objects == ()
@@ -45,7 +55,9 @@ def test_ways_pack_and_delete_everything(server: EmbeddedS3, way: str) -> None:
 
 
 def test_the_meter_sees_every_area(server: EmbeddedS3) -> None:
-    """Each function is wrapped under the name by which the program calls it; otherwise its time would seem to be another's."""
+    """Each function is wrapped under the name by which the program calls it; otherwise its time
+    would seem to be another's.
+    """
     logs = put_organisation(server, "areas", COUNT, ACCOUNTS)
     seen = {what for _, what, _ in ask(server, "this", logs, metered=True)["areas"]}
     only_in_large_packs = {"boto3: UploadPart"}
@@ -63,7 +75,9 @@ def test_readers_read_everything_and_change_nothing(server: EmbeddedS3, way: str
 def test_a_way_that_leaves_something_out_is_refused(server: EmbeddedS3) -> None:
     """What is no log of the day is not packed, so that the counts differ."""
     logs = put_organisation(server, "other-day", COUNT, ACCOUNTS)
-    make_client(server).put_object(Bucket=logs.bucket, Key="o-exampleorg1/AWSLogs/no-log", Body=b"x")
+    make_client(server).put_object(
+        Bucket=logs.bucket, Key="o-exampleorg1/AWSLogs/no-log", Body=b"x"
+    )
     with pytest.raises(BenchmarkBroken):
         ask(server, "bare", logs, threads=4, count_max=2 * COUNT)
 

@@ -17,12 +17,16 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def test_page_is_up_to_date() -> None:
     """The page is what its words and the measured numbers make."""
-    assert page.PAGE.read_text(encoding="utf-8") == page.make_page(MEASURED), "run `.venv/bin/python benchmarks/page.py`"
+    assert page.PAGE.read_text(encoding="utf-8") == page.make_page(MEASURED), (
+        "run `.venv/bin/python benchmarks/page.py`"
+    )
 
 
 def test_picture_is_up_to_date() -> None:
     """The picture is drawn from the same numbers."""
-    assert page.PICTURE.read_text(encoding="utf-8") == draw_where_the_time_goes(MEASURED), "run `.venv/bin/python benchmarks/page.py`"
+    assert page.PICTURE.read_text(encoding="utf-8") == draw_where_the_time_goes(MEASURED), (
+        "run `.venv/bin/python benchmarks/page.py`"
+    )
 
 
 def test_readme_says_the_same() -> None:
@@ -34,15 +38,24 @@ def test_readme_says_the_same() -> None:
 def test_every_number_of_a_table_is_on_the_page() -> None:
     """No benchmark that was run is left out, and no row of it."""
     text = page.make_page(MEASURED)
-    rows = [(name, table, row) for name, found in MEASURED.items() for table in found["tables"] for row in table["rows"]]
+    rows = [
+        (name, table, row)
+        for name, found in MEASURED.items()
+        for table in found["tables"]
+        for row in table["rows"]
+    ]
     assert len(rows) > 40
     for name, table, row in rows:
-        cells = " | ".join(format_cell(row[column], spec).strip() for column, spec in table["columns"].items())
+        cells = " | ".join(
+            format_cell(row[column], spec).strip() for column, spec in table["columns"].items()
+        )
         assert f"| {cells} |" in text, (name, table["title"])
 
 
 def test_numbers_are_of_full_size() -> None:
-    """What a quick trial measured is not put before anybody, and the scale is that of 200,000 log objects."""
+    """What a quick trial measured is not put before anybody, and the scale is that of 200,000 log
+    objects.
+    """
     assert [name for name, found in MEASURED.items() if found["quick"]] == []
     assert MEASURED["scale"]["facts"]["count"] == 200_000
 
@@ -55,19 +68,34 @@ def test_words_about_what_was_not_measured_are_refused() -> None:
 
 def test_other_benchmarks_come_by_themselves() -> None:
     """One that the words do not name gets a heading and its tables."""
-    table = {"title": "A new table", "columns": {"what": "", "count": ",d"}, "rows": [{"what": "a row", "count": 1234}]}
+    table = {
+        "title": "A new table",
+        "columns": {"what": "", "count": ",d"},
+        "rows": [{"what": "a row", "count": 1234}],
+    }
     other = {**MEASURED["cpu"], "tables": [table], "notes": []}
     made = page.make_page({**MEASURED, "something_new": other})
-    assert "## Something new\n\nA new table:\n\n| what | count |\n|---|---:|\n| a row | 1,234 |\n" in made
+    assert (
+        "## Something new\n\nA new table:\n\n| what | count |\n|---|---:|\n| a row | 1,234 |\n"
+        in made
+    )
 
 
 def test_picture_shows_all_and_stays_inside() -> None:
-    """Every text and bar lies inside of the frame, every step has its colour, and the bars add up to the whole."""
+    """Every text and bar lies inside of the frame, every step has its colour, and the bars add up
+    to the whole.
+    """
     picture = ET.fromstring(draw_where_the_time_goes(MEASURED))
     height = float(picture.attrib["height"])
-    bars = [element for element in picture.iter(f"{SVG}rect") if element.attrib["fill"] in COLORS.values()]
+    bars = [
+        element
+        for element in picture.iter(f"{SVG}rect")
+        if element.attrib["fill"] in COLORS.values()
+    ]
     for element in (*bars, *picture.iter(f"{SVG}text")):
-        assert 0 <= float(element.attrib["x"]) + float(element.attrib.get("width", 0)) <= WIDTH, ET.tostring(element)
+        assert 0 <= float(element.attrib["x"]) + float(element.attrib.get("width", 0)) <= WIDTH, (
+            ET.tostring(element)
+        )
         assert 0 <= float(element.attrib["y"]) <= height, ET.tostring(element)
     assert {bar.attrib["fill"] for bar in bars} == set(COLORS.values())
     *rows, total = MEASURED["scale"]["tables"][2]["rows"]

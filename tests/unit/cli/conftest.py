@@ -30,10 +30,17 @@ def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
     """`command(world, "extract", "--date", ...)`: what it wrote, and its exit code."""
 
     def call(world: World, *arguments: str, store: ObjectStore | None = None) -> Outcome:
-        for name in ("find", "extract", "thaw", "put_back"):  # the package gives its commands the names of their modules
+        for name in (
+            "find",
+            "extract",
+            "thaw",
+            "put_back",
+        ):  # the package gives its commands the names of their modules
             module = importlib.import_module(f"log_aggregator.cli.{name}")
             monkeypatch.setattr(module, "connect", lambda *_: CountingStore(store or world.store))
-        monkeypatch.setattr(sys, "argv", ["log-aggregator", *arguments, "--destination-bucket", "dest"])
+        monkeypatch.setattr(
+            sys, "argv", ["log-aggregator", *arguments, "--destination-bucket", "dest"]
+        )
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()

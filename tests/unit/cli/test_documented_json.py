@@ -24,13 +24,17 @@ def json_fields(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def broken(storage_class: str) -> World:
-    """A pack that is fine, one that cannot be read, one whose index is gone, and an original that is in the way."""
+    """A pack that is fine, one that cannot be read, one whose index is gone, and an original that
+    is in the way.
+    """
     world = make_world(storage_class=storage_class)
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2, account="222222222222"), document(2))
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n"))
     assert world.run().failures == []
-    first, second, _ = (entry.key for entry in world.store.list_objects("dest", prefix="packs/").objects)
+    first, second, _ = (
+        entry.key for entry in world.store.list_objects("dest", prefix="packs/").objects
+    )
     world.store.delete("dest", first)
     world.store.delete("dest", TARGET.index_key(second))
     return world
@@ -46,7 +50,12 @@ def broken(storage_class: str) -> World:
     ],
 )
 def test_the_fields_are_documented(
-    command: Command, json_fields: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, arguments: list[str]
+    command: Command,
+    json_fields: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    arguments: list[str],
 ) -> None:
     """Exactly the fields of the page, where something came back and something failed."""
     monkeypatch.chdir(tmp_path)
@@ -56,8 +65,15 @@ def test_the_fields_are_documented(
     described = json.loads(done.out)
     if "extracted" in described:
         described["extracted"] = True
-    found = {field.partition("requests.")[0] + "requests" if "requests." in field else field for field in json_fields.flatten(described)}
-    allowed = {"totals.frozen.classes[]", "totals.thawed.classes[]", "totals.thawing.classes[]"}  # none is in these states
+    found = {
+        field.partition("requests.")[0] + "requests" if "requests." in field else field
+        for field in json_fields.flatten(described)
+    }
+    allowed = {
+        "totals.frozen.classes[]",
+        "totals.thawed.classes[]",
+        "totals.thawing.classes[]",
+    }  # none is in these states
     assert found ^ set(json_fields.json_fields(name)) <= allowed
 
 
@@ -69,5 +85,8 @@ def test_the_fields_of_find_are_documented(command: Command, json_fields: Any) -
         done = command(world, "find", "--date", f"{DAY}", *more, "--json")
         assert done.code == 1  # one index is gone
         for line in done.out.splitlines():
-            found |= {field.partition("metadata.")[0] + "metadata" if "metadata." in field else field for field in json.loads(line)}
+            found |= {
+                field.partition("metadata.")[0] + "metadata" if "metadata." in field else field
+                for field in json.loads(line)
+            }
     assert found == set(json_fields.json_fields("find"))

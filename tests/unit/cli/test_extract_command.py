@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.world import DAY, World, access_key, document, fail_on, flow_key, make_world, pack_gzip, trail_key
+from tests.support.world import (
+    DAY,
+    World,
+    access_key,
+    document,
+    fail_on,
+    flow_key,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
 from tests.unit.cli.conftest import Command
 
 from log_aggregator.adapters.faults import Fault, FaultyStore
@@ -32,7 +42,13 @@ ON_THE_DAY = ("--date", f"{DAY}")
 
 def packed(**more: Any) -> World:
     world = make_world(**more)
-    world.put("logs", trail_key(1), document(1), metadata={"signature": "one"}, content_type="application/json")
+    world.put(
+        "logs",
+        trail_key(1),
+        document(1),
+        metadata={"signature": "one"},
+        content_type="application/json",
+    )
     world.put("logs", trail_key(1), document(2), metadata={"signature": "two"})
     for number in range(5):
         world.put("logs", access_key(number), f"line {number}\n".encode())
@@ -42,7 +58,11 @@ def packed(**more: Any) -> World:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def packs_of(world: World) -> list[FoundPack]:
@@ -69,39 +89,74 @@ def damage(world: World, pack: FoundPack, position: int) -> None:
 
 class TestFolder:
     def test_everything_of_a_day(self, command: Command, tmp_path: Path) -> None:
-        """Each original is a file under its bucket and key, an older version beside the newest; the summary is JSON."""
+        """Each original is a file under its bucket and key, an older version beside the newest; the
+        summary is JSON.
+        """
         world, folder = packed(), tmp_path / "out"
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(folder), "--json")
         summary = json.loads(done.out)
-        assert (done.code, summary["originals"], summary["packs"], summary["lost"], summary["failures"]) == (0, 8, 3, 0, [])
+        assert (
+            done.code,
+            summary["originals"],
+            summary["packs"],
+            summary["lost"],
+            summary["failures"],
+        ) == (0, 8, 3, 0, [])
         older = world.originals[0].source.version_id
         expected = {f"logs/{stored.source.key}": stored.data for stored in world.originals[1:]}
-        expected[f"logs/{trail_key(1).removesuffix('.json.gz')}.version-{older}.json.gz"] = document(1)
+        expected[f"logs/{trail_key(1).removesuffix('.json.gz')}.version-{older}.json.gz"] = (
+            document(1)
+        )
         assert files_of(folder) == expected
         file = folder / "logs" / access_key(1)
-        assert file.stat().st_mtime == pytest.approx(world.originals[3].source.last_modified.timestamp())
+        assert file.stat().st_mtime == pytest.approx(
+            world.originals[3].source.last_modified.timestamp()
+        )
 
     def test_metadata_beside(self, command: Command, tmp_path: Path) -> None:
         """On request user metadata, version and content type stand beside each file."""
         world = packed()
-        command(world, "extract", trail_key(1), "--newest", "--directory", str(tmp_path / "out"), "--metadata")
-        described = json.loads((tmp_path / "out" / "logs" / f"{trail_key(1)}.metadata.json").read_bytes())
+        command(
+            world,
+            "extract",
+            trail_key(1),
+            "--newest",
+            "--directory",
+            str(tmp_path / "out"),
+            "--metadata",
+        )
+        described = json.loads(
+            (tmp_path / "out" / "logs" / f"{trail_key(1)}.metadata.json").read_bytes()
+        )
         source = world.originals[1].source
         assert described["metadata"] == {"signature": "two"}
-        assert (described["bucket"], described["key"], described["version_id"]) == ("logs", source.key, source.version_id)
+        assert (described["bucket"], described["key"], described["version_id"]) == (
+            "logs",
+            source.key,
+            source.version_id,
+        )
         assert len(files_of(tmp_path / "out")) == 2
 
     def test_keys_that_lead_elsewhere(self, command: Command, tmp_path: Path) -> None:
-        """Keys with `..`, empty segments and control characters stay in the folder, each under a name of its own."""
+        """Keys with `..`, empty segments and control characters stay in the folder, each under a
+        name of its own.
+        """
         world = make_world()
         stem = f"AWSLogs/111111111111/vpcflowlogs/eu-west-1/{DAY:%Y/%m/%d}"
         keys = [f"{stem}/../../../../../../../../{name}" for name in ("evil", "EVIL", "evil/x")]
-        keys += [f"{stem}//a.log", f"{stem}/a\x00b.log", f"{stem}/{'l' * 800}.log", f"{stem}/./a.log"]
+        keys += [
+            f"{stem}//a.log",
+            f"{stem}/a\x00b.log",
+            f"{stem}/{'l' * 800}.log",
+            f"{stem}/./a.log",
+        ]
         for key in keys:
             world.put("logs", key, key.encode() + b"\n")
         world.run()
         found = {member.key for pack in packs_of(world) for member in pack.members}
-        done = command(world, "extract", "--key", "*", "--directory", str(tmp_path / "in" / "out"), "--json")
+        done = command(
+            world, "extract", "--key", "*", "--directory", str(tmp_path / "in" / "out"), "--json"
+        )
         assert json.loads(done.out)["originals"] == len(found) >= 5
         written = files_of(tmp_path)
         assert sorted(written.values()) == sorted(key.encode() + b"\n" for key in found)
@@ -114,7 +169,12 @@ class TestFolder:
         assert (done.code, [path.name for path in tmp_path.iterdir()]) == (2, ["mine"])
         assert "not empty" in done.err
         for _ in range(2):
-            assert command(packed(), "extract", *ON_THE_DAY, "--directory", str(tmp_path), "--force").code == 0
+            assert (
+                command(
+                    packed(), "extract", *ON_THE_DAY, "--directory", str(tmp_path), "--force"
+                ).code
+                == 0
+            )
             assert len(files_of(tmp_path)) == 9
 
     def test_a_folder_that_cannot_be_one(self, command: Command, tmp_path: Path) -> None:
@@ -124,14 +184,24 @@ class TestFolder:
         assert (done.code, "--directory" in done.err) == (2, True)
 
     def test_a_link_out_of_the_folder(self, command: Command, tmp_path: Path) -> None:
-        """With --force a folder may hold anything, and a link in it is not followed to somewhere else."""
+        """With --force a folder may hold anything, and a link in it is not followed to somewhere
+        else.
+        """
         (tmp_path / "out").mkdir()
         (tmp_path / "elsewhere").mkdir()
         (tmp_path / "out" / "logs").symlink_to(tmp_path / "elsewhere")
-        done = command(packed(), "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"), "--force")
-        assert (done.code, "a link leads out" in done.err, list((tmp_path / "elsewhere").rglob("*"))) == (1, True, [])
+        done = command(
+            packed(), "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"), "--force"
+        )
+        assert (
+            done.code,
+            "a link leads out" in done.err,
+            list((tmp_path / "elsewhere").rglob("*")),
+        ) == (1, True, [])
 
-    def test_a_full_disk(self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_full_disk(
+        self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Exit code 1, a clear message, whole files under their names and no other."""
         world = packed()
         count, utime = [0], os.utime
@@ -144,14 +214,20 @@ class TestFolder:
 
         monkeypatch.setattr(os, "utime", limited)
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"))
-        assert (done.code, "No space left on device" in done.err, "Make room" in done.err) == (1, True, True)
+        assert (done.code, "No space left on device" in done.err, "Make room" in done.err) == (
+            1,
+            True,
+            True,
+        )
         expected = {stored.data for stored in world.originals}
         written = files_of(tmp_path)
         assert len(written) == 3
         assert set(written.values()) <= expected
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-    def test_standard_output_that_is_full(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_standard_output_that_is_full(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """What cannot be put out is an error, with exit code 1."""
         with Path("/dev/full").open("w") as full:
             monkeypatch.setattr(sys, "stdout", full)
@@ -166,7 +242,14 @@ class TestFolder:
             seen[0] += call.operation == "GetObject" and "/packs/" in f"/{call.key}"
             return Fault(before=KeyboardInterrupt()) if seen[0] == 2 else None
 
-        done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"), store=FaultyStore(world.store, stop))
+        done = command(
+            world,
+            "extract",
+            *ON_THE_DAY,
+            "--directory",
+            str(tmp_path / "out"),
+            store=FaultyStore(world.store, stop),
+        )
         assert done.code == 130
         expected = {stored.data for stored in world.originals}
         assert set(files_of(tmp_path).values()) <= expected
@@ -174,11 +257,15 @@ class TestFolder:
         assert "What was finished stays, and nothing is half done." in done.err
 
     def test_one_damaged_member(self, command: Command, tmp_path: Path) -> None:
-        """Everything else is there; the damaged one is named, has no file, and the exit code is 1."""
+        """Everything else is there; the damaged one is named, has no file, and the exit code is
+        1.
+        """
         world = packed()
         pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
         damage(world, pack, pack.members[0].offset + 12)
-        done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"), "--json")
+        done = command(
+            world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"), "--json"
+        )
         summary = json.loads(done.out)
         assert (done.code, summary["originals"], summary["lost"]) == (1, 7, 1)
         assert summary["failures"][0]["where"].endswith(trail_key(1))
@@ -188,26 +275,54 @@ class TestFolder:
         """It comes once, under its own name, and out of the other pack where one is damaged."""
         world = packed()
         pack_twice(world)
-        done = command(world, "extract", *ON_THE_DAY, "--log-type", "CloudTrail", "--directory", str(tmp_path / "out"), "--json")
+        done = command(
+            world,
+            "extract",
+            *ON_THE_DAY,
+            "--log-type",
+            "CloudTrail",
+            "--directory",
+            str(tmp_path / "out"),
+            "--json",
+        )
         summary = json.loads(done.out)
-        assert (done.code, summary["originals"], summary["rescued"], summary["lost"]) == (0, 2, 1, 0)
-        assert {path.name for path in (tmp_path / "out").rglob("*.gz")} >= {trail_key(1).rpartition("/")[2]}
+        assert (done.code, summary["originals"], summary["rescued"], summary["lost"]) == (
+            0,
+            2,
+            1,
+            0,
+        )
+        assert {path.name for path in (tmp_path / "out").rglob("*.gz")} >= {
+            trail_key(1).rpartition("/")[2]
+        }
         assert not [path for path in files_of(tmp_path) if "%" in path]
 
     def test_a_frozen_pack(self, command: Command, tmp_path: Path) -> None:
         """It is named, with the command that thaws it."""
         world = packed(storage_class="GLACIER")
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"))
-        assert (done.code, "ObjectFrozen" in done.err, "log-aggregator thaw" in done.err) == (1, True, True)
+        assert (done.code, "ObjectFrozen" in done.err, "log-aggregator thaw" in done.err) == (
+            1,
+            True,
+            True,
+        )
         assert files_of(tmp_path) == {}
 
     def test_bad_indexes(self, command: Command, tmp_path: Path) -> None:
-        """An index of another pack, a damaged one, a pack without one: named, exit code 1, and the rest is there."""
+        """An index of another pack, a damaged one, a pack without one: named, exit code 1, and the
+        rest is there.
+        """
         world = packed()
         first, second, third = packs_of(world)
-        world.store.put("dest", TARGET.index_key(first.pack_key), world.store.get_object("dest", TARGET.index_key(third.pack_key)).data)
+        world.store.put(
+            "dest",
+            TARGET.index_key(first.pack_key),
+            world.store.get_object("dest", TARGET.index_key(third.pack_key)).data,
+        )
         world.store.delete("dest", TARGET.index_key(second.pack_key))
-        done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"), "--json")
+        done = command(
+            world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"), "--json"
+        )
         summary = json.loads(done.out)
         assert (done.code, summary["originals"]) == (1, len(third.members))
         assert [failure["error"] for failure in summary["failures"]] == ["IncompleteSearch"]
@@ -215,7 +330,9 @@ class TestFolder:
         assert second.pack_key in summary["failures"][0]["message"]
 
     def test_what_failed_is_told_in_words(self, command: Command, tmp_path: Path) -> None:
-        """An index that is lost loses no original that is known; a pack that is gone does, and nobody says that its originals were kept."""
+        """An index that is lost loses no original that is known; a pack that is gone does, and
+        nobody says that its originals were kept.
+        """
         world = packed()
         first, second, _ = packs_of(world)
         world.store.delete("dest", TARGET.index_key(first.pack_key))
@@ -225,26 +342,52 @@ class TestFolder:
         world.store.delete("dest", second.pack_key)
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "two"))
         lost = len(second.members)
-        assert f"{lost} original{'s' * (lost > 1)} could not be had, and not everything could be searched:" in done.err
-        assert f"  s3://dest/{second.pack_key}: NotFound: the index is there, the pack is not" in done.err.splitlines()
+        assert (
+            f"{lost} original{'s' * (lost > 1)} could not be had, and not everything could "
+            "be searched:" in done.err
+        )
+        assert (
+            f"  s3://dest/{second.pack_key}: NotFound: the index is there, the pack is not"
+            in done.err.splitlines()
+        )
         assert "kept" not in done.err
 
 
 class TestOne:
     def test_one_file(self, command: Command, tmp_path: Path) -> None:
-        """The newest version, or the one that is named, under the name that is given; another file is not overwritten."""
+        """The newest version, or the one that is named, under the name that is given; another file
+        is not overwritten.
+        """
         world, path = packed(), tmp_path / "one.json.gz"
         done = command(world, "extract", trail_key(1), "--output", str(path))
-        assert (done.code, path.read_bytes(), "1 other version is packed too" in done.err) == (0, document(2), True)
+        assert (done.code, path.read_bytes(), "1 other version is packed too" in done.err) == (
+            0,
+            document(2),
+            True,
+        )
         again = command(world, "extract", trail_key(1), "--output", str(path))
         assert (again.code, "--force overwrites it" in again.err) == (2, True)
         older = str(world.originals[0].source.version_id)
-        command(world, "extract", f"s3://logs/{trail_key(1)}", "--version-id", older, "-o", str(path), "--force", "--metadata")
+        command(
+            world,
+            "extract",
+            f"s3://logs/{trail_key(1)}",
+            "--version-id",
+            older,
+            "-o",
+            str(path),
+            "--force",
+            "--metadata",
+        )
         assert path.read_bytes() == document(1)
-        assert json.loads((tmp_path / "one.json.gz.metadata.json").read_bytes())["metadata"] == {"signature": "one"}
+        assert json.loads((tmp_path / "one.json.gz.metadata.json").read_bytes())["metadata"] == {
+            "signature": "one"
+        }
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
-    def test_its_own_name_here(self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_its_own_name_here(
+        self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Without --output it is written here, under the key's last segment."""
         monkeypatch.chdir(tmp_path)
         assert command(packed(), "extract", flow_key("a.log.gz")).code == 0
@@ -252,9 +395,13 @@ class TestOne:
 
     @pytest.mark.parametrize("more", [[], ["--lines"]])
     def test_what_is_no_file(self, command: Command, tmp_path: Path, more: list[str]) -> None:
-        """A file would take the place of a device or a pipe, for everybody: refused, with --force too."""
+        """A file would take the place of a device or a pipe, for everybody: refused, with --force
+        too.
+        """
         os.mkfifo(tmp_path / "pipe")
-        done = command(packed(), "extract", trail_key(1), *more, "--output", str(tmp_path / "pipe"), "--force")
+        done = command(
+            packed(), "extract", trail_key(1), *more, "--output", str(tmp_path / "pipe"), "--force"
+        )
         assert (done.code, "a device or a pipe" in done.err) == (2, True)
         assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
 
@@ -273,9 +420,19 @@ class TestOne:
         """One key, too, comes out of the other pack where the first one is damaged."""
         world = packed()
         first = pack_twice(world)
-        done = command(world, "extract", trail_key(1), "--version-id", str(first.members[0].version_id), "-o", str(tmp_path / "one"))
+        done = command(
+            world,
+            "extract",
+            trail_key(1),
+            "--version-id",
+            str(first.members[0].version_id),
+            "-o",
+            str(tmp_path / "one"),
+        )
         assert (done.code, "1 original out of another pack" in done.err) == (0, True)
-        assert (tmp_path / "one").read_bytes() in {original.data for original in world.originals[:2]}
+        assert (tmp_path / "one").read_bytes() in {
+            original.data for original in world.originals[:2]
+        }
 
     def test_damage_leaves_no_file(self, command: Command, tmp_path: Path) -> None:
         """One wrong bit: exit code 1, a clear message, no file under any name."""
@@ -288,8 +445,13 @@ class TestOne:
     def test_no_answer(self, command: Command, tmp_path: Path) -> None:
         """S3 that does not answer is said to be that."""
         world = packed()
-        store = FaultyStore(world.store, fail_on(lambda call: call.operation == "GetObject", Unreachable("no answer came")))
-        done = command(world, "extract", flow_key("a.log.gz"), "--output", str(tmp_path / "x"), store=store)
+        store = FaultyStore(
+            world.store,
+            fail_on(lambda call: call.operation == "GetObject", Unreachable("no answer came")),
+        )
+        done = command(
+            world, "extract", flow_key("a.log.gz"), "--output", str(tmp_path / "x"), store=store
+        )
         assert (done.code, "no answer came" in done.err, list(tmp_path.iterdir())) == (1, True, [])
 
 
@@ -299,14 +461,35 @@ class TestStreams:
         done = command(packed(), "extract", *ON_THE_DAY, "--lines", "--newest")
         lines = done.out.decode().splitlines()
         assert done.code == 0
-        assert sorted(lines) == sorted([*(f"line {number}" for number in range(5)), '{"Records": [{"n": 2}]}', "without an end"])
+        assert sorted(lines) == sorted(
+            [
+                *(f"line {number}" for number in range(5)),
+                '{"Records": [{"n": 2}]}',
+                "without an end",
+            ]
+        )
         assert done.out.endswith(b"\n")
 
     def test_lines_into_a_file(self, command: Command, tmp_path: Path) -> None:
-        """A file of lines gets its name when all are in it, and another name where something is missing."""
+        """A file of lines gets its name when all are in it, and another name where something is
+        missing.
+        """
         world, path = packed(), tmp_path / "lines"
-        done = command(world, "extract", "--log-type", "S3AccessLogs", "--lines", "--output", str(path), "--json")
-        assert (done.code, json.loads(done.out)["output"], path.read_text().count("\n")) == (0, str(path), 5)
+        done = command(
+            world,
+            "extract",
+            "--log-type",
+            "S3AccessLogs",
+            "--lines",
+            "--output",
+            str(path),
+            "--json",
+        )
+        assert (done.code, json.loads(done.out)["output"], path.read_text().count("\n")) == (
+            0,
+            str(path),
+            5,
+        )
         path.unlink()
         pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
         damage(world, pack, pack.members[0].offset + 12)
@@ -358,7 +541,12 @@ class TestStreams:
     ],
 )
 def test_bad_input(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    message: str,
 ) -> None:
     """What does not go together, or finds nothing, is said; nothing is written."""
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.support.world import DAY, World, access_key, document, flow_key, make_world, pack_gzip, trail_key
+from tests.support.world import (
+    DAY,
+    World,
+    access_key,
+    document,
+    flow_key,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
 from tests.unit.cli.conftest import Command, Outcome
 
 from log_aggregator.adapters.faults import FaultyStore
@@ -18,7 +27,9 @@ HOSTILE = "line\nbreak \x1b[31m.log.gz"
 
 @pytest.fixture
 def world() -> World:
-    """Four packs: CloudTrail of two accounts, flow logs with a hostile key, access logs without an account."""
+    """Four packs: CloudTrail of two accounts, flow logs with a hostile key, access logs without an
+    account.
+    """
     world = make_world(storage_class="DEEP_ARCHIVE")
     for number in range(3):
         world.put("logs", trail_key(number), document(number), metadata={"signature": "abc"})
@@ -46,10 +57,16 @@ def test_rows_for_packs_and_log_objects(world: World, command: Command) -> None:
 
 
 def test_no_pack_is_touched(world: World, command: Command) -> None:
-    """Everything is found while every pack is frozen: listings and indexes are all that is asked for."""
+    """Everything is found while every pack is frozen: listings and indexes are all that is asked
+    for.
+    """
     store = FaultyStore(world.store, lambda *_: None)
     assert len(lines(command(world, "find", "--key", "*", store=store))) == 4 + 6
-    read = [call.key for call in store.calls if call.operation not in {"ListObjectsV2", "ListObjectVersions", "GetBucketVersioning"}]
+    read = [
+        call.key
+        for call in store.calls
+        if call.operation not in {"ListObjectsV2", "ListObjectVersions", "GetBucketVersioning"}
+    ]
     assert len(read) == 4
     assert all(key is not None and key.startswith("indexes/") for key in read)
 
@@ -63,7 +80,10 @@ def test_no_pack_is_touched(world: World, command: Command) -> None:
         (["--log-region", "eu-west-1"], 5),
         (["--bucket", "logs"], 6),
         (["--date", f"{DAY}"], 6),
-        (["--from", f"{DAY}T01:00", "--to", f"{DAY}T01:59"], 3),  # one trail and one access log by the hour, flow logs by their day
+        (
+            ["--from", f"{DAY}T01:00", "--to", f"{DAY}T01:59"],
+            3,
+        ),  # one trail and one access log by the hour, flow logs by their day
         ([trail_key(1), access_key(1)], 2),
         (["s3://logs/*/CloudTrail/*_000000000000000[12].json.gz"], 2),
     ],
@@ -79,22 +99,36 @@ def test_conditions(world: World, command: Command, arguments: list[str], count:
 
 def test_packs_only(world: World, command: Command) -> None:
     """What would have to be thawed: a row for each pack, with its size."""
-    packs = [json.loads(line) for line in lines(command(world, "find", "--log-type", "CloudTrail", "--packs", "--json"))]
-    assert [(each["members"], each["storage_class"]) for each in packs] == [(3, "DEEP_ARCHIVE"), (1, "DEEP_ARCHIVE")]
+    packs = [
+        json.loads(line)
+        for line in lines(command(world, "find", "--log-type", "CloudTrail", "--packs", "--json"))
+    ]
+    assert [(each["members"], each["storage_class"]) for each in packs] == [
+        (3, "DEEP_ARCHIVE"),
+        (1, "DEEP_ARCHIVE"),
+    ]
     stored = {found.key: found.size_bytes for found in list_all(world.store, "dest", "packs/")}
     assert all(each["pack_bytes"] == stored[each["pack"]] for each in packs)
 
 
 def test_a_key_cannot_speak_to_the_terminal(world: World, command: Command) -> None:
-    """Line breaks and escape sequences in a key are shown, not sent; JSON gives the key as it is."""
+    """Line breaks and escape sequences in a key are shown, not sent; JSON gives the key as it
+    is.
+    """
     _, member = lines(command(world, "find", "--log-type", "vpcflowlogs"))
     assert "line\\nbreak \\x1b[31m" in member
-    assert json.loads(command(world, "find", "--log-type", "vpcflowlogs", "--json").out)["key"] == flow_key(HOSTILE)
+    assert json.loads(command(world, "find", "--log-type", "vpcflowlogs", "--json").out)[
+        "key"
+    ] == flow_key(HOSTILE)
 
 
-@pytest.mark.parametrize("arguments", [["--date", "2024-01-01"], ["--bucket", "elsewhere"]], ids=["date", "bucket"])
+@pytest.mark.parametrize(
+    "arguments", [["--date", "2024-01-01"], ["--bucket", "elsewhere"]], ids=["date", "bucket"]
+)
 def test_nothing_found(world: World, command: Command, arguments: list[str]) -> None:
-    """A date with nothing, a bucket without packs: exit code 1, nothing on standard output, and no index was read for it."""
+    """A date with nothing, a bucket without packs: exit code 1, nothing on standard output, and no
+    index was read for it.
+    """
     done = command(world, "find", *arguments)
     assert (done.code, done.out) == (1, b"")
     assert "nothing found; 0 indexes read" in done.err
@@ -102,7 +136,9 @@ def test_nothing_found(world: World, command: Command, arguments: list[str]) -> 
 
 def test_what_could_not_be_searched_is_named_last(world: World, command: Command) -> None:
     """A lost index: all else is found first, then exit code 1 and the pack's key."""
-    lost = next(found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key)
+    lost = next(
+        found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key
+    )
     world.store.delete("dest", Target("dest").index_key(lost))
     done = command(world, "find", "--key", "*", "--json")
     assert (done.code, len(done.out.splitlines())) == (1, 5)
@@ -111,10 +147,15 @@ def test_what_could_not_be_searched_is_named_last(world: World, command: Command
 
 def test_an_expired_pack_is_told(world: World, command: Command) -> None:
     """An index without its pack is found, and said to be gone."""
-    gone = next(found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key)
+    gone = next(
+        found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key
+    )
     world.store.delete("dest", gone)
     assert " GONE " in lines(command(world, "find", "--account", OTHER))[0]
-    assert json.loads(command(world, "find", "--account", OTHER, "--json").out)["storage_class"] is None
+    assert (
+        json.loads(command(world, "find", "--account", OTHER, "--json").out)["storage_class"]
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +170,9 @@ def test_an_expired_pack_is_told(world: World, command: Command) -> None:
     ],
     ids=["account", "log type", "date", "date and range", "backwards", "packs and count"],
 )
-def test_slips_are_explained(world: World, command: Command, arguments: list[str], said: str) -> None:
+def test_slips_are_explained(
+    world: World, command: Command, arguments: list[str], said: str
+) -> None:
     """Exit code 2, and the message names the option."""
     done = command(world, "find", *arguments)
     assert (done.code, done.out) == (2, b"")

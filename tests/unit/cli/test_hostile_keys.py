@@ -43,7 +43,9 @@ def test_no_command_reaches_the_terminal(command: Command, arguments: list[str])
         assert "line\\nbreak \\x1b]0;title\\x07.log.gz" in done.out.decode() + done.err
 
 
-def test_a_file_named_after_it(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_named_after_it(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without --output the file is named after the key's last segment, as far as a file may be."""
     monkeypatch.chdir(tmp_path)
     assert command(packed(), "extract", HOSTILE).code == 0

@@ -28,29 +28,44 @@ def packed() -> World:
 def test_put_back_and_again(command: Command) -> None:
     """What is put back is there, and the same command again changes nothing."""
     world = packed()
-    described = json.loads(command(world, "put-back", *ON_THE_DAY, "--log-type", "cloudtrail", "--json").out)
+    described = json.loads(
+        command(world, "put-back", *ON_THE_DAY, "--log-type", "cloudtrail", "--json").out
+    )
     assert (described["written"], described["there"], described["failures"]) == (3, 0, [])
     assert world.store.get_object("logs", trail_key(1)).metadata == {"signature": "s"}
     done = command(world, "put-back", *ON_THE_DAY)
-    assert (done.code, "1 original put back" in done.out.decode(), "3 were there already" in done.out.decode()) == (0, True, True)
+    assert (
+        done.code,
+        "1 original put back" in done.out.decode(),
+        "3 were there already" in done.out.decode(),
+    ) == (0, True, True)
 
 
 def test_the_next_run_takes_it_again(command: Command) -> None:
-    """Who puts back into a source bucket is told what the next run does, and whoever goes elsewhere is not."""
+    """Who puts back into a source bucket is told what the next run does, and whoever goes elsewhere
+    is not.
+    """
     world = packed()
     assert "[holds]" in command(world, "put-back", *ON_THE_DAY).out.decode()
     done = command(world, "put-back", *ON_THE_DAY, "--to-bucket", "audit", "--prefix", "a/")
     assert "[holds]" not in done.out.decode()
     assert len(world.store.list_objects("audit", prefix="a/").objects) == 4
     for names in (["--to-bucket", "logs"], ["--to-bucket", "audit", "--other-buckets", "aud*"]):
-        assert "[holds]" in command(world, "put-back", *ON_THE_DAY, "--prefix", "b/", *names).out.decode()
+        assert (
+            "[holds]"
+            in command(world, "put-back", *ON_THE_DAY, "--prefix", "b/", *names).out.decode()
+        )
 
 
 def test_every_bucket_that_was_packed_from_is_a_source(command: Command) -> None:
     """Also one that neither the settings name nor what is put back came from."""
     world = packed()
-    world.store.put("dest", "indexes/other/vpcflowlogs/all/2025/04/03/one.log.gz.index.jsonl.gz", b"")
-    done = command(world, "put-back", *ON_THE_DAY, "--bucket", "logs", "--to-bucket", "other", "--dry-run")
+    world.store.put(
+        "dest", "indexes/other/vpcflowlogs/all/2025/04/03/one.log.gz.index.jsonl.gz", b""
+    )
+    done = command(
+        world, "put-back", *ON_THE_DAY, "--bucket", "logs", "--to-bucket", "other", "--dry-run"
+    )
     assert (done.code, "[holds]" in done.out.decode()) == (0, True)
 
 
@@ -58,10 +73,24 @@ def test_a_dry_run_writes_nothing(command: Command) -> None:
     """It names every key that would be written."""
     world = packed()
     store = CountingStore(world.store)
-    described = json.loads(command(world, "put-back", *ON_THE_DAY, "--dry-run", "--json", "--to-bucket", "audit", store=store).out)
+    described = json.loads(
+        command(
+            world,
+            "put-back",
+            *ON_THE_DAY,
+            "--dry-run",
+            "--json",
+            "--to-bucket",
+            "audit",
+            store=store,
+        ).out
+    )
     assert [original["bucket"] for original in described["originals"]] == ["audit"] * 4
     assert "PutObject" not in store.requests
-    assert f"s3://logs/{trail_key(1)}" in command(world, "put-back", *ON_THE_DAY, "--dry-run").out.decode()
+    assert (
+        f"s3://logs/{trail_key(1)}"
+        in command(world, "put-back", *ON_THE_DAY, "--dry-run").out.decode()
+    )
     assert world.store.list_objects("logs").objects == ()
 
 
@@ -80,7 +109,11 @@ def test_ctrl_c(command: Command) -> None:
     world = packed()
 
     def stop(number: int, call: Call) -> Fault | None:
-        return Fault(before=KeyboardInterrupt()) if call.operation == "PutObject" and call.key == trail_key(1) else None
+        return (
+            Fault(before=KeyboardInterrupt())
+            if call.operation == "PutObject" and call.key == trail_key(1)
+            else None
+        )
 
     assert command(world, "put-back", *ON_THE_DAY, store=FaultyStore(world.store, stop)).code == 130
     assert command(world, "put-back", *ON_THE_DAY).code == 0
@@ -94,7 +127,11 @@ def test_ctrl_c(command: Command) -> None:
         (["--date", "2019-01-01"], 1, "nothing found"),
         (["--date", f"{DAY}", "--objects-max", "3"], 3, "more than 3 originals"),
         (["--date", f"{DAY}", "--to-bucket", "s3://x/y"], 2, "--to-bucket"),
-        (["--date", f"{DAY}", "--to-bucket", "dest", "--prefix", "packs/"], 2, "not among packs and indexes"),
+        (
+            ["--date", f"{DAY}", "--to-bucket", "dest", "--prefix", "packs/"],
+            2,
+            "not among packs and indexes",
+        ),
     ],
 )
 def test_bad_input(command: Command, arguments: list[str], code: int, message: str) -> None:

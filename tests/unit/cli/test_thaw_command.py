@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.world import DAY, World, document, fail_on, flow_key, make_world, pack_gzip, trail_key
+from tests.support.world import (
+    DAY,
+    World,
+    document,
+    fail_on,
+    flow_key,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
 from tests.unit.cli.conftest import Command
 
 from log_aggregator.adapters.counting import CountingStore
@@ -35,7 +44,9 @@ def frozen(storage_class: str = "DEEP_ARCHIVE") -> World:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Waiting goes by the world's clock, in no time; a function that sets it up, and gives the list of pauses."""
+    """Waiting goes by the world's clock, in no time; a function that sets it up, and gives the list
+    of pauses.
+    """
 
     def set_up(world: World) -> list[float]:
         pauses: list[float] = []
@@ -45,14 +56,18 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
             world.clock.advance(seconds=seconds)
 
         monkeypatch.setattr(time, "sleep", sleep)
-        monkeypatch.setattr(importlib.import_module("log_aggregator.cli.thaw"), "SystemClock", lambda: world.clock)
+        monkeypatch.setattr(
+            importlib.import_module("log_aggregator.cli.thaw"), "SystemClock", lambda: world.clock
+        )
         return pauses
 
     return set_up
 
 
 def test_it_says_what_it_costs(command: Command) -> None:
-    """A dry run names the packs, their classes and bytes, and what each tier costs and takes; it starts nothing."""
+    """A dry run names the packs, their classes and bytes, and what each tier costs and takes; it
+    starts nothing.
+    """
     world = frozen()
     store = CountingStore(world.store)
     done = command(world, "thaw", *ON_THE_DAY, "--dry-run", store=store)
@@ -64,10 +79,16 @@ def test_it_says_what_it_costs(command: Command) -> None:
     assert "RestoreObject" not in store.requests
     described = json.loads(command(world, "thaw", *ON_THE_DAY, "--dry-run", "--json").out)
     sizes = [pack["bytes"] for pack in described["packs"]]
-    assert described["totals"]["frozen"] == {"packs": 2, "bytes": sum(sizes), "classes": ["DEEP_ARCHIVE"]}
+    assert described["totals"]["frozen"] == {
+        "packs": 2,
+        "bytes": sum(sizes),
+        "classes": ["DEEP_ARCHIVE"],
+    }
     assert described["tiers"][0] == {
         "tier": "Bulk",
-        "dollars": pytest.approx(estimate_thaw_dollars("DEEP_ARCHIVE", "Bulk", 2, sum(sizes), 7), abs=1e-6),
+        "dollars": pytest.approx(
+            estimate_thaw_dollars("DEEP_ARCHIVE", "Bulk", 2, sum(sizes), 7), abs=1e-6
+        ),
         "takes": "up to 48 hours",
     }
     assert described["tiers"][2]["dollars"] is None
@@ -91,12 +112,29 @@ def test_started_once_and_gone_on(command: Command, sleeps: Any, tmp_path: Path)
     assert command(world, "thaw", *ON_THE_DAY, store=store).code == 0
     assert store.requests["RestoreObject"] == 2
     pauses = sleeps(world)
-    done = command(world, "thaw", *ON_THE_DAY, "--then-extract", str(tmp_path / "out"), "--interval", "3600", "--json", store=store)
+    done = command(
+        world,
+        "thaw",
+        *ON_THE_DAY,
+        "--then-extract",
+        str(tmp_path / "out"),
+        "--interval",
+        "3600",
+        "--json",
+        store=store,
+    )
     described = json.loads(done.out)
-    assert (done.code, described["started"], described["thawed"], described["extracted"]["originals"]) == (0, 0, 2, 3)
+    assert (
+        done.code,
+        described["started"],
+        described["thawed"],
+        described["extracted"]["originals"],
+    ) == (0, 0, 2, 3)
     assert store.requests["RestoreObject"] == 2
     assert len(pauses) == 48
-    assert {path.read_bytes() for path in tmp_path.rglob("*.gz")} == {stored.data for stored in world.originals}
+    assert {path.read_bytes() for path in tmp_path.rglob("*.gz")} == {
+        stored.data for stored in world.originals
+    }
 
 
 def test_waiting_shows_its_progress(command: Command, sleeps: Any) -> None:
@@ -110,7 +148,9 @@ def test_waiting_shows_its_progress(command: Command, sleeps: Any) -> None:
     assert "2 packs can be read" in done.out.decode()
 
 
-def test_stopped_while_waiting(command: Command, sleeps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_while_waiting(
+    command: Command, sleeps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C: exit code 130, and the advice to start it again."""
     world = frozen()
     sleeps(world)
@@ -135,11 +175,19 @@ def test_warm_packs_need_nothing(command: Command, tmp_path: Path) -> None:
 def test_a_refusal_is_a_failure(command: Command) -> None:
     """What S3 refuses is named; the exit code is 1, and the other restore has begun."""
     world = frozen("GLACIER")
-    error = StoreError("no capacity", code="GlacierExpeditedRetrievalNotAvailable", operation="RestoreObject")
-    store = FaultyStore(world.store, fail_on(lambda call: call.operation == "RestoreObject", error, times=1))
+    error = StoreError(
+        "no capacity", code="GlacierExpeditedRetrievalNotAvailable", operation="RestoreObject"
+    )
+    store = FaultyStore(
+        world.store, fail_on(lambda call: call.operation == "RestoreObject", error, times=1)
+    )
     done = command(world, "thaw", *ON_THE_DAY, "--tier", "Expedited", "--json", store=store)
     described = json.loads(done.out)
-    assert (done.code, described["started"], [failure["message"] for failure in described["failures"]]) == (1, 1, ["no capacity"])
+    assert (
+        done.code,
+        described["started"],
+        [failure["message"] for failure in described["failures"]],
+    ) == (1, 1, ["no capacity"])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +221,9 @@ def test_a_folder_that_is_not_empty_is_seen_first(command: Command, tmp_path: Pa
 
 
 def test_stopped_while_extracting(command: Command, sleeps: Any, tmp_path: Path) -> None:
-    """The folder is not empty then; with --force the same command goes on, and everything is there."""
+    """The folder is not empty then; with --force the same command goes on, and everything is
+    there.
+    """
     world, folder = frozen(), tmp_path / "out"
     sleeps(world)
     seen = [0]
@@ -187,7 +237,9 @@ def test_stopped_while_extracting(command: Command, sleeps: Any, tmp_path: Path)
     assert 0 < len(list(folder.rglob("*.gz"))) < 3
     assert command(world, *first).code == 2
     assert command(world, *first, "--force").code == 0
-    assert {path.read_bytes() for path in folder.rglob("*.gz")} == {stored.data for stored in world.originals}
+    assert {path.read_bytes() for path in folder.rglob("*.gz")} == {
+        stored.data for stored in world.originals
+    }
 
 
 def test_a_pack_that_is_gone(command: Command) -> None:

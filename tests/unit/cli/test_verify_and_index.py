@@ -1,4 +1,6 @@
-"""`verify`, `index rebuild` and `index adopt` as they are typed: what they print, and how they end."""
+"""`verify`, `index rebuild` and `index adopt` as they are typed: what they print, and how they
+end.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-from tests.support.world import ACCOUNT, DAY, World, access_key, document, make_world, pack_gzip, trail_key
+from tests.support.world import (
+    ACCOUNT,
+    DAY,
+    World,
+    access_key,
+    document,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import commands
@@ -29,7 +40,9 @@ class Shell:
         self.world = world
 
     def call(self, *arguments: str, code: int = 0) -> str:
-        result: Result = CliRunner().invoke(commands, [*arguments, "--destination-bucket", "dest"], standalone_mode=False)
+        result: Result = CliRunner().invoke(
+            commands, [*arguments, "--destination-bucket", "dest"], standalone_mode=False
+        )
         if result.exception is not None:
             raise result.exception
         assert result.return_value == code, result.output
@@ -55,7 +68,11 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
     world.store.create_bucket("old")
     world.store.create_bucket("elsewhere")
     for name in ("verify", "index", "find", "extract", "put_back", "thaw"):
-        monkeypatch.setattr(importlib.import_module(f"log_aggregator.cli.{name}"), "connect", lambda *_: CountingStore(world.store))
+        monkeypatch.setattr(
+            importlib.import_module(f"log_aggregator.cli.{name}"),
+            "connect",
+            lambda *_: CountingStore(world.store),
+        )
     monkeypatch.chdir(tmp_path)
     return Shell(world)
 
@@ -64,17 +81,26 @@ def test_one_pack_a_date_a_range_everything(shell: Shell) -> None:
     """Each way to say which packs, and filters on top."""
     assert "3 packs verified (read-back): 6 members" in shell.call("verify", "--date", str(DAY))
     assert "3 packs verified" in shell.call("verify", "--from", "2025-04-01", "--to", "2025-04-30")
-    assert "3 packs verified (checksum): 6 members" in shell.call("verify", "--all", "--level", "checksum")
-    assert "2 packs verified (tail)" in shell.call("verify", "--all", "--log-type", "cloudtrail", "--level", "tail")
+    assert "3 packs verified (checksum): 6 members" in shell.call(
+        "verify", "--all", "--level", "checksum"
+    )
+    assert "2 packs verified (tail)" in shell.call(
+        "verify", "--all", "--log-type", "cloudtrail", "--level", "tail"
+    )
     assert "1 pack verified" in shell.call("verify", "--all", "--account", ACCOUNT)
     one, two, _ = shell.keys()
     index_key = f"indexes/{two.removeprefix('packs/')}.index.jsonl.gz"
     assert "2 packs verified" in shell.call("verify", one, f"s3://dest/{two}", two, index_key)
 
 
-@pytest.mark.parametrize("arguments", [["--date", "2024-01-01"], ["--all", "--account", "999999999999", "--sample", "5%", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--date", "2024-01-01"], ["--all", "--account", "999999999999", "--sample", "5%", "--json"]],
+)
 def test_nothing_is_not_verified(shell: Shell, arguments: list[str]) -> None:
-    """A date without packs, an account that has none: what was not looked at is not said to be right."""
+    """A date without packs, an account that has none: what was not looked at is not said to be
+    right.
+    """
     with pytest.raises(NoSuchOriginal, match="nothing was verified; "):
         shell.call("verify", *arguments)
 
@@ -82,15 +108,24 @@ def test_nothing_is_not_verified(shell: Shell, arguments: list[str]) -> None:
 def test_a_sample_can_be_drawn_again(shell: Shell) -> None:
     """The seed is printed, and gives the same packs; what was sampled is in the JSON."""
     first = shell.call_json("verify", "--all", "--sample", "50%")
-    assert first["sample"] == {"percent": 50, "seed": first["sample"]["seed"], "found": 3, "chosen": 2}
-    again = shell.call_json("verify", "--all", "--sample", "50", "--seed", str(first["sample"]["seed"]))
+    assert first["sample"] == {
+        "percent": 50,
+        "seed": first["sample"]["seed"],
+        "found": 3,
+        "chosen": 2,
+    }
+    again = shell.call_json(
+        "verify", "--all", "--sample", "50", "--seed", str(first["sample"]["seed"])
+    )
     assert again == first
     text = shell.call("verify", "--all", "--sample", "0.1%", "--seed", "7")
     assert "A sample: 1 of 3 (0.1%); the same again: --seed 7" in text
 
 
 def test_what_is_wrong_is_told_and_ends_with_one(shell: Shell) -> None:
-    """A broken pack, a pack without index, an index without pack, a frozen pack: all of them in one go."""
+    """A broken pack, a pack without index, an index without pack, a frozen pack: all of them in one
+    go.
+    """
     store, keys = shell.world.store, shell.keys()
     store.delete("dest", f"indexes/{keys[0].removeprefix('packs/')}.index.jsonl.gz")
     store.delete("dest", keys[1])
@@ -110,13 +145,17 @@ def test_what_is_wrong_is_told_and_ends_with_one(shell: Shell) -> None:
     described = shell.call_json("verify", "--all", code=1)
     assert described["frozen"] == [{"bucket": "dest", "key": keys[2], "checksum_compared": True}]
     assert len(described["failures"]) == 2
-    assert "no such pack, and no index of it" in shell.call("verify", keys[2].replace("2025/04/03", "2024/04/03"), code=1)
+    assert "no such pack, and no index of it" in shell.call(
+        "verify", keys[2].replace("2025/04/03", "2024/04/03"), code=1
+    )
 
 
 def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
     """What was asked for could not be done; at checksum level it can."""
     store, key = shell.world.store, shell.keys()[0]
-    store.put("dest", key, store.get_object("dest", key).data, storage_class="GLACIER", with_checksum=True)
+    store.put(
+        "dest", key, store.get_object("dest", key).data, storage_class="GLACIER", with_checksum=True
+    )
     assert "failed" not in shell.call("verify", key, code=1)
     assert "1 pack verified (checksum)" in shell.call("verify", key, "--level", "checksum")
 
@@ -126,18 +165,27 @@ def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
     [
         (["verify", "nonsense"], "nonsense: not the key of a pack; allowed is s3://dest/packs/..."),
         (["verify", "s3://other/packs/a/b/c/2025/04/03/x.gz"], "not the key of a pack"),
-        (["verify", "packs/a/b/c/2025/04/03/x.gz", "--all"], "either keys of packs, or dates and filters"),
+        (
+            ["verify", "packs/a/b/c/2025/04/03/x.gz", "--all"],
+            "either keys of packs, or dates and filters",
+        ),
         (["verify", "packs/a/b/c/2025/04/03/x.gz", "--date", "2025-04-03"], "either keys of packs"),
         (["verify", "--all", "--date", "2025-04-03"], "--all: allowed is either"),
         (["verify", "--all", "--account", "12"], "--account '12': allowed are the twelve digits"),
         (["verify", "--all", "--sample", "0"], "--sample '0': allowed is a share such as 5%"),
         (["verify", "--all", "--sample", "lots"], "--sample 'lots': allowed is"),
         (["verify", "--all", "--seed", "1"], "--seed: allowed only with --sample"),
-        (["index", "rebuild", "adopted/a/b/c/2025/04/03/0123456789ab.index.jsonl.gz"], "an adopted aggregate is no pack"),
+        (
+            ["index", "rebuild", "adopted/a/b/c/2025/04/03/0123456789ab.index.jsonl.gz"],
+            "an adopted aggregate is no pack",
+        ),
         (["index", "adopt", "old/key"], "allowed is s3://bucket/key"),
         (["index", "adopt", "s3://old"], "allowed is s3://bucket/key"),
         (["index", "adopt", "s3://old/", "--date", "x"], "--date 'x': allowed is a date"),
-        (["index", "adopt", "s3://old/", "--account", "111111111111,222222222222"], "allowed is one of them"),
+        (
+            ["index", "adopt", "s3://old/", "--account", "111111111111,222222222222"],
+            "allowed is one of them",
+        ),
     ],
 )
 def test_wrong_arguments(shell: Shell, arguments: list[str], message: str) -> None:
@@ -146,17 +194,23 @@ def test_wrong_arguments(shell: Shell, arguments: list[str], message: str) -> No
         shell.call(*arguments)
 
 
-def test_a_bare_key_needs_its_bucket_where_there_are_several(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bare_key_needs_its_bucket_where_there_are_several(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Packs in place: the same key may be in each of them."""
     targets = [Target("dest"), Target("logs")]
-    monkeypatch.setattr(importlib.import_module("log_aggregator.cli.verify"), "make_targets", lambda *_: targets)
+    monkeypatch.setattr(
+        importlib.import_module("log_aggregator.cli.verify"), "make_targets", lambda *_: targets
+    )
     with pytest.raises(SettingsError, match="packs are in 2 buckets; allowed is s3://bucket/key"):
         shell.call("verify", shell.keys()[0])
     assert "1 pack verified" in shell.call("verify", f"s3://dest/{shell.keys()[0]}")
 
 
 def test_lost_indexes_are_made_anew(shell: Shell) -> None:
-    """First looked at, then made; then there is nothing to do, and everything verifies. Others than the lost ones are not touched."""
+    """First looked at, then made; then there is nothing to do, and everything verifies. Others than
+    the lost ones are not touched.
+    """
     store, before = shell.world.store, shell.keys("")
     lost = shell.keys("indexes/")[:2]
     for key in lost:
@@ -189,7 +243,9 @@ def test_an_index_that_cannot_come_back_is_a_failure(shell: Shell) -> None:
     assert "nothing is written over" in shell.call("index", "rebuild", keys[2], code=1)
 
 
-def test_an_older_aggregate_is_adopted_found_extracted_and_verified(shell: Shell, tmp_path: Path) -> None:
+def test_an_older_aggregate_is_adopted_found_extracted_and_verified(
+    shell: Shell, tmp_path: Path
+) -> None:
     """From one end to the other: the aggregate's gzip members come back as files."""
     store = shell.world.store
     parts = [pack_gzip(b"first\n"), pack_gzip(b"second\n")]
@@ -202,7 +258,9 @@ def test_an_older_aggregate_is_adopted_found_extracted_and_verified(shell: Shell
     assert "1 aggregate adopted: " in text
     assert f"s3://old/{OLD}: vpc-logs vpcflowlogs 111111111111 2023-04-03" in text
     assert "1 aggregate was adopted before" in shell.call("index", "adopt", f"s3://old/{OLD}")
-    assert f"{OLD}#000002.gz" in shell.call("find", "--log-type", "vpcflowlogs", "--date", "2023-04-03")
+    assert f"{OLD}#000002.gz" in shell.call(
+        "find", "--log-type", "vpcflowlogs", "--date", "2023-04-03"
+    )
     shell.call("extract", f"{OLD}#000002.gz", "--output", "one.gz")
     assert (tmp_path / "one.gz").read_bytes() == parts[1]
     shell.call("extract", "--date", "2023-04-03", "--directory", "all")
@@ -210,8 +268,12 @@ def test_an_older_aggregate_is_adopted_found_extracted_and_verified(shell: Shell
     text = shell.call("verify", "--date", "2023-04-03")
     assert "1 adopted aggregate verified (read-back): 2 members" in text
     (index_key,) = shell.keys("adopted/")
-    assert "1 adopted aggregate verified (checksum)" in shell.call("verify", index_key, "--level", "checksum")
-    with pytest.raises(SettingsError, match="its members' own keys are lost; allowed with --to-bucket"):
+    assert "1 adopted aggregate verified (checksum)" in shell.call(
+        "verify", index_key, "--level", "checksum"
+    )
+    with pytest.raises(
+        SettingsError, match="its members' own keys are lost; allowed with --to-bucket"
+    ):
         shell.call("put-back", "--date", "2023-04-03")
     shell.call("put-back", "--date", "2023-04-03", "--to-bucket", "elsewhere")
     assert store.get_object("elsewhere", f"{OLD}#000001.gz").data == parts[0]
@@ -232,13 +294,26 @@ def test_a_frozen_adopted_aggregate_is_thawed_like_a_pack(shell: Shell) -> None:
 
 
 def test_what_cannot_be_adopted_is_told(shell: Shell) -> None:
-    """Each with its place; what can be is adopted all the same; without a date the message says how."""
+    """Each with its place; what can be is adopted all the same; without a date the message says
+    how.
+    """
     store = shell.world.store
     store.put("old", "a/2023/04/03/good.gz", document(1))
     store.put("old", "a/2023/04/03/text.gz", document(1) + b"plain text")
     store.put("old", "a/no-date.gz", document(1))
     store.put("old", "a/2023/04/03/frozen.gz", document(1), storage_class="DEEP_ARCHIVE")
-    described = shell.call_json("index", "adopt", "s3://old/a/", "--bucket", "src", "--log-type", "Config", "--account", "none", code=1)
+    described = shell.call_json(
+        "index",
+        "adopt",
+        "s3://old/a/",
+        "--bucket",
+        "src",
+        "--log-type",
+        "Config",
+        "--account",
+        "none",
+        code=1,
+    )
     (row,) = described["adopted"]
     assert (row["key"], row["source_bucket"], row["log_type"], row["account"], row["members"]) == (
         "a/2023/04/03/good.gz",
@@ -247,16 +322,31 @@ def test_what_cannot_be_adopted_is_told(shell: Shell) -> None:
         "all",
         1,
     )
-    assert [failure["error"] for failure in described["failures"]] == ["ObjectFrozen", "BadPack", "SettingsError"]
-    assert f"what begins at byte {len(document(1))} is no gzip" in described["failures"][1]["message"]
+    assert [failure["error"] for failure in described["failures"]] == [
+        "ObjectFrozen",
+        "BadPack",
+        "SettingsError",
+    ]
+    assert (
+        f"what begins at byte {len(document(1))} is no gzip" in described["failures"][1]["message"]
+    )
     text = shell.call("index", "adopt", "s3://old/a/no-date.gz", code=1)
     assert "its key names no date; --date says which day it holds" in text
-    assert "1 aggregate adopted" in shell.call("index", "adopt", "s3://old/a/no-date.gz", "--date", "2023-04-03")
+    assert "1 aggregate adopted" in shell.call(
+        "index", "adopt", "s3://old/a/no-date.gz", "--date", "2023-04-03"
+    )
 
 
-@pytest.mark.parametrize("arguments", [["verify", "--all"], ["index", "rebuild", "--all"], ["index", "adopt", "s3://old/a/"]])
-def test_ctrl_c_ends_it_and_writes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
-    """In the middle of reading: what was asked for stops, no index is half written, and `main` makes exit code 130 of it."""
+@pytest.mark.parametrize(
+    "arguments",
+    [["verify", "--all"], ["index", "rebuild", "--all"], ["index", "adopt", "s3://old/a/"]],
+)
+def test_ctrl_c_ends_it_and_writes_nothing(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """In the middle of reading: what was asked for stops, no index is half written, and `main`
+    makes exit code 130 of it.
+    """
     store = shell.world.store
     store.put("old", "a/2023/04/03/x.gz", document(1))
     if "rebuild" in arguments:
@@ -286,8 +376,10 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_their_json_is_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exactly the fields of docs/reference/json.md: of an index made anew, one that was there, one that cannot be made; of an aggregate
-    that would be adopted, one that is, one that was before, and one that cannot be."""
+    """Exactly the fields of docs/reference/json.md: of an index made anew, one that was there, one
+    that cannot be made; of an aggregate that would be adopted, one that is, one that was before,
+    and one that cannot be.
+    """
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     page = importlib.import_module("reference_pages.json_fields")
     store, (one, two, three) = shell.world.store, shell.keys()
@@ -302,4 +394,6 @@ def test_their_json_is_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch)
     store.put("old", "vpc-logs/no-date.gz", document(1))
     planned = shell.call_json("index", "adopt", "s3://old/vpc-logs/", "--dry-run", code=1)
     done = shell.call_json("index", "adopt", "s3://old/vpc-logs/", code=1)
-    assert set(page.flatten(planned)) | set(page.flatten(done)) == set(page.json_fields("index adopt"))
+    assert set(page.flatten(planned)) | set(page.flatten(done)) == set(
+        page.json_fields("index adopt")
+    )

@@ -33,21 +33,51 @@ OLDER = "aws-controltower-logs-111122223333-eu-west-1"
 @pytest.mark.parametrize(
     ("key", "said", "expected"),
     [
-        (f"{OLDER}/2023/04/03/111111111111_CloudTrail_eu-west-1_20230403T0.gz", Said(), (OLDER, "CloudTrail", "111111111111")),
-        (f"{OLDER}/2023/04/03/111111111111_CloudTrail-Digest_eu-west-1.gz", Said(), (OLDER, "CloudTrail-Digest", "111111111111")),
+        (
+            f"{OLDER}/2023/04/03/111111111111_CloudTrail_eu-west-1_20230403T0.gz",
+            Said(),
+            (OLDER, "CloudTrail", "111111111111"),
+        ),
+        (
+            f"{OLDER}/2023/04/03/111111111111_CloudTrail-Digest_eu-west-1.gz",
+            Said(),
+            (OLDER, "CloudTrail-Digest", "111111111111"),
+        ),
         (f"{OLDER}/2023/04/03/111111111111_Config.gz", Said(), (OLDER, "Config", "111111111111")),
-        ("vpc-logs/2023/04/03/111111111111_vpcflowlogs_eu-west-1_fl-1.gz", Said(), ("vpc-logs", "vpcflowlogs", "111111111111")),
+        (
+            "vpc-logs/2023/04/03/111111111111_vpcflowlogs_eu-west-1_fl-1.gz",
+            Said(),
+            ("vpc-logs", "vpcflowlogs", "111111111111"),
+        ),
         ("vpc-logs/2023/04/03/Aggregated-Logs.gz", Said(), ("vpc-logs", "Other", "all")),
-        ("vpc-logs/2023/04/03/111111111111_strange_x.gz", Said(), ("vpc-logs", "Other", "111111111111")),
-        ("daily/AWSLogs/111111111111/CloudTrail/eu-west-1/2023/04/03/day.json.gz", Said(), ("there", "CloudTrail", "111111111111")),
-        ("2023-04-03.gz", Said("b-1", "WAFLogs", "222222222222"), ("b-1", "WAFLogs", "222222222222")),
+        (
+            "vpc-logs/2023/04/03/111111111111_strange_x.gz",
+            Said(),
+            ("vpc-logs", "Other", "111111111111"),
+        ),
+        (
+            "daily/AWSLogs/111111111111/CloudTrail/eu-west-1/2023/04/03/day.json.gz",
+            Said(),
+            ("there", "CloudTrail", "111111111111"),
+        ),
+        (
+            "2023-04-03.gz",
+            Said("b-1", "WAFLogs", "222222222222"),
+            ("b-1", "WAFLogs", "222222222222"),
+        ),
         ("no-date.gz", Said(date=DAY), ("there", "Other", "all")),
-        (f"{OLDER}/2023/04/03/111111111111_CloudTrail_x.gz", Said("b-1", "Config", "all", DAY), ("b-1", "Config", "all")),
+        (
+            f"{OLDER}/2023/04/03/111111111111_CloudTrail_x.gz",
+            Said("b-1", "Config", "all", DAY),
+            ("b-1", "Config", "all"),
+        ),
         ("2022/01/01/x.gz", Said(date=DAY), ("there", "Other", "all")),
     ],
 )
 def test_what_a_key_tells(key: str, said: Said, expected: tuple[str, str, str]) -> None:
-    """Source bucket, log type, account and date, of the older stack's keys and of any known layout; what a person says wins."""
+    """Source bucket, log type, account and date, of the older stack's keys and of any known layout;
+    what a person says wins.
+    """
     assert group_of_aggregate("there", key, said) == Group(*expected, DAY)
 
 
@@ -59,7 +89,12 @@ def test_without_a_date_somebody_must_say_it() -> None:
 
 def make_index(count: int = 3) -> tuple[Adopted, bytes]:
     aggregate = Aggregate(
-        "there", "a/2023/04/03/x.json.gz", "etag", 100, datetime(2023, 4, 4, tzinfo=UTC), Group("src", "Other", "all", DAY)
+        "there",
+        "a/2023/04/03/x.json.gz",
+        "etag",
+        100,
+        datetime(2023, 4, 4, tzinfo=UTC),
+        Group("src", "Other", "all", DAY),
     )
     encoder = AdoptedIndexEncoder(aggregate)
     for number in range(count):
@@ -68,22 +103,34 @@ def make_index(count: int = 3) -> tuple[Adopted, bytes]:
 
 
 def test_an_index_says_what_was_encoded() -> None:
-    """First line and members come back; it is JSON Lines in gzip, with the count and the padding in the first line."""
+    """First line and members come back; it is JSON Lines in gzip, with the count and the padding in
+    the first line.
+    """
     adopted, data = make_index()
     read, members = decode_adopted(data)
     assert read == adopted
     assert (adopted.member_count, adopted.padding_bytes, adopted.crc64nvme) == (3, 10, 0x1234)
     found = list(members)
-    assert [member.key for member in found] == [member_key("a/2023/04/03/x.json.gz", number) for number in (1, 2, 3)]
-    assert [(member.offset, member.length_bytes, member.size_bytes) for member in found] == [(0, 30, 30), (30, 30, 30), (60, 30, 30)]
-    assert {(member.encoding, member.flags, member.version_id, member.etag) for member in found} == {(Encoding.RAW, ("adopted",), None, "")}
+    assert [member.key for member in found] == [
+        member_key("a/2023/04/03/x.json.gz", number) for number in (1, 2, 3)
+    ]
+    assert [(member.offset, member.length_bytes, member.size_bytes) for member in found] == [
+        (0, 30, 30),
+        (30, 30, 30),
+        (60, 30, 30),
+    ]
+    assert {
+        (member.encoding, member.flags, member.version_id, member.etag) for member in found
+    } == {(Encoding.RAW, ("adopted",), None, "")}
     lines = [json.loads(line) for line in gzip.decompress(data).splitlines()]
     assert lines[0]["format"] == "log-aggregator-adopted-index"
     assert len(lines) == 1 + lines[0]["members"]
 
 
 def test_an_adopted_index_is_no_index_of_a_pack() -> None:
-    """Neither is taken for the other, so that an adopted aggregate can never be verified as a pack, and nothing be deleted for it."""
+    """Neither is taken for the other, so that an adopted aggregate can never be verified as a pack,
+    and nothing be deleted for it.
+    """
     adopted, data = make_index()
     with pytest.raises(BadPack):
         decode_index(data)
@@ -102,19 +149,30 @@ def test_any_cut_of_an_index_is_found() -> None:
             list(decode_adopted(data[:size])[1])
     _, longer = make_index(4)
     first, *rest = gzip.decompress(longer).splitlines(keepends=True)
-    _, members = decode_adopted(gzip.compress(first.replace(b'"members":4', b'"members":3')) + gzip.compress(b"".join(rest)))
+    _, members = decode_adopted(
+        gzip.compress(first.replace(b'"members":4', b'"members":3')) + gzip.compress(b"".join(rest))
+    )
     with pytest.raises(BadPack, match="names 3 members and lists 4"):
         list(members)
 
 
 def test_its_key_lies_beside_packs_and_indexes_and_is_left_alone() -> None:
-    """The aggregator never takes an adopted index for a log, in its own bucket or under a prefix; and every aggregate has its own."""
+    """The aggregator never takes an adopted index for a log, in its own bucket or under a prefix;
+    and every aggregate has its own.
+    """
     adopted, _ = make_index()
     for target in (Target("dest"), Target("src", "aggregated/")):
         key = adopted.aggregate.index_key(target)
         assert key.startswith(f"{target.root}adopted/src/Other/all/2023/04/03/")
         assert isinstance(parse_key(key), Marker)
-    other = Aggregate("there", "a/2023/04/03/x.json.gz", "other etag", 100, adopted.aggregate.last_modified, adopted.aggregate.group)
+    other = Aggregate(
+        "there",
+        "a/2023/04/03/x.json.gz",
+        "other etag",
+        100,
+        adopted.aggregate.last_modified,
+        adopted.aggregate.group,
+    )
     assert other.index_key(Target("dest")) != adopted.aggregate.index_key(Target("dest"))
 
 
@@ -128,12 +186,21 @@ def test_what_can_be_asked_of_adopted_aggregates() -> None:
         assert asked is not None
         assert asked.matches(group, key)
         assert asked.place.may_hold(group)
-    for query in (Query(keys=("*#000008*",)), Query(keys=(f"s3://other/{key}",)), Query(regions=frozenset({"us-east-1"}))):
+    for query in (
+        Query(keys=("*#000008*",)),
+        Query(keys=(f"s3://other/{key}",)),
+        Query(regions=frozenset({"us-east-1"})),
+    ):
         asked = AdoptedQuery.of(query)
         assert asked is not None
         assert not asked.matches(group, key)
-    hour = AdoptedQuery.of(Query(regions=frozenset({"eu-west-1"}), first=datetime(2023, 4, 3, 5, tzinfo=UTC)))
+    hour = AdoptedQuery.of(
+        Query(regions=frozenset({"eu-west-1"}), first=datetime(2023, 4, 3, 5, tzinfo=UTC))
+    )
     assert hour is not None
     assert hour.place.may_hold(group)
     assert hour.matches(group, key)
-    assert len(find_adopted_members(make_index()[1], lambda key: key.endswith("#000002.json.gz"))[1]) == 1
+    assert (
+        len(find_adopted_members(make_index()[1], lambda key: key.endswith("#000002.json.gz"))[1])
+        == 1
+    )

@@ -1,4 +1,6 @@
-"""Statements for Athena: their locations are those of packs, and they say what their options say."""
+"""Statements for Athena: their locations are those of packs, and they say what their options
+say.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,31 @@ SCOPE = Scope(Target("dest", "aggregated/"), "log_archive", date(2020, 1, 1))
 NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True)
 
 
-@given(NAMES, st.sampled_from(["CloudTrail", "Config", "vpcflowlogs", "WAFLogs"]), NAMES, st.dates(), st.sampled_from(["", "a/b/"]))
-def test_templates_are_where_packs_and_indexes_go(bucket: str, log_type: str, account: str, day: date, root: str) -> None:
-    """A template filled in for any group is the prefix of that group's packs, or indexes, as planning makes it."""
+@given(
+    NAMES,
+    st.sampled_from(["CloudTrail", "Config", "vpcflowlogs", "WAFLogs"]),
+    NAMES,
+    st.dates(),
+    st.sampled_from(["", "a/b/"]),
+)
+def test_templates_are_where_packs_and_indexes_go(
+    bucket: str, log_type: str, account: str, day: date, root: str
+) -> None:
+    """A template filled in for any group is the prefix of that group's packs, or indexes, as
+    planning makes it.
+    """
     target, group = Target("dest", root), Group(bucket, log_type, account, day)
     packs, indexes = make_views(Scope(target, "x", date(2020, 1, 1)), [log_type])
     values = {"source_bucket": bucket, "account": account, "day": f"{day.year:04}/{day:%m/%d}"}
     if day.year >= 1000:  # the year of an earlier one has no four digits in a key
-        assert locate(packs.table.location_template, values) == f"s3://dest/{target.packs_prefix(group)}"
-        assert locate(indexes.table.location_template, values | {"log_type": log_type}) == f"s3://dest/{target.indexes_prefix(group)}"
+        assert (
+            locate(packs.table.location_template, values)
+            == f"s3://dest/{target.packs_prefix(group)}"
+        )
+        assert (
+            locate(indexes.table.location_template, values | {"log_type": log_type})
+            == f"s3://dest/{target.indexes_prefix(group)}"
+        )
 
 
 def test_templates_lead_to_packs_that_a_run_wrote() -> None:
@@ -41,7 +59,13 @@ def test_templates_lead_to_packs_that_a_run_wrote() -> None:
     views = make_views(Scope(Target("dest"), "x", date(2020, 1, 1)), ["CloudTrail", "vpcflowlogs"])
     places = {
         locate(
-            view.table.location_template, {"source_bucket": "logs", "log_type": log_type, "account": "111111111111", "day": "2025/04/03"}
+            view.table.location_template,
+            {
+                "source_bucket": "logs",
+                "log_type": log_type,
+                "account": "111111111111",
+                "day": "2025/04/03",
+            },
         )
         for view, log_type in [
             *zip(views, ("CloudTrail", "vpcflowlogs"), strict=False),
@@ -66,7 +90,9 @@ def test_what_is_not_named_is_asked_for_in_queries() -> None:
 
 
 def test_every_partition_has_a_projection() -> None:
-    """Each column that a table is partitioned by has a type, and stands in the template; each statement is whole."""
+    """Each column that a table is partitioned by has a type, and stands in the template; each
+    statement is whole.
+    """
     views = make_views(SCOPE, ["CloudTrail", "Config", "vpcflowlogs", "GuardDuty"])
     for view in views:
         properties = dict(view.table.projection())
@@ -80,7 +106,9 @@ def test_every_partition_has_a_projection() -> None:
         assert text.endswith(";")
         assert text.count("(") == text.count(")")
         assert text.count("'") % 2 == 0
-    assert len({view.name for view in views}) == len({view.table.name for view in views}) == len(views)
+    assert (
+        len({view.name for view in views}) == len({view.table.name for view in views}) == len(views)
+    )
 
 
 def test_flow_logs_of_another_format() -> None:
@@ -102,7 +130,14 @@ def run_command(*arguments: str) -> str:
 def test_the_command_prints_the_statements() -> None:
     """Options go into the text; the order is that in which the statements can be run."""
     text = run_command(
-        "--destination-bucket", "dest", "--folder", "aggregated", "--log-type", "WAFLogs", "--flow-fields", "${version} ${start}"
+        "--destination-bucket",
+        "dest",
+        "--folder",
+        "aggregated",
+        "--log-type",
+        "WAFLogs",
+        "--flow-fields",
+        "${version} ${start}",
     )
     statements = re.findall(r"^CREATE [A-Z ]+ \S+", text, re.MULTILINE)
     assert statements == [

@@ -1,4 +1,6 @@
-"""The cost model, against worked examples that others have computed, and against the plans that it stands for."""
+"""The cost model, against worked examples that others have computed, and against the plans that it
+stands for.
+"""
 
 from __future__ import annotations
 
@@ -63,35 +65,58 @@ def million(size_bytes: int) -> Sizes:
     ],
 )
 def test_seven_years_of_a_million(size_kib: int, left: float, each: float, packed: float) -> None:
-    """A worked example: $0.405 of requests, storage in Deep Archive, and no index. Ours adds the index, once warm and once archived."""
+    """A worked example: $0.405 of requests, storage in Deep Archive, and no index. Ours adds the
+    index, once warm and once archived.
+    """
     sizes = million(size_kib * KIB)
     assert estimate_left(sizes, SEVEN_YEARS).total == pytest.approx(left, abs=0.01)
     assert estimate_each(sizes, "DEEP_ARCHIVE", SEVEN_YEARS).total == pytest.approx(each, abs=0.01)
     example = 0.405 + estimate_storage(Sizes.of([sizes.total_bytes]), "DEEP_ARCHIVE", SEVEN_YEARS)
     assert example == pytest.approx(packed, abs=0.05)
-    ours = estimate_packed(estimate_load_packed(Load(MILLION, size_kib * KIB), PackLimits()), "DEEP_ARCHIVE", SEVEN_YEARS).total
+    ours = estimate_packed(
+        estimate_load_packed(Load(MILLION, size_kib * KIB), PackLimits()),
+        "DEEP_ARCHIVE",
+        SEVEN_YEARS,
+    ).total
     assert example < ours < example * 1.01 + 0.3
 
 
 def test_requests_of_a_million() -> None:
-    """One GET for each, and next to nothing else: $0.41. One more request of the GET class doubles it; one upload for each is $20."""
+    """One GET for each, and next to nothing else: $0.41. One more request of the GET class doubles
+    it; one upload for each is $20.
+    """
     steps = estimate_steps(Load(MILLION, 8 * KIB), PackLimits())
     requests = sum(steps.values(), Counter[str]())
     assert estimate_dollars(requests) == pytest.approx(0.41, abs=0.005)
-    assert estimate_dollars(requests + Counter(HeadObject=MILLION)) == pytest.approx(0.81, abs=0.005)
-    assert estimate_dollars({"CreateMultipartUpload": MILLION, "UploadPartCopy": 2 * MILLION, "CompleteMultipartUpload": MILLION}) == 20
+    assert estimate_dollars(requests + Counter(HeadObject=MILLION)) == pytest.approx(
+        0.81, abs=0.005
+    )
+    assert (
+        estimate_dollars(
+            {
+                "CreateMultipartUpload": MILLION,
+                "UploadPartCopy": 2 * MILLION,
+                "CompleteMultipartUpload": MILLION,
+            }
+        )
+        == 20
+    )
     assert PRICES.storage["DEEP_ARCHIVE"].transition_1000 * 1000 == 50
 
 
 def test_kms() -> None:
-    """A Decrypt for each object that is read is three dollars a million; Bucket Keys save 99 percent."""
+    """A Decrypt for each object that is read is three dollars a million; Bucket Keys save 99
+    percent.
+    """
     steps = estimate_steps(Load(MILLION, 8 * KIB), PackLimits())
     assert estimate_kms_dollars(steps, with_bucket_keys=False) == pytest.approx(3.0)
     assert estimate_kms_dollars(steps, with_bucket_keys=True) == pytest.approx(0.03)
 
 
 def test_break_even() -> None:
-    """Over two years an object archived by itself pays from about 110 KiB on; longer retention lowers the size, and packs need far less."""
+    """Over two years an object archived by itself pays from about 110 KiB on; longer retention
+    lowers the size, and packs need far less.
+    """
 
     def left(years: float) -> Any:
         return lambda size: estimate_left(million(size), 12 * years).total
@@ -112,29 +137,62 @@ def test_break_even() -> None:
 
 @pytest.mark.parametrize("size_kib", [1, 16, 43])
 def test_payback(size_kib: int) -> None:
-    """Packs of a million objects have paid for themselves in the very month in which both ways cost the same."""
-    sizes, packed = million(size_kib * KIB), estimate_load_packed(Load(MILLION, size_kib * KIB), PackLimits())
+    """Packs of a million objects have paid for themselves in the very month in which both ways cost
+    the same.
+    """
+    sizes, packed = (
+        million(size_kib * KIB),
+        estimate_load_packed(Load(MILLION, size_kib * KIB), PackLimits()),
+    )
     left, packs = estimate_left(sizes, 120), estimate_packed(packed, "DEEP_ARCHIVE", 120)
     months = estimate_payback_months(left, packs, 120)
     assert months is not None
-    assert estimate_left(sizes, months).total == pytest.approx(packs.once + packs.storage * months / 120)
+    assert estimate_left(sizes, months).total == pytest.approx(
+        packs.once + packs.storage * months / 120
+    )
     assert estimate_payback_months(packs, left, 120) is None
 
 
 @pytest.mark.parametrize(
     ("objects", "size_bytes", "groups"),
-    [(1, 100, 1), (2_500, 8_000, 1), (2_501, 8_000, 3), (40, 20 * MIB, 2), (3, 2 * GIB, 1), (5_000, 500_000, 1)],
+    [
+        (1, 100, 1),
+        (2_500, 8_000, 1),
+        (2_501, 8_000, 3),
+        (40, 20 * MIB, 2),
+        (3, 2 * GIB, 1),
+        (5_000, 500_000, 1),
+    ],
     ids=["one", "one pack", "three groups", "copied by S3", "copied alone", "several packs"],
 )
 def test_steps_are_those_of_a_plan(objects: int, size_bytes: int, groups: int) -> None:
-    """What the model says that a load takes is what is planned for such log objects, but for listings, which a plan does not know."""
+    """What the model says that a load takes is what is planned for such log objects, but for
+    listings, which a plan does not know.
+    """
     limits = PackLimits()
     packs: list[PackPlan] = []
     for number in range(groups):
-        facts = KeyFacts("vpcflowlogs", date(2025, 4, 3), f"{number:012d}", "eu-west-1", None, ContentKind.GZIP_LINES)
+        facts = KeyFacts(
+            "vpcflowlogs",
+            date(2025, 4, 3),
+            f"{number:012d}",
+            "eu-west-1",
+            None,
+            ContentKind.GZIP_LINES,
+        )
         count = objects // groups + (number < objects % groups)
         sources = [
-            PlannedSource(LogObject("logs", f"{number}/{each:06d}", "v", "e", size_bytes, datetime(2025, 4, 4, tzinfo=UTC)), facts)
+            PlannedSource(
+                LogObject(
+                    "logs",
+                    f"{number}/{each:06d}",
+                    "v",
+                    "e",
+                    size_bytes,
+                    datetime(2025, 4, 4, tzinfo=UTC),
+                ),
+                facts,
+            )
             for each in range(count)
         ]
         packs += plan_packs(group_of("logs", facts), sources, Target("dest"), limits)
@@ -151,8 +209,12 @@ def test_steps_are_those_of_a_plan(objects: int, size_bytes: int, groups: int) -
     longer=st.floats(0, 120),
     name=st.sampled_from(sorted(PRICES.storage)),
 )
-def test_more_and_longer_is_never_cheaper(size: int, more: int, months: float, longer: float, name: str) -> None:
-    """In every class dollars grow with size and with time, and are never below zero; nothing costs nothing."""
+def test_more_and_longer_is_never_cheaper(
+    size: int, more: int, months: float, longer: float, name: str
+) -> None:
+    """In every class dollars grow with size and with time, and are never below zero; nothing costs
+    nothing.
+    """
     one = estimate_storage(Sizes.of([size]), name, months)
     assert 0 <= one <= estimate_storage(Sizes.of([size]), name, months + longer) * (1 + 1e-9)
     if name != "INTELLIGENT_TIERING":  # there a larger object may cool, and a smaller one may not
@@ -162,28 +224,45 @@ def test_more_and_longer_is_never_cheaper(size: int, more: int, months: float, l
 
 @given(sizes=st.lists(st.integers(0, 4 * MIB), max_size=30))
 def test_size_classes_lose_nothing(sizes: list[int]) -> None:
-    """Counted by powers of two, mixed sizes cost what they cost one by one: every minimum is a power of two."""
+    """Counted by powers of two, mixed sizes cost what they cost one by one: every minimum is a
+    power of two.
+    """
     for name in PRICES.storage:
         together = estimate_storage(Sizes.of(sizes), name, 36)
-        assert together == pytest.approx(sum(estimate_storage(Sizes.of([size]), name, 36) for size in sizes))
+        assert together == pytest.approx(
+            sum(estimate_storage(Sizes.of([size]), name, 36) for size in sizes)
+        )
 
 
 def test_minimum_days_and_sizes() -> None:
     """A month in Deep Archive is billed as six; a small object in Standard-IA as 128 KiB."""
-    assert estimate_storage(million(MIB), "DEEP_ARCHIVE", 1) == estimate_storage(million(MIB), "DEEP_ARCHIVE", 6)
-    assert estimate_storage(million(1), "STANDARD_IA", 12) == estimate_storage(million(128 * KIB - 1), "STANDARD_IA", 12)
-    assert estimate_storage(million(1), "STANDARD_IA", 12) == pytest.approx(0.0125 * 12 * MILLION * 128 * KIB / GIB)
+    assert estimate_storage(million(MIB), "DEEP_ARCHIVE", 1) == estimate_storage(
+        million(MIB), "DEEP_ARCHIVE", 6
+    )
+    assert estimate_storage(million(1), "STANDARD_IA", 12) == estimate_storage(
+        million(128 * KIB - 1), "STANDARD_IA", 12
+    )
+    assert estimate_storage(million(1), "STANDARD_IA", 12) == pytest.approx(
+        0.0125 * 12 * MILLION * 128 * KIB / GIB
+    )
 
 
 def test_packs_pay_their_class_once() -> None:
-    """Straight to Deep Archive, each pack's one completing request is billed at that class' price, not all of its parts."""
+    """Straight to Deep Archive, each pack's one completing request is billed at that class' price,
+    not all of its parts.
+    """
     packed = Packed({}, Sizes.of([GIB] * 1000), 0)
-    dearer = estimate_packed(packed, "DEEP_ARCHIVE", 12).once - estimate_packed(packed, "STANDARD", 12).once
+    dearer = (
+        estimate_packed(packed, "DEEP_ARCHIVE", 12).once
+        - estimate_packed(packed, "STANDARD", 12).once
+    )
     assert dearer == pytest.approx(0.05 - 0.005)
 
 
 def test_lambda_and_step_functions() -> None:
-    """A million objects are twenty items of four transitions; Lambda's price follows memory and rate."""
+    """A million objects are twenty items of four transitions; Lambda's price follows memory and
+    rate.
+    """
     load = Load(MILLION, 4 * KIB)
     assert estimate_item_transitions_dollars(load, STACK) == pytest.approx(20 * 4 * 0.000025)
     slow = estimate_lambda_dollars(load, STACK, replace(Rates(), combine_objects=463))
@@ -196,8 +275,16 @@ MACHINE: dict[str, Any] = {
     "StartAt": "A",
     "States": {
         "A": {"Type": "Task", "Next": "B"},
-        "B": {"Type": "Parallel", "Next": "C", "Branches": [{"StartAt": "X", "States": {"X": {"Type": "Pass", "End": True}}}] * 2},
-        "C": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericGreaterThan": 0, "Next": "D"}], "Default": "E"},
+        "B": {
+            "Type": "Parallel",
+            "Next": "C",
+            "Branches": [{"StartAt": "X", "States": {"X": {"Type": "Pass", "End": True}}}] * 2,
+        },
+        "C": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.n", "NumericGreaterThan": 0, "Next": "D"}],
+            "Default": "E",
+        },
         "D": {
             "Type": "Map",
             "Next": "E",
@@ -213,7 +300,9 @@ MACHINE: dict[str, Any] = {
 
 
 def test_transitions_are_counted_from_a_definition() -> None:
-    """Every state that is entered, those of both branches, and of each child its start and its states; by the way that choices go."""
+    """Every state that is entered, those of both branches, and of each child its start and its
+    states; by the way that choices go.
+    """
     found = count_transitions(MACHINE, {"$.n": 1})
     assert (found.execution, found.children) == (7, {"D": 3})
     assert count_transitions(MACHINE, {"$.n": 0}).execution == 6
@@ -226,11 +315,15 @@ def test_transitions_are_counted_from_a_definition() -> None:
 
 def test_prices_of_ones_own() -> None:
     """A file's prices replace those that it names, and no others."""
-    own = override_prices(PRICES, {"region": "eu-central-1", "storage": {"STANDARD": {"gb_month": 0.0245}}})
+    own = override_prices(
+        PRICES, {"region": "eu-central-1", "storage": {"STANDARD": {"gb_month": 0.0245}}}
+    )
     assert (own.region, own.date) == ("eu-central-1", PRICES.date)
     assert own.standard == replace(PRICES.standard, gb_month=0.0245)
     assert own.storage["DEEP_ARCHIVE"] is PRICES.storage["DEEP_ARCHIVE"]
-    assert estimate_left(million(KIB), 12, own).total == pytest.approx(estimate_left(million(KIB), 12).total * 0.0245 / 0.023)
+    assert estimate_left(million(KIB), 12, own).total == pytest.approx(
+        estimate_left(million(KIB), 12).total * 0.0245 / 0.023
+    )
 
 
 @pytest.mark.parametrize(
@@ -247,7 +340,18 @@ def test_prices_of_ones_own() -> None:
         ({"region": "a\nb"}, "one line of text"),
         ({"storage": {"INTELLIGENT_TIERING": {"cooled_gb_month": [1]}}}, "a list of 2 prices"),
     ],
-    ids=["name", "class", "price", "no price", "negative", "nan", "boolean", "no table", "two lines", "list"],
+    ids=[
+        "name",
+        "class",
+        "price",
+        "no price",
+        "negative",
+        "nan",
+        "boolean",
+        "no table",
+        "two lines",
+        "list",
+    ],
 )
 def test_slips_in_a_price_file(values: dict[str, Any], said: str) -> None:
     """An unknown name, and what is no price, is an error that names its place."""

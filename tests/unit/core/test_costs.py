@@ -12,7 +12,12 @@ from log_aggregator.core.costs import REQUEST_DOLLARS, estimate_chain_dollars, e
 def test_a_million_objects() -> None:
     """The usual way costs 25 dollars a million; one GET each and large packs cost 41 cents."""
     assert estimate_chain_dollars(1_000_000) == pytest.approx(25.0)
-    requests = {"GetObject": 1_000_000, "PutObject": 1000, "DeleteObjects": 1000, "ListObjectVersions": 1000}
+    requests = {
+        "GetObject": 1_000_000,
+        "PutObject": 1000,
+        "DeleteObjects": 1000,
+        "ListObjectVersions": 1000,
+    }
     assert estimate_dollars(requests) == pytest.approx(0.41)
 
 
@@ -25,8 +30,12 @@ def test_no_operation_is_forgotten() -> None:
 
 
 def test_thawing() -> None:
-    """Retrieval by the GB and by the request, and copies in Standard until the midnight behind the last day."""
-    assert costs.estimate_thaw_dollars("DEEP_ARCHIVE", "Bulk", 4, 2 * 10**9, 2) == pytest.approx(0.005 + 0.0001 + 2 * 0.023 / 10)
+    """Retrieval by the GB and by the request, and copies in Standard until the midnight behind the
+    last day.
+    """
+    assert costs.estimate_thaw_dollars("DEEP_ARCHIVE", "Bulk", 4, 2 * 10**9, 2) == pytest.approx(
+        0.005 + 0.0001 + 2 * 0.023 / 10
+    )
     assert costs.estimate_thaw_dollars("GLACIER", "Bulk", 4, 0, 2) == 0
     with pytest.raises(KeyError):
         costs.estimate_thaw_dollars("DEEP_ARCHIVE", "Expedited", 1, 1, 1)
@@ -35,4 +44,7 @@ def test_thawing() -> None:
 def test_tiers_are_what_the_store_in_memory_takes() -> None:
     """Prices and simulated times are of the same classes and tiers, and no longer than S3 says."""
     assert RESTORE_TIMES.keys() == costs.RETRIEVALS.keys()
-    assert all(time.total_seconds() <= costs.RETRIEVALS[each].hours_max * 3600 for each, time in RESTORE_TIMES.items())
+    assert all(
+        time.total_seconds() <= costs.RETRIEVALS[each].hours_max * 3600
+        for each, time in RESTORE_TIMES.items()
+    )

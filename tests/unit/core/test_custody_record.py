@@ -26,7 +26,9 @@ from log_aggregator.model import Group, Target
 
 GROUP = Group("logs", "CloudTrail", "111122223333", date(2026, 3, 14))
 PACK = PackEntry("packs/a.json.gz", 3, 300, 350, is_new=True, index_sha256="ab" * 32, deleted=3)
-ENTRY = GroupEntry(GROUP, listed=3, listed_bytes=300, packed=3, bytes_in=300, deleted=3, packs=(PACK,))
+ENTRY = GroupEntry(
+    GROUP, listed=3, listed_bytes=300, packed=3, bytes_in=300, deleted=3, packs=(PACK,)
+)
 
 
 def make_record(**changes: Any) -> Record:
@@ -39,7 +41,10 @@ def make_record(**changes: Any) -> Record:
         "first": date(2026, 3, 12),
         "last": date(2026, 3, 14),
         "objects": {"unknown": 2},
-        "groups": (ENTRY, replace(ENTRY, discard_list="discards/x.jsonl.gz", failures=(("StoreError", "no"),))),
+        "groups": (
+            ENTRY,
+            replace(ENTRY, discard_list="discards/x.jsonl.gz", failures=(("StoreError", "no"),)),
+        ),
         "failures": (("logs CloudTrail", "StoreError", "ü"),),
         "sequence": 7,
         "previous": "cd" * 32,
@@ -49,27 +54,44 @@ def make_record(**changes: Any) -> Record:
 
 def test_what_is_written_is_read() -> None:
     """decode(encode(record)) == record, and the same record gives the same bytes."""
-    for record in (make_record(), make_record(groups=(), objects={}, failures=(), sequence=0, previous=None)):
+    for record in (
+        make_record(),
+        make_record(groups=(), objects={}, failures=(), sequence=0, previous=None),
+    ):
         assert decode_record(encode_record(record)) == record
         assert encode_record(record) == encode_record(record)
 
 
 def test_a_record_can_be_read_with_gzip_and_json() -> None:
     """One JSON document a line: the run, then its groups; totals stand in the first."""
-    head, *groups = [json.loads(line) for line in gzip.decompress(encode_record(make_record())).splitlines()]
-    assert (head["run"], head["sequence"], head["totals"]["deleted"], head["groups"]) == ("2026-03-15/nightly", 7, 6, 2)
+    head, *groups = [
+        json.loads(line) for line in gzip.decompress(encode_record(make_record())).splitlines()
+    ]
+    assert (head["run"], head["sequence"], head["totals"]["deleted"], head["groups"]) == (
+        "2026-03-15/nightly",
+        7,
+        6,
+        2,
+    )
     assert [group["packs"][0]["key"] for group in groups] == ["packs/a.json.gz"] * 2
 
 
 @pytest.mark.parametrize("root", ["", "aggregated/"])
 def test_keys_of_records(root: str) -> None:
-    """parse(format(sequence)) == sequence; they sort as their numbers do, a thousand to a folder; nothing else is one."""
+    """parse(format(sequence)) == sequence; they sort as their numbers do, a thousand to a folder;
+    nothing else is one.
+    """
     target = Target("dest", root)
     keys = [record_key(target, sequence) for sequence in (0, 1, 999, 1000, 5_000_123)]
     assert keys == sorted(keys)
     assert [parse_record_key(target, key) for key in keys] == [0, 1, 999, 1000, 5_000_123]
     assert keys[3] == f"{root}custody/0000001/0000001000.jsonl.gz"
-    for other in ("custody/0000000/0000001000.jsonl.gz", "custody/x", "packs/0000000/0000000001.jsonl.gz", keys[1] + "x"):
+    for other in (
+        "custody/0000000/0000001000.jsonl.gz",
+        "custody/x",
+        "packs/0000000/0000000001.jsonl.gz",
+        keys[1] + "x",
+    ):
         assert parse_record_key(target, other if other.startswith(root) else root + other) is None
 
 
@@ -81,7 +103,9 @@ def edit_head(change: Callable[[dict[str, Any]], None]) -> bytes:
 
 
 def test_what_is_no_record_is_refused() -> None:
-    """Cut short, with something behind it, another version, totals that are not the groups': BadPack, and no other error."""
+    """Cut short, with something behind it, another version, totals that are not the groups':
+    BadPack, and no other error.
+    """
     good = encode_record(make_record())
     lines = gzip.decompress(good).splitlines(keepends=True)
     bad = [
@@ -123,7 +147,8 @@ def test_what_is_no_record_is_refused() -> None:
     ],
 )
 def test_bytes_in_are_bytes_accounted_for(changes: dict[str, Any], problem: str | None) -> None:
-    """What was listed is packed now, was packed before, or is left with a reason; what was packed is in the packs; only verified packs'
-    originals went."""
+    """What was listed is packed now, was packed before, or is left with a reason; what was packed
+    is in the packs; only verified packs' originals went.
+    """
     found = replace(ENTRY, **changes).find_imbalance()
     assert (found is None) if problem is None else (found is not None and problem in found)

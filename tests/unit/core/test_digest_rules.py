@@ -1,4 +1,6 @@
-"""Digests are read strictly: what CloudTrail would not have written is a flaw, never an exception."""
+"""Digests are read strictly: what CloudTrail would not have written is a flaw, never an
+exception.
+"""
 
 from __future__ import annotations
 
@@ -63,10 +65,16 @@ def pack(value: object) -> bytes:
 
 
 def test_digests_of_the_lab_are_read_and_verify() -> None:
-    """Every digest, the starting one, empty ones and the backfill digest, is read whole, and its signature is good."""
+    """Every digest, the starting one, empty ones and the backfill digest, is read whole, and its
+    signature is good.
+    """
     for item in objects():
         digest, fields = read(item), fields_of(item)
-        assert (digest.bucket, digest.key, digest.end_text) == (item.bucket, item.key, fields["digestEndTime"])
+        assert (digest.bucket, digest.key, digest.end_text) == (
+            item.bucket,
+            item.key,
+            fields["digestEndTime"],
+        )
         assert [(log.bucket, log.key, log.sha256) for log in digest.logs] == [
             (log["s3Bucket"], log["s3Object"], log["hashValue"]) for log in fields["logFiles"]
         ]
@@ -91,16 +99,23 @@ def test_the_string_to_sign() -> None:
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_changed_byte_is_never_valid(data: st.DataObject) -> None:
-    """Whatever byte of a digest's document is changed: it is no digest any more, or its signature is not good."""
+    """Whatever byte of a digest's document is changed: it is no digest any more, or its signature
+    is not good.
+    """
     item = data.draw(st.sampled_from(objects()[:5]))
     document = bytearray(gzip.decompress(item.body))
     position = data.draw(st.integers(0, len(document) - 1))
     document[position] ^= data.draw(st.integers(1, 255))
     changed = parse_digest(gzip.compress(bytes(document)))
-    assert not isinstance(changed, Digest) or check_signature(changed, item.metadata["signature"], KEY) == BAD_SIGNATURE
+    assert (
+        not isinstance(changed, Digest)
+        or check_signature(changed, item.metadata["signature"], KEY) == BAD_SIGNATURE
+    )
 
 
-@pytest.mark.parametrize("signature", ["", "zz", "0", "00" * 256, "ab" * 255, " " + "ab" * 256, "é" * 512])
+@pytest.mark.parametrize(
+    "signature", ["", "zz", "0", "00" * 256, "ab" * 255, " " + "ab" * 256, "é" * 512]
+)
 def test_what_is_no_signature_fails(signature: str) -> None:
     """Texts that are not hex, or not as long as the key, are bad signatures."""
     assert check_signature(read(objects()[1]), signature, KEY) == BAD_SIGNATURE
@@ -119,7 +134,9 @@ REQUIRED = (
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_required_fields(name: str) -> None:
-    """A document without one of the fields that the signature or the check rests on is no digest."""
+    """A document without one of the fields that the signature or the check rests on is no
+    digest.
+    """
     fields = fields_of(objects()[1])
     del fields[name]
     assert parse_digest(pack(fields)) == INVALID_FORMAT
@@ -127,15 +144,31 @@ def test_required_fields(name: str) -> None:
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.just("\ud800") | st.floats(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*REQUIRED, "s3Bucket", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*REQUIRED, "s3Bucket", "x"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
 
-@given(st.sampled_from([*REQUIRED, "previousDigestS3Bucket", "previousDigestS3Object", "previousDigestHashValue", ""]), JSON_VALUES)
+@given(
+    st.sampled_from(
+        [
+            *REQUIRED,
+            "previousDigestS3Bucket",
+            "previousDigestS3Object",
+            "previousDigestHashValue",
+            "",
+        ]
+    ),
+    JSON_VALUES,
+)
 @settings(max_examples=300, deadline=None)
 def test_malformed_fields_are_flaws(name: str, value: object) -> None:
-    """Whatever stands in a field, or instead of the whole document: a digest or a flaw, never an exception."""
+    """Whatever stands in a field, or instead of the whole document: a digest or a flaw, never an
+    exception.
+    """
     fields: object = fields_of(objects()[1]) | {name: value} if name else value
     parsed = parse_digest(pack(fields))
     assert parsed == INVALID_FORMAT or isinstance(parsed, Digest)
@@ -187,7 +220,9 @@ def test_log_hashes(data: bytes, length: int) -> None:
 
 @pytest.mark.parametrize("length", [1, 7, 10_000])
 @pytest.mark.parametrize(
-    ("extra", "flaw"), [(b"x", TRAILING_DATA), (gzip.compress(b""), TRAILING_DATA), (b"\0" * 600, TRAILING_DATA)], ids=by_type
+    ("extra", "flaw"),
+    [(b"x", TRAILING_DATA), (gzip.compress(b""), TRAILING_DATA), (b"\0" * 600, TRAILING_DATA)],
+    ids=by_type,
 )
 def test_data_behind_a_log(extra: bytes, flaw: object, length: int) -> None:
     """A log with anything behind its gzip member is invalid, as it is for the AWS CLI."""
@@ -198,7 +233,11 @@ def test_data_behind_a_log(extra: bytes, flaw: object, length: int) -> None:
     assert log.compare(hashlib.sha256(b"log").hexdigest()) == flaw
 
 
-@pytest.mark.parametrize("body", [b"", b"plain text", gzip.compress(b"log" * 100)[:-1], gzip.compress(b"log")[:4]], ids=by_type)
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"plain text", gzip.compress(b"log" * 100)[:-1], gzip.compress(b"log")[:4]],
+    ids=by_type,
+)
 def test_damaged_logs(body: bytes) -> None:
     """What is no whole gzip member is of invalid format, though its bytes may hash to anything."""
     log = LogHash()
@@ -212,11 +251,17 @@ NAME = "111122223333_CloudTrail-Digest_us-gov-west-1_my_trail_name_eu-west-1_202
 
 def test_keys_of_digests() -> None:
     """A key gives chain and end of the hour; underscores in a trail's name are its own."""
-    found = parse_digest_key("b", f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME}.json.gz")
+    found = parse_digest_key(
+        "b", f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME}.json.gz"
+    )
     assert found is not None
-    assert found.chain == Chain("b", FOLDER, "111122223333", "us-gov-west-1", "my_trail_name", "eu-west-1")
+    assert found.chain == Chain(
+        "b", FOLDER, "111122223333", "us-gov-west-1", "my_trail_name", "eu-west-1"
+    )
     assert found.end.isoformat() == "2026-03-14T10:11:12+00:00"
-    backfill = parse_digest_key("b", f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME}_backfill.json.gz")
+    backfill = parse_digest_key(
+        "b", f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME}_backfill.json.gz"
+    )
     assert backfill is not None
     assert backfill.chain == replace(found.chain, is_backfill=True)
     assert backfill.end == found.end
@@ -228,12 +273,20 @@ def test_keys_of_digests() -> None:
         f"{FOLDER}CloudTrail/us-gov-west-1/2026/03/14/{NAME}.json.gz",
         f"{FOLDER}CloudTrail-Digest/eu-west-1/2026/03/14/{NAME}.json.gz",
         f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME}.json",
-        f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME.replace('0314T10', '0332T10')}.json.gz",
+        (
+            f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/"
+            f"{NAME.replace('0314T10', '0332T10')}.json.gz"
+        ),
         f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/sub/{NAME}.json.gz",
-        f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME.replace('111122223333', '111122223334')}.json.gz",
+        (
+            f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/"
+            f"{NAME.replace('111122223333', '111122223334')}.json.gz"
+        ),
         "",
     ],
 )
 def test_what_is_no_digests_key(key: str) -> None:
-    """Other services, other regions, other accounts, impossible dates and other endings are no digests."""
+    """Other services, other regions, other accounts, impossible dates and other endings are no
+    digests.
+    """
     assert parse_digest_key("b", key) is None

@@ -12,12 +12,16 @@ from log_aggregator.core.layouts import LAYOUTS, Dated, Marker, Unknown, parse_k
 from log_aggregator.core.layouts.grammar import COMPACT, SLASHED
 from log_aggregator.model import ContentKind, KeyFacts
 
-EXAMPLES: dict[str, list[dict[str, Any]]] = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text(encoding="utf-8"))
+EXAMPLES: dict[str, list[dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("layouts.toml").read_text(encoding="utf-8")
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES["dated"], ids=lambda example: example["key"])
 def test_a_key_tells_its_facts(example: dict[str, Any]) -> None:
-    """Log type, date, account, region, hour and content kind of a documented key are what the example says."""
+    """Log type, date, account, region, hour and content kind of a documented key are what the
+    example says.
+    """
     parsed = parse_key(example["key"])
     assert isinstance(parsed, Dated), parsed
     assert parsed.facts == KeyFacts(
@@ -46,7 +50,9 @@ def test_the_position_is_where_the_date_is(example: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES["unknown"], ids=lambda example: example["why"])
 def test_what_carries_no_certain_date_is_unknown(example: dict[str, Any]) -> None:
-    """A key without a date, with an invalid or with an ambiguous one is left alone, with a reason."""
+    """A key without a date, with an invalid or with an ambiguous one is left alone, with a
+    reason.
+    """
     parsed = parse_key(example["key"])
     assert isinstance(parsed, Unknown), parsed
     assert parsed.reason
@@ -54,7 +60,9 @@ def test_what_carries_no_certain_date_is_unknown(example: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("example", EXAMPLES["marker"], ids=lambda example: example["key"])
 def test_what_is_no_log_is_a_marker(example: dict[str, Any]) -> None:
-    """Probe files, folders, data written over in place and packs are never packed, although some of them carry a date."""
+    """Probe files, folders, data written over in place and packs are never packed, although some of
+    them carry a date.
+    """
     assert isinstance(parse_key(example["key"]), Marker)
 
 
@@ -65,13 +73,17 @@ def test_every_row_has_an_example() -> None:
 
 
 def test_rows_with_a_head_fix_the_place_of_the_date() -> None:
-    """A row that names every segment up to the date lets the skip-scan jump over all years of its stem."""
+    """A row that names every segment up to the date lets the skip-scan jump over all years of its
+    stem.
+    """
     for example in EXAMPLES["dated"]:
         row = next(row for row in LAYOUTS if row.name == example["layout"])
         parsed = parse_key(example["key"])
         assert isinstance(parsed, Dated)
         expected = row.head != "free" and row.grammar is not None
-        assert (parsed.position is not None and parsed.position.whole_stem) == expected, example["key"]
+        assert (parsed.position is not None and parsed.position.whole_stem) == expected, example[
+            "key"
+        ]
 
 
 def test_nothing_jumps_from_a_compact_date_without_a_head() -> None:
@@ -84,7 +96,9 @@ def test_nothing_jumps_from_a_compact_date_without_a_head() -> None:
 
 
 def test_a_bad_date_behind_a_head_keeps_the_position() -> None:
-    """The stem of a row with a head is known even if the date is not valid, so that such keys can be jumped over."""
+    """The stem of a row with a head is known even if the date is not valid, so that such keys can
+    be jumped over.
+    """
     parsed = parse_key("AWSLogs/123456789012/vpcflowlogs/us-east-1/2025/13/01/x.log.gz")
     assert isinstance(parsed, Unknown)
     assert parsed.position is not None
@@ -97,7 +111,12 @@ def test_a_grammar_with_a_head_ends_in_its_separator() -> None:
     config = parse_key("AWSLogs/123456789012/Config/us-east-1/2025/4/3/ConfigHistory/x.json.gz")
     assert isinstance(config, Dated)
     assert config.position is not None
-    assert config.position.grammar.spell(config.facts.date) == {"2025/4/3/", "2025/04/3/", "2025/4/03/", "2025/04/03/"}
+    assert config.position.grammar.spell(config.facts.date) == {
+        "2025/4/3/",
+        "2025/04/3/",
+        "2025/4/03/",
+        "2025/04/03/",
+    }
     assert COMPACT.spell(config.facts.date) == {"20250403"}
 
 

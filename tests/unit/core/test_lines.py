@@ -18,11 +18,17 @@ def lines_of(data: bytes, piece: int = 7) -> bytes:
 
 
 @given(
-    texts=st.lists(st.text(st.characters(min_codepoint=9, max_codepoint=300), max_size=60), min_size=1, max_size=4),
+    texts=st.lists(
+        st.text(st.characters(min_codepoint=9, max_codepoint=300), max_size=60),
+        min_size=1,
+        max_size=4,
+    ),
     piece=st.integers(1, 50),
 )
 def test_text_and_gzip_give_the_same_lines(texts: list[str], piece: int) -> None:
-    """Text, gzip of text, and gzip of several members come out as the text, and always end in a newline."""
+    """Text, gzip of text, and gzip of several members come out as the text, and always end in a
+    newline.
+    """
     parts = [text.encode() for text in texts]
     whole = b"".join(parts)
     expected = whole if whole.endswith(b"\n") else whole + b"\n"

@@ -14,14 +14,19 @@ from hypothesis import strategies as st
 from log_aggregator.core.paths import NAME_BYTES_MAX, PathNames, encode_segments, name_version
 from log_aggregator.model import Member
 
-keys = st.text(min_size=1, max_size=40).filter(lambda key: len(key.encode("utf-8", "surrogatepass")) <= 1024)
+keys = st.text(min_size=1, max_size=40).filter(
+    lambda key: len(key.encode("utf-8", "surrogatepass")) <= 1024
+)
 tricky = st.text(st.sampled_from("aAäÄ/.%~2E\\\x00ß"), min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize(
     ("key", "segments"),
     [
-        ("AWSLogs/1/Config/x_AWS::EC2::Instance_1.json.gz", ["AWSLogs", "1", "Config", "x_AWS::EC2::Instance_1.json.gz"]),
+        (
+            "AWSLogs/1/Config/x_AWS::EC2::Instance_1.json.gz",
+            ["AWSLogs", "1", "Config", "x_AWS::EC2::Instance_1.json.gz"],
+        ),
         ("../../etc/passwd", ["%%2E%2E", "%%2E%2E", "etc", "passwd"]),
         ("/absolute//twice/", ["%", "absolute", "%", "twice", "%"]),
         ("./a/.hidden/...", ["%%2E", "a", ".hidden", "..."]),
@@ -32,7 +37,9 @@ tricky = st.text(st.sampled_from("aAäÄ/.%~2E\\\x00ß"), min_size=1, max_size=6
     ],
 )
 def test_segments(key: str, segments: list[str]) -> None:
-    """A key's segments are names as they are, and with percent signs where a file system would take them for something else."""
+    """A key's segments are names as they are, and with percent signs where a file system would take
+    them for something else.
+    """
     assert encode_segments(key) == segments
 
 
@@ -42,11 +49,15 @@ def test_segments(key: str, segments: list[str]) -> None:
 @example(["a/b", "a"])
 @example(["x" * 300 + ".json.gz", "x" * 301 + ".json.gz", "x" * 300 + "/y"])
 def test_every_key_gets_a_safe_path_of_its_own(some: list[str]) -> None:
-    """No path leads anywhere else, is too long, is another one's folder, or differs from another only by case or Unicode form."""
+    """No path leads anywhere else, is too long, is another one's folder, or differs from another
+    only by case or Unicode form.
+    """
     names = PathNames()
     paths = [names.place(encode_segments(key), key) for key in some]
     for path in paths:
-        assert all(name not in ("", ".", "..") and "/" not in name and "\x00" not in name for name in path)
+        assert all(
+            name not in ("", ".", "..") and "/" not in name and "\x00" not in name for name in path
+        )
         assert all(len(name.encode()) <= NAME_BYTES_MAX + 17 for name in path)
     texts = ["/".join(path).casefold() for path in paths]
     assert len(set(texts)) == len(texts)
@@ -55,7 +66,9 @@ def test_every_key_gets_a_safe_path_of_its_own(some: list[str]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(some=st.lists(st.one_of(keys, tricky), unique=True, max_size=12))
-def test_a_real_file_system_takes_them_all(tmp_path_factory: pytest.TempPathFactory, some: list[str]) -> None:
+def test_a_real_file_system_takes_them_all(
+    tmp_path_factory: pytest.TempPathFactory, some: list[str]
+) -> None:
     """Every key of any set can be written, and all stay inside of the folder."""
     root = tmp_path_factory.mktemp("root")
     names = PathNames()
@@ -72,7 +85,9 @@ def test_same_files_same_paths() -> None:
     """The path of a key depends on what came before it, and on nothing else."""
     some = ["k/A", "k/a", "k", "k/a/b", "K"]
     first, second = PathNames(), PathNames()
-    assert [first.place(encode_segments(key), key) for key in some] == [second.place(encode_segments(key), key) for key in some]
+    assert [first.place(encode_segments(key), key) for key in some] == [
+        second.place(encode_segments(key), key) for key in some
+    ]
     assert PathNames().place(["plain", "name.json.gz"], "x") == ["plain", "name.json.gz"]
 
 
@@ -90,14 +105,25 @@ def test_beside() -> None:
 
 
 def member(**more: Any) -> Member:
-    values: dict[str, Any] = {"version_id": "v1", "etag": "e", "size_bytes": 1, "last_modified": datetime(2025, 1, 1, tzinfo=UTC)}
+    values: dict[str, Any] = {
+        "version_id": "v1",
+        "etag": "e",
+        "size_bytes": 1,
+        "last_modified": datetime(2025, 1, 1, tzinfo=UTC),
+    }
     return Member(key="k", offset=0, length_bytes=1, sha256="0", **(values | more))
 
 
 def test_versions_are_told_apart() -> None:
-    """An older version is named by its version id, or by its ETag where the id says nothing, before the extensions."""
+    """An older version is named by its version id, or by its ETag where the id says nothing, before
+    the extensions.
+    """
     assert name_version("a.json.gz", member()) == "a.version-v1.json.gz"
-    assert name_version("2025-01-01-ABC", member(version_id=None)) == "2025-01-01-ABC.version-etag-e"
+    assert (
+        name_version("2025-01-01-ABC", member(version_id=None)) == "2025-01-01-ABC.version-etag-e"
+    )
     assert name_version("a.b.log", member(version_id="null")) == "a.b.version-null-e.log"
     assert name_version("a.gz", member(version_id="x/../y")) == "a.version-x%2F..%2Fy.gz"
-    assert Path(name_version("a", member(version_id="../.."))).name == name_version("a", member(version_id="../.."))
+    assert Path(name_version("a", member(version_id="../.."))).name == name_version(
+        "a", member(version_id="../..")
+    )

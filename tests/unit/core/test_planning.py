@@ -7,8 +7,23 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from log_aggregator.core.planning import PackLimits, Source, estimate_requests, group_of, pack_id, plan_packs
-from log_aggregator.model import ContentKind, DeleteMarker, Group, KeyFacts, LogObject, PackFormat, Target
+from log_aggregator.core.planning import (
+    PackLimits,
+    Source,
+    estimate_requests,
+    group_of,
+    pack_id,
+    plan_packs,
+)
+from log_aggregator.model import (
+    ContentKind,
+    DeleteMarker,
+    Group,
+    KeyFacts,
+    LogObject,
+    PackFormat,
+    Target,
+)
 
 GROUP = Group("logs", "CloudTrail", "111111111111", date(2025, 4, 3))
 TARGET = Target("dest")
@@ -30,40 +45,69 @@ def make_source(
 
 
 def keys_of(sources: list[Source], limits: PackLimits) -> list[list[str]]:
-    return [[source.key for source in plan.sources] for plan in plan_packs(GROUP, sources, TARGET, limits)]
+    return [
+        [source.key for source in plan.sources]
+        for plan in plan_packs(GROUP, sources, TARGET, limits)
+    ]
 
 
 def test_names() -> None:
     """A pack's key holds group, date, format and an id of its members' identities."""
-    plans = plan_packs(GROUP, [make_source("a.json.gz"), make_source("b.parquet", kind=ContentKind.BINARY)], TARGET, PackLimits())
+    plans = plan_packs(
+        GROUP,
+        [make_source("a.json.gz"), make_source("b.parquet", kind=ContentKind.BINARY)],
+        TARGET,
+        PackLimits(),
+    )
     folder = "packs/logs/CloudTrail/111111111111/2025/04/03/"
     assert [plan.key for plan in plans] == [
         f"{folder}111111111111_CloudTrail_20250403-{pack_id(plans[0].sources)}.json.gz",
         f"{folder}111111111111_CloudTrail_20250403-{pack_id(plans[1].sources)}.tar",
     ]
     everyone = Group("logs", "S3AccessLogs", "all", GROUP.date)
-    assert plan_packs(everyone, [make_source("a", kind=ContentKind.TEXT)], TARGET, PackLimits())[0].key.startswith(
-        "packs/logs/S3AccessLogs/all/2025/04/03/S3AccessLogs_20250403-"
-    )
+    assert plan_packs(everyone, [make_source("a", kind=ContentKind.TEXT)], TARGET, PackLimits())[
+        0
+    ].key.startswith("packs/logs/S3AccessLogs/all/2025/04/03/S3AccessLogs_20250403-")
 
 
 def test_an_id_follows_from_identities_alone() -> None:
-    """Another key, version, ETag or size is another id; times and storage classes are not looked at."""
+    """Another key, version, ETag or size is another id; times and storage classes are not looked
+    at.
+    """
     base = LogObject("logs", "a", "v", "e", 1, TIME)
-    others = [replace(base, key="b"), replace(base, version_id=None), replace(base, etag="f"), replace(base, size_bytes=2)]
+    others = [
+        replace(base, key="b"),
+        replace(base, version_id=None),
+        replace(base, etag="f"),
+        replace(base, size_bytes=2),
+    ]
     assert len({pack_id([each]) for each in [base, *others]}) == 5
-    assert pack_id([LogObject("logs", "a", "v", "e", 1, datetime(2020, 1, 1, tzinfo=UTC), "GLACIER_IR")]) == pack_id([base])
+    assert pack_id(
+        [LogObject("logs", "a", "v", "e", 1, datetime(2020, 1, 1, tzinfo=UTC), "GLACIER_IR")]
+    ) == pack_id([base])
     assert len(pack_id([base])) == 12
 
 
 def test_every_member_is_in_the_id() -> None:
-    """Packs that begin with the same log object and go on with others have names of their own, and so has one with a member more."""
+    """Packs that begin with the same log object and go on with others have names of their own, and
+    so has one with a member more.
+    """
     first, second, third = (make_source(key).log_object for key in "abc")
-    assert len({pack_id(members) for members in ([first], [first, second], [first, third], [first, second, third])}) == 4
+    assert (
+        len(
+            {
+                pack_id(members)
+                for members in ([first], [first, second], [first, third], [first, second, third])
+            }
+        )
+        == 4
+    )
 
 
 def test_formats() -> None:
-    """Binary objects go into a tar, all others into gzip; the very large ones are copied alone, under their full key."""
+    """Binary objects go into a tar, all others into gzip; the very large ones are copied alone,
+    under their full key.
+    """
     sources = [
         make_source("a.gz"),
         make_source("b.log", kind=ContentKind.TEXT),
@@ -71,31 +115,46 @@ def test_formats() -> None:
         make_source("d/e.gz", 1000),
     ]
     plans = plan_packs(GROUP, sources, TARGET, PackLimits(copy_alone_bytes_min=1000))
-    assert [(plan.format, len(plan.sources)) for plan in plans] == [(PackFormat.GZIP, 2), (PackFormat.TAR, 1), (PackFormat.COPY, 1)]
+    assert [(plan.format, len(plan.sources)) for plan in plans] == [
+        (PackFormat.GZIP, 2),
+        (PackFormat.TAR, 1),
+        (PackFormat.COPY, 1),
+    ]
     assert plans[2].key == f"{TARGET.packs_prefix(GROUP)}{pack_id(plans[2].sources)}/d/e.gz"
     assert plans[0].document_keys == {"a.gz"}
 
 
 def test_a_key_too_long_to_be_copied_alone_is_packed() -> None:
-    """Where the copy's index would have a key over 1,024 bytes, the object is packed with the others."""
-    plans = plan_packs(GROUP, [make_source("é" * 480, 1000)], TARGET, PackLimits(copy_alone_bytes_min=1000))
+    """Where the copy's index would have a key over 1,024 bytes, the object is packed with the
+    others.
+    """
+    plans = plan_packs(
+        GROUP, [make_source("é" * 480, 1000)], TARGET, PackLimits(copy_alone_bytes_min=1000)
+    )
     assert [plan.format for plan in plans] == [PackFormat.GZIP]
 
 
 def test_a_pack_is_cut_at_the_hour() -> None:
-    """A full pack ends where the hour or the region changes, if it is at least half full then, else right there."""
+    """A full pack ends where the hour or the region changes, if it is at least half full then, else
+    right there.
+    """
     hours = [make_source(f"{number}", hour=number // 3) for number in range(6)]
     assert keys_of(hours, PackLimits(members_max=4)) == [["0", "1", "2"], ["3", "4", "5"]]
     one_hour = [make_source(f"{number}", hour=1) for number in range(6)]
     assert keys_of(one_hour, PackLimits(members_max=4)) == [["0", "1", "2", "3"], ["4", "5"]]
     early = [make_source(f"{number}", hour=min(number, 1)) for number in range(6)]
     assert keys_of(early, PackLimits(members_max=4)) == [["0", "1", "2", "3"], ["4", "5"]]
-    regions = [make_source(f"{number}", region="eu-west-1" if number < 2 else "us-east-1") for number in range(5)]
+    regions = [
+        make_source(f"{number}", region="eu-west-1" if number < 2 else "us-east-1")
+        for number in range(5)
+    ]
     assert keys_of(regions, PackLimits(members_max=4)) == [["0", "1"], ["2", "3", "4"]]
 
 
 def test_what_remains_after_a_cut_is_not_too_large() -> None:
-    """When a pack was cut at the hour, what is left and the next object together still keep to the size limit."""
+    """When a pack was cut at the hour, what is left and the next object together still keep to the
+    size limit.
+    """
     small = [make_source(f"a{number}", 1, hour=0) for number in range(4)]
     large = [make_source(f"b{number}", 45, hour=1) for number in range(4)]
     plans = plan_packs(GROUP, [*small, *large], TARGET, PackLimits(pack_size_bytes_max=100))
@@ -104,7 +163,10 @@ def test_what_remains_after_a_cut_is_not_too_large() -> None:
 
 def test_an_object_over_the_limit_has_a_pack_of_its_own() -> None:
     """It is neither left out nor does it take others with it."""
-    assert keys_of([make_source("a"), make_source("b", 500), make_source("c")], PackLimits(pack_size_bytes_max=100)) == [
+    assert keys_of(
+        [make_source("a"), make_source("b", 500), make_source("c")],
+        PackLimits(pack_size_bytes_max=100),
+    ) == [
         ["a"],
         ["b"],
         ["c"],
@@ -112,9 +174,15 @@ def test_an_object_over_the_limit_has_a_pack_of_its_own() -> None:
 
 
 def test_markers_go_with_the_newest_version() -> None:
-    """Versions of a key are never parted, not even by the limits, and its old delete markers go with them into the same pack."""
+    """Versions of a key are never parted, not even by the limits, and its old delete markers go
+    with them into the same pack.
+    """
     marker = DeleteMarker("logs", "a", "m", TIME, is_latest=False)
-    sources = [make_source("a", version="v1", is_latest=False), make_source("a", version="v2"), make_source("b")]
+    sources = [
+        make_source("a", version="v1", is_latest=False),
+        make_source("a", version="v2"),
+        make_source("b"),
+    ]
     plans = plan_packs(GROUP, sources, TARGET, PackLimits(members_max=1), {"a": (marker,)})
     assert [[source.key for source in plan.sources] for plan in plans] == [["a", "a"], ["b"]]
     assert [plan.markers for plan in plans] == [(marker,), ()]
@@ -129,10 +197,15 @@ def test_group_of() -> None:
     """A key that names no account belongs to the group of all."""
     facts = make_source("a").facts
     assert group_of("logs", facts) == GROUP
-    assert group_of("logs", KeyFacts("Other", GROUP.date, None, None, None, ContentKind.TEXT)).account == "all"
+    assert (
+        group_of("logs", KeyFacts("Other", GROUP.date, None, None, None, ContentKind.TEXT)).account
+        == "all"
+    )
 
 
-@pytest.mark.parametrize("values", [("a/b", "t", "all"), ("", "t", "all"), ("b", "t t", "all"), ("b", "t", "é")])
+@pytest.mark.parametrize(
+    "values", [("a/b", "t", "all"), ("", "t", "all"), ("b", "t t", "all"), ("b", "t", "é")]
+)
 def test_a_group_is_a_safe_folder(values: tuple[str, str, str]) -> None:
     """What cannot be one segment of a key cannot name a group."""
     with pytest.raises(ValueError, match="segment"):
@@ -140,6 +213,15 @@ def test_a_group_is_a_safe_folder(values: tuple[str, str, str]) -> None:
 
 
 def test_requests_of_a_small_pack() -> None:
-    """A pack that is one PUT: one GET for each object, one for the index, two HEADs, two PUTs, a DeleteObjects for each thousand."""
-    plans = plan_packs(GROUP, [make_source(f"{number:04}") for number in range(1001)], TARGET, PackLimits())
-    assert dict(estimate_requests(plans, PackLimits())) == {"GetObject": 1002, "HeadObject": 2, "PutObject": 2, "DeleteObjects": 2}
+    """A pack that is one PUT: one GET for each object, one for the index, two HEADs, two PUTs, a
+    DeleteObjects for each thousand.
+    """
+    plans = plan_packs(
+        GROUP, [make_source(f"{number:04}") for number in range(1001)], TARGET, PackLimits()
+    )
+    assert dict(estimate_requests(plans, PackLimits())) == {
+        "GetObject": 1002,
+        "HeadObject": 2,
+        "PutObject": 2,
+        "DeleteObjects": 2,
+    }

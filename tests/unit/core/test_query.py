@@ -39,27 +39,46 @@ BEGINNING = f"o-abcd1234/AWSLogs/o-abcd1234/{ACCOUNT}/CloudTrail/eu-west-1/"
         (Query(keys=("*/CloudTrail/*",)), GROUPS),
         (Query(keys=("2025-04-03-1*",)), GROUPS - {OTHER_DAY}),
         (Query(keys=(trail_key(1), "anything")), GROUPS),
-        (Query(keys=(trail_key(1), flow_key("a")), buckets=frozenset({"logs"})), {TRAIL, OTHER_TYPE}),
+        (
+            Query(keys=(trail_key(1), flow_key("a")), buckets=frozenset({"logs"})),
+            {TRAIL, OTHER_TYPE},
+        ),
         (Query(keys=(trail_key(1),), accounts=frozenset({"222222222222"})), set()),
     ],
 )
 def test_groups_that_cannot_match_are_ruled_out(query: Query, groups: set[Group]) -> None:
-    """Exactly these groups' indexes are read: each condition rules out the others, and a key or a glob does so as far as it can."""
+    """Exactly these groups' indexes are read: each condition rules out the others, and a key or a
+    glob does so as far as it can.
+    """
     assert {group for group in GROUPS if query.may_hold(group)} == groups
 
 
 def test_levels_that_are_known_need_no_listing() -> None:
-    """Buckets, log types, accounts and days come from the conditions and from the keys; where both say something, both must hold."""
-    asked = Query(accounts=frozenset({ACCOUNT, "333333333333"}), keys=(f"s3://logs/{trail_key(1)}", f"s3://more/{BEGINNING}2025/04/1*"))
+    """Buckets, log types, accounts and days come from the conditions and from the keys; where both
+    say something, both must hold.
+    """
+    asked = Query(
+        accounts=frozenset({ACCOUNT, "333333333333"}),
+        keys=(f"s3://logs/{trail_key(1)}", f"s3://more/{BEGINNING}2025/04/1*"),
+    )
     assert asked.bucket_names == frozenset({"logs", "more"})
     assert asked.log_type_names == frozenset({"CloudTrail"})
     assert asked.account_names == frozenset({ACCOUNT})
     assert asked.window == DateWindow(DAY, date(2025, 4, 19))
     assert Query(keys=("*",)).account_names is None
     assert Query(keys=("*",), accounts=frozenset({ACCOUNT})).account_names == frozenset({ACCOUNT})
-    assert Query(keys=(trail_key(1),), accounts=frozenset({"333333333333"})).account_names == frozenset()
-    assert Query(keys=(f"{BEGINNING}2025/*",)).window == DateWindow(date(2025, 1, 1), date(2025, 12, 31))
-    assert Query(keys=(trail_key(1), "*")).window == Query().window == Query(keys=(trail_key(1), f"{BEGINNING}*")).window
+    assert (
+        Query(keys=(trail_key(1),), accounts=frozenset({"333333333333"})).account_names
+        == frozenset()
+    )
+    assert Query(keys=(f"{BEGINNING}2025/*",)).window == DateWindow(
+        date(2025, 1, 1), date(2025, 12, 31)
+    )
+    assert (
+        Query(keys=(trail_key(1), "*")).window
+        == Query().window
+        == Query(keys=(trail_key(1), f"{BEGINNING}*")).window
+    )
     assert Query().window == DateWindow(date.min, date.max)
 
 
@@ -80,7 +99,9 @@ def test_levels_that_are_known_need_no_listing() -> None:
     ],
 )
 def test_keys_and_globs(keys: tuple[str, ...], wanted: bool) -> None:
-    """A key matches whole, a glob with its wildcards; with s3:// in front the bucket counts too; one of several is enough."""
+    """A key matches whole, a glob with its wildcards; with s3:// in front the bucket counts too;
+    one of several is enough.
+    """
     assert Query(keys=keys).matches("logs", access_key(1)) == wanted
 
 
@@ -90,8 +111,12 @@ def test_brackets_in_a_key_are_also_themselves() -> None:
 
 
 def test_hours_are_those_that_the_key_names() -> None:
-    """From 01:30 to 02:00 are the hours 1 and 2; a key without an hour is wanted with its whole day."""
-    query = Query(first=datetime(2025, 4, 3, 1, 30, tzinfo=UTC), last=datetime(2025, 4, 3, 2, tzinfo=UTC))
+    """From 01:30 to 02:00 are the hours 1 and 2; a key without an hour is wanted with its whole
+    day.
+    """
+    query = Query(
+        first=datetime(2025, 4, 3, 1, 30, tzinfo=UTC), last=datetime(2025, 4, 3, 2, tzinfo=UTC)
+    )
     assert [hour for hour in range(24) if query.matches("logs", access_key(hour))] == [1, 2]
     assert Query(first=datetime(2025, 4, 3, 1, 59, 59, tzinfo=UTC)).matches("logs", access_key(1))
     assert not Query(first=datetime(2025, 4, 3, 2, tzinfo=UTC)).matches("logs", access_key(1))

@@ -23,7 +23,9 @@ def private_key(bits: int) -> rsa.RSAPrivateKey:
 
 
 def der_of(key: rsa.RSAPrivateKey) -> bytes:
-    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    return key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.PKCS1
+    )
 
 
 def judge(key: rsa.RSAPrivateKey, message: bytes, signature: bytes) -> bool:
@@ -45,18 +47,33 @@ def test_what_was_signed_verifies(bits: int, message: bytes) -> None:
     assert not verify(key, message + b"x", signature)
 
 
-@given(st.binary(max_size=40), st.integers(0, 2047), st.sampled_from(["bit", "cut", "zeros", "long", "any"]), st.binary(max_size=300))
+@given(
+    st.binary(max_size=40),
+    st.integers(0, 2047),
+    st.sampled_from(["bit", "cut", "zeros", "long", "any"]),
+    st.binary(max_size=300),
+)
 @settings(max_examples=300, deadline=None)
-def test_it_judges_as_cryptography_does(message: bytes, bit: int, change: str, noise: bytes) -> None:
-    """Of damaged, cut, padded and invented signatures the same are good as for a library that many rely on."""
+def test_it_judges_as_cryptography_does(
+    message: bytes, bit: int, change: str, noise: bytes
+) -> None:
+    """Of damaged, cut, padded and invented signatures the same are good as for a library that many
+    rely on.
+    """
     private = private_key(2048)
     good = private.sign(message, padding.PKCS1v15(), hashes.SHA256())
     flipped = bytearray(good)
     flipped[bit // 8] ^= 1 << bit % 8
-    signature = {"bit": bytes(flipped), "cut": good[: bit % 256], "zeros": b"\0" * (bit % 3) + good, "long": good + noise, "any": noise}[
-        change
-    ]
-    assert verify(parse_public_key(der_of(private)), message, signature) == judge(private, message, signature)
+    signature = {
+        "bit": bytes(flipped),
+        "cut": good[: bit % 256],
+        "zeros": b"\0" * (bit % 3) + good,
+        "long": good + noise,
+        "any": noise,
+    }[change]
+    assert verify(parse_public_key(der_of(private)), message, signature) == judge(
+        private, message, signature
+    )
 
 
 def encode(private: rsa.RSAPrivateKey, block: bytes) -> bytes:
@@ -72,21 +89,34 @@ SHA1_INFO = bytes.fromhex("3021300906052b0e03021a05000414")
 @pytest.mark.parametrize(
     "block",
     [
-        lambda hashed: b"\0\1" + b"\xff" * 8 + b"\0" + SHA256_INFO + hashed + b"\xaa" * (256 - 62),  # Bleichenbacher's: rubbish behind it
+        lambda hashed: (
+            b"\0\1" + b"\xff" * 8 + b"\0" + SHA256_INFO + hashed + b"\xaa" * (256 - 62)
+        ),  # Bleichenbacher's: rubbish behind it
         lambda hashed: b"\0\1" + b"\xff" * 201 + b"\xfe\0" + SHA256_INFO + hashed,
         lambda hashed: b"\0\2" + b"\xff" * 202 + b"\0" + SHA256_INFO + hashed,
         lambda hashed: b"\1\1" + b"\xff" * 202 + b"\0" + SHA256_INFO + hashed,
-        lambda hashed: b"\0\1" + b"\xff" * 204 + b"\0" + bytes.fromhex("302f300b0609608648016503040201") + b"\x04\x20" + hashed,  # no NULL
+        lambda hashed: (
+            b"\0\1"
+            + b"\xff" * 204
+            + b"\0"
+            + bytes.fromhex("302f300b0609608648016503040201")
+            + b"\x04\x20"
+            + hashed
+        ),  # no NULL
         lambda hashed: b"\0\1" + b"\xff" * 218 + b"\0" + SHA1_INFO + hashed[:20],
     ],
 )
 def test_only_the_one_encoding_is_right(block: object) -> None:
-    """A message that is encoded in any other way than the standard's is refused, even when the key's owner did it."""
+    """A message that is encoded in any other way than the standard's is refused, even when the
+    key's owner did it.
+    """
     assert callable(block)
     private, message = private_key(2048), b"message"
     made = block(hashlib.sha256(message).digest())
     assert len(made) >= 255
-    assert not verify(parse_public_key(der_of(private)), message, encode(private, made[:256].rjust(256, b"\0")))
+    assert not verify(
+        parse_public_key(der_of(private)), message, encode(private, made[:256].rjust(256, b"\0"))
+    )
 
 
 def test_a_signature_is_a_number_below_the_modulus() -> None:
@@ -111,7 +141,9 @@ def test_keys_are_read(bits: int) -> None:
 @given(st.integers(0, 269), st.integers(0, 255), st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_a_damaged_key_is_another_or_none(position: int, value: int, cut: bool) -> None:
-    """Whatever is not the DER of a key is refused with a ValueError; a change that leaves it DER gives another key, never the same."""
+    """Whatever is not the DER of a key is refused with a ValueError; a change that leaves it DER
+    gives another key, never the same.
+    """
     der = der_of(private_key(2048))
     damaged = der[:position] if cut else der[:position] + bytes([value]) + der[position + 1 :]
     try:
@@ -128,7 +160,9 @@ def test_a_damaged_key_is_another_or_none(position: int, value: int, cut: bool) 
         b"\x30\x00",
         b"\x30\x80\x00\x00",  # a length without an end
         der_of(private_key(2048)) + b"\0",
-        private_key(2048).public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo),
+        private_key(2048)
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo),
         b"\x30\x06\x02\x01\x23\x02\x01\x03",  # 35 and 3: far too small
         b"\x30\x84\x00\x00\x01\x0a" + der_of(private_key(2048))[4:],  # a length with zeros in front
     ],

@@ -10,8 +10,12 @@ from log_aggregator.core.sampling import choose_sample
 
 
 @given(st.sets(st.text(max_size=4), max_size=40), st.floats(0.001, 100), st.integers(0, 5))
-def test_a_sample_is_that_share_and_always_the_same(names: set[str], percent: float, seed: int) -> None:
-    """Rounded up, at least one of any; the order of the names does not matter; nothing comes from elsewhere."""
+def test_a_sample_is_that_share_and_always_the_same(
+    names: set[str], percent: float, seed: int
+) -> None:
+    """Rounded up, at least one of any; the order of the names does not matter; nothing comes from
+    elsewhere.
+    """
     chosen = choose_sample(sorted(names), percent, seed)
     assert chosen == choose_sample(sorted(names, reverse=True), percent, seed)
     assert chosen <= names

@@ -25,7 +25,10 @@ CONFIG = "AWSLogs/123456789012/Config/us-east-1/"
         (f"{VPC}2025/04/02/x.log.gz", f"{VPC}2025/04/03.~"),
         (f"{VPC}2025/04/03/x.log.gz", None),  # in the day: the next page
         (f"{VPC}2025/04/04/x.log.gz", f"{VPC}~~"),  # past the day: behind the stem
-        (f"{CONFIG}2025/10/1/x.json.gz", f"{CONFIG}2025/4/03.~"),  # unpadded: October sorts before April
+        (
+            f"{CONFIG}2025/10/1/x.json.gz",
+            f"{CONFIG}2025/4/03.~",
+        ),  # unpadded: October sorts before April
         (f"{CONFIG}2025/4/29/x.json.gz", f"{CONFIG}2025/4/3.~"),  # and the 29th before the 3rd
         (f"{CONFIG}2025/4/3/x.json.gz", None),
         (f"{CONFIG}2025/4/30/x.json.gz", f"{CONFIG}~~"),
@@ -39,7 +42,9 @@ CONFIG = "AWSLogs/123456789012/Config/us-east-1/"
     ],
 )
 def test_where_the_scan_goes_on(last_key: str, start: str | None) -> None:
-    """Before the wanted day it goes to the day, in it to the next page, past it behind the scope."""
+    """Before the wanted day it goes to the day, in it to the next page, past it behind the
+    scope.
+    """
     assert next_start(last_key, WINDOW) == start
 
 
@@ -76,7 +81,8 @@ def test_a_window_knows_its_days() -> None:
         DateWindow(DAY, DAY - timedelta(days=1))
 
 
-# How many pages a bucket costs: 365 days up to three months behind the wanted one, about 100,000 keys.
+# How many pages a bucket costs: 365 days up to three months behind the wanted one, about 100,000
+# keys.
 
 _FIRST = date(2024, 8, 1)
 _DAYS = [_FIRST + timedelta(days=count) for count in range(365)]
@@ -92,14 +98,20 @@ def _cloudfront(random: Random) -> Iterator[tuple[date, str]]:
     for number in range(40):
         for day in _DAYS:
             for hour in range(0, 24, 4):
-                yield day, f"cdn/E{number:02d}ABCDEFGHIJK.{day}-{hour:02d}.{random.getrandbits(32):08x}.gz"
+                yield (
+                    day,
+                    f"cdn/E{number:02d}ABCDEFGHIJK.{day}-{hour:02d}.{random.getrandbits(32):08x}.gz",
+                )
 
 
 def _vpc(random: Random) -> Iterator[tuple[date, str]]:
     for number in range(240):
         account, region = 100000000000 + number // 2, ("eu-west-1", "us-east-1")[number % 2]
         for day in _DAYS:
-            yield day, f"AWSLogs/{account}/vpcflowlogs/{region}/{day:%Y/%m/%d}/{account}_{random.getrandbits(64):016x}.log.gz"
+            yield (
+                day,
+                f"AWSLogs/{account}/vpcflowlogs/{region}/{day:%Y/%m/%d}/{account}_{random.getrandbits(64):016x}.log.gz",
+            )
 
 
 def _random_stems(random: Random) -> Iterator[tuple[date, str]]:
@@ -119,12 +131,18 @@ def _random_stems(random: Random) -> Iterator[tuple[date, str]]:
         (_random_stems, 3 * 100 + 5),
     ],
 )
-def test_a_day_costs_few_pages(shape: Callable[[Random], Iterator[tuple[date, str]]], pages_max: int) -> None:
-    """One day out of a year is found whole, in a handful of pages a stem, however many keys the other days have."""
+def test_a_day_costs_few_pages(
+    shape: Callable[[Random], Iterator[tuple[date, str]]], pages_max: int
+) -> None:
+    """One day out of a year is found whole, in a handful of pages a stem, however many keys the
+    other days have.
+    """
     day_of = {key: day for day, key in shape(Random(1))}
     keys = sorted(day_of)
     seen, pages = _scan(keys)
-    assert sorted(key for key in seen if day_of[key] == DAY) == sorted(key for key, day in day_of.items() if day == DAY)
+    assert sorted(key for key in seen if day_of[key] == DAY) == sorted(
+        key for key, day in day_of.items() if day == DAY
+    )
     assert pages <= min(pages_max, len(keys) // LIST_PAGE_COUNT_MAX + 1), pages
 
 

@@ -8,7 +8,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-ADD = {"Type": "Resource", "ResourceChange": {"Action": "Add", "LogicalResourceId": "Topic", "ResourceType": "AWS::SNS::Topic"}}
+ADD = {
+    "Type": "Resource",
+    "ResourceChange": {
+        "Action": "Add",
+        "LogicalResourceId": "Topic",
+        "ResourceType": "AWS::SNS::Topic",
+    },
+}
 
 
 def refuse(code: str, message: str, operation: str) -> ClientError:
@@ -17,7 +24,8 @@ def refuse(code: str, message: str, operation: str) -> ClientError:
 
 @dataclass
 class FakeCloudFormation:
-    """`status` None: there is no stack. `endings` are the (status, events) that an execution goes through, one a poll.
+    """`status` None: there is no stack. `endings` are the (status, events) that an execution goes
+    through, one a poll.
 
     `calls` holds the names of all requests that change something.
     """
@@ -39,9 +47,18 @@ class FakeCloudFormation:
             for logical_id, status, reason in happened:
                 self.add_event(logical_id, status, reason)
         if self.status is None:
-            raise refuse("ValidationError", f"Stack with id {StackName} does not exist", "DescribeStacks")
-        parameters = [{"ParameterKey": "Days", "ParameterValue": "7"}, {"ParameterKey": "Gone", "ParameterValue": "1"}]
-        return {"Stacks": [{"StackName": StackName, "StackStatus": self.status, "Parameters": parameters}]}
+            raise refuse(
+                "ValidationError", f"Stack with id {StackName} does not exist", "DescribeStacks"
+            )
+        parameters = [
+            {"ParameterKey": "Days", "ParameterValue": "7"},
+            {"ParameterKey": "Gone", "ParameterValue": "1"},
+        ]
+        return {
+            "Stacks": [
+                {"StackName": StackName, "StackStatus": self.status, "Parameters": parameters}
+            ]
+        }
 
     def create_change_set(self, **request: Any) -> None:
         self.calls.append("create_change_set")
@@ -50,7 +67,12 @@ class FakeCloudFormation:
         if request["ChangeSetType"] == "CREATE" and self.status is None:
             self.status = "REVIEW_IN_PROGRESS"
 
-    def describe_change_set(self, ChangeSetName: str, StackName: str, NextToken: str = "") -> dict[str, Any]:  # noqa: N803
+    def describe_change_set(
+        self,
+        ChangeSetName: str,  # noqa: N803
+        StackName: str,  # noqa: N803
+        NextToken: str = "",  # noqa: N803
+    ) -> dict[str, Any]:
         if self.refusal:
             return {"Status": "FAILED", "StatusReason": self.refusal}
         page = int(NextToken or 0)

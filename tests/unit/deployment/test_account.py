@@ -31,7 +31,9 @@ class StubbedAccount(Account):
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    client = boto3.client("s3", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y")
+    client = boto3.client(
+        "s3", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y"
+    )
     with Stubber(client) as stub:
         client.stub = stub
         yield client
@@ -45,14 +47,21 @@ def has(s3: Any, *names: str, region: str = "eu-west-1") -> None:
 
 def head_fails(s3: Any, name: str, status: int) -> None:
     expected = {"Bucket": name, "ExpectedBucketOwner": MINE}
-    s3.stub.add_client_error("head_bucket", str(status), http_status_code=status, expected_params=expected)
+    s3.stub.add_client_error(
+        "head_bucket", str(status), http_status_code=status, expected_params=expected
+    )
 
 
 def test_buckets_that_are_there_pass(s3: Any) -> None:
     """Names, several names, and beginnings; one listing, no HEAD."""
     has(s3, MAIN, "vpc-flow-a", "elb-logs")
     check_buckets(
-        StubbedAccount(s3), {"ControlTowerBucket": MAIN, "OtherBuckets": "vpc-flow-*, elb-logs", "ControlTowerBucketAccessLogBucket": ""}
+        StubbedAccount(s3),
+        {
+            "ControlTowerBucket": MAIN,
+            "OtherBuckets": "vpc-flow-*, elb-logs",
+            "ControlTowerBucketAccessLogBucket": "",
+        },
     )
 
 
@@ -62,7 +71,9 @@ def test_a_bucket_of_another_account_is_the_wrong_account(s3: Any) -> None:
     has(s3, "something")
     head_fails(s3, main, 403)
     with pytest.raises(
-        WrongAccount, match=rf"(?s)you are in account {MINE}.*Log Archive.*{main} belongs to another account \(999988887777"
+        WrongAccount,
+        match=rf"(?s)you are in account {MINE}.*Log Archive.*{main} belongs to another account "
+        r"\(999988887777",
     ):
         check_buckets(StubbedAccount(s3), {"ControlTowerBucket": main})
 
@@ -72,7 +83,11 @@ def test_buckets_that_do_not_exist_are_named_all_at_once(s3: Any) -> None:
     has(s3, MAIN)
     head_fails(s3, "typo-logs", 404)
     head_fails(s3, "gone", 404)
-    parameters = {"ControlTowerBucket": MAIN, "OtherBuckets": "typo-logs,none-*", "ControlTowerBucketAccessLogBucket": "gone"}
+    parameters = {
+        "ControlTowerBucket": MAIN,
+        "OtherBuckets": "typo-logs,none-*",
+        "ControlTowerBucketAccessLogBucket": "gone",
+    }
     with pytest.raises(SettingsError) as caught:
         check_buckets(StubbedAccount(s3), parameters)
     assert str(caught.value).split("\n  ") == [
@@ -85,14 +100,19 @@ def test_buckets_that_do_not_exist_are_named_all_at_once(s3: Any) -> None:
 def test_a_bucket_of_another_region_is_refused(s3: Any) -> None:
     """The functions' client is of the stack's region, and follows no bucket elsewhere."""
     has(s3, MAIN, region="eu-central-1")
-    with pytest.raises(SettingsError, match=r"is in eu-central-1, and the stack would go to eu-west-1.*--region eu-central-1"):
+    with pytest.raises(
+        SettingsError,
+        match=r"is in eu-central-1, and the stack would go to eu-west-1.*--region eu-central-1",
+    ):
         check_buckets(StubbedAccount(s3), {"ControlTowerBucket": MAIN})
 
 
 def test_without_permission_to_list_each_bucket_is_asked_for(s3: Any) -> None:
     """HEAD with the owner that is expected; beginnings cannot be checked then."""
     s3.stub.add_client_error("list_buckets", "AccessDenied", http_status_code=403)
-    s3.stub.add_response("head_bucket", {"BucketRegion": "eu-west-1"}, {"Bucket": MAIN, "ExpectedBucketOwner": MINE})
+    s3.stub.add_response(
+        "head_bucket", {"BucketRegion": "eu-west-1"}, {"Bucket": MAIN, "ExpectedBucketOwner": MINE}
+    )
     check_buckets(StubbedAccount(s3), {"ControlTowerBucket": MAIN, "OtherBuckets": "vpc-*"})
 
 
@@ -114,7 +134,14 @@ def test_other_failures_of_s3_are_not_taken_for_a_missing_bucket(s3: Any) -> Non
 
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION"):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -143,11 +170,17 @@ def test_an_unknown_profile_is_an_error_of_the_settings() -> None:
 
 @pytest.mark.parametrize(
     ("code", "kind", "exit_code"),
-    [("ExpiredToken", NoCredentials, 3), ("InvalidClientTokenId", NoCredentials, 3), ("AccessDenied", CannotStart, 3)],
+    [
+        ("ExpiredToken", NoCredentials, 3),
+        ("InvalidClientTokenId", NoCredentials, 3),
+        ("AccessDenied", CannotStart, 3),
+    ],
 )
 def test_refusals_are_told_apart(code: str, kind: type[CannotStart], exit_code: int) -> None:
     """Expired or wrong credentials are not a missing permission."""
-    sts = boto3.client("sts", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y")
+    sts = boto3.client(
+        "sts", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y"
+    )
     with Stubber(sts) as stub:
         stub.add_client_error("get_caller_identity", code, "said so")
         with pytest.raises(CannotStart, match="said so") as caught, aws_errors("credentials"):

@@ -1,4 +1,6 @@
-"""The functions' folder: what is in it, that it is fetched once, and that it is the same every time."""
+"""The functions' folder: what is in it, that it is fetched once, and that it is the same every
+time.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,17 @@ from deployment.artifact import BuildFailed, Recipe
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "src" / "log_aggregator"
-REQUIREMENTS, INVENTORY_REQUIREMENTS = ROOT / "src" / "requirements.txt", ROOT / "src" / "requirements-inventory.txt"
+REQUIREMENTS, INVENTORY_REQUIREMENTS = (
+    ROOT / "src" / "requirements.txt",
+    ROOT / "src" / "requirements-inventory.txt",
+)
 IMPORT_NAMES = {"python-dateutil": "dateutil", "typing_extensions": "typing_extensions"}
 
 
 def read_pins(path: Path) -> dict[str, str]:
-    lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [
+        line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     return dict(line.split("==") for line in lines if line)
 
 
@@ -35,7 +42,9 @@ def copied_modules(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def imported_names(source: str) -> Iterator[str]:
-    """Modules named by import statements, also those inside of functions; `from a import b` gives a.b as well."""
+    """Modules named by import statements, also those inside of functions; `from a import b` gives
+    a.b as well.
+    """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -45,7 +54,9 @@ def imported_names(source: str) -> Iterator[str]:
 
 
 def test_the_pins_are_those_that_the_tests_run_with() -> None:
-    """What runs in Lambda is what was tested: every version in src/requirements*.txt stands in constraints.txt."""
+    """What runs in Lambda is what was tested: every version in src/requirements*.txt stands in
+    constraints.txt.
+    """
     constraints = read_pins(ROOT / "constraints.txt")
     for path in (REQUIREMENTS, INVENTORY_REQUIREMENTS):
         pins = read_pins(path)
@@ -53,27 +64,40 @@ def test_the_pins_are_those_that_the_tests_run_with() -> None:
 
 
 def test_what_lambda_gets_imports_nothing_that_it_does_not_get(tmp_path: Path) -> None:
-    """Every module that is copied imports only the standard library, pinned wheels, and other copied modules.
+    """Every module that is copied imports only the standard library, pinned wheels, and other
+    copied modules.
 
     What reads Parquet is imported by a call only, in the one function that gets the wheels for it.
     """
     wheels = {IMPORT_NAMES.get(name, name) for name in read_pins(REQUIREMENTS)}
     more = {name.partition("-")[0] for name in read_pins(INVENTORY_REQUIREMENTS)}
     modules = list(copied_modules(tmp_path))
-    have = {"log_aggregator." + ".".join(path.with_suffix("").parts).removesuffix(".__init__") for path, _ in modules}
-    left_out = {f"log_aggregator.{name.removesuffix('.py').replace('/', '.')}" for name in artifact.NOT_FOR_LAMBDA}
+    have = {
+        "log_aggregator." + ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        for path, _ in modules
+    }
+    left_out = {
+        f"log_aggregator.{name.removesuffix('.py').replace('/', '.')}"
+        for name in artifact.NOT_FOR_LAMBDA
+    }
     assert "log_aggregator.wiring" in have
     for path, source in modules:
         for name in imported_names(source):
             if name.split(".")[0] == "log_aggregator":
-                assert not any(name == other or name.startswith(f"{other}.") for other in left_out), f"{path} imports {name}"
+                assert not any(
+                    name == other or name.startswith(f"{other}.") for other in left_out
+                ), f"{path} imports {name}"
             else:
                 have_too = more if path.as_posix() == "core/inventory/parquet.py" else set()
-                assert name.split(".")[0] in {*sys.stdlib_module_names, *wheels, *have_too}, f"{path} imports {name}"
+                assert name.split(".")[0] in {*sys.stdlib_module_names, *wheels, *have_too}, (
+                    f"{path} imports {name}"
+                )
 
 
 def test_what_is_left_out_is_there_to_be_left_out(tmp_path: Path) -> None:
-    """A renamed module does not slip into the artifact: every name in NOT_FOR_LAMBDA exists, and none is copied."""
+    """A renamed module does not slip into the artifact: every name in NOT_FOR_LAMBDA exists, and
+    none is copied.
+    """
     copied = {path.as_posix() for path, _ in copied_modules(tmp_path)}
     for name in artifact.NOT_FOR_LAMBDA:
         assert (PACKAGE / name).exists()
@@ -81,14 +105,26 @@ def test_what_is_left_out_is_there_to_be_left_out(tmp_path: Path) -> None:
 
 
 def test_no_client_is_made_whose_description_was_pruned(tmp_path: Path) -> None:
-    """botocore's descriptions of other services are pruned, so no copied module makes a client for one. The doctor's module, which
-    does, is copied because the wiring names it, and no handler calls it."""
+    """botocore's descriptions of other services are pruned, so no copied module makes a client for
+    one. The doctor's module, which does, is copied because the wiring names it, and no handler
+    calls it.
+    """
     made = set()
     for path, source in copied_modules(tmp_path):
-        for service in re.findall(r"(?:\.client\(|make_service_client\(.*?\),)\s*['\"]([a-z0-9-]+)", source):
+        for service in services_of(source):
             assert service in artifact.BOTOCORE_SERVICES, f"{path} makes a client for {service}"
             made.add(service)
     assert made == {"s3", "cloudtrail"}
+
+
+def services_of(source: str) -> Iterator[str]:
+    """What clients are made for: the text in `session.client("s3")`, `make_service_client(...,
+    "s3")`.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and re.search("client$", ast.unparse(node.func)):
+            texts = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+            yield from (text for text in texts if isinstance(text, str))
 
 
 def fill(folder: Path) -> None:
@@ -119,7 +155,9 @@ def names_in(folder: Path) -> set[str]:
 
 
 def test_pruning_keeps_what_is_read(tmp_path: Path) -> None:
-    """S3's description, the files beside the services, metadata and licences stay; everything else of its kind goes."""
+    """S3's description, the files beside the services, metadata and licences stay; everything else
+    of its kind goes.
+    """
     fill(tmp_path)
     artifact.prune(tmp_path)
     assert names_in(tmp_path) == {
@@ -160,31 +198,54 @@ def make_package(folder: Path) -> Path:
 
 
 def test_functions_that_are_built_at_once_fetch_once(tmp_path: Path, fetched: list[Path]) -> None:
-    """sam builds all functions at the same time; the first fetches the wheels, the others wait for it, and all get the same."""
+    """sam builds all functions at the same time; the first fetches the wheels, the others wait for
+    it, and all get the same.
+    """
     package = make_package(tmp_path / "src")
     targets = [tmp_path / f"function-{number}" for number in range(8)]
-    arguments = [(RECIPE, package, [tmp_path / "requirements.txt"], tmp_path / "cache", target) for target in targets]
+    arguments = [
+        (RECIPE, package, [tmp_path / "requirements.txt"], tmp_path / "cache", target)
+        for target in targets
+    ]
     threads = [threading.Thread(target=artifact.build, args=each) for each in arguments]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     assert len(fetched) == 1
-    contents = [{name: (target / name).read_bytes() for name in names_in(target)} for target in targets]
+    contents = [
+        {name: (target / name).read_bytes() for name in names_in(target)} for target in targets
+    ]
     assert all(each == contents[0] for each in contents)
     assert "log_aggregator/__init__.py" in contents[0]
     assert "log_aggregator/lab/server.py" not in contents[0]
 
 
-def test_modes_do_not_depend_on_the_wheels_or_the_umask(tmp_path: Path, fetched: list[Path]) -> None:
+def test_modes_do_not_depend_on_the_wheels_or_the_umask(
+    tmp_path: Path, fetched: list[Path]
+) -> None:
     """sam puts modes into the zip; the same sources give the same ones."""
-    artifact.build(RECIPE, make_package(tmp_path / "src"), [tmp_path / "requirements.txt"], tmp_path / "cache", tmp_path / "function")
-    modes = {S_IMODE(path.stat().st_mode) for path in (tmp_path / "function").rglob("*") if path.is_file()}
+    artifact.build(
+        RECIPE,
+        make_package(tmp_path / "src"),
+        [tmp_path / "requirements.txt"],
+        tmp_path / "cache",
+        tmp_path / "function",
+    )
+    modes = {
+        S_IMODE(path.stat().st_mode)
+        for path in (tmp_path / "function").rglob("*")
+        if path.is_file()
+    }
     assert modes == {0o644}
 
 
-def test_a_failed_fetch_leaves_nothing_that_looks_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the cache under its key is complete: a fetch that breaks off half-way is repeated by the next build."""
+def test_a_failed_fetch_leaves_nothing_that_looks_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the cache under its key is complete: a fetch that breaks off half-way is repeated
+    by the next build.
+    """
 
     def break_off(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
         target.mkdir()
@@ -199,19 +260,31 @@ def test_a_failed_fetch_leaves_nothing_that_looks_finished(tmp_path: Path, monke
 
 def test_another_recipe_is_another_folder() -> None:
     """Wheels are never taken for another Python, processor or version of a library."""
-    others = [Recipe("six==1.1\n", "3.12", "arm64"), Recipe("six==1.0\n", "3.13", "arm64"), Recipe("six==1.0\n", "3.12", "x86_64")]
+    others = [
+        Recipe("six==1.1\n", "3.12", "arm64"),
+        Recipe("six==1.0\n", "3.13", "arm64"),
+        Recipe("six==1.0\n", "3.12", "x86_64"),
+    ]
     assert len({RECIPE.key, *(other.key for other in others)}) == 4
 
 
-@pytest.mark.parametrize(("version", "newest"), [("3.12", "manylinux_2_34_aarch64"), ("3.11", "manylinux_2_26_aarch64")])
+@pytest.mark.parametrize(
+    ("version", "newest"), [("3.12", "manylinux_2_34_aarch64"), ("3.11", "manylinux_2_26_aarch64")]
+)
 def test_wheels_are_for_the_runtime_s_own_glibc_or_an_older_one(version: str, newest: str) -> None:
-    """Amazon Linux 2023 has glibc 2.34, Amazon Linux 2 has 2.26. A wheel for a newer one would not start there."""
+    """Amazon Linux 2023 has glibc 2.34, Amazon Linux 2 has 2.26. A wheel for a newer one would not
+    start there.
+    """
     platforms = Recipe("", version, "arm64").platforms
     assert platforms[0] == newest
-    assert {"manylinux_2_24_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"} <= set(platforms)
+    assert {"manylinux_2_24_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"} <= set(
+        platforms
+    )
 
 
-@pytest.mark.parametrize(("version", "architecture"), [("3.10", "arm64"), ("3", "arm64"), ("3.12", "aarch64")])
+@pytest.mark.parametrize(
+    ("version", "architecture"), [("3.10", "arm64"), ("3", "arm64"), ("3.12", "aarch64")]
+)
 def test_what_cannot_be_built_is_refused(version: str, architecture: str) -> None:
     """A Python that log_aggregator does not run on, and names that Lambda does not have."""
     with pytest.raises(BuildFailed, match="allowed is"):

@@ -26,7 +26,12 @@ def no_sleep(_seconds: float) -> None:
 
 def opened(cloudformation: FakeCloudFormation) -> Any:
     stack = read_stack(cloudformation, "logs")
-    return open_change_set(cloudformation, stack, plan_request(CONFIGURATION, stack, ["Bucket", "Days"], "deploy-1"), no_sleep)
+    return open_change_set(
+        cloudformation,
+        stack,
+        plan_request(CONFIGURATION, stack, ["Bucket", "Days"], "deploy-1"),
+        no_sleep,
+    )
 
 
 def test_a_first_change_set_leaves_nothing_behind() -> None:
@@ -69,7 +74,13 @@ def test_ctrl_c_before_there_is_one_is_no_error() -> None:
         pass
 
 
-@pytest.mark.parametrize("reason", ["The submitted information didn't contain changes. Submit ...", "No updates are to be performed."])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The submitted information didn't contain changes. Submit ...",
+        "No updates are to be performed.",
+    ],
+)
 def test_no_changes_is_no_failure(reason: str) -> None:
     """CloudFormation says so by failing the change set."""
     cloudformation = FakeCloudFormation("CREATE_COMPLETE", refusal=reason)
@@ -79,15 +90,29 @@ def test_no_changes_is_no_failure(reason: str) -> None:
 
 
 def test_a_refused_change_set_gives_its_reasons_and_is_taken_away() -> None:
-    """Also those that CloudFormation tells only when asked, of this operation alone; and what to do about a bucket that is there."""
+    """Also those that CloudFormation tells only when asked, of this operation alone; and what to do
+    about a bucket that is there.
+    """
     validation = [
-        {"OperationId": "2", "LogicalResourceId": "B", "ResourceType": "AWS::S3::Bucket", "ValidationStatusReason": "it already exists"},
-        {"OperationId": "1", "LogicalResourceId": "C", "ResourceType": "T", "ValidationStatusReason": "long ago"},
+        {
+            "OperationId": "2",
+            "LogicalResourceId": "B",
+            "ResourceType": "AWS::S3::Bucket",
+            "ValidationStatusReason": "it already exists",
+        },
+        {
+            "OperationId": "1",
+            "LogicalResourceId": "C",
+            "ResourceType": "T",
+            "ValidationStatusReason": "long ago",
+        },
     ]
     cloudformation = FakeCloudFormation(refusal="validation failed", validation=validation)
     with (
         pytest.raises(
-            DeploymentFailed, match=r"(?s)validation failed.*B \(AWS::S3::Bucket\): it already exists.*can be imported"
+            DeploymentFailed,
+            match=r"(?s)validation failed.*B \(AWS::S3::Bucket\): "
+            r"it already exists.*can be imported",
         ) as caught,
         opened(cloudformation),
     ):
@@ -106,7 +131,10 @@ def test_a_parameter_that_is_not_given_keeps_its_value() -> None:
     """In an update; one that the template does not have any more is left out."""
     stack = Stack("logs", "UPDATE_COMPLETE", {"Days": "7", "Gone": "1", "Bucket": "old"})
     request = plan_request(CONFIGURATION, stack, ["Bucket", "Days"], "deploy-1")
-    assert request["Parameters"] == [{"ParameterKey": "Bucket", "ParameterValue": "b"}, {"ParameterKey": "Days", "UsePreviousValue": True}]
+    assert request["Parameters"] == [
+        {"ParameterKey": "Bucket", "ParameterValue": "b"},
+        {"ParameterKey": "Days", "UsePreviousValue": True},
+    ]
     assert request["ChangeSetType"] == "UPDATE"
     assert request["Tags"] == [{"Key": "team", "Value": "logs"}]
     assert "RoleARN" not in request
@@ -126,7 +154,9 @@ def run(cloudformation: FakeCloudFormation) -> tuple[Stack, list[Event]]:
 
 
 def test_an_execution_is_followed_to_its_end() -> None:
-    """Every event once, oldest first, none from before; the change set is CloudFormation's and stays."""
+    """Every event once, oldest first, none from before; the change set is CloudFormation's and
+    stays.
+    """
     endings = [
         ("UPDATE_COMPLETE", [("logs", "UPDATE_IN_PROGRESS", "")]),
         ("UPDATE_IN_PROGRESS", []),
@@ -156,7 +186,11 @@ def test_a_failed_deployment_gives_the_causes() -> None:
             ],
         )
     ]
-    with pytest.raises(DeploymentFailed, match=r"ended as ROLLBACK_COMPLETE:\n  Topic \(AWS::SNS::Topic\) CREATE_FAILED: no permission$"):
+    with pytest.raises(
+        DeploymentFailed,
+        match=r"ended as ROLLBACK_COMPLETE:\n"
+        r"  Topic \(AWS::SNS::Topic\) CREATE_FAILED: no permission$",
+    ):
         run(FakeCloudFormation(endings=endings))
 
 
@@ -173,13 +207,19 @@ def test_ctrl_c_while_it_deploys_says_that_it_goes_on() -> None:
     assert cloudformation.change_sets == {"deploy-1"}
 
 
-@pytest.mark.parametrize(("status", "said"), [("ROLLBACK_COMPLETE", "delete-stack"), ("UPDATE_IN_PROGRESS", "another deployment")])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("ROLLBACK_COMPLETE", "delete-stack"), ("UPDATE_IN_PROGRESS", "another deployment")],
+)
 def test_a_stack_that_takes_no_change_set_is_said_so_first(status: str, said: str) -> None:
     with pytest.raises(CannotStart, match=said):
         Stack("logs", status).check_can_change()
 
 
-@pytest.mark.parametrize("status", ["", "REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+@pytest.mark.parametrize(
+    "status",
+    ["", "REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"],
+)
 def test_all_others_take_one(status: str) -> None:
     Stack("logs", status).check_can_change()
 
@@ -191,7 +231,9 @@ def test_a_large_template_goes_into_the_functions_bucket(tmp_path: Path) -> None
     packaged.write_text(text, encoding="utf-8")
     assert write_template(None, packaged, "logs") == {"TemplateBody": text}
     packaged.write_text(text + "#" * changeset.TEMPLATE_BYTES_MAX, encoding="utf-8")
-    s3 = boto3.client("s3", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y")
+    s3 = boto3.client(
+        "s3", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y"
+    )
     with Stubber(s3) as stub:
         stub.add_response("put_object", {}, {"Bucket": "artifacts", "Key": ANY, "Body": ANY})
         url = write_template(s3, packaged, "logs")["TemplateURL"]

@@ -22,13 +22,27 @@ ACCOUNT = Account(boto3.Session(), "eu-west-1", "111122223333", "arn")
 TEMPLATE = Template(Path("template.yaml"), {"Architecture": "arm64"}, "3.12")
 
 
-def deploy(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def deploy(
+    *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """In a process of its own, without a terminal, an AWS configuration or a network."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    variables |= {"PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent"}
+    variables |= {
+        "PYTHONPATH": str(ROOT),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nonexistent",
+    }
     variables |= {"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", **(environment or {})}
     command = [sys.executable, "-m", "deployment", *arguments]
-    return subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def with_sam(tmp_path: Path) -> dict[str, str]:
@@ -60,25 +74,48 @@ def check(done: subprocess.CompletedProcess[str], code: int, texts: Sequence[str
 
 def test_without_a_terminal_nothing_is_deployed_unasked(tmp_path: Path) -> None:
     """Before anything is built."""
-    check(deploy("--config-file", str(write_settings(tmp_path)), environment=with_sam(tmp_path)), 2, ["--yes", "--dry-run"])
+    check(
+        deploy("--config-file", str(write_settings(tmp_path)), environment=with_sam(tmp_path)),
+        2,
+        ["--yes", "--dry-run"],
+    )
 
 
 def test_without_settings_it_says_how_to_make_them(tmp_path: Path) -> None:
     check(
-        deploy("--dry-run", "--config-file", str(tmp_path / "none.toml"), environment=with_sam(tmp_path)), 2, ["cp samconfig.toml.example"]
+        deploy(
+            "--dry-run",
+            "--config-file",
+            str(tmp_path / "none.toml"),
+            environment=with_sam(tmp_path),
+        ),
+        2,
+        ["cp samconfig.toml.example"],
     )
 
 
 def test_without_credentials_it_says_how_to_log_in(tmp_path: Path) -> None:
     check(
-        deploy("--dry-run", "--config-file", str(write_settings(tmp_path)), environment=with_sam(tmp_path)),
+        deploy(
+            "--dry-run",
+            "--config-file",
+            str(write_settings(tmp_path)),
+            environment=with_sam(tmp_path),
+        ),
         3,
         ["no AWS credentials", "aws sso login"],
     )
 
 
 def test_a_parameter_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    done = deploy("--dry-run", "--config-file", str(write_settings(tmp_path)), "--parameter", "Nonsense=1", environment=with_sam(tmp_path))
+    done = deploy(
+        "--dry-run",
+        "--config-file",
+        str(write_settings(tmp_path)),
+        "--parameter",
+        "Nonsense=1",
+        environment=with_sam(tmp_path),
+    )
     check(done, 2, ["Nonsense: the template has no such parameter"])
 
 
@@ -88,16 +125,29 @@ def test_a_wrong_option_is_an_error_of_the_settings() -> None:
 
 def test_values_of_parameters_are_taken_as_they_are() -> None:
     """The shell has taken its quotes off; blanks, quotes and = belong to the value."""
-    assert parse_arguments(('Holds={"accounts": []}', "A=b=c", "Empty=")) == {"Holds": '{"accounts": []}', "A": "b=c", "Empty": ""}
+    assert parse_arguments(('Holds={"accounts": []}', "A=b=c", "Empty=")) == {
+        "Holds": '{"accounts": []}',
+        "A": "b=c",
+        "Empty": "",
+    }
     with pytest.raises(SettingsError, match="KEY=VALUE"):
         parse_arguments(("Holds",))
 
 
-def test_wheels_are_for_the_template_s_runtime_and_the_parameter_s_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheels_are_for_the_template_s_runtime_and_the_parameter_s_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """So that code and function never differ; our own environment wins, for emulators."""
     for name in ("LAMBDA_PYTHON", "LAMBDA_ARCHITECTURE"):
         monkeypatch.delenv(name, raising=False)
-    found = build_environment(TEMPLATE, {"Architecture": "x86_64"}, ACCOUNT, Configuration(profile="logs"))
-    assert found == {"AWS_DEFAULT_REGION": "eu-west-1", "LAMBDA_PYTHON": "3.12", "LAMBDA_ARCHITECTURE": "x86_64", "AWS_PROFILE": "logs"}
+    found = build_environment(
+        TEMPLATE, {"Architecture": "x86_64"}, ACCOUNT, Configuration(profile="logs")
+    )
+    assert found == {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "LAMBDA_PYTHON": "3.12",
+        "LAMBDA_ARCHITECTURE": "x86_64",
+        "AWS_PROFILE": "logs",
+    }
     monkeypatch.setenv("LAMBDA_PYTHON", "3.11")
     assert build_environment(TEMPLATE, {}, ACCOUNT, Configuration())["LAMBDA_PYTHON"] == "3.11"

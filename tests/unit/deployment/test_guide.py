@@ -10,11 +10,19 @@ from deployment.account import Bucket
 from deployment.guide import Answers, Findings, ask, choose, is_proposed, propose_region
 
 MAIN = "aws-controltower-logs-111122223333-eu-west-1"
-FOUND = Findings("111122223333", "us-east-1", (Bucket(MAIN, "eu-west-1"),), (Bucket("vpc-flow-logs"), Bucket("waf-x")), "o-abc123defg")
+FOUND = Findings(
+    "111122223333",
+    "us-east-1",
+    (Bucket(MAIN, "eu-west-1"),),
+    (Bucket("vpc-flow-logs"), Bucket("waf-x")),
+    "o-abc123defg",
+)
 
 
 def answers(found: Findings, typed: list[str]) -> tuple[Answers | None, str]:
-    """What `ask` returns for these lines on standard input, and what it said; None where the input ended first."""
+    """What `ask` returns for these lines on standard input, and what it said; None where the input
+    ended first.
+    """
     given: list[Answers] = []
 
     @click.command()
@@ -26,24 +34,63 @@ def answers(found: Findings, typed: list[str]) -> tuple[Answers | None, str]:
 
 
 def test_enter_takes_what_was_found() -> None:
-    """Control Tower's bucket, its region, the organisation; no other bucket, because what is named gets its originals deleted."""
+    """Control Tower's bucket, its region, the organisation; no other bucket, because what is named
+    gets its originals deleted.
+    """
     got, _ = answers(FOUND, [""] * 7)
-    assert got == Answers("eu-west-1", MAIN, "", "o-abc123defg", common_bucket=True, keep_originals_days=30, alarm_email="")
+    assert got == Answers(
+        "eu-west-1",
+        MAIN,
+        "",
+        "o-abc123defg",
+        common_bucket=True,
+        keep_originals_days=30,
+        alarm_email="",
+    )
     assert got.parameters()["UseCommonDestinationBucket"] == "Yes"
 
 
 def test_answers_win() -> None:
-    got, _ = answers(FOUND, ["one,two", "eu-west-3", "2,elb-*", "o-other12345", "n", "0", "me@example.com"])
+    got, _ = answers(
+        FOUND, ["one,two", "eu-west-3", "2,elb-*", "o-other12345", "n", "0", "me@example.com"]
+    )
     assert got == Answers(
-        "eu-west-3", "one,two", "waf-x,elb-*", "o-other12345", common_bucket=False, keep_originals_days=0, alarm_email="me@example.com"
+        "eu-west-3",
+        "one,two",
+        "waf-x,elb-*",
+        "o-other12345",
+        common_bucket=False,
+        keep_originals_days=0,
+        alarm_email="me@example.com",
     )
 
 
 def test_what_does_not_fit_is_asked_again() -> None:
     """Nothing is written that the template would refuse."""
-    got, said = answers(FOUND, ["Not A Bucket", "", "nowhere", "", "7", "", "x-1", "", "", "-1", "", "nobody", "a@b.example"])
+    got, said = answers(
+        FOUND,
+        [
+            "Not A Bucket",
+            "",
+            "nowhere",
+            "",
+            "7",
+            "",
+            "x-1",
+            "",
+            "",
+            "-1",
+            "",
+            "nobody",
+            "a@b.example",
+        ],
+    )
     assert got is not None
-    assert (got.control_tower_bucket, got.region, got.alarm_email) == (MAIN, "eu-west-1", "a@b.example")
+    assert (got.control_tower_bucket, got.region, got.alarm_email) == (
+        MAIN,
+        "eu-west-1",
+        "a@b.example",
+    )
     assert said.count("does not look like it") == 4
 
 
@@ -86,13 +133,19 @@ def test_others_are_chosen_by_number_or_name(answer: str, names: list[str] | Non
         ("cdk-logs", False),
     ],
 )
-def test_buckets_of_our_own_and_of_control_tower_are_not_proposed(name: str, *, proposed: bool) -> None:
-    """Packs are never to be packed again, and Control Tower's access logs belong to a parameter of their own."""
+def test_buckets_of_our_own_and_of_control_tower_are_not_proposed(
+    name: str, *, proposed: bool
+) -> None:
+    """Packs are never to be packed again, and Control Tower's access logs belong to a parameter of
+    their own.
+    """
     assert is_proposed(Bucket(name)) is proposed
 
 
 def test_the_region_is_the_bucket_s() -> None:
     """As S3 says; else as its name says; else as configured."""
     assert propose_region(FOUND, MAIN) == "eu-west-1"
-    assert propose_region(FOUND, "aws-controltower-logs-111122223333-us-gov-west-1") == "us-gov-west-1"
+    assert (
+        propose_region(FOUND, "aws-controltower-logs-111122223333-us-gov-west-1") == "us-gov-west-1"
+    )
     assert propose_region(FOUND, "mine") == "us-east-1"

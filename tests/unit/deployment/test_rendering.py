@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from deployment.rendering import Change, Output, parse_changes, render_changes, render_first_steps, render_outputs, render_warnings
+from deployment.rendering import (
+    Change,
+    Output,
+    parse_changes,
+    render_changes,
+    render_first_steps,
+    render_outputs,
+    render_warnings,
+)
 
 CHANGES = [
     Change("Modify", "PlanFunction", "AWS::Lambda::Function", "False"),
     Change("Add", "ListFunction", "AWS::Lambda::Function"),
-    Change("Modify", "CommonDestinationBucket", "AWS::S3::Bucket", "True", "ReplaceAndRetain", "packs-1"),
+    Change(
+        "Modify",
+        "CommonDestinationBucket",
+        "AWS::S3::Bucket",
+        "True",
+        "ReplaceAndRetain",
+        "packs-1",
+    ),
     Change("Remove", "OldFunction", "AWS::Lambda::Function", "", "Delete", "old"),
 ]
 
@@ -28,7 +43,10 @@ def test_the_table_says_what_becomes_of_each_resource() -> None:
 def test_everything_that_is_replaced_or_removed_is_warned_of() -> None:
     """Buckets first. Nothing that stays is warned of."""
     assert render_warnings(CHANGES) == [
-        "WARNING: CommonDestinationBucket (AWS::S3::Bucket, packs-1) is replaced: the bucket stays where it is, with all that is in it",
+        (
+            "WARNING: CommonDestinationBucket (AWS::S3::Bucket, packs-1) is replaced: the bucket "
+            "stays where it is, with all that is in it"
+        ),
         "WARNING: OldFunction (AWS::Lambda::Function, old) is removed from the stack",
     ]
 
@@ -36,9 +54,15 @@ def test_everything_that_is_replaced_or_removed_is_warned_of() -> None:
 def test_a_bucket_that_is_deleted_is_said_to_be() -> None:
     """Retained and deleted are not the same warning; a replacement that only may happen counts."""
     gone, perhaps = render_warnings(
-        [Change("Remove", "B", "AWS::S3::Bucket", "", "Delete"), Change("Modify", "C", "AWS::S3::Bucket", "Conditional")]
+        [
+            Change("Remove", "B", "AWS::S3::Bucket", "", "Delete"),
+            Change("Modify", "C", "AWS::S3::Bucket", "Conditional"),
+        ]
     )
-    assert "B (AWS::S3::Bucket) is removed from the stack: CloudFormation tries to delete the bucket" in gone
+    assert (
+        "B (AWS::S3::Bucket) is removed from the stack: CloudFormation tries to delete the bucket"
+        in gone
+    )
     assert "C (AWS::S3::Bucket) may be replaced" in perhaps
 
 
@@ -46,10 +70,18 @@ def test_changes_are_read_as_cloudformation_writes_them() -> None:
     """What is not there is empty; hooks and other kinds of changes are no resources."""
     answer = {
         "Changes": [
-            {"Type": "Resource", "ResourceChange": {"Action": "Add", "LogicalResourceId": "A", "ResourceType": "T"}},
             {
                 "Type": "Resource",
-                "ResourceChange": {"Action": "Modify", "LogicalResourceId": "B", "ResourceType": "T", "Replacement": "True"},
+                "ResourceChange": {"Action": "Add", "LogicalResourceId": "A", "ResourceType": "T"},
+            },
+            {
+                "Type": "Resource",
+                "ResourceChange": {
+                    "Action": "Modify",
+                    "LogicalResourceId": "B",
+                    "ResourceType": "T",
+                    "Replacement": "True",
+                },
             },
             {"HookInvocationCount": 1},
         ]
@@ -58,13 +90,30 @@ def test_changes_are_read_as_cloudformation_writes_them() -> None:
 
 
 def test_the_first_step_changes_nothing_and_can_be_pasted() -> None:
-    """Stars are quoted. With a bucket of its own packs are looked for there, else under the prefix."""
-    parameters = {"ControlTowerBucket": "main", "OtherBuckets": "vpc-*,elb", "FinalAggregationPrefix": "AggregatedLogs"}
-    common = render_first_steps(parameters, [Output("CommonDestinationBucketName", "packs", "")], "eu-west-1")[1]
+    """Stars are quoted. With a bucket of its own packs are looked for there, else under the
+    prefix.
+    """
+    parameters = {
+        "ControlTowerBucket": "main",
+        "OtherBuckets": "vpc-*,elb",
+        "FinalAggregationPrefix": "AggregatedLogs",
+    }
+    common = render_first_steps(
+        parameters, [Output("CommonDestinationBucketName", "packs", "")], "eu-west-1"
+    )[1]
     assert common.split()[:2] == [".venv/bin/log-aggregator", "plan"]
-    assert common.endswith("--region eu-west-1 --control-tower-bucket main --other-buckets 'vpc-*,elb' --destination-bucket packs")
-    assert render_first_steps(parameters, [], "eu-west-1")[1].endswith("--final-aggregation-prefix AggregatedLogs")
+    assert common.endswith(
+        "--region eu-west-1 --control-tower-bucket main --other-buckets 'vpc-*,elb' "
+        "--destination-bucket packs"
+    )
+    assert render_first_steps(parameters, [], "eu-west-1")[1].endswith(
+        "--final-aggregation-prefix AggregatedLogs"
+    )
 
 
 def test_outputs_say_what_they_are_for() -> None:
-    assert render_outputs([Output("A", "1", "the first"), Output("B", "2", "")]) == ["A: 1", "    the first", "B: 2"]
+    assert render_outputs([Output("A", "1", "the first"), Output("B", "2", "")]) == [
+        "A: 1",
+        "    the first",
+        "B: 2",
+    ]

@@ -56,7 +56,9 @@ def test_no_usable_sam_says_how_to_get_one(tmp_path: Path, body: str | None, sai
 def test_a_failure_shows_the_end_of_what_it_said(tmp_path: Path) -> None:
     """Without the lines of progress that sam writes over."""
     program = make_sam(
-        tmp_path, r"i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done; printf 'up 1%%\rup 2%%\rdone\n'; echo bad >&2; exit 1"
+        tmp_path,
+        r"i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done; "
+        r"printf 'up 1%%\rup 2%%\rdone\n'; echo bad >&2; exit 1",
     )
     with pytest.raises(DeploymentFailed) as caught:
         Sam(str(program), tmp_path).run("build", "--parallel")
@@ -68,4 +70,9 @@ def test_a_failure_shows_the_end_of_what_it_said(tmp_path: Path) -> None:
 
 def test_sam_runs_where_the_template_is_with_our_variables(tmp_path: Path) -> None:
     program = make_sam(tmp_path, 'echo "$(pwd) $LAMBDA_PYTHON $SAM_CLI_TELEMETRY $1"')
-    assert Sam(str(program), tmp_path, {"LAMBDA_PYTHON": "3.12"}).run("build").split() == [str(tmp_path.resolve()), "3.12", "0", "build"]
+    assert Sam(str(program), tmp_path, {"LAMBDA_PYTHON": "3.12"}).run("build").split() == [
+        str(tmp_path.resolve()),
+        "3.12",
+        "0",
+        "build",
+    ]

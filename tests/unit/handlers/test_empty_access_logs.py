@@ -40,7 +40,9 @@ def test_it_empties_and_counts(store: MemoryStore, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("bucket", ["trail", "flow", "waf-eu", "packs", "work"])
-def test_it_refuses_every_other_bucket(bucket: str, store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_refuses_every_other_bucket(
+    bucket: str, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bucket that is a source, a destination or the work bucket is never emptied."""
     store.create_bucket(bucket)
     store.put(bucket, access_key(1), b"line\n")

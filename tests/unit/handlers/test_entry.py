@@ -1,4 +1,6 @@
-"""What all functions share: settings from the environment, an end in time, a word left behind, and little to import."""
+"""What all functions share: settings from the environment, an end in time, a word left behind, and
+little to import.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 
 
 def test_settings_come_from_the_environment() -> None:
-    """Every setting by its name; lists with commas or as JSON, holds as JSON; what is empty is left out."""
+    """Every setting by its name; lists with commas or as JSON, holds as JSON; what is empty is left
+    out.
+    """
     settings = settings_of(
         {
             "LOG_AGGREGATOR_CONTROL_TOWER_BUCKET": "trail-a,trail-b",
@@ -57,12 +61,20 @@ def test_settings_come_from_the_environment() -> None:
 
 def test_an_empty_json_list_is_nothing() -> None:
     """`[]` is what an older stack's AggregationRegions says for all regions."""
-    settings = settings_of({"LOG_AGGREGATOR_OTHER_BUCKETS": "flow", "LOG_AGGREGATOR_AGGREGATION_REGIONS": "[]"})
+    settings = settings_of(
+        {"LOG_AGGREGATOR_OTHER_BUCKETS": "flow", "LOG_AGGREGATOR_AGGREGATION_REGIONS": "[]"}
+    )
     assert settings.aggregation_regions == ()
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("KEEP_ORIGINALS_DAYS", "a week"), ("HOLDS", "{"), ("HOLDS", '{"account": []}'), ("AGGREGATION_REGIONS", '["a", 1')]
+    ("name", "value"),
+    [
+        ("KEEP_ORIGINALS_DAYS", "a week"),
+        ("HOLDS", "{"),
+        ("HOLDS", '{"account": []}'),
+        ("AGGREGATION_REGIONS", '["a", 1'),
+    ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     """The error says which setting it is."""
@@ -71,7 +83,9 @@ def test_a_wrong_value_is_named(name: str, value: str) -> None:
 
 
 def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
-    """Work that looks whether it is told to stop ends with OutOfTime, which the state machine tries again, and leaves word."""
+    """Work that looks whether it is told to stop ends with OutOfTime, which the state machine tries
+    again, and leaves word.
+    """
 
     @entry.serve("combine")
     def handler(event: Any, job: Job) -> dict[str, Any]:
@@ -87,8 +101,12 @@ def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
     assert "shortly before" in word.message
 
 
-def test_an_error_is_raised_logged_and_left_behind(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
-    """The state machine sees the class, the log has name and advice, the run's end finds the reason."""
+def test_an_error_is_raised_logged_and_left_behind(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The state machine sees the class, the log has name and advice, the run's end finds the
+    reason.
+    """
 
     @entry.serve("list")
     def handler(event: Any, job: Job) -> dict[str, Any]:
@@ -97,7 +115,9 @@ def test_an_error_is_raised_logged_and_left_behind(store: MemoryStore, capsys: p
     with pytest.raises(LimitExceeded):
         handler({"run": "2026-01-02/x", "kind": "auxiliary", "task": "00001"}, Context("r"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["message"], line["step"], line["request_id"], line["task"]) for line in lines] == [
+    assert [
+        (line["message"], line["step"], line["request_id"], line["task"]) for line in lines
+    ] == [
         ("begins", "list", "r", "00001"),
         ("failed", "list", "r", "00001"),
     ]
@@ -107,7 +127,9 @@ def test_an_error_is_raised_logged_and_left_behind(store: MemoryStore, capsys: p
     assert word.message == "too much"
 
 
-def test_an_error_is_not_hidden_by_another(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
+def test_an_error_is_not_hidden_by_another(
+    monkeypatch: pytest.MonkeyPatch, store: MemoryStore
+) -> None:
     """Where the word cannot be left either, the first error is the one that is raised."""
     monkeypatch.setenv(entry.WORK_BUCKET, "not-there")
 
@@ -132,16 +154,34 @@ def test_nothing_without_a_work_bucket(monkeypatch: pytest.MonkeyPatch, store: M
 
 
 def test_each_module_is_a_handler() -> None:
-    """Every module of the package but those that say so is a Lambda function, and the state machines know all but the hourly one."""
+    """Every module of the package but those that say so is a Lambda function, and the state
+    machines know all but the hourly one.
+    """
     shared = {"__init__", "entry", "pieces", "metrics"}
     modules = {path.stem for path in Path(handlers.__path__[0]).glob("*.py")} - shared
     assert modules == {*MODULES.values(), "empty_access_logs"}
 
 
 def test_a_cold_start_imports_little() -> None:
-    """No handler brings in what only the command line, the lab or the tests need: that would be paid at every cold start."""
-    imports = ";".join(f"import log_aggregator.handlers.{module}" for module in [*MODULES.values(), "empty_access_logs"])
+    """No handler brings in what only the command line, the lab or the tests need: that would be
+    paid at every cold start.
+    """
+    imports = ";".join(
+        f"import log_aggregator.handlers.{module}"
+        for module in [*MODULES.values(), "empty_access_logs"]
+    )
     script = f"{imports}\nimport sys; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert {name.split(".")[0] for name in loaded} & {"click", "rich", "cryptography", "pyarrow", "asyncio", "hypothesis"} == set()
-    assert [name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator.lab"))] == []
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {name.split(".")[0] for name in loaded} & {
+        "click",
+        "rich",
+        "cryptography",
+        "pyarrow",
+        "asyncio",
+        "hypothesis",
+    } == set()
+    assert [
+        name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator.lab"))
+    ] == []

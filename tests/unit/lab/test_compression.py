@@ -12,7 +12,9 @@ from log_aggregator.lab.compression import gzip_member, truncated
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
 @pytest.mark.parametrize("size_bytes", [0, 1, 65_534, 65_535, 65_536, 131_070, 200_001])
 def test_members_inflate_to_their_data(level: int, size_bytes: int) -> None:
-    """Whatever the level and length, also at the borders of stored blocks, a reader gets the data back."""
+    """Whatever the level and length, also at the borders of stored blocks, a reader gets the data
+    back.
+    """
     data = bytes(number * 7 % 251 for number in range(size_bytes))
     assert gzip.decompress(gzip_member(data, level)) == data
 

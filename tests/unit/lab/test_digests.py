@@ -1,6 +1,8 @@
-"""The digests, checked by an implementation of CloudTrail's rules that shares nothing with the generator.
+"""The digests, checked by an implementation of CloudTrail's rules that shares nothing with the
+generator.
 
-The rules: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html.
+The rules:
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html.
 """
 
 from __future__ import annotations
@@ -19,9 +21,24 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from log_aggregator.lab.organisation import OrganisationSpec, SyntheticObject, generate, public_key_der, public_key_fingerprint, small
+from log_aggregator.lab.organisation import (
+    OrganisationSpec,
+    SyntheticObject,
+    generate,
+    public_key_der,
+    public_key_fingerprint,
+    small,
+)
 
-SPEC = replace(small(11), accounts=2, objects=60, digest_chains=-1, days=2, large_sizes_bytes=(600_000,), backfilled_logs=2)
+SPEC = replace(
+    small(11),
+    accounts=2,
+    objects=60,
+    digest_chains=-1,
+    days=2,
+    large_sizes_bytes=(600_000,),
+    backfilled_logs=2,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +62,11 @@ def organisation() -> dict[str, SyntheticObject]:
 
 
 def digests(*, backfill: bool = False) -> list[Digest]:
-    found = [Digest(item, gzip.decompress(item.body)) for item in organisation().values() if item.source == "digest"]
+    found = [
+        Digest(item, gzip.decompress(item.body))
+        for item in organisation().values()
+        if item.source == "digest"
+    ]
     return [digest for digest in found if digest.is_backfill == backfill]
 
 
@@ -67,22 +88,37 @@ def verify(spec: OrganisationSpec, digest: Digest) -> None:
     )
     key = load_der_public_key(public_key_der(spec))
     assert isinstance(key, rsa.RSAPublicKey)
-    key.verify(bytes.fromhex(digest.item.metadata["signature"]), "\n".join(lines).encode(), padding.PKCS1v15(), hashes.SHA256())
+    key.verify(
+        bytes.fromhex(digest.item.metadata["signature"]),
+        "\n".join(lines).encode(),
+        padding.PKCS1v15(),
+        hashes.SHA256(),
+    )
 
 
 def test_every_signature_verifies() -> None:
-    """Every digest's metadata hold a signature that verifies with the published key over CloudTrail's string to sign."""
+    """Every digest's metadata hold a signature that verifies with the published key over
+    CloudTrail's string to sign.
+    """
     for digest in digests() + digests(backfill=True):
-        assert digest.item.metadata["signature-algorithm"] == digest.fields["digestSignatureAlgorithm"] == "SHA256withRSA"
+        assert (
+            digest.item.metadata["signature-algorithm"]
+            == digest.fields["digestSignatureAlgorithm"]
+            == "SHA256withRSA"
+        )
         assert digest.fields["digestPublicKeyFingerprint"] == public_key_fingerprint(SPEC)
         verify(SPEC, digest)
 
 
 def test_a_changed_digest_does_not_verify() -> None:
-    """One changed byte, or the key of another seed, makes the signature invalid: the check above can fail."""
+    """One changed byte, or the key of another seed, makes the signature invalid: the check above
+    can fail.
+    """
     digest = digests()[3]
     with pytest.raises(InvalidSignature):
-        verify(SPEC, Digest(digest.item, digest.raw.replace(b'"awsAccountId":"', b'"awsAccountId":"9')))
+        verify(
+            SPEC, Digest(digest.item, digest.raw.replace(b'"awsAccountId":"', b'"awsAccountId":"9'))
+        )
     with pytest.raises(InvalidSignature):
         verify(replace(SPEC, seed=12), digest)
 
@@ -95,29 +131,44 @@ def test_the_public_key_is_rsa_2048() -> None:
 
 
 def test_digests_say_where_they_lie() -> None:
-    """digestS3Bucket and digestS3Object are the object's own place, and the key's time is digestEndTime."""
+    """digestS3Bucket and digestS3Object are the object's own place, and the key's time is
+    digestEndTime.
+    """
     for digest in digests() + digests(backfill=True):
-        assert (digest.fields["digestS3Bucket"], digest.fields["digestS3Object"]) == (digest.item.bucket, digest.item.key)
+        assert (digest.fields["digestS3Bucket"], digest.fields["digestS3Object"]) == (
+            digest.item.bucket,
+            digest.item.key,
+        )
         stamp = digest.item.key.removesuffix(".json.gz").removesuffix("_backfill")[-16:]
         assert stamp == digest.fields["digestEndTime"].replace("-", "").replace(":", "")
 
 
 def test_chains_are_linked_hour_by_hour() -> None:
-    """Every digest but the first names its predecessor's place, hash and signature, and begins where that one ended."""
+    """Every digest but the first names its predecessor's place, hash and signature, and begins
+    where that one ended.
+    """
     assert len(chains()) == 4
     for chain in chains():
         assert len(chain) == 49
-        assert all(value is None for name, value in chain[0].fields.items() if name.startswith("previousDigest"))
+        assert all(
+            value is None
+            for name, value in chain[0].fields.items()
+            if name.startswith("previousDigest")
+        )
         for previous, digest in pairwise(chain):
             assert digest.fields["digestStartTime"] == previous.fields["digestEndTime"]
             assert digest.fields["previousDigestS3Bucket"] == previous.item.bucket
             assert digest.fields["previousDigestS3Object"] == previous.item.key
-            assert digest.fields["previousDigestHashValue"] == hashlib.sha256(previous.raw).hexdigest()
+            assert (
+                digest.fields["previousDigestHashValue"] == hashlib.sha256(previous.raw).hexdigest()
+            )
             assert digest.fields["previousDigestSignature"] == previous.item.metadata["signature"]
 
 
 def test_log_hashes_are_those_of_the_stored_logs() -> None:
-    """Every log that a digest names is there, and its inflated bytes have the hash that the digest says."""
+    """Every log that a digest names is there, and its inflated bytes have the hash that the digest
+    says.
+    """
     for digest in digests() + digests(backfill=True):
         for entry in digest.fields["logFiles"]:
             stored = organisation()[entry["s3Object"]]
@@ -126,17 +177,30 @@ def test_log_hashes_are_those_of_the_stored_logs() -> None:
 
 
 def test_event_times_are_those_of_the_records() -> None:
-    """A log's oldest and newest event time in the digest are the earliest and latest eventTime of its records."""
+    """A log's oldest and newest event time in the digest are the earliest and latest eventTime of
+    its records.
+    """
     for digest in digests():
         for entry in digest.fields["logFiles"]:
-            times = [record["eventTime"] for record in json.loads(gzip.decompress(organisation()[entry["s3Object"]].body))["Records"]]
+            times = [
+                record["eventTime"]
+                for record in json.loads(gzip.decompress(organisation()[entry["s3Object"]].body))[
+                    "Records"
+                ]
+            ]
             assert (entry["oldestEventTime"], entry["newestEventTime"]) == (min(times), max(times))
 
 
 def test_every_ordinary_log_is_named_exactly_once() -> None:
-    """Each undamaged CloudTrail log of a wanted day is in one digest, the backfilled ones in the backfill digest alone."""
+    """Each undamaged CloudTrail log of a wanted day is in one digest, the backfilled ones in the
+    backfill digest alone.
+    """
     named = [entry["s3Object"] for digest in digests() for entry in digest.fields["logFiles"]]
-    backfilled = [entry["s3Object"] for digest in digests(backfill=True) for entry in digest.fields["logFiles"]]
+    backfilled = [
+        entry["s3Object"]
+        for digest in digests(backfill=True)
+        for entry in digest.fields["logFiles"]
+    ]
     ordinary = [
         item.key
         for item in organisation().values()
@@ -147,22 +211,33 @@ def test_every_ordinary_log_is_named_exactly_once() -> None:
 
 
 def test_a_digest_names_the_logs_of_its_hour() -> None:
-    """A log's delivery time lies in [digestStartTime, digestEndTime) of the digest that names it."""
+    """A log's delivery time lies in [digestStartTime, digestEndTime) of the digest that names
+    it.
+    """
     for digest in digests():
         start, end = digest.fields["digestStartTime"], digest.fields["digestEndTime"]
-        assert all(start <= entry["newestEventTime"] < end for entry in digest.fields["logFiles"]), digest.item.key
+        assert all(
+            start <= entry["newestEventTime"] < end for entry in digest.fields["logFiles"]
+        ), digest.item.key
 
 
 def test_hours_without_logs_have_an_empty_digest() -> None:
     """There are digests without logs, and their event times are null."""
     empty = [digest for digest in digests() if not digest.fields["logFiles"]]
     assert empty
-    assert all(digest.fields["newestEventTime"] is digest.fields["oldestEventTime"] is None for digest in empty)
+    assert all(
+        digest.fields["newestEventTime"] is digest.fields["oldestEventTime"] is None
+        for digest in empty
+    )
 
 
 def test_the_backfill_digest_says_when_it_was_made() -> None:
-    """The backfill digest carries its generation time in the metadata, begins a chain of its own, and no other digest does the first."""
+    """The backfill digest carries its generation time in the metadata, begins a chain of its own,
+    and no other digest does the first.
+    """
     (backfill,) = digests(backfill=True)
     assert backfill.item.metadata["backfill-generation-timestamp"].endswith(".000Z")
     assert backfill.fields["previousDigestSignature"] is None
-    assert all(set(digest.item.metadata) == {"signature", "signature-algorithm"} for digest in digests())
+    assert all(
+        set(digest.item.metadata) == {"signature", "signature-algorithm"} for digest in digests()
+    )

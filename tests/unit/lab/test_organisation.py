@@ -1,4 +1,6 @@
-"""The synthetic organisation: the same every time, shaped like the real thing, and honest about what is damaged."""
+"""The synthetic organisation: the same every time, shaped like the real thing, and honest about
+what is damaged.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +40,23 @@ from log_aggregator.limits import MIB
 GZIP_MAGIC = b"\x1f\x8b"
 
 PINNED_SHA256 = "302824ebe936824f6b1f92b61c8004ad91fe48ae0cdb497a60dcc34ca0bd6789"
-"""Of small(1) with compression_level=0: of every key, body, signature. Changes only when the organisation is changed on purpose."""
+"""Of small(1) with compression_level=0: of every key, body, signature. Changes only when the
+organisation is changed on purpose.
+"""
 
 
 def fingerprint(spec: OrganisationSpec) -> str:
     total = hashlib.sha256()
     for item in chain(generate(spec), late(spec)):
         metadata = sorted(item.metadata.items())
-        line = (item.bucket, item.key, item.step.value, item.purpose.value, metadata, hashlib.sha256(item.body).hexdigest())
+        line = (
+            item.bucket,
+            item.key,
+            item.step.value,
+            item.purpose.value,
+            metadata,
+            hashlib.sha256(item.body).hexdigest(),
+        )
         total.update(repr(line).encode())
     return total.hexdigest()
 
@@ -59,7 +70,9 @@ def inflated(item: SyntheticObject) -> bytes:
 
 
 def test_the_same_seed_gives_the_same_bytes_in_the_same_order() -> None:
-    """Two generations from one specification are equal in every key, body and metadata, and in their order."""
+    """Two generations from one specification are equal in every key, body and metadata, and in
+    their order.
+    """
     assert fingerprint(small(7)) == fingerprint(small(7))
 
 
@@ -71,14 +84,26 @@ def test_a_body_is_the_same_each_time_it_is_made() -> None:
 
 def test_another_seed_gives_other_keys_and_bodies() -> None:
     """Two seeds share no CloudTrail key and no CloudTrail body."""
-    one, two = ([item for item in puts(small(seed)) if item.source == "cloudtrail" and item.purpose is Purpose.LOG] for seed in (1, 2))
+    one, two = (
+        [
+            item
+            for item in puts(small(seed))
+            if item.source == "cloudtrail" and item.purpose is Purpose.LOG
+        ]
+        for seed in (1, 2)
+    )
     assert not {item.key for item in one} & {item.key for item in two}
-    whole_one, whole_two = ({item.body for item in items if item.oddity is not Oddity.PLAIN_TEXT} for items in (one, two))
+    whole_one, whole_two = (
+        {item.body for item in items if item.oddity is not Oddity.PLAIN_TEXT}
+        for items in (one, two)
+    )
     assert not whole_one & whole_two
 
 
 def test_bytes_without_zlib_are_pinned() -> None:
-    """With stored blocks the bytes are the same on every machine and every Python: this hash was made once and for all."""
+    """With stored blocks the bytes are the same on every machine and every Python: this hash was
+    made once and for all.
+    """
     assert fingerprint(replace(small(1), compression_level=0)) == PINNED_SHA256
 
 
@@ -87,18 +112,34 @@ def test_bytes_do_not_depend_on_the_hash_seed(hash_seed: str) -> None:
     """Another process with another PYTHONHASHSEED makes the very same manifest."""
     program = (
         "import hashlib; from log_aggregator.lab.organisation import expected, small; "
-        "print(hashlib.sha256(repr([(e.key, e.sha256, sorted(e.metadata.items())) for e in expected(small(3))]).encode()).hexdigest())"
+        "print(hashlib.sha256(repr([(e.key, e.sha256, sorted(e.metadata.items())) for e in "
+        "expected(small(3))]).encode()).hexdigest())"
     )
     there = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | {"PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    here = repr([(entry.key, entry.sha256, sorted(entry.metadata.items())) for entry in organisation.expected(small(3))])
+    here = repr(
+        [
+            (entry.key, entry.sha256, sorted(entry.metadata.items()))
+            for entry in organisation.expected(small(3))
+        ]
+    )
     assert there.stdout.strip() == hashlib.sha256(here.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("spec", [small(1), small(9), demo(1), replace(small(4), days=3)], ids=["small", "small9", "demo", "three-days"])
+@pytest.mark.parametrize(
+    "spec",
+    [small(1), small(9), demo(1), replace(small(4), days=3)],
+    ids=["small", "small9", "demo", "three-days"],
+)
 def test_every_log_key_is_dated_with_its_day(spec: OrganisationSpec) -> None:
-    """parse_key finds in every log's key the very day that the generator meant, and the account where the key names one."""
+    """parse_key finds in every log's key the very day that the generator meant, and the account
+    where the key names one.
+    """
     for item in chain(generate(spec), late(spec)):
         if item.day is not None:
             parsed = parse_key(item.key)
@@ -108,7 +149,9 @@ def test_every_log_key_is_dated_with_its_day(spec: OrganisationSpec) -> None:
 
 
 def test_what_is_no_log_is_not_dated() -> None:
-    """Marker objects are Marker, strangers are Unknown: neither may ever look like a log by its key."""
+    """Marker objects are Marker, strangers are Unknown: neither may ever look like a log by its
+    key.
+    """
     without_day = [item for item in generate(small(1)) if item.day is None]
     kinds = {Purpose.MARKER: Marker, Purpose.UNKNOWN: Unknown}
     assert {item.purpose for item in without_day} == set(kinds)
@@ -127,9 +170,14 @@ def test_purposes_follow_from_days() -> None:
 
 
 def test_gzip_is_whole_but_where_it_is_damaged_on_purpose() -> None:
-    """Every body that claims to be gzip inflates to its end, except the truncated ones, and nothing else is truncated."""
+    """Every body that claims to be gzip inflates to its end, except the truncated ones, and nothing
+    else is truncated.
+    """
     for item in puts(small(1)):
-        called_gzip = item.key.endswith(".gz") and item.oddity not in (Oddity.PLAIN_TEXT, Oddity.EMPTY)
+        called_gzip = item.key.endswith(".gz") and item.oddity not in (
+            Oddity.PLAIN_TEXT,
+            Oddity.EMPTY,
+        )
         assert item.body.startswith(GZIP_MAGIC) == called_gzip, item.key
         if item.oddity is Oddity.TRUNCATED:
             with pytest.raises(EOFError):
@@ -139,8 +187,14 @@ def test_gzip_is_whole_but_where_it_is_damaged_on_purpose() -> None:
 
 
 def test_documents_are_json_without_a_final_newline() -> None:
-    """CloudTrail, Insights, Config and digest objects hold one JSON document that does not end in a newline."""
-    documents = [item for item in puts(small(1)) if item.content_type == "application/json" and item.oddity in (Oddity.NONE, Oddity.KEY)]
+    """CloudTrail, Insights, Config and digest objects hold one JSON document that does not end in a
+    newline.
+    """
+    documents = [
+        item
+        for item in puts(small(1))
+        if item.content_type == "application/json" and item.oddity in (Oddity.NONE, Oddity.KEY)
+    ]
     assert {item.source for item in documents} == {
         "cloudtrail",
         "digest",
@@ -156,9 +210,18 @@ def test_documents_are_json_without_a_final_newline() -> None:
 
 
 def test_cloudtrail_records_are_of_their_account_region_and_time() -> None:
-    """Every record names the account and region of its key; event ids are unique; no event is newer than its log."""
+    """Every record names the account and region of its key; event ids are unique; no event is newer
+    than its log.
+    """
     seen: set[str] = set()
-    for item in islice((item for item in puts(demo(1)) if item.source == "cloudtrail" and item.oddity is Oddity.NONE), 200):
+    for item in islice(
+        (
+            item
+            for item in puts(demo(1))
+            if item.source == "cloudtrail" and item.oddity is Oddity.NONE
+        ),
+        200,
+    ):
         name = item.key.rsplit("/", 1)[1]
         account, _, region, delivered, _ = name.split("_")
         for record in json.loads(inflated(item))["Records"]:
@@ -170,7 +233,11 @@ def test_cloudtrail_records_are_of_their_account_region_and_time() -> None:
 
 def test_text_logs_end_in_a_newline() -> None:
     """Auxiliary text logs are lines, and the last one is finished."""
-    texts = [item for item in puts(small(1)) if item.source in ("flow", "alb", "clb", "access", "waf", "dns", "cloudfront", "guardduty")]
+    texts = [
+        item
+        for item in puts(small(1))
+        if item.source in ("flow", "alb", "clb", "access", "waf", "dns", "cloudfront", "guardduty")
+    ]
     assert len({item.source for item in texts}) == 8
     for item in texts:
         text = inflated(item) if item.key.endswith(".gz") else item.body
@@ -194,13 +261,22 @@ def test_parquet_can_be_read_by_an_independent_reader() -> None:
 
 
 def test_the_steps_on_one_key_follow_one_another() -> None:
-    """No key comes back after another key was touched, so that an uploader can keep the order of versions."""
-    keys = [key for key, _ in groupby((item.bucket, item.key) for item in chain(generate(small(1)), late(small(1))))]
+    """No key comes back after another key was touched, so that an uploader can keep the order of
+    versions.
+    """
+    keys = [
+        key
+        for key, _ in groupby(
+            (item.bucket, item.key) for item in chain(generate(small(1)), late(small(1)))
+        )
+    ]
     assert len(keys) == len(set(keys))
 
 
 def test_versions_and_delete_markers_are_ordered_as_meant() -> None:
-    """Versioned keys have three different bodies, revived ones a marker in the middle, deleted ones a marker on top."""
+    """Versioned keys have three different bodies, revived ones a marker in the middle, deleted ones
+    a marker on top.
+    """
     steps: dict[Oddity, list[Step]] = {}
     bodies: dict[Oddity, set[bytes]] = {}
     for item in generate(small(1)):
@@ -217,12 +293,20 @@ def test_versions_lie_only_in_versioned_buckets() -> None:
     """Keys with more than one step are only in buckets that have versioning."""
     spec = small(1)
     counts = Counter((item.bucket, item.key) for item in generate(spec))
-    assert {bucket for (bucket, _), count in counts.items() if count > 1} <= set(spec.versioned_buckets)
+    assert {bucket for (bucket, _), count in counts.items() if count > 1} <= set(
+        spec.versioned_buckets
+    )
 
 
 def test_sizes_are_log_normal_and_small() -> None:
-    """The demo's CloudTrail logs have the median that was asked for within a third, and nine in ten are under 30 KB."""
-    sizes = [len(item.body) for item in generate(replace(demo(1), digest_chains=0)) if item.source == "cloudtrail" and not item.oddity]
+    """The demo's CloudTrail logs have the median that was asked for within a third, and nine in ten
+    are under 30 KB.
+    """
+    sizes = [
+        len(item.body)
+        for item in generate(replace(demo(1), digest_chains=0))
+        if item.source == "cloudtrail" and not item.oddity
+    ]
     assert 3_000 < statistics.median(sizes) < 6_000
     assert statistics.quantiles(sizes, n=10)[-1] < 30_000
     assert max(sizes) < 2 * 128 * 1024
@@ -239,7 +323,9 @@ def test_large_objects_have_the_size_that_was_asked_for() -> None:
 
 
 def test_the_demo_is_as_large_as_promised() -> None:
-    """The demo has about 5,000 objects, at most 100 MB, and every kind and oddity but hostile keys."""
+    """The demo has about 5,000 objects, at most 100 MB, and every kind and oddity but hostile
+    keys.
+    """
     objects = list(generate(demo(1)))
     assert 4_500 < len(objects) < 5_500
     assert sum(len(item.body) for item in objects) < 100_000_000
@@ -249,7 +335,9 @@ def test_the_demo_is_as_large_as_promised() -> None:
 
 @pytest.mark.parametrize("size_bytes", [1_000, 8_000, 60_000])
 def test_flat_gives_as_many_objects_of_about_the_size_in_one_group(size_bytes: int) -> None:
-    """flat(n, size) is n logs of one account, region and day, each within 15 % or one record of the size, from a pool of bodies."""
+    """flat(n, size) is n logs of one account, region and day, each within 15 % or one record of the
+    size, from a pool of bodies.
+    """
     objects = list(generate(flat(300, size_bytes)))
     assert len({item.key for item in objects}) == 300
     assert len({item.key.rsplit("/", 1)[0] for item in objects}) == 1
@@ -282,13 +370,17 @@ def test_each_oddity_can_be_switched_on_alone() -> None:
         (OddityCounts(key=2), Oddity.KEY),
         (OddityCounts(hostile_key=2), Oddity.HOSTILE_KEY),
     ):
-        odd = [item for item in generate(OrganisationSpec(objects=3, oddities=counts)) if item.oddity]
+        odd = [
+            item for item in generate(OrganisationSpec(objects=3, oddities=counts)) if item.oddity
+        ]
         assert {item.oddity for item in odd} == {oddity}
         assert len({item.key for item in odd}) >= 2
 
 
 def test_both_key_layouts_of_control_tower_are_there() -> None:
-    """The last account's keys hold the organisation id once (before landing zone 3.0), the other's twice."""
+    """The last account's keys hold the organisation id once (before landing zone 3.0), the other's
+    twice.
+    """
     spec = small(1)
     new, old = spec.account_ids
     keys = [item.key for item in generate(spec) if item.source == "cloudtrail"]
@@ -299,17 +391,28 @@ def test_both_key_layouts_of_control_tower_are_there() -> None:
 
 
 def test_bucket_names_with_a_prefix_stay_valid() -> None:
-    """A prefixed organisation's bucket names are distinct, allowed by S3, and keep their versioning."""
+    """A prefixed organisation's bucket names are distinct, allowed by S3, and keep their
+    versioning.
+    """
     spec = small(1).with_bucket_prefix("lab-prefix-")
     assert len(spec.buckets) == len(small(1).buckets)
-    assert all(3 <= len(bucket) <= 63 and bucket.startswith("lab-prefix-") and not bucket.endswith("-") for bucket in spec.buckets)
+    assert all(
+        3 <= len(bucket) <= 63 and bucket.startswith("lab-prefix-") and not bucket.endswith("-")
+        for bucket in spec.buckets
+    )
     assert set(spec.versioned_buckets) <= set(spec.buckets)
     assert {item.bucket for item in generate(spec)} == set(spec.buckets)
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"accounts": 0}, {"regions": ()}, {"days": 0}, {"document_pool_count": 4, "digest_chains": 1}, {"accounts_before_landing_zone_3": 9}],
+    [
+        {"accounts": 0},
+        {"regions": ()},
+        {"days": 0},
+        {"document_pool_count": 4, "digest_chains": 1},
+        {"accounts_before_landing_zone_3": 9},
+    ],
 )
 def test_an_impossible_organisation_is_refused(wrong: dict[str, object]) -> None:
     """A specification that cannot be generated as it says raises at once."""

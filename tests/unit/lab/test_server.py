@@ -22,7 +22,8 @@ pytestmark = pytest.mark.server
 CHILD = """
 import signal, sys, time
 from log_aggregator.lab.server import EmbeddedS3
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with SIGINT ignored
+# a shell's background jobs are started with SIGINT ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with EmbeddedS3() as s3:
     print(s3.pid, s3.data_path.parent, flush=True)
     time.sleep(60)
@@ -45,9 +46,16 @@ def wait_until_gone(pid: int, directory: Path) -> None:
 
 
 def test_it_serves_and_goes() -> None:
-    """Inside the block buckets can be made and listed; behind it neither process nor data is left."""
+    """Inside the block buckets can be made and listed; behind it neither process nor data is
+    left.
+    """
     with EmbeddedS3() as s3:
-        settings = ClientSettings(region=s3.region, endpoint_url=s3.endpoint_url, access_key=s3.access_key, secret_key=s3.secret_key)
+        settings = ClientSettings(
+            region=s3.region,
+            endpoint_url=s3.endpoint_url,
+            access_key=s3.access_key,
+            secret_key=s3.secret_key,
+        )
         store = S3Store.connect(settings)
         assert store.list_buckets() == []
         store._s3.create_bucket(Bucket="mine")
@@ -65,16 +73,30 @@ def test_it_listens_on_this_machine_only() -> None:
         listening = Path("/proc/net/tcp")
         if not listening.exists():
             pytest.skip("only Linux tells which process listens where")
-        inodes = {str(link.readlink()) for link in Path(f"/proc/{s3.pid}/fd").iterdir() if link.is_symlink()}
-        rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-        addresses = {row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
+        inodes = {
+            str(link.readlink())
+            for link in Path(f"/proc/{s3.pid}/fd").iterdir()
+            if link.is_symlink()
+        }
+        rows = [
+            line.split()
+            for name in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+        ]
+        addresses = {
+            row[1].split(":")[0]
+            for row in rows
+            if row[3] == "0A" and f"socket:[{row[9]}]" in inodes
+        }
         assert addresses == {"0100007F"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_it_goes_when_its_owner_is_killed(number: signal.Signals) -> None:
     """However the owning process ends, the server and its data go too."""
-    child = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert child.stdout is not None
     with child.stdout:
         pid, directory = child.stdout.readline().split()

@@ -1,4 +1,6 @@
-"""Uploading: what the report says is what the store holds, byte for byte and version for version."""
+"""Uploading: what the report says is what the store holds, byte for byte and version for
+version.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,14 @@ def stored_entries(client: Any, bucket: str) -> dict[tuple[str, str], tuple[Step
     """(key, version id) -> what it is, and whether it is the newest."""
     found: dict[tuple[str, str], tuple[Step, bool]] = {}
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found |= {(version["Key"], version["VersionId"]): (Step.PUT, version["IsLatest"]) for version in page.get("Versions", [])}
-        found |= {(marker["Key"], marker["VersionId"]): (Step.DELETE, marker["IsLatest"]) for marker in page.get("DeleteMarkers", [])}
+        found |= {
+            (version["Key"], version["VersionId"]): (Step.PUT, version["IsLatest"])
+            for version in page.get("Versions", [])
+        }
+        found |= {
+            (marker["Key"], marker["VersionId"]): (Step.DELETE, marker["IsLatest"])
+            for marker in page.get("DeleteMarkers", [])
+        }
     return found
 
 
@@ -55,11 +63,15 @@ def check_stored_body(client: Any, entry: ManifestEntry) -> None:
 
 
 def test_the_store_holds_exactly_what_the_report_says(server: EmbeddedS3) -> None:
-    """Every entry of the report is in its bucket with its body, metadata and place among the versions, and nothing else is."""
+    """Every entry of the report is in its bucket with its body, metadata and place among the
+    versions, and nothing else is.
+    """
     client = client_of(server)
     create_buckets(SPEC, server)
     steps_done: list[int] = []
-    report = upload(generate(SPEC), server, concurrency=4, progress=lambda done, _: steps_done.append(done))
+    report = upload(
+        generate(SPEC), server, concurrency=4, progress=lambda done, _: steps_done.append(done)
+    )
     late_report = upload(late(SPEC), server)
     entries = [*report.entries, *late_report.entries]
     newest = {(entry.bucket, entry.key): entry.version_number for entry in entries}
@@ -67,31 +79,53 @@ def test_the_store_holds_exactly_what_the_report_says(server: EmbeddedS3) -> Non
     left = {bucket: stored_entries(client, bucket) for bucket in SPEC.buckets}
     for entry in entries:
         is_newest = newest[entry.bucket, entry.key] == entry.version_number
-        assert left[entry.bucket].pop((entry.key, entry.version_id or "null")) == (entry.step, is_newest), entry.key
+        assert left[entry.bucket].pop((entry.key, entry.version_id or "null")) == (
+            entry.step,
+            is_newest,
+        ), entry.key
         if entry.step is Step.PUT:
             check_stored_body(client, entry)
     assert not any(left.values())
 
-    assert [comparable(entry) for entry in entries] == [comparable(entry) for entry in chain(expected(SPEC), late_report.entries)]
+    assert [comparable(entry) for entry in entries] == [
+        comparable(entry) for entry in chain(expected(SPEC), late_report.entries)
+    ]
     assert (report.object_count, report.delete_marker_count) == (len(report.entries) - 2, 2)
     assert report.size_bytes == sum(entry.size_bytes for entry in report.entries)
     assert steps_done[-1] == len(report.entries)
 
 
 def comparable(entry: ManifestEntry) -> tuple[object, ...]:
-    return (entry.bucket, entry.key, entry.version_number, entry.step, entry.sha256, entry.size_bytes, tuple(entry.metadata.items()))
+    return (
+        entry.bucket,
+        entry.key,
+        entry.version_number,
+        entry.step,
+        entry.sha256,
+        entry.size_bytes,
+        tuple(entry.metadata.items()),
+    )
 
 
 def test_buckets_may_exist_already(server: EmbeddedS3) -> None:
-    """Creating the buckets twice changes nothing, and Control Tower's own two have versioning, the others not."""
+    """Creating the buckets twice changes nothing, and Control Tower's own two have versioning, the
+    others not.
+    """
     create_buckets(SPEC, server)
     create_buckets(SPEC, server)
-    states = {bucket: client_of(server).get_bucket_versioning(Bucket=bucket).get("Status") for bucket in SPEC.buckets}
-    assert {bucket for bucket, state in states.items() if state == "Enabled"} == set(SPEC.versioned_buckets)
+    states = {
+        bucket: client_of(server).get_bucket_versioning(Bucket=bucket).get("Status")
+        for bucket in SPEC.buckets
+    }
+    assert {bucket for bucket, state in states.items() if state == "Enabled"} == set(
+        SPEC.versioned_buckets
+    )
 
 
 def test_a_failing_put_fails_the_upload(server: EmbeddedS3) -> None:
-    """An upload into buckets that are not there raises what the client raises for NoSuchBucket, and does not report success."""
+    """An upload into buckets that are not there raises what the client raises for NoSuchBucket, and
+    does not report success.
+    """
     with pytest.raises(FileNotFoundError):
         upload(generate(SPEC.with_bucket_prefix("none-")), server, concurrency=2)
 

@@ -1,4 +1,6 @@
-"""What `custody` prints: its JSON is documented field by field, and its lines say what was found."""
+"""What `custody` prints: its JSON is documented field by field, and its lines say what was
+found.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from tests.support.world import World, document, make_world, trail_key
 
 from log_aggregator.core.custody import record_key
 from log_aggregator.model import Target
-from log_aggregator.reports.custody import describe_life, describe_record, describe_walk, render_life, render_record, render_walk
+from log_aggregator.reports.custody import (
+    describe_life,
+    describe_record,
+    describe_walk,
+    render_life,
+    render_record,
+    render_walk,
+)
 from log_aggregator.steps.custodytrace import trace
 from log_aggregator.steps.custodywalk import list_records, read_records
 from log_aggregator.steps.workers import SerialWorkers
@@ -43,7 +52,9 @@ def test_the_fields_of_verify_are_documented() -> None:
 
 
 def test_the_fields_of_trace_are_documented() -> None:
-    """`custody trace --json` has exactly the fields of the page, also where a record cannot be read."""
+    """`custody trace --json` has exactly the fields of the page, also where a record cannot be
+    read.
+    """
     world = make_history()
     (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(2))
     (other,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(1))
@@ -54,12 +65,21 @@ def test_the_fields_of_trace_are_documented() -> None:
 def test_the_fields_of_show_are_there() -> None:
     """Those that the page names; the rest is as custody.md has it."""
     world = make_history()
-    records = [describe_record(found) for found in read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST))]
-    assert set(JSON_FIELDS.json_fields("custody show")) <= set(JSON_FIELDS.flatten({"records": records}))
+    records = [
+        describe_record(found)
+        for found in read_records(
+            world.store, SerialWorkers(), DEST, list_records(world.store, DEST)
+        )
+    ]
+    assert set(JSON_FIELDS.json_fields("custody show")) <= set(
+        JSON_FIELDS.flatten({"records": records})
+    )
 
 
 def test_lines_say_what_was_found() -> None:
-    """Breaks and notes with their keys, an unreadable record as such, a life without any record as such."""
+    """Breaks and notes with their keys, an unreadable record as such, a life without any record as
+    such.
+    """
     world = make_history()
     lines = list(render_walk(describe_walk(walk(world))))
     assert "BROKEN" in lines[0]

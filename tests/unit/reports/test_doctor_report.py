@@ -36,8 +36,14 @@ def call(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cal
     monkeypatch.setattr(module, "connect", lambda *_: clinic.store)
     monkeypatch.setattr(module, "connect_inspector", lambda *_: clinic.account)
     config = tmp_path / "aggregator.toml"
-    config.write_text(f'control_tower_bucket = "{MAIN}"\nother_buckets = ["flow"]\ndestination_bucket = "packs"\n', encoding="utf-8")
-    return lambda *arguments: CliRunner().invoke(commands, ["doctor", "--config", str(config), *arguments], standalone_mode=False)
+    config.write_text(
+        f'control_tower_bucket = "{MAIN}"\nother_buckets = ["flow"]\ndestination_bucket = '
+        '"packs"\n',
+        encoding="utf-8",
+    )
+    return lambda *arguments: CliRunner().invoke(
+        commands, ["doctor", "--config", str(config), *arguments], standalone_mode=False
+    )
 
 
 def test_warnings_alone_give_exit_code_0(clinic: Clinic, call: Call) -> None:
@@ -53,37 +59,68 @@ def test_json_has_every_finding(clinic: Clinic, call: Call) -> None:
     clinic.change("flow", versioning=BucketVersioning("Enabled", has_mfa_delete=True))
     described = json.loads(call("--json").stdout)
     assert described["problems"] == 1
-    assert described["warnings"] == sum(finding["level"] == "warning" for finding in described["findings"]) > 0
-    assert {tuple(finding) for finding in described["findings"]} == {("level", "where", "check", "seen", "advice")}
+    assert (
+        described["warnings"]
+        == sum(finding["level"] == "warning" for finding in described["findings"])
+        > 0
+    )
+    assert {tuple(finding) for finding in described["findings"]} == {
+        ("level", "where", "check", "seen", "advice")
+    }
 
 
 def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call: Call) -> None:
-    """docs/reference/json.md explains the fields, the page about the doctor every check that it makes."""
+    """docs/reference/json.md explains the fields, the page about the doctor every check that it
+    makes.
+    """
     described = json.loads(call("--json").stdout)
-    fields = {name for name in described if name != "findings"} | {f"findings[].{name}" for name in described["findings"][0]}
+    fields = {name for name in described if name != "findings"} | {
+        f"findings[].{name}" for name in described["findings"][0]
+    }
     texts = tomllib.loads((DOCS / "make_reference.toml").read_text(encoding="utf-8"))
     assert set(texts["json"]["doctor"]) == fields
     checks = {finding["check"] for finding in described["findings"]}
-    clinic.account.trails.append(Trail("t", MAIN, True, f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1"))
+    clinic.account.trails.append(
+        Trail("t", MAIN, True, f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1")
+    )
     clinic.account.channels.append(DeliveryChannel("default", "elsewhere"))
-    clinic.change("flow", owner=OTHER_ACCOUNT, versioning=BucketVersioning("Enabled", has_mfa_delete=True))
+    clinic.change(
+        "flow", owner=OTHER_ACCOUNT, versioning=BucketVersioning("Enabled", has_mfa_delete=True)
+    )
     clinic.account.deny("DescribeKey", "SimulatePrincipalPolicy")
-    for options in (["--destination-bucket", ""], ["--destination-bucket", "flow"], ["--other-buckets", "nosuch*"]):
-        checks |= {finding["check"] for finding in json.loads(call("--json", *options).stdout)["findings"]}
-    table = (DOCS / "how-to" / "check-with-the-doctor.md").read_text(encoding="utf-8").partition("## What it looks at")[2]
+    for options in (
+        ["--destination-bucket", ""],
+        ["--destination-bucket", "flow"],
+        ["--other-buckets", "nosuch*"],
+    ):
+        checks |= {
+            finding["check"] for finding in json.loads(call("--json", *options).stdout)["findings"]
+        }
+    table = (
+        (DOCS / "how-to" / "check-with-the-doctor.md")
+        .read_text(encoding="utf-8")
+        .partition("## What it looks at")[2]
+    )
     assert set(re.findall(r"`([a-z-]+)`", table.partition("## ")[0])) == checks
 
 
 def test_roles_are_checked_and_simulated(clinic: Clinic, call: Call) -> None:
-    """What is no role's ARN is a wrong setting, also an assumed role's; several roles may be given."""
+    """What is no role's ARN is a wrong setting, also an assumed role's; several roles may be
+    given.
+    """
     roles = [ROLE, f"{ROLE}-2"]
     call(*(word for role in roles for word in ("--role-arn", role)))
     assert {principal for principal, _, _ in clinic.account.simulated} == set(roles)
-    assert isinstance(call("--role-arn", "arn:aws:sts::111122223333:assumed-role/aggregator/me").exception, SettingsError)
+    assert isinstance(
+        call("--role-arn", "arn:aws:sts::111122223333:assumed-role/aggregator/me").exception,
+        SettingsError,
+    )
 
 
 def test_the_worst_comes_first() -> None:
-    """Places with problems stand before the others, and in each place what is worst; every line can be read in a terminal."""
+    """Places with problems stand before the others, and in each place what is worst; every line can
+    be read in a terminal.
+    """
     long = "word " * 60
     findings = [
         Finding(Level.OK, "account", "a", "fine"),
@@ -116,7 +153,9 @@ def test_every_word_of_the_findings_is_on_the_page(clinic: Clinic, call: Call) -
 def test_a_healthy_account_is_told_in_a_line(clinic: Clinic, call: Call) -> None:
     """No problems and no warnings."""
     clinic.account = FakeAccount(buckets=clinic.account.buckets)
-    clinic.account.decide = lambda _, action, at: Decision(action, "implicitDeny" if "Delete" in action and "packs/" in at else "allowed")
+    clinic.account.decide = lambda _, action, at: Decision(
+        action, "implicitDeny" if "Delete" in action and "packs/" in at else "allowed"
+    )
     clinic.put("x", "packs")
     result = call()
     assert "PROBLEM" not in result.stdout

@@ -13,7 +13,9 @@ import pytest
 from log_aggregator.reports.progress import show_bar
 
 
-def test_lines_come_seldom_and_on_standard_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_come_seldom_and_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One every ten seconds; none where the total is not known, and nothing on standard output."""
     now = [0.0]
     monkeypatch.setattr("log_aggregator.reports.progress.time.monotonic", lambda: now[0])
@@ -24,12 +26,21 @@ def test_lines_come_seldom_and_on_standard_error(monkeypatch: pytest.MonkeyPatch
                 show(done)
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.splitlines() == ["verifying: 10 of 600", "verifying: 20 of 600", "verifying: 30 of 600"]
+    assert err.splitlines() == [
+        "verifying: 10 of 600",
+        "verifying: 20 of 600",
+        "verifying: 30 of 600",
+    ]
 
 
 def test_a_bar_shares_the_terminal_with_nothing(tmp_path: Path) -> None:
-    """Beside a terminal for standard error: what goes to a terminal or into a pipe may come out there, what goes into a file does not."""
-    asks = "import sys; from log_aggregator.reports.progress import shares_terminal; sys.exit(shares_terminal())"
+    """Beside a terminal for standard error: what goes to a terminal or into a pipe may come out
+    there, what goes into a file does not.
+    """
+    asks = (
+        "import sys; from log_aggregator.reports.progress import shares_terminal; "
+        "sys.exit(shares_terminal())"
+    )
     terminal, its_end = pty.openpty()
     try:
         with (tmp_path / "file").open("wb") as file:
@@ -39,7 +50,16 @@ def test_a_bar_shares_the_terminal_with_nothing(tmp_path: Path) -> None:
                 (file, its_end, 0),
                 (its_end, subprocess.PIPE, 0),
             ):
-                assert subprocess.run([sys.executable, "-c", asks], check=False, stdout=out, stderr=err, timeout=60).returncode == shares
+                assert (
+                    subprocess.run(
+                        [sys.executable, "-c", asks],
+                        check=False,
+                        stdout=out,
+                        stderr=err,
+                        timeout=60,
+                    ).returncode
+                    == shares
+                )
     finally:
         os.close(terminal)
         os.close(its_end)

@@ -1,4 +1,6 @@
-"""What a validation prints reads as the AWS CLI's, and its JSON has the fields that the page names."""
+"""What a validation prints reads as the AWS CLI's, and its JSON has the fields that the page
+names.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,17 @@ def finding(state: State, text: str = "", kind: Kind = Kind.LOG) -> Finding:
 
 
 def test_lines() -> None:
-    """A line for each file, as the AWS CLI writes them; what it has no words for is told apart from what is invalid."""
+    """A line for each file, as the AWS CLI writes them; what it has no words for is told apart from
+    what is invalid.
+    """
     told = [
         finding(State.VALID, kind=Kind.DIGEST),
         finding(State.VALID, kind=Kind.BACKFILL),
         finding(State.INVALID, "not found"),
         finding(State.UNCHECKED, "frozen"),
-        finding(State.GAP, "No log files were delivered by CloudTrail between a and b", Kind.DIGEST),
+        finding(
+            State.GAP, "No log files were delivered by CloudTrail between a and b", Kind.DIGEST
+        ),
         finding(State.NOTE, "is in no chain", Kind.DIGEST),
     ]
     assert list(render_findings(told)) == [
@@ -70,18 +76,27 @@ def test_nothing_found() -> None:
     site.validate()
     assert "No digests found" in list(render_summary(describe(site, Validation())))
     site.keys = None
-    assert "No valid digests found in range" in list(render_summary(describe(site, site.validate())))
+    assert "No valid digests found in range" in list(
+        render_summary(describe(site, site.validate()))
+    )
 
 
 def test_every_field_is_documented() -> None:
-    """The JSON of a validation in which everything happens has exactly the fields of docs/reference/json.md."""
+    """The JSON of a validation in which everything happens has exactly the fields of
+    docs/reference/json.md.
+    """
     site = Trails(storage_class="GLACIER")
     site.pack()
     result = site.validate()
     assert result.failures
     described = describe(site, result)
-    described["public_keys"] = {"found": {"cloudtrail": 1, "archive": 1}, "failures": {"eu-west-1": str(AccessDenied("no"))}}
-    assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("validate-cloudtrail"))
+    described["public_keys"] = {
+        "found": {"cloudtrail": 1, "archive": 1},
+        "failures": {"eu-west-1": str(AccessDenied("no"))},
+    }
+    assert set(JSON_FIELDS.flatten(described)) == set(
+        JSON_FIELDS.json_fields("validate-cloudtrail")
+    )
     assert {found["bucket"] for found in described["findings"]} == {BUCKET}
     assert {found["trail"] for found in described["trails"]} == {SPEC.trail_name}
 
@@ -93,11 +108,15 @@ def test_a_key_cannot_speak_to_the_terminal() -> None:
 
 
 def test_valid_files_that_are_listed_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """--verbose --json of thousands of accounts does not fill the memory; what is left out is counted."""
+    """--verbose --json of thousands of accounts does not fill the memory; what is left out is
+    counted.
+    """
     monkeypatch.setattr(sys.modules["log_aggregator.cli.validate_cloudtrail"], "FINDINGS_MAX", 3)
     listing = Listing(is_on=True, is_text=False)
     for _ in range(2):
         listing([finding(State.VALID), finding(State.INVALID), finding(State.VALID)])
     site = trails()
-    described = describe_validation(site.validate(), REQUEST, site.ring, listing.valid, listing.unlisted)
+    described = describe_validation(
+        site.validate(), REQUEST, site.ring, listing.valid, listing.unlisted
+    )
     assert (len(described["findings"]), described["unlisted"]) == (3, 1)

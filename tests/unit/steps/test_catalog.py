@@ -61,11 +61,17 @@ QUERIES = [
 @pytest.mark.parametrize("root", ["", "aggregated/"])
 @pytest.mark.parametrize("page_size", [1, 3, 1000])
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_catalog_has_what_can_match_and_nothing_else(query: Query, root: str, page_size: int) -> None:
-    """Of all packs exactly those whose group may hold it, sorted, whatever the pages; by indexes alone, and by indexes and packs."""
+def test_the_catalog_has_what_can_match_and_nothing_else(
+    query: Query, root: str, page_size: int
+) -> None:
+    """Of all packs exactly those whose group may hold it, sorted, whatever the pages; by indexes
+    alone, and by indexes and packs.
+    """
     store = make_catalog(root, page_size)
     target = Target("dest", root)
-    wanted = sorted(CatalogEntry(group, pack_key_of(group, root)) for group in GROUPS if query.may_hold(group))
+    wanted = sorted(
+        CatalogEntry(group, pack_key_of(group, root)) for group in GROUPS if query.may_hold(group)
+    )
     assert list_indexed(store, SerialWorkers(), target, query) == wanted
     assert not [key for key in listings(store) if f"{root}packs/" in key]
     assert list_packs(store, SerialWorkers(), target, query) == wanted
@@ -73,9 +79,16 @@ def test_the_catalog_has_what_can_match_and_nothing_else(query: Query, root: str
 
 
 def test_only_the_wanted_account_and_day_are_listed() -> None:
-    """Levels whose names are known are not listed, and of an account only the wanted day is, however many there are."""
+    """Levels whose names are known are not listed, and of an account only the wanted day is,
+    however many there are.
+    """
     store = make_catalog(page_size=1)
-    query = Query(accounts=frozenset({ACCOUNT}), log_types=frozenset({"Config"}), first=Query.of_days(DAY, DAY).first, last=None)
+    query = Query(
+        accounts=frozenset({ACCOUNT}),
+        log_types=frozenset({"Config"}),
+        first=Query.of_days(DAY, DAY).first,
+        last=None,
+    )
     list_indexed(store, SerialWorkers(), Target("dest"), query)
     assert listings(store)[0] == "indexes/"
     assert {key.rpartition("/Config/")[2] for key in listings(store)[1:]} == {f"{ACCOUNT}/"}
@@ -106,7 +119,9 @@ def test_a_range_is_listed_under_what_its_days_share() -> None:
 
 
 def test_the_catalog_says_what_the_listings_said() -> None:
-    """Sizes and storage class are there for nothing; None stands for what is missing: an index, or a pack."""
+    """Sizes and storage class are there for nothing; None stands for what is missing: an index, or
+    a pack.
+    """
     store = make_catalog()
     group = GROUPS[0]
     inner = store.inner
@@ -115,10 +130,17 @@ def test_the_catalog_says_what_the_listings_said() -> None:
     gone = f"indexes/{group.path}gone-0123456789ab.tar.index.jsonl.gz"
     inner.put("dest", lonely, b"pack", storage_class="DEEP_ARCHIVE")
     inner.put("dest", gone, b"an index")
-    found = {entry.pack_key: entry for entry in list_packs(store, SerialWorkers(), Target("dest"), Query())}
+    found = {
+        entry.pack_key: entry
+        for entry in list_packs(store, SerialWorkers(), Target("dest"), Query())
+    }
     usual = found[pack_key_of(group)]
     assert (usual.index_bytes, usual.pack_bytes, usual.storage_class) == (5, 4, "STANDARD")
-    assert (found[lonely].index_bytes, found[lonely].pack_bytes, found[lonely].storage_class) == (None, 4, "DEEP_ARCHIVE")
+    assert (found[lonely].index_bytes, found[lonely].pack_bytes, found[lonely].storage_class) == (
+        None,
+        4,
+        "DEEP_ARCHIVE",
+    )
     missing = found[Target("dest").pack_key(gone)]
     assert (missing.index_bytes, missing.pack_bytes, missing.storage_class) == (8, None, None)
 
@@ -152,4 +174,7 @@ def test_what_is_neither_a_pack_nor_an_index_is_passed_over(key: str) -> None:
 
 def test_an_empty_destination_has_no_packs() -> None:
     """Nothing, and no error."""
-    assert list_packs(make_world().store, SerialWorkers(), Target("dest"), Query.of_days(DAY, DAY)) == []
+    assert (
+        list_packs(make_world().store, SerialWorkers(), Target("dest"), Query.of_days(DAY, DAY))
+        == []
+    )

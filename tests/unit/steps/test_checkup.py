@@ -1,4 +1,6 @@
-"""Many packs looked at: each kind of damage has its own message, and one that is broken keeps none of the others from being looked at."""
+"""Many packs looked at: each kind of damage has its own message, and one that is broken keeps none
+of the others from being looked at.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,15 @@ from log_aggregator.errors import AccessDenied, Unreachable
 from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target
 from log_aggregator.ports import Body, WriteOptions
 from log_aggregator.steps.adopt import adopt, describe_aggregate, list_aggregates
-from log_aggregator.steps.checkup import Broken, Finding, Frozen, Place, Sound, check_places, list_places
+from log_aggregator.steps.checkup import (
+    Broken,
+    Finding,
+    Frozen,
+    Place,
+    Sound,
+    check_places,
+    list_places,
+)
 from log_aggregator.steps.ledger import read_index
 from log_aggregator.steps.verify import Level, verify_pack
 from log_aggregator.steps.workers import SerialWorkers
@@ -60,11 +70,17 @@ def test_all_packs_and_adopted_aggregates_are_looked_at(level: Level) -> None:
     findings = check_all(world, level)
     assert [type(finding) for finding in findings] == [Sound, Sound, Sound]
     assert {finding.place.key for finding in findings if not finding.place.is_adopted} == set(packs)
-    assert sorted(finding.member_count for finding in findings if isinstance(finding, Sound)) == [2, 3, 6]
+    assert sorted(finding.member_count for finding in findings if isinstance(finding, Sound)) == [
+        2,
+        3,
+        6,
+    ]
 
 
 def test_what_each_level_reads() -> None:
-    """Checksum: an index and a HEAD a pack. Tail: two ranges more, of the tail alone. Read-back: every byte once."""
+    """Checksum: an index and a HEAD a pack. Tail: two ranges more, of the tail alone. Read-back:
+    every byte once.
+    """
     world, key, _ = make_packed()
     index, data = read_index(world.store, TARGET, key)
     size, _ = expected_pack(index, data)
@@ -72,7 +88,11 @@ def test_what_each_level_reads() -> None:
     for level, store in stores.items():
         verify_pack(store, TARGET, key, level)
     read = {level: store.bytes_read - len(data) for level, store in stores.items()}
-    assert read == {Level.CHECKSUM: 0, Level.TAIL: size - index.content_length_bytes + 58, Level.READ_BACK: size}
+    assert read == {
+        Level.CHECKSUM: 0,
+        Level.TAIL: size - index.content_length_bytes + 58,
+        Level.READ_BACK: size,
+    }
     assert stores[Level.TAIL].requests == {"GetObject": 3, "HeadObject": 2}
 
 
@@ -90,7 +110,9 @@ def flip(position: int) -> Callable[[bytes], bytes]:
 def replace_index(world: World, key: str, _: str) -> None:
     """By one that says the same of the same pack, but for one thing: somebody was clever."""
     index, _data = read_index(world.store, TARGET, key)
-    world.store.put("dest", TARGET.index_key(key), encode_index(replace(index, tool="another tool")))
+    world.store.put(
+        "dest", TARGET.index_key(key), encode_index(replace(index, tool="another tool"))
+    )
 
 
 def index_key(key: str) -> str:
@@ -98,34 +120,88 @@ def index_key(key: str) -> str:
 
 
 DAMAGES: dict[str, tuple[Damage, str, str]] = {
-    "no index": (lambda world, key, _: world.store.delete("dest", index_key(key)), "NotFound", "the pack has no index; `log-agg"),
-    "no pack": (lambda world, key, _: world.store.delete("dest", key), "NotFound", "the index is there, the pack is not"),
+    "no index": (
+        lambda world, key, _: world.store.delete("dest", index_key(key)),
+        "NotFound",
+        "the pack has no index; `log-agg",
+    ),
+    "no pack": (
+        lambda world, key, _: world.store.delete("dest", key),
+        "NotFound",
+        "the index is there, the pack is not",
+    ),
     "index of another pack": (
-        lambda world, key, other: change(world, index_key(key), lambda _: world.store.get_object("dest", index_key(other)).data),
+        lambda world, key, other: change(
+            world, index_key(key), lambda _: world.store.get_object("dest", index_key(other)).data
+        ),
         "BadPack",
         "is the index of another pack, packs/",
     ),
-    "index replaced": (replace_index, "VerificationError", "the index in the pack's own tail is not the one beside it"),
-    "index damaged": (lambda world, key, _: change(world, index_key(key), flip(40)), "BadPack", "the index cannot be read"),
-    "index cut short": (lambda world, key, _: change(world, index_key(key), lambda data: data[:-5]), "BadPack", "the index cannot be read"),
-    "index empty": (lambda world, key, _: change(world, index_key(key), lambda _: b""), "BadPack", "the index cannot be read"),
-    "pack cut short": (lambda world, key, _: change(world, key, lambda data: data[:-100]), "VerificationError", "bytes are stored"),
-    "pack longer": (lambda world, key, _: change(world, key, lambda data: data + b"\0"), "VerificationError", "bytes are stored"),
-    "pack empty": (lambda world, key, _: change(world, key, lambda _: b""), "VerificationError", "0 bytes are stored"),
-    "member damaged": (lambda world, key, _: change(world, key, flip(12)), "VerificationError", "its SHA-256 differs"),
-    "newline damaged": (lambda world, key, _: change(world, key, flip(28)), "VerificationError", "but not what lies between them"),
-    "tail damaged": (lambda world, key, _: change(world, key, flip(-20)), "VerificationError", "but not the pack's tail"),
-    "another pack": (
-        lambda world, key, other: change(world, key, lambda _: world.store.get_object("dest", other).data),
+    "index replaced": (
+        replace_index,
         "VerificationError",
         "the index in the pack's own tail is not the one beside it",
     ),
-}  # fmt: skip
+    "index damaged": (
+        lambda world, key, _: change(world, index_key(key), flip(40)),
+        "BadPack",
+        "the index cannot be read",
+    ),
+    "index cut short": (
+        lambda world, key, _: change(world, index_key(key), lambda data: data[:-5]),
+        "BadPack",
+        "the index cannot be read",
+    ),
+    "index empty": (
+        lambda world, key, _: change(world, index_key(key), lambda _: b""),
+        "BadPack",
+        "the index cannot be read",
+    ),
+    "pack cut short": (
+        lambda world, key, _: change(world, key, lambda data: data[:-100]),
+        "VerificationError",
+        "bytes are stored",
+    ),
+    "pack longer": (
+        lambda world, key, _: change(world, key, lambda data: data + b"\0"),
+        "VerificationError",
+        "bytes are stored",
+    ),
+    "pack empty": (
+        lambda world, key, _: change(world, key, lambda _: b""),
+        "VerificationError",
+        "0 bytes are stored",
+    ),
+    "member damaged": (
+        lambda world, key, _: change(world, key, flip(12)),
+        "VerificationError",
+        "its SHA-256 differs",
+    ),
+    "newline damaged": (
+        lambda world, key, _: change(world, key, flip(28)),
+        "VerificationError",
+        "but not what lies between them",
+    ),
+    "tail damaged": (
+        lambda world, key, _: change(world, key, flip(-20)),
+        "VerificationError",
+        "but not the pack's tail",
+    ),
+    "another pack": (
+        lambda world, key, other: change(
+            world, key, lambda _: world.store.get_object("dest", other).data
+        ),
+        "VerificationError",
+        "the index in the pack's own tail is not the one beside it",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_each_kind_of_damage_has_its_own_message(name: str) -> None:
-    """At read-back; the other packs are found to be right all the same. The text names the pack and holds nothing of a log."""
+    """At read-back; the other packs are found to be right all the same. The text names the pack and
+    holds nothing of a log.
+    """
     world, key, other = make_packed()
     damage, error, message = DAMAGES[name]
     damage(world, key, other)
@@ -138,9 +214,14 @@ def test_each_kind_of_damage_has_its_own_message(name: str) -> None:
     assert "kept" not in broken.failure.advice
 
 
-@pytest.mark.parametrize("name", [name for name in DAMAGES if name not in ("member damaged", "newline damaged", "tail damaged")])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in DAMAGES if name not in ("member damaged", "newline damaged", "tail damaged")],
+)
 def test_lesser_levels_find_what_is_missing_or_exchanged(name: str) -> None:
-    """Also without a byte of the pack being read, and by its tail alone; what S3's checksum says is believed there."""
+    """Also without a byte of the pack being read, and by its tail alone; what S3's checksum says is
+    believed there.
+    """
     for level in (Level.CHECKSUM, Level.TAIL):
         world, key, other = make_packed()
         DAMAGES[name][0](world, key, other)
@@ -155,19 +236,25 @@ def test_the_checksum_level_finds_every_changed_byte(name: str) -> None:
     """S3's checksum of the whole pack is another then."""
     world, key, other = make_packed()
     DAMAGES[name][0](world, key, other)
-    assert [finding.place.key for finding in check_all(world, Level.CHECKSUM) if isinstance(finding, Broken)] == [key]
+    assert [
+        finding.place.key
+        for finding in check_all(world, Level.CHECKSUM)
+        if isinstance(finding, Broken)
+    ] == [key]
 
 
 @pytest.mark.parametrize("level", [Level.TAIL, Level.READ_BACK])
 def test_frozen_packs_are_neither_right_nor_broken(level: Level) -> None:
-    """They cannot be read; their checksum is compared, if S3 has one. At checksum level they are as good as any."""
+    """They cannot be read; their checksum is compared, if S3 has one. At checksum level they are as
+    good as any.
+    """
     for has_checksum in (True, False):
         world, key, _ = make_packed()
         data = world.store.get_object("dest", key).data
         world.store.put("dest", key, data, storage_class="DEEP_ARCHIVE", with_checksum=has_checksum)
-        assert [finding for finding in check_all(world, level) if not isinstance(finding, Sound)] == [
-            Frozen(Place(TARGET, key), has_checksum)
-        ]
+        assert [
+            finding for finding in check_all(world, level) if not isinstance(finding, Sound)
+        ] == [Frozen(Place(TARGET, key), has_checksum)]
     world.store.put("dest", key, data, storage_class="DEEP_ARCHIVE", with_checksum=True)
     assert all(isinstance(finding, Sound) for finding in check_all(world, Level.CHECKSUM))
     world.store.put("dest", key, data[:-1], storage_class="DEEP_ARCHIVE", with_checksum=True)
@@ -179,23 +266,41 @@ def test_one_denied_pack_is_named_and_a_dead_store_ends_it() -> None:
     world, key, _ = make_packed()
     places = list(list_places(world.store, SerialWorkers(), [TARGET], Query()))
     denied = FaultyStore(
-        world.store, fail_on(lambda call: call.operation == "HeadObject" and call.key == key, AccessDenied("no s3:GetObject"))
+        world.store,
+        fail_on(
+            lambda call: call.operation == "HeadObject" and call.key == key,
+            AccessDenied("no s3:GetObject"),
+        ),
     )
-    (broken,) = [finding for finding in check_places(denied, SerialWorkers(), places, Level.CHECKSUM) if isinstance(finding, Broken)]
+    (broken,) = [
+        finding
+        for finding in check_places(denied, SerialWorkers(), places, Level.CHECKSUM)
+        if isinstance(finding, Broken)
+    ]
     assert (broken.place.key, broken.failure.error) == (key, "AccessDenied")
-    dead = FaultyStore(world.store, fail_on(lambda call: call.operation == "HeadObject", Unreachable("no answer")))
+    dead = FaultyStore(
+        world.store, fail_on(lambda call: call.operation == "HeadObject", Unreachable("no answer"))
+    )
     with pytest.raises(Unreachable):
         list(check_places(dead, SerialWorkers(), places, Level.CHECKSUM))
 
 
 class Generated(MemoryStore):
-    """A store whose packs have a content of zeros that is made while it is read, and then their tails."""
+    """A store whose packs have a content of zeros that is made while it is read, and then their
+    tails.
+    """
 
     content_bytes = 0
     tail = b""
 
-    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
-        return replace(super().head_object(bucket, key), size_bytes=self.content_bytes + len(self.tail), crc64nvme=None)
+    def head_object(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> StoredObject:
+        return replace(
+            super().head_object(bucket, key),
+            size_bytes=self.content_bytes + len(self.tail),
+            crc64nvme=None,
+        )
 
     def get_object(
         self,
@@ -210,7 +315,11 @@ class Generated(MemoryStore):
             return super().get_object(bucket, key)
         first, last = byte_range
         zeros = bytes(max(0, min(last, self.content_bytes) - first))
-        return Body(zeros + self.tail[max(0, first - self.content_bytes) : max(0, last - self.content_bytes)], etag=if_match or "")
+        return Body(
+            zeros
+            + self.tail[max(0, first - self.content_bytes) : max(0, last - self.content_bytes)],
+            etag=if_match or "",
+        )
 
 
 def measure_read_back(size_bytes: int) -> int:
@@ -222,12 +331,22 @@ def measure_read_back(size_bytes: int) -> int:
     crc = RunningChecksum()
     for _ in range(size_bytes // 2**20):
         crc.take(bytes(2**20))
-    index = Index(key, PackFormat.GZIP, read_index(world.store, TARGET, key)[0].group, size_bytes, crc.crc, members)
+    index = Index(
+        key,
+        PackFormat.GZIP,
+        read_index(world.store, TARGET, key)[0].group,
+        size_bytes,
+        crc.crc,
+        members,
+    )
     store = Generated()
     store.create_bucket("dest")
     store.put("dest", key, b"")
     store.put("dest", TARGET.index_key(key), encode_index(index))
-    store.content_bytes, store.tail = size_bytes, encode_tail(PackFormat.GZIP, encode_index(index), size_bytes)
+    store.content_bytes, store.tail = (
+        size_bytes,
+        encode_tail(PackFormat.GZIP, encode_index(index), size_bytes),
+    )
     tracemalloc.start()
     try:
         verify_pack(store, TARGET, key, Level.READ_BACK)
@@ -239,7 +358,15 @@ def measure_read_back(size_bytes: int) -> int:
 def zeros_member(member: Member, offset: int, size: int) -> Member:
     crc = RunningChecksum()
     crc.take(bytes(size))
-    return replace(member, key=f"{offset}", offset=offset, length_bytes=size, size_bytes=size, sha256=None, crc64nvme=crc.crc)
+    return replace(
+        member,
+        key=f"{offset}",
+        offset=offset,
+        length_bytes=size,
+        size_bytes=size,
+        sha256=None,
+        crc64nvme=crc.crc,
+    )
 
 
 def test_memory_does_not_grow_with_the_pack() -> None:

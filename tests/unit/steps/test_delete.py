@@ -11,7 +11,13 @@ from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.errors import StoreError, VerificationError
 from log_aggregator.model import LogObject, VerifiedPack
 from log_aggregator.ports import Deletion, DeletionFailure, Page
-from log_aggregator.steps.delete import DeletionReport, ListedVersions, delete_exactly, delete_originals, deletion_of
+from log_aggregator.steps.delete import (
+    DeletionReport,
+    ListedVersions,
+    delete_exactly,
+    delete_originals,
+    deletion_of,
+)
 from log_aggregator.steps.verify import verify_pack
 from log_aggregator.steps.workers import SerialWorkers
 
@@ -26,18 +32,32 @@ class Refusing:
     def delete_objects(self, bucket: str, deletions: list[Deletion]) -> list[DeletionFailure]:
         self.calls.append([deletion.key for deletion in deletions])
         codes = self.answers.pop(0) if self.answers else {}
-        return [DeletionFailure(deletion, codes[deletion.key]) for deletion in deletions if deletion.key in codes]
+        return [
+            DeletionFailure(deletion, codes[deletion.key])
+            for deletion in deletions
+            if deletion.key in codes
+        ]
 
 
 def delete_keys(store: Any, *keys: str) -> DeletionReport:
     report = DeletionReport()
-    delete_exactly(store, SerialWorkers(), "logs", [Deletion(key, version_id="v") for key in keys], report)
+    delete_exactly(
+        store, SerialWorkers(), "logs", [Deletion(key, version_id="v") for key in keys], report
+    )
     return report
 
 
 def test_every_answer_has_its_place() -> None:
-    """Refused ones are retained, changed ones the next run's, missing ones gone, and only what S3 did not name counts as deleted."""
-    codes = {"a": "AccessDenied", "b": "PreconditionFailed", "c": "NoSuchKey", "d": "NoSuchVersion", "e": "InvalidRequest"}
+    """Refused ones are retained, changed ones the next run's, missing ones gone, and only what S3
+    did not name counts as deleted.
+    """
+    codes = {
+        "a": "AccessDenied",
+        "b": "PreconditionFailed",
+        "c": "NoSuchKey",
+        "d": "NoSuchVersion",
+        "e": "InvalidRequest",
+    }
     report = delete_keys(Refusing(codes), "a", "b", "c", "d", "e", "f")
     assert report.deleted == 1
     assert [failure.deletion.key for failure in report.retained] == ["a", "e"]
@@ -89,7 +109,9 @@ def test_batches() -> None:
 def test_a_whole_request_that_is_refused_is_raised() -> None:
     """An error of the whole request is the group's failure."""
     world = make_world()
-    faulty = FaultyStore(world.store, lambda number, call: Fault(before=StoreError("no", code="InternalError")))
+    faulty = FaultyStore(
+        world.store, lambda number, call: Fault(before=StoreError("no", code="InternalError"))
+    )
     with pytest.raises(StoreError):
         delete_keys(faulty, "a")
 
@@ -104,7 +126,9 @@ def test_a_whole_request_that_is_refused_is_raised() -> None:
         ("null", "Suspended", Deletion("a", version_id="null", etag="e")),
     ],
 )
-def test_what_identifies_an_entry(version_id: str | None, versioning: str | None, expected: Deletion) -> None:
+def test_what_identifies_an_entry(
+    version_id: str | None, versioning: str | None, expected: Deletion
+) -> None:
     """By version id where that is immutable; else the ETag goes along as a condition."""
     assert deletion_of("a", version_id, "e", versioning) == expected
 
@@ -124,25 +148,37 @@ def packed_world(**settings: Any) -> tuple[World, VerifiedPack, ListedVersions]:
     result = world.run()
     assert result.failures == []
     (pack,) = result.groups[0].packs
-    return world, verify_pack(world.store, world.targets[0], pack.key), ListedVersions(list_logs(world))
+    return (
+        world,
+        verify_pack(world.store, world.targets[0], pack.key),
+        ListedVersions(list_logs(world)),
+    )
 
 
 def test_older_versions_first_and_the_newest_last() -> None:
-    """Old delete markers go first, then older versions and only ones, the newest of several last; each by its version id."""
+    """Old delete markers go first, then older versions and only ones, the newest of several last;
+    each by its version id.
+    """
     world, pack, listed = packed_world()
     store = FaultyStore(world.store, nothing)
     report = delete_originals(store, SerialWorkers(), pack, "Enabled", listed)
-    batches = [call.arguments["deletions"] for call in store.calls if call.operation == "DeleteObjects"]
+    batches = [
+        call.arguments["deletions"] for call in store.calls if call.operation == "DeleteObjects"
+    ]
     newest = {stored.source.key: stored.source.version_id for stored in world.originals}
     assert [len(batch) for batch in batches] == [1, 3, 1]
-    assert [(deletion.key, deletion.version_id) for deletion in batches[2]] == [(trail_key(1), newest[trail_key(1)])]
+    assert [(deletion.key, deletion.version_id) for deletion in batches[2]] == [
+        (trail_key(1), newest[trail_key(1)])
+    ]
     assert all(deletion.version_id for batch in batches for deletion in batch)
     assert report.deleted == 4
     assert world.store.list_object_versions("logs") == Page(objects=())
 
 
 def test_an_older_version_that_stays_keeps_the_newest() -> None:
-    """Where S3 keeps an older version (Object Lock), the newest stays too: else the older one would come to light."""
+    """Where S3 keeps an older version (Object Lock), the newest stays too: else the older one would
+    come to light.
+    """
     world = make_world(keep_originals_days=30)
     world.put("logs", trail_key(1), document(1))
     world.store.retain("logs", trail_key(1))
@@ -150,13 +186,17 @@ def test_an_older_version_that_stays_keeps_the_newest() -> None:
     world.put("logs", trail_key(2), document(3))
     (pack,) = world.run().groups[0].packs
     verified = verify_pack(world.store, world.targets[0], pack.key)
-    report = delete_originals(world.store, SerialWorkers(), verified, "Enabled", ListedVersions(list_logs(world)))
+    report = delete_originals(
+        world.store, SerialWorkers(), verified, "Enabled", ListedVersions(list_logs(world))
+    )
     assert (report.deleted, len(report.retained), report.withheld) == (1, 1, 1)
     assert [each.identity for each in list_logs(world) if each.is_latest] == [newest.identity]
 
 
 def test_an_older_version_in_another_pack_keeps_the_newest() -> None:
-    """The order holds from pack to pack: the newest goes when the older ones, packed before, have gone, and not earlier."""
+    """The order holds from pack to pack: the newest goes when the older ones, packed before, have
+    gone, and not earlier.
+    """
     world = make_world(keep_originals_days=30)
     world.put("logs", trail_key(1), document(1))
     (first,) = world.run().groups[0].packs
@@ -164,13 +204,18 @@ def test_an_older_version_in_another_pack_keeps_the_newest() -> None:
     (second,) = world.run().groups[0].packs
     listed = ListedVersions(list_logs(world))
     packs = [verify_pack(world.store, world.targets[0], pack.key) for pack in (first, second)]
-    reports = [delete_originals(world.store, SerialWorkers(), packs[number], "Enabled", listed) for number in (1, 0, 1)]
+    reports = [
+        delete_originals(world.store, SerialWorkers(), packs[number], "Enabled", listed)
+        for number in (1, 0, 1)
+    ]
     assert [(report.deleted, report.withheld) for report in reports] == [(0, 1), (1, 0), (1, 0)]
     assert list_logs(world) == []
 
 
 def test_only_what_is_listed_is_deleted() -> None:
-    """A member that is not in the listing is not touched, nor are the old delete markers of its key."""
+    """A member that is not in the listing is not touched, nor are the old delete markers of its
+    key.
+    """
     world, pack, _ = packed_world()
     kept = {each.identity for each in list_logs(world) if each.key == trail_key(1)}
     listed = ListedVersions(each for each in list_logs(world) if each.key != trail_key(1))
@@ -187,11 +232,19 @@ def test_a_marker_that_is_retained_is_reported() -> None:
     class RefusesMarkers(FaultyStore):
         def delete_objects(self, bucket: str, deletions: Any) -> list[DeletionFailure]:
             markers = dict(pack.index.markers)
-            refused = [deletion for deletion in deletions if markers.get(deletion.key) == deletion.version_id]
-            super().delete_objects(bucket, [deletion for deletion in deletions if deletion not in refused])
+            refused = [
+                deletion
+                for deletion in deletions
+                if markers.get(deletion.key) == deletion.version_id
+            ]
+            super().delete_objects(
+                bucket, [deletion for deletion in deletions if deletion not in refused]
+            )
             return [DeletionFailure(deletion, "AccessDenied") for deletion in refused]
 
-    report = delete_originals(RefusesMarkers(world.store, nothing), SerialWorkers(), pack, "Enabled", listed)
+    report = delete_originals(
+        RefusesMarkers(world.store, nothing), SerialWorkers(), pack, "Enabled", listed
+    )
     assert [failure.deletion.key for failure in report.retained] == [trail_key(1)]
     assert report.deleted == 4
 
@@ -210,21 +263,34 @@ def test_a_pack_that_changed_since_is_not_trusted() -> None:
 
 
 def test_an_etag_condition_protects_what_was_written_over() -> None:
-    """In a bucket without versions, an object that was replaced after it was packed is kept and counted as changed."""
+    """In a bucket without versions, an object that was replaced after it was packed is kept and
+    counted as changed.
+    """
     world = make_world(versioning=None, keep_originals_days=30)
     world.put("logs", access_key(1), b"old\n")
     world.put("logs", access_key(2), b"old\n")
     (pack,) = world.run().groups[0].packs
     world.store.put("logs", access_key(1), b"new\n")
     listed = ListedVersions(stored.source for stored in world.originals)
-    report = delete_originals(world.store, SerialWorkers(), verify_pack(world.store, world.targets[0], pack.key), None, listed)
-    assert (report.deleted, [failure.deletion.key for failure in report.changed]) == (1, [access_key(1)])
+    report = delete_originals(
+        world.store,
+        SerialWorkers(),
+        verify_pack(world.store, world.targets[0], pack.key),
+        None,
+        listed,
+    )
+    assert (report.deleted, [failure.deletion.key for failure in report.changed]) == (
+        1,
+        [access_key(1)],
+    )
     assert world.store.get_object("logs", access_key(1)).data == b"new\n"
 
 
 @pytest.mark.parametrize("versioning", ["Suspended", "Enabled"])
 def test_a_log_object_in_the_place_of_an_old_marker_stays(versioning: str) -> None:
-    """A "null" delete marker is replaced by whatever is written while versioning is suspended: under its id lies a log object now."""
+    """A "null" delete marker is replaced by whatever is written while versioning is suspended:
+    under its id lies a log object now.
+    """
     world = make_world(versioning="Suspended", keep_originals_days=30)
     world.store.delete("logs", trail_key(1))
     world.store.set_versioning("logs", "Enabled")
@@ -241,7 +307,9 @@ def test_a_log_object_in_the_place_of_an_old_marker_stays(versioning: str) -> No
 
 
 def test_an_older_version_that_can_be_replaced_stays() -> None:
-    """A "null" version that is not the newest may be delivered again, and then be the newest, of the same ETag: no condition tells."""
+    """A "null" version that is not the newest may be delivered again, and then be the newest, of
+    the same ETag: no condition tells.
+    """
     world = make_world(versioning=None, keep_originals_days=30)
     world.store.put("logs", trail_key(1), document(1))
     for versioning in ("Enabled", "Suspended"):
@@ -250,14 +318,28 @@ def test_an_older_version_that_can_be_replaced_stays() -> None:
     (pack,) = world.run().groups[0].packs
     listed = ListedVersions(list_logs(world))
     again = world.store.put("logs", trail_key(1), document(1))
-    report = delete_originals(world.store, SerialWorkers(), verify_pack(world.store, world.targets[0], pack.key), "Suspended", listed)
+    report = delete_originals(
+        world.store,
+        SerialWorkers(),
+        verify_pack(world.store, world.targets[0], pack.key),
+        "Suspended",
+        listed,
+    )
     assert (report.deleted, report.withheld, report.changed) == (1, 2, [])
     assert [each.identity for each in list_logs(world) if each.is_latest] == [again.identity]
 
 
 def test_deletion_takes_nothing_but_a_verified_pack() -> None:
-    """A hand-made list cannot be deleted: the parameter's type has its own evidence, which a lie does not pass."""
+    """A hand-made list cannot be deleted: the parameter's type has its own evidence, which a lie
+    does not pass.
+    """
     world, pack, _ = packed_world()
     with pytest.raises(VerificationError):
-        VerifiedPack(pack.target, pack.index, pack.stored, pack.expected_size_bytes, pack.expected_crc64nvme ^ 1)
+        VerifiedPack(
+            pack.target,
+            pack.index,
+            pack.stored,
+            pack.expected_size_bytes,
+            pack.expected_crc64nvme ^ 1,
+        )
     assert len(world.store.list_object_versions("logs").objects) == 4

@@ -32,10 +32,16 @@ def packed(**more: Any) -> World:
 
 
 def test_every_version_comes_back_newest_first() -> None:
-    """All packed versions of a key are found, the newest first, each with its own bytes and metadata."""
+    """All packed versions of a key are found, the newest first, each with its own bytes and
+    metadata.
+    """
     world = packed()
     places = find_places(world.store, TARGET, "logs", trail_key(1))
-    assert [b"".join(read_original_back(world.store, place)) for place in places] == [document(2), document(1), document(0)]
+    assert [b"".join(read_original_back(world.store, place)) for place in places] == [
+        document(2),
+        document(1),
+        document(0),
+    ]
     assert [place.member.metadata["version"] for place in places] == ["2", "1", "0"]
 
 
@@ -49,7 +55,13 @@ def test_little_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bucket", "key"), [("logs", "readme.txt"), ("logs", trail_key(5)), ("other", trail_key(1)), ("logs", access_key(77))]
+    ("bucket", "key"),
+    [
+        ("logs", "readme.txt"),
+        ("logs", trail_key(5)),
+        ("other", trail_key(1)),
+        ("logs", access_key(77)),
+    ],
 )
 def test_what_is_not_packed_is_not_found(bucket: str, key: str) -> None:
     """A key that no pack holds has no place."""
@@ -57,19 +69,27 @@ def test_what_is_not_packed_is_not_found(bucket: str, key: str) -> None:
 
 
 def test_damage_is_an_error_before_the_end() -> None:
-    """A changed byte anywhere in a pack is an error for whoever reads the original to its end, or harms others only."""
+    """A changed byte anywhere in a pack is an error for whoever reads the original to its end, or
+    harms others only.
+    """
     world = packed()
     for key in (trail_key(1), access_key(7), flow_key("a.parquet")):
         place = find_places(world.store, TARGET, "logs", key)[0]
         whole = b"".join(read_original_back(world.store, place))
         data = world.store.get_object("dest", place.pack_key).data
         for position in range(place.member.offset, place.member.offset + place.member.length_bytes):
-            world.store.put("dest", place.pack_key, data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+            world.store.put(
+                "dest",
+                place.pack_key,
+                data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :],
+            )
             try:
                 assert b"".join(read_original_back(world.store, place)) == whole, position
             except (BadPack, VerificationError):
                 continue
-        world.store.put("dest", place.pack_key, data[: place.member.offset + place.member.length_bytes - 1])
+        world.store.put(
+            "dest", place.pack_key, data[: place.member.offset + place.member.length_bytes - 1]
+        )
         with pytest.raises((BadPack, VerificationError)):
             list(read_original_back(world.store, place))
 
@@ -99,5 +119,7 @@ def test_a_missing_or_frozen_pack() -> None:
 def test_the_catalogue(first: date, last: date, count: int) -> None:
     """All packs of a range of days are found, of short ranges and long ones, and no others."""
     world = packed()
-    assert len(list_packs(world.store, SerialWorkers(), TARGET, Query.of_days(first, last))) == count
+    assert (
+        len(list_packs(world.store, SerialWorkers(), TARGET, Query.of_days(first, last))) == count
+    )
     assert list_source_buckets(world.store, TARGET) == ["logs"]

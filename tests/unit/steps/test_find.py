@@ -6,14 +6,33 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from tests.support.world import ACCOUNT, DAY, World, document, fail_on, flow_key, make_world, nothing, pack_gzip, trail_key
+from tests.support.world import (
+    ACCOUNT,
+    DAY,
+    World,
+    document,
+    fail_on,
+    flow_key,
+    make_world,
+    nothing,
+    pack_gzip,
+    trail_key,
+)
 
 from log_aggregator.adapters.faults import Decide, Fault, FaultyStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.packformat.index import decode_index
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.query import Query
-from log_aggregator.errors import AccessDenied, BadPack, IncompleteSearch, NotFound, ObjectFrozen, StoreError, Unreachable
+from log_aggregator.errors import (
+    AccessDenied,
+    BadPack,
+    IncompleteSearch,
+    NotFound,
+    ObjectFrozen,
+    StoreError,
+    Unreachable,
+)
 from log_aggregator.model import Target
 from log_aggregator.ports import Deletion
 from log_aggregator.steps.catalog import list_indexed
@@ -39,11 +58,15 @@ def index_keys(world: World) -> list[str]:
     return [found.key for found in world.store.list_objects("dest", prefix="indexes/").objects]
 
 
-def search(world: World, query: Query | None = None, decide: Decide = nothing) -> tuple[list[FoundPack], str]:
+def search(
+    world: World, query: Query | None = None, decide: Decide = nothing
+) -> tuple[list[FoundPack], str]:
     """What is found, and the text of IncompleteSearch, or nothing."""
     found: list[FoundPack] = []
     try:
-        found.extend(find(FaultyStore(world.store, decide), SerialWorkers(), world.targets, query or Query()))
+        found.extend(
+            find(FaultyStore(world.store, decide), SerialWorkers(), world.targets, query or Query())
+        )
     except IncompleteSearch as error:
         return found, str(error)
     return found, ""
@@ -51,7 +74,9 @@ def search(world: World, query: Query | None = None, decide: Decide = nothing) -
 
 def drop(world: World, key: str) -> None:
     found = world.store.list_object_versions("dest", prefix=key).objects
-    world.store.delete_objects("dest", [Deletion(each.key, version_id=each.version_id) for each in found])
+    world.store.delete_objects(
+        "dest", [Deletion(each.key, version_id=each.version_id) for each in found]
+    )
 
 
 def overwrite(world: World, key: str, change: Callable[[bytes], bytes]) -> None:
@@ -59,20 +84,26 @@ def overwrite(world: World, key: str, change: Callable[[bytes], bytes]) -> None:
 
 
 def test_frozen_packs_are_found_without_being_touched() -> None:
-    """With every pack in Deep Archive all members are found; nothing but indexes is read, and nothing is restored."""
+    """With every pack in Deep Archive all members are found; nothing but indexes is read, and
+    nothing is restored.
+    """
     world = packed(storage_class="DEEP_ARCHIVE")
     store = FaultyStore(world.store, nothing)
     found = list(find(store, SerialWorkers(), world.targets, Query()))
     assert sum(len(pack.members) for pack in found) == 12
     assert {pack.storage_class for pack in found} == {"DEEP_ARCHIVE"}
     assert {call.operation for call in store.calls} == {"GetObject", "ListObjectsV2"}
-    assert all(call.key.startswith("indexes/") for call in store.calls if call.operation == "GetObject")
+    assert all(
+        call.key.startswith("indexes/") for call in store.calls if call.operation == "GetObject"
+    )
     with pytest.raises(ObjectFrozen):
         world.store.get_object("dest", found[0].pack_key)
 
 
 def test_what_is_found_is_what_the_index_says() -> None:
-    """Members are whole and in the index's order; size and class of the pack are those of the listing."""
+    """Members are whole and in the index's order; size and class of the pack are those of the
+    listing.
+    """
     world = packed()
     for pack in find(world.store, SerialWorkers(), world.targets, Query()):
         index = decode_index(world.store.get_object("dest", DEST.index_key(pack.pack_key)).data)
@@ -90,7 +121,9 @@ def test_several_targets_are_searched() -> None:
     assert world.run().failures == []
     targets = [Target("logs", "aggregated/"), Target("more", "aggregated/")]
     found = list(find(world.store, SerialWorkers(), targets, Query(accounts=frozenset({ACCOUNT}))))
-    assert [(pack.target, pack.group.bucket) for pack in found] == [(target, target.bucket) for target in targets]
+    assert [(pack.target, pack.group.bucket) for pack in found] == [
+        (target, target.bucket) for target in targets
+    ]
 
 
 def test_a_key_in_two_packs_is_found_in_both() -> None:
@@ -116,7 +149,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "cut short": lambda data: data[:-1],
     "half": lambda data: data[: len(data) // 2],
-    "flipped bit": lambda data: data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :],
+    "flipped bit": lambda data: (
+        data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+    ),
     "no gzip": lambda data: b"not an index",
     "another document": lambda data: pack_gzip(b'{"Records": []}\n'),
 }
@@ -139,7 +174,9 @@ def test_no_flipped_bit_of_an_index_changes_what_is_found() -> None:
     victim = index_keys(world)[0]
     whole = world.store.get_object("dest", victim).data
     query = Query(
-        log_types=frozenset({"CloudTrail"}), first=Query.of_days(DAYS[0], DAYS[0]).first, last=Query.of_days(DAYS[0], DAYS[0]).last
+        log_types=frozenset({"CloudTrail"}),
+        first=Query.of_days(DAYS[0], DAYS[0]).first,
+        last=Query.of_days(DAYS[0], DAYS[0]).last,
     )
     right, _ = search(world, query)
     for place in range(len(whole)):
@@ -153,7 +190,9 @@ def test_no_flipped_bit_of_an_index_changes_what_is_found() -> None:
 
 
 def test_the_index_of_another_pack_is_refused() -> None:
-    """It is sound, and it lies under the wrong name: named, and its members not taken for the pack's."""
+    """It is sound, and it lies under the wrong name: named, and its members not taken for the
+    pack's.
+    """
     world = packed()
     one, other = index_keys(world)[:2]
     overwrite(world, one, lambda _: world.store.get_object("dest", other).data)
@@ -174,7 +213,9 @@ def test_a_pack_without_its_index_is_named() -> None:
 
 
 def test_what_a_run_writes_meanwhile_is_no_lost_index() -> None:
-    """A pack and its index that came after indexes were listed and before packs were: it is found, and nothing is amiss."""
+    """A pack and its index that came after indexes were listed and before packs were: it is found,
+    and nothing is amiss.
+    """
     world = packed()
     late = index_keys(world)[0]
     data = world.store.get_object("dest", late).data
@@ -202,7 +243,9 @@ def test_an_index_without_its_pack_is_found_and_marked() -> None:
 
 @pytest.mark.parametrize("error", [NotFound("it went away"), ObjectFrozen("it was moved")])
 def test_an_index_that_cannot_be_read_now_is_named(error: StoreError) -> None:
-    """Gone since the listing, or in an archive class by somebody's lifecycle rule: the others are found all the same."""
+    """Gone since the listing, or in an archive class by somebody's lifecycle rule: the others are
+    found all the same.
+    """
     world = packed()
     victim = index_keys(world)[3]
     found, message = search(world, decide=fail_on(lambda call: call.key == victim, error))
@@ -210,7 +253,9 @@ def test_an_index_that_cannot_be_read_now_is_named(error: StoreError) -> None:
     assert str(error) in message
 
 
-@pytest.mark.parametrize("error", [AccessDenied("no"), Unreachable("nobody there"), StoreError("broken")])
+@pytest.mark.parametrize(
+    "error", [AccessDenied("no"), Unreachable("nobody there"), StoreError("broken")]
+)
 def test_what_concerns_every_index_ends_the_search(error: StoreError) -> None:
     """A missing permission or a network that is gone is said once, not for each index."""
     world = packed()

@@ -1,4 +1,6 @@
-"""A run by an S3 Inventory does what a run by listing does, and is careful with what an inventory cannot know."""
+"""A run by an S3 Inventory does what a run by listing does, and is careful with what an inventory
+cannot know.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.support.inventories import DESTINATION, MADE, make_listing, run_by_inventory, take_inventory, with_window
+from tests.support.inventories import (
+    DESTINATION,
+    MADE,
+    make_listing,
+    run_by_inventory,
+    take_inventory,
+    with_window,
+)
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.world import (
     DAY,
@@ -59,26 +68,51 @@ def test_it_packs_what_a_listing_packs(scenario: Scenario, file_format: Format) 
     """The same packs, byte for byte, and the same originals gone."""
     listed, world = scenario.build(), scenario.build()
     expected = listed.run()
-    locations = [take_inventory(world.store, name, format=file_format) for name in bucket_names(world.store, world.rules)]
+    locations = [
+        take_inventory(world.store, name, format=file_format)
+        for name in bucket_names(world.store, world.rules)
+    ]
     result = run_by_inventory(world, *locations)
-    assert [failure.where for failure in result.failures] == [failure.where for failure in expected.failures]
+    assert [failure.where for failure in result.failures] == [
+        failure.where for failure in expected.failures
+    ]
     assert written(world) == written(listed)
-    assert [source.key for source in left_in_place(world)] == [source.key for source in left_in_place(listed)]
+    assert [source.key for source in left_in_place(world)] == [
+        source.key for source in left_in_place(listed)
+    ]
     assert find_losses(world) == []
-    assert (result.selection.listed, result.selection.listed_bytes) == (expected.selection.listed, expected.selection.listed_bytes)
+    assert (result.selection.listed, result.selection.listed_bytes) == (
+        expected.selection.listed,
+        expected.selection.listed_bytes,
+    )
 
 
 def test_a_main_bucket_is_looked_at_where_a_listing_looks() -> None:
-    """Services that Control Tower does not write, other organisations and other places stay, and are reported."""
-    keys = [trail_key(1), trail_key(2, service="Config"), trail_key(3).replace("CloudTrail", "vpcflowlogs"), "2025/04/03/other.gz"]
-    keys += [f"o-other0001/AWSLogs/o-other0001/111111111111/CloudTrail/eu-west-1/2025/04/03/{name}.json.gz" for name in ("a", "b")]
-    keys += [f"deep/er/{trail_key(4)}", trail_key(5).replace("111111111111/CloudTrail/", "people/CloudTrail/")]
+    """Services that Control Tower does not write, other organisations and other places stay, and
+    are reported.
+    """
+    keys = [
+        trail_key(1),
+        trail_key(2, service="Config"),
+        trail_key(3).replace("CloudTrail", "vpcflowlogs"),
+        "2025/04/03/other.gz",
+    ]
+    keys += [
+        f"o-other0001/AWSLogs/o-other0001/111111111111/CloudTrail/eu-west-1/2025/04/03/{name}.json.gz"
+        for name in ("a", "b")
+    ]
+    keys += [
+        f"deep/er/{trail_key(4)}",
+        trail_key(5).replace("111111111111/CloudTrail/", "people/CloudTrail/"),
+    ]
 
     def build() -> World:
         store = MemoryStore()
         store.create_bucket("trail", versioning="Enabled")
         store.create_bucket("dest", versioning="Enabled")
-        rules = make_rules(control_tower_bucket="trail", destination_bucket="dest", organization_id="o-abcd1234")
+        rules = make_rules(
+            control_tower_bucket="trail", destination_bucket="dest", organization_id="o-abcd1234"
+        )
         world = World(store, make_world().clock, rules, (Target("dest"),))
         for number, key in enumerate(keys):
             world.put("trail", key, document(number))
@@ -91,7 +125,9 @@ def test_a_main_bucket_is_looked_at_where_a_listing_looks() -> None:
     assert set(written(world)) == set(written(listed))
     assert sorted(source.key for source in left_in_place(world)) == sorted(keys[2:])
     assert result.selection.left[Left.UNKNOWN] == len(keys) - 2
-    assert all(key in result.selection.samples for key in (f"s3://trail/{each}" for each in keys[2:]))
+    assert all(
+        key in result.selection.samples for key in (f"s3://trail/{each}" for each in keys[2:])
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,23 +155,33 @@ def fill(world: World, count: int = 20) -> None:
 
 @pytest.mark.parametrize("versioning", ["Enabled", None])
 def test_what_has_gone_since_is_left_out(versioning: str | None) -> None:
-    """Log objects that expired since the inventory was made: the others are packed, and nothing is said to have been lost."""
+    """Log objects that expired since the inventory was made: the others are packed, and nothing is
+    said to have been lost.
+    """
     world = make_world(versioning=versioning)
     fill(world)
     location = take_inventory(world.store)
     for number in (3, 11):
         gone = next(found for found in world.originals if found.source.key == trail_key(number))
-        world.store.delete_objects("logs", [Deletion(gone.source.key, gone.source.version_id, gone.source.etag)])
+        world.store.delete_objects(
+            "logs", [Deletion(gone.source.key, gone.source.version_id, gone.source.etag)]
+        )
         world.originals.remove(gone)
     result = run_by_inventory(world, location)
     assert result.failures == []
     assert sum(group.changed for group in result.groups) == 2
-    assert sum(group.packed for group in result.groups) == sum(group.deleted for group in result.groups) == 18
+    assert (
+        sum(group.packed for group in result.groups)
+        == sum(group.deleted for group in result.groups)
+        == 18
+    )
     assert find_losses(world) == []
 
 
 def test_what_was_written_since_is_the_next_runs() -> None:
-    """A key that was written over: in a bucket without versions it is left, in one with versions only the listed version goes."""
+    """A key that was written over: in a bucket without versions it is left, in one with versions
+    only the listed version goes.
+    """
     for versioning in (None, "Enabled"):
         world = make_world(versioning=versioning)
         fill(world, 5)
@@ -156,7 +202,9 @@ def test_what_was_written_since_is_the_next_runs() -> None:
 
 @pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
 def test_what_was_packed_since_is_not_deleted_again(versioning: str | None) -> None:
-    """The nightly run came first: nothing is packed, verified, deleted or counted; one listing for each region tells."""
+    """The nightly run came first: nothing is packed, verified, deleted or counted; one listing for
+    each region tells.
+    """
     world = make_world(versioning=versioning)
     fill(world)
     location = take_inventory(world.store)
@@ -170,7 +218,9 @@ def test_what_was_packed_since_is_not_deleted_again(versioning: str | None) -> N
     assert world.store.snapshot() == before
     assert "DeleteObjects" not in store.requests
     assert store.requests["HeadObject"] <= 4  # of the files of the inventory
-    assert sum(count for name, count in store.requests.items() if name.startswith("ListObject")) < 10
+    assert (
+        sum(count for name, count in store.requests.items() if name.startswith("ListObject")) < 10
+    )
 
 
 def test_a_killed_run_is_ended_by_the_same_inventory() -> None:
@@ -181,7 +231,9 @@ def test_a_killed_run_is_ended_by_the_same_inventory() -> None:
     run_by_inventory(world, location)
     some = [each.source for each in world.originals[:7]]
     world.store.delete_objects("logs", [Deletion(each.key, each.version_id) for each in some])
-    result = run_by_inventory(world, location, rules=make_rules(other_buckets="logs", destination_bucket="dest"))
+    result = run_by_inventory(
+        world, location, rules=make_rules(other_buckets="logs", destination_bucket="dest")
+    )
     assert result.failures == []
     (group,) = result.groups
     assert (group.packed, group.deleted) == (0, 13)
@@ -201,7 +253,9 @@ def test_a_deleted_key_is_left_alone() -> None:
 
 
 def test_other_regions_are_never_deleted_by_an_inventory() -> None:
-    """A run by listing deletes them, because the settings say so; an inventory may be wrong about them by now."""
+    """A run by listing deletes them, because the settings say so; an inventory may be wrong about
+    them by now.
+    """
     world = make_world(aggregation_regions=["eu-west-1"], other_regions="delete")
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2, region="us-east-1"), document(2))
@@ -213,7 +267,9 @@ def test_other_regions_are_never_deleted_by_an_inventory() -> None:
 
 @pytest.mark.parametrize("entries_max", [1, 10, 25, 1000])
 def test_what_does_not_fit_waits(entries_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than may be held: the earliest days first, then the inventory is read again, until all is done, each log object once."""
+    """More than may be held: the earliest days first, then the inventory is read again, until all
+    is done, each log object once.
+    """
     monkeypatch.setattr(inventory_module, "ENTRIES_MAX", entries_max)
     world = make_world()
     for number in range(60):
@@ -224,7 +280,9 @@ def test_what_does_not_fit_waits(entries_max: int, monkeypatch: pytest.MonkeyPat
     result = run_by_inventory(world, location, store=store, rules=with_window(world.rules, days))
     assert result.failures == []
     assert result.selection.listed == 60
-    assert Counter(group.group.date for group in result.groups) == dict.fromkeys((DAY - timedelta(days=age) for age in range(6)), 1)
+    assert Counter(group.group.date for group in result.groups) == dict.fromkeys(
+        (DAY - timedelta(days=age) for age in range(6)), 1
+    )
     assert left_in_place(world) == []
     assert find_losses(world) == []
 
@@ -248,20 +306,27 @@ def test_a_plan_by_an_inventory_is_what_the_run_does() -> None:
     plan = plan_run(world.store, SerialWorkers(), world.clock, rules, Progress(), listing)
     assert world.store.snapshot() == before
     result = run_by_inventory(world, location)
-    assert [pack.key for group in plan.groups for pack in group.packs] == [pack.key for group in result.groups for pack in group.packs]
+    assert [pack.key for group in plan.groups for pack in group.packs] == [
+        pack.key for group in result.groups for pack in group.packs
+    ]
 
 
 # ---- Finding an inventory, and refusing one
 
 
 def test_the_newest_whole_inventory_is_taken() -> None:
-    """Under the folder of a configuration: not the one that S3 is still writing, and not what lies beside it."""
+    """Under the folder of a configuration: not the one that S3 is still writing, and not what lies
+    beside it.
+    """
     world = make_world()
     fill(world, 3)
     for days in (3, 2, 1):
         take_inventory(world.store, made=MADE - timedelta(days=days))
     newest = take_inventory(world.store, made=MADE)
-    world.store.delete(DESTINATION, newest.removeprefix(f"s3://{DESTINATION}/").replace("manifest.json", "manifest.checksum"))
+    world.store.delete(
+        DESTINATION,
+        newest.removeprefix(f"s3://{DESTINATION}/").replace("manifest.json", "manifest.checksum"),
+    )
     folder = f"s3://{DESTINATION}/inventories/logs/daily"
     for location in (folder, f"{folder}/"):
         assert find_inventory(world.store, location).manifest.created == MADE - timedelta(days=1)
@@ -278,7 +343,11 @@ def rewrite(world: World, location: str, change: Callable[[dict[str, Any]], None
     change(value)
     data = json.dumps(value).encode()
     world.store.put(DESTINATION, key, data)
-    world.store.put(DESTINATION, key.replace(".json", ".checksum"), hashlib.md5(data, usedforsecurity=False).hexdigest().encode())
+    world.store.put(
+        DESTINATION,
+        key.replace(".json", ".checksum"),
+        hashlib.md5(data, usedforsecurity=False).hexdigest().encode(),
+    )
 
 
 def test_a_manifest_that_was_changed_is_refused() -> None:
@@ -308,7 +377,9 @@ def test_a_damaged_file_stops_the_run_before_it_begins(file_format: Format, dama
             "cut": data[:-5],
             "flipped": data[:100] + bytes([data[100] ^ 1]) + data[101:],
             "more": data + b"\x00",
-            "other": world.store.get_object(DESTINATION, find_inventory(world.store, location).manifest.files[0].key).data,
+            "other": world.store.get_object(
+                DESTINATION, find_inventory(world.store, location).manifest.files[0].key
+            ).data,
         }
         world.store.put(DESTINATION, key, damaged[damage])
     before = world.store.snapshot()
@@ -318,7 +389,9 @@ def test_a_damaged_file_stops_the_run_before_it_begins(file_format: Format, dama
 
 
 def test_files_that_are_encrypted_with_kms() -> None:
-    """Their ETag is no MD5. The manifest's may be that of the bytes, or, for all that is known, the ETag."""
+    """Their ETag is no MD5. The manifest's may be that of the bytes, or, for all that is known, the
+    ETag.
+    """
     for quotes_etag in (False, True):
         world = make_world()
         fill(world)
@@ -349,7 +422,9 @@ def test_an_inventory_of_current_versions_will_not_do_for_versions() -> None:
 
 
 def test_buckets_are_those_of_the_settings() -> None:
-    """An inventory of a bucket that is not named is refused; so is a second one of the same, and one that is older than the days."""
+    """An inventory of a bucket that is not named is refused; so is a second one of the same, and
+    one that is older than the days.
+    """
     world = make_world(other_buckets=["logs", "more"])
     world.store.create_bucket("more")
     world.store.create_bucket("strange")
@@ -366,7 +441,17 @@ def test_buckets_are_those_of_the_settings() -> None:
         narrow_rules(world.store, later, [found[mine]])
 
 
-@pytest.mark.parametrize("location", ["", "inventories/logs", "s3://", "s3://inventories", "s3://Bad_Bucket/x", "https://example.com/x"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "inventories/logs",
+        "s3://",
+        "s3://inventories",
+        "s3://Bad_Bucket/x",
+        "https://example.com/x",
+    ],
+)
 def test_what_is_no_location(location: str) -> None:
     """The message says what is allowed."""
     with pytest.raises(SettingsError, match=r"inventory .*allowed"):
@@ -374,7 +459,9 @@ def test_what_is_no_location(location: str) -> None:
 
 
 def test_access_logs_and_flow_logs() -> None:
-    """Layouts without a stem, and with one, that were packed before: what is left of them is found again."""
+    """Layouts without a stem, and with one, that were packed before: what is left of them is found
+    again.
+    """
     world = make_world(versioning=None, keep_originals_days=30)
     for number in range(10):
         world.put("logs", access_key(number), f"line {number}\n".encode())
@@ -385,5 +472,7 @@ def test_access_logs_and_flow_logs() -> None:
     rules = make_rules(other_buckets="logs", destination_bucket="dest")
     result = run_by_inventory(world, location, rules=rules)
     assert sum(group.deleted for group in result.groups) == 20
-    assert sum(group.deleted for group in run_by_inventory(world, location, rules=rules).groups) == 0
+    assert (
+        sum(group.deleted for group in run_by_inventory(world, location, rules=rules).groups) == 0
+    )
     assert find_losses(world) == []

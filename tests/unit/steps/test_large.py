@@ -1,4 +1,6 @@
-"""Large log objects: what is the trouble of the pack's upload is not taken for a change of the source."""
+"""Large log objects: what is the trouble of the pack's upload is not taken for a change of the
+source.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def large_world() -> World:
 
 @pytest.mark.parametrize("operation", ["UploadPartCopy", "UploadPart", "CompleteMultipartUpload"])
 def test_an_upload_that_somebody_aborted_is_a_failure(operation: str) -> None:
-    """A run whose clock is a day ahead takes it for a dead run's: the group fails and keeps its originals, and says why."""
+    """A run whose clock is a day ahead takes it for a dead run's: the group fails and keeps its
+    originals, and says why.
+    """
     world = large_world()
 
     def decide(number: int, call: Call) -> Fault | None:

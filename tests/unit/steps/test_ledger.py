@@ -52,12 +52,16 @@ def pack_keys(world: World) -> dict[PackFormat, str]:
 def drop(world: World, key: str) -> None:
     """Away with it, without a trace."""
     found = world.store.list_object_versions("dest", prefix=key).objects
-    world.store.delete_objects("dest", [Deletion(each.key, version_id=each.version_id) for each in found])
+    world.store.delete_objects(
+        "dest", [Deletion(each.key, version_id=each.version_id) for each in found]
+    )
 
 
 @pytest.mark.parametrize("pack_format", list(PackFormat))
 def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> None:
-    """A pack whose run died before its index was written has the very same index after the next run, and its originals are no less safe."""
+    """A pack whose run died before its index was written has the very same index after the next
+    run, and its originals are no less safe.
+    """
     world = packed()
     before = world.store.snapshot()
     key = world.targets[0].index_key(pack_keys(world)[pack_format])
@@ -71,11 +75,15 @@ def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> No
 
 
 def test_a_ledger_keeps_only_what_is_asked_for() -> None:
-    """Memory does not grow with what the packs hold: of a group's packs only the wanted members are remembered, each with its pack."""
+    """Memory does not grow with what the packs hold: of a group's packs only the wanted members are
+    remembered, each with its pack.
+    """
     world = packed()
     target, key = world.targets[0], pack_keys(world)[PackFormat.GZIP]
     members = [member.identity for member in read_index(world.store, target, key)[0].members]
-    ledger = read_ledger(world.store, target, GROUP, {members[0], ("other", None, "e", 1)}, WriteOptions())
+    ledger = read_ledger(
+        world.store, target, GROUP, {members[0], ("other", None, "e", 1)}, WriteOptions()
+    )
     assert ledger.pack_of == {members[0]: key}
     assert set(ledger.written) == set(pack_keys(world).values())
 
@@ -85,13 +93,17 @@ def test_a_dry_run_restores_nothing() -> None:
     world = packed()
     drop(world, world.targets[0].index_key(pack_keys(world)[PackFormat.GZIP]))
     before = world.store.snapshot()
-    ledger = read_ledger(world.store, world.targets[0], GROUP, frozenset(), WriteOptions(), restore=False)
+    ledger = read_ledger(
+        world.store, world.targets[0], GROUP, frozenset(), WriteOptions(), restore=False
+    )
     assert ledger.unindexed == (pack_keys(world)[PackFormat.GZIP],)
     assert world.store.snapshot() == before
 
 
 def test_a_frozen_pack_without_index_does_not_stop_its_group() -> None:
-    """A pack in an archive class cannot give its index back; a late log is packed and deleted all the same."""
+    """A pack in an archive class cannot give its index back; a late log is packed and deleted all
+    the same.
+    """
     world = make_world(storage_class="DEEP_ARCHIVE")
     world.put("logs", trail_key(1), document(1))
     world.run()
@@ -105,11 +117,14 @@ def test_a_frozen_pack_without_index_does_not_stop_its_group() -> None:
 
 
 def test_a_frozen_pack_whose_originals_are_there_gets_its_index_back() -> None:
-    """The same objects make the same pack: it is found to be there, is not read, and its index is written anew."""
+    """The same objects make the same pack: it is found to be there, is not read, and its index is
+    written anew.
+    """
     world = make_world(storage_class="DEEP_ARCHIVE")
     world.put("logs", trail_key(1), document(1))
     no_index = fail_on(
-        lambda call: call.operation == "PutObject" and call.key.startswith("indexes/"), StoreError("500", code="InternalError")
+        lambda call: call.operation == "PutObject" and call.key.startswith("indexes/"),
+        StoreError("500", code="InternalError"),
     )
     assert [failure.error for failure in world.run_faulty(no_index)[0].failures] == ["StoreError"]
     assert left_in_place(world) == [world.originals[0].source]
@@ -119,7 +134,9 @@ def test_a_frozen_pack_whose_originals_are_there_gets_its_index_back() -> None:
 
 
 def test_the_index_of_another_pack_is_refused() -> None:
-    """An index that names another pack than the one it lies beside is a BadPack, and nothing is deleted."""
+    """An index that names another pack than the one it lies beside is a BadPack, and nothing is
+    deleted.
+    """
     world = packed()
     keys, target = pack_keys(world), world.targets[0]
     other = world.store.get_object("dest", target.index_key(keys[PackFormat.TAR])).data
@@ -128,14 +145,18 @@ def test_the_index_of_another_pack_is_refused() -> None:
         read_index(world.store, target, keys[PackFormat.GZIP])
     with pytest.raises(BadPack, match="another pack"):
         read_ledger(world.store, target, GROUP, frozenset(), WriteOptions())
-    result = world.run(rules=replace(world.rules, group=replace(world.rules.group, keep_originals_days=0)))
+    result = world.run(
+        rules=replace(world.rules, group=replace(world.rules.group, keep_originals_days=0))
+    )
     assert [failure.error for failure in result.failures] == ["BadPack"]
     assert len(left_in_place(world)) == 3
 
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
 def test_a_whole_index_that_lies_is_found_out(pack_format: PackFormat) -> None:
-    """An index that is well formed but not the pack's own (a member's hash, place or version is another) does not verify."""
+    """An index that is well formed but not the pack's own (a member's hash, place or version is
+    another) does not verify.
+    """
     world = packed()
     key, target = pack_keys(world)[pack_format], world.targets[0]
     index, _ = read_index(world.store, target, key)
@@ -156,7 +177,9 @@ def test_a_whole_index_that_lies_is_found_out(pack_format: PackFormat) -> None:
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
 def test_a_pack_with_any_byte_changed_or_cut_does_not_verify(pack_format: PackFormat) -> None:
-    """Whichever byte of a small pack is changed, reading it back refuses it; so does every length that is not its own."""
+    """Whichever byte of a small pack is changed, reading it back refuses it; so does every length
+    that is not its own.
+    """
     world = packed()
     key, target = pack_keys(world)[pack_format], world.targets[0]
     data = world.store.get_object("dest", key).data
@@ -179,7 +202,9 @@ def test_a_damaged_tail_never_gives_another_index(pack_format: PackFormat) -> No
     whole, data = read_tail(world.store, target, key), world.store.get_object("dest", key).data
     begin = read_index(world.store, target, key)[0].content_length_bytes
     for position in range(begin, len(data)):
-        world.store.put("dest", key, data[:position] + bytes([data[position] ^ 0x20]) + data[position + 1 :])
+        world.store.put(
+            "dest", key, data[:position] + bytes([data[position] ^ 0x20]) + data[position + 1 :]
+        )
         try:
             assert read_tail(world.store, target, key) == whole, position
         except BadPack:
@@ -188,7 +213,9 @@ def test_a_damaged_tail_never_gives_another_index(pack_format: PackFormat) -> No
 
 @pytest.mark.parametrize("content", [b"", b"x", bytes(5000)])
 def test_a_foreign_object_among_the_packs_fails_its_group_only(content: bytes) -> None:
-    """What lies among a group's packs and is none fails that group, names it, and stops no other group."""
+    """What lies among a group's packs and is none fails that group, names it, and stops no other
+    group.
+    """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     world.put("logs", access_key(1), b"line\n")
@@ -201,7 +228,9 @@ def test_a_foreign_object_among_the_packs_fails_its_group_only(content: bytes) -
 
 
 def test_a_folder_that_a_console_made_is_no_pack() -> None:
-    """An empty object whose key ends in a slash, as the console writes it for a new folder, is passed over."""
+    """An empty object whose key ends in a slash, as the console writes it for a new folder, is
+    passed over.
+    """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     world.store.put("dest", "packs/logs/CloudTrail/111111111111/2025/04/03/", b"")

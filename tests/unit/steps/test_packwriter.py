@@ -32,9 +32,15 @@ def checksum(data: bytes) -> RunningChecksum:
 
 
 def write(
-    store: FaultyStore, pieces: list[bytes], expected: RunningChecksum, workers: Workers | None = None, part_size: int = 50
+    store: FaultyStore,
+    pieces: list[bytes],
+    expected: RunningChecksum,
+    workers: Workers | None = None,
+    part_size: int = 50,
 ) -> PackWriter:
-    with open_pack(store, workers or SerialWorkers(), "dest", "packs/a", WriteOptions(), part_size) as writer:
+    with open_pack(
+        store, workers or SerialWorkers(), "dest", "packs/a", WriteOptions(), part_size
+    ) as writer:
         for piece in pieces:
             writer.append(piece)
         writer.complete(expected)
@@ -63,7 +69,12 @@ def test_threads_keep_the_order() -> None:
     data = random.Random(1).randbytes(5000)
     store = make_store()
     with ThreadWorkers(writers=4) as workers:
-        write(store, [data[first : first + 10] for first in range(0, 5000, 10)], checksum(data), workers)
+        write(
+            store,
+            [data[first : first + 10] for first in range(0, 5000, 10)],
+            checksum(data),
+            workers,
+        )
     assert store.get_object("dest", "packs/a").data == data
 
 
@@ -89,7 +100,9 @@ def test_an_existing_pack_is_never_written_over(size: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [False, True])
-@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
+@pytest.mark.parametrize(
+    "operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"]
+)
 def test_a_failure_aborts_the_upload(operation: str, *, threads: bool) -> None:
     """Whatever fails, in whatever thread, is raised, and no part stays behind."""
     store = make_store(fail_on(lambda call: call.operation == operation, StoreError("500")))
@@ -101,7 +114,12 @@ def test_a_failure_aborts_the_upload(operation: str, *, threads: bool) -> None:
 
 def test_an_abort_that_fails_does_not_hide_why() -> None:
     """If the store cannot even abort, the first error is the one that is told."""
-    store = make_store(fail_on(lambda call: call.operation in {"UploadPart", "AbortMultipartUpload"}, StoreError("first")))
+    store = make_store(
+        fail_on(
+            lambda call: call.operation in {"UploadPart", "AbortMultipartUpload"},
+            StoreError("first"),
+        )
+    )
     with pytest.raises(StoreError, match="first"):
         write(store, [bytes(200)], checksum(bytes(200)))
     assert len(uploads_of(store)) == 1
@@ -110,7 +128,9 @@ def test_an_abort_that_fails_does_not_hide_why() -> None:
 @pytest.mark.parametrize("reports", [True, False])
 @pytest.mark.parametrize("bridge", [0, 20])
 def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool) -> None:
-    """Written bytes, a bridge and a range copied by S3 add up to the object, also where the store reports no checksum of the copy."""
+    """Written bytes, a bridge and a range copied by S3 add up to the object, also where the store
+    reports no checksum of the copy.
+    """
     inner = MemoryStore(part_size_bytes_min=10, reports_object_checksums=reports)
     for bucket in ("logs", "dest"):
         inner.create_bucket(bucket)
@@ -126,14 +146,21 @@ def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool)
     assert inner.get_object("dest", "packs/a").data == before + data + after
 
 
-@pytest.mark.parametrize("buffered", [0, 1, 100, PART_SIZE_BYTES_MIN - 1, PART_SIZE_BYTES_MIN, PART_SIZE_BYTES_MIN + 1])
+@pytest.mark.parametrize(
+    "buffered", [0, 1, 100, PART_SIZE_BYTES_MIN - 1, PART_SIZE_BYTES_MIN, PART_SIZE_BYTES_MIN + 1]
+)
 def test_a_bridge_fills_a_part(buffered: int) -> None:
-    """What is buffered before a copied range, and the bridge, are nothing at all or enough for a part."""
+    """What is buffered before a copied range, and the bridge, are nothing at all or enough for a
+    part.
+    """
     whole = buffered + bridge_bytes(buffered)
     assert whole == 0 or whole >= PART_SIZE_BYTES_MIN
 
 
-@pytest.mark.parametrize(("first", "end", "length_max"), [(0, 1, 5), (0, 5, 5), (0, 6, 5), (3, 104, 10), (7, 7 + 10**6, 999)])
+@pytest.mark.parametrize(
+    ("first", "end", "length_max"),
+    [(0, 1, 5), (0, 5, 5), (0, 6, 5), (3, 104, 10), (7, 7 + 10**6, 999)],
+)
 def test_split_evenly(first: int, end: int, length_max: int) -> None:
     """The pieces join, are as few as possible, and none is much smaller than the others."""
     pieces = list(split_evenly(first, end, length_max))

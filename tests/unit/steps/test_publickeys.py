@@ -1,4 +1,6 @@
-"""CloudTrail's public keys are kept once, as they were given, and a run that cannot have them says so and harms nothing."""
+"""CloudTrail's public keys are kept once, as they were given, and a run that cannot have them says
+so and harms nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,23 @@ from tests.support.world import fail_on, make_rules, make_world, trail_key
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.adapters.memory import MemoryStore
-from log_aggregator.errors import BadPack, CannotStart, PreconditionFailed, StoreError, VerificationError
+from log_aggregator.errors import (
+    BadPack,
+    CannotStart,
+    PreconditionFailed,
+    StoreError,
+    VerificationError,
+)
 from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.model import Target
 from log_aggregator.ports import ListStart, Page
 from log_aggregator.steps.ledger import list_all
-from log_aggregator.steps.publickeys import KeyRing, archive_keys, archive_run_keys, read_archived_key
+from log_aggregator.steps.publickeys import (
+    KeyRing,
+    archive_keys,
+    archive_run_keys,
+    read_archived_key,
+)
 from log_aggregator.trailkeys import TrailKeys
 
 FIRST = datetime(2026, 3, 14, tzinfo=UTC)
@@ -35,12 +48,16 @@ def make_store() -> MemoryStore:
     return store
 
 
-def archive(store: MemoryStore | FaultyStore | CountingStore, keys: TrailKeys, target: Target = TARGET) -> int:
+def archive(
+    store: MemoryStore | FaultyStore | CountingStore, keys: TrailKeys, target: Target = TARGET
+) -> int:
     return archive_keys(store, target, keys, REGION, FIRST, LAST)
 
 
 def test_a_key_is_written_once() -> None:
-    """The first time it is stored, with all that CloudTrail said of it; the second time it is only seen to be there."""
+    """The first time it is stored, with all that CloudTrail said of it; the second time it is only
+    seen to be there.
+    """
     store, keys = make_store(), LabTrailKeys(SPEC)
     (key,) = keys.keys
     assert archive(store, keys) == 1
@@ -61,13 +78,17 @@ def test_keys_lie_under_the_targets_root() -> None:
     """In a log bucket they are where its packs are."""
     store = make_store()
     assert archive(store, LabTrailKeys(SPEC), Target("dest", "aggregated/")) == 1
-    assert [found.key.rpartition("/")[0] for found in list_all(store, "dest", "")] == ["aggregated/keys/cloudtrail/eu-west-1"]
+    assert [found.key.rpartition("/")[0] for found in list_all(store, "dest", "")] == [
+        "aggregated/keys/cloudtrail/eu-west-1"
+    ]
 
 
 def test_somebody_else_was_first() -> None:
     """Two runs at once write the same key: it is there once, and none of them fails."""
     store, keys = make_store(), LabTrailKeys(SPEC)
-    unseen = FaultyStore(store, fail_on(lambda call: call.operation == "PutObject", PreconditionFailed("there")))
+    unseen = FaultyStore(
+        store, fail_on(lambda call: call.operation == "PutObject", PreconditionFailed("there"))
+    )
     with pytest.raises(VerificationError):
         archive(unseen, keys)  # said to be there, and is not
     archive(store, keys)
@@ -78,7 +99,9 @@ def test_somebody_else_was_first() -> None:
 class HidingListings(CountingStore):
     """Lists nothing, as the listing before another writer's PUT."""
 
-    def list_objects(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         return Page(())
 
 
@@ -105,14 +128,31 @@ def test_answers_that_are_no_keys(change: dict[str, object]) -> None:
     assert list(list_all(store, "dest", "")) == []
 
 
-@pytest.mark.parametrize("change", [b"", b"[]", b"{}", b"null", "fingerprint", "region", "version", "public_key_der", "valid_from"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"null",
+        "fingerprint",
+        "region",
+        "version",
+        "public_key_der",
+        "valid_from",
+    ],
+)
 def test_files_that_are_no_keys(change: bytes | str) -> None:
     """A file that is not what its name says is an error, not a missing key."""
     store, keys = make_store(), LabTrailKeys(SPEC)
     archive(store, keys)
     (found,) = list_all(store, "dest", "keys/")
     fields = json.loads(store.get_object("dest", found.key).data)
-    store.put("dest", found.key, change if isinstance(change, bytes) else json.dumps(fields | {change: "?"}).encode())
+    store.put(
+        "dest",
+        found.key,
+        change if isinstance(change, bytes) else json.dumps(fields | {change: "?"}).encode(),
+    )
     with pytest.raises(BadPack):
         read_archived_key(store, TARGET, REGION, keys.keys[0].fingerprint)
 
@@ -126,8 +166,9 @@ def test_fingerprints_lead_nowhere_else() -> None:
 
 
 def test_cloudtrail_is_asked_seldom() -> None:
-    """One question for each region, however many digests there are, also where it is refused: then the archive is looked into, and of a
-    key that is not there either nobody knows."""
+    """One question for each region, however many digests there are, also where it is refused: then
+    the archive is looked into, and of a key that is not there either nobody knows.
+    """
     store, denying, keys = make_store(), Denying(), LabTrailKeys(SPEC)
     archive_keys(store, TARGET, LabTrailKeys(SPEC), REGION, FIRST, LAST)
     ring = KeyRing(store, [TARGET], denying, FIRST, LAST)
@@ -143,8 +184,14 @@ def test_cloudtrail_is_asked_seldom() -> None:
     assert keys.asked == [(REGION, FIRST, LAST + timedelta(hours=2))]
 
 
-def archive_after(site: Trails, connect: Callable[[], TrailKeys | None], **settings: Any) -> list[str]:
-    rules = make_rules(site.world.rules.selection.window, control_tower_bucket=BUCKET, **({"destination_bucket": "dest"} | settings))
+def archive_after(
+    site: Trails, connect: Callable[[], TrailKeys | None], **settings: Any
+) -> list[str]:
+    rules = make_rules(
+        site.world.rules.selection.window,
+        control_tower_bucket=BUCKET,
+        **({"destination_bucket": "dest"} | settings),
+    )
     result = site.world.run(rules=rules)
     archive_run_keys(site.store, connect, rules, result, site.world.clock.now())
     assert result.groups
@@ -156,31 +203,50 @@ def stored_keys(site: Trails, bucket: str = "dest", root: str = "") -> list[str]
 
 
 def test_a_run_archives_the_keys_of_its_digests() -> None:
-    """The keys of every region that digests were listed of, valid at any time from the first day until now, which is when the latest
-    backfill digest may have been signed."""
+    """The keys of every region that digests were listed of, valid at any time from the first day
+    until now, which is when the latest backfill digest may have been signed.
+    """
     site, keys = trails(), LabTrailKeys(SPEC)
     assert archive_after(site, lambda: keys) == []
-    assert stored_keys(site) == [f"keys/cloudtrail/{region}/{keys.keys[0].fingerprint}.json" for region in sorted(SPEC.regions)]
+    assert stored_keys(site) == [
+        f"keys/cloudtrail/{region}/{keys.keys[0].fingerprint}.json"
+        for region in sorted(SPEC.regions)
+    ]
     assert {(first.date(), last.date()) for _, first, last in keys.asked} == {
         (SPEC.first_day - timedelta(days=1), SPEC.first_day + timedelta(days=9))
     }
 
 
 def test_keys_lie_beside_packs_in_place() -> None:
-    """Where packs lie in the log bucket, so do the keys; and a later run does not take them for logs."""
+    """Where packs lie in the log bucket, so do the keys; and a later run does not take them for
+    logs.
+    """
     site, keys = trails(), LabTrailKeys(SPEC)
-    assert archive_after(site, lambda: keys, destination_bucket="", final_aggregation_prefix="aggregated") == []
+    assert (
+        archive_after(
+            site, lambda: keys, destination_bucket="", final_aggregation_prefix="aggregated"
+        )
+        == []
+    )
     assert len(stored_keys(site, BUCKET, "aggregated/")) == len(SPEC.regions)
     again = site.world.run(
-        rules=make_rules(site.world.rules.selection.window, control_tower_bucket=BUCKET, final_aggregation_prefix="aggregated")
+        rules=make_rules(
+            site.world.rules.selection.window,
+            control_tower_bucket=BUCKET,
+            final_aggregation_prefix="aggregated",
+        )
     )
     assert not again.selection.samples
 
 
 def test_keys_that_cannot_be_had_are_a_failure_and_no_more() -> None:
-    """Everything is packed and deleted all the same; the report says for which regions keys are missing."""
+    """Everything is packed and deleted all the same; the report says for which regions keys are
+    missing.
+    """
     site = trails()
-    assert archive_after(site, Denying) == [f"public keys of CloudTrail in {region}: AccessDenied" for region in sorted(SPEC.regions)]
+    assert archive_after(site, Denying) == [
+        f"public keys of CloudTrail in {region}: AccessDenied" for region in sorted(SPEC.regions)
+    ]
     assert not [found for found in list_all(site.store, BUCKET, "") if "/CloudTrail/" in found.key]
 
     def refuse() -> TrailKeys | None:
@@ -194,7 +260,9 @@ def test_digests_without_any_key_are_a_failure() -> None:
     """Where there are digests there was a key; that CloudTrail has none any more is said."""
     site, keys = trails(), LabTrailKeys(SPEC)
     keys.keys = []
-    assert archive_after(site, lambda: keys) == [f"public keys of CloudTrail in {region}: StoreError" for region in sorted(SPEC.regions)]
+    assert archive_after(site, lambda: keys) == [
+        f"public keys of CloudTrail in {region}: StoreError" for region in sorted(SPEC.regions)
+    ]
 
 
 def test_no_digests_no_question() -> None:
@@ -203,4 +271,6 @@ def test_no_digests_no_question() -> None:
     world.put("logs", trail_key(1), b"{}")
     result = world.run()
     assert result.groups
-    archive_run_keys(world.store, lambda: pytest.fail("connected"), world.rules, result, world.clock.now())
+    archive_run_keys(
+        world.store, lambda: pytest.fail("connected"), world.rules, result, world.clock.now()
+    )

@@ -19,10 +19,14 @@ from log_aggregator.steps.read import Changed, Reader, Unreadable
 DATA = b"a line\n"
 
 
-def make_store(*, versioning: str | None = "Enabled", has_kms: bool = False) -> tuple[MemoryStore, LogObject]:
+def make_store(
+    *, versioning: str | None = "Enabled", has_kms: bool = False
+) -> tuple[MemoryStore, LogObject]:
     store = MemoryStore()
     store.create_bucket("logs", versioning=versioning, has_kms=has_kms)
-    return store, store.put("logs", "2025/04/03/a", DATA, metadata={"signature": "s"}, content_type="text/plain")
+    return store, store.put(
+        "logs", "2025/04/03/a", DATA, metadata={"signature": "s"}, content_type="text/plain"
+    )
 
 
 def alter_reads(alter: dict[int, bytes]) -> Decide:
@@ -40,11 +44,17 @@ def test_what_is_right_is_read_once() -> None:
     counting = CountingStore(store)
     found = Reader(counting).read(source)
     assert isinstance(found, Original)
-    assert (found.data, dict(found.headers.metadata), found.headers.content_type) == (DATA, {"signature": "s"}, "text/plain")
+    assert (found.data, dict(found.headers.metadata), found.headers.content_type) == (
+        DATA,
+        {"signature": "s"},
+        "text/plain",
+    )
     assert counting.requests == {"GetObject": 1}
 
 
-@pytest.mark.parametrize("wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"])
+@pytest.mark.parametrize(
+    "wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"]
+)
 def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
     """A wrong length or a wrong MD5 is read once more; if that is right, nothing has happened."""
     store, source = make_store()
@@ -53,11 +63,15 @@ def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
     assert found.data == DATA
 
 
-@pytest.mark.parametrize("wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"])
+@pytest.mark.parametrize(
+    "wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"]
+)
 def test_a_body_that_stays_damaged_is_unreadable(wrong: bytes) -> None:
     """What is wrong twice is never packed."""
     store, source = make_store()
-    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable)
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+    )
 
 
 GZIP = gzip.compress(b"lines\n", mtime=0)
@@ -65,18 +79,24 @@ GZIP = gzip.compress(b"lines\n", mtime=0)
 
 @pytest.mark.parametrize("at", [4, 8, 9], ids=["time", "extra flags", "system"])
 def test_a_gzip_header_is_part_of_the_bytes(at: int) -> None:
-    """A bit that was flipped in a gzip's header inflates to the same text, with the right CRC-32, and is noticed all the same."""
+    """A bit that was flipped in a gzip's header inflates to the same text, with the right CRC-32,
+    and is noticed all the same.
+    """
     store, _ = make_store()
     source = store.put("logs", "2025/04/03/b.gz", GZIP)
     wrong = GZIP[:at] + bytes([GZIP[at] ^ 1]) + GZIP[at + 1 :]
     found = Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source)
     assert isinstance(found, Original)
     assert found.data == GZIP
-    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable)
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+    )
 
 
 def test_with_kms_one_whole_gzip_is_read_twice_and_no_other() -> None:
-    """The first second read teaches that ETags are no MD5s here: a pack of any number of gzip members costs one request more."""
+    """The first second read teaches that ETags are no MD5s here: a pack of any number of gzip
+    members costs one request more.
+    """
     store, _ = make_store(has_kms=True)
     sources = [store.put("logs", f"2025/04/03/{number}.gz", GZIP) for number in range(5)]
     counting = CountingStore(store)
@@ -96,7 +116,9 @@ def test_damaged_gzip_is_found_also_with_kms() -> None:
 def test_with_kms_both_reads_must_be_the_same() -> None:
     """Where no MD5 tells which of two bodies is the right one, neither is taken."""
     store, source = make_store(has_kms=True)
-    assert isinstance(Reader(FaultyStore(store, alter_reads({1: b"b line\n"}))).read(source), Unreadable)
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({1: b"b line\n"}))).read(source), Unreadable
+    )
 
 
 @pytest.mark.parametrize("size", [0, 6, 8])
@@ -104,7 +126,9 @@ def test_with_kms_the_length_still_counts(size: int) -> None:
     """Where the ETag is no MD5 a body of another length is refused all the same."""
     store, source = make_store(has_kms=True)
     wrong = (DATA * 2)[:size]
-    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable)
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+    )
 
 
 def test_kms_costs_one_request_more_at_most() -> None:
@@ -118,7 +142,9 @@ def test_kms_costs_one_request_more_at_most() -> None:
 
 @pytest.mark.parametrize("versioning", ["Enabled", None])
 def test_what_was_replaced_is_changed(versioning: str | None) -> None:
-    """Without versions, another object under the key is not the one that was listed; with versions, the listed one is still there."""
+    """Without versions, another object under the key is not the one that was listed; with versions,
+    the listed one is still there.
+    """
     store, source = make_store(versioning=versioning)
     store.put("logs", source.key, b"another")
     found = Reader(store).read(source)
@@ -146,6 +172,8 @@ def test_what_may_not_be_read_is_unreadable() -> None:
 def test_trouble_of_s3_itself_is_raised() -> None:
     """An error that says nothing about this object is not taken for one that does."""
     store, source = make_store()
-    faulty = FaultyStore(store, lambda number, call: Fault(before=StoreError("500", code="InternalError")))
+    faulty = FaultyStore(
+        store, lambda number, call: Fault(before=StoreError("500", code="InternalError"))
+    )
     with pytest.raises(StoreError):
         Reader(faulty).read(source)

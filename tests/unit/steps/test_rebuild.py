@@ -27,9 +27,16 @@ def make_packed(*, keep: bool = False, **settings: str | None) -> World:
     """A gzip pack, a tar pack, and a copy."""
     world = make_world(limits=COPYING, keep_originals_days=30 if keep else 0, **settings)  # type: ignore[arg-type] # by name
     for number in range(2):
-        world.put("logs", flow_key(f"{number}.log.gz"), pack_gzip(f"{number}\n".encode()), metadata=METADATA)
+        world.put(
+            "logs",
+            flow_key(f"{number}.log.gz"),
+            pack_gzip(f"{number}\n".encode()),
+            metadata=METADATA,
+        )
         world.put("logs", flow_key(f"{number}.parquet"), b"PAR1" + bytes(number))
-    world.put("logs", LARGE, bytes(range(256)) * 2, metadata=METADATA, content_type="application/x-gzip")
+    world.put(
+        "logs", LARGE, bytes(range(256)) * 2, metadata=METADATA, content_type="application/x-gzip"
+    )
     assert world.run().failures == []
     return world
 
@@ -51,20 +58,26 @@ def rebuild(world: World, pack_key: str) -> Rebuilt:
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
 def test_an_index_comes_back_out_of_the_tail(pack_format: PackFormat) -> None:
-    """The very bytes; the pack is not read but for its tail, and a second time there is nothing to do."""
+    """The very bytes; the pack is not read but for its tail, and a second time there is nothing to
+    do.
+    """
     world = make_packed()
     key = pack_keys(world)[pack_format]
     data = lose(world, key)
     assert rebuild(world, key) == Rebuilt(key, 2)
     assert world.store.get_object("dest", TARGET.index_key(key)).data == data
     watched = FaultyStore(world.store, lambda *_: None)
-    assert rebuild_index(watched, TARGET, entry_of(TARGET, key), WriteOptions()) == Rebuilt(key, 2, was_there=True)
+    assert rebuild_index(watched, TARGET, entry_of(TARGET, key), WriteOptions()) == Rebuilt(
+        key, 2, was_there=True
+    )
     assert {call.operation for call in watched.calls} <= READS
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", None, "Suspended"])
 def test_the_index_of_a_copy_comes_back_while_its_original_is_there(versioning: str | None) -> None:
-    """Version id, ETag, time, user metadata and content type too, so that the next run deletes the original after all."""
+    """Version id, ETag, time, user metadata and content type too, so that the next run deletes the
+    original after all.
+    """
     world = make_packed(keep=True, versioning=versioning)
     key = pack_keys(world)[PackFormat.COPY]
     before = read_index(world.store, TARGET, key)[0]
@@ -74,7 +87,9 @@ def test_the_index_of_a_copy_comes_back_while_its_original_is_there(versioning: 
 
 
 def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
-    """A newer version of the same size came meanwhile; the hash in the pack's key says which one it was."""
+    """A newer version of the same size came meanwhile; the hash in the pack's key says which one it
+    was.
+    """
     world = make_packed(keep=True)
     key = pack_keys(world)[PackFormat.COPY]
     before = read_index(world.store, TARGET, key)[0]
@@ -88,7 +103,9 @@ def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
 
 @pytest.mark.parametrize("versioning", [None, "Suspended"])
 def test_the_index_of_a_copy_whose_original_is_gone(versioning: str | None) -> None:
-    """Its ETag was the MD5 of its bytes, and the hash in the pack's key says that this is right; its metadata is lost."""
+    """Its ETag was the MD5 of its bytes, and the hash in the pack's key says that this is right;
+    its metadata is lost.
+    """
     world = make_packed(versioning=versioning)
     key = pack_keys(world)[PackFormat.COPY]
     (before,) = read_index(world.store, TARGET, key)[0].members
@@ -101,18 +118,27 @@ def test_the_index_of_a_copy_whose_original_is_gone(versioning: str | None) -> N
 
 
 def test_a_copy_whose_identity_is_lost_is_found_all_the_same_and_never_deletes() -> None:
-    """Its version id is known to nobody: the member says so, and a new object of the same key is packed anew, never taken for it."""
+    """Its version id is known to nobody: the member says so, and a new object of the same key is
+    packed anew, never taken for it.
+    """
     world = make_packed()
     key = pack_keys(world)[PackFormat.COPY]
     lose(world, key)
     assert rebuild(world, key) == Rebuilt(key, 1, is_identity_known=False)
     (member,) = read_index(world.store, TARGET, key)[0].members
-    assert (member.key, member.version_id, member.etag, member.flags) == (LARGE, None, "", ("identity-unknown",))
+    assert (member.key, member.version_id, member.etag, member.flags) == (
+        LARGE,
+        None,
+        "",
+        ("identity-unknown",),
+    )
     world.put("logs", LARGE, bytes(range(256)) * 2)
     result = world.run()
     assert result.failures == []
     assert sum(group.deleted for group in result.groups) == 1
-    assert len([found for found in list_all(world.store, "dest", "packs/") if LARGE in found.key]) == 2
+    assert (
+        len([found for found in list_all(world.store, "dest", "packs/") if LARGE in found.key]) == 2
+    )
 
 
 def test_a_copy_stays_without_index_where_its_source_cannot_be_asked() -> None:
@@ -121,10 +147,15 @@ def test_a_copy_stays_without_index_where_its_source_cannot_be_asked() -> None:
     key = pack_keys(world)[PackFormat.COPY]
     lose(world, key)
 
-    forbidden = FaultyStore(world.store, fail_on(lambda call: call.operation == "ListObjectVersions", AccessDenied("no")))
+    forbidden = FaultyStore(
+        world.store,
+        fail_on(lambda call: call.operation == "ListObjectVersions", AccessDenied("no")),
+    )
     with pytest.raises(AccessDenied):
         rebuild_index(forbidden, TARGET, entry_of(TARGET, key), WriteOptions())
-    assert all(found.key != TARGET.index_key(key) for found in list_all(world.store, "dest", "indexes/"))
+    assert all(
+        found.key != TARGET.index_key(key) for found in list_all(world.store, "dest", "indexes/")
+    )
 
 
 def damaged_in_content(data: bytes) -> bytes:
@@ -132,11 +163,18 @@ def damaged_in_content(data: bytes) -> bytes:
 
 
 def test_a_damaged_pack_gives_its_index_back_and_is_named() -> None:
-    """The index is whole, so it is written; what it says of the pack is not true, which is an error."""
+    """The index is whole, so it is written; what it says of the pack is not true, which is an
+    error.
+    """
     world = make_packed()
     key = pack_keys(world)[PackFormat.GZIP]
     data = lose(world, key)
-    world.store.put("dest", key, damaged_in_content(world.store.get_object("dest", key).data), with_checksum=True)
+    world.store.put(
+        "dest",
+        key,
+        damaged_in_content(world.store.get_object("dest", key).data),
+        with_checksum=True,
+    )
     with pytest.raises(VerificationError):
         rebuild(world, key)
     assert world.store.get_object("dest", TARGET.index_key(key)).data == data
@@ -144,7 +182,9 @@ def test_a_damaged_pack_gives_its_index_back_and_is_named() -> None:
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
 def test_a_damaged_tail_is_refused(pack_format: PackFormat) -> None:
-    """A bit of the tail flipped, or the pack cut short: BadPack with the pack's name, and no index is written."""
+    """A bit of the tail flipped, or the pack cut short: BadPack with the pack's name, and no index
+    is written.
+    """
     world = make_packed()
     key = pack_keys(world)[pack_format]
     content = read_index(world.store, TARGET, key)[0].content_length_bytes
@@ -161,7 +201,9 @@ def test_a_damaged_tail_is_refused(pack_format: PackFormat) -> None:
             with pytest.raises((BadPack, VerificationError)) as caught:
                 rebuild(world, key)
             assert key in str(caught.value)
-            if isinstance(caught.value, VerificationError):  # bytes around the index that say nothing: it is whole, the pack is not
+            if isinstance(
+                caught.value, VerificationError
+            ):  # bytes around the index that say nothing: it is whole, the pack is not
                 lose(world, key)
 
 
@@ -180,7 +222,9 @@ def test_an_index_that_is_there_is_never_written_over() -> None:
 
 
 def test_frozen_missing_and_foreign() -> None:
-    """A frozen pack must be thawed; a pack that is not there, and an object that is no pack, are named."""
+    """A frozen pack must be thawed; a pack that is not there, and an object that is no pack, are
+    named.
+    """
     world = make_packed()
     keys = pack_keys(world)
     for pack_format in (PackFormat.GZIP, PackFormat.COPY):
@@ -196,13 +240,25 @@ def test_frozen_missing_and_foreign() -> None:
     folder = keys[PackFormat.TAR].rpartition("/")[0]
     for name in ("notes.txt", "sub/notes.txt"):
         world.store.put(
-            "dest", f"{folder}/{name}", b"not a pack, but longer than the last member of one is, which has 58 bytes", with_checksum=True
+            "dest",
+            f"{folder}/{name}",
+            b"not a pack, but longer than the last member of one is, which has 58 bytes",
+            with_checksum=True,
         )
         with pytest.raises(BadPack):
             rebuild(world, f"{folder}/{name}")
 
 
-@pytest.mark.parametrize("key", ["", "packs/", "packs/a/b/c/2025/04/03/", "packs/a/b/c/2025/4x/03/x.gz", "x/packs/a/b/c/2025/04/03/x.gz"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "packs/",
+        "packs/a/b/c/2025/04/03/",
+        "packs/a/b/c/2025/4x/03/x.gz",
+        "x/packs/a/b/c/2025/04/03/x.gz",
+    ],
+)
 def test_keys_that_are_no_packs(key: str) -> None:
     """Refused before anything is asked for."""
     with pytest.raises(ValueError, match="not the key of a pack"):
@@ -210,9 +266,13 @@ def test_keys_that_are_no_packs(key: str) -> None:
 
 
 def test_a_rebuilt_index_is_one_that_runs_go_on_with() -> None:
-    """After an index was lost and made anew, the next run verifies the pack and deletes the originals, and packs nothing twice."""
+    """After an index was lost and made anew, the next run verifies the pack and deletes the
+    originals, and packs nothing twice.
+    """
     world = make_world(keep_originals_days=30)
-    originals: list[LogObject] = [world.put("logs", trail_key(number), pack_gzip(b"{}")) for number in range(3)]
+    originals: list[LogObject] = [
+        world.put("logs", trail_key(number), pack_gzip(b"{}")) for number in range(3)
+    ]
     (pack,) = world.run().groups[0].packs
     lose(world, pack.key)
     rebuild(world, pack.key)

@@ -74,12 +74,18 @@ def test_a_plan_is_what_the_run_does() -> None:
 
 
 def test_estimated_requests_are_those_that_were_made() -> None:
-    """The dry run's count of requests, for packs that are one PUT, is what the run then needs; and each of them has a price."""
+    """The dry run's count of requests, for packs that are one PUT, is what the run then needs; and
+    each of them has a price.
+    """
     world = trail_world(30)
     estimate = plan(world).requests
     store = CountingStore(world.store)
     world.run(store)
-    made = {name: count for name, count in store.requests.items() if not name.startswith(("List", "GetBucket"))}
+    made = {
+        name: count
+        for name, count in store.requests.items()
+        if not name.startswith(("List", "GetBucket"))
+    }
     assert made == dict(estimate)
     assert set(store.requests) <= set(REQUEST_DOLLARS)
 
@@ -99,7 +105,9 @@ def test_threads_do_what_one_thread_does() -> None:
     serial, threaded = trail_world(40), trail_world(40)
     serial.run()
     with ThreadWorkers(readers=8) as workers:
-        assert run(threaded.store, workers, threaded.clock, threaded.rules, Progress()).failures == []
+        assert (
+            run(threaded.store, workers, threaded.clock, threaded.rules, Progress()).failures == []
+        )
     assert threaded.store.snapshot() == serial.store.snapshot()
 
 
@@ -117,7 +125,9 @@ HOLDS: list[tuple[dict[str, Any], set[str]]] = [
 @pytest.mark.parametrize(("holds", "held"), HOLDS)
 @pytest.mark.parametrize("packed_before", [False, True])
 def test_holds(holds: dict[str, Any], held: set[str], *, packed_before: bool) -> None:
-    """What is held is neither packed nor deleted, also if it was packed before it was held; everything else goes on."""
+    """What is held is neither packed nor deleted, also if it was packed before it was held;
+    everything else goes on.
+    """
     world = make_world(keep_originals_days=30)
     for key, data in ((trail_key(1), document(1)), (access_key(1), b"line\n")):
         world.put("logs", key, data)
@@ -125,7 +135,11 @@ def test_holds(holds: dict[str, Any], held: set[str], *, packed_before: bool) ->
         world.put("logs", key, data + data)
     if packed_before:
         assert world.run().failures == []
-    settings: dict[str, Any] = {"other_buckets": "logs", "destination_bucket": "dest", "holds": holds}
+    settings: dict[str, Any] = {
+        "other_buckets": "logs",
+        "destination_bucket": "dest",
+        "holds": holds,
+    }
     before = {key: world.store.list_object_versions("logs", prefix=key) for key in held}
     result = world.run(rules=make_rules(**settings))
     assert result.failures == []
@@ -136,10 +150,17 @@ def test_holds(holds: dict[str, Any], held: set[str], *, packed_before: bool) ->
 
 
 def test_originals_are_kept_as_long_as_wanted() -> None:
-    """With keep_originals_days the first run packs, the next ones verify and write nothing, and a later one deletes, with no new pack."""
+    """With keep_originals_days the first run packs, the next ones verify and write nothing, and a
+    later one deletes, with no new pack.
+    """
     world = trail_world(keep_originals_days=5)
     first = world.run()
-    assert (total(first, "packed"), total(first, "kept"), total(first, "deleted"), len(left_in_place(world))) == (3, 3, 0, 3)
+    assert (
+        total(first, "packed"),
+        total(first, "kept"),
+        total(first, "deleted"),
+        len(left_in_place(world)),
+    ) == (3, 3, 0, 3)
     world.clock.advance(days=2)
     again, calls = world.run_faulty(nothing)
     assert (total(again, "packed"), total(again, "kept"), writes_of(calls)) == (0, 3, [])
@@ -149,7 +170,9 @@ def test_originals_are_kept_as_long_as_wanted() -> None:
     last, calls = world.run_faulty(nothing)
     assert (total(last, "packed"), total(last, "deleted"), left_in_place(world)) == (0, 3, [])
     assert {call.operation for call in writes_of(calls)} == {"DeleteObjects"}
-    assert [call.operation for call in calls if call.key.startswith("packs/")].count("HeadObject") == 2
+    assert [call.operation for call in calls if call.key.startswith("packs/")].count(
+        "HeadObject"
+    ) == 2
 
 
 def test_kept_originals_of_a_damaged_pack_are_never_deleted() -> None:
@@ -180,7 +203,9 @@ def test_too_many_objects(objects_max: int) -> None:
     if objects_max == 3:
         assert world.run().failures == []
     else:
-        with pytest.raises(LimitExceeded, match="3 log objects from 2025-04-02 to 2025-04-04; objects_max = 2"):
+        with pytest.raises(
+            LimitExceeded, match="3 log objects from 2025-04-02 to 2025-04-04; objects_max = 2"
+        ):
             world.run()
         assert world.store.snapshot() == before
         with pytest.raises(LimitExceeded):
@@ -188,15 +213,24 @@ def test_too_many_objects(objects_max: int) -> None:
 
 
 def test_too_many_objects_in_later_days_of_a_long_range() -> None:
-    """What was done to earlier days is told; the days with too many objects, and those behind them, are not touched and are a failure."""
+    """What was done to earlier days is told; the days with too many objects, and those behind them,
+    are not touched and are a failure.
+    """
     world = make_world(objects_max=2)
     world.clock.advance(days=30)
     for day, count in ((1, 2), (9, 3), (17, 1)):
         for number in range(count):
             world.put("logs", trail_key(number, day=date(2025, 4, day)), document(number))
-    rules = replace(world.rules, selection=replace(world.rules.selection, window=DateWindow(date(2025, 4, 1), date(2025, 4, 21))))
+    rules = replace(
+        world.rules,
+        selection=replace(
+            world.rules.selection, window=DateWindow(date(2025, 4, 1), date(2025, 4, 21))
+        ),
+    )
     result = world.run(rules=rules)
-    assert [(failure.error, failure.where) for failure in result.failures] == [("LimitExceeded", "2025-04-08 to 2025-04-21")]
+    assert [(failure.error, failure.where) for failure in result.failures] == [
+        ("LimitExceeded", "2025-04-08 to 2025-04-21")
+    ]
     assert total(result, "deleted") == 2
     assert len(left_in_place(world)) == 4
 
@@ -220,24 +254,35 @@ def in_place_world(versioning: str | None = "Enabled") -> World:
 
 @pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
 def test_in_place(versioning: str | None) -> None:
-    """Without a destination each bucket keeps its own packs; they are never taken for logs; a second run does nothing."""
+    """Without a destination each bucket keeps its own packs; they are never taken for logs; a
+    second run does nothing.
+    """
     world = in_place_world(versioning)
     assert world.run().failures == []
     assert (find_losses(world), left_in_place(world)) == ([], [])
     again, calls = world.run_faulty(nothing)
     assert (writes_of(calls), again.groups, again.selection.listed) == ([], [], 0)
     assert [str(sample) for sample in again.selection.samples] == []
-    assert make_targets(world.store, read_settings(None, {"control_tower_bucket": "trail", "other_buckets": "aux"})) == list(world.targets)
+    assert make_targets(
+        world.store, read_settings(None, {"control_tower_bucket": "trail", "other_buckets": "aux"})
+    ) == list(world.targets)
 
 
-@pytest.mark.parametrize("prefix", ["aggregated", "AWSLogs", "AWSLogs/packed", "o-abcd1234/packed", "a/b/c", "2025/04/03"])
+@pytest.mark.parametrize(
+    "prefix",
+    ["aggregated", "AWSLogs", "AWSLogs/packed", "o-abcd1234/packed", "a/b/c", "2025/04/03"],
+)
 def test_in_place_wherever_the_packs_are(prefix: str) -> None:
-    """Wherever in the bucket the packs lie, also among the logs, all logs are found and no pack is."""
+    """Wherever in the bucket the packs lie, also among the logs, all logs are found and no pack
+    is.
+    """
     clock = SteppingClock()
     store = MemoryStore(clock=clock)
     store.create_bucket("trail", versioning="Enabled")
     store.create_bucket("aux")
-    rules = make_rules(control_tower_bucket="trail", other_buckets="aux", final_aggregation_prefix=prefix)
+    rules = make_rules(
+        control_tower_bucket="trail", other_buckets="aux", final_aggregation_prefix=prefix
+    )
     world = World(store, clock, rules, (Target("trail", f"{prefix}/"), Target("aux", f"{prefix}/")))
     world.put("trail", trail_key(1), document(1))
     world.put("trail", trail_key(2).removeprefix("o-abcd1234/"), document(2))
@@ -260,7 +305,9 @@ def test_the_destination_may_be_a_source() -> None:
 
 
 def test_a_suspended_bucket() -> None:
-    """Where versioning is suspended, null versions and older ones are packed and deleted, each by its version."""
+    """Where versioning is suspended, null versions and older ones are packed and deleted, each by
+    its version.
+    """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     world.store.set_versioning("logs", "Suspended")
@@ -273,16 +320,34 @@ def test_a_suspended_bucket() -> None:
 
 
 def test_what_is_not_tried_is_a_failure() -> None:
-    """After three groups without an answer the others are not waited for; each is a failure, and keeps its originals."""
+    """After three groups without an answer the others are not waited for; each is a failure, and
+    keeps its originals.
+    """
     world = make_world()
     for number in range(5):
         world.put("logs", trail_key(number, account=f"{number:012d}"), document(number))
-    silent = fail_on(lambda call: call.bucket == "dest" and "packs/" in call.key and call.operation != "ListMultipartUploads", UNREACHABLE)
+    silent = fail_on(
+        lambda call: (
+            call.bucket == "dest"
+            and "packs/" in call.key
+            and call.operation != "ListMultipartUploads"
+        ),
+        UNREACHABLE,
+    )
     result, calls = world.run_faulty(silent)
     assert [failure.error for failure in result.failures] == ["Unreachable"] * 5
     assert sum("not tried" in failure.message for failure in result.failures) == 2
     assert len(left_in_place(world)) == 5
-    assert len({call.key for call in calls if call.bucket == "dest" and call.key.startswith("packs/logs/")}) == 3
+    assert (
+        len(
+            {
+                call.key
+                for call in calls
+                if call.bucket == "dest" and call.key.startswith("packs/logs/")
+            }
+        )
+        == 3
+    )
 
 
 def test_other_regions_are_kept_by_default() -> None:
@@ -303,16 +368,38 @@ def put_and_delete(world: World) -> None:
 LEFT_ALONE: list[tuple[str, Callable[[World], Any], Left]] = [
     ("unknown", lambda world: world.put("logs", "readme.txt", b"x"), Left.UNKNOWN),
     ("folder", lambda world: world.put("logs", "2025/04/03/", b""), Left.MARKER),
-    ("probe", lambda world: world.put("logs", f"AWSLogs/{'1' * 12}/Config/ConfigWritabilityCheckFile", b""), Left.MARKER),
+    (
+        "probe",
+        lambda world: world.put(
+            "logs", f"AWSLogs/{'1' * 12}/Config/ConfigWritabilityCheckFile", b""
+        ),
+        Left.MARKER,
+    ),
     ("zero bytes", lambda world: world.put("logs", access_key(1), b""), Left.MARKER),
-    ("other date", lambda world: world.put("logs", access_key(1, day=date(2025, 4, 1)), b"x"), Left.OTHER_DATE),
-    ("frozen", lambda world: world.put("logs", access_key(1), b"x", storage_class="GLACIER"), Left.FROZEN),
+    (
+        "other date",
+        lambda world: world.put("logs", access_key(1, day=date(2025, 4, 1)), b"x"),
+        Left.OTHER_DATE,
+    ),
+    (
+        "frozen",
+        lambda world: world.put("logs", access_key(1), b"x", storage_class="GLACIER"),
+        Left.FROZEN,
+    ),
     ("deleted", put_and_delete, Left.DELETED),
-    ("a pack", lambda world: world.put("logs", "x/packs/b/Other/all/2025/04/03/n-0123456789ab.log.gz", pack_gzip(b"x")), Left.MARKER),
+    (
+        "a pack",
+        lambda world: world.put(
+            "logs", "x/packs/b/Other/all/2025/04/03/n-0123456789ab.log.gz", pack_gzip(b"x")
+        ),
+        Left.MARKER,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("build", "reason"), [each[1:] for each in LEFT_ALONE], ids=[each[0] for each in LEFT_ALONE])
+@pytest.mark.parametrize(
+    ("build", "reason"), [each[1:] for each in LEFT_ALONE], ids=[each[0] for each in LEFT_ALONE]
+)
 def test_left_alone(build: Callable[[World], Any], reason: Left) -> None:
     """What is no log of these days is counted with its reason and not touched."""
     world = make_world()
@@ -335,7 +422,9 @@ def test_a_zero_byte_version_among_others_is_packed_too() -> None:
 
 @pytest.mark.parametrize(("age_hours", "aborted"), [(23.9, 0), (24.1, 1)])
 def test_stale_uploads(age_hours: float, aborted: int) -> None:
-    """An upload that a dead run left is aborted after a day; a younger one may belong to a run that is under way."""
+    """An upload that a dead run left is aborted after a day; a younger one may belong to a run that
+    is under way.
+    """
     world = trail_world()
     world.store.create_multipart_upload("dest", "packs/logs/x", options=WriteOptions())
     world.store.create_multipart_upload("dest", "elsewhere/x", options=WriteOptions())
@@ -371,7 +460,9 @@ def test_beginnings_of_names() -> None:
 
 @pytest.mark.parametrize("operation", ["GetBucketVersioning", "ListObjectVersions"])
 def test_no_permission_to_begin(operation: str) -> None:
-    """If a bucket cannot be looked at or listed, the run does not begin, and says what is not allowed."""
+    """If a bucket cannot be looked at or listed, the run does not begin, and says what is not
+    allowed.
+    """
     world = trail_world()
     before = world.store.snapshot()
     error = AccessDenied("needs s3:List", code="AccessDenied")
@@ -381,10 +472,14 @@ def test_no_permission_to_begin(operation: str) -> None:
 
 
 def test_stale_uploads_that_cannot_be_listed_stop_nothing() -> None:
-    """That unfinished uploads may not be listed is a failure of the run, and no reason to leave the logs."""
+    """That unfinished uploads may not be listed is a failure of the run, and no reason to leave the
+    logs.
+    """
     world = trail_world()
     error = AccessDenied("needs s3:ListBucketMultipartUploads", code="AccessDenied")
-    result, _ = world.run_faulty(fail_on(lambda call: call.operation == "ListMultipartUploads", error))
+    result, _ = world.run_faulty(
+        fail_on(lambda call: call.operation == "ListMultipartUploads", error)
+    )
     assert [failure.error for failure in result.failures] == ["AccessDenied"]
     assert left_in_place(world) == []
 
@@ -396,9 +491,13 @@ def test_a_long_range_is_done_in_windows() -> None:
     for day in range(1, 28):
         world.put("logs", trail_key(day, day=date(2025, 4, day)), document(day))
     window = DateWindow(date(2025, 4, 5), date(2025, 4, 21))
-    result = world.run(rules=replace(world.rules, selection=replace(world.rules.selection, window=window)))
+    result = world.run(
+        rules=replace(world.rules, selection=replace(world.rules.selection, window=window))
+    )
     assert {source.key for source in left_in_place(world)} == {
-        trail_key(day, day=date(2025, 4, day)) for day in range(1, 28) if date(2025, 4, day) not in window
+        trail_key(day, day=date(2025, 4, day))
+        for day in range(1, 28)
+        if date(2025, 4, day) not in window
     }
     assert (len(result.groups), result.first, result.last) == (17, window.first, window.last)
 
@@ -424,7 +523,9 @@ def test_progress_is_told() -> None:
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 7])
 def test_pages_end_anywhere(page_size: int) -> None:
-    """However the listing is cut into pages, also inside the versions of one key, the same packs come out."""
+    """However the listing is cut into pages, also inside the versions of one key, the same packs
+    come out.
+    """
     worlds = []
     for size in (1000, page_size):
         clock = SteppingClock()
@@ -442,5 +543,12 @@ def test_pages_end_anywhere(page_size: int) -> None:
 
 def test_members_max_and_sizes_come_from_the_settings() -> None:
     """Settings reach the plan."""
-    rules = make_rules(WINDOW, other_buckets="logs", members_max=7, pack_size_max="50 MiB", glacier_object_size="1 MiB", part_size="6 MiB")
+    rules = make_rules(
+        WINDOW,
+        other_buckets="logs",
+        members_max=7,
+        pack_size_max="50 MiB",
+        glacier_object_size="1 MiB",
+        part_size="6 MiB",
+    )
     assert rules.group.combine.limits == PackLimits(50 * 2**20, 7, 2**20, 16 * 2**20, 6 * 2**20)

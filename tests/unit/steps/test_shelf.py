@@ -17,23 +17,43 @@ from log_aggregator.steps import shelf as shelf_module
 from log_aggregator.steps.selection import GroupSources, Rules, Selection, select
 from log_aggregator.steps.shelf import Shelf
 
-RULES = Rules(DateWindow(DAY - timedelta(days=3), DAY), frozenset({"eu-west-1"}), discard_other_regions=True)
+RULES = Rules(
+    DateWindow(DAY - timedelta(days=3), DAY), frozenset({"eu-west-1"}), discard_other_regions=True
+)
 MODIFIED = datetime(2025, 4, 3, 1, 2, 3, 450_000, tzinfo=UTC)
 
 
 def any_keys(random: Random, count: int) -> list[ListedKey]:
-    """Keys with several versions and old delete markers, of some accounts, regions and days, and of buckets without accounts."""
+    """Keys with several versions and old delete markers, of some accounts, regions and days, and of
+    buckets without accounts.
+    """
     listed = []
     for number in range(count):
-        day, region = DAY - timedelta(days=random.randrange(3)), random.choice(["eu-west-1", "us-east-1"])
+        day, region = (
+            DAY - timedelta(days=random.randrange(3)),
+            random.choice(["eu-west-1", "us-east-1"]),
+        )
         key = trail_key(number, account=f"{random.randrange(3):012}", region=region, day=day)
         if random.random() < 0.2:
             key = access_key(number, day=day)
         versions = tuple(
-            LogObject("logs", key, f"v{age}" if age else None, f"{number:032x}", 1 + number, MODIFIED, "STANDARD_IA", age == 0)
+            LogObject(
+                "logs",
+                key,
+                f"v{age}" if age else None,
+                f"{number:032x}",
+                1 + number,
+                MODIFIED,
+                "STANDARD_IA",
+                age == 0,
+            )
             for age in range(random.randrange(1, 4))
         )
-        markers = (DeleteMarker("logs", key, "m", MODIFIED, is_latest=False),) if random.random() < 0.3 else ()
+        markers = (
+            (DeleteMarker("logs", key, "m", MODIFIED, is_latest=False),)
+            if random.random() < 0.3
+            else ()
+        )
         listed.append(ListedKey(key, versions, markers))
     return sorted(listed, key=lambda each: each.key)
 
@@ -56,7 +76,9 @@ def put(shelf: Shelf, listed: list[ListedKey], chunk: int) -> Selection:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_everything_comes_back(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often it is folded and however it is cut into parts: every log object, discard and marker of a group once, unchanged."""
+    """However often it is folded and however it is cut into parts: every log object, discard and
+    marker of a group once, unchanged.
+    """
     random = Random(seed)
     monkeypatch.setattr(shelf_module, "_BLOCK_OBJECTS_MAX", random.choice([1, 5, 1000]))
     shelf = Shelf(random.choice([0, 7, 50, 10_000]), random.choice([1, 10, 1000]))
@@ -72,9 +94,16 @@ def test_everything_comes_back(seed: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_parts_are_bounded_and_in_order() -> None:
-    """A group that is too large comes in parts of the wanted size, in key order where it was listed so."""
+    """A group that is too large comes in parts of the wanted size, in key order where it was listed
+    so.
+    """
     shelf = Shelf(100, 25_000)
-    listed = [ListedKey(trail_key(number), (LogObject("logs", trail_key(number), None, "e", 1, MODIFIED),)) for number in range(60_000)]
+    listed = [
+        ListedKey(
+            trail_key(number), (LogObject("logs", trail_key(number), None, "e", 1, MODIFIED),)
+        )
+        for number in range(60_000)
+    ]
     put(shelf, sorted(listed, key=lambda each: each.key), 1000)
     (group,) = shelf.groups
     parts = [[source.log_object.key for source in part.sources] for part in shelf.parts(group)]
@@ -85,7 +114,9 @@ def test_parts_are_bounded_and_in_order() -> None:
 
 
 def test_it_takes_little_memory() -> None:
-    """A log object takes at most 150 bytes, of which most is what no compression can take away: its version, ETag and name."""
+    """A log object takes at most 150 bytes, of which most is what no compression can take away: its
+    version, ETag and name.
+    """
     random = Random(1)
 
     def listed(account: int) -> list[ListedKey]:
@@ -112,7 +143,11 @@ def test_threads_may_put_at_once() -> None:
     """Nothing is lost where several listings fold at the same time."""
     shelf = Shelf(50)
     chunks = [
-        select("logs", [ListedKey(key, (LogObject("logs", key, None, "e", 1, MODIFIED),)) for key in keys], RULES)
+        select(
+            "logs",
+            [ListedKey(key, (LogObject("logs", key, None, "e", 1, MODIFIED),)) for key in keys],
+            RULES,
+        )
         for keys in (
             [trail_key(number, account=f"{thread:012}") for number in range(start, start + 10)]
             for thread in range(4)
@@ -133,7 +168,9 @@ def test_threads_may_put_at_once() -> None:
 
 
 def test_a_run_in_parts_is_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A group that is settled part by part: all is packed and deleted, and the result counts each log object once."""
+    """A group that is settled part by part: all is packed and deleted, and the result counts each
+    log object once.
+    """
     monkeypatch.setattr(shelf_module, "PART_OBJECTS_MAX", 10)
     monkeypatch.setattr(shelf_module, "OPEN_OBJECTS_MAX", 0)
     monkeypatch.setattr(shelf_module, "_BLOCK_OBJECTS_MAX", 5)
@@ -145,5 +182,7 @@ def test_a_run_in_parts_is_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     (group,) = result.groups
     assert group.group == Group("logs", "CloudTrail", "111111111111", date(2025, 4, 3))
     assert (group.listed, group.packed, group.deleted, len(group.packs)) == (37, 37, 37, 4)
-    assert [pack.deleted for pack in group.settled.values()] == [pack.members for pack in group.settled.values()]
+    assert [pack.deleted for pack in group.settled.values()] == [
+        pack.members for pack in group.settled.values()
+    ]
     assert world.run().groups == []

@@ -28,7 +28,9 @@ def stream_of(store: MemoryStore) -> ObjectStream:
 
 @pytest.mark.parametrize("size", [1, 7, 30, 31, 100])
 def test_it_gives_every_byte_once(store: MemoryStore, size: int) -> None:
-    """In pieces of at most a range, however it is asked for, with the checksum of what has passed."""
+    """In pieces of at most a range, however it is asked for, with the checksum of what has
+    passed.
+    """
     stream = stream_of(store)
     pieces: list[bytes] = []
     while (done := stream.running.length_bytes) < len(DATA):

@@ -7,7 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.world import SteppingClock, World, access_key, document, fail_on, flow_key, make_world, pack_gzip, trail_key
+from tests.support.world import (
+    SteppingClock,
+    World,
+    access_key,
+    document,
+    fail_on,
+    flow_key,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.faults import Fault, FaultyStore
@@ -43,7 +53,9 @@ def frozen(storage_class: str = "DEEP_ARCHIVE", **more: Any) -> World:
 
 
 def look(world: World, store: Any = None) -> list[PackState]:
-    states, failures = look_at_packs(store or world.store, WORKERS, find(world.store, WORKERS, [TARGET], Query()))
+    states, failures = look_at_packs(
+        store or world.store, WORKERS, find(world.store, WORKERS, [TARGET], Query())
+    )
     assert failures == []
     return states
 
@@ -60,7 +72,9 @@ def patience(clock: SteppingClock, hours_max: float = 72) -> tuple[Patience, lis
 
 
 def test_the_whole_way() -> None:
-    """Frozen packs are asked for once, take their time, can be read then, and freeze again when their days are over."""
+    """Frozen packs are asked for once, take their time, can be read then, and freeze again when
+    their days are over.
+    """
     world = frozen()
     store = CountingStore(world.store)
     states = look(world, store)
@@ -78,7 +92,11 @@ def test_the_whole_way() -> None:
     assert [each.state for each in done] == [State.THAWED] * 3
     assert start_thawing(store, WORKERS, done, days=2, tier="Standard") == ([], [])
     assert store.requests["RestoreObject"] == 3
-    assert all(timedelta(days=2) <= each.expires - world.clock.now() <= timedelta(days=3) for each in done if each.expires)
+    assert all(
+        timedelta(days=2) <= each.expires - world.clock.now() <= timedelta(days=3)
+        for each in done
+        if each.expires
+    )
     assert world.store.get_object("dest", done[0].key).data
     world.clock.advance(days=4)
     assert [each.state for each in look(world)] == [State.FROZEN] * 3
@@ -98,8 +116,12 @@ def test_what_is_warm_is_not_asked_about() -> None:
 
 
 def test_prices() -> None:
-    """Each tier costs what its table says, for each class its own; a tier that a class does not know has no price."""
-    packs = [PackState("b", str(number), 10**9, "DEEP_ARCHIVE", State.FROZEN, 1) for number in range(10)]
+    """Each tier costs what its table says, for each class its own; a tier that a class does not
+    know has no price.
+    """
+    packs = [
+        PackState("b", str(number), 10**9, "DEEP_ARCHIVE", State.FROZEN, 1) for number in range(10)
+    ]
     copies = 10 * 0.023 * 8 / 30
     bulk, standard, expedited = price_tiers([*packs, replace(packs[0], state=State.THAWED)], 7)
     assert bulk.dollars == pytest.approx(10 * 0.0025 + 10 * 0.025 / 1000 + copies)
@@ -119,19 +141,27 @@ def test_what_is_refused_is_said() -> None:
     """A restore that S3 refuses is a failure of its pack; the others begin."""
     world = frozen("GLACIER")
     states = look(world)
-    busy = StoreError("no capacity", code="GlacierExpeditedRetrievalNotAvailable", operation="RestoreObject")
+    busy = StoreError(
+        "no capacity", code="GlacierExpeditedRetrievalNotAvailable", operation="RestoreObject"
+    )
     store = FaultyStore(world.store, fail_on(lambda call: call.key == states[1].key, busy))
     asked, failures = start_thawing(store, WORKERS, states, days=1, tier="Expedited")
     assert asked == [states[0], states[2]]
-    assert [(failure.where, failure.message) for failure in failures] == [(f"s3://dest/{states[1].key}", "no capacity")]
+    assert [(failure.where, failure.message) for failure in failures] == [
+        (f"s3://dest/{states[1].key}", "no capacity")
+    ]
 
 
 def test_a_missing_pack_is_said() -> None:
-    """An index whose pack is gone, and a pack that nobody may look at, are failures; the others are looked at."""
+    """An index whose pack is gone, and a pack that nobody may look at, are failures; the others are
+    looked at.
+    """
     world = frozen()
     first, second, _ = look(world)
     world.store.delete("dest", first.key)
-    denied = FaultyStore(world.store, fail_on(lambda call: call.key == second.key, AccessDenied("no")))
+    denied = FaultyStore(
+        world.store, fail_on(lambda call: call.key == second.key, AccessDenied("no"))
+    )
     states, failures = look_at_packs(denied, WORKERS, find(world.store, WORKERS, [TARGET], Query()))
     assert [each.state for each in states] == [State.FROZEN]
     assert {failure.error for failure in failures} == {"NotFound", "AccessDenied"}
@@ -164,15 +194,25 @@ def test_a_network_that_goes_away_for_a_while() -> None:
     pack = look(frozen())[0]
     unsteady = frozen()
     start_thawing(unsteady.store, WORKERS, look(unsteady), days=1, tier="Bulk")
-    every_second = FaultyStore(unsteady.store, lambda number, _: Fault(before=Unreachable("no answer")) if number % 2 else None)
-    assert wait_until_thawed(every_second, [pack], unsteady.clock, patience(unsteady.clock)[0], ThawProgress()) == []
+    every_second = FaultyStore(
+        unsteady.store,
+        lambda number, _: Fault(before=Unreachable("no answer")) if number % 2 else None,
+    )
+    assert (
+        wait_until_thawed(
+            every_second, [pack], unsteady.clock, patience(unsteady.clock)[0], ThawProgress()
+        )
+        == []
+    )
     store = FaultyStore(world.store, fail_on(lambda call: True, Unreachable("no answer")))
     with pytest.raises(Unreachable):
         wait_until_thawed(store, states, world.clock, patience(world.clock)[0], ThawProgress())
 
 
 def test_looking_is_cheap() -> None:
-    """Of many packs only the first hundred are looked at while they are frozen, and progress is told."""
+    """Of many packs only the first hundred are looked at while they are frozen, and progress is
+    told.
+    """
     world = frozen()
     pack = look(world)[0]
     many = [pack] * 1_000
@@ -197,4 +237,8 @@ def test_thawing_does_not_change_what_was_verified() -> None:
     before = world.store.head_object("dest", key)
     world.store.restore_object("dest", key, days=1, tier="Bulk")
     after = world.store.head_object("dest", key)
-    assert (before == after, state_of(before), state_of(after)) == (True, State.FROZEN, State.THAWING)
+    assert (before == after, state_of(before), state_of(after)) == (
+        True,
+        State.FROZEN,
+        State.THAWING,
+    )

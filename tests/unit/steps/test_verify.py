@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.world import World, access_key, document, flow_key, make_world, pack_gzip, trail_key
+from tests.support.world import (
+    World,
+    access_key,
+    document,
+    flow_key,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.memory import MemoryStore
@@ -29,13 +37,18 @@ def packed() -> tuple[World, str]:
 
 
 def test_a_pack_is_verified_without_reading_it() -> None:
-    """One GET of the index and one HEAD of the pack are enough; reading back adds the pack's own bytes, each once."""
+    """One GET of the index and one HEAD of the pack are enough; reading back adds the pack's own
+    bytes, each once.
+    """
     world, key = packed()
     store = CountingStore(world.store)
     found = verify_pack(store, world.targets[0], key)
     assert store.requests == {"GetObject": 1, "HeadObject": 1}
     back = CountingStore(world.store)
-    assert verify_pack(back, world.targets[0], key, Level.READ_BACK).read_back_crc64nvme == found.expected_crc64nvme
+    assert (
+        verify_pack(back, world.targets[0], key, Level.READ_BACK).read_back_crc64nvme
+        == found.expected_crc64nvme
+    )
     assert back.bytes_read - store.bytes_read == found.stored.size_bytes
 
 
@@ -51,11 +64,15 @@ def test_missing_packs_and_indexes() -> None:
 
 
 def test_without_a_stored_checksum_it_is_read_back() -> None:
-    """Where S3 reports no checksum of the whole object, its bytes are read although nobody asked for it."""
+    """Where S3 reports no checksum of the whole object, its bytes are read although nobody asked
+    for it.
+    """
     world, key = packed()
     world.store.put("dest", key, world.store.get_object("dest", key).data, with_checksum=False)
     assert verify_pack(world.store, world.targets[0], key).read_back_crc64nvme is not None
-    world.store.put("dest", key, world.store.get_object("dest", key).data[:-1] + b"\x01", with_checksum=False)
+    world.store.put(
+        "dest", key, world.store.get_object("dest", key).data[:-1] + b"\x01", with_checksum=False
+    )
     with pytest.raises(VerificationError):
         verify_pack(world.store, world.targets[0], key)
 
@@ -73,7 +90,9 @@ def test_verify_again() -> None:
 
 
 def store_consistently(index: Index, content: bytes) -> tuple[MemoryStore, Index]:
-    """A pack whose tail and checksums all fit an index that lies about a member: only reading it back can tell."""
+    """A pack whose tail and checksums all fit an index that lies about a member: only reading it
+    back can tell.
+    """
     store = MemoryStore()
     store.create_bucket("dest")
     data = encode_index(index)
@@ -96,7 +115,9 @@ LIES = {
 @pytest.mark.parametrize("which", range(7))
 @pytest.mark.parametrize("lie", LIES)
 def test_reading_back_compares_every_member(lie: str, which: int) -> None:
-    """A pack that is stored as it was written, with an index that is wrong about one member, is found out by reading it back."""
+    """A pack that is stored as it was written, with an index that is wrong about one member, is
+    found out by reading it back.
+    """
     world, key = packed()
     index, _ = read_index(world.store, world.targets[0], key)
     content = world.store.get_object("dest", key).data[: index.content_length_bytes]

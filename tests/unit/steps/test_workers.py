@@ -32,7 +32,9 @@ def test_results_come_in_order(workers: Workers) -> None:
 
     assert list(workers.read_ahead(slow, items, lambda item: item)) == [item * 2 for item in items]
     assert list(workers.each(slow, items)) == [item * 2 for item in items]
-    assert [future.result() for future in [workers.start_write(partial(int, item)) for item in items]] == items
+    assert [
+        future.result() for future in [workers.start_write(partial(int, item)) for item in items]
+    ] == items
 
 
 def test_errors_are_raised_to_the_caller(workers: Workers) -> None:
@@ -50,10 +52,17 @@ def test_errors_are_raised_to_the_caller(workers: Workers) -> None:
 
 
 def test_reading_ahead_is_bounded() -> None:
-    """No more bytes than allowed are read ahead of the caller, but one item always is, however large."""
+    """No more bytes than allowed are read ahead of the caller, but one item always is, however
+    large.
+    """
     started: list[int] = []
+
+    def start(item: int) -> int:
+        started.append(item)
+        return item
+
     with ThreadWorkers(readers=4, ahead_bytes=10) as workers:
-        results = workers.read_ahead(lambda item: started.append(item) or item, [4, 4, 4, 4, 50, 4], lambda item: item)  # type: ignore[func-returns-value] # append gives None
+        results = workers.read_ahead(start, [4, 4, 4, 4, 50, 4], lambda item: item)
         assert next(results) == 4
         time.sleep(0.05)
         assert len(started) <= 3
@@ -80,7 +89,9 @@ def test_writes_under_way_are_bounded() -> None:
 
 
 def test_told_to_stop() -> None:
-    """After an error of one item the others stop at their next look, and what was not begun never is."""
+    """After an error of one item the others stop at their next look, and what was not begun never
+    is.
+    """
     seen: list[int] = []
 
     def work(item: int) -> None:

@@ -39,12 +39,30 @@ def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_a_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    """Time in UTC with milliseconds, level, message, fields; whatever is in the message, it is one line."""
+    """Time in UTC with milliseconds, level, message, fields; whatever is in the message, it is one
+    line.
+    """
     configure_logs()
     before = datetime.now(UTC)
-    log_info('pack\nwritten "well" ✓', members=3, key="a/ü\udcff", date=date(2025, 4, 3), share=0.5, account=None)
+    log_info(
+        'pack\nwritten "well" ✓',
+        members=3,
+        key="a/ü\udcff",
+        date=date(2025, 4, 3),
+        share=0.5,
+        account=None,
+    )
     (line,) = read_lines(capsys)
-    assert list(line) == ["timestamp", "level", "message", "members", "key", "date", "share", "account"]
+    assert list(line) == [
+        "timestamp",
+        "level",
+        "message",
+        "members",
+        "key",
+        "date",
+        "share",
+        "account",
+    ]
     assert line | {"timestamp": ""} == {
         "timestamp": "",
         "level": "INFO",
@@ -60,7 +78,9 @@ def test_a_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert abs(datetime.fromisoformat(line["timestamp"]) - before) < timedelta(seconds=5)
 
 
-def test_levels_have_lambdas_names(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:
+def test_levels_have_lambdas_names(
+    capsys: pytest.CaptureFixture[str], logger: logging.Logger
+) -> None:
     """Lambda filters by these names; Python's WARNING and CRITICAL are none of them."""
     configure_logs("DEBUG")
     logger.debug("a")
@@ -68,11 +88,22 @@ def test_levels_have_lambdas_names(capsys: pytest.CaptureFixture[str], logger: l
     log_warning("c")
     log_error("d")
     logger.critical("e")
-    assert [line["level"] for line in read_lines(capsys)] == ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
+    assert [line["level"] for line in read_lines(capsys)] == [
+        "DEBUG",
+        "INFO",
+        "WARN",
+        "ERROR",
+        "FATAL",
+    ]
 
 
-@pytest.mark.parametrize(("level", "written"), [("", "bcd"), ("info", "bcd"), ("WARN", "cd"), ("WARNING", "cd"), ("ERROR", "d")])
-def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str], logger: logging.Logger, level: str, written: str) -> None:
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [("", "bcd"), ("info", "bcd"), ("WARN", "cd"), ("WARNING", "cd"), ("ERROR", "d")],
+)
+def test_the_level_is_a_setting(
+    capsys: pytest.CaptureFixture[str], logger: logging.Logger, level: str, written: str
+) -> None:
     """Only what is as grave as the level is written."""
     configure_logs(level)
     logger.debug("a")
@@ -89,7 +120,9 @@ def test_an_unknown_level_is_a_wrong_setting() -> None:
 
 
 def test_configured_twice_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """A container that serves many invocations writes each line once, although Lambda's own handler sits on the root logger."""
+    """A container that serves many invocations writes each line once, although Lambda's own handler
+    sits on the root logger.
+    """
     root = logging.getLogger()
     lambdas = logging.StreamHandler(sys.stdout)
     root.addHandler(lambdas)
@@ -102,8 +135,12 @@ def test_configured_twice_printed_once(capsys: pytest.CaptureFixture[str]) -> No
     assert [line["message"] for line in read_lines(capsys)] == ["once"]
 
 
-def test_what_is_bound_is_in_every_line_inside(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:
-    """Bindings nest, inner ones win, the call's own fields win over both, and all end with their block, also by an error."""
+def test_what_is_bound_is_in_every_line_inside(
+    capsys: pytest.CaptureFixture[str], logger: logging.Logger
+) -> None:
+    """Bindings nest, inner ones win, the call's own fields win over both, and all end with their
+    block, also by an error.
+    """
     configure_logs()
 
     def fail() -> None:
@@ -121,8 +158,12 @@ def test_what_is_bound_is_in_every_line_inside(capsys: pytest.CaptureFixture[str
     assert found == [("r", "combine"), ("r", "mine"), ("r", "list"), (None, None)]
 
 
-def test_a_thread_begins_with_nothing_bound_unless_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
-    """Bindings are a thread's own, so that two groups at once do not get each other's; a copied context takes them along."""
+def test_a_thread_begins_with_nothing_bound_unless_it_is_given(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Bindings are a thread's own, so that two groups at once do not get each other's; a copied
+    context takes them along.
+    """
     configure_logs()
     with bind(run="r"):
         copied = contextvars.copy_context()
@@ -130,7 +171,10 @@ def test_a_thread_begins_with_nothing_bound_unless_it_is_given(capsys: pytest.Ca
             thread = threading.Thread(target=target)
             thread.start()
             thread.join()
-    assert [(line["message"], line.get("run")) for line in read_lines(capsys)] == [("bare", None), ("given", "r")]
+    assert [(line["message"], line.get("run")) for line in read_lines(capsys)] == [
+        ("bare", None),
+        ("given", "r"),
+    ]
 
 
 def test_a_lines_own_fields_win(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +202,11 @@ def test_our_errors_tell_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     except GroupFailed as error:
         log_error("group failed", error, group="g")
     (line,) = read_lines(capsys)
-    assert (line["error"], line["error_message"], line["advice"]) == ("GroupFailed", "the group failed", GroupFailed.advice)
+    assert (line["error"], line["error_message"], line["advice"]) == (
+        "GroupFailed",
+        "the group failed",
+        GroupFailed.advice,
+    )
     assert line["group"] == "g"
     assert line["traceback"].count("in test_our_errors_tell_what_to_do") == 2
     assert line["traceback"].count("in read") == 1
@@ -166,8 +214,12 @@ def test_our_errors_tell_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert line["traceback"].endswith("AccessDenied: GetObject s3://logs/key: AccessDenied")
 
 
-def test_the_text_of_other_errors_is_not_written(capsys: pytest.CaptureFixture[str], logger: logging.Logger) -> None:
-    """The text of an error that is not ours can quote the contents of a log; its name and place are enough. So for its causes."""
+def test_the_text_of_other_errors_is_not_written(
+    capsys: pytest.CaptureFixture[str], logger: logging.Logger
+) -> None:
+    """The text of an error that is not ours can quote the contents of a log; its name and place are
+    enough. So for its causes.
+    """
     configure_logs()
     try:
         try:
@@ -191,11 +243,17 @@ def test_contents_are_counted_not_shown(capsys: pytest.CaptureFixture[str]) -> N
     log_info("read", data=data, more={"deep": [bytearray(data)]}, body=Body(data), keys={"b", "a"})
     (line,) = read_lines(capsys)
     assert SECRET not in json.dumps(line)
-    assert (line["data"], line["body"], line["keys"]) == (f"<{len(data)} bytes>", "<Body>", ["a", "b"])
+    assert (line["data"], line["body"], line["keys"]) == (
+        f"<{len(data)} bytes>",
+        "<Body>",
+        ["a", "b"],
+    )
 
 
 def test_an_error_without_an_end_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    """A recursion, a chain of causes, a long text: the line stays far below what CloudWatch takes."""
+    """A recursion, a chain of causes, a long text: the line stays far below what CloudWatch
+    takes.
+    """
     configure_logs()
 
     def recurse(depth: int) -> None:
@@ -227,13 +285,28 @@ def test_an_error_without_an_end_is_cut(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_it_costs_a_cold_start_nothing_but_the_standard_library() -> None:
-    """Telemetry imports nothing that Python does not bring, and of this package only what imports nothing either."""
+    """Telemetry imports nothing that Python does not bring, and of this package only what imports
+    nothing either.
+    """
     program = (
-        "import sys; import log_aggregator.telemetry.logs, log_aggregator.telemetry.metrics, log_aggregator.telemetry.tracing;"
+        "import sys; import log_aggregator.telemetry.logs, log_aggregator.telemetry.metrics, "
+        "log_aggregator.telemetry.tracing;"
         "print(*sorted(name for name in sys.modules"
-        " if name.partition('.')[0] not in sys.stdlib_module_names and not name.startswith(('_', 'sitecustomize'))))"
+        " if name.partition('.')[0] not in sys.stdlib_module_names and not "
+        "name.startswith(('_', 'sitecustomize'))))"
     )
-    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    wanted = ["", ".errors", ".telemetry", ".telemetry.logs", ".telemetry.metrics", ".telemetry.tracing"]
-    assert [name for name in output if name.startswith("log_aggregator")] == [f"log_aggregator{name}" for name in wanted]
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    wanted = [
+        "",
+        ".errors",
+        ".telemetry",
+        ".telemetry.logs",
+        ".telemetry.metrics",
+        ".telemetry.tracing",
+    ]
+    assert [name for name in output if name.startswith("log_aggregator")] == [
+        f"log_aggregator{name}" for name in wanted
+    ]
     assert {name.partition(".")[0] for name in output} <= {"log_aggregator"}

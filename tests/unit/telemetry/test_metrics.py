@@ -1,4 +1,6 @@
-"""Metrics: lines that are what CloudWatch's specification of the Embedded Metric Format wants, of metrics that the table has."""
+"""Metrics: lines that are what CloudWatch's specification of the Embedded Metric Format wants, of
+metrics that the table has.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from typing import Any
 import pytest
 
 from log_aggregator.telemetry import metrics
-from log_aggregator.telemetry.metrics import METRICS, NAMESPACE, Metric, encode_metrics, write_metrics
+from log_aggregator.telemetry.metrics import (
+    METRICS,
+    NAMESPACE,
+    Metric,
+    encode_metrics,
+    write_metrics,
+)
 
 NOW = datetime(2025, 4, 4, 1, 0, 7, 123_000, tzinfo=UTC)
 GROUP = {"SourceBucket": "example-elb-logs", "LogType": "elasticloadbalancing"}
@@ -50,7 +58,12 @@ def check_emf(line: str) -> dict[str, Any]:
 def find_sets(document: dict[str, Any], metric: str) -> list[list[str]]:
     """The dimension sets of all directives that name the metric."""
     directives = document["_aws"]["CloudWatchMetrics"]
-    return [names for directive in directives for names in directive["Dimensions"] if {"Name": metric} in _names(directive)]
+    return [
+        names
+        for directive in directives
+        for names in directive["Dimensions"]
+        if {"Name": metric} in _names(directive)
+    ]
 
 
 def _names(directive: dict[str, Any]) -> list[dict[str, str]]:
@@ -58,27 +71,49 @@ def _names(directive: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def test_the_whole_table_can_be_written_at_once() -> None:
-    """Every metric is in exactly one directive, with its unit, and all rules of the specification hold."""
-    document = check_emf(encode_metrics({metric.name: 1 for metric in METRICS}, VALUES_OF_DIMENSIONS, {}, NOW))
-    defined = [definition for directive in document["_aws"]["CloudWatchMetrics"] for definition in directive["Metrics"]]
-    assert sorted((each["Name"], each["Unit"]) for each in defined) == sorted((metric.name, metric.unit) for metric in METRICS)
-    assert {directive["Namespace"] for directive in document["_aws"]["CloudWatchMetrics"]} == {NAMESPACE}
+    """Every metric is in exactly one directive, with its unit, and all rules of the specification
+    hold.
+    """
+    document = check_emf(
+        encode_metrics({metric.name: 1 for metric in METRICS}, VALUES_OF_DIMENSIONS, {}, NOW)
+    )
+    defined = [
+        definition
+        for directive in document["_aws"]["CloudWatchMetrics"]
+        for definition in directive["Metrics"]
+    ]
+    assert sorted((each["Name"], each["Unit"]) for each in defined) == sorted(
+        (metric.name, metric.unit) for metric in METRICS
+    )
+    assert {directive["Namespace"] for directive in document["_aws"]["CloudWatchMetrics"]} == {
+        NAMESPACE
+    }
     assert document["_aws"]["Timestamp"] == 1_743_728_407_123
 
 
 def test_the_table_is_sound() -> None:
-    """No name twice, a meaning for each, nothing that the format could not hold, no account or date among the dimensions."""
-    assert len({metric.name for metric in METRICS}) == len(METRICS) <= metrics.METRICS_IN_DIRECTIVE_MAX
+    """No name twice, a meaning for each, nothing that the format could not hold, no account or date
+    among the dimensions.
+    """
+    assert (
+        len({metric.name for metric in METRICS}) == len(METRICS) <= metrics.METRICS_IN_DIRECTIVE_MAX
+    )
     assert all(metric.meaning.endswith(".") for metric in METRICS)
     used = {name for metric in METRICS for names in metric.dimension_sets for name in names}
     assert used == {"Stack", "Operation", "SourceBucket", "LogType"}
 
 
 def test_a_metric_of_the_run_counts_for_all_and_for_its_stack() -> None:
-    """With a stack's name there are two sets, without one only the empty one, which the format allows."""
+    """With a stack's name there are two sets, without one only the empty one, which the format
+    allows.
+    """
     values = {"ObjectsListed": 4900, "RunSeconds": 61.25}
     with_stack = check_emf(encode_metrics(values, {"Stack": "prod"}, {}, NOW))
-    assert find_sets(with_stack, "ObjectsListed") == find_sets(with_stack, "RunSeconds") == [[], ["Stack"]]
+    assert (
+        find_sets(with_stack, "ObjectsListed")
+        == find_sets(with_stack, "RunSeconds")
+        == [[], ["Stack"]]
+    )
     without = check_emf(encode_metrics(values, {}, {}, NOW))
     assert find_sets(without, "ObjectsListed") == [[]]
     assert (without["ObjectsListed"], without["RunSeconds"]) == (4900, 61.25)
@@ -86,14 +121,29 @@ def test_a_metric_of_the_run_counts_for_all_and_for_its_stack() -> None:
 
 def test_requests_have_their_operation() -> None:
     """Every set of a metric with a dimension of its own has it."""
-    document = check_emf(encode_metrics({"Requests": 5}, {"Stack": "prod", "Operation": "GetObject"}, {}, NOW))
+    document = check_emf(
+        encode_metrics({"Requests": 5}, {"Stack": "prod", "Operation": "GetObject"}, {}, NOW)
+    )
     assert find_sets(document, "Requests") == [["Operation"], ["Stack", "Operation"]]
 
 
 def test_a_group_is_found_by_account_but_not_counted_by_it() -> None:
-    """Account, date and run are members of the document and in no dimension set: each value of one would be a metric to pay for."""
-    properties = {"account": "111111111111", "date": date(2025, 4, 3), "run": "2025-04-03", "objects": 3, "is_first": True, "region": None}
-    document = check_emf(encode_metrics({"GroupObjects": 3, "GroupBytesIn": 9}, GROUP | {"Stack": "prod"}, properties, NOW))
+    """Account, date and run are members of the document and in no dimension set: each value of one
+    would be a metric to pay for.
+    """
+    properties = {
+        "account": "111111111111",
+        "date": date(2025, 4, 3),
+        "run": "2025-04-03",
+        "objects": 3,
+        "is_first": True,
+        "region": None,
+    }
+    document = check_emf(
+        encode_metrics(
+            {"GroupObjects": 3, "GroupBytesIn": 9}, GROUP | {"Stack": "prod"}, properties, NOW
+        )
+    )
     assert find_sets(document, "GroupObjects") == [["SourceBucket"], ["SourceBucket", "LogType"]]
     assert {name: document[name] for name in properties} == properties | {"date": "2025-04-03"}
 
@@ -105,8 +155,18 @@ def test_a_group_is_found_by_account_but_not_counted_by_it() -> None:
         ({}, {}, {}, "no metrics"),
         ({"Requests": 1}, {}, {}, "without a value: Operation"),
         ({"GroupObjects": 1}, {"SourceBucket": "b"}, {}, "without a value: LogType"),
-        ({"ObjectsListed": 1}, {"account": "111111111111"}, {}, "none of these metrics has: account"),
-        ({"GroupObjects": 1}, GROUP | {"date": "2025-04-03"}, {}, "none of these metrics has: date"),
+        (
+            {"ObjectsListed": 1},
+            {"account": "111111111111"},
+            {},
+            "none of these metrics has: account",
+        ),
+        (
+            {"GroupObjects": 1},
+            GROUP | {"date": "2025-04-03"},
+            {},
+            "none of these metrics has: date",
+        ),
         ({"GroupObjects": 1}, GROUP | {"LogType": ""}, {}, "LogType = ''"),
         ({"GroupObjects": 1}, GROUP | {"LogType": " "}, {}, "LogType = ' '"),
         ({"GroupObjects": 1}, GROUP | {"LogType": "a\nb"}, {}, "printable ASCII"),
@@ -123,20 +183,28 @@ def test_a_group_is_found_by_account_but_not_counted_by_it() -> None:
         ({"RunSeconds": 1}, {}, {"share": math.nan}, "JSON"),
     ],
 )
-def test_what_cannot_be_a_metric_is_refused(values: Any, dimensions: Any, properties: Any, message: str) -> None:
+def test_what_cannot_be_a_metric_is_refused(
+    values: Any, dimensions: Any, properties: Any, message: str
+) -> None:
     """CloudWatch drops what it does not like without a word, so a mistake must be heard of here."""
     with pytest.raises(ValueError, match=message):
         encode_metrics(values, dimensions, properties, NOW)
 
 
-@pytest.mark.parametrize(("unit", "sets"), [("Dollars", ((),)), ("Count", ()), ("Count", (tuple(map(str, range(31))),))])
+@pytest.mark.parametrize(
+    ("unit", "sets"), [("Dollars", ((),)), ("Count", ()), ("Count", (tuple(map(str, range(31))),))]
+)
 def test_a_row_checks_itself(unit: str, sets: Any) -> None:
-    """A unit that CloudWatch does not know, no dimension set at all, and one that is too large are no rows."""
+    """A unit that CloudWatch does not know, no dimension set at all, and one that is too large are
+    no rows.
+    """
     with pytest.raises(ValueError, match="x"):
         Metric("x", unit, "X.", sets)
 
 
-def test_it_is_written_as_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_written_as_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To stdout, with the stack's name out of the environment, and the time of now."""
     monkeypatch.setenv("LOG_AGGREGATOR_STACK", "prod")
     write_metrics({"GroupObjects": 3}, dimensions=GROUP, properties={"account": "111111111111"})

@@ -59,21 +59,53 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     """A daemon, and a sampled trace."""
     made = Daemon()
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", made.address)
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=1:a84cdf6d:0")
+    monkeypatch.setenv(
+        "_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=1:a84cdf6d:0"
+    )
     yield made
     made.close()
 
 
 def test_a_span_is_a_subsegment_of_the_function(daemon: Daemon) -> None:
-    """All fields that an independent subsegment must have, with the times of what happened inside, and the annotations."""
+    """All fields that an independent subsegment must have, with the times of what happened inside,
+    and the annotations.
+    """
     before = time.time()
-    with span("combine", date=date(2025, 4, 3), bucket="logs", objects=3, share=0.5, is_first=True, account=None):
+    with span(
+        "combine",
+        date=date(2025, 4, 3),
+        bucket="logs",
+        objects=3,
+        share=0.5,
+        is_first=True,
+        account=None,
+    ):
         time.sleep(0.01)
     received = daemon.receive()
-    assert set(received) == {"name", "id", "trace_id", "parent_id", "type", "start_time", "end_time", "annotations"}
-    assert (received["name"], received["type"], received["trace_id"], received["parent_id"]) == ("combine", "subsegment", ROOT, PARENT)
+    assert set(received) == {
+        "name",
+        "id",
+        "trace_id",
+        "parent_id",
+        "type",
+        "start_time",
+        "end_time",
+        "annotations",
+    }
+    assert (received["name"], received["type"], received["trace_id"], received["parent_id"]) == (
+        "combine",
+        "subsegment",
+        ROOT,
+        PARENT,
+    )
     assert re.fullmatch("[0-9a-f]{16}", received["id"])
-    assert received["annotations"] == {"date": "2025-04-03", "bucket": "logs", "objects": 3, "share": 0.5, "is_first": True}
+    assert received["annotations"] == {
+        "date": "2025-04-03",
+        "bucket": "logs",
+        "objects": 3,
+        "share": 0.5,
+        "is_first": True,
+    }
     assert before <= received["start_time"]
     assert 0.01 <= received["end_time"] - received["start_time"] < 5
 
@@ -90,7 +122,13 @@ def test_spans_nest(daemon: Daemon) -> None:
     received = {document["name"]: document for document in (daemon.receive() for _ in range(5))}
     names = {document["id"]: name for name, document in received.items()} | {PARENT: "function"}
     parents = {name: names[document["parent_id"]] for name, document in received.items()}
-    assert parents == {"outer": "function", "first": "outer", "innermost": "first", "second": "outer", "later": "function"}
+    assert parents == {
+        "outer": "function",
+        "first": "outer",
+        "innermost": "first",
+        "second": "outer",
+        "later": "function",
+    }
     assert len(names) == 6
 
 
@@ -112,7 +150,9 @@ def test_a_thread_hangs_under_the_function_unless_it_is_given_the_context(daemon
     assert received["given"]["parent_id"] == received["outer"]["id"]
 
 
-def test_a_thread_of_an_earlier_invocation_has_the_trace_of_this_one(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_of_an_earlier_invocation_has_the_trace_of_this_one(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A container goes on living: a parent in another trace is no parent."""
     with span("earlier"):
         left_over = contextvars.copy_context()
@@ -140,7 +180,10 @@ def test_our_errors_are_told_with_their_text(daemon: Daemon) -> None:
         assert received["error"] is True
         assert "fault" not in received
         (told,) = received["cause"]["exceptions"]
-        assert (told["type"], told["message"]) == ("VerificationError", "s3://logs/packs/x: 3 bytes are stored, 4 were written")
+        assert (told["type"], told["message"]) == (
+            "VerificationError",
+            "s3://logs/packs/x: 3 bytes are stored, 4 were written",
+        )
         assert re.fullmatch("[0-9a-f]{16}", told["id"])
     assert outer["id"] == inner["parent_id"]
     assert "error" not in after
@@ -175,7 +218,9 @@ def test_other_errors_are_told_by_their_name_alone(daemon: Daemon, error: BaseEx
         "nonsense;;=;",
     ],
 )
-def test_what_is_not_sampled_is_not_sent(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str) -> None:
+def test_what_is_not_sampled_is_not_sent(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
     """Without a sampled trace nothing is sent, and errors go through all the same."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
     with pytest.raises(GroupFailed), span("combine", bucket="logs"):
@@ -184,9 +229,21 @@ def test_what_is_not_sampled_is_not_sent(daemon: Daemon, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "address", ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "daemon:2000", "999.0.0.1:2000", "a..b:1", "[::1]:2000"]
+    "address",
+    [
+        "",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:99999",
+        "daemon:2000",
+        "999.0.0.1:2000",
+        "a..b:1",
+        "[::1]:2000",
+    ],
 )
-def test_no_usable_daemon_is_no_tracing(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_no_usable_daemon_is_no_tracing(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     """An address that is missing or not an address is not looked up, and harms nobody."""
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
 
@@ -199,7 +256,9 @@ def test_no_usable_daemon_is_no_tracing(daemon: Daemon, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("failing", ["open", "send"])
-def test_a_failing_network_does_not_fail_the_job(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+def test_a_failing_network_does_not_fail_the_job(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
     """The job ends as it would have without tracing: with its result, or with its own error."""
 
     class NoRoom(socket.socket):
@@ -231,11 +290,16 @@ def test_a_daemon_that_is_gone_does_not_fail_the_job(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("header", ["", f"Root={ROOT};Parent={PARENT};Sampled=1"])
-@pytest.mark.parametrize("annotations", [{"log-type": "x"}, {"": "x"}, {"ü": "x"}, {"a": b"x"}, {"a": ["x"]}, {"a": float("nan")}])
+@pytest.mark.parametrize(
+    "annotations",
+    [{"log-type": "x"}, {"": "x"}, {"ü": "x"}, {"a": b"x"}, {"a": ["x"]}, {"a": float("nan")}],
+)
 def test_annotations_that_x_ray_does_not_take_are_refused(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str, annotations: Any
 ) -> None:
-    """Sampled or not: what is wrong only in one trace of twenty is not found before it is too late."""
+    """Sampled or not: what is wrong only in one trace of twenty is not found before it is too
+    late.
+    """
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
     with pytest.raises(ValueError, match="annotation"), span("combine", **annotations):
         pytest.fail("the job began")
@@ -254,7 +318,9 @@ def test_texts_are_cut_and_names_cleaned(daemon: Daemon) -> None:
 
 
 def test_what_does_not_fit_into_a_datagram_goes_without_its_annotations(daemon: Daemon) -> None:
-    """At most 64 kB; the span itself, its place and its error are worth more than what it is annotated with."""
+    """At most 64 kB; the span itself, its place and its error are worth more than what it is
+    annotated with.
+    """
     many = {f"a{number}": "\U0001f600" * 250 for number in range(40)}
     with pytest.raises(GroupFailed), span("combine", **many):
         raise GroupFailed("\U0001f600" * 5_000)

@@ -1,9 +1,11 @@
 """The one place that makes clients: boto3's for everything, obstore's for reading whole objects.
 
-obstore's GET takes 0.2 ms of CPU where boto3's takes 3 ms; all else happens too seldom to matter. Both use the same credentials, which
-botocore finds (environment, profile, container, instance, SSO) and renews.
+obstore's GET takes 0.2 ms of CPU where boto3's takes 3 ms; all else happens too seldom to matter.
+Both use the same credentials, which botocore finds (environment, profile, container, instance, SSO)
+and renews.
 
-A bucket is taken to be in the client's region. boto3 would follow it elsewhere; obstore does not, and the error says so.
+A bucket is taken to be in the client's region. boto3 would follow it elsewhere; obstore does not,
+and the error says so.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ from log_aggregator.errors import AccessDenied
 from log_aggregator.limits import GIB
 
 CREDENTIALS_TTL = timedelta(minutes=10)
-"""What obstore is told. It asks again 5 minutes before the end; botocore's credentials are good for 10 more whenever it hands them out."""
+"""What obstore is told. It asks again 5 minutes before the end; botocore's credentials are good for
+10 more whenever it hands them out.
+"""
 
 RETRY_SECONDS_MAX = 180
 """obstore does not sign a retry anew, and S3 refuses signatures older than 15 minutes."""
@@ -76,7 +80,9 @@ class Clients:
 
     def _make_reader(self, bucket: str) -> Any:
         endpoint_url = str(self.s3.meta.endpoint_url)
-        virtual = is_aws(endpoint_url) and "." not in bucket  # a dot would break the certificate's wildcard
+        virtual = (
+            is_aws(endpoint_url) and "." not in bucket
+        )  # a dot would break the certificate's wildcard
         options: dict[str, Any] = {
             "allow_http": endpoint_url.startswith("http:"),
             "connect_timeout": timedelta(seconds=self.settings.connect_timeout_seconds),
@@ -89,19 +95,26 @@ class Clients:
             bucket,
             config={  # what is given here wins over the environment, which obstore reads too
                 "region": self.region,
-                "endpoint": endpoint_url.replace("://", f"://{bucket}.", 1) if virtual else endpoint_url,
+                "endpoint": endpoint_url.replace("://", f"://{bucket}.", 1)
+                if virtual
+                else endpoint_url,
                 "virtual_hosted_style_request": virtual,
                 "skip_signature": False,
                 "s3_express": False,
             },
             client_options=options,
-            retry_config={"max_retries": self.settings.attempts_max - 1, "retry_timeout": timedelta(seconds=RETRY_SECONDS_MAX)},
+            retry_config={
+                "max_retries": self.settings.attempts_max - 1,
+                "retry_timeout": timedelta(seconds=RETRY_SECONDS_MAX),
+            },
             credential_provider=make_credential_provider(self._credentials),
         )
 
 
 def make_clients(settings: ClientSettings) -> Clients:
-    """Raises AccessDenied where botocore finds no credentials, StoreError where it cannot use its configuration."""
+    """Raises AccessDenied where botocore finds no credentials, StoreError where it cannot use its
+    configuration.
+    """
     with store_errors("configuration"):
         return _make_clients(settings)
 
@@ -110,10 +123,15 @@ def _make_clients(settings: ClientSettings) -> Clients:
     session = make_session(settings)
     credentials = session.get_credentials()
     if credentials is None:
-        raise AccessDenied("no AWS credentials were found: environment, profile, container, instance", code="NoCredentials")
+        raise AccessDenied(
+            "no AWS credentials were found: environment, profile, container, instance",
+            code="NoCredentials",
+        )
     region = session.region_name or "us-east-1"
     client = make_client(session, region, settings, settings.endpoint_url)
-    found_url = str(client.meta.endpoint_url)  # AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and the profile are known only now
+    found_url = str(
+        client.meta.endpoint_url
+    )  # AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and the profile are known only now
     if settings.endpoint_url is None and not is_aws(found_url):
         client = make_client(session, region, settings, found_url)
     register_fast_parsing(client)
@@ -130,24 +148,34 @@ def make_session(settings: ClientSettings) -> boto3.Session:
     )
 
 
-def make_client(session: boto3.Session, region: str, settings: ClientSettings, endpoint_url: str | None) -> Any:
-    """Other servers than AWS's are addressed by path. Over TLS no body is signed: S3 compares its checksum, which is cheaper."""
+def make_client(
+    session: boto3.Session, region: str, settings: ClientSettings, endpoint_url: str | None
+) -> Any:
+    """Other servers than AWS's are addressed by path. Over TLS no body is signed: S3 compares its
+    checksum, which is cheaper.
+    """
     is_custom = endpoint_url is not None and not is_aws(endpoint_url)
     config = make_config(settings).merge(
         Config(
-            request_checksum_calculation="when_required",  # every body that matters carries the CRC64NVME that we computed
+            # every body that matters carries the CRC64NVME that we computed
+            request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={
                 "addressing_style": "path" if is_custom else "auto",
-                "payload_signing_enabled": endpoint_url is not None and endpoint_url.startswith("http:"),
+                "payload_signing_enabled": endpoint_url is not None
+                and endpoint_url.startswith("http:"),
             },
         )
     )
     return session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
 
 
-def make_service_client(session: boto3.Session, service: str, settings: ClientSettings, s3_endpoint_url: str) -> Any:
-    """A client of another service. Where S3 is not AWS's own, the service is looked for at the same server, unless it is configured."""
+def make_service_client(
+    session: boto3.Session, service: str, settings: ClientSettings, s3_endpoint_url: str
+) -> Any:
+    """A client of another service. Where S3 is not AWS's own, the service is looked for at the same
+    server, unless it is configured.
+    """
     config = make_config(settings)
     client = session.client(service, config=config, endpoint_url=settings.endpoint_url)
     if is_aws(s3_endpoint_url) or ".amazonaws." not in str(client.meta.endpoint_url):
@@ -156,7 +184,9 @@ def make_service_client(session: boto3.Session, service: str, settings: ClientSe
 
 
 def make_config(settings: ClientSettings) -> Config:
-    """What holds for every client. Adaptive retries send less by themselves while S3 says SlowDown."""
+    """What holds for every client. Adaptive retries send less by themselves while S3 says
+    SlowDown.
+    """
     return Config(
         retries={"mode": "adaptive", "total_max_attempts": settings.attempts_max},
         max_pool_connections=settings.concurrency,
@@ -174,12 +204,18 @@ def is_aws(endpoint_url: str) -> bool:
 
 
 def body_timeout_seconds(settings: ClientSettings) -> float:
-    """The time limit of obstore spans a whole body. At 20 MiB/s the largest range that is read at once, 1 GiB, takes 51 s."""
+    """The time limit of obstore spans a whole body. At 20 MiB/s the largest range that is read at
+    once, 1 GiB, takes 51 s.
+    """
     return settings.read_timeout_seconds + GIB / (20 * 1024 * 1024)
 
 
-def make_credential_provider(credentials: botocore.credentials.Credentials) -> Callable[[], dict[str, Any]]:
-    """A function that hands botocore's present credentials to obstore, renewed where they can be."""
+def make_credential_provider(
+    credentials: botocore.credentials.Credentials,
+) -> Callable[[], dict[str, Any]]:
+    """A function that hands botocore's present credentials to obstore, renewed where they can
+    be.
+    """
 
     def provide() -> dict[str, Any]:
         frozen = credentials.get_frozen_credentials()

@@ -1,6 +1,7 @@
 """What boto3 and obstore raise, in the words of `log_aggregator.errors`.
 
-A message is one line: operation, object, S3's code, what S3 says. It never holds contents of an object.
+A message is one line: operation, object, S3's code, what S3 says. It never holds contents of an
+object.
 """
 
 from __future__ import annotations
@@ -10,16 +11,29 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 from botocore.parsers import ResponseParserError
 from obstore.exceptions import BaseError
 
-from log_aggregator.errors import AccessDenied, NotFound, ObjectFrozen, PreconditionFailed, StoreError, Unreachable
+from log_aggregator.errors import (
+    AccessDenied,
+    NotFound,
+    ObjectFrozen,
+    PreconditionFailed,
+    StoreError,
+    Unreachable,
+)
 
 ERRORS: dict[str, type[StoreError]] = {
     "InvalidObjectState": ObjectFrozen,  # a 403, but no permission would help
     "PreconditionFailed": PreconditionFailed,
-    "ConditionalRequestConflict": PreconditionFailed,  # a 409: another writer of the same key is at it
+    # a 409: another writer of the same key is at it
+    "ConditionalRequestConflict": PreconditionFailed,
     "NoSuchBucket": NotFound,
     "NoSuchKey": NotFound,
     "NoSuchVersion": NotFound,
@@ -46,10 +60,22 @@ ERRORS: dict[str, type[StoreError]] = {
 }
 """By S3's code (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
-STATUSES: dict[int, type[StoreError]] = {403: AccessDenied, 404: NotFound, 405: NotFound, 412: PreconditionFailed}
-"""By HTTP status, where the code is none of the above: answers to HEAD have no body. 405: the version is a delete marker."""
+STATUSES: dict[int, type[StoreError]] = {
+    403: AccessDenied,
+    404: NotFound,
+    405: NotFound,
+    412: PreconditionFailed,
+}
+"""By HTTP status, where the code is none of the above: answers to HEAD have no body. 405: the
+version is a delete marker.
+"""
 
-REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+REGION_CODES = {
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "301",
+}
 
 ACTIONS = {
     "ListBuckets": "s3:ListAllMyBuckets",
@@ -62,21 +88,29 @@ ACTIONS = {
     "PutObject": "s3:PutObject, kms:GenerateDataKey where a KMS key is set",
     "CreateMultipartUpload": "s3:PutObject, kms:GenerateDataKey where a KMS key is set",
     "UploadPart": "s3:PutObject, kms:GenerateDataKey and kms:Decrypt where a KMS key is set",
-    "UploadPartCopy": "s3:PutObject, and on the source s3:GetObject, s3:GetObjectVersion, kms:Decrypt",
+    "UploadPartCopy": (
+        "s3:PutObject, and on the source s3:GetObject, s3:GetObjectVersion, kms:Decrypt"
+    ),
     "CompleteMultipartUpload": "s3:PutObject, kms:Decrypt where a KMS key is set",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "RestoreObject": "s3:RestoreObject",
     "DeleteObject": "s3:DeleteObject, s3:DeleteObjectVersion",
-    "DeleteObjects": "s3:DeleteObject, s3:DeleteObjectVersion, and s3:GetObject for conditional deletes",
+    "DeleteObjects": (
+        "s3:DeleteObject, s3:DeleteObjectVersion, and s3:GetObject for conditional deletes"
+    ),
 }
-"""The permissions (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html) that an operation needs."""
+"""The permissions
+(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html) that an
+operation needs.
+"""
 
 MESSAGE_LENGTH_MAX = 300
 
 
 @contextmanager
 def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[None]:
-    """Everything that the two clients raise inside the block comes out as a StoreError, and so does an answer that cannot be used.
+    """Everything that the two clients raise inside the block comes out as a StoreError, and so does
+    an answer that cannot be used.
 
     KeyboardInterrupt passes.
     """
@@ -85,24 +119,42 @@ def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[No
     except ClientError as error:
         answer = error.response.get("Error", {})
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        raise make_error(operation, bucket, key, str(answer.get("Code", "")), status, str(answer.get("Message", ""))) from error
+        raise make_error(
+            operation,
+            bucket,
+            key,
+            str(answer.get("Code", "")),
+            status,
+            str(answer.get("Message", "")),
+        ) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise make_error(operation, bucket, key, type(error).__name__, 403, str(error)) from error
-    except (BotoCoreError, ResponseParserError) as error:  # the latter: an answer that is not S3's, a proxy's page for one
+    except (
+        BotoCoreError,
+        ResponseParserError,
+    ) as error:  # the latter: an answer that is not S3's, a proxy's page for one
         raise make_error(operation, bucket, key, type(error).__name__, 0, str(error)) from error
     except KeyError as error:
-        raise make_error(operation, bucket, key, "BadAnswer", 0, f"the answer has no {error.args[0]}") from error
+        raise make_error(
+            operation, bucket, key, "BadAnswer", 0, f"the answer has no {error.args[0]}"
+        ) from error
     except binascii.Error as error:
-        raise make_error(operation, bucket, key, "BadAnswer", 0, "a checksum in the answer is none") from error
+        raise make_error(
+            operation, bucket, key, "BadAnswer", 0, "a checksum in the answer is none"
+        ) from error
     except (BaseError, FileNotFoundError) as error:
         raise make_error(operation, bucket, key, *parse_obstore_error(str(error))) from error
 
 
-def make_error(operation: str, bucket: str, key: str, code: str, status: int, message: str) -> StoreError:
+def make_error(
+    operation: str, bucket: str, key: str, code: str, status: int, message: str
+) -> StoreError:
     code = one_line(code)
     kind = ERRORS.get(code) or STATUSES.get(status, StoreError)
     where = f"s3://{bucket}/{key}" if bucket else "S3"
-    text = f"{operation} {where if where.isprintable() else repr(where)}: {code or status or 'failed'}"
+    text = (
+        f"{operation} {where if where.isprintable() else repr(where)}: {code or status or 'failed'}"
+    )
     if message:
         text += f": {one_line(message)}"
     if code in REGION_CODES:
@@ -113,7 +165,9 @@ def make_error(operation: str, bucket: str, key: str, code: str, status: int, me
 
 
 def parse_obstore_error(text: str) -> tuple[str, int, str]:
-    """(S3's code, HTTP status, message). obstore has no fields for them; its text quotes the answer, then debugging details."""
+    """(S3's code, HTTP status, message). obstore has no fields for them; its text quotes the
+    answer, then debugging details.
+    """
     told = text.partition("\n\nDebug source:")[0]
     found = re.search(r"status code: (\d{3})", told)
     status = int(found[1]) if found else 0

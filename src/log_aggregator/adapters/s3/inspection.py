@@ -1,6 +1,8 @@
-"""What `doctor` asks, asked with boto3: the only place that talks to other services than S3. It reads; a guard refuses all else.
+"""What `doctor` asks, asked with boto3: the only place that talks to other services than S3. It
+reads; a guard refuses all else.
 
-With another S3 server than AWS's the other services are asked of the same server, never of AWS: its credentials are none of AWS's.
+With another S3 server than AWS's the other services are asked of the same server, never of AWS: its
+credentials are none of AWS's.
 """
 
 from __future__ import annotations
@@ -16,7 +18,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 
-from log_aggregator.adapters.s3.clients import ClientSettings, make_clients, make_service_client, make_session
+from log_aggregator.adapters.s3.clients import (
+    ClientSettings,
+    make_clients,
+    make_service_client,
+    make_session,
+)
 from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
 from log_aggregator.errors import AccessDenied, NotFound, StoreError
 from log_aggregator.inspection import (
@@ -56,11 +63,19 @@ class S3Inspector:
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> S3Inspector:
-        """Raises AccessDenied where there are no credentials, StoreError where the configuration cannot be used."""
+        """Raises AccessDenied where there are no credentials, StoreError where the configuration
+        cannot be used.
+        """
         s3 = make_clients(settings).s3
         with store_errors("configuration"):
             session = make_session(replace(settings, region=s3.meta.region_name))
-            return cls({"s3": s3} | {name: make_service_client(session, name, settings, str(s3.meta.endpoint_url)) for name in SERVICES})
+            return cls(
+                {"s3": s3}
+                | {
+                    name: make_service_client(session, name, settings, str(s3.meta.endpoint_url))
+                    for name in SERVICES
+                }
+            )
 
     @property
     def region(self) -> str:
@@ -71,89 +86,181 @@ class S3Inspector:
         return Caller(response["Account"], response["Arn"])
 
     def describe_organization(self) -> Organization:
-        found = self._ask("organizations", "DescribeOrganization", needed=("Organization",))["Organization"]
+        found = self._ask("organizations", "DescribeOrganization", needed=("Organization",))[
+            "Organization"
+        ]
         return Organization(found.get("Id", ""), found.get("MasterAccountId", ""))
 
     def get_role(self, name: str) -> str:
-        return str(self._ask("iam", "GetRole", needed=("Role",), RoleName=name)["Role"].get("Arn", ""))
+        return str(
+            self._ask("iam", "GetRole", needed=("Role",), RoleName=name)["Role"].get("Arn", "")
+        )
 
     def simulate_principal_policy(
-        self, principal_arn: str, actions: Sequence[str], resource_arn: str, context: Mapping[str, str]
+        self,
+        principal_arn: str,
+        actions: Sequence[str],
+        resource_arn: str,
+        context: Mapping[str, str],
     ) -> list[Decision]:
         entries = [
-            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "boolean" if value in ("true", "false") else "string"}
+            {
+                "ContextKeyName": key,
+                "ContextKeyValues": [value],
+                "ContextKeyType": "boolean" if value in ("true", "false") else "string",
+            }
             for key, value in context.items()
         ]
-        request: dict[str, Any] = {"PolicySourceArn": principal_arn, "ActionNames": list(actions), "ResourceArns": [resource_arn]}
+        request: dict[str, Any] = {
+            "PolicySourceArn": principal_arn,
+            "ActionNames": list(actions),
+            "ResourceArns": [resource_arn],
+        }
         request["ContextEntries"] = entries
         found: dict[str, Decision] = {}
         marker: dict[str, str] = {}
         while True:
-            response = self._ask("iam", "SimulatePrincipalPolicy", needed=("EvaluationResults",), **request, **marker)
-            found |= {result["EvalActionName"]: parse_decision(result) for result in response["EvaluationResults"]}
+            response = self._ask(
+                "iam", "SimulatePrincipalPolicy", needed=("EvaluationResults",), **request, **marker
+            )
+            found |= {
+                result["EvalActionName"]: parse_decision(result)
+                for result in response["EvaluationResults"]
+            }
             if not response.get("IsTruncated"):
                 return [found.get(action, Decision(action, "implicitDeny")) for action in actions]
             marker = {"Marker": response["Marker"]}
 
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
-        response = self._ask("s3", "HeadBucket", Bucket=bucket, **({"ExpectedBucketOwner": owner} if owner else {}))
-        return str(response.get("BucketRegion") or response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", ""))
+        response = self._ask(
+            "s3", "HeadBucket", Bucket=bucket, **({"ExpectedBucketOwner": owner} if owner else {})
+        )
+        return str(
+            response.get("BucketRegion")
+            or response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")
+        )
 
     def get_bucket_versioning(self, bucket: str) -> BucketVersioning:
         response = self._ask("s3", "GetBucketVersioning", Bucket=bucket)
-        return BucketVersioning(response.get("Status") or None, response.get("MFADelete") == "Enabled")
+        return BucketVersioning(
+            response.get("Status") or None, response.get("MFADelete") == "Enabled"
+        )
 
     def get_object_lock_configuration(self, bucket: str) -> ObjectLock:
-        response = self._ask("s3", "GetObjectLockConfiguration", absent_code="ObjectLockConfigurationNotFoundError", Bucket=bucket)
+        response = self._ask(
+            "s3",
+            "GetObjectLockConfiguration",
+            absent_code="ObjectLockConfigurationNotFoundError",
+            Bucket=bucket,
+        )
         found = response.get("ObjectLockConfiguration", {})
         default = found.get("Rule", {}).get("DefaultRetention", {})
         days = default.get("Days") or YEAR_DAYS * default.get("Years", 0)
         return ObjectLock(found.get("ObjectLockEnabled") == "Enabled", default.get("Mode"), days)
 
     def get_bucket_encryption(self, bucket: str) -> BucketEncryption:
-        response = self._ask("s3", "GetBucketEncryption", absent_code="ServerSideEncryptionConfigurationNotFoundError", Bucket=bucket)
+        response = self._ask(
+            "s3",
+            "GetBucketEncryption",
+            absent_code="ServerSideEncryptionConfigurationNotFoundError",
+            Bucket=bucket,
+        )
         for rule in response.get("ServerSideEncryptionConfiguration", {}).get("Rules", []):
             default = rule.get("ApplyServerSideEncryptionByDefault", {})
-            return BucketEncryption(default.get("SSEAlgorithm", ""), default.get("KMSMasterKeyID"), bool(rule.get("BucketKeyEnabled")))
+            return BucketEncryption(
+                default.get("SSEAlgorithm", ""),
+                default.get("KMSMasterKeyID"),
+                bool(rule.get("BucketKeyEnabled")),
+            )
         return BucketEncryption()
 
     def get_bucket_lifecycle_configuration(self, bucket: str) -> tuple[LifecycleRule, ...]:
-        response = self._ask("s3", "GetBucketLifecycleConfiguration", absent_code="NoSuchLifecycleConfiguration", Bucket=bucket)
-        return tuple(parse_lifecycle_rule(rule) for rule in response.get("Rules", []) if rule.get("Status") == "Enabled")
+        response = self._ask(
+            "s3",
+            "GetBucketLifecycleConfiguration",
+            absent_code="NoSuchLifecycleConfiguration",
+            Bucket=bucket,
+        )
+        return tuple(
+            parse_lifecycle_rule(rule)
+            for rule in response.get("Rules", [])
+            if rule.get("Status") == "Enabled"
+        )
 
     def get_public_access_block(self, bucket: str) -> PublicAccessBlock:
-        response = self._ask("s3", "GetPublicAccessBlock", absent_code="NoSuchPublicAccessBlockConfiguration", Bucket=bucket)
+        response = self._ask(
+            "s3",
+            "GetPublicAccessBlock",
+            absent_code="NoSuchPublicAccessBlockConfiguration",
+            Bucket=bucket,
+        )
         found = response.get("PublicAccessBlockConfiguration", {})
-        names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+        names = (
+            "BlockPublicAcls",
+            "IgnorePublicAcls",
+            "BlockPublicPolicy",
+            "RestrictPublicBuckets",
+        )
         return PublicAccessBlock(*(bool(found.get(name)) for name in names))
 
     def get_bucket_ownership_controls(self, bucket: str) -> str:
-        response = self._ask("s3", "GetBucketOwnershipControls", absent_code="OwnershipControlsNotFoundError", Bucket=bucket)
+        response = self._ask(
+            "s3",
+            "GetBucketOwnershipControls",
+            absent_code="OwnershipControlsNotFoundError",
+            Bucket=bucket,
+        )
         rules = response.get("OwnershipControls", {}).get("Rules", [])
         return str(rules[0]["ObjectOwnership"]) if rules else ""
 
     def describe_key(self, key_id: str) -> KmsKey:
-        found = self._ask("kms", "DescribeKey", needed=("KeyMetadata",), KeyId=key_id)["KeyMetadata"]
+        found = self._ask("kms", "DescribeKey", needed=("KeyMetadata",), KeyId=key_id)[
+            "KeyMetadata"
+        ]
         return KmsKey(
-            found.get("Arn", key_id), found.get("AWSAccountId", ""), found.get("KeyState", "Enabled"), found.get("KeyManager", "CUSTOMER")
+            found.get("Arn", key_id),
+            found.get("AWSAccountId", ""),
+            found.get("KeyState", "Enabled"),
+            found.get("KeyManager", "CUSTOMER"),
         )
 
     def describe_trails(self) -> list[Trail]:
-        found = self._ask("cloudtrail", "DescribeTrails", includeShadowTrails=True).get("trailList", [])
+        found = self._ask("cloudtrail", "DescribeTrails", includeShadowTrails=True).get(
+            "trailList", []
+        )
         return [
-            Trail(trail["Name"], trail.get("S3BucketName", ""), bool(trail.get("IsOrganizationTrail")), trail.get("KmsKeyId") or None)
+            Trail(
+                trail["Name"],
+                trail.get("S3BucketName", ""),
+                bool(trail.get("IsOrganizationTrail")),
+                trail.get("KmsKeyId") or None,
+            )
             for trail in found
         ]
 
     def describe_delivery_channels(self) -> list[DeliveryChannel]:
         found = self._ask("config", "DescribeDeliveryChannels").get("DeliveryChannels", [])
         return [
-            DeliveryChannel(channel.get("name", ""), channel.get("s3BucketName", ""), channel.get("s3KmsKeyArn") or None)
+            DeliveryChannel(
+                channel.get("name", ""),
+                channel.get("s3BucketName", ""),
+                channel.get("s3KmsKeyArn") or None,
+            )
             for channel in found
         ]
 
-    def _ask(self, service: str, operation: str, *, absent_code: str = "", needed: Sequence[str] = (), **request: Any) -> dict[str, Any]:
-        """The response; an empty one where the error says that nothing is configured. Raises StoreError where it lacks what is needed."""
+    def _ask(
+        self,
+        service: str,
+        operation: str,
+        *,
+        absent_code: str = "",
+        needed: Sequence[str] = (),
+        **request: Any,
+    ) -> dict[str, Any]:
+        """The response; an empty one where the error says that nothing is configured. Raises
+        StoreError where it lacks what is needed.
+        """
         where = f"s3://{request['Bucket']}" if "Bucket" in request else service
         method = getattr(self._clients[service], to_method(operation))
         try:
@@ -164,12 +271,18 @@ class S3Inspector:
                 return {}
             raise
         if not all(name in response for name in needed):
-            raise StoreError(f"{operation} {where}: the answer has no {', '.join(needed)}", code="BadAnswer", operation=operation)
+            raise StoreError(
+                f"{operation} {where}: the answer has no {', '.join(needed)}",
+                code="BadAnswer",
+                operation=operation,
+            )
         return response
 
 
 def refuse_changes(model: OperationModel, **_: Any) -> None:
-    """Before every request: whatever is not a question is a mistake in this module. Raises ValueError."""
+    """Before every request: whatever is not a question is a mistake in this module. Raises
+    ValueError.
+    """
     if not READING.match(model.name):
         raise ValueError(f"{model.name} is not a request that only reads")
 
@@ -181,25 +294,38 @@ def to_method(operation: str) -> str:
 
 @contextmanager
 def service_errors(operation: str, where: str) -> Iterator[None]:
-    """What boto3 raises inside the block comes out as a StoreError, whatever the service's words for it are."""
+    """What boto3 raises inside the block comes out as a StoreError, whatever the service's words
+    for it are.
+    """
     try:
         yield
     except ClientError as error:
         answer = error.response.get("Error", {})
-        code, status = str(answer.get("Code", "")), int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        code, status = (
+            str(answer.get("Code", "")),
+            int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)),
+        )
         message = one_line(str(answer.get("Message", "")))
         text = f"{operation} {where}: {code or status}" + (f": {message}" if message else "")
-        raise kind_of(operation, code, status)(text, code=code or str(status), operation=operation) from error
+        raise kind_of(operation, code, status)(
+            text, code=code or str(status), operation=operation
+        ) from error
     except BotoCoreError as error:
         code = type(error).__name__
         kind = ERRORS.get(code, StoreError)
-        raise kind(f"{operation} {where}: {code}: {one_line(str(error))}", code=code, operation=operation) from error
+        raise kind(
+            f"{operation} {where}: {code}: {one_line(str(error))}", code=code, operation=operation
+        ) from error
     except UNREADABLE as error:
-        raise StoreError(f"{operation} {where}: the answer cannot be read", code="BadAnswer", operation=operation) from error
+        raise StoreError(
+            f"{operation} {where}: the answer cannot be read", code="BadAnswer", operation=operation
+        ) from error
 
 
 def kind_of(operation: str, code: str, status: int) -> type[StoreError]:
-    """An answer to HEAD has no code. Of other requests a bare 404 comes from a server that does not know them."""
+    """An answer to HEAD has no code. Of other requests a bare 404 comes from a server that does not
+    know them.
+    """
     if code in DENIED_CODES or (status == HTTPStatus.FORBIDDEN and code not in ERRORS):
         return AccessDenied
     if code in MISSING_CODES or (status == HTTPStatus.NOT_FOUND and operation.startswith("Head")):
@@ -211,7 +337,10 @@ def parse_decision(result: Mapping[str, Any]) -> Decision:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html."""
     specific = result.get("ResourceSpecificResults") or [{}]
     decision = specific[0].get("EvalResourceDecision") or result["EvalDecision"]
-    missing = {*result.get("MissingContextValues", ()), *specific[0].get("MissingContextValues", ())}
+    missing = {
+        *result.get("MissingContextValues", ()),
+        *specific[0].get("MissingContextValues", ()),
+    }
     allowed = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
     return Decision(result["EvalActionName"], decision, not allowed, tuple(sorted(missing)))
 
@@ -229,7 +358,10 @@ def parse_lifecycle_rule(rule: Mapping[str, Any]) -> LifecycleRule:
         expiration_days=expiration.get("Days"),
         expiration_date=until.date() if until else None,
         transitions=(
-            *(Transition(entry["StorageClass"], entry.get("Days")) for entry in rule.get("Transitions", ())),
+            *(
+                Transition(entry["StorageClass"], entry.get("Days"))
+                for entry in rule.get("Transitions", ())
+            ),
             *(
                 Transition(entry["StorageClass"], entry.get("NoncurrentDays"), True)
                 for entry in rule.get("NoncurrentVersionTransitions", ())

@@ -1,9 +1,11 @@
 """Listings, parsed by ElementTree instead of botocore.
 
-botocore takes 100 to 200 ms of CPU to parse a page of 1,000 entries. So its parser is handed an empty document, and the page is parsed here
-in 5 to 13 ms: botocore lets a `before-parse` handler put values into the answer. Signing, retries and errors stay botocore's.
+botocore takes 100 to 200 ms of CPU to parse a page of 1,000 entries. So its parser is handed an
+empty document, and the page is parsed here in 5 to 13 ms: botocore lets a `before-parse` handler
+put values into the answer. Signing, retries and errors stay botocore's.
 
-obstore's listing would be as fast, but it normalises paths: `a//b`, `/a` and `a/` do not come back as they are.
+obstore's listing would be as fast, but it normalises paths: `a//b`, `/a` and `a/` do not come back
+as they are.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class Listing:
         return [entry for kind, entry in self.entries if kind == name]
 
     def decode(self, value: str) -> str:
-        """We get encoding-type=url, which botocore asks for because XML cannot hold every key; not every server obliges."""
+        """We get encoding-type=url, which botocore asks for because XML cannot hold every key; not
+        every server obliges.
+        """
         if ("%" in value or "+" in value) and self.fields.get("EncodingType") == "url":
             return unquote_plus(value, errors="strict")
         return value
@@ -59,15 +63,19 @@ class Listing:
 def register_fast_parsing(client: Any) -> None:
     """Listings of this client come as a Listing under PARSED.
 
-    A pattern with a wildcard for the service runs before botocore's own handlers, one of which would parse the whole page once more, only
-    to see whether it is an error.
+    A pattern with a wildcard for the service runs before botocore's own handlers, one of which
+    would parse the whole page once more, only to see whether it is an error.
     """
     for operation in ("ListObjectVersions", "ListObjectsV2"):
         client.meta.events.register_first(f"before-parse.*.{operation}", replace_parsing)
 
 
-def replace_parsing(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """What is not a whole, sound listing stays as it is: botocore knows how to fail and to retry."""
+def replace_parsing(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """What is not a whole, sound listing stays as it is: botocore knows how to fail and to
+    retry.
+    """
     if response_dict["status_code"] >= 300:
         return
     try:
@@ -78,24 +86,40 @@ def replace_parsing(response_dict: dict[str, Any], customized_response_dict: dic
     response_dict["body"] = EMPTY_DOCUMENT
 
 
-def list_object_versions(client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None) -> Page:
+def list_object_versions(
+    client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None
+) -> Page:
     request = make_request(bucket, prefix, page_size)
-    if start is not None and start.key.encode() >= prefix.encode():  # one in front of the prefix says nothing, and SeaweedFS minds it
+    if (
+        start is not None and start.key.encode() >= prefix.encode()
+    ):  # one in front of the prefix says nothing, and SeaweedFS minds it
         request["KeyMarker"] = start.key
         if start.version_id is not None:
             request["VersionIdMarker"] = start.version_id
     with listing_errors("ListObjectVersions", bucket, prefix):
-        listing = take_listing(client.list_object_versions(**request), "ListObjectVersions", bucket, prefix)
+        listing = take_listing(
+            client.list_object_versions(**request), "ListObjectVersions", bucket, prefix
+        )
         decode = listing.decode
         return Page(
-            objects=tuple(make_log_object(bucket, entry, decode(entry["Key"]), entry["VersionId"]) for entry in listing.select("Version")),
-            markers=tuple(make_delete_marker(bucket, entry, decode(entry["Key"])) for entry in listing.select("DeleteMarker")),
+            objects=tuple(
+                make_log_object(bucket, entry, decode(entry["Key"]), entry["VersionId"])
+                for entry in listing.select("Version")
+            ),
+            markers=tuple(
+                make_delete_marker(bucket, entry, decode(entry["Key"]))
+                for entry in listing.select("DeleteMarker")
+            ),
             next_start=find_next_version(bucket, prefix, listing),
         )
 
 
-def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None) -> Page:
-    """StartAfter with the last key, and no continuation token: so a listing can go on anywhere, in any process."""
+def list_objects(
+    client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None
+) -> Page:
+    """StartAfter with the last key, and no continuation token: so a listing can go on anywhere, in
+    any process.
+    """
     request = make_request(bucket, prefix, page_size)
     if start is not None and start.key:
         request["StartAfter"] = start.key
@@ -104,11 +128,17 @@ def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None,
         objects = make_log_objects(bucket, listing)
     if listing.is_truncated and not objects:
         raise lost("ListObjectsV2", bucket, prefix)
-    return Page(objects=objects, next_start=ListStart(objects[-1].key) if listing.is_truncated else None)
+    return Page(
+        objects=objects, next_start=ListStart(objects[-1].key) if listing.is_truncated else None
+    )
 
 
-def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None) -> Page:
-    """All pages at once. With a delimiter servers disagree about a StartAfter inside of a prefix, so only S3's own token continues."""
+def list_prefixes(
+    client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None
+) -> Page:
+    """All pages at once. With a delimiter servers disagree about a StartAfter inside of a prefix,
+    so only S3's own token continues.
+    """
     request = {**make_request(bucket, prefix, page_size), "Delimiter": "/"}
     if start is not None and start.key:
         request["StartAfter"] = start.key
@@ -116,13 +146,20 @@ def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None
     prefixes: list[str] = []
     while True:
         with listing_errors("ListObjectsV2", bucket, prefix):
-            listing = take_listing(client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix)
+            listing = take_listing(
+                client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix
+            )
             objects += make_log_objects(bucket, listing)
-            prefixes += [listing.decode(entry["Prefix"]) for entry in listing.select("CommonPrefixes")]
+            prefixes += [
+                listing.decode(entry["Prefix"]) for entry in listing.select("CommonPrefixes")
+            ]
         if not listing.is_truncated:
             return Page(objects=tuple(objects), prefixes=tuple(prefixes))
         if len(objects) + len(prefixes) > PREFIXES_MAX:
-            message = f"ListObjectsV2 s3://{bucket}/{prefix}: more than {PREFIXES_MAX:,} entries directly under the prefix"
+            message = (
+                f"ListObjectsV2 s3://{bucket}/{prefix}: more than {PREFIXES_MAX:,} entries "
+                "directly under the prefix"
+            )
             raise StoreError(message, code="TooManyPrefixes", operation="ListObjectsV2")
         if not (token := listing.fields.get("NextContinuationToken")):
             raise lost("ListObjectsV2", bucket, prefix)
@@ -131,7 +168,9 @@ def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None
 
 @contextmanager
 def listing_errors(operation: str, bucket: str, prefix: str) -> Iterator[None]:
-    """As store_errors; and an entry whose key, size or time is none makes the whole page unusable."""
+    """As store_errors; and an entry whose key, size or time is none makes the whole page
+    unusable.
+    """
     with store_errors(operation, bucket, prefix):
         try:
             yield
@@ -144,7 +183,11 @@ def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefi
     listing = response.get(PARSED)
     if isinstance(listing, Listing):
         return listing
-    raise StoreError(f"{operation} s3://{bucket}/{prefix}: the answer is not a listing", code="InvalidListing", operation=operation)
+    raise StoreError(
+        f"{operation} s3://{bucket}/{prefix}: the answer is not a listing",
+        code="InvalidListing",
+        operation=operation,
+    )
 
 
 def make_request(bucket: str, prefix: str, page_size: int | None) -> dict[str, Any]:
@@ -155,10 +198,15 @@ def make_request(bucket: str, prefix: str, page_size: int | None) -> dict[str, A
 
 
 def make_log_objects(bucket: str, listing: Listing) -> tuple[LogObject, ...]:
-    return tuple(make_log_object(bucket, entry, listing.decode(entry["Key"]), None) for entry in listing.select("Contents"))
+    return tuple(
+        make_log_object(bucket, entry, listing.decode(entry["Key"]), None)
+        for entry in listing.select("Contents")
+    )
 
 
-def make_log_object(bucket: str, entry: Mapping[str, str], key: str, version_id: str | None) -> LogObject:
+def make_log_object(
+    bucket: str, entry: Mapping[str, str], key: str, version_id: str | None
+) -> LogObject:
     return LogObject(
         bucket=bucket,
         key=key,
@@ -172,7 +220,13 @@ def make_log_object(bucket: str, entry: Mapping[str, str], key: str, version_id:
 
 
 def make_delete_marker(bucket: str, entry: Mapping[str, str], key: str) -> DeleteMarker:
-    return DeleteMarker(bucket, key, entry["VersionId"], datetime.fromisoformat(entry["LastModified"]), entry["IsLatest"] == "true")
+    return DeleteMarker(
+        bucket,
+        key,
+        entry["VersionId"],
+        datetime.fromisoformat(entry["LastModified"]),
+        entry["IsLatest"] == "true",
+    )
 
 
 def find_next_version(bucket: str, prefix: str, listing: Listing) -> ListStart | None:
@@ -210,7 +264,9 @@ def parse_listing(body: bytes) -> Listing:
 
 
 class LocalNames(dict[str, str]):
-    """Names of elements without their namespace, which some servers leave out. A page has 12,000 names, and 20 different ones."""
+    """Names of elements without their namespace, which some servers leave out. A page has 12,000
+    names, and 20 different ones.
+    """
 
     def __missing__(self, tag: str) -> str:
         self[tag] = name = tag.rpartition("}")[2]

@@ -1,4 +1,6 @@
-"""Reading objects: obstore for nearly all, boto3 for keys that obstore cannot hold and for checked reads."""
+"""Reading objects: obstore for nearly all, boto3 for keys that obstore cannot hold and for checked
+reads.
+"""
 
 from __future__ import annotations
 
@@ -16,30 +18,52 @@ from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.ports import Body
 
 UNSAFE_FOR_OBSTORE = re.compile(r"[\x00-\x1f\x7f]|\A/|/\Z|//|(?:\A|/)\.\.?(?:/|\Z)")
-"""Control characters, empty segments, `.` and `..`. obstore refuses some of these keys, and of others it strips a slash, which would
-read another object."""
+"""Control characters, empty segments, `.` and `..`. obstore refuses some of these keys, and of
+others it strips a slash, which would read another object.
+"""
 
 STANDARD_ATTRIBUTES = frozenset(
-    {"Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Storage-Class"}
+    {
+        "Cache-Control",
+        "Content-Disposition",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Type",
+        "Storage-Class",
+    }
 )
-"""obstore gives these and the user metadata in one dictionary. The names of user metadata are in lower case."""
+"""obstore gives these and the user metadata in one dictionary. The names of user metadata are in
+lower case.
+"""
 
 OPAQUE_ETAG_ENCRYPTIONS = frozenset({"aws:kms", "aws:kms:dsse"})
 BODY_RETRIES_MAX = 3
 
 
 def get_object(
-    clients: Clients, bucket: str, key: str, version_id: str | None, if_match: str | None, byte_range: tuple[int, int] | None
+    clients: Clients,
+    bucket: str,
+    key: str,
+    version_id: str | None,
+    if_match: str | None,
+    byte_range: tuple[int, int] | None,
 ) -> Body:
     if byte_range is not None and byte_range[0] >= byte_range[1]:
         raise ValueError(f"an empty range: {byte_range}")
     if UNSAFE_FOR_OBSTORE.search(key):
-        return get_with_boto3(clients.s3, make_request(bucket, key, version_id, if_match, byte_range))[0]
+        return get_with_boto3(
+            clients.s3, make_request(bucket, key, version_id, if_match, byte_range)
+        )[0]
     return get_with_obstore(clients.reader(bucket), bucket, key, version_id, if_match, byte_range)
 
 
 def get_with_obstore(
-    reader: Any, bucket: str, key: str, version_id: str | None, if_match: str | None, byte_range: tuple[int, int] | None
+    reader: Any,
+    bucket: str,
+    key: str,
+    version_id: str | None,
+    if_match: str | None,
+    byte_range: tuple[int, int] | None,
 ) -> Body:
     options: dict[str, Any] = {}
     if version_id is not None:
@@ -53,12 +77,17 @@ def get_with_obstore(
         data = result.bytes().to_bytes()
     attributes = result.attributes
     if if_match is not None:
-        etag, version = if_match, version_id  # S3 has just said that they are these; obstore's `meta` is costly to make
+        etag, version = (
+            if_match,
+            version_id,
+        )  # S3 has just said that they are these; obstore's `meta` is costly to make
     else:
         etag, version = (result.meta["e_tag"] or "").strip('"'), result.meta["version"]
     return Body(
         data=data,
-        metadata={name: value for name, value in attributes.items() if name not in STANDARD_ATTRIBUTES},
+        metadata={
+            name: value for name, value in attributes.items() if name not in STANDARD_ATTRIBUTES
+        },
         content_type=attributes.get("Content-Type"),
         content_encoding=attributes.get("Content-Encoding"),
         etag=etag,
@@ -66,8 +95,12 @@ def get_with_obstore(
     )
 
 
-def get_object_checked(s3: Any, bucket: str, key: str, version_id: str | None, if_match: str | None) -> tuple[Body, bool]:
-    """boto3 compares the stored checksum while it reads, whichever of S3's algorithms it is; obstore does not."""
+def get_object_checked(
+    s3: Any, bucket: str, key: str, version_id: str | None, if_match: str | None
+) -> tuple[Body, bool]:
+    """boto3 compares the stored checksum while it reads, whichever of S3's algorithms it is;
+    obstore does not.
+    """
     request = make_request(bucket, key, version_id, if_match, None) | {"ChecksumMode": "ENABLED"}
     body, response = get_with_boto3(s3, request)
     was_compared = isinstance(response["Body"], StreamingChecksumBody)
@@ -76,7 +109,10 @@ def get_object_checked(s3: Any, bucket: str, key: str, version_id: str | None, i
 
 def is_opaque(response: Mapping[str, Any]) -> bool:
     """Whether the ETag is no MD5 because of the encryption."""
-    return response.get("ServerSideEncryption") in OPAQUE_ETAG_ENCRYPTIONS or "SSECustomerAlgorithm" in response
+    return (
+        response.get("ServerSideEncryption") in OPAQUE_ETAG_ENCRYPTIONS
+        or "SSECustomerAlgorithm" in response
+    )
 
 
 def get_with_boto3(s3: Any, request: dict[str, Any]) -> tuple[Body, Mapping[str, Any]]:
@@ -92,7 +128,8 @@ def get_with_boto3(s3: Any, request: dict[str, Any]) -> tuple[Body, Mapping[str,
 
 def make_body(response: Mapping[str, Any]) -> Body:
     stream = response["Body"]
-    try:  # no `with`: it would hand out urllib3's stream, and nothing would compare checksum and length
+    # no `with`: it would hand out urllib3's stream, and nothing would compare checksum and length
+    try:
         data = stream.read()
     finally:
         stream.close()
@@ -106,7 +143,13 @@ def make_body(response: Mapping[str, Any]) -> Body:
     )
 
 
-def make_request(bucket: str, key: str, version_id: str | None, if_match: str | None, byte_range: tuple[int, int] | None) -> dict[str, Any]:
+def make_request(
+    bucket: str,
+    key: str,
+    version_id: str | None,
+    if_match: str | None,
+    byte_range: tuple[int, int] | None,
+) -> dict[str, Any]:
     request: dict[str, Any] = {"Bucket": bucket, "Key": key}
     if version_id is not None:
         request["VersionId"] = version_id

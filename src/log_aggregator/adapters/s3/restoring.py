@@ -1,4 +1,6 @@
-"""Readable copies of objects in archive classes: asking for one, and what HeadObject tells of it."""
+"""Readable copies of objects in archive classes: asking for one, and what HeadObject tells of
+it.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,15 @@ UNDER_WAY = "RestoreAlreadyInProgress"
 
 
 def restore_object(s3: Any, bucket: str, key: str, days: int, tier: str) -> None:
-    """S3 answers 202 where it begins, 200 where a copy is there, 409 where one is being made: all three are what was wanted."""
+    """S3 answers 202 where it begins, 200 where a copy is there, 409 where one is being made: all
+    three are what was wanted.
+    """
     request = {"Days": days, "GlacierJobParameters": {"Tier": tier}}
     try:
         with store_errors("RestoreObject", bucket, key):
             s3.restore_object(Bucket=bucket, Key=key, RestoreRequest=request)
-    except ObjectFrozen as error:  # InvalidObjectState: of a read it means "frozen", of a restore that there is nothing to thaw
+    # InvalidObjectState: of a read it means "frozen", of a restore that there is nothing to thaw
+    except ObjectFrozen as error:
         raise StoreError(str(error), code=error.code, operation=error.operation) from error
     except StoreError as error:
         if error.code != UNDER_WAY:
@@ -28,7 +33,9 @@ def restore_object(s3: Any, bucket: str, key: str, days: int, tier: str) -> None
 
 
 def parse_restore(header: str | None) -> Restore | None:
-    """`ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"`. A date that cannot be read is none."""
+    """`ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"`. A date that cannot be
+    read is none.
+    """
     if not header:
         return None
     is_ongoing = re.search(r'ongoing-request\s*=\s*"?true', header) is not None
@@ -37,6 +44,11 @@ def parse_restore(header: str | None) -> Restore | None:
         return Restore(is_ongoing)
     try:
         expires = parsedate_to_datetime(expiry[1])
-        return Restore(is_ongoing=False, expires=expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC))
+        return Restore(
+            is_ongoing=False,
+            expires=expires.replace(tzinfo=UTC)
+            if expires.tzinfo is None
+            else expires.astimezone(UTC),
+        )
     except (ValueError, OverflowError):
         return Restore(is_ongoing=False)

@@ -12,16 +12,29 @@ from log_aggregator.adapters.s3.errors import make_error, store_errors
 from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed
 from log_aggregator.limits import DELETE_COUNT_MAX
 from log_aggregator.model import LogObject, StoredObject
-from log_aggregator.ports import Body, Deletion, DeletionFailure, ListStart, Page, Part, Upload, WriteOptions
+from log_aggregator.ports import (
+    Body,
+    Deletion,
+    DeletionFailure,
+    ListStart,
+    Page,
+    Part,
+    Upload,
+    WriteOptions,
+)
 
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold in any way (https://www.w3.org/TR/xml/#charsets). S3's keys may."""
+"""Characters that XML 1.0 cannot hold in any way (https://www.w3.org/TR/xml/#charsets). S3's keys
+may.
+"""
 
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
 
 
 class S3Store:
-    """Implements `log_aggregator.ports.ObjectStore`. Thread safe. `page_size` is for tests of paging."""
+    """Implements `log_aggregator.ports.ObjectStore`. Thread safe. `page_size` is for tests of
+    paging.
+    """
 
     def __init__(self, clients: Clients, *, page_size: int | None = None) -> None:
         self._clients = clients
@@ -33,10 +46,14 @@ class S3Store:
         """Makes the clients. Raises AccessDenied where there are no credentials."""
         return cls(make_clients(settings), page_size=page_size)
 
-    def list_object_versions(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_object_versions(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         return listing.list_object_versions(self._s3, bucket, prefix, start, self._page_size)
 
-    def list_objects(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
         return listing.list_objects(self._s3, bucket, prefix, start, self._page_size)
 
     def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
@@ -69,27 +86,47 @@ class S3Store:
     ) -> Body:
         return reading.get_object(self._clients, bucket, key, version_id, if_match, byte_range)
 
-    def get_object_checked(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> tuple[Body, bool]:
+    def get_object_checked(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> tuple[Body, bool]:
         return reading.get_object_checked(self._s3, bucket, key, version_id, if_match)
 
-    def head_object(self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None) -> StoredObject:
-        request = reading.make_request(bucket, key, version_id, if_match, None) | {"ChecksumMode": "ENABLED"}
+    def head_object(
+        self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
+    ) -> StoredObject:
+        request = reading.make_request(bucket, key, version_id, if_match, None) | {
+            "ChecksumMode": "ENABLED"
+        }
         with store_errors("HeadObject", bucket, key):
             return make_stored(bucket, key, self._s3.head_object(**request))
 
-    def put_object(self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: WriteOptions) -> None:
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | bytearray,
+        *,
+        crc64nvme: int,
+        options: WriteOptions,
+    ) -> None:
         writing.put_object(self._s3, bucket, key, data, crc64nvme, options)
 
     def create_multipart_upload(self, bucket: str, key: str, *, options: WriteOptions) -> Upload:
         return writing.create_multipart_upload(self._s3, bucket, key, options)
 
-    def upload_part(self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int) -> Part:
+    def upload_part(
+        self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int
+    ) -> Part:
         return writing.upload_part(self._s3, upload, number, data, crc64nvme)
 
-    def upload_part_copy(self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]) -> Part:
+    def upload_part_copy(
+        self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
+    ) -> Part:
         return writing.upload_part_copy(self._s3, upload, number, source, byte_range)
 
-    def complete_multipart_upload(self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int) -> None:
+    def complete_multipart_upload(
+        self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
+    ) -> None:
         writing.complete_multipart_upload(self._s3, upload, parts, size_bytes, crc64nvme)
 
     def abort_multipart_upload(self, upload: Upload) -> None:
@@ -101,7 +138,9 @@ class S3Store:
                 raise
 
     def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
-        pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        pages = self._s3.get_paginator("list_multipart_uploads").paginate(
+            Bucket=bucket, Prefix=prefix
+        )
         with store_errors("ListMultipartUploads", bucket, prefix):
             return [
                 Upload(bucket, entry["Key"], entry["UploadId"], entry.get("Initiated"))
@@ -118,13 +157,21 @@ class S3Store:
         batch = [deletion for deletion in deletions if not NOT_IN_XML.search(deletion.key)]
         single = [deletion for deletion in deletions if NOT_IN_XML.search(deletion.key)]
         failures = self._delete_batch(bucket, batch) if batch else []
-        return failures + [failure for deletion in single for failure in self._delete_single(bucket, deletion)]
+        return failures + [
+            failure for deletion in single for failure in self._delete_single(bucket, deletion)
+        ]
 
     def _delete_batch(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         entries = [encode_deletion(deletion) for deletion in deletions]
         with store_errors("DeleteObjects", bucket):
-            response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": entries, "Quiet": True})
-        return [failure for error in response.get("Errors", []) for failure in find_failures(bucket, deletions, error)]
+            response = self._s3.delete_objects(
+                Bucket=bucket, Delete={"Objects": entries, "Quiet": True}
+            )
+        return [
+            failure
+            for error in response.get("Errors", [])
+            for failure in find_failures(bucket, deletions, error)
+        ]
 
     def _delete_single(self, bucket: str, deletion: Deletion) -> list[DeletionFailure]:
         """The key goes into the URL, where anything can be written."""
@@ -137,7 +184,11 @@ class S3Store:
         except (AccessDenied, NotFound, PreconditionFailed) as error:
             if error.code == "NoSuchBucket":
                 raise
-            return [] if error.code in GONE_CODES else [DeletionFailure(deletion, error.code, str(error))]
+            return (
+                []
+                if error.code in GONE_CODES
+                else [DeletionFailure(deletion, error.code, str(error))]
+            )
         return []
 
 
@@ -152,7 +203,8 @@ def make_stored(bucket: str, key: str, response: Mapping[str, Any]) -> StoredObj
         version_id=response.get("VersionId"),
         storage_class=response.get("StorageClass") or "STANDARD",
         crc64nvme=writing.find_object_crc(response),
-        has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not reading.is_opaque(response),
+        has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None
+        and not reading.is_opaque(response),
         restore=restoring.parse_restore(response.get("Restore")),
     )
 
@@ -167,14 +219,25 @@ def encode_deletion(deletion: Deletion) -> dict[str, str]:
     return entry
 
 
-def find_failures(bucket: str, deletions: Sequence[Deletion], error: Mapping[str, Any]) -> list[DeletionFailure]:
-    """Which of the deletions S3 means. Where it names no version, every deletion of the key counts as failed.
+def find_failures(
+    bucket: str, deletions: Sequence[Deletion], error: Mapping[str, Any]
+) -> list[DeletionFailure]:
+    """Which of the deletions S3 means. Where it names no version, every deletion of the key counts
+    as failed.
 
     Raises StoreError where it means none that was asked for: then nothing is known of any.
     """
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     key, version_id = error.get("Key"), error.get("VersionId") or None
-    named = [deletion for deletion in deletions if deletion.key == key and version_id in (None, deletion.version_id)]
+    named = [
+        deletion
+        for deletion in deletions
+        if deletion.key == key and version_id in (None, deletion.version_id)
+    ]
     if not named:
         raise make_error("DeleteObjects", bucket, "", code, 0, message)
-    return [] if code in GONE_CODES else [DeletionFailure(deletion, code, message) for deletion in named]
+    return (
+        []
+        if code in GONE_CODES
+        else [DeletionFailure(deletion, code, message) for deletion in named]
+    )

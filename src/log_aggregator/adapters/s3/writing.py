@@ -1,7 +1,9 @@
-"""Writing objects, whole or in parts. Nothing is ever overwritten, and S3 checks every byte against our CRC64NVME.
+"""Writing objects, whole or in parts. Nothing is ever overwritten, and S3 checks every byte against
+our CRC64NVME.
 
-botocore repeats requests whose answer was lost. Where the first one had its effect, the second then meets what the first one wrote, and the
-caller sees PreconditionFailed: it must look at what is there before it blames somebody else.
+botocore repeats requests whose answer was lost. Where the first one had its effect, the second then
+meets what the first one wrote, and the caller sees PreconditionFailed: it must look at what is
+there before it blames somebody else.
 """
 
 from __future__ import annotations
@@ -17,43 +19,88 @@ from log_aggregator.ports import Part, Upload, WriteOptions
 CRC_SIZE_BYTES = 8
 
 
-def put_object(s3: Any, bucket: str, key: str, data: bytes | bytearray, crc64nvme: int, options: WriteOptions) -> None:
+def put_object(
+    s3: Any, bucket: str, key: str, data: bytes | bytearray, crc64nvme: int, options: WriteOptions
+) -> None:
     with store_errors("PutObject", bucket, key):
         s3.put_object(
-            Bucket=bucket, Key=key, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme), IfNoneMatch="*", **encode_options(options)
+            Bucket=bucket,
+            Key=key,
+            Body=data,
+            ChecksumCRC64NVME=encode_crc(crc64nvme),
+            IfNoneMatch="*",
+            **encode_options(options),
         )
 
 
 def create_multipart_upload(s3: Any, bucket: str, key: str, options: WriteOptions) -> Upload:
     with store_errors("CreateMultipartUpload", bucket, key):
         response = s3.create_multipart_upload(
-            Bucket=bucket, Key=key, ChecksumAlgorithm="CRC64NVME", ChecksumType="FULL_OBJECT", **encode_options(options)
+            Bucket=bucket,
+            Key=key,
+            ChecksumAlgorithm="CRC64NVME",
+            ChecksumType="FULL_OBJECT",
+            **encode_options(options),
         )
-        return Upload(bucket, key, response["UploadId"], has_object_checksum=response.get("ChecksumType") != "COMPOSITE")
+        return Upload(
+            bucket,
+            key,
+            response["UploadId"],
+            has_object_checksum=response.get("ChecksumType") != "COMPOSITE",
+        )
 
 
-def upload_part(s3: Any, upload: Upload, number: int, data: bytes | bytearray, crc64nvme: int) -> Part:
+def upload_part(
+    s3: Any, upload: Upload, number: int, data: bytes | bytearray, crc64nvme: int
+) -> Part:
     with store_errors("UploadPart", upload.bucket, upload.key):
-        response = s3.upload_part(**encode_upload(upload), PartNumber=number, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme))
+        response = s3.upload_part(
+            **encode_upload(upload),
+            PartNumber=number,
+            Body=data,
+            ChecksumCRC64NVME=encode_crc(crc64nvme),
+        )
         return Part(number, response["ETag"].strip('"'), len(data), crc64nvme)
 
 
-def upload_part_copy(s3: Any, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]) -> Part:
+def upload_part_copy(
+    s3: Any, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
+) -> Part:
     first, last = byte_range
     copy_source = {"Bucket": source.bucket, "Key": source.key}
     if source.version_id is not None:
         copy_source["VersionId"] = source.version_id
-    request = {**encode_upload(upload), "PartNumber": number, "CopySource": copy_source, "CopySourceIfMatch": f'"{source.etag}"'}
-    if byte_range != (0, source.size_bytes):  # S3 refuses a range of a source of up to 5 MiB, even when it is the whole object
+    request = {
+        **encode_upload(upload),
+        "PartNumber": number,
+        "CopySource": copy_source,
+        "CopySourceIfMatch": f'"{source.etag}"',
+    }
+    if byte_range != (
+        0,
+        source.size_bytes,
+    ):  # S3 refuses a range of a source of up to 5 MiB, even when it is the whole object
         request["CopySourceRange"] = f"bytes={first}-{last - 1}"
     with store_errors("UploadPartCopy", source.bucket, source.key):
         result = s3.upload_part_copy(**request)["CopyPartResult"]
-        return Part(number, result["ETag"].strip('"'), last - first, decode_crc(result.get("ChecksumCRC64NVME")))
+        return Part(
+            number,
+            result["ETag"].strip('"'),
+            last - first,
+            decode_crc(result.get("ChecksumCRC64NVME")),
+        )
 
 
-def complete_multipart_upload(s3: Any, upload: Upload, parts: Sequence[Part], size_bytes: int, crc64nvme: int) -> None:
-    # A store that answered that it will compose a checksum of the parts' own would refuse the whole's.
-    whole = {"ChecksumCRC64NVME": encode_crc(crc64nvme), "ChecksumType": "FULL_OBJECT"} if upload.has_object_checksum else {}
+def complete_multipart_upload(
+    s3: Any, upload: Upload, parts: Sequence[Part], size_bytes: int, crc64nvme: int
+) -> None:
+    # A store that answered that it will compose a checksum of the parts' own would refuse the
+    # whole's.
+    whole = (
+        {"ChecksumCRC64NVME": encode_crc(crc64nvme), "ChecksumType": "FULL_OBJECT"}
+        if upload.has_object_checksum
+        else {}
+    )
     with store_errors("CompleteMultipartUpload", upload.bucket, upload.key):
         s3.complete_multipart_upload(
             **encode_upload(upload),
@@ -73,8 +120,13 @@ def encode_options(options: WriteOptions) -> dict[str, Any]:
     if options.storage_class != "STANDARD":
         request["StorageClass"] = options.storage_class
     if options.kms_key_id is not None:
-        # A bucket key saves nearly all of KMS's requests: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
-        request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": options.kms_key_id, "BucketKeyEnabled": True}
+        # A bucket key saves nearly all of KMS's requests:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+        request |= {
+            "ServerSideEncryption": "aws:kms",
+            "SSEKMSKeyId": options.kms_key_id,
+            "BucketKeyEnabled": True,
+        }
     return request
 
 
@@ -90,9 +142,11 @@ def encode_part(part: Part) -> dict[str, Any]:
 
 
 def find_object_crc(response: Mapping[str, Any]) -> int | None:
-    """The CRC64NVME of a whole object, from HeadObject's answer. One of the parts' checksums ("...-7") is of no use.
+    """The CRC64NVME of a whole object, from HeadObject's answer. One of the parts' checksums
+    ("...-7") is of no use.
 
-    Not every store reports ChecksumType: then the ETag tells whether the object was written in parts.
+    Not every store reports ChecksumType: then the ETag tells whether the object was written in
+    parts.
     """
     kind = response.get("ChecksumType")
     if kind == "FULL_OBJECT" or (kind is None and "-" not in response.get("ETag", "")):
@@ -105,7 +159,9 @@ def encode_crc(crc64nvme: int) -> str:
 
 
 def decode_crc(value: str | None) -> int | None:
-    """None for a checksum of the parts' checksums ("...-7"), and for what cannot be one: an emulator gives four bytes."""
+    """None for a checksum of the parts' checksums ("...-7"), and for what cannot be one: an
+    emulator gives four bytes.
+    """
     if not value or "-" in value:
         return None
     try:

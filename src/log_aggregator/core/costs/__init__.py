@@ -1,4 +1,6 @@
-"""What it costs: prices, requests, storage over years, compute. docs/internals/costs.md tells what is in it and what is not."""
+"""What it costs: prices, requests, storage over years, compute. docs/internals/costs.md tells what
+is in it and what is not.
+"""
 
 from __future__ import annotations
 

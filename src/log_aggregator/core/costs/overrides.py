@@ -1,4 +1,6 @@
-"""Prices of one's own, on top of the table: another region, another year, a discount. Pure: the values of a file that was read."""
+"""Prices of one's own, on top of the table: another region, another year, a discount. Pure: the
+values of a file that was read.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,23 @@ from typing import Any
 from log_aggregator.core.costs.prices import Prices, StorageClass
 from log_aggregator.errors import SettingsError
 
-_COUNTED_BY = frozenset({"cools_after", "days_min", "size_bytes_min", "overhead_bytes", "overhead_standard_bytes"})
-STORAGE_PRICES = tuple(field.name for field in fields(StorageClass) if field.name not in _COUNTED_BY)
+_COUNTED_BY = frozenset(
+    {"cools_after", "days_min", "size_bytes_min", "overhead_bytes", "overhead_standard_bytes"}
+)
+STORAGE_PRICES = tuple(
+    field.name for field in fields(StorageClass) if field.name not in _COUNTED_BY
+)
 """What a table of the file may hold. What S3 counts by is the same everywhere."""
 _TEXTS = ("region", "date", "source")
 _NAMES = (*_TEXTS, "kms_request_10000", "storage")
 
 
 def override_prices(prices: Prices, values: Mapping[str, Any]) -> Prices:
-    """The prices, with these in their place: `region`, `date`, `source`, `kms_request_10000`, and `storage` by class and name.
+    """The prices, with these in their place: `region`, `date`, `source`, `kms_request_10000`, and
+    `storage` by class and name.
 
-    Raises SettingsError for a name that is not known, and for what is no price. It names the place and what is allowed.
+    Raises SettingsError for a name that is not known, and for what is no price. It names the place
+    and what is allowed.
     """
     _check_names(values, _NAMES, "")
     changes: dict[str, Any] = {name: _text(values[name], name) for name in _TEXTS if name in values}
@@ -29,16 +37,25 @@ def override_prices(prices: Prices, values: Mapping[str, Any]) -> Prices:
         changes["kms_request_10000"] = _price(values["kms_request_10000"], "kms_request_10000")
     classes = _mapping(values.get("storage", {}), "storage")
     _check_names(classes, prices.storage, "storage.")
-    changed = {name: _override_class(prices.storage[name], table, f"storage.{name}") for name, table in classes.items()}
+    changed = {
+        name: _override_class(prices.storage[name], table, f"storage.{name}")
+        for name, table in classes.items()
+    }
     return replace(prices, **changes, storage={**prices.storage, **changed})
 
 
 def _override_class(storage: StorageClass, table: Any, where: str) -> StorageClass:
     values = _mapping(table, where)
     _check_names(values, STORAGE_PRICES, f"{where}.")
-    changes: dict[str, Any] = {name: _price(value, f"{where}.{name}") for name, value in values.items() if name != "cooled_gb_month"}
+    changes: dict[str, Any] = {
+        name: _price(value, f"{where}.{name}")
+        for name, value in values.items()
+        if name != "cooled_gb_month"
+    }
     if "cooled_gb_month" in values:
-        changes["cooled_gb_month"] = _cooled(values["cooled_gb_month"], len(storage.cools_after), f"{where}.cooled_gb_month")
+        changes["cooled_gb_month"] = _cooled(
+            values["cooled_gb_month"], len(storage.cools_after), f"{where}.cooled_gb_month"
+        )
     return replace(storage, **changes)
 
 
@@ -48,7 +65,9 @@ def _check_names(values: Iterable[str], known: Iterable[str], where: str) -> Non
         if name not in names:
             near = get_close_matches(name, names, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"{where}{name}: there is no such price{meant} There are {', '.join(names)}")
+            raise SettingsError(
+                f"{where}{name}: there is no such price{meant} There are {', '.join(names)}"
+            )
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
@@ -64,7 +83,12 @@ def _text(value: Any, where: str) -> str:
 
 
 def _price(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not isfinite(value)
+        or value < 0
+    ):
         raise SettingsError(f"{where} = {value!r}: allowed is a number of dollars, 0 or more")
     return float(value)
 

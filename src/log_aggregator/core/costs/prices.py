@@ -1,7 +1,9 @@
-"""The price table: list prices of us-east-1, in dollars, of the date and from the pages that `PRICES` names.
+"""The price table: list prices of us-east-1, in dollars, of the date and from the pages that
+`PRICES` names.
 
-This is all of it, in one file, and it is never fetched at run time. What S3 does not call a price but counts by (minimum sizes,
-minimum days, the bytes that an archived object takes besides its own) stands here too; `--prices` replaces the prices only.
+This is all of it, in one file, and it is never fetched at run time. What S3 does not call a price
+but counts by (minimum sizes, minimum days, the bytes that an archived object takes besides its own)
+stands here too; `--prices` replaces the prices only.
 """
 
 from __future__ import annotations
@@ -14,11 +16,15 @@ from log_aggregator.limits import KIB
 
 @dataclass(frozen=True, slots=True)
 class StorageClass:
-    """Dollars for what lies in a class, what is written to it and what is moved into it. A GB is 2^30 bytes here, as S3 bills it."""
+    """Dollars for what lies in a class, what is written to it and what is moved into it. A GB is
+    2^30 bytes here, as S3 bills it.
+    """
 
     gb_month: float
     put_1000: float
-    """PUT, COPY, POST and LIST; of a multipart upload into another class only its completion, all else is billed as Standard."""
+    """PUT, COPY, POST and LIST; of a multipart upload into another class only its completion, all
+    else is billed as Standard.
+    """
     get_1000: float
     transition_1000: float = 0.0
     """A lifecycle transition into this class."""
@@ -30,7 +36,9 @@ class StorageClass:
     days_min: int = 0
     """Whoever deletes earlier pays for these days."""
     size_bytes_min: int = 0
-    """A smaller object is billed as if it had this size; in Intelligent-Tiering it is never monitored and never cools."""
+    """A smaller object is billed as if it had this size; in Intelligent-Tiering it is never
+    monitored and never cools.
+    """
     overhead_bytes: int = 0
     """What each object takes in this class besides its own bytes."""
     overhead_standard_bytes: int = 0
@@ -50,15 +58,39 @@ class Retrieval:
 STORAGE: Mapping[str, StorageClass] = {
     "STANDARD": StorageClass(0.023, 0.005, 0.0004),
     "INTELLIGENT_TIERING": StorageClass(
-        0.023, 0.005, 0.0004, 0.01, 0.0025, cooled_gb_month=(0.0125, 0.004), cools_after=(1, 3), size_bytes_min=128 * KIB
+        0.023,
+        0.005,
+        0.0004,
+        0.01,
+        0.0025,
+        cooled_gb_month=(0.0125, 0.004),
+        cools_after=(1, 3),
+        size_bytes_min=128 * KIB,
     ),
     "STANDARD_IA": StorageClass(0.0125, 0.01, 0.001, 0.01, days_min=30, size_bytes_min=128 * KIB),
     "ONEZONE_IA": StorageClass(0.01, 0.01, 0.001, 0.01, days_min=30, size_bytes_min=128 * KIB),
     "GLACIER_IR": StorageClass(0.004, 0.02, 0.01, 0.02, days_min=90, size_bytes_min=128 * KIB),
-    "GLACIER": StorageClass(0.0036, 0.03, 0.0004, 0.03, days_min=90, overhead_bytes=32 * KIB, overhead_standard_bytes=8 * KIB),
-    "DEEP_ARCHIVE": StorageClass(0.00099, 0.05, 0.0004, 0.05, days_min=180, overhead_bytes=32 * KIB, overhead_standard_bytes=8 * KIB),
+    "GLACIER": StorageClass(
+        0.0036,
+        0.03,
+        0.0004,
+        0.03,
+        days_min=90,
+        overhead_bytes=32 * KIB,
+        overhead_standard_bytes=8 * KIB,
+    ),
+    "DEEP_ARCHIVE": StorageClass(
+        0.00099,
+        0.05,
+        0.0004,
+        0.05,
+        days_min=180,
+        overhead_bytes=32 * KIB,
+        overhead_standard_bytes=8 * KIB,
+    ),
 }
-"""Sizes and days: https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+"""Sizes and days:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
 
 Storage in Standard gets a little cheaper from 50 TB on, which is left out.
 """
@@ -70,7 +102,8 @@ RETRIEVALS: Mapping[tuple[str, str], Retrieval] = {
     ("DEEP_ARCHIVE", "Standard"): Retrieval(0.02, 0.10 / 1000, "up to 12 hours", 12),
     ("DEEP_ARCHIVE", "Bulk"): Retrieval(0.0025, 0.025 / 1000, "up to 48 hours", 48),
 }
-"""By storage class and tier. Times: https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html
+"""By storage class and tier. Times:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html
 
 Expedited may be refused when S3 has no capacity left, and takes longer for objects above 250 MB.
 """
@@ -78,7 +111,9 @@ Expedited may be refused when S3 has no capacity left, and takes longer for obje
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What S3 and KMS charge, of which region, since when, and where it is written. `plan --prices` replaces any of it."""
+    """What S3 and KMS charge, of which region, since when, and where it is written. `plan --prices`
+    replaces any of it.
+    """
 
     region: str = "us-east-1"
     date: str = "November 2026"
@@ -97,7 +132,8 @@ PRICES = Prices()
 
 @dataclass(frozen=True, slots=True)
 class StackPrices:
-    """What the serverless stack is charged besides, without any free tier. Of the same region and date.
+    """What the serverless stack is charged besides, without any free tier. Of the same region and
+    date.
 
     https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/step-functions/pricing/,
     https://aws.amazon.com/cloudwatch/pricing/, https://aws.amazon.com/kms/pricing/

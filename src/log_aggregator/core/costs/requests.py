@@ -26,7 +26,9 @@ CHAIN_REQUESTS_PER_OBJECT: Mapping[str, int] = {
     "CompleteMultipartUpload": 1,
     "ListObjectVersions": 1,
 }
-"""What the usual way, one multipart upload for each log object over a growing file, is billed for each object."""
+"""What the usual way, one multipart upload for each log object over a growing file, is billed for
+each object.
+"""
 
 
 def request_dollars(prices: Prices = PRICES) -> dict[str, float]:
@@ -34,7 +36,8 @@ def request_dollars(prices: Prices = PRICES) -> dict[str, float]:
     return {
         **dict.fromkeys(PUT_OPERATIONS, prices.standard.put_1000 / 1000),
         **dict.fromkeys(GET_OPERATIONS, prices.standard.get_1000 / 1000),
-        # Where it thaws something: Deep Archive's standard tier, the dearest but Expedited. `RETRIEVALS` has them all.
+        # Where it thaws something: Deep Archive's standard tier, the dearest but Expedited.
+        # `RETRIEVALS` has them all.
         "RestoreObject": RETRIEVALS["DEEP_ARCHIVE", "Standard"].dollars_per_request,
         **dict.fromkeys(FREE_OPERATIONS, 0.0),
     }
@@ -45,21 +48,31 @@ PUT_CLASS_DOLLARS = REQUEST_DOLLARS["PutObject"]
 
 
 def estimate_dollars(requests: Mapping[str, int], prices: Prices = PRICES) -> float:
-    """Dollars for requests by S3 operation. Raises KeyError for an operation without a price: none may be forgotten."""
+    """Dollars for requests by S3 operation. Raises KeyError for an operation without a price: none
+    may be forgotten.
+    """
     dollars = REQUEST_DOLLARS if prices is PRICES else request_dollars(prices)
     return sum(dollars[operation] * count for operation, count in requests.items())
 
 
 def estimate_chain_dollars(object_count: int, prices: Prices = PRICES) -> float:
     """What one multipart upload for each object would cost."""
-    return estimate_dollars({operation: count * object_count for operation, count in CHAIN_REQUESTS_PER_OBJECT.items()}, prices)
+    return estimate_dollars(
+        {operation: count * object_count for operation, count in CHAIN_REQUESTS_PER_OBJECT.items()},
+        prices,
+    )
 
 
-def estimate_thaw_dollars(storage_class: str, tier: str, objects: int, size_bytes: int, days: int) -> float:
-    """Retrieval, and the copies for so many days. Raises KeyError for a tier that the class does not know.
+def estimate_thaw_dollars(
+    storage_class: str, tier: str, objects: int, size_bytes: int, days: int
+) -> float:
+    """Retrieval, and the copies for so many days. Raises KeyError for a tier that the class does
+    not know.
 
     A GB is taken as 10^9 bytes, a little too much.
     """
     retrieval, gb = RETRIEVALS[storage_class, tier], size_bytes / 1e9
-    copies = gb * PRICES.standard.gb_month * (days + 1) / 30  # a copy goes at the midnight behind its last day
+    copies = (
+        gb * PRICES.standard.gb_month * (days + 1) / 30
+    )  # a copy goes at the midnight behind its last day
     return gb * retrieval.dollars_per_gb + objects * retrieval.dollars_per_request + copies

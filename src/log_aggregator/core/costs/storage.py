@@ -11,17 +11,23 @@ from log_aggregator.core.costs.requests import estimate_dollars
 from log_aggregator.limits import GIB
 
 CLASSES = 64
-"""Class k holds sizes from 2^(k-1) to less than 2^k, class 0 holds nothing but the empty: k is the size's `bit_length`."""
+"""Class k holds sizes from 2^(k-1) to less than 2^k, class 0 holds nothing but the empty: k is the
+size's `bit_length`.
+"""
 INDEX_BYTES_PER_MEMBER = 130
-"""Of the demo, where `log-aggregator demo` writes 639 KB of indexes for 4,916 members. Digests take more: their signatures."""
+"""Of the demo, where `log-aggregator demo` writes 639 KB of indexes for 4,916 members. Digests take
+more: their signatures.
+"""
 DAYS_PER_MONTH = 30
 
 
 @dataclass(slots=True)
 class Sizes:
-    """How many objects there are of each size class, and their bytes: all that storage prices depend on.
+    """How many objects there are of each size class, and their bytes: all that storage prices
+    depend on.
 
-    Every minimum that S3 bills is a power of two, so nothing is lost by forgetting the single sizes.
+    Every minimum that S3 bills is a power of two, so nothing is lost by forgetting the single
+    sizes.
     """
 
     counts: list[int] = field(default_factory=lambda: [0] * CLASSES)
@@ -77,8 +83,12 @@ class Way:
         return self.once + self.storage
 
 
-def estimate_storage(sizes: Sizes, storage_class: str, months: float, prices: Prices = PRICES) -> float:
-    """Dollars for objects that lie in a class for so many months, and are then deleted. Raises KeyError for an unknown class."""
+def estimate_storage(
+    sizes: Sizes, storage_class: str, months: float, prices: Prices = PRICES
+) -> float:
+    """Dollars for objects that lie in a class for so many months, and are then deleted. Raises
+    KeyError for an unknown class.
+    """
     storage = prices.storage[storage_class]
     billed_months = max(months, storage.days_min / DAYS_PER_MONTH)
     small_count, small_bytes = sizes.below(storage.size_bytes_min)
@@ -88,7 +98,10 @@ def estimate_storage(sizes: Sizes, storage_class: str, months: float, prices: Pr
         own += (sizes.count - small_count) * storage.monitoring_1000 / 1000 * billed_months * GIB
     else:
         own += small_count * storage.size_bytes_min * _gb_dollars(storage, billed_months)
-    overhead = storage.overhead_bytes * storage.gb_month + storage.overhead_standard_bytes * prices.standard.gb_month
+    overhead = (
+        storage.overhead_bytes * storage.gb_month
+        + storage.overhead_standard_bytes * prices.standard.gb_month
+    )
     return (own + sizes.count * overhead * billed_months) / GIB
 
 
@@ -105,7 +118,9 @@ def estimate_each(sizes: Sizes, storage_class: str, months: float, prices: Price
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What becomes of log objects: the requests that it takes, their packs, and the indexes beside them."""
+    """What becomes of log objects: the requests that it takes, their packs, and the indexes beside
+    them.
+    """
 
     requests: Mapping[str, int]
     packs: Sizes
@@ -114,20 +129,30 @@ class Packed:
     """Of the copies that stay in Standard."""
 
 
-def estimate_packed(packed: Packed, storage_class: str, months: float, prices: Prices = PRICES) -> Way:
+def estimate_packed(
+    packed: Packed, storage_class: str, months: float, prices: Prices = PRICES
+) -> Way:
     """Packs are written straight to a class, and their indexes to Standard.
 
-    One request of each pack is billed as its class has it: its only PUT, or the one that completes its upload
+    One request of each pack is billed as its class has it: its only PUT, or the one that completes
+    its upload
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/aws-usage-report-understand.html).
     """
-    surcharge = packed.packs.count * (prices.storage[storage_class].put_1000 - prices.standard.put_1000) / 1000
+    surcharge = (
+        packed.packs.count
+        * (prices.storage[storage_class].put_1000 - prices.standard.put_1000)
+        / 1000
+    )
     warm = packed.index_bytes * prices.standard.gb_month * months / GIB
     in_class = estimate_storage(packed.packs, storage_class, months, prices)
     return Way(estimate_dollars(packed.requests, prices) + surcharge, in_class + warm)
 
 
-def find_break_even_bytes(dearer: Callable[[int], float], cheaper: Callable[[int], float], size_bytes_max: int) -> int | None:
-    """The smallest size from which `cheaper` costs no more than `dearer`, which it does for all larger ones; None up to the limit.
+def find_break_even_bytes(
+    dearer: Callable[[int], float], cheaper: Callable[[int], float], size_bytes_max: int
+) -> int | None:
+    """The smallest size from which `cheaper` costs no more than `dearer`, which it does for all
+    larger ones; None up to the limit.
 
     Both are given a size and give dollars.
     """
@@ -144,7 +169,9 @@ def find_break_even_bytes(dearer: Callable[[int], float], cheaper: Callable[[int
 
 
 def estimate_payback_months(now: Way, later: Way, months: float) -> float | None:
-    """After how many months a way that costs more at once is the cheaper one; None if never. Both ways are for the same `months`."""
+    """After how many months a way that costs more at once is the cheaper one; None if never. Both
+    ways are for the same `months`.
+    """
     saved = (now.storage - later.storage) / months
     return max(0.0, (later.once - now.once) / saved) if saved > 0 else None
 
@@ -153,4 +180,6 @@ def _gb_dollars(storage: StorageClass, months: float) -> float:
     """Dollars for a GB over these months."""
     steps = [0.0, *(min(float(after), months) for after in storage.cools_after), months]
     prices = (storage.gb_month, *storage.cooled_gb_month)
-    return sum(price * (end - begin) for price, (begin, end) in zip(prices, pairwise(steps), strict=True))
+    return sum(
+        price * (end - begin) for price, (begin, end) in zip(prices, pairwise(steps), strict=True)
+    )

@@ -1,4 +1,6 @@
-"""State transitions of a run, counted by walking a state machine's definition (Amazon States Language)."""
+"""State transitions of a run, counted by walking a state machine's definition (Amazon States
+Language).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Any
 
 @dataclass(slots=True)
 class Transitions:
-    """What one execution is billed for, without retries: once, and for each child that a distributed map starts."""
+    """What one execution is billed for, without retries: once, and for each child that a
+    distributed map starts.
+    """
 
     execution: int = 0
     children: dict[str, int] = field(default_factory=dict)
@@ -17,11 +21,13 @@ class Transitions:
 
 
 def count_transitions(definition: Mapping[str, Any], values: Mapping[str, Any]) -> Transitions:
-    """Counts every state that is entered from `StartAt` to the end, where choices see `values` (path -> value) and nothing fails.
+    """Counts every state that is entered from `StartAt` to the end, where choices see `values`
+    (path -> value) and nothing fails.
 
-    A distributed map is charged one transition for each child that it starts, an inline one none for its iterations
-    (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html).
-    Raises ValueError for what is not known here: an inline map, a comparison, a path without value.
+    A distributed map is charged one transition for each child that it starts, an inline one none
+    for its iterations
+    (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-transitions.html). Raises
+    ValueError for what is not known here: an inline map, a comparison, a path without value.
     """
     found = Transitions()
     found.execution = _walk(definition, values, found)

@@ -1,4 +1,6 @@
-"""What packing log objects of one size costs, step by step: requests, KMS, Lambda, Step Functions."""
+"""What packing log objects of one size costs, step by step: requests, KMS, Lambda, Step
+Functions.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from log_aggregator.limits import COPY_RANGE_BYTES_MAX, DELETE_COUNT_MAX, LIST_P
 STEPS = ("listing", "reading", "writing", "verifying", "deleting")
 
 KMS_BUCKET_KEY_SHARE = 0.01
-"""Of the requests to KMS at most so many are left with S3 Bucket Keys: they save up to 99 percent of them.
+"""Of the requests to KMS at most so many are left with S3 Bucket Keys: they save up to 99 percent
+of them.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
 """
@@ -21,7 +24,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many log objects of this size, in so many groups that are all alike, in a versioned bucket."""
+    """So many log objects of this size, in so many groups that are all alike, in a versioned
+    bucket.
+    """
 
     objects: int
     size_bytes: int
@@ -36,7 +41,9 @@ class _PackShape:
 
 
 def estimate_steps(load: Load, limits: PackLimits) -> dict[str, Counter[str]]:
-    """Requests by step and S3 operation, where packs are as full as they may be. The same as `estimate_requests` of such a plan."""
+    """Requests by step and S3 operation, where packs are as full as they may be. The same as
+    `estimate_requests` of such a plan.
+    """
     steps: dict[str, Counter[str]] = {step: Counter() for step in STEPS}
     if not load.objects:
         return steps
@@ -51,7 +58,9 @@ def estimate_steps(load: Load, limits: PackLimits) -> dict[str, Counter[str]]:
     return steps
 
 
-def estimate_load_packed(load: Load, limits: PackLimits, index_bytes_per_member: int = INDEX_BYTES_PER_MEMBER) -> Packed:
+def estimate_load_packed(
+    load: Load, limits: PackLimits, index_bytes_per_member: int = INDEX_BYTES_PER_MEMBER
+) -> Packed:
     """The load's packs, as storage prices want them."""
     requests = sum(estimate_steps(load, limits).values(), Counter[str]())
     packs = Sizes()
@@ -60,15 +69,26 @@ def estimate_load_packed(load: Load, limits: PackLimits, index_bytes_per_member:
     return Packed(requests, packs, load.objects * index_bytes_per_member)
 
 
-def estimate_kms_dollars(steps: dict[str, Counter[str]], prices: Prices = PRICES, *, with_bucket_keys: bool) -> float:
-    """At most this for source objects that are encrypted with KMS: a request for each that is read or copied."""
+def estimate_kms_dollars(
+    steps: dict[str, Counter[str]], prices: Prices = PRICES, *, with_bucket_keys: bool
+) -> float:
+    """At most this for source objects that are encrypted with KMS: a request for each that is read
+    or copied.
+    """
     requests = steps["reading"]["GetObject"] + steps["writing"]["UploadPartCopy"]
-    return requests * prices.kms_request_10000 / 10_000 * (KMS_BUCKET_KEY_SHARE if with_bucket_keys else 1)
+    return (
+        requests
+        * prices.kms_request_10000
+        / 10_000
+        * (KMS_BUCKET_KEY_SHARE if with_bucket_keys else 1)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a function does in a second, whatever it waits for. docs/internals/lambda-sizes.md has where these are from."""
+    """What a function does in a second, whatever it waits for. docs/internals/lambda-sizes.md has
+    where these are from.
+    """
 
     combine_objects: float = 926
     """Measured with 128 readers at 1,769 MB, every answer 100 ms late."""
@@ -82,17 +102,23 @@ class Rates:
     """For a work item with one pack: 0.3 s of CPU and three requests."""
 
     def shared(self, functions: int) -> Rates:
-        """Where so many functions share what S3 promises of one partition: 5,500 GETs and 3,500 DELETEs a second.
+        """Where so many functions share what S3 promises of one partition: 5,500 GETs and 3,500
+        DELETEs a second.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
         """
-        gets, deletes = min(self.combine_objects, 5_500 / functions), min(self.delete_objects, 3_500 / functions)
+        gets, deletes = (
+            min(self.combine_objects, 5_500 / functions),
+            min(self.delete_objects, 3_500 / functions),
+        )
         return Rates(gets, self.combine_bytes, self.list_objects, deletes, self.verify_item_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """How the stack cuts work, what memory its functions have, and how many state transitions a work item is."""
+    """How the stack cuts work, what memory its functions have, and how many state transitions a
+    work item is.
+    """
 
     item_objects_max: int
     item_bytes_max: int
@@ -112,10 +138,14 @@ class Stack:
         )
 
 
-def estimate_lambda_dollars(load: Load, stack: Stack, rates: Rates, prices: StackPrices = STACK_PRICES) -> float:
+def estimate_lambda_dollars(
+    load: Load, stack: Stack, rates: Rates, prices: StackPrices = STACK_PRICES
+) -> float:
     """On arm64: one call that lists, and three of each work item."""
     items = stack.items(load)
-    combine = max(load.objects / rates.combine_objects, load.objects * load.size_bytes / rates.combine_bytes)
+    combine = max(
+        load.objects / rates.combine_objects, load.objects * load.size_bytes / rates.combine_bytes
+    )
     gb_seconds = (
         combine * stack.combine_mb
         + load.objects / rates.list_objects * stack.list_mb
@@ -123,11 +153,18 @@ def estimate_lambda_dollars(load: Load, stack: Stack, rates: Rates, prices: Stac
         + load.objects / rates.delete_objects * stack.delete_mb
     ) / 1024
     calls = 3 * items + (1 if load.objects else 0)
-    return gb_seconds * prices.lambda_arm64_gb_second + calls * prices.lambda_request_million / 1_000_000
+    return (
+        gb_seconds * prices.lambda_arm64_gb_second
+        + calls * prices.lambda_request_million / 1_000_000
+    )
 
 
-def estimate_item_transitions_dollars(load: Load, stack: Stack, prices: StackPrices = STACK_PRICES) -> float:
-    """State transitions of the load's work items. Those of the run itself come on top, whatever its size."""
+def estimate_item_transitions_dollars(
+    load: Load, stack: Stack, prices: StackPrices = STACK_PRICES
+) -> float:
+    """State transitions of the load's work items. Those of the run itself come on top, whatever its
+    size.
+    """
     return stack.items(load) * stack.item_transitions * prices.transition_1000 / 1000
 
 
@@ -147,7 +184,13 @@ def _shapes(load: Load, limits: PackLimits) -> list[_PackShape]:
 def _members_max(size_bytes: int, limits: PackLimits) -> int:
     if size_bytes >= limits.copy_alone_bytes_min:
         return 1
-    return max(1, min(limits.members_max, limits.pack_size_bytes_max // size_bytes if size_bytes else limits.members_max))
+    return max(
+        1,
+        min(
+            limits.members_max,
+            limits.pack_size_bytes_max // size_bytes if size_bytes else limits.members_max,
+        ),
+    )
 
 
 def _writing(members: int, size_bytes: int, limits: PackLimits) -> Counter[str]:

@@ -1,4 +1,5 @@
-"""The manifest of an inventory: whose it is, when it was made, which files it has and what stands in their columns.
+"""The manifest of an inventory: whose it is, when it was made, which files it has and what stands
+in their columns.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 """
@@ -98,7 +99,9 @@ def parse_manifest(data: bytes) -> Manifest:
     try:
         value = json.loads(data)
         if value["version"] != _VERSION:
-            raise BadInventory(f"the manifest is of version {value['version']!r}; known is {_VERSION}")
+            raise BadInventory(
+                f"the manifest is of version {value['version']!r}; known is {_VERSION}"
+            )
         manifest = Manifest(
             source_bucket=_text(value["sourceBucket"]),
             bucket=_parse_bucket(value["destinationBucket"]),
@@ -107,26 +110,46 @@ def parse_manifest(data: bytes) -> Manifest:
             columns=_parse_columns(value["fileFormat"], _text(value["fileSchema"])),
             files=tuple(_parse_file(file) for file in value["files"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
-        raise BadInventory(f"not the manifest of an S3 Inventory: {type(error).__name__}") from error
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        OSError,
+        RecursionError,
+    ) as error:
+        raise BadInventory(
+            f"not the manifest of an S3 Inventory: {type(error).__name__}"
+        ) from error
     check_columns(manifest)
     return manifest
 
 
 def check_columns(manifest: Manifest) -> None:
-    """Raises BadInventory where a column is missing without which an object cannot be told from another."""
-    missing = sorted(column.value for column in OPTIONAL_FIELDS | {Column.KEY} if manifest.name_of(column) not in manifest.columns)
+    """Raises BadInventory where a column is missing without which an object cannot be told from
+    another.
+    """
+    missing = sorted(
+        column.value
+        for column in OPTIONAL_FIELDS | {Column.KEY}
+        if manifest.name_of(column) not in manifest.columns
+    )
     if missing:
         raise BadInventory(
-            f"the inventory lacks {', '.join(missing)}: add these optional fields to its configuration, and wait for the next"
+            f"the inventory lacks {', '.join(missing)}: add these optional fields to its "
+            "configuration, and wait for the next"
         )
 
 
 def check_versions(manifest: Manifest, versioning: str | None) -> None:
-    """Raises BadInventory where the bucket has versions and the inventory does not list them: they could not be told apart."""
+    """Raises BadInventory where the bucket has versions and the inventory does not list them: they
+    could not be told apart.
+    """
     if versioning is not None and not manifest.has_versions:
         raise BadInventory(
-            f"the inventory lists current versions only, and {manifest.source_bucket!r} keeps versions: configure one of all versions"
+            f"the inventory lists current versions only, and {manifest.source_bucket!r} "
+            "keeps versions: configure one of all versions"
         )
 
 
@@ -134,7 +157,9 @@ def _parse_format(text: Any) -> Format:
     try:
         return Format(text)
     except ValueError:
-        raise BadInventory(f"the inventory's format is {text!r}; read are {' and '.join(Format)}") from None
+        raise BadInventory(
+            f"the inventory's format is {text!r}; read are {' and '.join(Format)}"
+        ) from None
 
 
 def _parse_columns(text: Any, schema: str) -> tuple[str, ...]:
@@ -146,7 +171,9 @@ def _parse_columns(text: Any, schema: str) -> tuple[str, ...]:
 def _parse_bucket(arn: Any) -> str:
     found = _BUCKET_ARN.fullmatch(_text(arn))
     if found is None:
-        raise BadInventory(f"the manifest's destinationBucket is {arn!r}; expected is the ARN of a bucket")
+        raise BadInventory(
+            f"the manifest's destinationBucket is {arn!r}; expected is the ARN of a bucket"
+        )
     return found["bucket"]
 
 

@@ -1,4 +1,6 @@
-"""Files of rows in Apache Parquet, read with arro3. Apart from the rest, because few need it and it is large."""
+"""Files of rows in Apache Parquet, read with arro3. Apart from the rest, because few need it and it
+is large.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,13 @@ def read_batches(data: bytes, names: Sequence[str]) -> Iterator[Columns]:
     while True:
         try:
             columns = next(batches, None)
-        except BaseException as error:  # arro3 raises plain Exceptions, and for what nobody expected a panic, which is not even one
+        # arro3 raises plain Exceptions, and for what nobody expected a panic, which is not even one
+        except BaseException as error:
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise BadInventory(f"not a file of Parquet, or a damaged one: {type(error).__name__}") from error
+            raise BadInventory(
+                f"not a file of Parquet, or a damaged one: {type(error).__name__}"
+            ) from error
         if columns is None:
             return
         yield columns

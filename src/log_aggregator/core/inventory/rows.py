@@ -22,33 +22,51 @@ Entry = LogObject | DeleteMarker
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """Reads rows of one inventory. `versioning` is the source bucket's: Enabled, Suspended or None."""
+    """Reads rows of one inventory. `versioning` is the source bucket's: Enabled, Suspended or
+    None.
+    """
 
     manifest: Manifest
     versioning: str | None
 
     def read_csv(self, pieces: Iterable[bytes]) -> Iterator[Entry]:
         """The rows of a file of gzip-compressed CSV, which comes in pieces. Raises BadInventory."""
-        positions = {column: self.manifest.columns.index(column) for column in Column if column in self.manifest.columns}
+        positions = {
+            column: self.manifest.columns.index(column)
+            for column in Column
+            if column in self.manifest.columns
+        }
         count = len(self.manifest.columns)
         row_number = 0
         try:
             with _open_text(pieces) as lines:
                 for row_number, row in enumerate(csv.reader(lines), 1):
                     if len(row) != count:
-                        raise BadInventory(f"row {row_number} has {len(row)} columns; the schema has {count}")
+                        raise BadInventory(
+                            f"row {row_number} has {len(row)} columns; the schema has {count}"
+                        )
                     values = {column: row[position] for column, position in positions.items()}
-                    values[Column.KEY] = unquote_plus(values[Column.KEY], errors="strict")  # in CSV keys are URL-encoded, a space as "+"
+                    values[Column.KEY] = unquote_plus(
+                        values[Column.KEY], errors="strict"
+                    )  # in CSV keys are URL-encoded, a space as "+"
                     yield self._read_row(values, row_number)
         except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
             what = "not gzip" if isinstance(error, BadGzipFile) else type(error).__name__
             raise BadInventory(f"cannot be read behind row {row_number}: {what}") from error
 
     def read_columns(self, columns: Mapping[str, Sequence[Any]]) -> Iterator[Entry]:
-        """Rows that come as columns, by their names in the file, of one length. Raises BadInventory."""
-        names = [(column, columns[column.in_parquet]) for column in Column if column.in_parquet in columns]
+        """Rows that come as columns, by their names in the file, of one length. Raises
+        BadInventory.
+        """
+        names = [
+            (column, columns[column.in_parquet])
+            for column in Column
+            if column.in_parquet in columns
+        ]
         for number, cells in enumerate(zip(*(values for _, values in names), strict=True), 1):
-            yield self._read_row(dict(zip((column for column, _ in names), cells, strict=True)), number)
+            yield self._read_row(
+                dict(zip((column for column, _ in names), cells, strict=True)), number
+            )
 
     def _read_row(self, values: Mapping[Column, Any], number: int) -> Entry:
         try:
@@ -68,7 +86,16 @@ class RowReader:
         etag, size = values[Column.ETAG].strip('"'), int(values[Column.SIZE])
         if not etag or size < 0:
             raise ValueError("ETag, size")
-        return LogObject(bucket, key, version_id, etag, size, modified, values[Column.STORAGE_CLASS] or "STANDARD", is_latest)
+        return LogObject(
+            bucket,
+            key,
+            version_id,
+            etag,
+            size,
+            modified,
+            values[Column.STORAGE_CLASS] or "STANDARD",
+            is_latest,
+        )
 
     def _version_of(self, text: str | None) -> str | None:
         """S3 leaves the id of a "null" version empty.
@@ -105,7 +132,11 @@ class _Pieces(io.RawIOBase):
 
 
 def _open_text(pieces: Iterable[bytes]) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedReader(GzipFile(fileobj=io.BufferedReader(_Pieces(pieces), MIB)), MIB), encoding="utf-8", newline="")
+    return io.TextIOWrapper(
+        io.BufferedReader(GzipFile(fileobj=io.BufferedReader(_Pieces(pieces), MIB)), MIB),
+        encoding="utf-8",
+        newline="",
+    )
 
 
 def _truth(value: Any) -> bool:

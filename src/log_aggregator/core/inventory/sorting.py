@@ -1,6 +1,8 @@
-"""Puts the rows of an inventory into the order of a listing, in little memory: an external merge sort over compressed runs.
+"""Puts the rows of an inventory into the order of a listing, in little memory: an external merge
+sort over compressed runs.
 
-A run is a sorted piece of the rows, as lines of JSON, compressed: some 80 bytes a row. Merging reads all runs side by side.
+A run is a sorted piece of the rows, as lines of JSON, compressed: some 80 bytes a row. Merging
+reads all runs side by side.
 """
 
 from __future__ import annotations
@@ -14,7 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 
-from log_aggregator.core.entries import Fields, decode_log_object, decode_marker, encode_log_object, encode_marker
+from log_aggregator.core.entries import (
+    Fields,
+    decode_log_object,
+    decode_marker,
+    encode_log_object,
+    encode_marker,
+)
 from log_aggregator.core.inventory.rows import Entry
 from log_aggregator.limits import KIB
 from log_aggregator.model import DeleteMarker, ListedKey, LogObject
@@ -67,13 +75,17 @@ def write_run(rows: Iterable[Dated]) -> bytes:
 
 
 def merge_runs(bucket: str, runs: Iterable[bytes]) -> Iterator[Dated]:
-    """The rows of several runs in one order. Raises OSError, EOFError, ValueError, KeyError or TypeError where one is damaged."""
+    """The rows of several runs in one order. Raises OSError, EOFError, ValueError, KeyError or
+    TypeError where one is damaged.
+    """
     for line in heapq.merge(*(_read_lines(run) for run in runs), key=_order_of_line):
         yield _decode_line(bucket, line)
 
 
 def gather_keys(entries: Iterable[Entry]) -> Iterator[ListedKey]:
-    """Entries in the order of their keys, as whole keys: of each all versions and delete markers, newest first."""
+    """Entries in the order of their keys, as whole keys: of each all versions and delete markers,
+    newest first.
+    """
     for key, same in groupby(entries, key=lambda entry: entry.key):
         found = list(dict.fromkeys(same))  # an object may stand in two rows
         versions = [entry for entry in found if isinstance(entry, LogObject)]
@@ -97,7 +109,11 @@ def _order_of_line(line: Fields) -> tuple[str, str]:
 
 def _encode_line(row: Dated) -> bytes:
     day, entry = row
-    fields = ["object", *encode_log_object(entry)] if isinstance(entry, LogObject) else ["marker", *encode_marker(entry)]
+    fields = (
+        ["object", *encode_log_object(entry)]
+        if isinstance(entry, LogObject)
+        else ["marker", *encode_marker(entry)]
+    )
     return _dump([day.isoformat(), *fields])
 
 
@@ -106,7 +122,10 @@ def _decode_line(bucket: str, line: Fields) -> Dated:
     return date.fromisoformat(day), _DECODERS[tag](bucket, fields)
 
 
-_DECODERS: Mapping[str, Callable[[str, Fields], Entry]] = {"object": decode_log_object, "marker": decode_marker}
+_DECODERS: Mapping[str, Callable[[str, Fields], Entry]] = {
+    "object": decode_log_object,
+    "marker": decode_marker,
+}
 
 
 def _read_lines(run: bytes) -> Iterator[Fields]:
@@ -122,7 +141,10 @@ def _without_later(run: bytes, last: date) -> bytes:
 def _compress(lines: Iterable[bytes]) -> bytes:
     """Fast rather than small: a run does not live long."""
     data = io.BytesIO()
-    with gzip.GzipFile(fileobj=data, mode="wb", compresslevel=1, mtime=0) as run, io.BufferedWriter(run, 64 * KIB) as buffered:
+    with (
+        gzip.GzipFile(fileobj=data, mode="wb", compresslevel=1, mtime=0) as run,
+        io.BufferedWriter(run, 64 * KIB) as buffered,
+    ):
         buffered.writelines(lines)
     return data.getvalue()
 

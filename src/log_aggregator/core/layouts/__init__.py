@@ -1,7 +1,24 @@
 """Key layouts: which log a key names, and where its date stands. `parse_key` is the door."""
 
 from log_aggregator.core.layouts.grammar import DateGrammar
-from log_aggregator.core.layouts.parse import Dated, DatePosition, Marker, Parsed, Unknown, parse_key
+from log_aggregator.core.layouts.parse import (
+    Dated,
+    DatePosition,
+    Marker,
+    Parsed,
+    Unknown,
+    parse_key,
+)
 from log_aggregator.core.layouts.table import LAYOUTS, Layout
 
-__all__ = ["LAYOUTS", "DateGrammar", "DatePosition", "Dated", "Layout", "Marker", "Parsed", "Unknown", "parse_key"]
+__all__ = [
+    "LAYOUTS",
+    "DateGrammar",
+    "DatePosition",
+    "Dated",
+    "Layout",
+    "Marker",
+    "Parsed",
+    "Unknown",
+    "parse_key",
+]

@@ -8,7 +8,9 @@ _TEXT_SUFFIXES = frozenset({"log", "txt", "json", "jsonl", "ndjson", "csv", "tsv
 
 
 def content_kind(key: str, *, is_document: bool) -> ContentKind:
-    """By the last suffix: gzip, known text or no suffix at all; everything else is never concatenated."""
+    """By the last suffix: gzip, known text or no suffix at all; everything else is never
+    concatenated.
+    """
     name = key[key.rfind("/") + 1 :]
     _, dot, suffix = name.rpartition(".")
     suffix = suffix.lower()

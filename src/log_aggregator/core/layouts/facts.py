@@ -29,9 +29,15 @@ def facts_of_row(key: str, stem: re.Match[str], layout: Layout, read: Read) -> K
 
 
 def facts_of_free_date(key: str, start: int, grammar: DateGrammar, read: Read) -> KeyFacts:
-    """The facts of a key without a head, whose date stands at `start`: the first free row that fits."""
+    """The facts of a key without a head, whose date stands at `start`: the first free row that
+    fits.
+    """
     stem = key[:start]
-    layout = next(row for row in _FREE_ROWS[grammar] if row.stem.search(stem) and (row.tail is None or row.tail.match(key, read[1])))
+    layout = next(
+        row
+        for row in _FREE_ROWS[grammar]
+        if row.stem.search(stem) and (row.tail is None or row.tail.match(key, read[1]))
+    )
     account = _ACCOUNT_IN_STEM.search(stem) or _ACCOUNT_IN_NAME.search(key)
     region = _REGION_IN_STEM.search(stem)
     return _share(
@@ -45,7 +51,15 @@ def facts_of_free_date(key: str, start: int, grammar: DateGrammar, read: Read) -
 
 
 @lru_cache(maxsize=8192)
-def _share(*, log_type: str, date: date, account: str | None, region: str | None, hour: int | None, kind: ContentKind) -> KeyFacts:
+def _share(
+    *,
+    log_type: str,
+    date: date,
+    account: str | None,
+    region: str | None,
+    hour: int | None,
+    kind: ContentKind,
+) -> KeyFacts:
     """A day's keys have few different facts; each is kept once."""
     return KeyFacts(log_type, date, account, region, hour, kind)
 
@@ -55,7 +69,9 @@ def _path_safe(log_type: str) -> str:
 
 
 def _hour(key: str, read: Read) -> int | None:
-    """The hour right behind the date ("/10/", "-10", "/hour=10"), or the one in the object's name ("20250403T1005Z")."""
+    """The hour right behind the date ("/10/", "-10", "/hour=10"), or the one in the object's name
+    ("20250403T1005Z").
+    """
     found = _HOUR_BEHIND_DATE.match(key, read[1]) or _hour_in_name(key, read)
     if found is None:
         return None
@@ -77,7 +93,8 @@ _HOUR_BEHIND_DATE = re.compile(r"(?:(?:/hour=|/|-)(?=[0-9]{2}(?:[-/.]|\Z))|T)([0
 _HOUR_BEHIND_TIME = re.compile("[T-]?([0-9]{2})")
 _PATH_SAFE = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]+")  # neither "." nor ".."
 
-# An account is a directory of twelve digits in front of the date, or stands in front of the object's name as in "<account>_<service>_".
+# An account is a directory of twelve digits in front of the date, or stands in front of the
+# object's name as in "<account>_<service>_".
 _ACCOUNT_IN_STEM = re.compile(r"(?:\A|/)(?:[A-Za-z_-]+=)?(?P<account>[0-9]{12})/")
 _ACCOUNT_IN_NAME = re.compile(r"(?:\A|/)(?P<account>[0-9]{12})_[A-Za-z][^/]*\Z")
 _REGION_IN_STEM = re.compile(rf"(?:\A|/)(?:[A-Za-z_-]+=)?(?P<region>{REGION})/")

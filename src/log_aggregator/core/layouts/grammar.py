@@ -1,7 +1,7 @@
 """How dates are written in keys.
 
-A grammar reads a date at a given place of a key, and spells a date in every way in which it would read it: what
-`spell` gives, taken together, begins every text that `read` accepts for that day.
+A grammar reads a date at a given place of a key, and spells a date in every way in which it would
+read it: what `spell` gives, taken together, begins every text that `read` accepts for that day.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _FREE = "(?P<month>[0-9]{1,2})%s(?P<day>[0-9]{1,2})"
 class DateGrammar:
     """One way to write dates.
 
-    `year_form` is the text from the beginning of a date up to its month, always followed by a digit. `forms` are the
-    spellings of a whole date; they end in the separator where the grammar demands one. `centuries` are digits that, where
-    the month should be, may begin another year: "logs-2024/2025-04-03-...". No month begins with them.
+    `year_form` is the text from the beginning of a date up to its month, always followed by a
+    digit. `forms` are the spellings of a whole date; they end in the separator where the grammar
+    demands one. `centuries` are digits that, where the month should be, may begin another year:
+    "logs-2024/2025-04-03-...". No month begins with them.
     """
 
     name: str
@@ -36,7 +37,9 @@ class DateGrammar:
     centuries: tuple[str, ...] = ()
 
     def read(self, key: str, start: int) -> tuple[date, int] | None:
-        """The date that begins at `start`, and where it ends, without the separator behind it. None: there is no valid one."""
+        """The date that begins at `start`, and where it ends, without the separator behind it.
+        None: there is no valid one.
+        """
         found = self.pattern.match(key, start)
         if found is None:
             return None
@@ -62,7 +65,9 @@ def _valid_date(year: int, month: int, day: int) -> date | None:
 
 
 def _forms(form: str) -> tuple[str, ...]:
-    """`form` with month and day padded or not, in all four combinations: for "2025/4/12" the month alone is unpadded."""
+    """`form` with month and day padded or not, in all four combinations: for "2025/4/12" the month
+    alone is unpadded.
+    """
     return tuple(form.replace("MM", month).replace("DD", day) for month in _MONTHS for day in _DAYS)
 
 

@@ -17,7 +17,14 @@ def marker_reason(key: str) -> str | None:
     return None
 
 
-_PROBES = frozenset({"ConfigWritabilityCheckFile", "ELBAccessLogTestFile", "aws-logs-write-test", "amazon-bedrock-logs-permission-check"})
+_PROBES = frozenset(
+    {
+        "ConfigWritabilityCheckFile",
+        "ELBAccessLogTestFile",
+        "aws-logs-write-test",
+        "amazon-bedrock-logs-permission-check",
+    }
+)
 
 _BILLING = "Cost and Usage reports are written over in place"
 _PACK = "a pack, an index or a list of the aggregator"
@@ -27,7 +34,11 @@ _PACK_KEY = re.compile(
 
 # A text that every key of the kind holds (looking for it is fast), its pattern, the reason.
 _MARKERS = (
-    ("/accountid=", re.compile(r"(?:\A|/)(?:AWS|Custom):[^/]+/accountid="), "SSM inventory is written over in place"),
+    (
+        "/accountid=",
+        re.compile(r"(?:\A|/)(?:AWS|Custom):[^/]+/accountid="),
+        "SSM inventory is written over in place",
+    ),
     ("-20", re.compile(r"(?:\A|/)[0-9]{8}-[0-9]{8}/"), _BILLING),
     ("BILLING_PERIOD=", re.compile(r"(?:\A|/)BILLING_PERIOD=[0-9]{4}-[0-9]{2}/"), _BILLING),
     ("packs/", _PACK_KEY, _PACK),

@@ -1,42 +1,53 @@
 """What a key says: whose log it is and of which day.
 
-A key is read from left to right. The first thing in it that is a *claim* decides, and nothing behind it is looked at:
+A key is read from left to right. The first thing in it that is a *claim* decides, and nothing
+behind it is looked at:
 
-    head         a text that says whose key this is: `AWSLogs/`, a CloudFront distribution's id ... (`table.Head`)
-    year         four digits 19xx or 20xx, no digit before, "/" or "-" and a digit behind, but not such a year again
-                 ("logs-2024/2025-04-03": the second one claims); or `year=YYYY/month=` and a digit
-    compact      eight digits 19xxxxxx or 20xxxxxx that stand alone and begin no UUID; weaker than `AWSLogs/`, also where it comes first
+    head         a text that says whose key this is: `AWSLogs/`, a CloudFront distribution's id ...
+                 (`table.Head`)
+    year         four digits 19xx or 20xx, no digit before, "/" or "-" and a digit behind, but not
+                 such a year again ("logs-2024/2025-04-03": the second one claims); or
+                 `year=YYYY/month=` and a digit
+    compact      eight digits 19xxxxxx or 20xxxxxx that stand alone and begin no UUID; weaker than
+                 `AWSLogs/`, also where it comes first
 
-A claim whose date is not there, or not valid, makes the key unknown; a later date is never taken instead. One thing is
-passed over: the segment behind `<account>/<region>/`. There S3 writes a bucket's name, which may look like a date.
+A claim whose date is not there, or not valid, makes the key unknown; a later date is never taken
+instead. One thing is passed over: the segment behind `<account>/<region>/`. There S3 writes a
+bucket's name, which may look like a date.
 
-Why: the skip-scan jumps over keys unseen, so a key's date must follow from what it has in common with its neighbours.
+Why: the skip-scan jumps over keys unseen, so a key's date must follow from what it has in common
+with its neighbours.
 
-    Law 1. Where a row with a head names every segment, every key that begins with the stem has its date right behind it, in
-    the row's grammar, or has none (`whole_stem`).
+    Law 1. Where a row with a head names every segment, every key that begins with the stem has its
+    date right behind it, in the row's grammar, or has none (`whole_stem`).
 
-    Proof. The stem begins with or holds the head. All that is tested in front of the head and in it lies inside the stem, so
-    the head wins in every such key. The row's pattern matched inside the stem, each of its segments ends in a separator, and
-    no two rows match one stem.
+    Proof. The stem begins with or holds the head. All that is tested in front of the head and in it
+    lies inside the stem, so the head wins in every such key. The row's pattern matched inside the
+    stem, each of its segments ends in a separator, and no two rows match one stem.
 
-    Law 2. Let a free date stand at `stem`, in the year Y. Every key that begins with P, the stem and Y and what the grammar
-    writes between year and month, and goes on with a digit, has its date at that place, in year Y, or has none; except for
-    keys where "19" or "20" stands behind P (`DateGrammar.centuries`).
+    Law 2. Let a free date stand at `stem`, in the year Y. Every key that begins with P, the stem
+    and Y and what the grammar writes between year and month, and goes on with a digit, has its date
+    at that place, in year Y, or has none; except for keys where "19" or "20" stands behind P
+    (`DateGrammar.centuries`).
 
-    Proof. In such a key the year at `stem` claims, since a digit follows that does not begin another year. Could anything in
-    front of it win there that did not in the first key? It would begin inside the stem and be decided by characters behind P and
-    its digit, so it would hold the whole year with separator and digit. No head can hold one (see `table.Head`), nor can eight
-    digits; an earlier year looks at five characters behind its separator, and the later one is six long; where that
-    one would be the second group of what looks like a UUID, "20250403-2025-04ab-", it is no valid date; and the
-    passed-over segment ends before the claim, while what is tested at its beginning is again a head or a year.
+    Proof. In such a key the year at `stem` claims, since a digit follows that does not begin
+    another year. Could anything in front of it win there that did not in the first key? It would
+    begin inside the stem and be decided by characters behind P and its digit, so it would hold the
+    whole year with separator and digit. No head can hold one (see `table.Head`), nor can eight
+    digits; an earlier year looks at five characters behind its separator, and the later one is six
+    long; where that one would be the second group of what looks like a UUID, "20250403-2025-04ab-",
+    it is no valid date; and the passed-over segment ends before the claim, while what is tested at
+    its beginning is again a head or a year.
 
-Keys of other years under the same stem prove nothing: among flat access logs "2024-12-01-..." and "2025-04-03-..." there may be
-"202412345678/us-east-1/bucket/2025/04/03/...", which is dated elsewhere. A compact date proves nothing at all (between
-"20250401" and "20250403" lies the account 202504021234), so only rows with a head jump by compact dates; and what has a
-position never depends on a compact date before it, since only `AWSLogs/`, inside the stem, goes before one.
+Keys of other years under the same stem prove nothing: among flat access logs "2024-12-01-..." and
+"2025-04-03-..." there may be "202412345678/us-east-1/bucket/2025/04/03/...", which is dated
+elsewhere. A compact date proves nothing at all (between "20250401" and "20250403" lies the account
+202504021234), so only rows with a head jump by compact dates; and what has a position never depends
+on a compact date before it, since only `AWSLogs/`, inside the stem, goes before one.
 
-When no claim is found, and only then, a key that ends like an S3 access log is taken for one: `logs202025-04-03-10-...`
-with the prefix "logs20". It carries no position, so nothing jumps from it, and no other key's law speaks of it: those keys hold a claim.
+When no claim is found, and only then, a key that ends like an S3 access log is taken for one:
+`logs202025-04-03-10-...` with the prefix "logs20". It carries no position, so nothing jumps from
+it, and no other key's law speaks of it: those keys hold a claim.
 """
 
 from __future__ import annotations
@@ -49,7 +60,15 @@ from functools import partial
 from log_aggregator.core.layouts.facts import Read, facts_of_free_date, facts_of_row
 from log_aggregator.core.layouts.grammar import COMPACT, DASHED, HIVE, SLASHED_OPEN, DateGrammar
 from log_aggregator.core.layouts.markers import marker_reason
-from log_aggregator.core.layouts.table import ACCESS_LOG_END, HEAD_TEXTS, LAYOUTS, REGION, UNDATED_SERVICES, Head, Layout
+from log_aggregator.core.layouts.table import (
+    ACCESS_LOG_END,
+    HEAD_TEXTS,
+    LAYOUTS,
+    REGION,
+    UNDATED_SERVICES,
+    Head,
+    Layout,
+)
 from log_aggregator.model import KeyFacts
 
 
@@ -57,8 +76,9 @@ from log_aggregator.model import KeyFacts
 class DatePosition:
     """Where the date stands in a key; enough for the skip-scan to jump safely.
 
-    `whole_stem`: every key that begins with `stem` has its date at this very position or has none. Otherwise only those that
-    begin with the stem, this year in the grammar's writing, and a digit. `year` is None where no date was found there.
+    `whole_stem`: every key that begins with `stem` has its date at this very position or has none.
+    Otherwise only those that begin with the stem, this year in the grammar's writing, and a digit.
+    `year` is None where no date was found there.
     """
 
     stem: str
@@ -69,7 +89,9 @@ class DatePosition:
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A log object's key: it can be packed. `position` None: nothing may be jumped over from here."""
+    """A log object's key: it can be packed. `position` None: nothing may be jumped over from
+    here.
+    """
 
     facts: KeyFacts
     position: DatePosition | None
@@ -99,7 +121,9 @@ OTHER_LAYOUT = "the key does not look as its log type's keys do"
 
 
 def parse_key(key: str) -> Parsed:
-    """What the key says by its layout. Every key has exactly one answer, and it depends on nothing but the key."""
+    """What the key says by its layout. Every key has exactly one answer, and it depends on nothing
+    but the key.
+    """
     reason = marker_reason(key)
     if reason is not None:
         return Marker(reason)
@@ -117,7 +141,8 @@ def _first_claim(key: str) -> re.Match[str] | None:
         if found.lastgroup == "compact":
             compact = compact or found
             continue
-        # `AWSLogs/` is followed by a date of its own; in front of anything else the compact date is the leftmost one.
+        # `AWSLogs/` is followed by a date of its own; in front of anything else the compact date is
+        # the leftmost one.
         return found if compact is None or found.lastgroup == Head.AWSLOGS else compact
     return compact
 
@@ -144,7 +169,9 @@ def _parse_behind_stem(key: str, stem: re.Match[str], layout: Layout) -> Dated |
     if layout.grammar is None:
         return _parse_first_date(key, stem, layout)
     read = layout.grammar.read(key, stem.end())
-    position = DatePosition(key[: stem.end()], layout.grammar, read[0].year if read else None, whole_stem=True)
+    position = DatePosition(
+        key[: stem.end()], layout.grammar, read[0].year if read else None, whole_stem=True
+    )
     if read is None:
         return Unknown(INVALID_DATE, position)
     return Dated(facts_of_row(key, stem, layout, read), position)
@@ -158,7 +185,9 @@ def _parse_first_date(key: str, stem: re.Match[str], layout: Layout) -> Dated | 
     read = grammar.read(key, found.start())
     if read is None:
         return Unknown(INVALID_DATE)
-    return Dated(facts_of_row(key, stem, layout, read), _year_position(key, found.start(), grammar, read))
+    return Dated(
+        facts_of_row(key, stem, layout, read), _year_position(key, found.start(), grammar, read)
+    )
 
 
 def _parse_free(key: str, start: int, grammar: DateGrammar) -> Dated | Unknown:
@@ -167,11 +196,17 @@ def _parse_free(key: str, start: int, grammar: DateGrammar) -> Dated | Unknown:
         return Unknown(INVALID_DATE)
     if "/AWSLogs/" in key[read[1] :]:
         return Unknown(AMBIGUOUS_DATE)
-    return Dated(facts_of_free_date(key, start, grammar, read), _year_position(key, start, grammar, read))
+    return Dated(
+        facts_of_free_date(key, start, grammar, read), _year_position(key, start, grammar, read)
+    )
 
 
 def _year_position(key: str, start: int, grammar: DateGrammar, read: Read) -> DatePosition | None:
-    return None if grammar is COMPACT else DatePosition(key[:start], grammar, read[0].year, whole_stem=False)
+    return (
+        None
+        if grammar is COMPACT
+        else DatePosition(key[:start], grammar, read[0].year, whole_stem=False)
+    )
 
 
 def _parse_access_log_behind_digits(key: str) -> Dated | Unknown:
@@ -192,12 +227,17 @@ _YEAR_CLAIMS = {
     "hive": f"year={_YEAR}/month=(?=[0-9])",
 }
 # Not a part of an identifier, and not the beginning of a UUID.
-_COMPACT_CLAIM = {"compact": "(?<![0-9A-Za-z])(?:19|20)[0-9]{6}(?![0-9A-SU-Za-z])(?!-[0-9a-f]{4}-[0-9a-f]{4}-)"}
+_COMPACT_CLAIM = {
+    "compact": "(?<![0-9A-Za-z])(?:19|20)[0-9]{6}(?![0-9A-SU-Za-z])(?!-[0-9a-f]{4}-[0-9a-f]{4}-)"
+}
 _HEAD_CLAIMS = {head.value: rf"(?:\A|(?<=/))(?:{text})" for head, text in HEAD_TEXTS.items()}
 
 # Behind `<account>/<region>/` stands a bucket's name, unless it is a head or begins as a date does.
 _PASSED_OVER = {
-    "passed_over": f"(?<![0-9])[0-9]{{12}}/{REGION}/(?!{'|'.join(HEAD_TEXTS.values())}|{'|'.join(_YEAR_CLAIMS.values())})[^/]*(?:/|\\Z)"
+    "passed_over": (
+        f"(?<![0-9])[0-9]{{12}}/{REGION}/(?!{'|'.join(HEAD_TEXTS.values())}|"
+        f"{'|'.join(_YEAR_CLAIMS.values())})[^/]*(?:/|\\Z)"
+    )
 }
 
 
@@ -214,14 +254,22 @@ def _rows(head: Head) -> tuple[Layout, ...]:
     return tuple(row for row in LAYOUTS if row.head is head)
 
 
-_AWS_LOGS_SERVICE = re.compile(r"AWSLogs/(?:o-[a-z0-9]+/)?(?:aws-account-id=)?[0-9]{12}/(?:aws-service=)?(?P<service>[^/]+)/")
+_AWS_LOGS_SERVICE = re.compile(
+    r"AWSLogs/(?:o-[a-z0-9]+/)?(?:aws-account-id=)?[0-9]{12}/(?:aws-service=)?(?P<service>[^/]+)/"
+)
 _VENDED_ROWS = tuple(row for row in _rows(Head.AWSLOGS) if row.service is None)
 _AWS_LOGS_ROWS = {
-    row.service: tuple(r for r in _rows(Head.AWSLOGS) if r.service == row.service) for row in _rows(Head.AWSLOGS) if row.service
+    row.service: tuple(r for r in _rows(Head.AWSLOGS) if r.service == row.service)
+    for row in _rows(Head.AWSLOGS)
+    if row.service
 }
 
 _CLAIMS: dict[str, Callable[[str, int], Dated | Unknown]] = {
     Head.AWSLOGS: _parse_aws_logs,
-    **{head: partial(_parse_head, layouts=_rows(head)) for head in HEAD_TEXTS if head is not Head.AWSLOGS},
+    **{
+        head: partial(_parse_head, layouts=_rows(head))
+        for head in HEAD_TEXTS
+        if head is not Head.AWSLOGS
+    },
     **{name: partial(_parse_free, grammar=grammar) for name, grammar in _GRAMMARS.items()},
 }

@@ -1,10 +1,12 @@
 """The layouts: one row for each way in which AWS writes the keys of a log type.
 
-Rows with a head are found by it (`Head`); their `stem` is everything from the head up to the date, always the same number
-of segments, so that the text before the date alone says where the date stands. Free rows have no head: the date is found
-first (see `parse`), and the row only gives it a name by what stands before and behind it.
+Rows with a head are found by it (`Head`); their `stem` is everything from the head up to the date,
+always the same number of segments, so that the text before the date alone says where the date
+stands. Free rows have no head: the date is found first (see `parse`), and the row only gives it a
+name by what stands before and behind it.
 
-Sources: "Log file names" and the like in the user guides of the services; https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html,
+Sources: "Log file names" and the like in the user guides of the services;
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html,
 https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html,
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html.
 """
@@ -15,12 +17,22 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from log_aggregator.core.layouts.grammar import COMPACT, DASHED, HIVE, SLASHED, SLASHED_OPEN, SLASHED_UNPADDED, DateGrammar
+from log_aggregator.core.layouts.grammar import (
+    COMPACT,
+    DASHED,
+    HIVE,
+    SLASHED,
+    SLASHED_OPEN,
+    SLASHED_UNPADDED,
+    DateGrammar,
+)
 from log_aggregator.model import ContentKind
 
 
 class Head(StrEnum):
-    """A text that says whose key this is. None of them can hold a year that a separator and a digit follow; `parse` rests on it."""
+    """A text that says whose key this is. None of them can hold a year that a separator and a digit
+    follow; `parse` rests on it.
+    """
 
     AWSLOGS = "awslogs"
     CLOUDFRONT = "cloudfront"
@@ -40,7 +52,9 @@ HEAD_TEXTS: dict[Head, str] = {
 }
 
 UNDATED_SERVICES = frozenset({"Macie"})
-"""Services under `AWSLogs/` whose keys carry no date, whatever their random identifiers may look like."""
+"""Services under `AWSLogs/` whose keys carry no date, whatever their random identifiers may look
+like.
+"""
 
 OTHER = "Other"
 
@@ -49,8 +63,9 @@ OTHER = "Other"
 class Layout:
     """One row. The groups `account`, `region` and `service` of `stem` say what they are called.
 
-    `log_type` None: it is the service's name. `grammar` None: the date is the first one behind the stem, wherever it stands.
-    `kind` None: the content kind follows from the key's suffix. `tail` is what must stand behind a free row's date.
+    `log_type` None: it is the service's name. `grammar` None: the date is the first one behind the
+    stem, wherever it stands. `kind` None: the content kind follows from the key's suffix. `tail` is
+    what must stand behind a free row's date.
     """
 
     name: str
@@ -68,21 +83,51 @@ _ANY_REGION = "(?P<region>[a-z][a-z0-9-]*)/"
 _SEGMENT = "[^/]+/"
 
 
-def _aws_logs(service: str, middle: str, grammar: DateGrammar | None, name: str = "", *, is_document: bool = False) -> Layout:
-    """A row under `AWSLogs/[<organisation>/]<account>/<service>/`, with or without the names that Hive wants."""
-    front = f"AWSLogs/(?:o-[a-z0-9]+/)?(?:aws-account-id=)?(?P<account>[0-9]{{12}})/(?:aws-service=)?(?P<service>{service or '[^/]+'})/"
-    return Layout(name or service, Head.AWSLOGS, re.compile(front + middle), grammar, service=service or None, is_document=is_document)
+def _aws_logs(
+    service: str,
+    middle: str,
+    grammar: DateGrammar | None,
+    name: str = "",
+    *,
+    is_document: bool = False,
+) -> Layout:
+    """A row under `AWSLogs/[<organisation>/]<account>/<service>/`, with or without the names that
+    Hive wants.
+    """
+    front = (
+        f"AWSLogs/(?:o-[a-z0-9]+/)?(?:aws-account-id=)?(?P<account>[0-9]{{12}})/"
+        f"(?:aws-service=)?(?P<service>{service or '[^/]+'})/"
+    )
+    return Layout(
+        name or service,
+        Head.AWSLOGS,
+        re.compile(front + middle),
+        grammar,
+        service=service or None,
+        is_document=is_document,
+    )
 
 
-def _free(name: str, log_type: str, grammar: DateGrammar, stem: str = "", tail: str = "", kind: ContentKind | None = None) -> Layout:
-    return Layout(name, Head.FREE, re.compile(stem), grammar, log_type, tail=re.compile(tail), kind=kind)
+def _free(
+    name: str,
+    log_type: str,
+    grammar: DateGrammar,
+    stem: str = "",
+    tail: str = "",
+    kind: ContentKind | None = None,
+) -> Layout:
+    return Layout(
+        name, Head.FREE, re.compile(stem), grammar, log_type, tail=re.compile(tail), kind=kind
+    )
 
 
 _ACCESS_LOG_TIME = "-[0-9]{2}-[0-9]{2}-[0-9]{2}"
 ACCESS_LOG_END = _ACCESS_LOG_TIME + r"-[0-9A-F]{16}\Z"
 _ACCESS_LOG_NAME = "/[0-9]{4}-[0-9]{2}-[0-9]{2}" + ACCESS_LOG_END
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_FIREHOSE_NAME = rf"/[0-9]{{2}}/[^/]+-[0-9]+-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_ACCESS_LOG_TIME}-{_UUID}[^/]*\Z"
+_FIREHOSE_NAME = (
+    rf"/[0-9]{{2}}/[^/]+-[0-9]+-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_ACCESS_LOG_TIME}-{_UUID}[^/]*\Z"
+)
 _APPFABRIC = "AWSAppFabric/AuditLog/(?:RAW|OCSF)/%s/[^/]+/[^/]+/[^/]+/"
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -108,13 +153,28 @@ LAYOUTS: tuple[Layout, ...] = (
     _aws_logs("redshift", _ANY_REGION, SLASHED),
     _aws_logs("BedrockModelInvocationLogs", _ANY_REGION, SLASHED),
     _aws_logs("", "", None, "vended"),
-    Layout("CloudFront-legacy", Head.CLOUDFRONT, re.compile(HEAD_TEXTS[Head.CLOUDFRONT]), DASHED, "CloudFront"),
+    Layout(
+        "CloudFront-legacy",
+        Head.CLOUDFRONT,
+        re.compile(HEAD_TEXTS[Head.CLOUDFRONT]),
+        DASHED,
+        "CloudFront",
+    ),
     Layout("AppFabric", Head.APPFABRIC, re.compile(_APPFABRIC % "JSON"), COMPACT, "AppFabric"),
-    Layout("AppFabric-parquet", Head.APPFABRIC, re.compile(_APPFABRIC % "PARQUET"), COMPACT, "AppFabric", kind=ContentKind.BINARY),
+    Layout(
+        "AppFabric-parquet",
+        Head.APPFABRIC,
+        re.compile(_APPFABRIC % "PARQUET"),
+        COMPACT,
+        "AppFabric",
+        kind=ContentKind.BINARY,
+    ),
     Layout(
         "SecurityLake",
         Head.SECURITY_LAKE,
-        re.compile(rf"region=(?P<region>{REGION})/accountId=(?:(?P<account>[0-9]{{12}})|[a-z]+)/eventDay="),
+        re.compile(
+            rf"region=(?P<region>{REGION})/accountId=(?:(?P<account>[0-9]{{12}})|[a-z]+)/eventDay="
+        ),
         COMPACT,
         "SecurityLake",
     ),

@@ -1,4 +1,6 @@
-"""The pack: its bytes, its index, its tail. docs/internals/pack-format.md specifies what these modules do."""
+"""The pack: its bytes, its index, its tail. docs/internals/pack-format.md specifies what these
+modules do.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from log_aggregator.model import Index
 
 
 def expected_pack(index: Index, index_data: bytes) -> tuple[int, int]:
-    """Size and CRC64NVME that the whole pack must have: its content's are in the index, its tail follows from the index."""
+    """Size and CRC64NVME that the whole pack must have: its content's are in the index, its tail
+    follows from the index.
+    """
     tail = encode_tail(index.format, index_data, index.content_length_bytes)
     crc = combine_crc64nvme(index.content_crc64nvme, crc64nvme(tail), len(tail))
     return index.content_length_bytes + len(tail), crc

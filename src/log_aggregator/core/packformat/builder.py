@@ -1,7 +1,8 @@
 """Turns log objects, in their order, into the bytes of a pack and its index.
 
-A builder holds no more than one text block. It yields pieces of bytes; whoever writes the pack appends them in the order
-in which they come. Large members come in two ways: copied by S3 (only their length and checksum pass here) or streamed.
+A builder holds no more than one text block. It yields pieces of bytes; whoever writes the pack
+appends them in the order in which they come. Large members come in two ways: copied by S3 (only
+their length and checksum pass here) or streamed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from log_aggregator.core.checksums import RunningChecksum
-from log_aggregator.core.packformat.contents import Contents, Shape, inspect, looks_like_gzip, looks_like_text
+from log_aggregator.core.packformat.contents import (
+    Contents,
+    Shape,
+    inspect,
+    looks_like_gzip,
+    looks_like_text,
+)
 from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
 from log_aggregator.core.packformat.extra import NEWLINE, SEALED_PIECE, encode_pieces
 from log_aggregator.core.packformat.tarheader import encode_tar_header, padding
@@ -41,8 +48,16 @@ class Headers:
 
 
 def inspect_original(source: LogObject, data: bytes, headers: Headers) -> Original:
-    """Hashes and looks at the bytes of a small member. Called by whoever reads, in its own thread."""
-    return Original(source, data, hashlib.sha256(data).hexdigest(), inspect(data, promises_gzip=promises_gzip(source.key)), headers)
+    """Hashes and looks at the bytes of a small member. Called by whoever reads, in its own
+    thread.
+    """
+    return Original(
+        source,
+        data,
+        hashlib.sha256(data).hexdigest(),
+        inspect(data, promises_gzip=promises_gzip(source.key)),
+        headers,
+    )
 
 
 def promises_gzip(key: str) -> bool:
@@ -73,7 +88,9 @@ class PackBuilder(ABC):
 
     @abstractmethod
     def copies(self, source: LogObject, head: bytes) -> bool:
-        """Whether a large member that begins with `head` may be copied by S3 as it is; otherwise it is streamed."""
+        """Whether a large member that begins with `head` may be copied by S3 as it is; otherwise it
+        is streamed.
+        """
 
     @abstractmethod
     def begin_copied(self, source: LogObject) -> bytes:
@@ -81,10 +98,14 @@ class PackBuilder(ABC):
 
     @abstractmethod
     def end_copied(self, source: LogObject, copied: RunningChecksum, headers: Headers) -> bytes:
-        """What comes behind a copied member, whose `copied` bytes have been taken by `take_copied`."""
+        """What comes behind a copied member, whose `copied` bytes have been taken by
+        `take_copied`.
+        """
 
     @abstractmethod
-    def stream(self, source: LogObject, pieces: Iterable[bytes], headers: Headers) -> Iterator[bytes]:
+    def stream(
+        self, source: LogObject, pieces: Iterable[bytes], headers: Headers
+    ) -> Iterator[bytes]:
         """A large member that cannot be copied, piece by piece."""
 
     def finish(self) -> Iterator[bytes]:
@@ -96,20 +117,40 @@ class PackBuilder(ABC):
         self.content.take_piece(length_bytes, crc)
 
     def index(self, tool: str) -> Index:
-        """The index of everything that was added. Raises ValueError where that is not what was planned."""
-        members = tuple(sorted(self._members, key=lambda member: (member.key, member.version_id or "")))
-        if {member.identity for member in members} != {source.identity for source in self._plan.sources}:
+        """The index of everything that was added. Raises ValueError where that is not what was
+        planned.
+        """
+        members = tuple(
+            sorted(self._members, key=lambda member: (member.key, member.version_id or ""))
+        )
+        if {member.identity for member in members} != {
+            source.identity for source in self._plan.sources
+        }:
             raise ValueError("the members of the pack are not the sources of its plan")
         markers = tuple(sorted((marker.key, marker.version_id) for marker in self._plan.markers))
         return Index(
-            self._plan.key, self._plan.format, self._plan.group, self.content.length_bytes, self.content.crc, members, markers, tool
+            self._plan.key,
+            self._plan.format,
+            self._plan.group,
+            self.content.length_bytes,
+            self.content.crc,
+            members,
+            markers,
+            tool,
         )
 
     def _emit(self, piece: bytes) -> bytes:
         self.content.take(piece)
         return piece
 
-    def _add_member(self, original: Original, offset: int, encoding: Encoding, flags: tuple[str, ...], inner_offset: int = 0) -> None:
+    def _add_member(
+        self,
+        original: Original,
+        offset: int,
+        encoding: Encoding,
+        flags: tuple[str, ...],
+        inner_offset: int = 0,
+    ) -> None:
         self._members.append(
             _member(
                 original.source,
@@ -125,7 +166,9 @@ class PackBuilder(ABC):
 
 
 class GzipPackBuilder(PackBuilder):
-    """Gzip members as they are; text in blocks; anything else sealed in extra fields. See docs/internals/pack-format.md."""
+    """Gzip members as they are; text in blocks; anything else sealed in extra fields. See
+    docs/internals/pack-format.md.
+    """
 
     def __init__(self, plan: PackPlan) -> None:
         super().__init__(plan)
@@ -158,7 +201,9 @@ class GzipPackBuilder(PackBuilder):
         self._members.append(_copied_member(source, headers, offset, copied))
         return self._emit(NEWLINE) if source.key in self._plan.document_keys else b""
 
-    def stream(self, source: LogObject, pieces: Iterable[bytes], headers: Headers) -> Iterator[bytes]:
+    def stream(
+        self, source: LogObject, pieces: Iterable[bytes], headers: Headers
+    ) -> Iterator[bytes]:
         offset, digest, is_text, last = self.content.length_bytes, hashlib.sha256(), None, b""
         encoder = GzipEncoder()
         for piece in pieces:
@@ -177,7 +222,9 @@ class GzipPackBuilder(PackBuilder):
         flags = ("not-gzip",) if promises_gzip(source.key) else ()
         encoding = Encoding.BLOCK if is_text else Encoding.SEALED
         length = self.content.length_bytes - offset
-        self._members.append(_member(source, headers, offset, length, digest.hexdigest(), encoding, flags))
+        self._members.append(
+            _member(source, headers, offset, length, digest.hexdigest(), encoding, flags)
+        )
         if is_text and last != b"\n":
             yield self._emit(NEWLINE)
 
@@ -198,7 +245,9 @@ class GzipPackBuilder(PackBuilder):
         offset = self.content.length_bytes
         yield self._emit(encode_gzip(self._block_text))
         for original, inner_offset in self._block:
-            self._add_member(original, offset, Encoding.BLOCK, original.contents.flags, inner_offset)
+            self._add_member(
+                original, offset, Encoding.BLOCK, original.contents.flags, inner_offset
+            )
         self._block.clear()
         self._block_text.clear()
 
@@ -224,7 +273,9 @@ class TarPackBuilder(PackBuilder):
         self._members.append(_copied_member(source, headers, offset, copied))
         return self._emit(padding(copied.length_bytes))
 
-    def stream(self, source: LogObject, pieces: Iterable[bytes], headers: Headers) -> Iterator[bytes]:
+    def stream(
+        self, source: LogObject, pieces: Iterable[bytes], headers: Headers
+    ) -> Iterator[bytes]:
         raise NotImplementedError("every member of a tar pack may be copied")
 
 
@@ -243,8 +294,12 @@ def _header_of(source: LogObject) -> bytes:
     return encode_tar_header(source.key, source.size_bytes, int(source.last_modified.timestamp()))
 
 
-def _copied_member(source: LogObject, headers: Headers, offset: int, copied: RunningChecksum) -> Member:
-    return _member(source, headers, offset, copied.length_bytes, None, Encoding.RAW, (), crc=copied.crc)
+def _copied_member(
+    source: LogObject, headers: Headers, offset: int, copied: RunningChecksum
+) -> Member:
+    return _member(
+        source, headers, offset, copied.length_bytes, None, Encoding.RAW, (), crc=copied.crc
+    )
 
 
 def _member(

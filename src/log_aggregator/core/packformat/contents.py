@@ -24,7 +24,9 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """`lacks_newline`: inflated, it is text that does not end in a newline, so that the next member would join its last line."""
+    """`lacks_newline`: inflated, it is text that does not end in a newline, so that the next member
+    would join its last line.
+    """
 
     shape: Shape
     lacks_newline: bool = False
@@ -47,7 +49,9 @@ def looks_like_gzip(head: bytes) -> bool:
 
 def looks_like_text(head: bytes) -> bool:
     """Text has no zero bytes; binary formats of more than a few bytes do."""
-    return b"\x00" not in head and not head.startswith((b"PAR1", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ"))
+    return b"\x00" not in head and not head.startswith(
+        (b"PAR1", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+    )
 
 
 def _inspect_gzip(data: bytes) -> Contents:
@@ -60,9 +64,12 @@ def _inspect_gzip(data: bytes) -> Contents:
 
 
 def _inflate_ends(data: bytes) -> tuple[bytes, bytes] | None:
-    """The first two and the last byte of what `data` inflates to, over all its members; None where it is not whole gzip."""
+    """The first two and the last byte of what `data` inflates to, over all its members; None where
+    it is not whole gzip.
+    """
     if len(data) <= _SLICE_BYTES:
-        # Nearly every log is one small member: a single call, because each takes the interpreter's lock anew.
+        # Nearly every log is one small member: a single call, because each takes the interpreter's
+        # lock anew.
         inflater = zlib.decompressobj(_ANY_GZIP)
         try:
             whole = inflater.decompress(data, _INFLATED_BYTES)
@@ -81,7 +88,8 @@ def _inflate_ends(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _inflate(data: bytes) -> Iterator[bytes]:
-    """At most 64 KiB in and 256 KiB out at a time: what inflates a thousandfold costs time, never memory.
+    """At most 64 KiB in and 256 KiB out at a time: what inflates a thousandfold costs time, never
+    memory.
 
     Raises zlib.error, EOFError.
     """

@@ -1,4 +1,6 @@
-"""gzip members whose frame is the same bytes with every Python and on every system; only the deflate stream is zlib's choice."""
+"""gzip members whose frame is the same bytes with every Python and on every system; only the
+deflate stream is zlib's choice.
+"""
 
 from __future__ import annotations
 
@@ -34,4 +36,6 @@ class GzipEncoder:
         return self._deflater.compress(data)
 
     def finish(self) -> bytes:
-        return self._deflater.flush() + struct.pack("<II", self._crc32, self._length_bytes & 0xFFFFFFFF)
+        return self._deflater.flush() + struct.pack(
+            "<II", self._crc32, self._length_bytes & 0xFFFFFFFF
+        )

@@ -1,4 +1,6 @@
-"""Where members lie in their pack, and which ranges of it to read for them: neighbours by one request, nothing over a bound."""
+"""Where members lie in their pack, and which ranges of it to read for them: neighbours by one
+request, nothing over a bound.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from log_aggregator.model import Encoding, Member
 class MergeLimits:
     """How members are read together.
 
-    A gap that is read and thrown away costs less than another request: 128 KiB take about a millisecond, a request twenty.
+    A gap that is read and thrown away costs less than another request: 128 KiB take about a
+    millisecond, a request twenty.
     """
 
     gap_bytes_max: int = 128 * KIB
@@ -28,7 +31,9 @@ class MergeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Bytes [first, last) of a pack, and the members that they decode to: one, or those wanted of a text block, in their order."""
+    """Bytes [first, last) of a pack, and the members that they decode to: one, or those wanted of a
+    text block, in their order.
+    """
 
     first: int
     last: int
@@ -38,9 +43,19 @@ class Extent:
 
 def plan_extents(members: Iterable[Member]) -> list[Extent]:
     """The extents of these members, front to end. Raises BadPack where they overlap."""
-    ordered = sorted(members, key=lambda member: (member.offset, member.length_bytes, member.inner_offset, member.size_bytes))
+    ordered = sorted(
+        members,
+        key=lambda member: (
+            member.offset,
+            member.length_bytes,
+            member.inner_offset,
+            member.size_bytes,
+        ),
+    )
     extents: list[Extent] = []
-    for (offset, length, encoding), sharing in groupby(ordered, key=lambda member: (member.offset, member.length_bytes, member.encoding)):
+    for (offset, length, encoding), sharing in groupby(
+        ordered, key=lambda member: (member.offset, member.length_bytes, member.encoding)
+    ):
         extents.append(Extent(offset, offset + length, encoding, tuple(sharing)))
         if offset < 0 or length < 0 or (len(extents) > 1 and offset < extents[-2].last):
             raise BadPack("members overlap in the index")
@@ -48,13 +63,19 @@ def plan_extents(members: Iterable[Member]) -> list[Extent]:
 
 
 def plan_ranges(extents: Iterable[Extent], limits: MergeLimits) -> list[tuple[int, int]]:
-    """Ranges [first, last), front to end and none twice, that cover the extents. An extent above the bound is cut into several."""
+    """Ranges [first, last), front to end and none twice, that cover the extents. An extent above
+    the bound is cut into several.
+    """
     ranges: list[tuple[int, int]] = []
     first = last = 0
     for extent in extents:
         if extent.first == extent.last:
             continue
-        if extent.first - last > limits.gap_bytes_max or extent.last - first > limits.range_bytes_max or first == last:
+        if (
+            extent.first - last > limits.gap_bytes_max
+            or extent.last - first > limits.range_bytes_max
+            or first == last
+        ):
             if first < last:
                 ranges.append((first, last))
             first = last = extent.first

@@ -1,4 +1,6 @@
-"""Empty gzip members that carry bytes in their extra field, where no reader that inflates ever sees them (RFC 1952, FEXTRA)."""
+"""Empty gzip members that carry bytes in their extra field, where no reader that inflates ever sees
+them (RFC 1952, FEXTRA).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,15 @@ SEALED_PIECE = b"LS"
 FILLER = b"LF"
 LOCATOR = b"LT"
 
-_HEADER = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff"  # FEXTRA, no time, unknown system: the same bytes on every machine
+# FEXTRA, no time, unknown system: the same bytes on every machine
+_HEADER = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff"
 _EMPTY = b"\x03\x00" + b"\x00" * 8  # an empty deflate stream, CRC-32 and length of nothing
 OVERHEAD_BYTES = len(_HEADER) + 2 + 4 + len(_EMPTY)
 """What an extra member is longer than its payload."""
 
-NEWLINE = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + b"\xe3\x02\x00" + struct.pack("<II", zlib.crc32(b"\n"), 1)
+NEWLINE = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\xe3\x02\x00" + struct.pack(
+    "<II", zlib.crc32(b"\n"), 1
+)
 """A gzip member that holds one newline."""
 
 
@@ -27,7 +32,9 @@ def encode_extra(subfield: bytes, payload: bytes) -> bytes:
     """One empty gzip member with `payload` (at most EXTRA_PIECE_BYTES_MAX) in its extra field."""
     if len(payload) > EXTRA_PIECE_BYTES_MAX:
         raise ValueError(f"an extra field holds at most {EXTRA_PIECE_BYTES_MAX} bytes here")
-    return _HEADER + struct.pack("<H2sH", len(payload) + 4, subfield, len(payload)) + payload + _EMPTY
+    return (
+        _HEADER + struct.pack("<H2sH", len(payload) + 4, subfield, len(payload)) + payload + _EMPTY
+    )
 
 
 def encode_pieces(subfield: bytes, data: bytes) -> Iterator[bytes]:
@@ -43,7 +50,9 @@ def pieces_length_bytes(data_length_bytes: int) -> int:
 
 
 def decode_pieces(subfield: bytes, data: bytes) -> bytes:
-    """The inverse of `encode_pieces`. Raises BadPack where `data` is anything but such members, end to end."""
+    """The inverse of `encode_pieces`. Raises BadPack where `data` is anything but such members, end
+    to end.
+    """
     found, position = [], 0
     while position < len(data):
         payload = decode_extra(subfield, data, position)
@@ -59,6 +68,10 @@ def decode_extra(subfield: bytes, data: bytes, position: int) -> bytes:
         raise BadPack(f"no extra member at byte {position}")
     extra_length, name, length = struct.unpack("<H2sH", fixed[len(_HEADER) :])
     start = position + len(fixed)
-    if name != subfield or extra_length != length + 4 or data[start + length : start + length + len(_EMPTY)] != _EMPTY:
+    if (
+        name != subfield
+        or extra_length != length + 4
+        or data[start + length : start + length + len(_EMPTY)] != _EMPTY
+    ):
         raise BadPack(f"no whole extra member {subfield.decode()} at byte {position}")
     return data[start : start + length]

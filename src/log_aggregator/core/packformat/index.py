@@ -23,19 +23,25 @@ _NO_METADATA: Mapping[str, str] = {}
 
 
 def encode_index(index: Index) -> bytes:
-    """The index as it is stored beside the pack and in its tail. The same index gives the same bytes (with the same zlib)."""
+    """The index as it is stored beside the pack and in its tail. The same index gives the same
+    bytes (with the same zlib).
+    """
     lines = [_dump(_pack_line(index)), *(_dump(_member_line(member)) for member in index.members)]
     return encode_gzip(b"".join(lines))
 
 
 def decode_index(data: bytes) -> Index:
-    """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version, wrong count of members."""
+    """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version,
+    wrong count of members.
+    """
     with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
         return _parse_index(_parse_head(lines.readline()), lines)
 
 
 def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[str, list[Identity]]:
-    """(the pack's key, those wanted that are its members), without keeping the rest. Raises BadPack as `decode_index` does."""
+    """(the pack's key, those wanted that are its members), without keeping the rest. Raises BadPack
+    as `decode_index` does.
+    """
     with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
         first = _parse_head(lines.readline())
         found, count = [], 0
@@ -49,7 +55,9 @@ def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[str, list
 
 
 def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list[Member]]:
-    """(the index without its members, those members whose keys are wanted), in the index's order. Raises BadPack as `decode_index` does."""
+    """(the index without its members, those members whose keys are wanted), in the index's order.
+    Raises BadPack as `decode_index` does.
+    """
     with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
         first = _parse_head(lines.readline())
         found, count = [], 0
@@ -158,7 +166,9 @@ def _check_count(first: Mapping[str, Any], count: int) -> None:
 
 
 def _parse_index(first: dict[str, Any], lines: Iterable[bytes]) -> Index:
-    """One line at a time: a hundred thousand members as dictionaries take three times the memory of the members."""
+    """One line at a time: a hundred thousand members as dictionaries take three times the memory of
+    the members.
+    """
     members = tuple(_parse_member(json.loads(line)) for line in lines)
     _check_count(first, len(members))
     return _make_index(first, members)
@@ -168,7 +178,9 @@ def _make_index(first: Mapping[str, Any], members: tuple[Member, ...]) -> Index:
     return Index(
         pack_key=first["pack"],
         format=PackFormat(first["pack_format"]),
-        group=Group(first["bucket"], first["log_type"], first["account"], date.fromisoformat(first["date"])),
+        group=Group(
+            first["bucket"], first["log_type"], first["account"], date.fromisoformat(first["date"])
+        ),
         content_length_bytes=int(first["content_length"]),
         content_crc64nvme=decode_crc64nvme(first["content_crc64nvme"]),
         members=members,

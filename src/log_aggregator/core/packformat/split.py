@@ -1,4 +1,6 @@
-"""Where one gzip member of a plain concatenation ends and the next one begins; streamed, whatever its size."""
+"""Where one gzip member of a plain concatenation ends and the next one begins; streamed, whatever
+its size.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,11 @@ class GzipMember:
 
 
 def split_gzip(pieces: Iterable[bytes]) -> Iterator[GzipMember]:
-    """The gzip members, each inflated and its CRC-32 compared. Zero bytes between and behind them are padding, as gzip(1) has it.
+    """The gzip members, each inflated and its CRC-32 compared. Zero bytes between and behind them
+    are padding, as gzip(1) has it.
 
-    Raises BadPack, which names the byte, where anything else stands between them, where one is damaged, and where the last is cut short.
+    Raises BadPack, which names the byte, where anything else stands between them, where one is
+    damaged, and where the last is cut short.
     """
     current: _Current | None = None
     offset = 0
@@ -74,14 +78,20 @@ class _Current:
         return rest
 
     def drain(self) -> None:
-        """At the end of all bytes: what zlib still holds back. Raises BadPack where the member is not whole."""
+        """At the end of all bytes: what zlib still holds back. Raises BadPack where the member is
+        not whole.
+        """
         while not self._inflater.eof:
             try:
                 held_back = self._inflater.decompress(b"", _INFLATED_BYTES)
             except zlib.error:
                 held_back = b""
             if not held_back and not self._inflater.eof:
-                raise BadPack(f"the gzip member at byte {self._offset} is cut short" if self._is_gzip else self._foreign)
+                raise BadPack(
+                    f"the gzip member at byte {self._offset} is cut short"
+                    if self._is_gzip
+                    else self._foreign
+                )
 
     def finish(self) -> GzipMember:
         return GzipMember(self._offset, self._length_bytes, self._digest.hexdigest())
@@ -92,13 +102,20 @@ class _Current:
 
     @property
     def _foreign(self) -> str:
-        return f"what begins at byte {self._offset} is no gzip; only plain concatenations of gzip files can be adopted"
+        return (
+            f"what begins at byte {self._offset} is no gzip; only plain concatenations of gzip "
+            "files can be adopted"
+        )
 
     def _inflate(self, data: bytes) -> bytes:
         try:
             self._inflater.decompress(data, _INFLATED_BYTES)
         except zlib.error:
-            raise BadPack(f"the gzip member at byte {self._offset} is damaged" if self._is_gzip else self._foreign) from None
+            raise BadPack(
+                f"the gzip member at byte {self._offset} is damaged"
+                if self._is_gzip
+                else self._foreign
+            ) from None
         return self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
 
 

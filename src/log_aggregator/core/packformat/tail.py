@@ -1,9 +1,11 @@
 """The end of a pack: its own index, and a last member of fixed size that says where it begins.
 
     gzip pack:  content | index in LI extra members | locator
-    tar pack:   content | header of .log-aggregator/index.jsonl.gz | index | filler | locator | end of archive (1,024 zero bytes)
+    tar pack:   content | header of .log-aggregator/index.jsonl.gz | index | filler | locator
+                | end of archive (1,024 zero bytes)
 
-Everything between is an empty gzip member, so the tar entry is a plain gzip file, and a gzip pack inflates to its content.
+Everything between is an empty gzip member, so the tar entry is a plain gzip file, and a gzip pack
+inflates to its content.
 """
 
 from __future__ import annotations
@@ -42,19 +44,25 @@ class Locator:
 
 
 def encode_tail(pack_format: PackFormat, index_data: bytes, content_length_bytes: int) -> bytes:
-    """The tail of a pack, which follows from its encoded index alone. A copy has none: it is the original's bytes."""
+    """The tail of a pack, which follows from its encoded index alone. A copy has none: it is the
+    original's bytes.
+    """
     if pack_format is PackFormat.COPY:
         return b""
     locator = _encode_locator(Locator(content_length_bytes, len(index_data), crc64nvme(index_data)))
     if pack_format is PackFormat.GZIP:
         return b"".join(encode_pieces(INDEX_PIECE, index_data)) + locator
-    filler = encode_extra(FILLER, bytes(-(len(index_data) + OVERHEAD_BYTES + len(locator)) % BLOCK_BYTES))
+    filler = encode_extra(
+        FILLER, bytes(-(len(index_data) + OVERHEAD_BYTES + len(locator)) % BLOCK_BYTES)
+    )
     entry = index_data + filler + locator
     return encode_tar_header(INDEX_NAME, len(entry), 0) + entry + END_OF_ARCHIVE
 
 
 def decode_locator(pack_format: PackFormat, end: bytes) -> Locator:
-    """The locator, from the last bytes of a pack (LOCATOR_BYTES, and in a tar pack the end of the archive). Raises BadPack."""
+    """The locator, from the last bytes of a pack (LOCATOR_BYTES, and in a tar pack the end of the
+    archive). Raises BadPack.
+    """
     if pack_format is PackFormat.TAR:
         if not end.endswith(END_OF_ARCHIVE):
             raise BadPack("the pack does not end as a tar archive does: it is cut short or no pack")
@@ -64,7 +72,10 @@ def decode_locator(pack_format: PackFormat, end: bytes) -> Locator:
     try:
         payload = decode_extra(LOCATOR, end, len(end) - LOCATOR_BYTES)
     except BadPack:
-        raise BadPack("the pack does not end in the member that says where its index is: it is cut short or no pack") from None
+        raise BadPack(
+            "the pack does not end in the member that says where its index is: it is cut "
+            "short or no pack"
+        ) from None
     if len(payload) != _LOCATOR.size:
         raise BadPack("the pack's last member has another length than the format says")
     magic, content, length, crc = _LOCATOR.unpack(payload)
@@ -92,5 +103,7 @@ def tail_end_bytes(pack_format: PackFormat) -> int:
 
 
 def _encode_locator(locator: Locator) -> bytes:
-    payload = _LOCATOR.pack(MAGIC, locator.content_length_bytes, locator.index_length_bytes, locator.index_crc64nvme)
+    payload = _LOCATOR.pack(
+        MAGIC, locator.content_length_bytes, locator.index_length_bytes, locator.index_crc64nvme
+    )
     return encode_extra(LOCATOR, payload)

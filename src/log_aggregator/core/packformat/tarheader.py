@@ -1,4 +1,6 @@
-"""Headers of tar entries that are the same bytes on every machine (POSIX pax where a name needs it)."""
+"""Headers of tar entries that are the same bytes on every machine (POSIX pax where a name needs
+it).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Originals back from their pack's bytes, checked against the index. Streams: no more than a piece is held at a time."""
+"""Originals back from their pack's bytes, checked against the index. Streams: no more than a piece
+is held at a time.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from log_aggregator.model import Encoding, Member
 def unpack_member(member: Member, stored: bytes) -> bytes:
     """The original's bytes, from the pack's bytes [offset, offset + length).
 
-    Raises BadPack where they cannot be read at all, VerificationError where they are not the original's.
+    Raises BadPack where they cannot be read at all, VerificationError where they are not the
+    original's.
     """
     checker = MemberCheck(member)
     data = bytearray()
@@ -64,11 +67,16 @@ class MemberCheck:
         """Raises VerificationError where the bytes are not the original's."""
         member, running = self._member, self._running
         if running.length_bytes != member.size_bytes:
-            raise VerificationError(f"{member.key}: {running.length_bytes} bytes in the pack, the original had {member.size_bytes}")
+            raise VerificationError(
+                f"{member.key}: {running.length_bytes} bytes in the pack, the original had "
+                f"{member.size_bytes}"
+            )
         if member.sha256 is not None and self._digest.hexdigest() != member.sha256:
             raise VerificationError(f"{member.key}: its SHA-256 differs from the one in the index")
         if member.crc64nvme is not None and running.crc != member.crc64nvme:
-            raise VerificationError(f"{member.key}: its CRC64NVME differs from the one in the index")
+            raise VerificationError(
+                f"{member.key}: its CRC64NVME differs from the one in the index"
+            )
 
 
 def _inflate(stored: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,1 +1,3 @@
-"""Looks at an account before, or after, the aggregator runs in it. Asks questions only; changes nothing."""
+"""Looks at an account before, or after, the aggregator runs in it. Asks questions only; changes
+nothing.
+"""

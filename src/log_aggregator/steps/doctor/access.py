@@ -30,57 +30,103 @@ from log_aggregator.steps.doctor.permissions import (
 )
 
 PROTECTED_BY_4_0 = re.compile(r"aws-controltower-(logs|cloudtrail|config|access-logs)-.*")
-"""The controls CT.S3.PV.7 and CT.S3.PV.8 of landing zone 4.0 deny everything on these buckets to everybody but Control Tower's own role,
-except for a list of actions in which s3:AbortMultipartUpload is not
-(https://docs.aws.amazon.com/controltower/latest/controlreference/mandatory-controls.html)."""
+"""The controls CT.S3.PV.7 and CT.S3.PV.8 of landing zone 4.0 deny everything on these buckets to
+everybody but Control Tower's own role, except for a list of actions in which
+s3:AbortMultipartUpload is not
+(https://docs.aws.amazon.com/controltower/latest/controlreference/mandatory-controls.html).
+"""
 
 
-def examine_source_access(notebook: Notebook, simulation: Simulation, place: Place, keep_originals_days: int) -> None:
+def examine_source_access(
+    notebook: Notebook, simulation: Simulation, place: Place, keep_originals_days: int
+) -> None:
     """May a run list, read and delete here?"""
     bucket = place.bucket
     log = simulation.object_arn(bucket, ANY_LOG)
     advice = f"See {DOCUMENTS}, the first document."
-    verdicts = [simulation.examine(LIST_SOURCE, simulation.bucket_arn(bucket)), simulation.examine(READ_SOURCE, log)]
-    write_verdict(notebook, place.where, "read", "listing and reading sources", verdicts, advice=advice)
+    verdicts = [
+        simulation.examine(LIST_SOURCE, simulation.bucket_arn(bucket)),
+        simulation.examine(READ_SOURCE, log),
+    ]
+    write_verdict(
+        notebook, place.where, "read", "listing and reading sources", verdicts, advice=advice
+    )
     status = place.versioning.status if place.versioning is not None else "Enabled"
     needed = {"Enabled": DELETE_VERSIONS, None: DELETE_UNVERSIONED}.get(status, DELETE_ANY)
-    advice = f"See {DOCUMENTS}, the third document. Left out on purpose, packs are written and every original is reported as retained."
+    advice = (
+        f"See {DOCUMENTS}, the third document. Left out on purpose, packs are written and every "
+        "original is reported as retained."
+    )
     verdict = simulation.examine(needed, log)
-    write_verdict(notebook, place.where, "delete", "deleting originals", [verdict], advice=advice, is_fatal=not keep_originals_days)
+    write_verdict(
+        notebook,
+        place.where,
+        "delete",
+        "deleting originals",
+        [verdict],
+        advice=advice,
+        is_fatal=not keep_originals_days,
+    )
 
 
-def examine_target_access(notebook: Notebook, simulation: Simulation, target: Target, *, is_in_place: bool) -> None:
-    """May a run write here, and may nobody delete packs? In place, a refused AbortMultipartUpload rules the bucket out."""
+def examine_target_access(
+    notebook: Notebook, simulation: Simulation, target: Target, *, is_in_place: bool
+) -> None:
+    """May a run write here, and may nobody delete packs? In place, a refused AbortMultipartUpload
+    rules the bucket out.
+    """
     where = locate(target.bucket)
-    pack, index = (simulation.object_arn(target.bucket, target.root + key) for key in (ANY_PACK, ANY_INDEX))
+    pack, index = (
+        simulation.object_arn(target.bucket, target.root + key) for key in (ANY_PACK, ANY_INDEX)
+    )
     abort = simulation.examine(ABORT, pack)
     verdicts = [
-        simulation.examine(LIST_TARGET, simulation.bucket_arn(target.bucket), {"s3:prefix": f"{target.root}packs/"}),
+        simulation.examine(
+            LIST_TARGET, simulation.bucket_arn(target.bucket), {"s3:prefix": f"{target.root}packs/"}
+        ),
         simulation.examine(WRITE_PACKS, pack, WRITTEN_ONCE),
         simulation.examine(WRITE_PACKS, index, WRITTEN_ONCE),
     ]
     advice = f"See {DOCUMENTS}, the second document."
-    write_verdict(notebook, where, "write", "writing and verifying packs", [*verdicts, *([] if is_in_place else [abort])], advice=advice)
+    write_verdict(
+        notebook,
+        where,
+        "write",
+        "writing and verifying packs",
+        [*verdicts, *([] if is_in_place else [abort])],
+        advice=advice,
+    )
     if is_in_place:
         examine_in_place(notebook, target.bucket, abort)
     _examine_deletion_of_packs(notebook, simulation, where, pack)
 
 
 def examine_in_place(notebook: Notebook, bucket: str, abort: Verdict | None) -> None:
-    """Packs in the source bucket itself: only where an upload that broke off can be removed again."""
+    """Packs in the source bucket itself: only where an upload that broke off can be removed
+    again.
+    """
     where = locate(bucket)
-    advice = "Set destination_bucket to a bucket of your own whose name does not begin with aws-controltower."
+    advice = (
+        "Set destination_bucket to a bucket of your own whose name does not begin with "
+        "aws-controltower."
+    )
     if PROTECTED_BY_4_0.fullmatch(bucket):
         seen = (
-            "packs in this bucket itself are refused: landing zone 4.0 (controls CT.S3.PV.7, CT.S3.PV.8) denies s3:AbortMultipartUpload to"
+            "packs in this bucket itself are refused: landing zone 4.0 (controls CT.S3.PV.7, "
+            "CT.S3.PV.8) denies s3:AbortMultipartUpload to"
             " everybody here, so what is left of an upload that broke off could never be removed"
         )
         notebook.problem(where, "in-place", seen, advice)
     elif abort is not None and abort.denied:
-        seen = f"packs in this bucket itself are refused: s3:AbortMultipartUpload is denied ({abort.denied[ABORT[0]]})"
+        seen = (
+            "packs in this bucket itself are refused: s3:AbortMultipartUpload is denied "
+            f"({abort.denied[ABORT[0]]})"
+        )
         notebook.problem(where, "in-place", seen, f"{advice} Or grant it.")
     elif abort is not None and not abort.unsure:
-        notebook.ok(where, "in-place", "packs can lie in this bucket itself: uploads can be aborted")
+        notebook.ok(
+            where, "in-place", "packs can lie in this bucket itself: uploads can be aborted"
+        )
 
 
 def examine_own_name(notebook: Notebook, target: Target, sources: Sequence[str]) -> None:
@@ -88,33 +134,74 @@ def examine_own_name(notebook: Notebook, target: Target, sources: Sequence[str])
     where = locate(target.bucket)
     if target.bucket in sources:
         seen = "the destination is also a bucket that logs are taken from"
-        notebook.problem(where, "destination", seen, "Set destination_bucket to a bucket that is used for nothing else.")
+        notebook.problem(
+            where,
+            "destination",
+            seen,
+            "Set destination_bucket to a bucket that is used for nothing else.",
+        )
     if target.bucket.startswith("aws-controltower"):
-        seen = "the destination has a name of Control Tower's: its controls forbid lifecycle, policy and s3:AbortMultipartUpload there"
-        notebook.problem(where, "destination", seen, "Set destination_bucket to a bucket whose name does not begin with aws-controltower.")
+        seen = (
+            "the destination has a name of Control Tower's: its controls forbid lifecycle, "
+            "policy and s3:AbortMultipartUpload there"
+        )
+        notebook.problem(
+            where,
+            "destination",
+            seen,
+            "Set destination_bucket to a bucket whose name does not begin with aws-controltower.",
+        )
 
 
 def examine_finding_buckets(notebook: Notebook, simulation: Simulation) -> None:
     """Names that end in * are looked for in the list of all buckets."""
     verdict = simulation.examine(FIND_BUCKETS, "*")
     advice = f"Or name every bucket in full in other_buckets. See {DOCUMENTS}, the first document."
-    write_verdict(notebook, "account", "find-buckets", "finding buckets by their beginning", [verdict], advice=advice)
+    write_verdict(
+        notebook,
+        "account",
+        "find-buckets",
+        "finding buckets by their beginning",
+        [verdict],
+        advice=advice,
+    )
 
 
 def examine_public_keys(notebook: Notebook, simulation: Simulation) -> None:
-    """A run keeps the keys of the digests that it packs; without the permission it reports a failure and packs all the same."""
+    """A run keeps the keys of the digests that it packs; without the permission it reports a
+    failure and packs all the same.
+    """
     verdict = simulation.examine(ASK_FOR_PUBLIC_KEYS, "*")
-    advice = f"See {DOCUMENTS}, the second document. Without it every run with CloudTrail digests reports a failure, though it packs them."
-    write_verdict(notebook, "account", "public-keys", "keeping CloudTrail's public keys", [verdict], advice=advice, is_fatal=False)
+    advice = (
+        f"See {DOCUMENTS}, the second document. Without it every run with CloudTrail digests "
+        "reports a failure, though it packs them."
+    )
+    write_verdict(
+        notebook,
+        "account",
+        "public-keys",
+        "keeping CloudTrail's public keys",
+        [verdict],
+        advice=advice,
+        is_fatal=False,
+    )
 
 
-def _examine_deletion_of_packs(notebook: Notebook, simulation: Simulation, where: str, pack_arn: str) -> None:
+def _examine_deletion_of_packs(
+    notebook: Notebook, simulation: Simulation, where: str, pack_arn: str
+) -> None:
     verdict = simulation.examine(DELETE_ANY, pack_arn)
     if verdict is None:
         return
     if verdict.allowed:
-        seen = f"packs could be deleted: {', '.join(verdict.allowed)} is allowed to {', '.join(simulation.principals)}"
-        advice = f"Deny both deletes on {pack_arn.rpartition('/')[0]}/* to whoever runs the program; see {DOCUMENTS}."
+        seen = (
+            f"packs could be deleted: {', '.join(verdict.allowed)} is allowed to "
+            f"{', '.join(simulation.principals)}"
+        )
+        advice = (
+            f"Deny both deletes on {pack_arn.rpartition('/')[0]}/* to whoever runs the program; "
+            f"see {DOCUMENTS}."
+        )
         notebook.warn(where, "packs-kept", seen, advice)
     elif not verdict.unsure:
         notebook.ok(where, "packs-kept", "whoever runs the program cannot delete packs")

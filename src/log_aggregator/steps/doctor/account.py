@@ -32,57 +32,102 @@ NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
 
 
 def examine_caller(inspector: AccountInspector, notebook: Notebook) -> Caller | None:
-    """Who asks, or None where the server does not tell. Raises CannotStart where the credentials are not accepted."""
+    """Who asks, or None where the server does not tell. Raises CannotStart where the credentials
+    are not accepted.
+    """
     try:
         caller = inspector.get_caller_identity()
     except StoreError as error:
         if error.code in CREDENTIAL_CODES:
-            raise CannotStart(f"the credentials are not accepted; log in again, or name another profile: {error}") from error
-        notebook.warn(WHERE, "credentials", f"could not be checked: {error}", advise(error, "sts:GetCallerIdentity"))
+            raise CannotStart(
+                f"the credentials are not accepted; log in again, or name another profile: {error}"
+            ) from error
+        notebook.warn(
+            WHERE,
+            "credentials",
+            f"could not be checked: {error}",
+            advise(error, "sts:GetCallerIdentity"),
+        )
         return None
-    notebook.ok(WHERE, "credentials", f"account {caller.account}, region {inspector.region}, as {caller.arn}")
+    notebook.ok(
+        WHERE,
+        "credentials",
+        f"account {caller.account}, region {inspector.region}, as {caller.arn}",
+    )
     return caller
 
 
-def examine_organization(inspector: AccountInspector, notebook: Notebook, organization_id: str | None) -> None:
+def examine_organization(
+    inspector: AccountInspector, notebook: Notebook, organization_id: str | None
+) -> None:
     """Does the setting name the organisation that this account belongs to?"""
     try:
         found = inspector.describe_organization()
     except StoreError as error:
         if error.code == NO_ORGANIZATION:
             notebook.note(
-                WHERE, "organization", "the account belongs to no organisation", "Is it the Log Archive account? Look at --profile."
+                WHERE,
+                "organization",
+                "the account belongs to no organisation",
+                "Is it the Log Archive account? Look at --profile.",
             )
         else:
-            notebook.warn(WHERE, "organization", f"could not be checked: {error}", advise(error, "organizations:DescribeOrganization"))
+            notebook.warn(
+                WHERE,
+                "organization",
+                f"could not be checked: {error}",
+                advise(error, "organizations:DescribeOrganization"),
+            )
         return
     if organization_id is None or organization_id == found.id:
-        notebook.ok(WHERE, "organization", f"organisation {found.id}, management account {found.management_account}")
+        notebook.ok(
+            WHERE,
+            "organization",
+            f"organisation {found.id}, management account {found.management_account}",
+        )
         return
-    seen = f"the account belongs to organisation {found.id}, and organization_id is {organization_id}: logs of the former are left alone"
-    notebook.problem(WHERE, "organization", seen, f"Set organization_id to {found.id}, or leave it out.")
+    seen = (
+        f"the account belongs to organisation {found.id}, and organization_id is "
+        f"{organization_id}: logs of the former are left alone"
+    )
+    notebook.problem(
+        WHERE, "organization", seen, f"Set organization_id to {found.id}, or leave it out."
+    )
 
 
-def find_principals(inspector: AccountInspector, notebook: Notebook, caller: Caller | None, role_arns: Sequence[str]) -> list[str]:
-    """Whose permissions are simulated: the given roles', or the caller's. An assumed role is simulated as the role itself.
+def find_principals(
+    inspector: AccountInspector, notebook: Notebook, caller: Caller | None, role_arns: Sequence[str]
+) -> list[str]:
+    """Whose permissions are simulated: the given roles', or the caller's. An assumed role is
+    simulated as the role itself.
 
-    An ARN of an assumed role lacks the role's path, which single sign-on has, so the role is asked for
-    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html).
+    An ARN of an assumed role lacks the role's path, which single sign-on has, so the role is asked
+    for (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html).
     """
     if role_arns:
         return list(dict.fromkeys(role_arns))
     if caller is None:
-        seen, advice = "the permissions could not be checked: nobody knows who asks", "Name a role with --role-arn."
+        seen, advice = (
+            "the permissions could not be checked: nobody knows who asks",
+            "Name a role with --role-arn.",
+        )
         notebook.warn(WHERE, "permissions", seen, advice)
         return []
-    found = re.fullmatch(r"arn:([a-z-]+):(iam|sts)::(\d{12}):(root|user|assumed-role)(?:/([^/]+).*)?", caller.arn)
+    found = re.fullmatch(
+        r"arn:([a-z-]+):(iam|sts)::(\d{12}):(root|user|assumed-role)(?:/([^/]+).*)?", caller.arn
+    )
     kind = found[4] if found else ""
     if found and kind == "assumed-role":
         return [_find_role(inspector, found[1], found[3], found[5])]
     if kind == "user":
         return [caller.arn]
     seen = f"the permissions of {caller.arn} cannot be simulated: it is neither a user nor a role"
-    notebook.warn(WHERE, "permissions", seen, "Ask as the role that runs the program, or name it with --role-arn.")
+    notebook.warn(
+        WHERE,
+        "permissions",
+        seen,
+        "Ask as the role that runs the program, or name it with --role-arn.",
+    )
     return []
 
 

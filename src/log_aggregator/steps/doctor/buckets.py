@@ -1,4 +1,6 @@
-"""What every bucket has: a place, an owner, versions, locks, encryption. Sources and targets are judged differently."""
+"""What every bucket has: a place, an owner, versions, locks, encryption. Sources and targets are
+judged differently.
+"""
 
 from __future__ import annotations
 
@@ -26,44 +28,83 @@ def locate(bucket: str) -> str:
     return f"s3://{bucket}"
 
 
-def examine_place(inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str) -> bool:
-    """Is the bucket there, in the client's region, and this account's? HeadBucket tells the region to everybody
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html)."""
+def examine_place(
+    inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str
+) -> bool:
+    """Is the bucket there, in the client's region, and this account's? HeadBucket tells the region
+    to everybody (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html).
+    """
     where = locate(bucket)
     try:
         region = inspector.head_bucket(bucket)
     except NotFound:
-        notebook.problem(where, "exists", "there is no bucket of this name", "Correct the name in the settings, or create the bucket.")
+        notebook.problem(
+            where,
+            "exists",
+            "there is no bucket of this name",
+            "Correct the name in the settings, or create the bucket.",
+        )
         return False
     except AccessDenied as error:
-        advice = "Grant s3:ListBucket on it. If it belongs to another account, its bucket policy must allow it too."
-        notebook.problem(where, "exists", f"the bucket is there and may not be looked at: {error}", advice)
+        advice = (
+            "Grant s3:ListBucket on it. If it belongs to another account, its bucket policy must "
+            "allow it too."
+        )
+        notebook.problem(
+            where, "exists", f"the bucket is there and may not be looked at: {error}", advice
+        )
         return False
     except StoreError as error:
-        notebook.problem(where, "exists", f"could not be checked: {error}", advise(error, "s3:ListBucket"))
+        notebook.problem(
+            where, "exists", f"could not be checked: {error}", advise(error, "s3:ListBucket")
+        )
         return False
     if region and region != inspector.region:
         seen = f"the bucket is in {region}, the client in {inspector.region}"
-        advice = f"Run with --region {region}. Buckets of several regions need one run each, with a destination bucket in each region."
+        advice = (
+            f"Run with --region {region}. Buckets of several regions need one run each, with a "
+            "destination bucket in each region."
+        )
         notebook.problem(where, "exists", seen, advice)
     else:
-        notebook.ok(where, "exists", f"exists, in {region}" if region else "exists; the server does not tell in which region")
+        notebook.ok(
+            where,
+            "exists",
+            f"exists, in {region}"
+            if region
+            else "exists; the server does not tell in which region",
+        )
     _examine_owner(inspector, notebook, caller, bucket)
     return True
 
 
-def examine_source(inspector: AccountInspector, notebook: Notebook, bucket: str, keep_originals_days: int) -> Place:
+def examine_source(
+    inspector: AccountInspector, notebook: Notebook, bucket: str, keep_originals_days: int
+) -> Place:
     """Can originals be deleted here, and read?"""
     where = locate(bucket)
-    versioning = notebook.ask(where, "versioning", "s3:GetBucketVersioning", lambda: inspector.get_bucket_versioning(bucket))
+    versioning = notebook.ask(
+        where,
+        "versioning",
+        "s3:GetBucketVersioning",
+        lambda: inspector.get_bucket_versioning(bucket),
+    )
     if versioning is not None:
         _write_source_versioning(notebook, where, versioning, keep_originals_days)
     lock = notebook.ask(
-        where, "object-lock", "s3:GetBucketObjectLockConfiguration", lambda: inspector.get_object_lock_configuration(bucket)
+        where,
+        "object-lock",
+        "s3:GetBucketObjectLockConfiguration",
+        lambda: inspector.get_object_lock_configuration(bucket),
     )
     if lock is not None:
         _write_source_lock(notebook, where, lock, keep_originals_days)
-    ownership = notebook.ask(where, "ownership", "s3:GetBucketOwnershipControls", lambda: inspector.get_bucket_ownership_controls(bucket))
+    ownership = notebook.ask(
+        where,
+        "ownership",
+        "s3:GetBucketOwnershipControls",
+        lambda: inspector.get_bucket_ownership_controls(bucket),
+    )
     if ownership is not None:
         _write_ownership(notebook, where, ownership)
     return Place(bucket, versioning, lock)
@@ -72,48 +113,106 @@ def examine_source(inspector: AccountInspector, notebook: Notebook, bucket: str,
 def examine_destination(inspector: AccountInspector, notebook: Notebook, bucket: str) -> Place:
     """Are packs safe here?"""
     where = locate(bucket)
-    versioning = notebook.ask(where, "versioning", "s3:GetBucketVersioning", lambda: inspector.get_bucket_versioning(bucket))
+    versioning = notebook.ask(
+        where,
+        "versioning",
+        "s3:GetBucketVersioning",
+        lambda: inspector.get_bucket_versioning(bucket),
+    )
     if versioning is not None and versioning.status == "Enabled":
         notebook.ok(where, "versioning", "versioning is on")
     elif versioning is not None:
         seen = "versioning is not on: a pack that somebody deletes or overwrites is gone"
         notebook.warn(where, "versioning", seen, "Turn versioning on.")
     lock = notebook.ask(
-        where, "object-lock", "s3:GetBucketObjectLockConfiguration", lambda: inspector.get_object_lock_configuration(bucket)
+        where,
+        "object-lock",
+        "s3:GetBucketObjectLockConfiguration",
+        lambda: inspector.get_object_lock_configuration(bucket),
     )
     if lock is not None:
-        notebook.ok(where, "object-lock", f"packs are kept: {_show_lock(lock)}" if lock.mode else "no default retention")
-    block = notebook.ask(where, "public-access", "s3:GetBucketPublicAccessBlock", lambda: inspector.get_public_access_block(bucket))
+        notebook.ok(
+            where,
+            "object-lock",
+            f"packs are kept: {_show_lock(lock)}" if lock.mode else "no default retention",
+        )
+    block = notebook.ask(
+        where,
+        "public-access",
+        "s3:GetBucketPublicAccessBlock",
+        lambda: inspector.get_public_access_block(bucket),
+    )
     if block is not None and block.is_complete:
         notebook.ok(where, "public-access", "public access is blocked")
     elif block is not None:
-        seen = "the bucket does not block public access in all four ways (the account may; that is not seen here)"
-        notebook.warn(where, "public-access", seen, "Turn on all four settings of Block Public Access.")
+        seen = (
+            "the bucket does not block public access in all four ways (the account may; that is "
+            "not seen here)"
+        )
+        notebook.warn(
+            where, "public-access", seen, "Turn on all four settings of Block Public Access."
+        )
     return Place(bucket, versioning, lock)
 
 
-def _examine_owner(inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str) -> None:
+def _examine_owner(
+    inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str
+) -> None:
     if caller is None:
         return
     try:
         inspector.head_bucket(bucket, owner=caller.account)
     except AccessDenied:
-        seen = f"the bucket belongs to another account than {caller.account}: its bucket policy decides too, and cannot be simulated"
-        advice = "Deploy in the bucket's own account, or have its policy allow what docs/how-to/iam-permissions.md lists."
+        seen = (
+            f"the bucket belongs to another account than {caller.account}: its bucket policy "
+            "decides too, and cannot be simulated"
+        )
+        advice = (
+            "Deploy in the bucket's own account, or have its policy allow what "
+            "docs/how-to/iam-permissions.md lists."
+        )
         notebook.warn(locate(bucket), "owner", seen, advice)
     except StoreError as error:
-        notebook.warn(locate(bucket), "owner", f"could not be checked: {error}", advise(error, "s3:ListBucket"))
+        notebook.warn(
+            locate(bucket),
+            "owner",
+            f"could not be checked: {error}",
+            advise(error, "s3:ListBucket"),
+        )
 
 
-def _write_source_versioning(notebook: Notebook, where: str, versioning: BucketVersioning, keep_originals_days: int) -> None:
+def _write_source_versioning(
+    notebook: Notebook, where: str, versioning: BucketVersioning, keep_originals_days: int
+) -> None:
     if versioning.status == "Enabled":
-        notebook.ok(where, "versioning", "versioning is on: originals are deleted by version id, which frees their bytes and is final")
+        notebook.ok(
+            where,
+            "versioning",
+            "versioning is on: originals are deleted by version id, which frees their bytes "
+            "and is final",
+        )
     elif versioning.status == "Suspended":
-        seen = "versioning is suspended: versions are deleted by their id, and what was written since, by its ETag too"
-        notebook.note(where, "versioning", seen, "Nothing needs to be done; both s3:DeleteObjectVersion and s3:DeleteObject are used.")
+        seen = (
+            "versioning is suspended: versions are deleted by their id, and what was written "
+            "since, by its ETag too"
+        )
+        notebook.note(
+            where,
+            "versioning",
+            seen,
+            "Nothing needs to be done; both s3:DeleteObjectVersion and s3:DeleteObject are used.",
+        )
     else:
-        seen = "versioning was never on: originals are deleted on the condition that their ETag is still the listed one"
-        notebook.note(where, "versioning", seen, "Grant s3:DeleteObject here, with s3:GetObject, which the condition needs.")
+        seen = (
+            "versioning was never on: originals are deleted on the condition that their ETag is "
+            "still the listed one"
+        )
+        notebook.note(
+            where,
+            "versioning",
+            seen,
+            "Grant s3:DeleteObject here, with s3:GetObject, which the condition needs.",
+        )
     if versioning.has_mfa_delete:
         _write_mfa_delete(notebook, where, keep_originals_days)
 
@@ -121,33 +220,60 @@ def _write_source_versioning(notebook: Notebook, where: str, versioning: BucketV
 def _write_mfa_delete(notebook: Notebook, where: str, keep_originals_days: int) -> None:
     """Only the root user, with a device, can delete a version
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMFADelete.html)."""
-    seen = "MFA delete is on: only the root user with its MFA device can delete versions, so originals can never be deleted by a run"
-    advice = "Turn MFA delete off as the root user, and lock the destination instead; or pack without deleting: keep_originals_days = 3660."
+    seen = (
+        "MFA delete is on: only the root user with its MFA device can delete versions, so "
+        "originals can never be deleted by a run"
+    )
+    advice = (
+        "Turn MFA delete off as the root user, and lock the destination instead; or pack without "
+        "deleting: keep_originals_days = 3660."
+    )
     if keep_originals_days:
-        notebook.warn(where, "mfa-delete", f"{seen}, not after {keep_originals_days} days either", advice)
+        notebook.warn(
+            where, "mfa-delete", f"{seen}, not after {keep_originals_days} days either", advice
+        )
     else:
         notebook.problem(where, "mfa-delete", seen, advice)
 
 
-def _write_source_lock(notebook: Notebook, where: str, lock: ObjectLock, keep_originals_days: int) -> None:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html. Config and S3's access logs cannot be delivered into a bucket
-    with a default retention (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html)."""
+def _write_source_lock(
+    notebook: Notebook, where: str, lock: ObjectLock, keep_originals_days: int
+) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html. Config and S3's
+    access logs cannot be delivered into a bucket with a default retention
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html).
+    """
     if not lock.is_enabled:
         notebook.ok(where, "object-lock", "no Object Lock")
         return
     if lock.mode is None:
-        seen = "Object Lock is on without a default retention: single objects may be retained or on legal hold"
-        notebook.note(where, "object-lock", seen, "Nothing needs to be done: runs report what S3 keeps as retained.")
+        seen = (
+            "Object Lock is on without a default retention: single objects may be retained or on "
+            "legal hold"
+        )
+        notebook.note(
+            where,
+            "object-lock",
+            seen,
+            "Nothing needs to be done: runs report what S3 keeps as retained.",
+        )
         return
     seen = f"{_show_lock(lock)}: S3 refuses to delete an original before that"
     if lock.mode == "COMPLIANCE":
         seen += ", and nobody can shorten it, not even the root user"
     if keep_originals_days >= lock.retention_days:
-        notebook.note(where, "object-lock", seen, f"Nothing needs to be done: keep_originals_days is {keep_originals_days}.")
+        notebook.note(
+            where,
+            "object-lock",
+            seen,
+            f"Nothing needs to be done: keep_originals_days is {keep_originals_days}.",
+        )
         return
     advice = (
-        f"Set keep_originals_days to {lock.retention_days}, or every run ends as failed with retained originals, and they stay."
-        " Better: lock the destination; Config and access logs cannot be delivered into a bucket with a default retention."
+        f"Set keep_originals_days to {lock.retention_days}, or every run ends as failed with "
+        "retained originals, and they stay."
+        " Better: lock the destination; Config and access logs cannot be delivered into a "
+        "bucket with a default retention."
     )
     notebook.warn(where, "object-lock", seen, advice)
 
@@ -162,5 +288,13 @@ def _write_ownership(notebook: Notebook, where: str, ownership: str) -> None:
     if ownership == "BucketOwnerEnforced":
         notebook.ok(where, "ownership", "the bucket's owner owns every object")
         return
-    seen = f"Object Ownership is {ownership or 'not set'}: an object that another account wrote is readable only if its ACL says so"
-    notebook.note(where, "ownership", seen, "If a run reports unreadable objects, set Object Ownership to BucketOwnerEnforced.")
+    seen = (
+        f"Object Ownership is {ownership or 'not set'}: an object that another account wrote is "
+        "readable only if its ACL says so"
+    )
+    notebook.note(
+        where,
+        "ownership",
+        seen,
+        "If a run reports unreadable objects, set Object Ownership to BucketOwnerEnforced.",
+    )

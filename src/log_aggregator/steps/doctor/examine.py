@@ -1,4 +1,6 @@
-"""The whole examination: the account, every bucket that logs are taken from, what lies in them, and where packs go."""
+"""The whole examination: the account, every bucket that logs are taken from, what lies in them, and
+where packs go.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from log_aggregator.errors import CannotStart
-from log_aggregator.inspection import AccountInspector, BucketEncryption, Caller, DeliveryChannel, LifecycleRule, Trail
+from log_aggregator.inspection import (
+    AccountInspector,
+    BucketEncryption,
+    Caller,
+    DeliveryChannel,
+    LifecycleRule,
+    Trail,
+)
 from log_aggregator.model import Target
 from log_aggregator.ports import Clock, ObjectStore
 from log_aggregator.steps.doctor.access import (
@@ -17,26 +26,51 @@ from log_aggregator.steps.doctor.access import (
     examine_source_access,
     examine_target_access,
 )
-from log_aggregator.steps.doctor.account import examine_caller, examine_organization, find_partition, find_principals
-from log_aggregator.steps.doctor.buckets import examine_destination, examine_place, examine_source, locate
+from log_aggregator.steps.doctor.account import (
+    examine_caller,
+    examine_organization,
+    find_partition,
+    find_principals,
+)
+from log_aggregator.steps.doctor.buckets import (
+    examine_destination,
+    examine_place,
+    examine_source,
+    locate,
+)
 from log_aggregator.steps.doctor.findings import Finding, Notebook
 from log_aggregator.steps.doctor.keys import KeyUse, examine_key
-from log_aggregator.steps.doctor.landing_zone import examine_channels, examine_config, examine_layout, examine_trails
+from log_aggregator.steps.doctor.landing_zone import (
+    examine_channels,
+    examine_config,
+    examine_layout,
+    examine_trails,
+)
 from log_aggregator.steps.doctor.lifecycle import examine_source_rules, examine_target_rules
 from log_aggregator.steps.doctor.permissions import Simulation
 from log_aggregator.steps.run import RunRules, expand_names
 
 
-def examine(inspector: AccountInspector, store: ObjectStore, clock: Clock, rules: RunRules, role_arns: Sequence[str] = ()) -> list[Finding]:
-    """All findings. Asks only, and what gets no answer is a finding. Raises CannotStart where the credentials are not accepted.
+def examine(
+    inspector: AccountInspector,
+    store: ObjectStore,
+    clock: Clock,
+    rules: RunRules,
+    role_arns: Sequence[str] = (),
+) -> list[Finding]:
+    """All findings. Asks only, and what gets no answer is a finding. Raises CannotStart where the
+    credentials are not accepted.
 
-    `role_arns` are simulated instead of the caller: the roles of deployed functions, which share the work.
+    `role_arns` are simulated instead of the caller: the roles of deployed functions, which share
+    the work.
     """
     notebook = Notebook()
     caller = examine_caller(inspector, notebook)
     principals = find_principals(inspector, notebook, caller, role_arns)
     simulation = Simulation(inspector, notebook, principals, find_partition(caller))
-    examination = Examination(inspector, store, rules, notebook, simulation, caller, clock.now().date())
+    examination = Examination(
+        inspector, store, rules, notebook, simulation, caller, clock.now().date()
+    )
     examination.examine_everything()
     return notebook.findings
 
@@ -75,16 +109,24 @@ class Examination:
 
     def examine_everything(self) -> None:
         names = list(self._find_sources())
-        sources = [bucket for bucket in names if examine_place(self.inspector, self.notebook, self.caller, bucket)]
+        sources = [
+            bucket
+            for bucket in names
+            if examine_place(self.inspector, self.notebook, self.caller, bucket)
+        ]
         services = self._examine_services()
         for bucket in sources:
             self._examine_source(bucket, services)
-        self._examine_landing_zone([bucket for bucket in sources if bucket in self.rules.main_buckets], services)
+        self._examine_landing_zone(
+            [bucket for bucket in sources if bucket in self.rules.main_buckets], services
+        )
         if self.rules.destination_bucket is not None:
             self._examine_destination(Target(self.rules.destination_bucket), names)
 
     def _find_sources(self) -> Iterator[str]:
-        """The names of the settings, in full. A beginning that no bucket has is a problem, since a run would not start."""
+        """The names of the settings, in full. A beginning that no bucket has is a problem, since a
+        run would not start.
+        """
         names = list(self.rules.main_buckets)
         if any(name.endswith("*") for name in self.rules.other_buckets):
             examine_finding_buckets(self.notebook, self.simulation)
@@ -101,9 +143,14 @@ class Examination:
         if not self.rules.main_buckets:
             return Services()
         examine_organization(self.inspector, self.notebook, self.rules.organization_id)
-        trails = self.notebook.ask("account", "trail", "cloudtrail:DescribeTrails", self.inspector.describe_trails)
+        trails = self.notebook.ask(
+            "account", "trail", "cloudtrail:DescribeTrails", self.inspector.describe_trails
+        )
         channels = self.notebook.ask(
-            "account", "config-channel", "config:DescribeDeliveryChannels", self.inspector.describe_delivery_channels
+            "account",
+            "config-channel",
+            "config:DescribeDeliveryChannels",
+            self.inspector.describe_delivery_channels,
         )
         examine_public_keys(self.notebook, self.simulation)
         examine_trails(self.notebook, trails or (), self.rules.main_buckets)
@@ -116,7 +163,11 @@ class Examination:
         encryption = self._examine_encryption(bucket)
         for key_id in sorted(services.keys(bucket)):
             self._examine_key(KeyUse(key_id, where, writes=False))
-        if encryption is not None and encryption.kms_key_id and encryption.kms_key_id not in services.keys(bucket):
+        if (
+            encryption is not None
+            and encryption.kms_key_id
+            and encryption.kms_key_id not in services.keys(bucket)
+        ):
             self._examine_key(KeyUse(encryption.kms_key_id, where, writes=self.is_in_place))
         lifecycle = self._ask_lifecycle(bucket)
         if lifecycle is not None:
@@ -140,7 +191,11 @@ class Examination:
             return
         examine_destination(self.inspector, self.notebook, target.bucket)
         encryption = self._examine_encryption(target.bucket)
-        if encryption is not None and encryption.kms_key_id and not self.rules.group.combine.pack.kms_key_id:
+        if (
+            encryption is not None
+            and encryption.kms_key_id
+            and not self.rules.group.combine.pack.kms_key_id
+        ):
             self._examine_key(KeyUse(encryption.kms_key_id, locate(target.bucket), writes=True))
         self._examine_target(target, self._ask_lifecycle(target.bucket))
 
@@ -157,7 +212,10 @@ class Examination:
 
     def _ask_lifecycle(self, bucket: str) -> tuple[LifecycleRule, ...] | None:
         return self.notebook.ask(
-            locate(bucket), "lifecycle", "s3:GetLifecycleConfiguration", lambda: self.inspector.get_bucket_lifecycle_configuration(bucket)
+            locate(bucket),
+            "lifecycle",
+            "s3:GetLifecycleConfiguration",
+            lambda: self.inspector.get_bucket_lifecycle_configuration(bucket),
         )
 
     def _examine_encryption(self, bucket: str) -> BucketEncryption | None:
@@ -165,17 +223,31 @@ class Examination:
         (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html)."""
         where = locate(bucket)
         found = self.notebook.ask(
-            where, "encryption", "s3:GetEncryptionConfiguration", lambda: self.inspector.get_bucket_encryption(bucket)
+            where,
+            "encryption",
+            "s3:GetEncryptionConfiguration",
+            lambda: self.inspector.get_bucket_encryption(bucket),
         )
         if found is None:
             return None
         if not found.algorithm:
             self.notebook.note(
-                where, "encryption", "no default encryption is set", "Turn it on; AWS itself encrypts everything since 2023."
+                where,
+                "encryption",
+                "no default encryption is set",
+                "Turn it on; AWS itself encrypts everything since 2023.",
             )
         elif found.is_kms and not found.has_bucket_key:
-            seen = f"{found.algorithm} without S3 Bucket Keys: KMS bills a request for every object, $3 per million"
-            self.notebook.note(where, "encryption", seen, "Turn on S3 Bucket Keys; they work for objects that are written from then on.")
+            seen = (
+                f"{found.algorithm} without S3 Bucket Keys: KMS bills a request for every "
+                "object, $3 per million"
+            )
+            self.notebook.note(
+                where,
+                "encryption",
+                seen,
+                "Turn on S3 Bucket Keys; they work for objects that are written from then on.",
+            )
         else:
             self.notebook.ok(where, "encryption", f"encrypted with {found.algorithm}")
         return found

@@ -27,7 +27,9 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `where` is "account", or a bucket as s3://name; `check` a short name that stays the same."""
+    """One thing that was looked at. `where` is "account", or a bucket as s3://name; `check` a short
+    name that stays the same.
+    """
 
     level: Level
     where: str
@@ -37,7 +39,9 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.level is not Level.OK and not self.advice:
-            raise ValueError(f"{self.where}, {self.check}: says that something is not well and not what to do")
+            raise ValueError(
+                f"{self.where}, {self.check}: says that something is not well and not what to do"
+            )
 
 
 @dataclass(slots=True)
@@ -59,7 +63,9 @@ class Notebook:
         self.findings.append(Finding(Level.PROBLEM, where, check, seen, advice))
 
     def ask(self, where: str, check: str, action: str, request: Callable[[], T]) -> T | None:
-        """The answer; or None, and a finding that this could not be checked. `action` is the IAM action that the request needs."""
+        """The answer; or None, and a finding that this could not be checked. `action` is the IAM
+        action that the request needs.
+        """
         try:
             return request()
         except StoreError as error:
@@ -73,4 +79,6 @@ def advise(error: StoreError, action: str) -> str:
         return f"Grant {action} to whoever runs the doctor, and ask again."
     if isinstance(error, Unreachable):
         return "Look at the network and the endpoint, and ask again."
-    return f"Look at it yourself. This server gives no such answer; AWS does, to whoever has {action}."
+    return (
+        f"Look at it yourself. This server gives no such answer; AWS does, to whoever has {action}."
+    )

@@ -1,4 +1,6 @@
-"""KMS keys: may who runs the program use them? The key's own policy cannot be simulated, so it is told where it decides."""
+"""KMS keys: may who runs the program use them? The key's own policy cannot be simulated, so it is
+told where it decides.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from dataclasses import dataclass
 from log_aggregator.errors import NotFound, StoreError
 from log_aggregator.inspection import AccountInspector, Caller, KmsKey
 from log_aggregator.steps.doctor.findings import Notebook, advise
-from log_aggregator.steps.doctor.permissions import DOCUMENTS, USE_SOURCE_KEY, USE_TARGET_KEY, Simulation, write_verdict
+from log_aggregator.steps.doctor.permissions import (
+    DOCUMENTS,
+    USE_SOURCE_KEY,
+    USE_TARGET_KEY,
+    Simulation,
+    write_verdict,
+)
 
 AWS_KEY = re.compile(r"(^|:)alias/aws/")
 
@@ -26,20 +34,41 @@ class KeyUse:
         return USE_TARGET_KEY if self.writes else USE_SOURCE_KEY
 
 
-def examine_key(inspector: AccountInspector, notebook: Notebook, simulation: Simulation, caller: Caller | None, use: KeyUse) -> None:
-    """A key of S3's own (aws/s3) needs no permission within its account; all others are simulated on the caller's side."""
+def examine_key(
+    inspector: AccountInspector,
+    notebook: Notebook,
+    simulation: Simulation,
+    caller: Caller | None,
+    use: KeyUse,
+) -> None:
+    """A key of S3's own (aws/s3) needs no permission within its account; all others are simulated
+    on the caller's side.
+    """
     if AWS_KEY.search(use.key_id):
-        notebook.ok(use.where, "kms", f"{use.key_id}: AWS's own key, which needs no permission within this account")
+        notebook.ok(
+            use.where,
+            "kms",
+            f"{use.key_id}: AWS's own key, which needs no permission within this account",
+        )
         return
     key = _describe(inspector, notebook, use)
     if key is None:
         return
     if key.manager == "AWS":
-        notebook.ok(use.where, "kms", f"{key.arn}: AWS's own key, which needs no permission within this account")
+        notebook.ok(
+            use.where,
+            "kms",
+            f"{key.arn}: AWS's own key, which needs no permission within this account",
+        )
         return
     if key.state != "Enabled":
         seen = f"the key {key.arn} is {key.state}: nothing that it encrypts can be read or written"
-        notebook.problem(use.where, "kms", seen, "Enable the key, or cancel its deletion, in the account that has it.")
+        notebook.problem(
+            use.where,
+            "kms",
+            seen,
+            "Enable the key, or cancel its deletion, in the account that has it.",
+        )
         return
     verdict = simulation.examine(use.actions, key.arn)
     advice = f"See {DOCUMENTS}; the key's policy must allow it too."
@@ -53,25 +82,46 @@ def _describe(inspector: AccountInspector, notebook: Notebook, use: KeyUse) -> K
     try:
         return inspector.describe_key(use.key_id)
     except NotFound as error:
-        notebook.problem(use.where, "kms", f"there is no key {use.key_id}: {error}", "Correct the key of the bucket, or kms_key_id.")
+        notebook.problem(
+            use.where,
+            "kms",
+            f"there is no key {use.key_id}: {error}",
+            "Correct the key of the bucket, or kms_key_id.",
+        )
         return None
     except StoreError as error:
-        notebook.warn(use.where, "kms", f"key {use.key_id} could not be checked: {error}", advise(error, "kms:DescribeKey"))
+        notebook.warn(
+            use.where,
+            "kms",
+            f"key {use.key_id} could not be checked: {error}",
+            advise(error, "kms:DescribeKey"),
+        )
         named = re.fullmatch(r"arn:[a-z-]+:kms:[a-z0-9-]+:(\d{12}):key/.+", use.key_id)
         return KmsKey(use.key_id, named[1]) if named else None
 
 
-def _explain_other_account(notebook: Notebook, use: KeyUse, key: KmsKey, simulation: Simulation) -> None:
-    """Both sides must allow: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html.
+def _explain_other_account(
+    notebook: Notebook, use: KeyUse, key: KmsKey, simulation: Simulation
+) -> None:
+    """Both sides must allow:
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html.
 
     Control Tower's key lies in the management account
     (https://docs.aws.amazon.com/controltower/latest/userguide/configure-kms-keys.html).
     """
-    who = ", ".join(f'"{principal}"' for principal in simulation.principals) or '"<ARN of the role that runs the program>"'
+    who = (
+        ", ".join(f'"{principal}"' for principal in simulation.principals)
+        or '"<ARN of the role that runs the program>"'
+    )
     actions = ", ".join(f'"{action}"' for action in use.actions)
-    seen = f"the key {key.arn} belongs to account {key.account}: its policy decides too, and cannot be seen from here"
+    seen = (
+        f"the key {key.arn} belongs to account {key.account}: its policy decides too, and cannot "
+        "be seen from here"
+    )
     advice = (
-        f"Have account {key.account} (Control Tower's keys are the management account's) add to the key's policy:"
-        f' {{"Effect": "Allow", "Principal": {{"AWS": [{who}]}}, "Action": [{actions}], "Resource": "*"}}'
+        f"Have account {key.account} (Control Tower's keys are the management account's) add "
+        "to the key's policy:"
+        f' {{"Effect": "Allow", "Principal": {{"AWS": [{who}]}}, "Action": [{actions}], '
+        f'"Resource": "*"}}'
     )
     notebook.warn(use.where, "kms-policy", seen, advice)

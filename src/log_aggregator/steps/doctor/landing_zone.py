@@ -1,7 +1,8 @@
-"""What lies in a Control Tower bucket: organisations, accounts, both layouts; and where Config's logs went.
+"""What lies in a Control Tower bucket: organisations, accounts, both layouts; and where Config's
+logs went.
 
-The layouts before and since landing zone 3.0, and landing zone 4.0's Config bucket in the Audit account:
-https://docs.aws.amazon.com/controltower/latest/userguide/2022-all.html and
+The layouts before and since landing zone 3.0, and landing zone 4.0's Config bucket in the Audit
+account: https://docs.aws.amazon.com/controltower/latest/userguide/2022-all.html and
 https://docs.aws.amazon.com/controltower/latest/userguide/config-updates-v4.html.
 """
 
@@ -30,14 +31,18 @@ SAMPLE_FOLDERS = 20
 A_FEW = "a few accounts were looked at"
 
 DEPLOY_THERE = (
-    "Deploy a second aggregator in the account that has the Config bucket, with that bucket as its ControlTowerBucket and a destination"
-    " of its own: the bucket's policy allows no other account, and Control Tower lets nobody change it."
+    "Deploy a second aggregator in the account that has the Config bucket, with that bucket "
+    "as its ControlTowerBucket and a destination"
+    " of its own: the bucket's policy allows no other account, and Control Tower lets nobody "
+    "change it."
 )
 
 
 @dataclass(slots=True)
 class Layout:
-    """The accounts under each organisation, by layout. The key is the organisation's id, or the word that stands there instead."""
+    """The accounts under each organisation, by layout. The key is the organisation's id, or the
+    word that stands there instead.
+    """
 
     since_3: dict[str, list[str]] = field(default_factory=dict)
     """`<organisation>/AWSLogs/<organisation>/<account>/`"""
@@ -46,36 +51,66 @@ class Layout:
 
     @property
     def account_prefixes(self) -> list[str]:
-        return [prefix for found in (self.before_3, self.since_3) for prefixes in found.values() for prefix in prefixes]
+        return [
+            prefix
+            for found in (self.before_3, self.since_3)
+            for prefixes in found.values()
+            for prefix in prefixes
+        ]
 
     @property
     def organizations(self) -> list[str]:
-        return sorted({name for name in (*self.before_3, *self.since_3) if ORGANIZATION.fullmatch(name)})
+        return sorted(
+            {name for name in (*self.before_3, *self.since_3) if ORGANIZATION.fullmatch(name)}
+        )
 
 
 def find_layout(store: ObjectStore, bucket: str) -> Layout:
-    """By delimiter, three levels deep, as a run's listing begins. Our own packs have no AWSLogs/ there. Raises StoreError."""
+    """By delimiter, three levels deep, as a run's listing begins. Our own packs have no AWSLogs/
+    there. Raises StoreError.
+    """
     layout = Layout()
     for top in store.list_prefixes(bucket, prefix="").prefixes:
-        roots = [top] if top == "AWSLogs/" else [p for p in store.list_prefixes(bucket, prefix=top).prefixes if _last(p) == "AWSLogs"]
+        roots = (
+            [top]
+            if top == "AWSLogs/"
+            else [
+                p for p in store.list_prefixes(bucket, prefix=top).prefixes if _last(p) == "AWSLogs"
+            ]
+        )
         for root in roots:
             _add_root(store, bucket, root, layout)
     return layout
 
 
-def examine_layout(store: ObjectStore, notebook: Notebook, bucket: str, organization_id: str | None) -> Layout | None:
+def examine_layout(
+    store: ObjectStore, notebook: Notebook, bucket: str, organization_id: str | None
+) -> Layout | None:
     """Is it a landing zone's bucket, and the right organisation's?"""
     where = locate(bucket)
     layout = notebook.ask(where, "layout", "s3:ListBucket", lambda: find_layout(store, bucket))
     if layout is None:
         return None
     if not layout.account_prefixes:
-        seen = "no AWSLogs/ with accounts under it: nothing was ever delivered here, or it is no Control Tower bucket"
-        notebook.warn(where, "layout", seen, "Check the name. A bucket of other logs belongs into other_buckets.")
+        seen = (
+            "no AWSLogs/ with accounts under it: nothing was ever delivered here, or it is no "
+            "Control Tower bucket"
+        )
+        notebook.warn(
+            where,
+            "layout",
+            seen,
+            "Check the name. A bucket of other logs belongs into other_buckets.",
+        )
         return layout
-    for title, found in (("since landing zone 3.0", layout.since_3), ("before landing zone 3.0", layout.before_3)):
+    for title, found in (
+        ("since landing zone 3.0", layout.since_3),
+        ("before landing zone 3.0", layout.before_3),
+    ):
         for name, prefixes in found.items():
-            notebook.ok(where, "layout", f"{name}: {_accounts(len(prefixes))} in the layout {title}")
+            notebook.ok(
+                where, "layout", f"{name}: {_accounts(len(prefixes))} in the layout {title}"
+            )
     _write_organizations(notebook, where, layout, organization_id)
     return layout
 
@@ -88,54 +123,92 @@ def examine_config(
     channels: Sequence[DeliveryChannel] | None,
     today: date,
 ) -> None:
-    """Do Config's logs still arrive in any of the buckets? Recent ones may be packed already, so the indexes are looked at too.
+    """Do Config's logs still arrive in any of the buckets? Recent ones may be packed already, so
+    the indexes are looked at too.
 
     `layouts` and `targets` are by bucket. A few accounts are looked at, not all.
     """
     found: dict[str, date | None] = {}
     for bucket, layout in layouts.items():
         days = notebook.ask(
-            locate(bucket), "config-logs", "s3:ListBucket", partial(_find_recent_config, store, bucket, layout, targets[bucket], today)
+            locate(bucket),
+            "config-logs",
+            "s3:ListBucket",
+            partial(_find_recent_config, store, bucket, layout, targets[bucket], today),
         )
         if days is not None:
             found[bucket] = max(days, default=None)
     arriving = [bucket for bucket, day in found.items() if day is not None]
     for bucket, day in found.items():
         if day is not None:
-            notebook.ok(locate(bucket), "config-logs", f"Config's logs arrive, the last ones of {day} ({A_FEW})")
+            notebook.ok(
+                locate(bucket),
+                "config-logs",
+                f"Config's logs arrive, the last ones of {day} ({A_FEW})",
+            )
         elif arriving:
             notebook.ok(
-                locate(bucket), "config-logs", f"no Config logs of the last {RECENT_DAYS} days; they arrive in {', '.join(arriving)}"
+                locate(bucket),
+                "config-logs",
+                f"no Config logs of the last {RECENT_DAYS} days; they arrive in "
+                f"{', '.join(arriving)}",
             )
         else:
             _explain_missing_config(notebook, bucket, channels)
 
 
-def examine_trails(notebook: Notebook, trails: Sequence[Trail], main_buckets: Sequence[str]) -> None:
+def examine_trails(
+    notebook: Notebook, trails: Sequence[Trail], main_buckets: Sequence[str]
+) -> None:
     """Is the bucket of every trail of the organisation among the Control Tower buckets?"""
     for trail in trails:
         if not trail.is_organization or not trail.bucket:
             continue
         if trail.bucket in main_buckets:
-            notebook.ok(locate(trail.bucket), "trail", f"the organisation's trail {trail.name} writes here")
+            notebook.ok(
+                locate(trail.bucket), "trail", f"the organisation's trail {trail.name} writes here"
+            )
         else:
-            seen = f"the organisation's trail {trail.name} writes to {trail.bucket}, which control_tower_bucket does not name"
-            notebook.warn("account", "trail", seen, "Add the bucket to control_tower_bucket if its logs are to be packed.")
+            seen = (
+                f"the organisation's trail {trail.name} writes to {trail.bucket}, which "
+                "control_tower_bucket does not name"
+            )
+            notebook.warn(
+                "account",
+                "trail",
+                seen,
+                "Add the bucket to control_tower_bucket if its logs are to be packed.",
+            )
 
 
-def examine_channels(notebook: Notebook, channels: Sequence[DeliveryChannel], main_buckets: Sequence[str], caller: Caller | None) -> None:
+def examine_channels(
+    notebook: Notebook,
+    channels: Sequence[DeliveryChannel],
+    main_buckets: Sequence[str],
+    caller: Caller | None,
+) -> None:
     """Does Config of this account write where it is packed?"""
     for channel in channels:
         if channel.bucket in main_buckets:
-            notebook.ok(locate(channel.bucket), "config-channel", "this account's Config writes here")
+            notebook.ok(
+                locate(channel.bucket), "config-channel", "this account's Config writes here"
+            )
             continue
-        seen = f"this account's Config writes to {channel.bucket}, which control_tower_bucket does not name"
+        seen = (
+            f"this account's Config writes to {channel.bucket}, which control_tower_bucket does "
+            "not name"
+        )
         named = CONFIG_BUCKET.fullmatch(channel.bucket)
         if named and (caller is None or named[1] != caller.account):
             seen += f"; it is landing zone 4.0's Config bucket, in the Audit account {named[1]}"
             notebook.warn("account", "config-channel", seen, DEPLOY_THERE)
         else:
-            notebook.warn("account", "config-channel", seen, "Add the bucket to control_tower_bucket if its logs are to be packed.")
+            notebook.warn(
+                "account",
+                "config-channel",
+                seen,
+                "Add the bucket to control_tower_bucket if its logs are to be packed.",
+            )
 
 
 def _add_root(store: ObjectStore, bucket: str, root: str, layout: Layout) -> None:
@@ -144,44 +217,72 @@ def _add_root(store: ObjectStore, bucket: str, root: str, layout: Layout) -> Non
         if ACCOUNT.fullmatch(_last(prefix)):
             layout.before_3.setdefault(owner, []).append(prefix)
         elif ORGANIZATION.fullmatch(_last(prefix)):
-            accounts = [found for found in store.list_prefixes(bucket, prefix=prefix).prefixes if ACCOUNT.fullmatch(_last(found))]
+            accounts = [
+                found
+                for found in store.list_prefixes(bucket, prefix=prefix).prefixes
+                if ACCOUNT.fullmatch(_last(found))
+            ]
             layout.since_3.setdefault(_last(prefix), []).extend(accounts)
 
 
-def _write_organizations(notebook: Notebook, where: str, layout: Layout, organization_id: str | None) -> None:
+def _write_organizations(
+    notebook: Notebook, where: str, layout: Layout, organization_id: str | None
+) -> None:
     found = layout.organizations
     if organization_id is not None and found and organization_id not in found:
         seen = f"organization_id is {organization_id}, and here lie logs of {', '.join(found)}"
         notebook.problem(
-            where, "organization", seen, "Correct organization_id, or leave it out; logs of another organisation are left alone."
+            where,
+            "organization",
+            seen,
+            "Correct organization_id, or leave it out; logs of another organisation are left "
+            "alone.",
         )
     elif organization_id is None and len(found) > 1:
         seen = f"logs of several organisations: {', '.join(found)}"
-        notebook.note(where, "organization", seen, "All are packed. Set organization_id to take those of one only.")
+        notebook.note(
+            where,
+            "organization",
+            seen,
+            "All are packed. Set organization_id to take those of one only.",
+        )
 
 
-def _explain_missing_config(notebook: Notebook, bucket: str, channels: Sequence[DeliveryChannel] | None) -> None:
+def _explain_missing_config(
+    notebook: Notebook, bucket: str, channels: Sequence[DeliveryChannel] | None
+) -> None:
     seen = f"no Config logs of the last {RECENT_DAYS} days ({A_FEW})"
-    elsewhere = [channel.bucket for channel in channels or () if channel.bucket and channel.bucket != bucket]
+    elsewhere = [
+        channel.bucket for channel in channels or () if channel.bucket and channel.bucket != bucket
+    ]
     if elsewhere:
         seen += f"; this account's Config writes to {', '.join(elsewhere)}"
     advice = (
-        f"Since landing zone 4.0 Config writes to aws-controltower-config-logs-<Audit account>-... in the Audit account. {DEPLOY_THERE}"
+        "Since landing zone 4.0 Config writes to aws-controltower-config-logs-<Audit "
+        f"account>-... in the Audit account. {DEPLOY_THERE}"
     )
     notebook.warn(locate(bucket), "config-logs", seen, advice)
 
 
-def _find_recent_config(store: ObjectStore, bucket: str, layout: Layout, target: Target, today: date) -> set[date]:
-    """Days of the first folder that has any: below a few accounts' regions, or below a few accounts of the indexes."""
+def _find_recent_config(
+    store: ObjectStore, bucket: str, layout: Layout, target: Target, today: date
+) -> set[date]:
+    """Days of the first folder that has any: below a few accounts' regions, or below a few accounts
+    of the indexes.
+    """
     places = [(bucket, f"{prefix}Config/") for prefix in sorted(layout.account_prefixes, key=_last)]
-    for name, folder in _sample(store, [*places, (target.bucket, f"{target.root}indexes/{bucket}/Config/")]):
+    for name, folder in _sample(
+        store, [*places, (target.bucket, f"{target.root}indexes/{bucket}/Config/")]
+    ):
         if days := _list_recent_days(store, name, folder, today):
             return days
     return set()
 
 
 def _sample(store: ObjectStore, places: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The folders under the first few places that have any, and under the last place, which is ours."""
+    """The folders under the first few places that have any, and under the last place, which is
+    ours.
+    """
     sampled = 0
     for number, (bucket, prefix) in enumerate(places, 1):
         if sampled >= SAMPLE_ACCOUNTS and number < len(places):
@@ -194,9 +295,15 @@ def _sample(store: ObjectStore, places: Sequence[tuple[str, str]]) -> Iterator[t
 def _list_recent_days(store: ObjectStore, bucket: str, folder: str, today: date) -> set[date]:
     """Config writes 2026/3/4, we write 2026/03/04."""
     days = [today - timedelta(days=age) for age in range(RECENT_DAYS + 1)]
-    wanted = {f"{folder}{form.format(day.year, day.month, day.day)}": day for day in days for form in ("{}/{}/{}/", "{}/{:02}/{:02}/")}
+    wanted = {
+        f"{folder}{form.format(day.year, day.month, day.day)}": day
+        for day in days
+        for form in ("{}/{}/{}/", "{}/{:02}/{:02}/")
+    }
     months = dict.fromkeys(f"{path.rstrip('/').rpartition('/')[0]}/" for path in wanted)
-    listed = {path for month in months for path in store.list_prefixes(bucket, prefix=month).prefixes}
+    listed = {
+        path for month in months for path in store.list_prefixes(bucket, prefix=month).prefixes
+    }
     return {day for path, day in wanted.items() if path in listed}
 
 

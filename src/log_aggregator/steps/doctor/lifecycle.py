@@ -1,6 +1,7 @@
 """Lifecycle rules: what S3 moves, expires and cleans up by itself.
 
-What the rules mean: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html.
+What the rules mean:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ EXPIRY_DAYS_MIN = 3
 """A log object that lives shorter may be gone before a run that failed once is repeated."""
 
 
-def examine_source_rules(notebook: Notebook, where: str, rules: Sequence[LifecycleRule], keep_originals_days: int) -> None:
+def examine_source_rules(
+    notebook: Notebook, where: str, rules: Sequence[LifecycleRule], keep_originals_days: int
+) -> None:
     """When originals go by themselves, and when they can no longer be read."""
     applied = [rule for rule in rules if not rule.has_tags]
     expiring = [rule for rule in applied if rule.expires]
@@ -24,57 +27,121 @@ def examine_source_rules(notebook: Notebook, where: str, rules: Sequence[Lifecyc
     for rule in applied:
         for found in rule.transitions:
             if found.storage_class in FROZEN_CLASSES and not found.is_noncurrent:
-                seen = f"{_name(rule)} moves log objects to {found.storage_class}{_after(found.days)}; there they cannot be read"
-                notebook.note(where, "lifecycle", seen, "Pack them before; what is frozen already is left alone.")
+                seen = (
+                    f"{_name(rule)} moves log objects to "
+                    f"{found.storage_class}{_after(found.days)}; there they cannot be read"
+                )
+                notebook.note(
+                    where,
+                    "lifecycle",
+                    seen,
+                    "Pack them before; what is frozen already is left alone.",
+                )
     if not expiring:
         notebook.ok(where, "lifecycle", "no rule expires log objects")
 
 
-def examine_target_rules(notebook: Notebook, where: str, rules: Sequence[LifecycleRule], root: str) -> None:
-    """Rules address packs/ only: indexes are read by every run and by every search. `root` is "" or ends in a slash."""
+def examine_target_rules(
+    notebook: Notebook, where: str, rules: Sequence[LifecycleRule], root: str
+) -> None:
+    """Rules address packs/ only: indexes are read by every run and by every search. `root` is "" or
+    ends in a slash.
+    """
     packs, indexes = f"{root}packs/", f"{root}indexes/"
     applied = [rule for rule in rules if not rule.has_tags]
     for rule in applied:
         _write_target_rule(notebook, where, rule, packs, indexes)
     if any(rule.abort_days is not None and packs.startswith(rule.prefix) for rule in applied):
-        notebook.ok(where, "lifecycle-abort", f"incomplete uploads under {packs} are removed by a rule")
+        notebook.ok(
+            where, "lifecycle-abort", f"incomplete uploads under {packs} are removed by a rule"
+        )
     else:
-        seen = f"no rule aborts incomplete multipart uploads under {packs}; they are billed, and no listing shows them"
-        advice = "Add a rule AbortIncompleteMultipartUpload of a few days. Runs abort those of dead runs, but only while there are runs."
+        seen = (
+            f"no rule aborts incomplete multipart uploads under {packs}; they are billed, and no "
+            "listing shows them"
+        )
+        advice = (
+            "Add a rule AbortIncompleteMultipartUpload of a few days. Runs abort those of dead "
+            "runs, but only while there are runs."
+        )
         notebook.warn(where, "lifecycle-abort", seen, advice)
 
 
-def _write_expiry(notebook: Notebook, where: str, rule: LifecycleRule, keep_originals_days: int) -> None:
+def _write_expiry(
+    notebook: Notebook, where: str, rule: LifecycleRule, keep_originals_days: int
+) -> None:
     days = rule.expiration_days
-    seen = f"{_name(rule)} expires originals{_after(days) if days is not None else f' on {rule.expiration_date}'}"
+    seen = (
+        f"{_name(rule)} expires "
+        f"originals{_after(days) if days is not None else f' on {rule.expiration_date}'}"
+    )
     if days is not None and days < EXPIRY_DAYS_MIN:
-        advice = f"Let them live {EXPIRY_DAYS_MIN} days or longer, or a log that comes late is lost, and one of a day whose run failed."
+        advice = (
+            f"Let them live {EXPIRY_DAYS_MIN} days or longer, or a log that comes late is lost, "
+            "and one of a day whose run failed."
+        )
         notebook.warn(where, "lifecycle", seen, advice)
     elif days is not None and 0 < days <= keep_originals_days:
-        advice = f"keep_originals_days is {keep_originals_days}: S3 deletes them before a run would. Set it lower, or the rule higher."
+        advice = (
+            f"keep_originals_days is {keep_originals_days}: S3 deletes them before a run would. "
+            "Set it lower, or the rule higher."
+        )
         notebook.warn(where, "lifecycle", seen, advice)
     else:
-        notebook.note(where, "lifecycle", seen, "Pack them before that: what has expired cannot be packed any more.")
+        notebook.note(
+            where,
+            "lifecycle",
+            seen,
+            "Pack them before that: what has expired cannot be packed any more.",
+        )
 
 
-def _write_target_rule(notebook: Notebook, where: str, rule: LifecycleRule, packs: str, indexes: str) -> None:
+def _write_target_rule(
+    notebook: Notebook, where: str, rule: LifecycleRule, packs: str, indexes: str
+) -> None:
     for found in rule.transitions:
-        if found.storage_class in FROZEN_CLASSES and not found.is_noncurrent and _covers(rule, indexes):
+        if (
+            found.storage_class in FROZEN_CLASSES
+            and not found.is_noncurrent
+            and _covers(rule, indexes)
+        ):
             seen = (
-                f"{_name(rule)} moves indexes to {found.storage_class}{_after(found.days)}: runs and searches would have to thaw them first"
+                f"{_name(rule)} moves indexes to {found.storage_class}{_after(found.days)}: runs "
+                "and searches would have to thaw them first"
             )
-            notebook.warn(where, "lifecycle", seen, f"Give the rule the prefix {packs}, so that {indexes} stays warm.")
+            notebook.warn(
+                where,
+                "lifecycle",
+                seen,
+                f"Give the rule the prefix {packs}, so that {indexes} stays warm.",
+            )
         elif _covers(rule, packs) and not found.is_noncurrent:
-            notebook.ok(where, "lifecycle", f"{_name(rule)} moves packs to {found.storage_class}{_after(found.days)}")
+            notebook.ok(
+                where,
+                "lifecycle",
+                f"{_name(rule)} moves packs to {found.storage_class}{_after(found.days)}",
+            )
     if not rule.expires:
         return
-    when = _after(rule.expiration_days) if rule.expiration_days is not None else f" on {rule.expiration_date}"
+    when = (
+        _after(rule.expiration_days)
+        if rule.expiration_days is not None
+        else f" on {rule.expiration_date}"
+    )
     if _covers(rule, packs):
         notebook.note(
-            where, "lifecycle", f"{_name(rule)} expires packs{when}", "Is that how long logs must be kept? Nothing else has them."
+            where,
+            "lifecycle",
+            f"{_name(rule)} expires packs{when}",
+            "Is that how long logs must be kept? Nothing else has them.",
         )
     elif _covers(rule, indexes):
-        notebook.warn(where, "lifecycle", f"{_name(rule)} expires indexes{when} and not the packs", "Expire both together, or neither.")
+        notebook.warn(
+            where,
+            "lifecycle",
+            f"{_name(rule)} expires indexes{when} and not the packs",
+            "Expire both together, or neither.",
+        )
 
 
 def _covers(rule: LifecycleRule, folder: str) -> bool:

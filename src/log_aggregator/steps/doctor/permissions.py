@@ -1,9 +1,11 @@
 """The actions that a run needs, as one table, and their simulation. Nothing of it is tried out.
 
-The table is the one of docs/how-to/iam-permissions.md; a test holds the two together. What a simulation sees: policies of the
-principal, its permissions boundary, and service control policies; those with conditions not in every version of the service
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html said no, the command line's reference of 2026 says
-yes). Not: bucket policies, key policies, resource control policies, endpoint policies.
+The table is the one of docs/how-to/iam-permissions.md; a test holds the two together. What a
+simulation sees: policies of the principal, its permissions boundary, and service control policies;
+those with conditions not in every version of the service
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html said no, the
+command line's reference of 2026 says yes). Not: bucket policies, key policies, resource control
+policies, endpoint policies.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ DOCUMENTS = "docs/how-to/iam-permissions.md"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What all simulated principals together may do of some actions. `denied` and `unsure`: action -> why."""
+    """What all simulated principals together may do of some actions. `denied` and `unsure`: action
+    -> why.
+    """
 
     denied: Mapping[str, str] = field(default_factory=dict)
     unsure: Mapping[str, str] = field(default_factory=dict)
@@ -49,14 +53,18 @@ class Verdict:
 
 @dataclass(slots=True)
 class Simulation:
-    """Simulates for several principals: deployed functions have a role each, so an action must be allowed to one of them."""
+    """Simulates for several principals: deployed functions have a role each, so an action must be
+    allowed to one of them.
+    """
 
     inspector: AccountInspector
     notebook: Notebook
     principals: list[str]
     partition: str = "aws"
     lost: list[str] = field(default_factory=list)
-    """Principals that could not be simulated: they may be the ones that are allowed what the others are not."""
+    """Principals that could not be simulated: they may be the ones that are allowed what the others
+    are not.
+    """
 
     def bucket_arn(self, bucket: str) -> str:
         return f"arn:{self.partition}:s3:::{bucket}"
@@ -64,23 +72,41 @@ class Simulation:
     def object_arn(self, bucket: str, key: str) -> str:
         return f"arn:{self.partition}:s3:::{bucket}/{key}"
 
-    def examine(self, actions: Sequence[str], resource_arn: str, context: Mapping[str, str] | None = None) -> Verdict | None:
-        """None where nothing could be simulated, which is in the notebook once for each principal."""
+    def examine(
+        self, actions: Sequence[str], resource_arn: str, context: Mapping[str, str] | None = None
+    ) -> Verdict | None:
+        """None where nothing could be simulated, which is in the notebook once for each
+        principal.
+        """
         found = [
-            decisions for principal in list(self.principals) if (decisions := self._simulate(principal, actions, resource_arn, context))
+            decisions
+            for principal in list(self.principals)
+            if (decisions := self._simulate(principal, actions, resource_arn, context))
         ]
         if not found:
             return None
         best = [max(decisions, key=_hope) for decisions in zip(*found, strict=True)]
         verdict = Verdict(
-            denied={decision.action: _explain(decision) for decision in best if not decision.is_allowed and not decision.missing_keys},
-            unsure={decision.action: _doubt(decision) for decision in best if not decision.is_allowed and decision.missing_keys},
+            denied={
+                decision.action: _explain(decision)
+                for decision in best
+                if not decision.is_allowed and not decision.missing_keys
+            },
+            unsure={
+                decision.action: _doubt(decision)
+                for decision in best
+                if not decision.is_allowed and decision.missing_keys
+            },
             allowed=tuple(decision.action for decision in best if decision.is_allowed),
         )
         return self._doubt_denials(verdict) if self.lost else verdict
 
     def _simulate(
-        self, principal: str, actions: Sequence[str], resource_arn: str, context: Mapping[str, str] | None
+        self,
+        principal: str,
+        actions: Sequence[str],
+        resource_arn: str,
+        context: Mapping[str, str] | None,
     ) -> list[Decision] | None:
         given = {"aws:SecureTransport": "true"} | dict(context or {})
         try:
@@ -89,28 +115,51 @@ class Simulation:
             self.principals.remove(principal)
             self.lost.append(principal)
             seen = f"the permissions of {principal} could not be checked: {error}"
-            self.notebook.warn("account", "permissions", seen, advise(error, "iam:SimulatePrincipalPolicy"))
+            self.notebook.warn(
+                "account", "permissions", seen, advise(error, "iam:SimulatePrincipalPolicy")
+            )
             return None
 
     def _doubt_denials(self, verdict: Verdict) -> Verdict:
-        doubt = f"is not allowed to {', '.join(self.principals)}; {', '.join(self.lost)} could not be asked"
-        return Verdict(unsure={**verdict.unsure, **dict.fromkeys(verdict.denied, doubt)}, allowed=verdict.allowed)
+        doubt = (
+            f"is not allowed to {', '.join(self.principals)}; {', '.join(self.lost)} could not "
+            "be asked"
+        )
+        return Verdict(
+            unsure={**verdict.unsure, **dict.fromkeys(verdict.denied, doubt)},
+            allowed=verdict.allowed,
+        )
 
 
 def write_verdict(
-    notebook: Notebook, where: str, check: str, purpose: str, verdicts: Iterable[Verdict | None], *, advice: str, is_fatal: bool = True
+    notebook: Notebook,
+    where: str,
+    check: str,
+    purpose: str,
+    verdicts: Iterable[Verdict | None],
+    *,
+    advice: str,
+    is_fatal: bool = True,
 ) -> None:
     """One finding for all actions of a purpose. `advice` follows what is to be granted."""
     known = [verdict for verdict in verdicts if verdict is not None]
     denied = {action: why for verdict in known for action, why in verdict.denied.items()}
     unsure = {action: why for verdict in known for action, why in verdict.unsure.items()}
     if denied:
-        seen = f"{purpose}: " + "; ".join(f"{action} is denied ({why})" for action, why in denied.items())
-        (notebook.problem if is_fatal else notebook.warn)(where, check, seen, f"Grant {', '.join(denied)}. {advice}")
+        seen = f"{purpose}: " + "; ".join(
+            f"{action} is denied ({why})" for action, why in denied.items()
+        )
+        (notebook.problem if is_fatal else notebook.warn)(
+            where, check, seen, f"Grant {', '.join(denied)}. {advice}"
+        )
     if unsure:
         seen = f"{purpose}: " + "; ".join(f"{action} {why}" for action, why in unsure.items())
         notebook.warn(
-            where, check, seen, "Look at the policies yourself, or try one day with keep_originals_days; a simulation cannot know."
+            where,
+            check,
+            seen,
+            "Look at the policies yourself, or try one day with keep_originals_days; a "
+            "simulation cannot know.",
         )
     if known and not denied and not unsure:
         actions = dict.fromkeys(action for verdict in known for action in verdict.allowed)

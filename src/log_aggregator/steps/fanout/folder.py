@@ -110,26 +110,44 @@ class RunFolder:
             return None
 
     def write(self, key: str, data: bytes) -> None:
-        """What is there already stays: an earlier call of the same piece wrote it, and that one counts. Raises StoreError."""
+        """What is there already stays: an earlier call of the same piece wrote it, and that one
+        counts. Raises StoreError.
+        """
         try:
-            self.store.put_object(self.bucket, key, data, crc64nvme=crc64nvme(data), options=WriteOptions(content_type="application/json"))
-        except PreconditionFailed as error:  # a 409 says that somebody else is writing it, not that anything is there
+            self.store.put_object(
+                self.bucket,
+                key,
+                data,
+                crc64nvme=crc64nvme(data),
+                options=WriteOptions(content_type="application/json"),
+            )
+        except (
+            PreconditionFailed
+        ) as error:  # a 409 says that somebody else is writing it, not that anything is there
             try:
                 self.store.head_object(self.bucket, key)
             except NotFound:
-                raise StoreError(f"s3://{self.bucket}/{key}: another call is writing it", code=error.code, operation="PutObject") from error
+                raise StoreError(
+                    f"s3://{self.bucket}/{key}: another call is writing it",
+                    code=error.code,
+                    operation="PutObject",
+                ) from error
 
     def write_json(self, key: str, value: Mapping[str, Any] | list[Any]) -> None:
         """The same, of what JSON can hold."""
         self.write(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
     def write_array(self, key: str, items: list[Any]) -> int:
-        """The items of a map of the state machine. Gives how many are stored, which an earlier call may have written."""
+        """The items of a map of the state machine. Gives how many are stored, which an earlier call
+        may have written.
+        """
         self.write_json(key, items)
         return len(self.read_json(key))
 
     def write_failure(self, kind: Kind, piece: str, error: LogAggregatorError) -> None:
-        """Leaves word why a piece ended; it counts only where the piece never came to its end. The first word stays."""
+        """Leaves word why a piece ended; it counts only where the piece never came to its end. The
+        first word stays.
+        """
         self.write_json(self.failure_key(kind, piece), asdict(Failure.of(f"{kind} {piece}", error)))
 
     def read_failure(self, kind: Kind, piece: str, otherwise: str) -> Failure:
@@ -137,7 +155,10 @@ class RunFolder:
         found = self.find_json(self.failure_key(kind, piece))
         if found is not None:
             return Failure(**found)
-        advice = "Its originals were kept; the next run takes them up again. The function's log says more."
+        advice = (
+            "Its originals were kept; the next run takes them up again. The function's log says "
+            "more."
+        )
         return Failure(f"{kind} {piece}", "OutOfTime", otherwise, advice)
 
     def _key(self, name: str) -> str:

@@ -1,6 +1,8 @@
-"""Brings the pieces of a run together: before anything is touched, to see that it is not too much; at the end, into one result.
+"""Brings the pieces of a run together: before anything is touched, to see that it is not too much;
+at the end, into one result.
 
-What is missing is a failure: a piece that was killed leaves no result, and nothing here takes silence for success.
+What is missing is a failure: a piece that was killed leaves no result, and nothing here takes
+silence for success.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ from typing import Any
 
 from log_aggregator.errors import LimitExceeded, NotFound
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
-from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, decode_listed, decode_selection, encode_selection
+from log_aggregator.steps.fanout.results import (
+    ItemResult,
+    decode_item_result,
+    decode_listed,
+    decode_selection,
+    encode_selection,
+)
 from log_aggregator.steps.fanout.tasks import Listed, ListingPlan
 from log_aggregator.steps.group import Failure, GroupResult
 from log_aggregator.steps.run import RunResult
@@ -22,7 +30,9 @@ from log_aggregator.steps.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run is about. It is written first, and all pieces go by it, so that midnight changes nothing on the way."""
+    """What a run is about. It is written first, and all pieces go by it, so that midnight changes
+    nothing on the way.
+    """
 
     run: str
     first: date
@@ -55,8 +65,12 @@ class RunSummary:
     planned_items: int = 0
 
 
-def write_listing_plan(folder: RunFolder, record: RunRecord, plan: ListingPlan, requests: Mapping[str, int]) -> dict[Kind, int]:
-    """The record, and the tasks of both kinds as arrays for the state machine's maps. Gives how many there are."""
+def write_listing_plan(
+    folder: RunFolder, record: RunRecord, plan: ListingPlan, requests: Mapping[str, int]
+) -> dict[Kind, int]:
+    """The record, and the tasks of both kinds as arrays for the state machine's maps. Gives how
+    many there are.
+    """
     value = {
         **asdict(record),
         "first": record.first.isoformat(),
@@ -67,8 +81,12 @@ def write_listing_plan(folder: RunFolder, record: RunRecord, plan: ListingPlan, 
         "failures": [asdict(failure) for failure in plan.failures],
         "requests": dict(requests),
     }
-    encoded = {kind: [task.encode(folder.run) for task in tasks] for kind, tasks in plan.tasks.items()}
-    counts = {kind: folder.write_array(folder.tasks_key(kind), tasks) for kind, tasks in encoded.items()}
+    encoded = {
+        kind: [task.encode(folder.run) for task in tasks] for kind, tasks in plan.tasks.items()
+    }
+    counts = {
+        kind: folder.write_array(folder.tasks_key(kind), tasks) for kind, tasks in encoded.items()
+    }
     folder.write_json(folder.record_key, value)
     return counts
 
@@ -79,28 +97,54 @@ def read_record(folder: RunFolder) -> RunRecord:
 
 
 def gather_items(folder: RunFolder, workers: Workers, objects_max: int) -> dict[Kind, int]:
-    """Writes the work items of both kinds as arrays for the state machine's maps, the largest first. Gives how many there are.
+    """Writes the work items of both kinds as arrays for the state machine's maps, the largest
+    first. Gives how many there are.
 
     Raises LimitExceeded; nothing has been touched then.
     """
-    found = {kind: [listed for _, listed in _read_listed(folder, workers, kind) if not isinstance(listed, Failure)] for kind in Kind}
-    objects = sum(item.objects for listings in found.values() for listed, _ in listings for item in listed.items)
+    found = {
+        kind: [
+            listed
+            for _, listed in _read_listed(folder, workers, kind)
+            if not isinstance(listed, Failure)
+        ]
+        for kind in Kind
+    }
+    objects = sum(
+        item.objects
+        for listings in found.values()
+        for listed, _ in listings
+        for item in listed.items
+    )
     if objects > objects_max:
         record = read_record(folder)
-        raise LimitExceeded(f"{objects} log objects from {record.first} to {record.last}; objects_max = {objects_max}")
+        raise LimitExceeded(
+            f"{objects} log objects from {record.first} to {record.last}; objects_max = "
+            f"{objects_max}"
+        )
     counts = {}
     for kind, listings in found.items():
-        items = sorted((item for listed, _ in listings for item in listed.items), key=lambda item: (-item.objects, item.item))
+        items = sorted(
+            (item for listed, _ in listings for item in listed.items),
+            key=lambda item: (-item.objects, item.item),
+        )
         named = [{"run": folder.run, "kind": kind, "item": item.item} for item in items]
         counts[kind] = folder.write_array(folder.items_key(kind), named)
     return counts
 
 
 def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> RunSummary:
-    """Everything that the pieces of a run did, and all that failed. Raises NotFound where the run has not even a record."""
+    """Everything that the pieces of a run did, and all that failed. Raises NotFound where the run
+    has not even a record.
+    """
     value = folder.read_json(folder.record_key)
     record = _decode_record(value)
-    result = RunResult(record.first, record.last, selection=decode_selection(value["selection"]), stale_uploads=record.stale_uploads)
+    result = RunResult(
+        record.first,
+        record.last,
+        selection=decode_selection(value["selection"]),
+        stale_uploads=record.stale_uploads,
+    )
     result.buckets = list(value["buckets"])
     result.inventories = [folder.describe_inventory(record.inventory)] if record.inventory else []
     result.failures += [Failure(**failure) for failure in value["failures"]]
@@ -112,16 +156,29 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
             summary.planned_items += len(listed.items)
             summary.planned_objects += sum(item.objects for item in listed.items)
             if is_begun:
-                _take_items(folder, workers, kind, listed, summary, record.late_before(look_back_days))
+                _take_items(
+                    folder, workers, kind, listed, summary, record.late_before(look_back_days)
+                )
     return summary
 
 
 def _decode_record(value: Mapping[str, Any]) -> RunRecord:
     first, last, today = (date.fromisoformat(value[name]) for name in ("first", "last", "today"))
-    return RunRecord(value["run"], first, last, today, value["began"], value["stale_uploads"], value["dry_run"], value["inventory"])
+    return RunRecord(
+        value["run"],
+        first,
+        last,
+        today,
+        value["began"],
+        value["stale_uploads"],
+        value["dry_run"],
+        value["inventory"],
+    )
 
 
-def _read_listed(folder: RunFolder, workers: Workers, kind: Kind) -> Iterator[tuple[str, tuple[Listed, Counter[str]] | Failure]]:
+def _read_listed(
+    folder: RunFolder, workers: Workers, kind: Kind
+) -> Iterator[tuple[str, tuple[Listed, Counter[str]] | Failure]]:
     """Each task's name, and what it found or why it did not."""
 
     def read(task: str) -> tuple[str, tuple[Listed, Counter[str]] | Failure]:
@@ -137,7 +194,9 @@ def _read_listed(folder: RunFolder, workers: Workers, kind: Kind) -> Iterator[tu
     yield from workers.each(read, tasks)
 
 
-def _take_listings(folder: RunFolder, workers: Workers, kind: Kind, summary: RunSummary) -> Iterator[Listed]:
+def _take_listings(
+    folder: RunFolder, workers: Workers, kind: Kind, summary: RunSummary
+) -> Iterator[Listed]:
     for _, found in _read_listed(folder, workers, kind):
         if isinstance(found, Failure):
             summary.result.failures.append(found)
@@ -149,7 +208,14 @@ def _take_listings(folder: RunFolder, workers: Workers, kind: Kind, summary: Run
         yield listed
 
 
-def _take_items(folder: RunFolder, workers: Workers, kind: Kind, listed: Listed, summary: RunSummary, late_before: date) -> None:
+def _take_items(
+    folder: RunFolder,
+    workers: Workers,
+    kind: Kind,
+    listed: Listed,
+    summary: RunSummary,
+    late_before: date,
+) -> None:
     summary.left_behind += sum(item.late for item in listed.items)
 
     def read(item: str) -> tuple[str, ItemResult, Step | None]:

@@ -19,7 +19,9 @@ _COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in _O
 
 @dataclass(slots=True)
 class GroupState:
-    """A group of a work item, by its place there: what was done so far, and the packs that are still to be settled."""
+    """A group of a work item, by its place there: what was done so far, and the packs that are
+    still to be settled.
+    """
 
     position: int
     result: GroupResult
@@ -51,7 +53,11 @@ def encode_item_result(result: ItemResult) -> dict[str, Any]:
         }
         for state in result.states
     ]
-    return {"groups": states, "requests": dict(result.requests), "peak_memory_bytes": result.peak_memory_bytes}
+    return {
+        "groups": states,
+        "requests": dict(result.requests),
+        "peak_memory_bytes": result.peak_memory_bytes,
+    }
 
 
 def decode_item_result(value: Mapping[str, Any]) -> ItemResult:
@@ -60,7 +66,10 @@ def decode_item_result(value: Mapping[str, Any]) -> ItemResult:
             state["position"],
             GroupResult(
                 _decode_group(state["group"]),
-                packs=[WrittenPack(**{**pack, "target": Target(**pack["target"])}) for pack in state["packs"]],
+                packs=[
+                    WrittenPack(**{**pack, "target": Target(**pack["target"])})
+                    for pack in state["packs"]
+                ],
                 settled={pack["key"]: SettledPack(**pack) for pack in state["settled"]},
                 discard_list=state["discard_list"],
                 seconds=dict(state["seconds"]),
@@ -85,7 +94,9 @@ def encode_listed(listed: Listed, requests: Mapping[str, int]) -> dict[str, Any]
 
 def decode_listed(value: Mapping[str, Any]) -> tuple[Listed, Counter[str]]:
     items = [ItemSummary(**item) for item in value["items"]]
-    return Listed(items, decode_selection(value["selection"]), value["seconds"]), Counter(value["requests"])
+    return Listed(items, decode_selection(value["selection"]), value["seconds"]), Counter(
+        value["requests"]
+    )
 
 
 def encode_selection(selection: Selection) -> dict[str, Any]:
@@ -100,12 +111,24 @@ def encode_selection(selection: Selection) -> dict[str, Any]:
 
 def decode_selection(value: Mapping[str, Any]) -> Selection:
     left = Counter({Left(reason): count for reason, count in value["left"].items()})
-    return Selection(left=left, listed=value["listed"], listed_bytes=value["listed_bytes"], samples=dict(value["samples"]))
+    return Selection(
+        left=left,
+        listed=value["listed"],
+        listed_bytes=value["listed_bytes"],
+        samples=dict(value["samples"]),
+    )
 
 
 def _encode_group(group: Group) -> dict[str, str]:
-    return {"bucket": group.bucket, "log_type": group.log_type, "account": group.account, "date": group.date.isoformat()}
+    return {
+        "bucket": group.bucket,
+        "log_type": group.log_type,
+        "account": group.account,
+        "date": group.date.isoformat(),
+    }
 
 
 def _decode_group(value: Mapping[str, str]) -> Group:
-    return Group(value["bucket"], value["log_type"], value["account"], date.fromisoformat(value["date"]))
+    return Group(
+        value["bucket"], value["log_type"], value["account"], date.fromisoformat(value["date"])
+    )

@@ -1,8 +1,11 @@
-"""An inventory for the work on history: its files are sorted one by one into runs for each window of days, which lie in S3.
+"""An inventory for the work on history: its files are sorted one by one into runs for each window
+of days, which lie in S3.
 
-    inventory  ->  SortTask for each file  ->  runs/<run>/inventory/<first day of a window>/<file>.jsonl.gz
+    inventory  ->  SortTask for each file
+               ->  runs/<run>/inventory/<first day of a window>/<file>.jsonl.gz
 
-A window's listing then merges the runs of all files. So each file is read once, however many windows there are.
+A window's listing then merges the runs of all files. So each file is read once, however many
+windows there are.
 """
 
 from __future__ import annotations
@@ -77,12 +80,18 @@ class SortTask:
             tuple(item["columns"]),
             (InventoryFile(**item["file"]),),
         )
-        bucket = SourceBucket(item["bucket"], item["versioning"], is_main=True, own_prefixes=tuple(item["skipped"]))
+        bucket = SourceBucket(
+            item["bucket"], item["versioning"], is_main=True, own_prefixes=tuple(item["skipped"])
+        )
         window = DateWindow(date.fromisoformat(item["first"]), date.fromisoformat(item["last"]))
-        return cls(manifest, item["number"], bucket, item["organization_id"], window, item["days_each"])
+        return cls(
+            manifest, item["number"], bucket, item["organization_id"], window, item["days_each"]
+        )
 
 
-def plan_sorting(inventory: Inventory, bucket: SourceBucket, organization_id: str | None, window: DateWindow) -> list[SortTask]:
+def plan_sorting(
+    inventory: Inventory, bucket: SourceBucket, organization_id: str | None, window: DateWindow
+) -> list[SortTask]:
     """A task for each file. Raises BadInventory, SettingsError."""
     manifest = inventory.manifest
     with naming(inventory.location):
@@ -90,7 +99,14 @@ def plan_sorting(inventory: Inventory, bucket: SourceBucket, organization_id: st
     days_each = choose_days(manifest, window)
     return [
         SortTask(
-            Manifest(manifest.source_bucket, manifest.bucket, manifest.created, manifest.format, manifest.columns, (file,)),
+            Manifest(
+                manifest.source_bucket,
+                manifest.bucket,
+                manifest.created,
+                manifest.format,
+                manifest.columns,
+                (file,),
+            ),
             number,
             bucket,
             organization_id,
@@ -102,14 +118,20 @@ def plan_sorting(inventory: Inventory, bucket: SourceBucket, organization_id: st
 
 
 def choose_days(manifest: Manifest, window: DateWindow) -> int:
-    """Days that a window has, so that one call can list it: as if all rows were of the wanted days, and the same number of each."""
+    """Days that a window has, so that one call can list it: as if all rows were of the wanted days,
+    and the same number of each.
+    """
     days = (window.last - window.first).days + 1
     rows_a_day = manifest.size_bytes / BYTES_PER_ROW_MIN / days
     return max(1, min(WINDOW_DAYS_MAX, int(ROWS_MAX / max(1, rows_a_day))))
 
 
-def sort_file(store: ObjectStore, workers: Workers, task: SortTask, folder: RunFolder) -> dict[str, Any]:
-    """Sorts one file; what it found, in numbers, is left in the run's folder. Raises BadInventory, CannotStart, Interrupted."""
+def sort_file(
+    store: ObjectStore, workers: Workers, task: SortTask, folder: RunFolder
+) -> dict[str, Any]:
+    """Sorts one file; what it found, in numbers, is left in the run's folder. Raises BadInventory,
+    CannotStart, Interrupted.
+    """
     sorter, left = EntrySorter(), Selection()
     with naming(f"s3://{task.manifest.bucket}/{task.file.key}"):
         rows = read_rows(store, workers, task.manifest, task.file, task.bucket.versioning)
@@ -117,7 +139,11 @@ def sort_file(store: ObjectStore, workers: Workers, task: SortTask, folder: RunF
     for first, data in _cut(sorter.merge(task.bucket.name), task):
         workers.check_stop()
         folder.write(folder.inventory_key(first, task.number), data)
-    done = {"file": task.file.key, "rows": sum(sorter.days.values()), "left": {reason.value: count for reason, count in left.left.items()}}
+    done = {
+        "file": task.file.key,
+        "rows": sum(sorter.days.values()),
+        "left": {reason.value: count for reason, count in left.left.items()},
+    }
     folder.write_json(folder.sorted_key(task.number), done)
     return done
 
@@ -134,22 +160,39 @@ def _cut(rows: Iterator[Dated], task: SortTask) -> Iterator[tuple[date, bytes]]:
 
 
 def check_sorted(folder: RunFolder, window: DateWindow, bucket: str) -> None:
-    """That all files of an inventory were sorted, and that this is one of its windows. Raises SettingsError, BadInventory, NotFound."""
+    """That all files of an inventory were sorted, and that this is one of its windows. Raises
+    SettingsError, BadInventory, NotFound.
+    """
     wanted = {"start_date": str(window.first), "end_date": str(window.last), "bucket_name": bucket}
-    windows = [{name: each["input"][name] for name in wanted} for each in folder.read_json(folder.windows_key)]
+    windows = [
+        {name: each["input"][name] for name in wanted}
+        for each in folder.read_json(folder.windows_key)
+    ]
     if wanted not in windows:
-        raise SettingsError(f"input: inventory = {folder.run!r}: the run has no window of {bucket} from {window.first} to {window.last}")
+        raise SettingsError(
+            f"input: inventory = {folder.run!r}: the run has no window of {bucket} from "
+            f"{window.first} to {window.last}"
+        )
     files = len(folder.read_json(folder.files_key))
     done = sum(1 for _ in list_all(folder.store, folder.bucket, folder.sorted_prefix))
     if done != files:
-        raise BadInventory(f"{done} of {files} files of the inventory were sorted; start the history again")
+        raise BadInventory(
+            f"{done} of {files} files of the inventory were sorted; start the history again"
+        )
 
 
 def read_window(folder: RunFolder, window: DateWindow, bucket: str) -> Iterator[Dated]:
-    """The rows of a window, of all files, in the order of a listing. Raises BadInventory where one cannot be read."""
-    keys = [found.key for found in list_all(folder.store, folder.bucket, folder.inventory_prefix(window.first))]
+    """The rows of a window, of all files, in the order of a listing. Raises BadInventory where one
+    cannot be read.
+    """
+    keys = [
+        found.key
+        for found in list_all(folder.store, folder.bucket, folder.inventory_prefix(window.first))
+    ]
     runs: Sequence[bytes] = [folder.read(key) for key in keys]
     try:
         yield from merge_runs(bucket, runs)
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise BadInventory(f"a sorted file of the inventory cannot be read: {type(error).__name__}") from error
+        raise BadInventory(
+            f"a sorted file of the inventory cannot be read: {type(error).__name__}"
+        ) from error

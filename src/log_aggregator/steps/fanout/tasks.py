@@ -1,4 +1,6 @@
-"""Listing tasks: which parts of which buckets are listed by which call, and the listing of one of them into work items."""
+"""Listing tasks: which parts of which buckets are listed by which call, and the listing of one of
+them into work items.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,22 @@ from log_aggregator.ports import ObjectStore
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items
 from log_aggregator.steps.group import Failure
-from log_aggregator.steps.list import AWS_LOGS, SourceBucket, list_accounts, list_folders, list_in_chunks, list_services
+from log_aggregator.steps.list import (
+    AWS_LOGS,
+    SourceBucket,
+    list_accounts,
+    list_folders,
+    list_in_chunks,
+    list_services,
+)
 from log_aggregator.steps.run import RunRules, bucket_names, check_destination, look_at_bucket
 from log_aggregator.steps.selection import Selection, select_in_chunks
 from log_aggregator.steps.workers import Workers
 
 FOLDERS_MAX = 50
-"""Accounts in one task: with three services of a page or two each some 250 requests, seconds; in a bucket full of history, minutes."""
+"""Accounts in one task: with three services of a page or two each some 250 requests, seconds; in a
+bucket full of history, minutes.
+"""
 
 HELD_OBJECTS_MAX = 200_000
 """Log objects that are held until they are cut into work items: some 150 MB."""
@@ -60,16 +71,22 @@ class ListingTask:
     @classmethod
     def decode(cls, item: Mapping[str, Any]) -> ListingTask:
         kind = Kind(item["kind"])
-        bucket = SourceBucket(item["bucket"], item["versioning"], kind is Kind.MAIN, tuple(item["skipped"]))
+        bucket = SourceBucket(
+            item["bucket"], item["versioning"], kind is Kind.MAIN, tuple(item["skipped"])
+        )
         window = DateWindow(date.fromisoformat(item["first"]), date.fromisoformat(item["last"]))
         return cls(kind, item["task"], bucket, tuple(item["prefixes"]), window, item["inventory"])
 
 
 @dataclass(slots=True)
 class ListingPlan:
-    """What is to be listed, and what was already seen on the way. A bucket that cannot be looked at is a failure; the others go on."""
+    """What is to be listed, and what was already seen on the way. A bucket that cannot be looked at
+    is a failure; the others go on.
+    """
 
-    tasks: dict[Kind, list[ListingTask]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    tasks: dict[Kind, list[ListingTask]] = field(
+        default_factory=lambda: {kind: [] for kind in Kind}
+    )
     buckets: list[str] = field(default_factory=list)
     """Those that can be looked at; in one of them there may be nothing to list."""
     selection: Selection = field(default_factory=Selection)
@@ -78,7 +95,9 @@ class ListingPlan:
 
 @dataclass(frozen=True, slots=True)
 class ItemSummary:
-    """A work item, by its name. `late` counts its log objects that are older than what a nightly run looks at."""
+    """A work item, by its name. `late` counts its log objects that are older than what a nightly
+    run looks at.
+    """
 
     item: str
     objects: int
@@ -95,8 +114,12 @@ class Listed:
     seconds: float = 0.0
 
 
-def plan_listing(store: ObjectStore, rules: RunRules, only_bucket: str | None = None) -> ListingPlan:
-    """Cuts the listing of all buckets into tasks. Raises CannotStart where there is no destination, or no bucket that can be listed."""
+def plan_listing(
+    store: ObjectStore, rules: RunRules, only_bucket: str | None = None
+) -> ListingPlan:
+    """Cuts the listing of all buckets into tasks. Raises CannotStart where there is no destination,
+    or no bucket that can be listed.
+    """
     check_destination(store, rules)
     plan = ListingPlan()
     for name in [only_bucket] if only_bucket else bucket_names(store, rules):
@@ -109,13 +132,17 @@ def plan_listing(store: ObjectStore, rules: RunRules, only_bucket: str | None = 
     return plan
 
 
-def plan_inventory_listing(store: ObjectStore, rules: RunRules, bucket: str, inventory: str) -> ListingPlan:
+def plan_inventory_listing(
+    store: ObjectStore, rules: RunRules, bucket: str, inventory: str
+) -> ListingPlan:
     """One task: what is sorted is listed fast. Raises CannotStart."""
     check_destination(store, rules)
     found = look_at_bucket(store, rules, bucket)
     kind = Kind.MAIN if found.is_main else Kind.AUXILIARY
     plan = ListingPlan(buckets=[bucket])
-    plan.tasks[kind].append(ListingTask(kind, "00001", found, (), rules.selection.window, inventory))
+    plan.tasks[kind].append(
+        ListingTask(kind, "00001", found, (), rules.selection.window, inventory)
+    )
     return plan
 
 
@@ -133,7 +160,9 @@ def list_inventory_task(
     # Nothing is deleted without a pack because of what an inventory says.
     wanted = replace(rules.selection, window=task.window, discard_other_regions=False)
     listed = Listed()
-    cutter = _Cutter(task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item)
+    cutter = _Cutter(
+        task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item
+    )
     for selection in select_in_chunks(task.bucket.name, gather_keys(entries), wanted):
         workers.check_stop()
         cutter.take(selection)
@@ -151,14 +180,17 @@ def list_task(
     late_before: date,
     write_item: Callable[[WorkItem], str],
 ) -> Listed:
-    """Lists, and hands every work item to `write_item`, which gives its name. Memory is bounded, whatever the listing's size.
+    """Lists, and hands every work item to `write_item`, which gives its name. Memory is bounded,
+    whatever the listing's size.
 
     Raises StoreError, Interrupted.
     """
     began = time.perf_counter()
     wanted = replace(rules.selection, window=task.window)
     listed = Listed()
-    cutter = _Cutter(task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item)
+    cutter = _Cutter(
+        task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item
+    )
 
     def list_one(prefix: str) -> None:
         for selection in list_in_chunks(store, task.bucket, prefix, wanted):
@@ -184,8 +216,11 @@ def _plan_bucket(store: ObjectStore, rules: RunRules, name: str, plan: ListingPl
 
     if bucket.is_main:
         accounts = list_accounts(store, bucket, rules.organization_id, plan.selection)
-        # One account may lie under two roots, before and since landing zone 3.0: together they are one group.
-        for batch in _batches(sorted(accounts, key=lambda prefix: prefix.rstrip("/").rpartition("/")[2])):
+        # One account may lie under two roots, before and since landing zone 3.0: together they are
+        # one group.
+        for batch in _batches(
+            sorted(accounts, key=lambda prefix: prefix.rstrip("/").rpartition("/")[2])
+        ):
             add(bucket, batch)
         return
     folders = list_folders(store, bucket)
@@ -199,7 +234,9 @@ def _batches(prefixes: Sequence[str]) -> Iterator[Sequence[str]]:
     return (prefixes[start : start + FOLDERS_MAX] for start in range(0, len(prefixes), FOLDERS_MAX))
 
 
-def _prefixes(store: ObjectStore, workers: Workers, task: ListingTask, selection: Selection) -> Iterable[str]:
+def _prefixes(
+    store: ObjectStore, workers: Workers, task: ListingTask, selection: Selection
+) -> Iterable[str]:
     if not task.bucket.is_main:
         return task.prefixes
     return list(list_services(store, workers, task.bucket, task.prefixes, selection))
@@ -240,7 +277,17 @@ class _Cutter:
 
     def _cut(self) -> None:
         self._listed.selection.merge_counts(self._held)
-        for item in cut_items(self._bucket.name, self._bucket.versioning, self._held.groups, self._limits, self._pack_limits):
-            late = sum(len(found.sources) for group, found in item.groups if group.date < self._late_before)
-            self._listed.items.append(ItemSummary(self._write_item(item), item.objects, len(item.groups), late))
+        for item in cut_items(
+            self._bucket.name,
+            self._bucket.versioning,
+            self._held.groups,
+            self._limits,
+            self._pack_limits,
+        ):
+            late = sum(
+                len(found.sources) for group, found in item.groups if group.date < self._late_before
+            )
+            self._listed.items.append(
+                ItemSummary(self._write_item(item), item.objects, len(item.groups), late)
+            )
         self._held, self._held_objects = Selection(), 0

@@ -1,7 +1,8 @@
-"""Work items: so many log objects of one bucket as one call of a function surely combines in its time.
+"""Work items: so many log objects of one bucket as one call of a function surely combines in its
+time.
 
-As an object in S3: JSON Lines, gzip. First a line that says what it is, then for each group a line that names it, followed by a line
-for every log object, old delete marker and discard of it.
+As an object in S3: JSON Lines, gzip. First a line that says what it is, then for each group a line
+that names it, followed by a line for every log object, old delete marker and discard of it.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ItemLimits:
-    """How much one call does in its 840 seconds, even where 50 calls share what S3 gives one partition of a bucket.
+    """How much one call does in its 840 seconds, even where 50 calls share what S3 gives one
+    partition of a bucket.
 
-    That is 110 GETs or 70 deletes a second for each; docs/internals/lambda-sizes.md has the numbers.
+    That is 110 GETs or 70 deletes a second for each; docs/internals/lambda-sizes.md has the
+    numbers.
     """
 
     objects_max: int = 50_000
@@ -53,15 +56,26 @@ class WorkItem:
 
 
 def cut_items(
-    bucket: str, versioning: str | None, groups: Mapping[Group, GroupSources], limits: ItemLimits, pack_limits: PackLimits
+    bucket: str,
+    versioning: str | None,
+    groups: Mapping[Group, GroupSources],
+    limits: ItemLimits,
+    pack_limits: PackLimits,
 ) -> Iterator[WorkItem]:
-    """Every log object in exactly one item. Versions of a key stay together; a group that is too large becomes several parts."""
+    """Every log object in exactly one item. Versions of a key stay together; a group that is too
+    large becomes several parts.
+    """
     item, objects, size_bytes = WorkItem(bucket, versioning), 0, 0
     for group in sorted(groups):
         for part in _cut_group(groups[group], limits, pack_limits):
-            more, more_bytes = part.count, sum(source.log_object.size_bytes for source in part.sources)
+            more, more_bytes = (
+                part.count,
+                sum(source.log_object.size_bytes for source in part.sources),
+            )
             is_full = (
-                len(item.groups) >= limits.groups_max or objects + more > limits.objects_max or size_bytes + more_bytes > limits.bytes_max
+                len(item.groups) >= limits.groups_max
+                or objects + more > limits.objects_max
+                or size_bytes + more_bytes > limits.bytes_max
             )
             if item.groups and is_full:
                 yield item
@@ -74,7 +88,9 @@ def cut_items(
 
 def encode_item(item: WorkItem) -> bytes:
     """The item as an object in S3."""
-    return encode_gzip(b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in _lines(item)))
+    return encode_gzip(
+        b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in _lines(item))
+    )
 
 
 def decode_item(data: bytes) -> WorkItem:
@@ -82,16 +98,36 @@ def decode_item(data: bytes) -> WorkItem:
     try:
         lines = map(json.loads, gzip.decompress(data).splitlines())
         head = next(lines)
-        item = WorkItem(head["bucket"], head["versioning"], list(_read_groups(head["bucket"], lines)))
+        item = WorkItem(
+            head["bucket"], head["versioning"], list(_read_groups(head["bucket"], lines))
+        )
         if (head["format"], head["objects"]) != (FORMAT_VERSION, item.objects):
-            raise BadPack(f"a work item of format {head['format']} with {item.objects} of {head['objects']} log objects")
-    except (OSError, EOFError, zlib.error, StopIteration, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise BadPack(
+                f"a work item of format {head['format']} with {item.objects} of "
+                f"{head['objects']} log objects"
+            )
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        StopIteration,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise BadPack(f"not a work item: {type(error).__name__}") from error
     return item
 
 
-def _cut_group(found: GroupSources, limits: ItemLimits, pack_limits: PackLimits) -> Iterator[GroupSources]:
-    ordered = sorted(found.sources, key=lambda source: (source.log_object.key, source.log_object.version_id or ""))
+def _cut_group(
+    found: GroupSources, limits: ItemLimits, pack_limits: PackLimits
+) -> Iterator[GroupSources]:
+    ordered = sorted(
+        found.sources,
+        key=lambda source: (source.log_object.key, source.log_object.version_id or ""),
+    )
     cut = PackLimits(
         pack_size_bytes_max=limits.bytes_max,
         members_max=min(limits.objects_max, pack_limits.members_max),
@@ -100,8 +136,14 @@ def _cut_group(found: GroupSources, limits: ItemLimits, pack_limits: PackLimits)
     for batch in cut_sources(ordered, cut):
         keys = {source.log_object.key for source in batch}
         # In one part with log objects that are packed, where there is room.
-        going = discards.pop() if discards and len(batch) + len(discards[-1]) <= limits.objects_max else []
-        yield GroupSources(batch, {key: markers for key, markers in found.markers.items() if key in keys}, going)
+        going = (
+            discards.pop()
+            if discards and len(batch) + len(discards[-1]) <= limits.objects_max
+            else []
+        )
+        yield GroupSources(
+            batch, {key: markers for key, markers in found.markers.items() if key in keys}, going
+        )
     yield from (GroupSources(discards=going) for going in discards)
 
 
@@ -118,7 +160,12 @@ def _cut_discards(discards: Iterable[LogObject], count_max: int) -> Iterator[lis
 
 
 def _lines(item: WorkItem) -> Iterator[Any]:
-    yield {"format": FORMAT_VERSION, "bucket": item.bucket, "versioning": item.versioning, "objects": item.objects}
+    yield {
+        "format": FORMAT_VERSION,
+        "bucket": item.bucket,
+        "versioning": item.versioning,
+        "objects": item.objects,
+    }
     for group, found in item.groups:
         yield {"log_type": group.log_type, "account": group.account, "date": group.date.isoformat()}
         yield from encode_entries(found)
@@ -129,7 +176,9 @@ def _read_groups(bucket: str, lines: Iterable[Any]) -> Iterator[tuple[Group, Gro
     for is_head, run in groupby(lines, key=lambda line: isinstance(line, dict)):
         if is_head:
             for head in run:
-                group = Group(bucket, head["log_type"], head["account"], date.fromisoformat(head["date"]))
+                group = Group(
+                    bucket, head["log_type"], head["account"], date.fromisoformat(head["date"])
+                )
         elif group is not None:
             found = decode_entries(group, run)
             _check_keys(group, found)
@@ -137,8 +186,14 @@ def _read_groups(bucket: str, lines: Iterable[Any]) -> Iterator[tuple[Group, Gro
 
 
 def _check_keys(group: Group, found: GroupSources) -> None:
-    """An item comes from outside, and its log objects will be deleted. Raises ValueError where a key is not one of its group's."""
+    """An item comes from outside, and its log objects will be deleted. Raises ValueError where a
+    key is not one of its group's.
+    """
     for source in found.sources:
         parsed = parse_key(source.log_object.key)
-        if not isinstance(parsed, Dated) or parsed.facts != source.facts or group_of(group.bucket, parsed.facts) != group:
+        if (
+            not isinstance(parsed, Dated)
+            or parsed.facts != source.facts
+            or group_of(group.bucket, parsed.facts) != group
+        ):
             raise ValueError(source.log_object.key)

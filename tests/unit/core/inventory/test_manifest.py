@@ -1,4 +1,6 @@
-"""A manifest is read as S3 documents it, and refused, with a reason, where objects could not be told apart by it."""
+"""A manifest is read as S3 documents it, and refused, with a reason, where objects could not be
+told apart by it.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,26 @@ from log_aggregator.core.inventory.manifest import Column, Format, check_version
 from log_aggregator.errors import BadInventory
 
 CSV_SCHEMA = (
-    "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass, IsMultipartUploaded,"
-    " ReplicationStatus, EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, ObjectLockLegalHoldStatus,"
-    " IntelligentTieringAccessTier, BucketKeyStatus, ChecksumAlgorithm, ObjectAccessControlList, ObjectOwner"
+    "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, "
+    "StorageClass, IsMultipartUploaded,"
+    " ReplicationStatus, EncryptionStatus, ObjectLockRetainUntilDate, ObjectLockMode, "
+    "ObjectLockLegalHoldStatus,"
+    " IntelligentTieringAccessTier, BucketKeyStatus, ChecksumAlgorithm, "
+    "ObjectAccessControlList, ObjectOwner"
 )
 PARQUET_SCHEMA = (
-    "message s3.inventory { required binary bucket (UTF8); required binary key (UTF8); optional binary version_id (UTF8);"
+    "message s3.inventory { required binary bucket (UTF8); required binary key (UTF8); "
+    "optional binary version_id (UTF8);"
     " optional boolean is_latest; optional boolean is_delete_marker; optional int64 size;"
-    " optional int64 last_modified_date (TIMESTAMP_MILLIS); optional binary e_tag (UTF8); optional binary storage_class (UTF8);"
-    " optional boolean is_multipart_uploaded; optional binary replication_status (UTF8); optional binary encryption_status (UTF8);"
-    " optional int64 object_lock_retain_until_date (TIMESTAMP_MILLIS); optional binary object_lock_mode (UTF8); }"
+    " optional int64 last_modified_date (TIMESTAMP_MILLIS); optional binary e_tag (UTF8); "
+    "optional binary storage_class (UTF8);"
+    " optional boolean is_multipart_uploaded; optional binary replication_status (UTF8); "
+    "optional binary encryption_status (UTF8);"
+    " optional int64 object_lock_retain_until_date (TIMESTAMP_MILLIS); optional binary "
+    "object_lock_mode (UTF8); }"
 )
-"""Both as in https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html."""
+"""Both as in https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html.
+"""
 
 
 def manifest(**changes: Any) -> bytes:
@@ -34,15 +44,26 @@ def manifest(**changes: Any) -> bytes:
         "creationTimestamp": "1514944800000",
         "fileFormat": "CSV",
         "fileSchema": CSV_SCHEMA,
-        "files": [{"key": "Inventory/data/939c.csv.gz", "size": 2147483647, "MD5checksum": "f11166069f1990abeb9c97ace9cdfabc"}],
+        "files": [
+            {
+                "key": "Inventory/data/939c.csv.gz",
+                "size": 2147483647,
+                "MD5checksum": "f11166069f1990abeb9c97ace9cdfabc",
+            }
+        ],
     }
-    return json.dumps({name: each for name, each in (value | changes).items() if each is not None}).encode()
+    return json.dumps(
+        {name: each for name, each in (value | changes).items() if each is not None}
+    ).encode()
 
 
 def test_a_manifest_of_csv() -> None:
     """What it says of itself and of its files."""
     found = parse_manifest(manifest())
-    assert (found.source_bucket, found.bucket) == ("example-source-bucket", "example-inventory-destination-bucket")
+    assert (found.source_bucket, found.bucket) == (
+        "example-source-bucket",
+        "example-inventory-destination-bucket",
+    )
     assert found.created == datetime(2018, 1, 3, 2, 0, tzinfo=UTC)
     assert found.format is Format.CSV
     assert found.columns[:3] == ("Bucket", "Key", "VersionId")
@@ -75,10 +96,16 @@ def test_an_inventory_of_current_versions() -> None:
     ("changes", "said"),
     [
         ({"version": "2030-01-01"}, "2030-01-01"),
-        ({"fileFormat": "ORC", "fileSchema": "struct<bucket:string>"}, "'ORC'; read are CSV and Parquet"),
+        (
+            {"fileFormat": "ORC", "fileSchema": "struct<bucket:string>"},
+            "'ORC'; read are CSV and Parquet",
+        ),
         ({"fileSchema": "Bucket, Key, Size, LastModifiedDate, StorageClass"}, "lacks ETag"),
         ({"fileSchema": "Bucket, Key"}, "lacks ETag, LastModifiedDate, Size, StorageClass"),
-        ({"fileFormat": "Parquet", "fileSchema": PARQUET_SCHEMA.replace("e_tag", "tag")}, "lacks ETag"),
+        (
+            {"fileFormat": "Parquet", "fileSchema": PARQUET_SCHEMA.replace("e_tag", "tag")},
+            "lacks ETag",
+        ),
         ({"destinationBucket": "example"}, "destinationBucket"),
         ({"sourceBucket": None}, "KeyError"),
         ({"sourceBucket": ""}, "ValueError"),

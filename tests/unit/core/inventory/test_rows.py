@@ -1,4 +1,6 @@
-"""Rows are the objects that they stand for, in CSV and in Parquet, and a row that is not one ends the reading."""
+"""Rows are the objects that they stand for, in CSV and in Parquet, and a row that is not one ends
+the reading.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,16 @@ from log_aggregator.lab.inventory import InventorySpec, write_inventory
 from log_aggregator.model import DeleteMarker, LogObject
 
 NOW = datetime(2025, 4, 3, 1, 2, 3, 450_000, tzinfo=UTC)
-KEYS = ["2025/04/03/a.gz", "a b+c%20", 'quote"comma,', "é/ü//", "line\nfeed\ttab", "~!*'()&$@=;:?", "\U0001f9f6" * 10, " "]
+KEYS = [
+    "2025/04/03/a.gz",
+    "a b+c%20",
+    'quote"comma,',
+    "é/ü//",
+    "line\nfeed\ttab",
+    "~!*'()&$@=;:?",
+    "\U0001f9f6" * 10,
+    " ",
+]
 
 
 def entries(*, is_versioned: bool) -> list[Entry]:
@@ -31,9 +42,33 @@ def entries(*, is_versioned: bool) -> list[Entry]:
         if not is_versioned:
             found.append(LogObject("logs", key, None, f"{number:032x}", number, NOW, "GLACIER_IR"))
             continue
-        found.append(LogObject("logs", key, f"v{number}", f"{number:032x}-2", 2**40 + number, NOW, "STANDARD", is_latest=True))
-        found.append(LogObject("logs", key, "null", f"{number:032x}", number, NOW - timedelta(days=1), "DEEP_ARCHIVE", is_latest=False))
-        found.append(DeleteMarker("logs", key, f"m{number}", NOW - timedelta(days=2), is_latest=False))
+        found.append(
+            LogObject(
+                "logs",
+                key,
+                f"v{number}",
+                f"{number:032x}-2",
+                2**40 + number,
+                NOW,
+                "STANDARD",
+                is_latest=True,
+            )
+        )
+        found.append(
+            LogObject(
+                "logs",
+                key,
+                "null",
+                f"{number:032x}",
+                number,
+                NOW - timedelta(days=1),
+                "DEEP_ARCHIVE",
+                is_latest=False,
+            )
+        )
+        found.append(
+            DeleteMarker("logs", key, f"m{number}", NOW - timedelta(days=2), is_latest=False)
+        )
     return found
 
 
@@ -41,26 +76,40 @@ def read(manifest: Manifest, data: bytes, versioning: str | None) -> Iterator[En
     reader = RowReader(manifest, versioning)
     if manifest.format is Format.CSV:
         return reader.read_csv(data[start : start + 7] for start in range(0, len(data), 7))
-    return (entry for columns in read_batches(data, [column.in_parquet for column in Column]) for entry in reader.read_columns(columns))
+    return (
+        entry
+        for columns in read_batches(data, [column.in_parquet for column in Column])
+        for entry in reader.read_columns(columns)
+    )
 
 
 def write(found: list[Entry], **options: Any) -> tuple[Manifest, list[bytes]]:
     """The manifest, and the files that it names."""
     kept: dict[str, bytes] = {}
-    location = write_inventory(found, InventorySpec("logs", "inventories", **options), kept.__setitem__)
+    location = write_inventory(
+        found, InventorySpec("logs", "inventories", **options), kept.__setitem__
+    )
     manifest = parse_manifest(kept[location.removeprefix("s3://inventories/")])
-    assert [hashlib.md5(kept[file.key], usedforsecurity=False).hexdigest() for file in manifest.files] == [f.md5 for f in manifest.files]
+    assert [
+        hashlib.md5(kept[file.key], usedforsecurity=False).hexdigest() for file in manifest.files
+    ] == [f.md5 for f in manifest.files]
     return manifest, [kept[file.key] for file in manifest.files]
 
 
 @pytest.mark.parametrize("file_format", list(Format))
 @pytest.mark.parametrize("is_versioned", [True, False])
 def test_rows_come_back(file_format: Format, *, is_versioned: bool) -> None:
-    """Every key that S3 allows, with all its versions and markers, and nothing that an inventory says is lost on the way."""
+    """Every key that S3 allows, with all its versions and markers, and nothing that an inventory
+    says is lost on the way.
+    """
     wanted = entries(is_versioned=is_versioned)
     manifest, files = write(wanted, format=file_format, has_versions=is_versioned, rows_per_file=5)
     assert len(files) > 1
-    found = [entry for data in files for entry in read(manifest, data, "Enabled" if is_versioned else None)]
+    found = [
+        entry
+        for data in files
+        for entry in read(manifest, data, "Enabled" if is_versioned else None)
+    ]
     assert sorted(found, key=repr) == sorted(wanted, key=repr)
 
 
@@ -75,7 +124,10 @@ def csv_of(*rows: str) -> bytes:
     return gzip.compress("".join(f"{row}\n" for row in rows).encode(), mtime=0)
 
 
-GOOD = '"logs","key","v","true","false","5","2025-04-03T01:02:03.000Z","etag","STANDARD","false","SSE-S3"'
+GOOD = (
+    '"logs","key","v","true","false","5","2025-04-03T01:02:03.000Z","etag","STANDARD",'
+    '"false","SSE-S3"'
+)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +145,10 @@ GOOD = '"logs","key","v","true","false","5","2025-04-03T01:02:03.000Z","etag","S
         (GOOD.removesuffix(',"SSE-S3"'), "Enabled"),
         ("", "Enabled"),
         ('"' + "x" * 200_000, "Enabled"),
-        (GOOD, None),  # a version id where there were never versions: of another bucket of this name
+        (
+            GOOD,
+            None,
+        ),  # a version id where there were never versions: of another bucket of this name
     ],
     ids=range(13),
 )
@@ -104,7 +159,11 @@ def test_a_bad_row_is_an_error(row: str, versioning: str | None) -> None:
         list(read(manifest, csv_of(GOOD if versioning else row, row), versioning))
 
 
-@pytest.mark.parametrize("data", [b"plain text", gzip.compress(b"\xff\xfe\n", mtime=0), csv_of(GOOD)[:-9], csv_of(GOOD)[:30]], ids=range(4))
+@pytest.mark.parametrize(
+    "data",
+    [b"plain text", gzip.compress(b"\xff\xfe\n", mtime=0), csv_of(GOOD)[:-9], csv_of(GOOD)[:30]],
+    ids=range(4),
+)
 def test_a_damaged_file_is_an_error(data: bytes) -> None:
     """One that is not gzip, is cut short, or is no text."""
     manifest, _ = write(entries(is_versioned=True))
@@ -120,7 +179,9 @@ def test_several_gzip_members_are_one_file() -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_damaged_parquet_is_an_error(seed: int) -> None:
-    """Cut short or with bytes changed: an error, or the same rows where what was hit means nothing."""
+    """Cut short or with bytes changed: an error, or the same rows where what was hit means
+    nothing.
+    """
     random, wanted = Random(seed), entries(is_versioned=True)
     manifest, (data,) = write(wanted, format=Format.PARQUET)
     damaged = bytearray(data)
@@ -138,7 +199,9 @@ def test_damaged_parquet_is_an_error(seed: int) -> None:
 @pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_parquet_of_another_writer(compression: str, version: str) -> None:
-    """Whichever of Parquet's ways S3 takes: pages of both versions, dictionaries, row groups, compression."""
+    """Whichever of Parquet's ways S3 takes: pages of both versions, dictionaries, row groups,
+    compression.
+    """
     wanted = entries(is_versioned=True) * 100
     manifest, _ = write(wanted, format=Format.PARQUET)
     schema = pa.schema(
@@ -169,5 +232,11 @@ def test_parquet_of_another_writer(compression: str, version: str) -> None:
         for entry in wanted
     ]
     out = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema), out, compression=compression, data_page_version=version, row_group_size=333)
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema),
+        out,
+        compression=compression,
+        data_page_version=version,
+        row_group_size=333,
+    )
     assert list(read(manifest, out.getvalue(), "Enabled")) == wanted

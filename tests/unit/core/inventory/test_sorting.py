@@ -1,4 +1,6 @@
-"""Rows in any order come back in the order of a listing, each exactly once, key by key with all its versions."""
+"""Rows in any order come back in the order of a listing, each exactly once, key by key with all its
+versions.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from random import Random
 import pytest
 
 from log_aggregator.core.inventory.rows import Entry
-from log_aggregator.core.inventory.sorting import Dated, EntrySorter, encode_run, gather_keys, merge_runs
+from log_aggregator.core.inventory.sorting import (
+    Dated,
+    EntrySorter,
+    encode_run,
+    gather_keys,
+    merge_runs,
+)
 from log_aggregator.model import DeleteMarker, LogObject
 
 NOW = datetime(2025, 4, 3, 1, 2, 3, 450_000, tzinfo=UTC)
@@ -20,7 +28,10 @@ FIRST = date(2025, 4, 1)
 def rows(random: Random, count: int) -> list[Dated]:
     found: list[Dated] = []
     for number in range(count):
-        day, key = FIRST + timedelta(days=random.randrange(5)), f"{random.choice(['é', 'z', 'A'])}{number % (count // 3 + 1)}"
+        day, key = (
+            FIRST + timedelta(days=random.randrange(5)),
+            f"{random.choice(['é', 'z', 'A'])}{number % (count // 3 + 1)}",
+        )
         moment = NOW + timedelta(seconds=random.randrange(100))
         entry: Entry = LogObject("logs", key, f"v{number}", "e", number, moment, is_latest=False)
         if random.random() < 0.2:
@@ -60,7 +71,9 @@ def test_later_days_are_forgotten(seed: int) -> None:
 
 
 def test_keys_are_whole() -> None:
-    """All versions and markers of a key, the newest first; the same row twice counts once; the order is that of UTF-8."""
+    """All versions and markers of a key, the newest first; the same row twice counts once; the
+    order is that of UTF-8.
+    """
     old = LogObject("logs", "a", "1", "e", 1, NOW - timedelta(days=2), is_latest=False)
     new = LogObject("logs", "a", "2", "e", 1, NOW, is_latest=True)
     marker = DeleteMarker("logs", "a", "3", NOW - timedelta(days=1), is_latest=False)
@@ -82,12 +95,20 @@ def test_it_takes_little_memory() -> None:
     random, sorter = Random(1), EntrySorter(5_000)
 
     def some(start: int) -> list[Dated]:
-        key = "o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/eu-west-1/2025/04/03/111111111111_CloudTrail_eu-west-1_{:016x}.json.gz"
+        key = (
+            "o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/eu-west-1/2025/04/03/"
+            "111111111111_CloudTrail_eu-west-1_{:016x}.json.gz"
+        )
         return [
             (
                 FIRST,
                 LogObject(
-                    "logs", key.format(random.getrandbits(64)), f"{random.getrandbits(128):032x}", f"{random.getrandbits(128):032x}", n, NOW
+                    "logs",
+                    key.format(random.getrandbits(64)),
+                    f"{random.getrandbits(128):032x}",
+                    f"{random.getrandbits(128):032x}",
+                    n,
+                    NOW,
                 ),
             )
             for n in range(start, start + 1_000)

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from log_aggregator.core.checksums import RunningChecksum, crc64nvme
-from log_aggregator.core.packformat.builder import Headers, PackBuilder, inspect_original, make_builder
+from log_aggregator.core.packformat.builder import (
+    Headers,
+    PackBuilder,
+    inspect_original,
+    make_builder,
+)
 from log_aggregator.core.packformat.extra import NEWLINE
 from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.limits import EXTRA_PIECE_BYTES_MAX, TEXT_BLOCK_BYTES
@@ -27,21 +32,37 @@ def make_source(key: str, data: bytes, version_id: str | None = None) -> LogObje
     return LogObject("logs", key, version_id, hashlib.md5(data).hexdigest(), len(data), TIME)
 
 
-def make_plan(objects: dict[str, bytes], pack_format: PackFormat = PackFormat.GZIP, **more: Any) -> PackPlan:
+def make_plan(
+    objects: dict[str, bytes], pack_format: PackFormat = PackFormat.GZIP, **more: Any
+) -> PackPlan:
     sources = tuple(make_source(key, data) for key, data in objects.items())
-    return PackPlan(GROUP, Target("dest"), "packs/logs/Other/all/2025/04/03/x", pack_format, sources, **more)
+    return PackPlan(
+        GROUP, Target("dest"), "packs/logs/Other/all/2025/04/03/x", pack_format, sources, **more
+    )
 
 
-def build(objects: dict[str, bytes], pack_format: PackFormat = PackFormat.GZIP) -> tuple[bytes, Index]:
+def build(
+    objects: dict[str, bytes], pack_format: PackFormat = PackFormat.GZIP
+) -> tuple[bytes, Index]:
     """A pack of small members: its content, and its index."""
     plan = make_plan(objects, pack_format)
     builder = make_builder(plan)
-    pieces = [piece for source in plan.sources for piece in builder.add(inspect_original(source, objects[source.key], Headers()))]
+    pieces = [
+        piece
+        for source in plan.sources
+        for piece in builder.add(inspect_original(source, objects[source.key], Headers()))
+    ]
     pieces += builder.finish()
     content, index = b"".join(pieces), builder.index("test")
-    assert (index.content_length_bytes, index.content_crc64nvme) == (len(content), crc64nvme(content))
+    assert (index.content_length_bytes, index.content_crc64nvme) == (
+        len(content),
+        crc64nvme(content),
+    )
     for member in index.members:
-        assert unpack_member(member, content[member.offset : member.offset + member.length_bytes]) == objects[member.key]
+        assert (
+            unpack_member(member, content[member.offset : member.offset + member.length_bytes])
+            == objects[member.key]
+        )
     return content, index
 
 
@@ -50,10 +71,15 @@ def encodings(index: Index) -> list[Encoding]:
 
 
 def test_raw() -> None:
-    """Whole gzip lies in the pack as it is; what lacks a newline gets one, in a member of its own, outside of the original's extent."""
+    """Whole gzip lies in the pack as it is; what lacks a newline gets one, in a member of its own,
+    outside of the original's extent.
+    """
     content, index = build({"a.gz": DOCUMENT, "b.gz": gzip.compress(b"x\n", mtime=0)})
     assert content == DOCUMENT + NEWLINE + gzip.compress(b"x\n", mtime=0)
-    assert [(member.offset, member.length_bytes) for member in index.members] == [(0, len(DOCUMENT)), (len(DOCUMENT) + len(NEWLINE), 22)]
+    assert [(member.offset, member.length_bytes) for member in index.members] == [
+        (0, len(DOCUMENT)),
+        (len(DOCUMENT) + len(NEWLINE), 22),
+    ]
     assert encodings(index) == [Encoding.RAW, Encoding.RAW]
 
 
@@ -67,7 +93,9 @@ def test_block() -> None:
 
 
 def test_blocks_end() -> None:
-    """A block is closed once it holds a mebibyte, so that one original needs no more than that to be inflated."""
+    """A block is closed once it holds a mebibyte, so that one original needs no more than that to
+    be inflated.
+    """
     text = b"x" * (TEXT_BLOCK_BYTES // 2) + b"\n"
     _, index = build(dict.fromkeys("abcde", text))
     assert len({member.offset for member in index.members}) == 3
@@ -89,7 +117,9 @@ def stream(key: str, pieces: list[bytes]) -> tuple[bytes, Index]:
     content = b"".join([*builder.stream(plan.sources[0], pieces, Headers()), *builder.finish()])
     index = builder.index("test")
     member = index.members[0]
-    assert unpack_member(member, content[member.offset : member.offset + member.length_bytes]) == data
+    assert (
+        unpack_member(member, content[member.offset : member.offset + member.length_bytes]) == data
+    )
     return content, index
 
 
@@ -102,7 +132,9 @@ def test_streamed_text() -> None:
 
 def test_streamed_binary() -> None:
     """Large binary data is sealed, also where its pieces are no multiple of an extra field."""
-    content, index = stream("a.log.gz", [b"\x00" * (EXTRA_PIECE_BYTES_MAX + 1), b"\x00" * 5, b"end"])
+    content, index = stream(
+        "a.log.gz", [b"\x00" * (EXTRA_PIECE_BYTES_MAX + 1), b"\x00" * 5, b"end"]
+    )
     assert gzip.decompress(content) == b""
     assert encodings(index) == [Encoding.SEALED]
     assert index.members[0].flags == ("not-gzip",)
@@ -115,23 +147,38 @@ def add_copied(builder: PackBuilder, source: LogObject, data: bytes, bridge: int
     whole.take(data[:bridge])
     whole.take_piece(len(data) - bridge, crc64nvme(data[bridge:]))
     builder.take_copied(whole.length_bytes, whole.crc)
-    return opening + data + builder.end_copied(source, whole, Headers({"a": "b"}, "text/plain", "gzip"))
+    return (
+        opening
+        + data
+        + builder.end_copied(source, whole, Headers({"a": "b"}, "text/plain", "gzip"))
+    )
 
 
 @pytest.mark.parametrize("bridge", [0, 5])
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
 def test_copied(pack_format: PackFormat, bridge: int) -> None:
-    """A member that S3 copies has its place, its checksum and its headers in the index, with a bridge in front and without."""
-    plan = make_plan({"a.gz": DOCUMENT, "b.gz": DOCUMENT}, pack_format, document_keys=frozenset({"b.gz"}))
+    """A member that S3 copies has its place, its checksum and its headers in the index, with a
+    bridge in front and without.
+    """
+    plan = make_plan(
+        {"a.gz": DOCUMENT, "b.gz": DOCUMENT}, pack_format, document_keys=frozenset({"b.gz"})
+    )
     builder = make_builder(plan)
     content = b"".join(builder.add(inspect_original(plan.sources[0], DOCUMENT, Headers())))
     content += add_copied(builder, plan.sources[1], DOCUMENT, bridge) + b"".join(builder.finish())
     index = builder.index("test")
-    assert (index.content_length_bytes, index.content_crc64nvme) == (len(content), crc64nvme(content))
+    assert (index.content_length_bytes, index.content_crc64nvme) == (
+        len(content),
+        crc64nvme(content),
+    )
     member = index.members[1]
     assert content[member.offset : member.offset + member.length_bytes] == DOCUMENT
     assert (member.sha256, member.crc64nvme) == (None, crc64nvme(DOCUMENT))
-    assert (dict(member.metadata), member.content_type, member.content_encoding) == ({"a": "b"}, "text/plain", "gzip")
+    assert (dict(member.metadata), member.content_type, member.content_encoding) == (
+        {"a": "b"},
+        "text/plain",
+        "gzip",
+    )
     assert content.endswith(NEWLINE) == (pack_format is PackFormat.GZIP)
 
 
@@ -147,7 +194,10 @@ def test_copy_pack() -> None:
     builder = make_builder(plan)
     assert builder.copies(plan.sources[0], b"anything")
     assert add_copied(builder, plan.sources[0], DOCUMENT, 0) == DOCUMENT
-    assert (builder.index("test").members[0].offset, builder.index("test").content_crc64nvme) == (0, crc64nvme(DOCUMENT))
+    assert (builder.index("test").members[0].offset, builder.index("test").content_crc64nvme) == (
+        0,
+        crc64nvme(DOCUMENT),
+    )
 
 
 @pytest.mark.parametrize("head", [b"text", b"\x00", b"", b"PAR1"])

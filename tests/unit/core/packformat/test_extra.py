@@ -20,12 +20,21 @@ from log_aggregator.core.packformat.extra import (
 from log_aggregator.errors import BadPack
 from log_aggregator.limits import EXTRA_PIECE_BYTES_MAX
 
-SIZES = (0, 1, EXTRA_PIECE_BYTES_MAX - 1, EXTRA_PIECE_BYTES_MAX, EXTRA_PIECE_BYTES_MAX + 1, 2 * EXTRA_PIECE_BYTES_MAX + 5)
+SIZES = (
+    0,
+    1,
+    EXTRA_PIECE_BYTES_MAX - 1,
+    EXTRA_PIECE_BYTES_MAX,
+    EXTRA_PIECE_BYTES_MAX + 1,
+    2 * EXTRA_PIECE_BYTES_MAX + 5,
+)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_pieces_come_back_and_inflate_to_nothing(size: int) -> None:
-    """Bytes of any length come back from their pieces; a reader that inflates sees none of them; the length is known beforehand."""
+    """Bytes of any length come back from their pieces; a reader that inflates sees none of them;
+    the length is known beforehand.
+    """
     data = (bytes(range(256)) * (size // 256 + 1))[:size]
     encoded = b"".join(encode_pieces(SEALED_PIECE, data))
     assert decode_pieces(SEALED_PIECE, encoded) == data
@@ -47,7 +56,9 @@ def test_a_field_has_an_upper_limit() -> None:
 
 @pytest.mark.parametrize("position", range(OVERHEAD_BYTES + 3))
 def test_damage_to_the_frame_is_seen(position: int) -> None:
-    """A changed byte outside the payload is a BadPack; inside, it is the payload that comes back changed, for its checksum to find."""
+    """A changed byte outside the payload is a BadPack; inside, it is the payload that comes back
+    changed, for its checksum to find.
+    """
     encoded = bytearray(encode_extra(INDEX_PIECE, b"abc"))
     encoded[position] ^= 1
     start = OVERHEAD_BYTES - 10

@@ -14,7 +14,16 @@ from log_aggregator.core.packformat.index import decode_index, encode_index
 from log_aggregator.errors import BadPack
 from log_aggregator.model import Encoding, Group, Index, Member, PackFormat
 
-MEMBER = Member("a/é\u2028\n", "v1", "e1", 5, datetime(2025, 4, 3, 1, 2, 3, 4000, tzinfo=UTC), 0, 25, sha256="ab" * 32)
+MEMBER = Member(
+    "a/é\u2028\n",
+    "v1",
+    "e1",
+    5,
+    datetime(2025, 4, 3, 1, 2, 3, 4000, tzinfo=UTC),
+    0,
+    25,
+    sha256="ab" * 32,
+)
 INDEX = Index(
     pack_key="packs/logs/Other/all/2025/04/03/Other_20250403-0123456789ab.log.gz",
     format=PackFormat.GZIP,
@@ -23,8 +32,22 @@ INDEX = Index(
     content_crc64nvme=2**64 - 1,
     members=(
         MEMBER,
-        replace(MEMBER, version_id=None, encoding=Encoding.BLOCK, inner_offset=7, metadata={"b": "2", "a": "1"}),
-        replace(MEMBER, version_id="null", sha256=None, crc64nvme=0, content_type="text/plain", content_encoding="gzip", flags=("x", "y")),
+        replace(
+            MEMBER,
+            version_id=None,
+            encoding=Encoding.BLOCK,
+            inner_offset=7,
+            metadata={"b": "2", "a": "1"},
+        ),
+        replace(
+            MEMBER,
+            version_id="null",
+            sha256=None,
+            crc64nvme=0,
+            content_type="text/plain",
+            content_encoding="gzip",
+            flags=("x", "y"),
+        ),
         replace(MEMBER, key="b", encoding=Encoding.SEALED),
     ),
     markers=(("a", "m1"),),
@@ -39,15 +62,30 @@ def test_every_field_comes_back() -> None:
 
 def test_same_index_same_bytes() -> None:
     """Neither the time nor the order of metadata shows in the bytes."""
-    other = replace(INDEX, members=(INDEX.members[0], replace(INDEX.members[1], metadata={"a": "1", "b": "2"}), *INDEX.members[2:]))
+    other = replace(
+        INDEX,
+        members=(
+            INDEX.members[0],
+            replace(INDEX.members[1], metadata={"a": "1", "b": "2"}),
+            *INDEX.members[2:],
+        ),
+    )
     assert encode_index(other) == encode_index(INDEX)
 
 
 def test_one_line_for_each_member() -> None:
-    """The inflated index is JSON, line by line: one for the pack, one for each member, also where a key holds line ends."""
+    """The inflated index is JSON, line by line: one for the pack, one for each member, also where a
+    key holds line ends.
+    """
     lines = gzip.decompress(encode_index(INDEX)).decode().split("\n")
     assert lines.pop() == ""
-    assert [json.loads(line).get("key") for line in lines] == [None, MEMBER.key, MEMBER.key, MEMBER.key, "b"]
+    assert [json.loads(line).get("key") for line in lines] == [
+        None,
+        MEMBER.key,
+        MEMBER.key,
+        MEMBER.key,
+        "b",
+    ]
 
 
 @pytest.mark.parametrize("position", range(len(encode_index(INDEX))))

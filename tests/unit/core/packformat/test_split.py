@@ -1,4 +1,6 @@
-"""Splitting plain concatenations of gzip files: where each member lies, and what is refused at which byte."""
+"""Splitting plain concatenations of gzip files: where each member lies, and what is refused at
+which byte.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ PARTS = st.lists(
 @settings(max_examples=100, deadline=None)
 @given(PARTS, st.integers(0, 40), st.sampled_from([1, 2, 17, 4096, 65_536, 1_000_000]))
 def test_every_member_is_found_where_it_lies(parts: list[bytes], padding: int, size: int) -> None:
-    """Offset, length and SHA-256 of every gzip member, however the bytes come in pieces, zero bytes behind them or not."""
+    """Offset, length and SHA-256 of every gzip member, however the bytes come in pieces, zero bytes
+    behind them or not.
+    """
     if size < 17:
         parts = [part for part in parts if len(part) < 2_000] or [member_of(b"")]
     expected, offset = [], 0
@@ -62,7 +66,10 @@ def test_zero_bytes_between_members_are_padding() -> None:
     """They belong to no member."""
     one, two = member_of(b"one"), member_of(b"two")
     found = list(split_gzip([bytes(3) + one + bytes(100_000) + two]))
-    assert [(each.offset, each.length_bytes) for each in found] == [(3, len(one)), (3 + len(one) + 100_000, len(two))]
+    assert [(each.offset, each.length_bytes) for each in found] == [
+        (3, len(one)),
+        (3 + len(one) + 100_000, len(two)),
+    ]
 
 
 ONE, TWO = member_of(b"one" * 100), member_of(NOISE[:1000])
@@ -80,13 +87,18 @@ ONE, TWO = member_of(b"one" * 100), member_of(NOISE[:1000])
         (ONE + TWO[:-9], f"the gzip member at byte {len(ONE)} is cut short"),
         (ONE + TWO[:12], f"the gzip member at byte {len(ONE)} is cut short"),
         (ONE + TWO[:1], f"the gzip member at byte {len(ONE)} is cut short"),
-        (TWO[:500] + bytes([TWO[500] ^ 4]) + TWO[501:] + ONE, "the gzip member at byte 0 is damaged"),
+        (
+            TWO[:500] + bytes([TWO[500] ^ 4]) + TWO[501:] + ONE,
+            "the gzip member at byte 0 is damaged",
+        ),
         (TWO[:-5] + bytes([TWO[-5] ^ 1]) + TWO[-4:], "the gzip member at byte 0 is damaged"),
         (ONE + zlib.compress(b"zlib, not gzip"), f"what begins at byte {len(ONE)} is no gzip"),
     ],
 )
 def test_anything_else_is_refused_with_its_place(data: bytes, message: str, size: int) -> None:
-    """Plain text, another format, a damaged member, a member that is cut short: the message says what begins at which byte."""
+    """Plain text, another format, a damaged member, a member that is cut short: the message says
+    what begins at which byte.
+    """
     with pytest.raises(BadPack, match=message):
         list(split_gzip(cut(data, size)))
 

@@ -9,7 +9,14 @@ import tarfile
 import pytest
 
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.core.packformat.tail import INDEX_NAME, Locator, decode_locator, decode_tail, encode_tail, tail_end_bytes
+from log_aggregator.core.packformat.tail import (
+    INDEX_NAME,
+    Locator,
+    decode_locator,
+    decode_tail,
+    encode_tail,
+    tail_end_bytes,
+)
 from log_aggregator.errors import BadPack
 from log_aggregator.model import PackFormat
 
@@ -40,7 +47,9 @@ def test_a_gzip_tail_inflates_to_nothing(size: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_tar_tail_is_a_whole_entry_and_the_end(size: int) -> None:
-    """The tail alone is a tar file whose only entry is a whole number of blocks and inflates to the index."""
+    """The tail alone is a tar file whose only entry is a whole number of blocks and inflates to the
+    index.
+    """
     index = gzip.compress(noise(size), mtime=0)
     tail = encode_tail(PackFormat.TAR, index, 0)
     assert len(tail) % 512 == 0
@@ -58,7 +67,9 @@ def test_a_copy_has_no_tail() -> None:
 
 @pytest.mark.parametrize("pack_format", BOTH)
 def test_any_damage_is_seen_or_does_no_harm(pack_format: PackFormat) -> None:
-    """Whichever byte of a tail is changed or cut off: the index comes back as it was, or it is a BadPack; never another index."""
+    """Whichever byte of a tail is changed or cut off: the index comes back as it was, or it is a
+    BadPack; never another index.
+    """
     data = noise(300)
     tail = encode_tail(pack_format, data, 7)
     for position in range(len(tail)):

@@ -21,7 +21,16 @@ BLOCK = gzip.compress(TEXT, mtime=0)
 
 def member_of(data: bytes, encoding: Encoding = Encoding.RAW, inner_offset: int = 0) -> Member:
     return Member(
-        "a", None, "e", len(data), datetime(2025, 4, 3, tzinfo=UTC), 0, 0, encoding, inner_offset, sha256=hashlib.sha256(data).hexdigest()
+        "a",
+        None,
+        "e",
+        len(data),
+        datetime(2025, 4, 3, tzinfo=UTC),
+        0,
+        0,
+        encoding,
+        inner_offset,
+        sha256=hashlib.sha256(data).hexdigest(),
     )
 
 
@@ -34,11 +43,16 @@ def member_of(data: bytes, encoding: Encoding = Encoding.RAW, inner_offset: int 
     ],
 )
 def test_every_encoding_comes_back(encoding: Encoding, stored: bytes, inner_offset: int) -> None:
-    """Whatever the encoding, the member's own bytes come back; one changed or missing byte is an error, never another original."""
+    """Whatever the encoding, the member's own bytes come back; one changed or missing byte is an
+    error, never another original.
+    """
     member = member_of(b"the line\n", encoding, inner_offset)
     assert unpack_member(member, stored) == b"the line\n"
     for position in range(len(stored)):
-        for damaged in (stored[:position] + bytes([stored[position] ^ 4]) + stored[position + 1 :], stored[:position]):
+        for damaged in (
+            stored[:position] + bytes([stored[position] ^ 4]) + stored[position + 1 :],
+            stored[:position],
+        ):
             try:
                 assert unpack_member(member, damaged) == b"the line\n"
             except (BadPack, VerificationError):
@@ -49,14 +63,19 @@ def test_every_encoding_comes_back(encoding: Encoding, stored: bytes, inner_offs
 def test_pieces_may_end_anywhere(size: int) -> None:
     """Decoding does not depend on how the stored bytes are cut into pieces."""
     data = bytes(range(256)) * 200
-    for encoding, stored in ((Encoding.BLOCK, gzip.compress(data)), (Encoding.SEALED, b"".join(encode_pieces(SEALED_PIECE, data)))):
+    for encoding, stored in (
+        (Encoding.BLOCK, gzip.compress(data)),
+        (Encoding.SEALED, b"".join(encode_pieces(SEALED_PIECE, data))),
+    ):
         pieces = [stored[first : first + size] for first in range(0, len(stored), size)]
         assert b"".join(decode_stored(encoding, pieces)) == data
 
 
 @pytest.mark.parametrize("cut", [1, 5])
 def test_what_stands_behind_a_block_is_refused(cut: int) -> None:
-    """An extent that is longer than its block is not what its index says, whether the rest comes in the same piece or the next one."""
+    """An extent that is longer than its block is not what its index says, whether the rest comes in
+    the same piece or the next one.
+    """
     longer = BLOCK + b"rest"
     for pieces in ([longer], [BLOCK, b"rest"], [longer[:cut], longer[cut:]]):
         with pytest.raises(BadPack):
@@ -83,4 +102,7 @@ def test_checks() -> None:
     ):
         with pytest.raises(VerificationError):
             unpack_member(wrong, b"data")
-    assert unpack_member(replace(member, sha256=None, crc64nvme=crc64nvme(b"data")), b"data") == b"data"
+    assert (
+        unpack_member(replace(member, sha256=None, crc64nvme=crc64nvme(b"data")), b"data")
+        == b"data"
+    )

@@ -12,7 +12,9 @@ from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 
 
 def test_the_first_result_of_a_piece_counts() -> None:
-    """A function that is called again while its first call still runs cannot change what the other one has said."""
+    """A function that is called again while its first call still runs cannot change what the other
+    one has said.
+    """
     store = MemoryStore()
     store.create_bucket("work")
     folder = RunFolder(store, "work", "run")
@@ -21,15 +23,25 @@ def test_the_first_result_of_a_piece_counts() -> None:
     for said in ("first", "second"):
         folder.write_json(key, {"said": said})
     assert folder.read_json(key) == {"said": "first"}
-    assert folder.write_array(folder.items_key(Kind.MAIN), [1, 2]) == folder.write_array(folder.items_key(Kind.MAIN), [1]) == 2
+    assert (
+        folder.write_array(folder.items_key(Kind.MAIN), [1, 2])
+        == folder.write_array(folder.items_key(Kind.MAIN), [1])
+        == 2
+    )
 
 
 def test_a_conflict_does_not_say_that_anything_is_there() -> None:
-    """A 409 while nothing is there is an error that the state machine tries again; silence would be a piece that never was."""
+    """A 409 while nothing is there is an error that the state machine tries again; silence would be
+    a piece that never was.
+    """
     store = MemoryStore()
     store.create_bucket("work")
     conflict = PreconditionFailed("409", code="ConditionalRequestConflict", operation="PutObject")
-    folder = RunFolder(FaultyStore(store, fail_on(lambda call: call.operation == "PutObject", conflict)), "work", "run")
+    folder = RunFolder(
+        FaultyStore(store, fail_on(lambda call: call.operation == "PutObject", conflict)),
+        "work",
+        "run",
+    )
     with pytest.raises(StoreError) as raised:
         folder.write_json("runs/run/piece.json", {})
     assert raised.value.state_name == "StoreError"

@@ -1,4 +1,6 @@
-"""The steps of a work item, each by itself: what one passes on, and that none believes the one before."""
+"""The steps of a work item, each by itself: what one passes on, and that none believes the one
+before.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def two_accounts() -> World:
 
 
 def test_only_what_passed_is_passed_on() -> None:
-    """A pack that does not verify is a failure of its group and is not handed to deletion; the other group's is."""
+    """A pack that does not verify is a failure of its group and is not handed to deletion; the
+    other group's is.
+    """
     world = two_accounts()
     result = combined(world, make_item(world))
     (damaged, *_), (sound, *_) = (state.settling for state in result.states)
@@ -53,7 +57,9 @@ def test_only_what_passed_is_passed_on() -> None:
 
 
 def test_only_what_was_listed_for_the_item_goes() -> None:
-    """A member of the pack that the item does not name (somebody holds it now, it was put back) stays where it is."""
+    """A member of the pack that the item does not name (somebody holds it now, it was put back)
+    stays where it is.
+    """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2), document(2))
@@ -61,7 +67,9 @@ def test_only_what_was_listed_for_the_item_goes() -> None:
     verified = verify_item(world.store, WORKERS, combined(world, item), world.rules, watch)
     ((group, found),) = item.groups
     narrowed = replace(item, groups=[(group, GroupSources(found.sources[:1], found.markers))])
-    deleted = delete_item(world.store, WORKERS, narrowed, verified, world.rules, world.clock.now().date(), watch)
+    deleted = delete_item(
+        world.store, WORKERS, narrowed, verified, world.rules, world.clock.now().date(), watch
+    )
     assert [state.result.deleted for state in deleted.states] == [1]
     assert [source.key for source in left_in_place(world)] == [trail_key(2)]
 
@@ -71,5 +79,8 @@ def test_a_group_that_fails_does_not_stop_the_others() -> None:
     world = two_accounts()
     world.store.put("dest", "packs/logs/CloudTrail/111111111111/2025/04/03/notes.txt", b"no pack")
     result = combined(world, make_item(world))
-    assert [[failure.error for failure in state.result.failures] for state in result.states] == [["BadPack"], []]
+    assert [[failure.error for failure in state.result.failures] for state in result.states] == [
+        ["BadPack"],
+        [],
+    ]
     assert [len(state.settling) for state in result.states] == [0, 1]

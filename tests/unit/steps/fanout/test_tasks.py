@@ -1,4 +1,6 @@
-"""Listing tasks: together they list every key of every bucket once, and each finds what a listing in one process finds."""
+"""Listing tasks: together they list every key of every bucket once, and each finds what a listing
+in one process finds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,17 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.support.world import DAY, WINDOW, World, access_key, document, flow_key, list_whole, make_world, trail_key
+from tests.support.world import (
+    DAY,
+    WINDOW,
+    World,
+    access_key,
+    document,
+    flow_key,
+    list_whole,
+    make_world,
+    trail_key,
+)
 
 from log_aggregator.errors import CannotStart
 from log_aggregator.model import Group
@@ -30,7 +42,9 @@ ACCOUNTS = [f"{number:012}" for number in range(100_000_000_000, 100_000_000_007
 def main_keys() -> list[str]:
     """Both organisation layouts, one account under both, and what is no log."""
     keys = [
-        trail_key(number, account=account, region=region, service=service, day=DAY - timedelta(days=age))
+        trail_key(
+            number, account=account, region=region, service=service, day=DAY - timedelta(days=age)
+        )
         for account in ACCOUNTS
         for region in ("eu-west-1", "us-east-1")
         for service in ("CloudTrail", "Config", "CloudTrail-Digest")
@@ -38,16 +52,30 @@ def main_keys() -> list[str]:
         for number in range(2)
     ]
     keys += [trail_key(9, account=account).removeprefix("o-abcd1234/") for account in ACCOUNTS[:3]]
-    return [*keys, "readme.txt", "elsewhere/x", f"o-abcd1234/AWSLogs/o-abcd1234/{ACCOUNTS[0]}/Other/eu-west-1/x"]
+    return [
+        *keys,
+        "readme.txt",
+        "elsewhere/x",
+        f"o-abcd1234/AWSLogs/o-abcd1234/{ACCOUNTS[0]}/Other/eu-west-1/x",
+    ]
 
 
 def auxiliary_keys() -> list[str]:
-    """Keys beside AWSLogs/ and under it, in the folders of accounts, of an organisation, and of no account."""
-    keys = [flow_key(f"{number}.log.gz", account=account) for account in ACCOUNTS for number in range(3)]
-    keys += [flow_key(f"old-{number}.log.gz", account=ACCOUNTS[0], day=date(2024, 1, 1)) for number in range(3)]
+    """Keys beside AWSLogs/ and under it, in the folders of accounts, of an organisation, and of no
+    account.
+    """
+    keys = [
+        flow_key(f"{number}.log.gz", account=account) for account in ACCOUNTS for number in range(3)
+    ]
+    keys += [
+        flow_key(f"old-{number}.log.gz", account=ACCOUNTS[0], day=date(2024, 1, 1))
+        for number in range(3)
+    ]
     keys += [key.replace("AWSLogs/", "AWSLogs/o-abcd1234/") for key in keys[:6]]
     keys += [f"prefix/{key}" for key in keys[:4]]
-    keys += [access_key(number) for number in range(5)] + [f"AWSLogs-not/{access_key(number)}" for number in range(2)]
+    keys += [access_key(number) for number in range(5)] + [
+        f"AWSLogs-not/{access_key(number)}" for number in range(2)
+    ]
     return [*keys, "AWSLogs/notes/readme", "AWSLog/x", "AWSLogsX/x", "zzz"]
 
 
@@ -66,7 +94,9 @@ def tasks_of(world: World) -> list[ListingTask]:
     return [ListingTask.decode(task.encode("run")) for kind in Kind for task in plan.tasks[kind]]
 
 
-def list_all_tasks(world: World, limits: ItemLimits | None = None, workers: Workers | None = None) -> tuple[list[WorkItem], list[Listed]]:
+def list_all_tasks(
+    world: World, limits: ItemLimits | None = None, workers: Workers | None = None
+) -> tuple[list[WorkItem], list[Listed]]:
     items: list[WorkItem] = []
 
     def write(item: WorkItem) -> str:
@@ -74,7 +104,10 @@ def list_all_tasks(world: World, limits: ItemLimits | None = None, workers: Work
         return f"{len(items)}"
 
     workers = workers or SerialWorkers()
-    listings = [list_task(world.store, workers, task, world.rules, limits or ItemLimits(), date.min, write) for task in tasks_of(world)]
+    listings = [
+        list_task(world.store, workers, task, world.rules, limits or ItemLimits(), date.min, write)
+        for task in tasks_of(world)
+    ]
     return items, listings
 
 
@@ -96,13 +129,18 @@ def entries(groups: Sequence[tuple[Group, GroupSources]]) -> Counter[object]:
 
 
 def covers(task: ListingTask, key: str) -> int:
-    return sum(key.startswith(prefix) for prefix in task.prefixes) * (not key.startswith(task.bucket.own_prefixes))
+    return sum(key.startswith(prefix) for prefix in task.prefixes) * (
+        not key.startswith(task.bucket.own_prefixes)
+    )
 
 
 SHAPES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "main": (main_keys(), {"is_main": True}),
     "auxiliary": (auxiliary_keys(), {}),
-    "in place": (auxiliary_keys(), {"destination_bucket": "", "final_aggregation_prefix": "aggregated"}),
+    "in place": (
+        auxiliary_keys(),
+        {"destination_bucket": "", "final_aggregation_prefix": "aggregated"},
+    ),
     "objects beside the folders": ([*auxiliary_keys(), "AWSLogs/x"], {}),
     "no folders": ([access_key(number) for number in range(5)], {}),
 }
@@ -110,45 +148,67 @@ SHAPES: dict[str, tuple[list[str], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("folders_max", [1, 3, 50])
-def test_every_key_is_listed_by_exactly_one_task(shape: str, folders_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However a bucket is cut, no key is in two tasks, and none in no task but what is reported or our own."""
+def test_every_key_is_listed_by_exactly_one_task(
+    shape: str, folders_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However a bucket is cut, no key is in two tasks, and none in no task but what is reported or
+    our own.
+    """
     monkeypatch.setattr(tasks_module, "FOLDERS_MAX", folders_max)
     keys, more = SHAPES[shape]
     world = make(keys, **more)
     if shape == "in place":
-        world.run(rules=replace(world.rules, group=replace(world.rules.group, keep_originals_days=30)))
+        world.run(
+            rules=replace(world.rules, group=replace(world.rules.group, keep_originals_days=30))
+        )
     plan = plan_listing(world.store, world.rules)
     tasks = tasks_of(world)
     assert len(tasks) == len({(task.kind, task.task) for task in tasks})
     reported = {sample.removeprefix("s3://logs/") for sample in plan.selection.samples}
     for found in world.store.list_objects("logs").objects:
-        is_elsewhere = any(found.key.startswith(place) for place in reported) or found.key.startswith("aggregated/")
-        assert sum(covers(task, found.key) for task in tasks) == (0 if is_elsewhere else 1), found.key
+        is_elsewhere = any(
+            found.key.startswith(place) for place in reported
+        ) or found.key.startswith("aggregated/")
+        assert sum(covers(task, found.key) for task in tasks) == (0 if is_elsewhere else 1), (
+            found.key
+        )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("folders_max", [2, 50])
 @pytest.mark.parametrize("regions", ["", "keep", "delete"])
-def test_tasks_find_what_one_process_finds(shape: str, folders_max: int, regions: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same log objects in the same groups, the same ones discarded, and the same counts of what was left alone."""
+def test_tasks_find_what_one_process_finds(
+    shape: str, folders_max: int, regions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same log objects in the same groups, the same ones discarded, and the same counts of what
+    was left alone.
+    """
     monkeypatch.setattr(tasks_module, "FOLDERS_MAX", folders_max)
     keys, more = SHAPES[shape]
-    own: dict[str, Any] = {"aggregation_regions": "eu-west-1", "other_regions": regions} if regions else {}
+    own: dict[str, Any] = (
+        {"aggregation_regions": "eu-west-1", "other_regions": regions} if regions else {}
+    )
     world = make(keys, **more, **own)
     alone = list_in_one(world)
     items, listings = list_all_tasks(world, ItemLimits(objects_max=7, groups_max=4))
-    assert entries([part for item in items for part in item.groups]) == entries(list(alone.groups.items()))
+    assert entries([part for item in items for part in item.groups]) == entries(
+        list(alone.groups.items())
+    )
     plan = plan_listing(world.store, world.rules).selection
     left = sum((listed.selection.left for listed in listings), plan.left)
     # How many keys of other days are looked at depends on where pages begin.
-    assert left - Counter({Left.OTHER_DATE: 10**6}) == alone.left - Counter({Left.OTHER_DATE: 10**6})
+    assert left - Counter({Left.OTHER_DATE: 10**6}) == alone.left - Counter(
+        {Left.OTHER_DATE: 10**6}
+    )
     assert sum(listed.selection.listed for listed in listings) == alone.listed
     assert sum(listed.selection.listed_bytes for listed in listings) == alone.listed_bytes
 
 
 @pytest.mark.parametrize("threads", [0, 4])
 def test_what_is_held_is_bounded(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Items are written whenever so many log objects are held, and none is lost or written twice on the way."""
+    """Items are written whenever so many log objects are held, and none is lost or written twice on
+    the way.
+    """
     monkeypatch.setattr(tasks_module, "HELD_OBJECTS_MAX", 20)
     monkeypatch.setattr(selection_module, "CHUNK_KEYS_MAX", 6)
     world = make(main_keys(), is_main=True)
@@ -168,12 +228,18 @@ def test_what_is_held_is_bounded(threads: int, monkeypatch: pytest.MonkeyPatch) 
     assert len(items) > 3
     assert max(held) < 20
     assert max(item.objects for item in items) < 20 + 6
-    assert entries([part for item in items for part in item.groups]) == entries(list(list_in_one(world).groups.items()))
-    assert [summary.objects for listed in listings for summary in listed.items] == [item.objects for item in items]
+    assert entries([part for item in items for part in item.groups]) == entries(
+        list(list_in_one(world).groups.items())
+    )
+    assert [summary.objects for listed in listings for summary in listed.items] == [
+        item.objects for item in items
+    ]
 
 
 def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one listing thread hands over is taken whole before another one's, or log objects would be lost between two items."""
+    """What one listing thread hands over is taken whole before another one's, or log objects would
+    be lost between two items.
+    """
     inside: list[int] = []
     together: list[int] = []
     merge = Selection.merge
@@ -201,7 +267,10 @@ def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_late_log_objects_are_counted() -> None:
     """Those of days before the nightly window, in every item by itself."""
-    world = make([trail_key(number, day=DAY - timedelta(days=number % 2)) for number in range(10)], is_main=True)
+    world = make(
+        [trail_key(number, day=DAY - timedelta(days=number % 2)) for number in range(10)],
+        is_main=True,
+    )
     written: list[WorkItem] = []
 
     def write(item: WorkItem) -> str:
@@ -209,14 +278,21 @@ def test_late_log_objects_are_counted() -> None:
         return f"{len(written)}"
 
     (task,) = tasks_of(world)
-    listed = list_task(world.store, SerialWorkers(), task, world.rules, ItemLimits(groups_max=1), DAY, write)
-    late = [sum(len(found.sources) for group, found in item.groups if group.date < DAY) for item in written]
+    listed = list_task(
+        world.store, SerialWorkers(), task, world.rules, ItemLimits(groups_max=1), DAY, write
+    )
+    late = [
+        sum(len(found.sources) for group, found in item.groups if group.date < DAY)
+        for item in written
+    ]
     assert [summary.late for summary in listed.items] == late
     assert sum(late) == 5
 
 
 def test_a_task_survives_its_manifest() -> None:
-    """What is not in the manifest would be listed otherwise than it was planned, our own packs for one."""
+    """What is not in the manifest would be listed otherwise than it was planned, our own packs for
+    one.
+    """
     world = make(auxiliary_keys(), destination_bucket="", final_aggregation_prefix="aggregated")
     planned = plan_listing(world.store, world.rules).tasks[Kind.AUXILIARY]
     assert tasks_of(world) == planned

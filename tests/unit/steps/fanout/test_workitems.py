@@ -1,4 +1,5 @@
-"""Work items: every log object in exactly one of them, none larger than it may be, and all of it there again when it is read.
+"""Work items: every log object in exactly one of them, none larger than it may be, and all of it
+there again when it is read.
 
 Every failure names the seed of its log objects.
 """
@@ -26,17 +27,41 @@ from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.planning import PackLimits, Source, group_of
 from log_aggregator.errors import BadPack
 from log_aggregator.model import DeleteMarker, Group, LogObject
-from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items, decode_item, encode_item
+from log_aggregator.steps.fanout.workitems import (
+    ItemLimits,
+    WorkItem,
+    cut_items,
+    decode_item,
+    encode_item,
+)
 from log_aggregator.steps.selection import GroupSources
 
 SEEDS = st.integers(min_value=0, max_value=2**48)
 RUNS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TIME = datetime(2025, 4, 4, 1, 2, 3, 456_000, tzinfo=UTC)
-ODD_NAMES = ("a b+%41&.gz", 'quote"back\\slash', "line\nbreak\u2028\x85and\x1ctab\t", "ümläut-Ω-\U0001f4a5", "a//b/./c", "'")
+ODD_NAMES = (
+    "a b+%41&.gz",
+    'quote"back\\slash',
+    "line\nbreak\u2028\x85and\x1ctab\t",
+    "ümläut-Ω-\U0001f4a5",
+    "a//b/./c",
+    "'",
+)
 
 
-def log_object(key: str, version: str | None, size_bytes: int, *, is_latest: bool = True) -> LogObject:
-    return LogObject("logs", key, version, f"{crc32(f'{key} {version}'.encode()):032x}", size_bytes, TIME, "STANDARD_IA", is_latest)
+def log_object(
+    key: str, version: str | None, size_bytes: int, *, is_latest: bool = True
+) -> LogObject:
+    return LogObject(
+        "logs",
+        key,
+        version,
+        f"{crc32(f'{key} {version}'.encode()):032x}",
+        size_bytes,
+        TIME,
+        "STANDARD_IA",
+        is_latest,
+    )
 
 
 def source(found: LogObject) -> Source:
@@ -50,7 +75,12 @@ def any_key(random: Random) -> str:
     day = DAY - timedelta(days=random.randrange(2))
     if random.random() < 0.3:
         return flow_key(random.choice(ODD_NAMES), account=account, day=day)
-    return random.choice((trail_key(random.randrange(10**6), account=account, day=day), access_key(random.randrange(10**6), day=day)))
+    return random.choice(
+        (
+            trail_key(random.randrange(10**6), account=account, day=day),
+            access_key(random.randrange(10**6), day=day),
+        )
+    )
 
 
 def any_groups(random: Random, keys_max: int = 40) -> dict[Group, GroupSources]:
@@ -58,22 +88,34 @@ def any_groups(random: Random, keys_max: int = 40) -> dict[Group, GroupSources]:
     groups: dict[Group, GroupSources] = {}
     for key in {any_key(random) for _ in range(random.randrange(keys_max))}:
         count = random.choice((1, 1, 1, 2, 4))
-        versions = [log_object(key, f"{n:03}-{random.random()}", random.randrange(1, 60), is_latest=n == 0) for n in range(count)]
+        versions = [
+            log_object(key, f"{n:03}-{random.random()}", random.randrange(1, 60), is_latest=n == 0)
+            for n in range(count)
+        ]
         found = groups.setdefault(group_of("logs", source(versions[0]).facts), GroupSources())
         if random.random() < 0.2:
             found.discards += versions
             continue
         found.sources += map(source, versions)
         if random.random() < 0.3:
-            found.markers[key] = tuple(DeleteMarker("logs", key, f"m{n}", TIME, is_latest=False) for n in range(random.choice((1, 3))))
+            found.markers[key] = tuple(
+                DeleteMarker("logs", key, f"m{n}", TIME, is_latest=False)
+                for n in range(random.choice((1, 3)))
+            )
     return groups
 
 
 def any_limits(random: Random) -> ItemLimits:
-    return ItemLimits(random.choice((1, 3, 10, 1000)), random.choice((1, 50, 300, 10**6)), random.choice((1, 2, 100)))
+    return ItemLimits(
+        random.choice((1, 3, 10, 1000)),
+        random.choice((1, 50, 300, 10**6)),
+        random.choice((1, 2, 100)),
+    )
 
 
-def cut(groups: Mapping[Group, GroupSources], limits: ItemLimits, members_max: int = 200_000) -> list[WorkItem]:
+def cut(
+    groups: Mapping[Group, GroupSources], limits: ItemLimits, members_max: int = 200_000
+) -> list[WorkItem]:
     return list(cut_items("logs", "Enabled", groups, limits, PackLimits(members_max=members_max)))
 
 
@@ -83,7 +125,9 @@ def entries_of(parts: Iterator[tuple[Group, GroupSources]]) -> Counter[object]:
     for group, found in parts:
         counts.update((group, "packed", each) for each in found.sources)
         counts.update((group, "discarded", each) for each in found.discards)
-        counts.update((group, "marker", each) for markers in found.markers.values() for each in markers)
+        counts.update(
+            (group, "marker", each) for markers in found.markers.values() for each in markers
+        )
     return counts
 
 
@@ -94,11 +138,15 @@ def size_of(part: tuple[Group, GroupSources]) -> int:
 @RUNS
 @given(seed=SEEDS)
 def test_every_log_object_is_in_exactly_one_item(seed: int) -> None:
-    """Nothing that was listed is left out or taken twice, however small the limits are; markers go with their keys."""
+    """Nothing that was listed is left out or taken twice, however small the limits are; markers go
+    with their keys.
+    """
     random = Random(seed)
     groups = any_groups(random)
     items = cut(groups, any_limits(random), random.choice((1, 5, 1000)))
-    assert entries_of(part for item in items for part in item.groups) == entries_of(iter(groups.items()))
+    assert entries_of(part for item in items for part in item.groups) == entries_of(
+        iter(groups.items())
+    )
     for item in items:
         assert item.groups
         for _, found in item.groups:
@@ -109,7 +157,9 @@ def test_every_log_object_is_in_exactly_one_item(seed: int) -> None:
 @RUNS
 @given(seed=SEEDS)
 def test_versions_of_a_key_stay_together(seed: int) -> None:
-    """The order in which they are deleted is in one hand: all of a key's versions are in one part of one item."""
+    """The order in which they are deleted is in one hand: all of a key's versions are in one part
+    of one item.
+    """
     random = Random(seed)
     places: dict[str, set[tuple[int, int]]] = {}
     for number, item in enumerate(cut(any_groups(random), any_limits(random))):
@@ -128,10 +178,16 @@ def test_limits_hold(seed: int) -> None:
     for item in cut(any_groups(random), limits):
         assert len(item.groups) <= limits.groups_max
         objects = [*(each.log_object for _, found in item.groups for each in found.sources)]
-        keys = {each.key for each in objects} | {each.key for _, found in item.groups for each in found.discards}
-        # The last key may overshoot with its own versions, of which there are four at most, of 60 bytes at most.
+        keys = {each.key for each in objects} | {
+            each.key for _, found in item.groups for each in found.discards
+        }
+        # The last key may overshoot with its own versions, of which there are four at most, of 60
+        # bytes at most.
         assert item.objects <= limits.objects_max + 3 or len(keys) == 1
-        assert sum(each.size_bytes for each in objects) <= limits.bytes_max + 3 * 60 or len({each.key for each in objects}) == 1
+        assert (
+            sum(each.size_bytes for each in objects) <= limits.bytes_max + 3 * 60
+            or len({each.key for each in objects}) == 1
+        )
 
 
 def test_no_item_is_for_nothing() -> None:
@@ -150,7 +206,9 @@ def test_no_item_is_for_nothing() -> None:
 @RUNS
 @given(seed=SEEDS, versioning=st.sampled_from([None, "Enabled", "Suspended"]))
 def test_an_item_comes_back_as_it_was(seed: int, versioning: str | None) -> None:
-    """Odd keys, versions, times, markers and discards: what is decoded equals what was encoded, in the same order."""
+    """Odd keys, versions, times, markers and discards: what is decoded equals what was encoded, in
+    the same order.
+    """
     random = Random(seed)
     for item in cut(any_groups(random), any_limits(random)):
         given_item = replace(item, versioning=versioning)
@@ -160,15 +218,35 @@ def test_an_item_comes_back_as_it_was(seed: int, versioning: str | None) -> None
 def test_an_object_without_a_version_comes_back() -> None:
     """Of a bucket that never had versions."""
     found = log_object(access_key(1), None, 5)
-    item = WorkItem("logs", None, [(group_of("logs", source(found).facts), GroupSources([source(found)]))])
+    item = WorkItem(
+        "logs", None, [(group_of("logs", source(found).facts), GroupSources([source(found)]))]
+    )
     assert decode_item(encode_item(item)) == item
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "cut", "cut-line", "twice", "other-format", "undated", "no-head", "list", "flipped"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "empty",
+        "text",
+        "cut",
+        "cut-line",
+        "twice",
+        "other-format",
+        "undated",
+        "no-head",
+        "list",
+        "flipped",
+    ],
+)
 def test_what_is_not_a_whole_item_is_refused(damage: str) -> None:
-    """A damaged item is an error: what it does not name would be forgotten, and what it names wrongly might be deleted."""
+    """A damaged item is an error: what it does not name would be forgotten, and what it names
+    wrongly might be deleted.
+    """
     objects = [source(log_object(access_key(number), f"{number}", 5)) for number in range(50)]
-    data = encode_item(WorkItem("logs", "Enabled", [(group_of("logs", objects[0].facts), GroupSources(objects))]))
+    data = encode_item(
+        WorkItem("logs", "Enabled", [(group_of("logs", objects[0].facts), GroupSources(objects))])
+    )
     lines = gzip.decompress(data).splitlines(keepends=True)
     head = json.loads(lines[0])
     damaged = {
@@ -177,22 +255,31 @@ def test_what_is_not_a_whole_item_is_refused(damage: str) -> None:
         "cut": data[: len(data) // 2],
         "cut-line": encode_gzip(b"".join(lines[:-1])),
         "twice": encode_gzip(b"".join([*lines, lines[-1]])),
-        "other-format": encode_gzip(b"".join([json.dumps({**head, "format": 2}).encode() + b"\n", *lines[1:]])),
+        "other-format": encode_gzip(
+            b"".join([json.dumps({**head, "format": 2}).encode() + b"\n", *lines[1:]])
+        ),
         "undated": encode_gzip(b"".join(lines).replace(access_key(3).encode(), b"readme.txt")),
         "no-head": encode_gzip(b"".join(lines[1:])),
         "list": encode_gzip(b"[1, 2]\n"),
-        "flipped": data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 0x55]) + data[len(data) // 2 + 1 :],
+        "flipped": data[: len(data) // 2]
+        + bytes([data[len(data) // 2] ^ 0x55])
+        + data[len(data) // 2 + 1 :],
     }[damage]
     with pytest.raises(BadPack):
         decode_item(damaged)
 
 
 def test_work_grows_with_the_objects_and_not_with_their_square() -> None:
-    """Eight times as many groups in one item take eight times as much of Python to cut, and no more."""
+    """Eight times as many groups in one item take eight times as much of Python to cut, and no
+    more.
+    """
 
     def count_calls(count: int) -> int:
         objects = [source(log_object(trail_key(number), "1", 5)) for number in range(5)]
-        groups = {Group("logs", "CloudTrail", f"{number:012}", DAY): GroupSources(list(objects)) for number in range(count)}
+        groups = {
+            Group("logs", "CloudTrail", f"{number:012}", DAY): GroupSources(list(objects))
+            for number in range(count)
+        }
         calls = 0
 
         def watch(_frame: object, event: str, _argument: object) -> None:
