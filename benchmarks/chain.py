@@ -32,8 +32,8 @@ from benchmarks.testbed import (
 )
 
 from log_aggregator.core.costs import estimate_dollars
-from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.limits import MIB
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 COUNTS = (100, 300, 1_000)
 COUNTS_QUICK = (20, 60, 200)

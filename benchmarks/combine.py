@@ -27,9 +27,9 @@ from benchmarks.testbed import (
     put_logs,
 )
 
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.steps.combine import combine
+from log_aggregator.steps.packing.combine import combine
 from log_aggregator.wiring import connect, make_workers
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 OBJECT_COUNT = 8_000
 OBJECT_COUNT_QUICK = 400

@@ -20,12 +20,12 @@ from benchmarks.testbed import (
     put_logs,
 )
 
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.combine import combine
-from log_aggregator.steps.verify import verify_pack
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packing.combine import combine
+from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import connect, make_workers
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 OBJECT_COUNT = 3_000
 OBJECT_COUNT_QUICK = 400

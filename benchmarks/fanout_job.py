@@ -18,15 +18,15 @@ from typing import Any, cast
 from benchmarks import shapes
 from benchmarks.generated import GeneratedBucket, GeneratedStore
 
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.handlers import list_logs  # noqa: F401 - a function's memory begins with its imports
-from log_aggregator.ports import ObjectStore
-from log_aggregator.reports.memory import peak_memory_bytes
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.fanout.results import encode_listed
 from log_aggregator.steps.fanout.tasks import ListingTask, list_task, plan_listing
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, encode_item
-from log_aggregator.steps.run import RunRules
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.telemetry.memory import peak_memory_bytes
 from log_aggregator.wiring import make_run_rules, make_workers
 
 DAY = date(2026, 3, 14)

@@ -23,10 +23,10 @@ from log_aggregator.core.packformat.index import encode_index
 from log_aggregator.core.query import Query
 from log_aggregator.model import Group, Index, Member, PackFormat
 from log_aggregator.model import Target as PackTarget
-from log_aggregator.ports import Body, ListStart, ObjectStore, Page
+from log_aggregator.ports.store import Body, ListStart, ObjectStore, Page
 from log_aggregator.settings import Settings
-from log_aggregator.steps.catalog import iter_packs
-from log_aggregator.steps.find import find
+from log_aggregator.steps.retrieval.catalog import iter_packs
+from log_aggregator.steps.retrieval.find import find
 from log_aggregator.wiring import make_workers
 
 ACCOUNTS = 411

@@ -22,7 +22,7 @@ from log_aggregator.core.checksums import RunningChecksum, crc64nvme
 from log_aggregator.errors import NotFound
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject, StoredObject
-from log_aggregator.ports import (
+from log_aggregator.ports.store import (
     Body,
     Deletion,
     DeletionFailure,

@@ -1,5 +1,5 @@
-"""The steps of the job over one group, one by one, put together as `log_aggregator.steps.run` and
-`.group` do.
+"""The steps of the job over one group, one by one, put together as
+`log_aggregator.steps.packing.run` and `.group` do.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from benchmarks.report import BenchmarkBroken
 from benchmarks.testbed import DESTINATION, Logs, make_rules
 
 from log_aggregator.model import Group, PackPlan, Target, VerifiedPack
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import Settings
-from log_aggregator.steps.combine import combine
-from log_aggregator.steps.delete import ListedVersions, delete_originals
-from log_aggregator.steps.group import plan_group
-from log_aggregator.steps.list import SourceBucket, list_in_chunks, list_prefixes
-from log_aggregator.steps.run import RunRules, find_buckets
-from log_aggregator.steps.selection import GroupSources, Rules, Selection
+from log_aggregator.steps.packing.buckets import SourceBucket, find_buckets
+from log_aggregator.steps.packing.combine import combine
+from log_aggregator.steps.packing.delete import ListedVersions, delete_originals
+from log_aggregator.steps.packing.group import plan_group
+from log_aggregator.steps.packing.prefixes import list_prefixes
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.scan import list_in_chunks
+from log_aggregator.steps.packing.selection import GroupSources, Rules, Selection
 from log_aggregator.steps.workers import Workers
 
 WARM_UP_COUNT = 200

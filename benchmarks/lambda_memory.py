@@ -30,19 +30,19 @@ from benchmarks.testbed import make_connection, prepare_bucket
 from benchmarks.throttle import wait_throttled
 
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.lab.cloudtrail import list_cloudtrail
-from log_aggregator.lab.compression import gzip_member
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.specification import flat
-from log_aggregator.lab.synthetic import SyntheticObject
-from log_aggregator.lab.upload import upload
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import GIB, KIB, MIB
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items, encode_item
-from log_aggregator.steps.list import SourceBucket
-from log_aggregator.steps.selection import Rules
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.selection import Rules
 from log_aggregator.wiring import Connection, connect
+from log_aggregator_lab.organisation.cloudtrail import list_cloudtrail
+from log_aggregator_lab.organisation.compression import gzip_member
+from log_aggregator_lab.organisation.specification import flat
+from log_aggregator_lab.organisation.synthetic import SyntheticObject
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.upload import upload
 
 GB_SECOND_DOLLARS = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 """List prices of us-east-1, November 2026 (https://aws.amazon.com/lambda/pricing/): 1 GB is 1,024

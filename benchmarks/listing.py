@@ -11,9 +11,9 @@ from collections.abc import Callable
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 from benchmarks.testbed import make_client, make_connection, put_logs
 
-from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.wiring import connect
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 ROUNDS = 25
 ROUNDS_QUICK = 3

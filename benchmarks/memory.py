@@ -13,10 +13,10 @@ from benchmarks.apart import run_apart
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 from benchmarks.testbed import DESTINATION, Logs, make_client, prepare_bucket, put_logs
 
-from log_aggregator.lab.cloudtrail import cloudtrail_key, midnight
-from log_aggregator.lab.compression import gzip_member
-from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.limits import MIB
+from log_aggregator_lab.organisation.cloudtrail import cloudtrail_key, midnight
+from log_aggregator_lab.organisation.compression import gzip_member
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 OBJECT_COUNT = 20_000
 OBJECT_COUNT_QUICK = 1_000

@@ -13,9 +13,10 @@ import time
 from datetime import date
 from pathlib import Path
 
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.settings import read_settings
-from log_aggregator.steps.run import Progress, run
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.run import run
 from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
 
 

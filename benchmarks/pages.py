@@ -18,12 +18,12 @@ from typing import cast
 from benchmarks.jobsteps import list_whole
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject
-from log_aggregator.ports import ListStart, ObjectStore, Page
-from log_aggregator.steps.list import SourceBucket
-from log_aggregator.steps.selection import Rules
+from log_aggregator.ports.store import ListStart, ObjectStore, Page
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.selection import Rules
 
 KEY_COUNT = 1_000_000
 KEY_COUNT_QUICK = 100_000

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from log_aggregator.reports.memory import peak_memory_bytes
+from log_aggregator.telemetry.memory import peak_memory_bytes
 
 Told = Mapping[str, Any]
 
@@ -61,10 +61,17 @@ def _run_this(told: Told) -> Took:
     # Every way imports what it needs and nothing else, so that its memory is its own.
     from benchmarks.meter import CpuMeter, measure_call_seconds  # noqa: PLC0415
 
-    from log_aggregator.core.skipscan import DateWindow  # noqa: PLC0415
+    from log_aggregator.core.windows import DateWindow  # noqa: PLC0415
     from log_aggregator.settings import read_settings  # noqa: PLC0415
-    from log_aggregator.steps.run import Progress, run  # noqa: PLC0415
-    from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers  # noqa: PLC0415
+    from log_aggregator.steps.packing.listing import Progress  # noqa: PLC0415
+    from log_aggregator.steps.packing.run import run  # noqa: PLC0415
+    from log_aggregator.wiring import (  # noqa: PLC0415
+        Connection,
+        SystemClock,
+        connect,
+        make_run_rules,
+        make_workers,
+    )
 
     settings = read_settings(
         None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}

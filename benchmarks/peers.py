@@ -19,7 +19,7 @@ from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 from benchmarks.testbed import DESTINATION, Logs, make_connection, prepare_bucket, put_organisation
 
 from log_aggregator.core.costs import estimate_dollars
-from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 OBJECT_COUNT = 6_000
 OBJECT_COUNT_QUICK = 600

@@ -19,7 +19,7 @@ from benchmarks.planning_job import BUCKET, INVENTORIES, ListedStore, list_all, 
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 
 from log_aggregator.core.inventory.manifest import Format
-from log_aggregator.lab.inventory import InventorySpec, write_inventory
+from log_aggregator_lab.inventory import InventorySpec, write_inventory
 
 OBJECTS, OBJECTS_QUICK = 5_000_000, 200_000
 INVENTORY_OBJECTS, INVENTORY_OBJECTS_QUICK = 1_000_000, 50_000

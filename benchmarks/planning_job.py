@@ -19,14 +19,14 @@ from benchmarks import shapes
 from benchmarks.generated import GeneratedBucket, GeneratedStore
 from benchmarks.memory_job import read_peak_bytes
 
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import NotFound
 from log_aggregator.model import LogObject, StoredObject
-from log_aggregator.ports import Body, ListStart, ObjectStore
+from log_aggregator.ports.store import Body, ListStart, ObjectStore
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.inventory import InventoryListing, find_inventory
-from log_aggregator.steps.plan import plan_run
-from log_aggregator.steps.run import Progress
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.wiring import SystemClock, make_run_rules, make_workers
 
 DAY = date(2026, 3, 14)

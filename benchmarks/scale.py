@@ -19,7 +19,7 @@ from benchmarks.peers import BARE_THREADS, ask, dollars_of
 from benchmarks.report import Options, Outcome, Table, Target
 from benchmarks.testbed import DESTINATION, make_bodies, prepare_bucket, put_organisation
 
-from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 COUNTS = (2_000, 20_000, 200_000)
 COUNTS_QUICK = (2_000, 10_000)

@@ -15,15 +15,21 @@ import boto3
 from benchmarks.report import BenchmarkBroken
 from botocore.config import Config
 
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.lab.cloudtrail import list_cloudtrail
-from log_aggregator.lab.documents import CloudTrailDocument, cloudtrail_log, record_count_for
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.specification import OrganisationSpec, flat
-from log_aggregator.lab.upload import create_bucket, upload
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.settings import Settings, read_settings
-from log_aggregator.steps.run import Progress, RunRules, run
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.run import run
 from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+from log_aggregator_lab.organisation.cloudtrail import list_cloudtrail
+from log_aggregator_lab.organisation.documents import (
+    CloudTrailDocument,
+    cloudtrail_log,
+    record_count_for,
+)
+from log_aggregator_lab.organisation.specification import OrganisationSpec, flat
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.upload import create_bucket, upload
 
 DESTINATION = "packs-of-the-benchmark"
 LOG_SIZE_BYTES = 8_000

@@ -58,19 +58,13 @@ NOT_FOR_LAMBDA = frozenset(
     {
         "__main__.py",
         "cli",
-        "lab",
         "reports/fetch.py",
         "reports/progress.py",
-        "reports/putback.py",
+        "reports/put_back.py",
         "reports/thaw.py",
-        "adapters/memory.py",
-        "adapters/memory_bucket.py",
-        "adapters/faults.py",
     }
 )
-"""Parts of log_aggregator that no handler imports: the command line, the terminal, the synthetic
-organisation, the store for tests.
-"""
+"""Parts of log_aggregator that no handler imports: the command line and the terminal."""
 
 PYTHON_MINOR_MIN = 11
 """What log_aggregator needs."""

@@ -12,7 +12,7 @@ import pytest
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.errors import CannotStart
-from log_aggregator.lab.server import EmbeddedS3, find_program
+from log_aggregator_lab.servers.s3 import EmbeddedS3, find_program
 
 sys.path.insert(
     0, str(Path(__file__).parents[1])

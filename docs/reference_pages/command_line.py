@@ -55,7 +55,11 @@ def make_command_line() -> Iterator[str]:
 
 def _all_commands() -> Iterator[tuple[str, click.Command]]:
     """In alphabetical order; those of a group follow it, each by all of its words."""
-    for name, command in sorted(commands.commands.items()):
+    context = click.Context(commands)
+    for name in commands.list_commands(context):
+        command = commands.get_command(context, name)
+        if command is None:
+            continue
         yield name, command
         if isinstance(command, click.Group):
             yield from (

@@ -8,13 +8,13 @@ from typing import Any
 
 from log_aggregator.core.custody import WrittenRecord
 from log_aggregator.core.planning import PackLimits
+from log_aggregator.errors import Failure
 from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
 from log_aggregator.reports.plan import describe_plan
 from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.reports.ways import Comparison
-from log_aggregator.steps.group import Failure, GroupPlan, GroupResult
-from log_aggregator.steps.plan import RunPlan
-from log_aggregator.steps.run import RunResult
+from log_aggregator.steps.packing.plan import RunPlan
+from log_aggregator.steps.packing.results import GroupPlan, GroupResult, RunResult
 from reference_pages.table import TEXTS, table
 
 

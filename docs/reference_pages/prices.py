@@ -6,6 +6,8 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from cost_model.work import Load, estimate_load_packed
+
 from log_aggregator import limits
 from log_aggregator.core import costs
 from log_aggregator.core.costs.overrides import STORAGE_PRICES
@@ -18,7 +20,6 @@ from log_aggregator.core.costs.storage import (
     estimate_packed,
     find_break_even_bytes,
 )
-from log_aggregator.core.costs.work import Load, estimate_load_packed
 from log_aggregator.core.planning import PackLimits
 from reference_pages.stack_prices import make_stack_prices
 from reference_pages.table import table

@@ -7,10 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from log_aggregator.core.costs import estimate_dollars
-from log_aggregator.core.costs.prices import STACK_PRICES
-from log_aggregator.core.costs.transitions import Transitions, count_transitions
-from log_aggregator.core.costs.work import (
+from cost_model.transitions import Transitions, count_transitions
+from cost_model.work import (
     STEPS,
     Load,
     Rates,
@@ -20,6 +18,9 @@ from log_aggregator.core.costs.work import (
     estimate_lambda_dollars,
     estimate_steps,
 )
+
+from log_aggregator.core.costs import estimate_dollars
+from log_aggregator.core.costs.prices import STACK_PRICES
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import KIB
 from log_aggregator.steps.fanout.workitems import ItemLimits

@@ -31,6 +31,9 @@ sees. No error's text ever holds contents of a log.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -243,3 +246,26 @@ class Interrupted(LogAggregatorError):
     advice = (
         "What was finished stays, and nothing is half done. Start the same command again to go on."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that could not be done, and what to do about it."""
+
+    where: str
+    error: str
+    message: str
+    advice: str
+
+    @classmethod
+    def of(cls, where: str, error: LogAggregatorError) -> Failure:
+        return cls(where, error.state_name, str(error), error.advice)
+
+
+@contextlib.contextmanager
+def cannot_start(what: str) -> Iterator[None]:
+    """Without its listing a run does nothing."""
+    try:
+        yield
+    except StoreError as error:
+        raise CannotStart(f"{what}: {error}") from error

@@ -11,18 +11,17 @@ from typing import Any
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.inspection import S3Inspector
-from log_aggregator.adapters.s3.trailkeys import CloudTrailKeys
+from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, StoreError
 from log_aggregator.model import Target
-from log_aggregator.ports import ObjectStore, WriteOptions
+from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
-from log_aggregator.steps.combine import CombineOptions
-from log_aggregator.steps.group import GroupRules
-from log_aggregator.steps.run import RunRules, expand_names
-from log_aggregator.steps.selection import Holds, Rules
-from log_aggregator.steps.verify import Level
+from log_aggregator.steps.packing.buckets import expand_names
+from log_aggregator.steps.packing.rules import CombineOptions, GroupRules, RunRules
+from log_aggregator.steps.packing.selection import Holds, Rules
+from log_aggregator.steps.packs.verify import Level
 from log_aggregator.steps.workers import ThreadWorkers
 
 SWITCH_SECONDS = 0.001

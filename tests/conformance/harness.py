@@ -19,10 +19,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
-from log_aggregator.lab.server import HOST, find_free_ports
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator_lab.servers.s3 import HOST, find_free_ports
+from log_aggregator_lab.stores.memory import MemoryStore
 
 NUMBERS = count(1)
 

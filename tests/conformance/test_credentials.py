@@ -10,7 +10,7 @@ from awscrt.checksums import crc64nvme
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.errors import AccessDenied
-from log_aggregator.ports import Deletion, ObjectStore, WriteOptions
+from log_aggregator.ports.store import Deletion, ObjectStore, WriteOptions
 
 pytestmark = pytest.mark.server
 

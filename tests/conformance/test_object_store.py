@@ -18,7 +18,15 @@ from tests.conformance.harness import Harness
 from log_aggregator.errors import NotFound, ObjectFrozen, PreconditionFailed, StoreError
 from log_aggregator.limits import MIB, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject, Restore
-from log_aggregator.ports import Deletion, ListStart, ObjectStore, Page, Part, Upload, WriteOptions
+from log_aggregator.ports.store import (
+    Deletion,
+    ListStart,
+    ObjectStore,
+    Page,
+    Part,
+    Upload,
+    WriteOptions,
+)
 
 OPTIONS = WriteOptions()
 

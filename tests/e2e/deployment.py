@@ -17,7 +17,7 @@ from tests.e2e.changes import BOOTSTRAP, adapt
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.packaging import fingerprint, make_artifact
 
-from log_aggregator.lab.upload import create_bucket
+from log_aggregator_lab.upload import create_bucket
 
 ARTIFACTS = "e2e-artifacts"
 STACK = "log-aggregator"

@@ -23,7 +23,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from log_aggregator.lab.server import HOST, find_free_ports
+from log_aggregator_lab.servers.s3 import HOST, find_free_ports
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "python"

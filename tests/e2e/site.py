@@ -18,13 +18,13 @@ from tests.e2e.deployment import Deployment, deploy
 from tests.e2e.local_aws import ACCOUNT, LocalAws
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.lab.check import CheckResult, check_originals
-from log_aggregator.lab.organisation import AuxiliaryCounts, OrganisationSpec, small
-from log_aggregator.lab.synthetic import ManifestEntry, SyntheticObject
-from log_aggregator.lab.upload import create_buckets, upload
 from log_aggregator.model import Group, Target
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
+from log_aggregator_lab.check import CheckResult, check_originals
+from log_aggregator_lab.organisation.generate import AuxiliaryCounts, OrganisationSpec, small
+from log_aggregator_lab.organisation.synthetic import ManifestEntry, SyntheticObject
+from log_aggregator_lab.upload import create_buckets, upload
 
 COMMAND_SECONDS_MAX = 120
 

@@ -15,10 +15,10 @@ from tests.e2e.executions import Execution, failed_children, run, scheduled_inpu
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.site import Inventory, Site, alarm_metrics, make_site, one_day, read_json
 
-from log_aggregator.lab.check import PACKED
-from log_aggregator.lab.organisation import generate, late
-from log_aggregator.lab.synthetic import ManifestEntry, Purpose
-from log_aggregator.lab.upload import create_bucket
+from log_aggregator_lab.check import PACKED
+from log_aggregator_lab.organisation.generate import generate, late
+from log_aggregator_lab.organisation.synthetic import ManifestEntry, Purpose
+from log_aggregator_lab.upload import create_bucket
 
 DAYS_AGO = 20
 """More than the nightly look-back, less than the weekly one."""

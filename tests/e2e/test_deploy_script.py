@@ -10,7 +10,7 @@ from tests.e2e.building import Machine
 from tests.e2e.local_aws import ROOT, LocalAws
 from tests.e2e.site import one_day
 
-from log_aggregator.lab.upload import create_buckets
+from log_aggregator_lab.upload import create_buckets
 
 SECONDS_MAX = 300
 STACK = "dry"

@@ -26,10 +26,10 @@ from tests.e2e.site import (
     stack_parameters,
 )
 
-from log_aggregator.lab.check import PACKED
-from log_aggregator.lab.organisation import OddityCounts, generate
-from log_aggregator.lab.synthetic import ManifestEntry
 from log_aggregator.model import Group
+from log_aggregator_lab.check import PACKED
+from log_aggregator_lab.organisation.generate import OddityCounts, generate
+from log_aggregator_lab.organisation.synthetic import ManifestEntry
 
 KILL_SECONDS_MAX = 60
 

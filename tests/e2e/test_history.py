@@ -14,9 +14,9 @@ from tests.e2e.local_aws import LocalAws
 from tests.e2e.site import Site, foreign_key, make_site, many_days, remove
 
 from log_aggregator.core.windows import WINDOW_DAYS_MAX
-from log_aggregator.lab.organisation import generate
-from log_aggregator.lab.synthetic import ManifestEntry
 from log_aggregator.model import Group
+from log_aggregator_lab.organisation.generate import generate
+from log_aggregator_lab.organisation.synthetic import ManifestEntry
 
 DAYS = 2 * WINDOW_DAYS_MAX + 2
 WINDOWS = 3

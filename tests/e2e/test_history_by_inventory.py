@@ -14,9 +14,9 @@ from tests.support.inventories import entries_of
 
 from log_aggregator.core.inventory.manifest import Format
 from log_aggregator.core.windows import WINDOW_DAYS_MAX
-from log_aggregator.lab.inventory import InventorySpec, write_inventory
-from log_aggregator.lab.organisation import generate
-from log_aggregator.lab.upload import create_bucket
+from log_aggregator_lab.inventory import InventorySpec, write_inventory
+from log_aggregator_lab.organisation.generate import generate
+from log_aggregator_lab.upload import create_bucket
 
 DAYS = 2 * WINDOW_DAYS_MAX + 2
 WINDOWS = 3

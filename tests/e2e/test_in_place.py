@@ -11,7 +11,7 @@ from tests.e2e.executions import run
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.site import IN_PLACE_PREFIX, make_site, one_day
 
-from log_aggregator.lab.organisation import generate
+from log_aggregator_lab.organisation.generate import generate
 
 IS_ENFORCING = True
 

@@ -15,9 +15,9 @@ from tests.e2e.executions import run
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.site import Site, make_site, one_day
 
-from log_aggregator.lab.check import PACKED
-from log_aggregator.lab.organisation import generate
-from log_aggregator.lab.upload import create_bucket
+from log_aggregator_lab.check import PACKED
+from log_aggregator_lab.organisation.generate import generate
+from log_aggregator_lab.upload import create_bucket
 
 IS_ENFORCING = True
 SELF_LOGGING = "self-logging-access-logs"

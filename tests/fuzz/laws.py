@@ -50,7 +50,8 @@ from log_aggregator.core.packformat.unpack import decode_stored
 from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
 from log_aggregator.core.rsa import parse_public_key
-from log_aggregator.core.skipscan import DateWindow, next_start
+from log_aggregator.core.skipscan import next_start
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import BadInventory, BadPack, NoLines, SettingsError, StoreError
 from log_aggregator.limits import KEY_BYTES_MAX
 from log_aggregator.model import Encoding, Group, Index, Member, PackFormat, Target

@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from unittest import mock
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.planning import PackLimits, Source, plan_packs
 from log_aggregator.model import ContentKind, Group, KeyFacts, LogObject, Target
-from log_aggregator.steps import combine as combine_module
-from log_aggregator.steps.combine import CombineOptions, combine
+from log_aggregator.steps.packing import combine as combine_module
+from log_aggregator.steps.packing.combine import combine
+from log_aggregator.steps.packing.rules import CombineOptions
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.memory import MemoryStore
 
 FOLDER = Path(__file__).parent
 TARGET = Target("dest")

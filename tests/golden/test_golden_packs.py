@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from tests.golden.golden_packs import FOLDER, FORMATS, ORIGINALS, TARGET, make_packs
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat import expected_pack
 from log_aggregator.core.packformat.index import decode_index, encode_index
@@ -22,7 +21,8 @@ from log_aggregator.core.packformat.tail import decode_tail, encode_tail
 from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.errors import BadPack, VerificationError
 from log_aggregator.model import Index, PackFormat
-from log_aggregator.steps.verify import Level, verify_pack
+from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator_lab.stores.memory import MemoryStore
 
 GZIP, TAR = FOLDER / "gzip.json.gz", FOLDER / "tar.tar"
 BOTH = list(FORMATS)

@@ -16,14 +16,14 @@ from typing import Any
 import boto3
 import pytest
 
-from log_aggregator.lab.check import CheckResult, check_originals
-from log_aggregator.lab.organisation import OrganisationSpec, generate, small
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.synthetic import ManifestEntry
-from log_aggregator.lab.upload import create_bucket, create_buckets, upload
 from log_aggregator.model import Target
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
+from log_aggregator_lab.check import CheckResult, check_originals
+from log_aggregator_lab.organisation.generate import OrganisationSpec, generate, small
+from log_aggregator_lab.organisation.synthetic import ManifestEntry
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.upload import create_bucket, create_buckets, upload
 
 _NUMBERS = itertools.count(1)
 _OWN = f"{os.getpid()}-{secrets.token_hex(2)}"

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from tests.integration.conftest import Site, make_site
 
-from log_aggregator.lab import server as server_module
-from log_aggregator.lab.organisation import flat, generate, late, small
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.upload import create_bucket, upload
+from log_aggregator_lab.organisation.generate import flat, generate, late, small
+from log_aggregator_lab.servers import s3 as server_module
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.upload import create_bucket, upload
 
 pytestmark = pytest.mark.server
 

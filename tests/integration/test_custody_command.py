@@ -10,8 +10,8 @@ import json
 import pytest
 from tests.integration.conftest import Site, make_site
 
-from log_aggregator.lab.organisation import flat
-from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator_lab.organisation.generate import flat
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 pytestmark = pytest.mark.server
 

@@ -20,7 +20,7 @@ from tests.conformance.harness import run_emulator
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.inspection import S3Inspector
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.doctor.examine import examine
 from log_aggregator.wiring import SystemClock, make_run_rules

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from tests.integration.conftest import Site, make_site
 
-from log_aggregator.lab.check import PACKED
-from log_aggregator.lab.organisation import flat, small
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.synthetic import ManifestEntry, Step
-from log_aggregator.lab.upload import create_bucket
+from log_aggregator_lab.check import PACKED
+from log_aggregator_lab.organisation.generate import flat, small
+from log_aggregator_lab.organisation.synthetic import ManifestEntry, Step
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.upload import create_bucket
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from tests.integration.conftest import Site
 from tests.support.inventories import entries_of
 
 from log_aggregator.core.inventory.manifest import Format
-from log_aggregator.lab.inventory import InventorySpec, write_inventory
-from log_aggregator.lab.upload import create_bucket
 from log_aggregator.wiring import Connection, connect
+from log_aggregator_lab.inventory import InventorySpec, write_inventory
+from log_aggregator_lab.upload import create_bucket
 
 
 def take_inventories(site: Site, **options: Any) -> list[str]:

@@ -18,14 +18,20 @@ import pytest
 from tests.support.duck import connect_views, dump
 from tests.support.world import SteppingClock, make_rules
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.athena import Scope, make_views
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.lab.organisation import OrganisationSpec, SyntheticObject, generate, small
-from log_aggregator.lab.specification import AuxiliaryCounts, OddityCounts
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Target
-from log_aggregator.steps.run import Progress, run
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.organisation.generate import (
+    OrganisationSpec,
+    SyntheticObject,
+    generate,
+    small,
+)
+from log_aggregator_lab.organisation.specification import AuxiliaryCounts, OddityCounts
+from log_aggregator_lab.stores.memory import MemoryStore
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "query-with-athena.md"
 FROM_ONE_ACCOUNT = (

@@ -18,11 +18,11 @@ import pytest
 from tests.integration.conftest import Site, make_site
 from tests.support.trails import sign_again
 
-from log_aggregator.lab.digests import list_digests
-from log_aggregator.lab.organisation import OrganisationSpec, public_key_fingerprint
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.trailapi import TrailApi, trail_arn
-from log_aggregator.lab.upload import upload
+from log_aggregator_lab.organisation.digests import list_digests
+from log_aggregator_lab.organisation.generate import OrganisationSpec, public_key_fingerprint
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.servers.trail_api import TrailApi, trail_arn
+from log_aggregator_lab.upload import upload
 
 AWS = Path(sys.executable).with_name("aws")
 SPEC = OrganisationSpec(

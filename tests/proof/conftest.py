@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.proof.ground import Ground, make_ground
 
-from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 
 @pytest.fixture(scope="module")

@@ -191,7 +191,7 @@ def tune(tuning: Tuning) -> None:
 
     from log_aggregator import wiring  # noqa: PLC0415
     from log_aggregator.adapters.s3 import clients  # noqa: PLC0415
-    from log_aggregator.steps import delete  # noqa: PLC0415
+    from log_aggregator.steps.packing import delete  # noqa: PLC0415
 
     as_in_real_life = wiring._client_settings
     ahead = timedelta(hours=tuning.clock_hours)

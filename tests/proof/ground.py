@@ -25,17 +25,18 @@ from tests.support.world import access_key, document, flow_key, pack_gzip, trail
 
 from log_aggregator.core.query import Query
 from log_aggregator.errors import LogAggregatorError
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.upload import create_bucket
 from log_aggregator.limits import MIB
 from log_aggregator.model import Identity, Member, Target
-from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.catalog import list_packs
-from log_aggregator.steps.extract import Place, read_original_back
-from log_aggregator.steps.ledger import list_all
-from log_aggregator.steps.verify import Level, verify_pack
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.cloudtrail.files import Place
+from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator.steps.retrieval.catalog import list_packs
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
+from log_aggregator_lab.check import read_original_back
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.upload import create_bucket
 
 FIRST_DAY = date(2015, 1, 1)
 NEXT_DAY = Tuning(clock_hours=25)

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.custody import START, write_chain
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.custody import decode_record, encode_record, record_key
 from log_aggregator.model import Target
-from log_aggregator.steps.custodywalk import WalkRules, walk_chain
+from log_aggregator.steps.custody.walk import WalkRules, walk_chain
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.memory import MemoryStore
 
 TARGET = Target("dest")
 RUNS = ("a", "b", "c", "d")

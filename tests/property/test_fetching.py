@@ -15,15 +15,15 @@ from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.world import World
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.packformat.extents import Extent, MergeLimits, plan_extents, plan_ranges
 from log_aggregator.core.query import Query
 from log_aggregator.errors import BadPack, VerificationError
 from log_aggregator.model import Encoding, Identity
-from log_aggregator.steps.fetch import VersionChoice, Wanted, choose, fetch
-from log_aggregator.steps.find import FoundPack, find
+from log_aggregator.steps.retrieval.fetch import VersionChoice, Wanted, choose, fetch
+from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 
 @functools.cache

@@ -23,13 +23,13 @@ from tests.support.world import (
     trail_key,
 )
 
-from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.query import Query
 from log_aggregator.model import Group
-from log_aggregator.steps.find import find
+from log_aggregator.steps.retrieval.find import find
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers, Workers
+from log_aggregator_lab.stores.faults import FaultyStore
 
 ACCOUNTS = ("111111111111", "222222222222")
 BUCKETS = ("logs", "more")

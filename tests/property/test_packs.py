@@ -17,7 +17,6 @@ from unittest import mock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from log_aggregator.adapters.memory import FIRST_TIME, MemoryStore
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat import builder as builder_module
 from log_aggregator.core.packformat.index import decode_index, encode_index
@@ -35,12 +34,15 @@ from log_aggregator.model import (
     PackPlan,
     Target,
 )
-from log_aggregator.steps import packwriter
-from log_aggregator.steps.combine import CombineOptions, combine
-from log_aggregator.steps.extract import Place, read_original_back
-from log_aggregator.steps.ledger import list_all, read_index, read_tail
-from log_aggregator.steps.verify import Level, verify_pack
+from log_aggregator.steps.cloudtrail.files import Place
+from log_aggregator.steps.packing import pack_writer as packwriter
+from log_aggregator.steps.packing.combine import combine
+from log_aggregator.steps.packing.rules import CombineOptions
+from log_aggregator.steps.packs.index import list_all, read_index, read_tail
+from log_aggregator.steps.packs.verify import Level, verify_pack
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.check import read_original_back
+from log_aggregator_lab.stores.memory import FIRST_TIME, MemoryStore
 
 GROUP = Group("logs", "Other", "111111111111", date(2025, 4, 3))
 TARGET = Target("dest")

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from log_aggregator.core.layouts import Dated, DatePosition, Unknown, parse_key
-from log_aggregator.core.skipscan import DateWindow, next_start
+from log_aggregator.core.skipscan import next_start
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import KEY_BYTES_MAX
 
 SEEDS = st.integers(min_value=0, max_value=2**48)

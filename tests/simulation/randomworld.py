@@ -26,12 +26,12 @@ from tests.support.world import (
 )
 
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import GIB, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject, Target
-from log_aggregator.ports import Deletion
-from log_aggregator.steps.run import RunRules
+from log_aggregator.ports.store import Deletion
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator_lab.stores.memory import MemoryStore
 
 ACCOUNTS = (ACCOUNT, "222222222222")
 HISTORIES: dict[str, tuple[str | None, ...]] = {

@@ -24,12 +24,13 @@ from tests.simulation.truth import Violation
 from tests.simulation.turns import Turns
 from tests.support.world import READS
 
-from log_aggregator.adapters.faults import Killed
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.errors import LogAggregatorError
-from log_aggregator.ports import Clock
-from log_aggregator.steps.run import Progress, run
+from log_aggregator.ports.store import Clock
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.faults import Killed
 
 ROUNDS_MAX = 3
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from log_aggregator.adapters.faults import Killed
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.errors import NotFound, PreconditionFailed, StoreError, Unreachable
 from log_aggregator.model import LogObject, StoredObject
-from log_aggregator.ports import Body, Deletion, DeletionFailure, ObjectStore, Page
+from log_aggregator.ports.store import Body, Deletion, DeletionFailure, ObjectStore, Page
+from log_aggregator_lab.stores.faults import Killed
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from tests.support.cloud import WORK, Cloud, make_cloud
 from tests.support.statemachine import StateError
 from tests.support.trails import BUCKET, SPEC, Denying, Trails, trails
 from tests.support.world import make_rules
-from tests.unit.steps.test_publickeys import stored_keys
+from tests.unit.steps.cloudtrail.test_public_keys import stored_keys
 
-from log_aggregator.lab.trailapi import LabTrailKeys
+from log_aggregator_lab.servers.trail_api import LabTrailKeys
 
 FINGERPRINT = LabTrailKeys(SPEC).keys[0].fingerprint
 NAMES = [f"keys/cloudtrail/{region}/{FINGERPRINT}.json" for region in sorted(SPEC.regions)]

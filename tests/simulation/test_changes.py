@@ -19,8 +19,8 @@ from tests.support.world import (
     trail_key,
 )
 
-from log_aggregator.adapters.faults import Decide, Fault
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator_lab.stores.faults import Decide, Fault
 
 Event = Callable[[World], object]
 

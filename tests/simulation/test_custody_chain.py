@@ -14,11 +14,11 @@ from tests.support.custody import run_recorded, run_recorded_faulty, walk
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.world import World, document, kill_at, make_world, nothing, trail_key
 
-from log_aggregator.adapters.faults import Fault, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.custody import Record
-from log_aggregator.steps.custodywalk import list_records, read_records
+from log_aggregator.steps.custody.walk import list_records, read_records
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
 
 CHOSEN = [
     found

@@ -10,8 +10,8 @@ from tests.support.inventories import DESTINATION, run_by_inventory, take_invent
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.world import World, count_copies, find_losses, kill_at, nothing
 
-from log_aggregator.adapters.faults import FaultyStore, Killed
-from log_aggregator.steps.run import bucket_names
+from log_aggregator.steps.packing.buckets import bucket_names
+from log_aggregator_lab.stores.faults import FaultyStore, Killed
 
 MENDABLE = tuple(scenario for scenario in SCENARIOS if scenario.name != "discarding")
 """What an inventory says is never discarded."""

@@ -17,7 +17,7 @@ from tests.support.world import (
     trail_key,
 )
 
-from log_aggregator.adapters.faults import FaultyStore, Killed
+from log_aggregator_lab.stores.faults import FaultyStore, Killed
 
 CALLS_MAX = 200
 

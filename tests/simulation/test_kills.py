@@ -16,8 +16,8 @@ from tests.support.world import (
     writes_of,
 )
 
-from log_aggregator.adapters.faults import FaultyStore, Killed
-from log_aggregator.steps.run import RunResult
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator_lab.stores.faults import FaultyStore, Killed
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

@@ -20,7 +20,7 @@ from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.statemachine import StateError
 from tests.support.world import World, find_losses, kill_at, left_in_place
 
-from log_aggregator.ports import Deletion
+from log_aggregator.ports.store import Deletion
 
 _MISSING = "so that S3 says of a missing object that it is missing"
 _AGAIN = "where an earlier call of the same piece wrote the object"

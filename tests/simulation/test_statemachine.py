@@ -29,8 +29,8 @@ from tests.support.world import (
     writes_of,
 )
 
-from log_aggregator.adapters.faults import Fault, Killed
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator_lab.stores.faults import Fault, Killed
 
 MakeCloud = Callable[[World], Cloud]
 

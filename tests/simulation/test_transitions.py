@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from cost_model.transitions import count_transitions
 from tests.simulation.test_statemachine import two_halves
 from tests.support.cloud import make_cloud
 from tests.support.statemachine import load_definition
-
-from log_aggregator.core.costs.transitions import count_transitions
 
 
 def test_a_run_enters_the_states_that_are_billed(monkeypatch: pytest.MonkeyPatch) -> None:

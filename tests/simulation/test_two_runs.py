@@ -9,9 +9,9 @@ from tests.simulation.test_kills import assert_settled
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.world import World, count_copies, find_losses, left_in_place, nothing
 
-from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.steps.run import RunResult
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

@@ -14,12 +14,12 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.index import decode_index
 from log_aggregator.core.packformat.tail import encode_tail
 from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.model import DeleteMarker, Identity, Index, LogObject, Member, Target
+from log_aggregator_lab.stores.memory import MemoryStore
 
 
 class Violation(Exception):

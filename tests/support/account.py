@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from log_aggregator.errors import AccessDenied, NotFound, StoreError
-from log_aggregator.inspection import (
+from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
     Caller,

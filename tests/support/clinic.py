@@ -8,13 +8,13 @@ from typing import Any
 
 from tests.support.account import ACCOUNT, FakeAccount, FakeBucket
 
-from log_aggregator.adapters.memory import MemoryStore
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.inspection import LifecycleRule
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.doctor.examine import examine
 from log_aggregator.steps.doctor.findings import Finding
 from log_aggregator.wiring import make_run_rules
+from log_aggregator_lab.stores.memory import MemoryStore
 
 NOW = datetime(2026, 3, 15, 5, tzinfo=UTC)
 MAIN = "aws-controltower-logs-111122223333-eu-west-1"

@@ -15,15 +15,15 @@ import pytest
 from tests.support.statemachine import StateError, StateMachine, load_definition
 from tests.support.world import World
 
-from log_aggregator.adapters.faults import Decide, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.handlers import entry, prepare, split_history
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.settings import Settings
-from log_aggregator.steps.run import RunRules
+from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.workers import SerialWorkers
-from log_aggregator.trailkeys import TrailKeys
+from log_aggregator_lab.stores.faults import Decide, FaultyStore, Killed
 
 WORK = "work"
 MODULES = {

@@ -8,16 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 
 from tests.support.world import World
 
-from log_aggregator.adapters.faults import Decide, FaultyStore
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.custody import Record, WrittenRecord
 from log_aggregator.model import Target
-from log_aggregator.ports import ObjectStore, WriteOptions
-from log_aggregator.steps.custody import append_record, write_custody
-from log_aggregator.steps.custodywalk import Walked, WalkRules, walk_chain
-from log_aggregator.steps.run import RunResult
+from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.steps.custody.walk import Walked, WalkRules, walk_chain
+from log_aggregator.steps.custody.write import append_record, write_custody
+from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.faults import Decide, FaultyStore
+from log_aggregator_lab.stores.memory import MemoryStore
 
 START = datetime(2025, 4, 5, 1, tzinfo=UTC)
 

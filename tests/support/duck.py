@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.athena import Table, View
+from log_aggregator_lab.stores.memory import MemoryStore
 
 MACROS = (
     "CREATE MACRO json_extract_scalar(value, path) AS json_extract_string(value, path)",

@@ -9,13 +9,16 @@ from typing import Any
 
 from tests.support.world import World
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.inventory.rows import Entry
-from log_aggregator.lab.inventory import InventorySpec, write_inventory
-from log_aggregator.ports import ListStart, ObjectStore
+from log_aggregator.ports.store import ListStart, ObjectStore
 from log_aggregator.steps.inventory import InventoryListing, find_inventory, narrow_rules
-from log_aggregator.steps.run import Progress, RunResult, RunRules, run
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.workers import SerialWorkers, Workers
+from log_aggregator_lab.inventory import InventorySpec, write_inventory
+from log_aggregator_lab.stores.memory import MemoryStore
 
 DESTINATION = "inventories"
 MADE = datetime(2025, 4, 5, 0, 30, tzinfo=UTC)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from log_aggregator.core.query import Query
 from log_aggregator.model import Target
-from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.extract import Place
-from log_aggregator.steps.find import find
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.cloudtrail.files import Place
+from log_aggregator.steps.retrieval.find import find
 from log_aggregator.steps.workers import SerialWorkers
 
 

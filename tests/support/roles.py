@@ -12,7 +12,7 @@ from tests.infra.stack import DESTINATION, STACK, Stack
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.errors import AccessDenied, NotFound
 from log_aggregator.model import LogObject
-from log_aggregator.ports import Deletion, DeletionFailure, ObjectStore
+from log_aggregator.ports.store import Deletion, DeletionFailure, ObjectStore
 
 T = TypeVar("T")
 

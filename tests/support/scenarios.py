@@ -18,10 +18,10 @@ from tests.support.world import (
     trail_key,
 )
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import MIB
 from log_aggregator.model import Target
+from log_aggregator_lab.stores.memory import MemoryStore
 
 
 @dataclass(frozen=True, slots=True)

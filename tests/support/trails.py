@@ -13,24 +13,24 @@ from typing import Any
 from tests.support.places import find_places
 from tests.support.world import SteppingClock, World, make_rules
 
-from log_aggregator.adapters.memory import MemoryStore
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import AccessDenied, StoreError
-from log_aggregator.lab import keys as lab_keys
-from log_aggregator.lab.cloudtrail import list_cloudtrail
-from log_aggregator.lab.digests import list_digests
-from log_aggregator.lab.organisation import OrganisationSpec
-from log_aggregator.lab.synthetic import SyntheticObject
-from log_aggregator.lab.trailapi import LabTrailKeys
 from log_aggregator.model import Target
-from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.extract import read_original_back
-from log_aggregator.steps.publickeys import KeyRing
-from log_aggregator.steps.trailfiles import find_accounts
-from log_aggregator.steps.trailfindings import Finding, Request, State, Validation
-from log_aggregator.steps.validate import validate
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
+from log_aggregator.steps.cloudtrail.files import find_accounts
+from log_aggregator.steps.cloudtrail.findings import Finding, Request, State, Validation
+from log_aggregator.steps.cloudtrail.public_keys import KeyRing
+from log_aggregator.steps.cloudtrail.validate import validate
 from log_aggregator.steps.workers import SerialWorkers, Workers
-from log_aggregator.trailkeys import TrailKey, TrailKeys
+from log_aggregator_lab.check import read_original_back
+from log_aggregator_lab.organisation import keys as lab_keys
+from log_aggregator_lab.organisation.cloudtrail import list_cloudtrail
+from log_aggregator_lab.organisation.digests import list_digests
+from log_aggregator_lab.organisation.generate import OrganisationSpec
+from log_aggregator_lab.organisation.synthetic import SyntheticObject
+from log_aggregator_lab.servers.trail_api import LabTrailKeys
+from log_aggregator_lab.stores.memory import MemoryStore
 
 SPEC = OrganisationSpec(
     seed=3, accounts=2, objects=24, size_bytes_median=1_000, digest_chains=-1, backfilled_logs=1

@@ -11,23 +11,27 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from log_aggregator.adapters.faults import Decide, Fault, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import StoreError
 from log_aggregator.model import Index, LogObject, Member, Target
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import read_settings
-from log_aggregator.steps.ledger import list_all
-from log_aggregator.steps.list import SourceBucket, list_in_chunks
-from log_aggregator.steps.run import Progress, RunResult, RunRules, run
-from log_aggregator.steps.selection import Rules, Selection
-from log_aggregator.steps.verify import Level, verify_pack
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.packing.scan import list_in_chunks
+from log_aggregator.steps.packing.selection import Rules, Selection
+from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.verify import Level, verify_pack
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import make_run_rules
+from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore, Killed
+from log_aggregator_lab.stores.memory import MemoryStore
 
 DAY = date(2025, 4, 3)
 WINDOW = DateWindow(date(2025, 4, 2), date(2025, 4, 4))

@@ -32,14 +32,14 @@ from tests.support.world import (
     writes_of,
 )
 
-from log_aggregator.adapters.faults import Fault, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import AccessDenied, CannotStart, StoreError
 from log_aggregator.model import Target
-from log_aggregator.ports import DeletionFailure
-from log_aggregator.steps.run import RunResult
+from log_aggregator.ports.store import DeletionFailure
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
+from log_aggregator_lab.stores.memory import MemoryStore
 
 
 def trail_world(count: int, **more: Any) -> World:

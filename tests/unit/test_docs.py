@@ -21,7 +21,6 @@ from tests.support.cloud import WORK, make_cloud
 from tests.support.world import DAY, World, document, make_world, trail_key
 
 from log_aggregator import limits
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.adapters.s3.errors import ACTIONS
 from log_aggregator.cli import commands
 from log_aggregator.core.adopted import Said
@@ -29,12 +28,13 @@ from log_aggregator.core.costs import PRICES
 from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.handlers.prepare import read_input
 from log_aggregator.handlers.split_history import check_input
-from log_aggregator.ports import WriteOptions
+from log_aggregator.ports.store import WriteOptions
 from log_aggregator.settings import SETTINGS, read_settings
-from log_aggregator.steps.adopt import adopt, describe_aggregate, list_aggregates
 from log_aggregator.steps.fanout.tasks import FOLDERS_MAX
 from log_aggregator.steps.fanout.workitems import ItemLimits
+from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates
 from log_aggregator.telemetry.metrics import METRICS
+from log_aggregator_lab.stores.memory import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -279,14 +279,16 @@ def test_no_permission_is_invented() -> None:
 
 
 def test_the_layers_are_those_that_the_linter_holds() -> None:
-    """The picture in architecture.md has the layers of pyproject.toml, in their order."""
+    """The pictures in architecture.md have the layers of pyproject.toml, in their order."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
         "importlinter"
     ]["contracts"]
-    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
-    names = [re.sub(r"log_aggregator\.", "", layer) for layer in layers]
-    picture = find_code(ROOT / "docs" / "internals" / "architecture.md", "text")[0]
-    assert [re.split(r"  +", line)[0] for line in picture.splitlines()] == names
+    orders = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    pictures = find_code(ROOT / "docs" / "internals" / "architecture.md", "text")
+    assert len(orders) == 2
+    for layers, picture in zip(orders, pictures, strict=False):
+        names = [re.sub(r"log_aggregator\.", "", layer) for layer in layers]
+        assert [re.split(r"  +", line)[0] for line in picture.splitlines()] == names
 
 
 def test_the_fields_of_verify_are_documented(

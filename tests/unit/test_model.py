@@ -23,7 +23,7 @@ from log_aggregator.model import (
     Target,
     VerifiedPack,
 )
-from log_aggregator.ports import Deletion
+from log_aggregator.ports.store import Deletion
 
 TIME = datetime(2025, 4, 3, tzinfo=UTC)
 GROUP = Group("logs", "Other", "all", date(2025, 4, 3))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
-from log_aggregator.ports import Body, ObjectStore, Page
+from log_aggregator.ports.store import Body, ObjectStore, Page
 
 T = TypeVar("T")
 

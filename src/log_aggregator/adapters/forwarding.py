@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from log_aggregator.model import LogObject, StoredObject
-from log_aggregator.ports import (
+from log_aggregator.ports.store import (
     Body,
     Deletion,
     DeletionFailure,

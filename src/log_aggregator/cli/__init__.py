@@ -12,21 +12,9 @@ from typing import NoReturn
 import click
 
 from log_aggregator import __version__
-from log_aggregator.cli.athena_ddl import athena_ddl
-from log_aggregator.cli.custody import custody
-from log_aggregator.cli.demo import demo
-from log_aggregator.cli.doctor import doctor
-from log_aggregator.cli.extract import extract
-from log_aggregator.cli.find import find
-from log_aggregator.cli.generate import generate
-from log_aggregator.cli.index import index
-from log_aggregator.cli.put_back import put_back_command
-from log_aggregator.cli.run import plan, run
-from log_aggregator.cli.thaw import thaw
-from log_aggregator.cli.validate_cloudtrail import validate_cloudtrail
-from log_aggregator.cli.verify import verify
+from log_aggregator.cli.commands import COMMANDS, LazyCommands
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
-from log_aggregator.reports.texts import printable_lines
+from log_aggregator.reports.failures import printable_lines
 
 EXIT_CODES = """\b
 Exit codes:
@@ -39,6 +27,8 @@ Exit codes:
 
 
 @click.group(
+    cls=LazyCommands,
+    rows=COMMANDS,
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
@@ -50,25 +40,6 @@ def commands() -> None:
     Begin with `log-aggregator demo`, or with `log-aggregator plan --config aggregator.toml`, which
     changes nothing.
     """
-
-
-for command in (
-    run,
-    plan,
-    verify,
-    validate_cloudtrail,
-    index,
-    find,
-    extract,
-    thaw,
-    put_back_command,
-    doctor,
-    demo,
-    generate,
-    custody,
-    athena_ddl,
-):
-    commands.add_command(command)
 
 
 def main() -> NoReturn:

@@ -17,7 +17,7 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.custody import (
     describe_life,
     describe_record,
@@ -27,8 +27,8 @@ from log_aggregator.reports.custody import (
     render_walk,
 )
 from log_aggregator.settings import Settings
-from log_aggregator.steps.custodytrace import Life, trace
-from log_aggregator.steps.custodywalk import (
+from log_aggregator.steps.custody.trace import Life, trace
+from log_aggregator.steps.custody.walk import (
     StoredRecord,
     WalkRules,
     list_records,

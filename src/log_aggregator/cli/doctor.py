@@ -13,7 +13,7 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
 from log_aggregator.reports.doctor import describe_findings, render_findings
 from log_aggregator.settings import Settings

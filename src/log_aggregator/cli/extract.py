@@ -23,13 +23,13 @@ from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
 from log_aggregator.core.versions import age_of
-from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
-from log_aggregator.ports import ObjectStore
+from log_aggregator.errors import Failure, IncompleteSearch, NoSuchOriginal, SettingsError
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetching
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.reports.progress import shares_terminal
 from log_aggregator.settings import Settings
-from log_aggregator.steps.fetch import (
+from log_aggregator.steps.retrieval.fetch import (
     FetchResult,
     VersionChoice,
     Wanted,
@@ -37,8 +37,7 @@ from log_aggregator.steps.fetch import (
     fetch_all,
     tolerate_gaps,
 )
-from log_aggregator.steps.find import FoundPack, find
-from log_aggregator.steps.group import Failure
+from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import connect, make_targets, make_workers
 

@@ -24,8 +24,8 @@ from log_aggregator.reports.find import (
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.reports.progress import shares_terminal, show_bar
 from log_aggregator.settings import Settings
-from log_aggregator.steps.find import FoundPack
-from log_aggregator.steps.find import find as find_packs
+from log_aggregator.steps.retrieval.find import FoundPack
+from log_aggregator.steps.retrieval.find import find as find_packs
 from log_aggregator.wiring import connect, make_targets, make_workers
 
 _LINES_AT_ONCE = 1000

@@ -24,6 +24,7 @@ from log_aggregator.core.adopted import Adopted, Aggregate, Said
 from log_aggregator.core.query import Query
 from log_aggregator.errors import (
     BadPack,
+    Failure,
     GroupFailed,
     LogAggregatorError,
     ObjectFrozen,
@@ -32,7 +33,7 @@ from log_aggregator.errors import (
     VerificationError,
 )
 from log_aggregator.model import LogObject, Target
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.index import (
     describe_adopt,
     describe_rebuild,
@@ -41,11 +42,10 @@ from log_aggregator.reports.index import (
 )
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.settings import Settings
-from log_aggregator.steps.adopt import adopt as adopt_one
-from log_aggregator.steps.adopt import describe_aggregate, list_aggregates
-from log_aggregator.steps.catalog import CatalogEntry, entry_of, iter_packs
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.rebuild import Rebuilt, rebuild_index
+from log_aggregator.steps.retrieval.catalog import CatalogEntry, entry_of, iter_packs
+from log_aggregator.steps.upkeep.adopt import adopt as adopt_one
+from log_aggregator.steps.upkeep.adopt import describe_aggregate, list_aggregates
+from log_aggregator.steps.upkeep.rebuild import Rebuilt, rebuild_index
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import connect, make_index_options, make_targets, make_workers
 

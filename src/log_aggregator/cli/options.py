@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.core.windows import Days, make_window
-from log_aggregator.errors import CannotStart
+from log_aggregator.core.windows import DateWindow, Days, make_window
 from log_aggregator.settings import SETTINGS, Setting, Settings, read_settings
 from log_aggregator.wiring import Connection
 
@@ -99,19 +96,6 @@ def json_option(function: F) -> F:
         is_flag=True,
         help="The result as JSON on standard output, and nothing else there.",
     )(function)
-
-
-@contextmanager
-def lab_extra() -> Iterator[None]:
-    """Around imports of the lab: what it needs is not installed with the rest. Raises
-    CannotStart.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise CannotStart(
-            f"{error.name} is not installed: pip install 'control-tower-log-aggregator[lab]'"
-        ) from None
 
 
 def make_connection(

@@ -21,7 +21,7 @@ from log_aggregator.core.paths import PathNames, encode_segments, name_version
 from log_aggregator.errors import GroupFailed, OutputFailed, SettingsError
 from log_aggregator.limits import MIB
 from log_aggregator.model import Member
-from log_aggregator.steps.fetch import Fetched
+from log_aggregator.steps.retrieval.fetch import Fetched
 
 _COPY_BYTES = 1 * MIB
 _SPOOL_BYTES = 16 * MIB

@@ -18,8 +18,8 @@ from log_aggregator.core.query import Query
 from log_aggregator.errors import SettingsError
 from log_aggregator.model import Target
 from log_aggregator.settings import Settings
-from log_aggregator.steps.catalog import entry_of
-from log_aggregator.steps.checkup import Place
+from log_aggregator.steps.retrieval.catalog import entry_of
+from log_aggregator.steps.upkeep.check import Place
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,11 +17,11 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
-from log_aggregator.errors import NoSuchOriginal, SettingsError
+from log_aggregator.errors import Failure, NoSuchOriginal, SettingsError
 from log_aggregator.model import Target
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.fetch import show_fetching
-from log_aggregator.reports.putback import (
+from log_aggregator.reports.put_back import (
     WARNING,
     describe_put_back,
     describe_put_back_plan,
@@ -29,11 +29,10 @@ from log_aggregator.reports.putback import (
     render_put_back_plan,
 )
 from log_aggregator.settings import Settings
-from log_aggregator.steps.extract import list_source_buckets
-from log_aggregator.steps.fetch import VersionChoice, Wanted, choose, tolerate_gaps
-from log_aggregator.steps.find import find
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.putback import Place, check_keys, limit_originals, put_back
+from log_aggregator.steps.retrieval.catalog import list_source_buckets
+from log_aggregator.steps.retrieval.fetch import VersionChoice, Wanted, choose, tolerate_gaps
+from log_aggregator.steps.retrieval.find import find
+from log_aggregator.steps.retrieval.put_back import Place, check_keys, limit_originals, put_back
 from log_aggregator.wiring import connect, make_put_back_workers, make_targets
 
 

@@ -22,23 +22,24 @@ from log_aggregator.cli.options import (
     settings_options,
 )
 from log_aggregator.core.costs import PRICES
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
-from log_aggregator.ports import ObjectStore
-from log_aggregator.reports.memory import peak_memory_bytes
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.progress import make_progress
 from log_aggregator.reports.run import Measured, describe_run, render_run
 from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings, read_prices
-from log_aggregator.steps import run as steps
-from log_aggregator.steps.custody import write_custody
+from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
+from log_aggregator.steps.custody.write import write_custody
 from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_rules
-from log_aggregator.steps.listing import Listing
-from log_aggregator.steps.plan import plan_run
-from log_aggregator.steps.publickeys import archive_run_keys
+from log_aggregator.steps.packing import run as steps
+from log_aggregator.steps.packing.listing import Listing, Progress
+from log_aggregator.steps.packing.plan import plan_run
+from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.workers import Workers
-from log_aggregator.trailkeys import TrailKeys
+from log_aggregator.telemetry.memory import peak_memory_bytes
 from log_aggregator.wiring import (
     Connection,
     SystemClock,
@@ -256,7 +257,7 @@ def _require_days(inventories: Sequence[str], date_: str | None, from_: str | No
 
 def _make_rules(
     store: ObjectStore, settings: Settings, window: DateWindow, locations: Sequence[str]
-) -> tuple[steps.RunRules, list[Inventory]]:
+) -> tuple[RunRules, list[Inventory]]:
     """What a run does, and the inventories that it goes by."""
     rules = make_run_rules(settings, window)
     found = [find_inventory(store, location) for location in locations]
@@ -267,8 +268,8 @@ def _make_listing(
     store: ObjectStore,
     workers: Workers,
     inventories: Sequence[Inventory],
-    rules: steps.RunRules,
-    progress: steps.Progress,
+    rules: RunRules,
+    progress: Progress,
 ) -> Listing | None:
     """None: the buckets themselves are listed."""
     return (

@@ -21,8 +21,8 @@ from log_aggregator.cli.output import prepare_folder
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.costs import RETRIEVALS
 from log_aggregator.core.query import Query
-from log_aggregator.errors import LimitExceeded, NoSuchOriginal, SettingsError
-from log_aggregator.ports import ObjectStore
+from log_aggregator.errors import Failure, LimitExceeded, NoSuchOriginal, SettingsError
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch
 from log_aggregator.reports.numbers import format_dollars
 from log_aggregator.reports.thaw import (
@@ -33,10 +33,9 @@ from log_aggregator.reports.thaw import (
     show_waiting,
 )
 from log_aggregator.settings import Settings
-from log_aggregator.steps.fetch import VersionChoice, choose, tolerate_gaps
-from log_aggregator.steps.find import find
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.thaw import (
+from log_aggregator.steps.retrieval.fetch import VersionChoice, choose, tolerate_gaps
+from log_aggregator.steps.retrieval.find import find
+from log_aggregator.steps.retrieval.thaw import (
     TIERS,
     PackState,
     Patience,

@@ -24,10 +24,16 @@ from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.settings import Settings
-from log_aggregator.steps.publickeys import KeyRing, KeySource
-from log_aggregator.steps.trailfiles import AccountPlaces, ReadFrom, find_accounts
-from log_aggregator.steps.trailfindings import FINDINGS_MAX, Finding, Request, State, Validation
-from log_aggregator.steps.validate import validate
+from log_aggregator.steps.cloudtrail.files import AccountPlaces, ReadFrom, find_accounts
+from log_aggregator.steps.cloudtrail.findings import (
+    FINDINGS_MAX,
+    Finding,
+    Request,
+    State,
+    Validation,
+)
+from log_aggregator.steps.cloudtrail.public_keys import KeyRing, KeySource
+from log_aggregator.steps.cloudtrail.validate import validate
 from log_aggregator.wiring import connect, connect_trail_keys, make_targets, make_workers
 
 BOTH = "both"

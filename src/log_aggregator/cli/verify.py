@@ -18,12 +18,12 @@ from log_aggregator.cli.pack_options import PackChoice, find_places, pack_option
 from log_aggregator.core.query import Query
 from log_aggregator.core.sampling import choose_sample
 from log_aggregator.errors import NoSuchOriginal, SettingsError
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.verify import Sample, describe_verify, render_verify
 from log_aggregator.settings import Settings
-from log_aggregator.steps.checkup import Finding, Place, Sound, check_places, list_places
-from log_aggregator.steps.verify import Level
+from log_aggregator.steps.packs.verify import Level
+from log_aggregator.steps.upkeep.check import Finding, Place, Sound, check_places, list_places
 from log_aggregator.steps.workers import Workers
 from log_aggregator.wiring import connect, make_targets, make_workers
 

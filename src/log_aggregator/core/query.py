@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from log_aggregator.core.layouts import Dated, DateGrammar, Marker, parse_key
 from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN
 from log_aggregator.core.planning import group_of
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Group, KeyFacts
 
 _ADDRESS = "s3://"

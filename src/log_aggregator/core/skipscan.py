@@ -9,33 +9,12 @@ the scope. In all other cases the next page is taken as it comes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable
 from functools import lru_cache
 
 from log_aggregator.core.layouts import DateGrammar, DatePosition, Marker, Parsed, parse_key
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import KEY_BYTES_MAX
-
-
-@dataclass(frozen=True, slots=True)
-class DateWindow:
-    """The wanted days, both ends included."""
-
-    first: date
-    last: date
-
-    def __post_init__(self) -> None:
-        if self.first > self.last:
-            raise ValueError(f"the window ends before it begins: {self.first} to {self.last}")
-
-    def __contains__(self, day: date) -> bool:
-        return self.first <= day <= self.last
-
-    def __iter__(self) -> Iterator[date]:
-        return (
-            self.first + timedelta(days=count) for count in range((self.last - self.first).days + 1)
-        )
 
 
 def next_start(

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from log_aggregator.core.skipscan import DateWindow
 from log_aggregator.errors import SettingsError
 
 WINDOW_DAYS_MAX = 7
@@ -78,3 +77,23 @@ def _parse_day(name: str, text: str, today: date) -> date:
             f"{name} {day}: allowed is a date from {_FIRST_DAY} to today ({today}, UTC)"
         )
     return day
+
+
+@dataclass(frozen=True, slots=True)
+class DateWindow:
+    """The wanted days, both ends included."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise ValueError(f"the window ends before it begins: {self.first} to {self.last}")
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+    def __iter__(self) -> Iterator[date]:
+        return (
+            self.first + timedelta(days=count) for count in range((self.last - self.first).days + 1)
+        )

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from log_aggregator.errors import Interrupted
 from log_aggregator.handlers.entry import ACCESS_LOG_BUCKET, Event, Job, Result, required, serve
-from log_aggregator.steps.empty import EmptyReport, empty_access_logs
+from log_aggregator.steps.packing.empty import EmptyReport, empty_access_logs
 from log_aggregator.telemetry.logs import log_info
 from log_aggregator.telemetry.metrics import write_metrics
 

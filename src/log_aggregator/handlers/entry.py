@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     Interrupted,
     LogAggregatorError,
@@ -22,15 +22,15 @@ from log_aggregator.errors import (
     SettingsError,
     StoreError,
 )
-from log_aggregator.ports import Clock, ObjectStore
+from log_aggregator.ports.store import Clock, ObjectStore
+from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.settings import SETTINGS, Settings, read_settings
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.steps.fanout.gather import RunRecord
-from log_aggregator.steps.run import RunRules
+from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
 from log_aggregator.telemetry.tracing import span
-from log_aggregator.trailkeys import TrailKeys
 from log_aggregator.wiring import (
     Connection,
     SystemClock,

@@ -9,15 +9,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from log_aggregator.errors import RunFailed
+from log_aggregator.errors import Failure, RunFailed
 from log_aggregator.handlers.entry import Event, Job, Result, serve
 from log_aggregator.handlers.metrics import write_run_metrics
-from log_aggregator.reports.memory import peak_memory_bytes
 from log_aggregator.reports.run import Measured, describe_run
-from log_aggregator.steps.custody import write_custody
+from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
+from log_aggregator.steps.custody.write import write_custody
 from log_aggregator.steps.fanout.gather import read_record, summarize_run
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.publickeys import archive_run_keys
+from log_aggregator.telemetry.memory import peak_memory_bytes
 
 NAMED_FAILURES_MAX = 20
 CAUSE_CHARS_MAX = 8_000

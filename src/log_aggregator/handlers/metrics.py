@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from log_aggregator.steps.fanout.results import ItemResult
-from log_aggregator.steps.group import GroupResult
+from log_aggregator.steps.packing.results import GroupResult
 from log_aggregator.telemetry.metrics import write_metrics
 
 _SECONDS = {

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from log_aggregator.handlers.entry import Event, Job, Result
 from log_aggregator.model import Group
-from log_aggregator.reports.memory import peak_memory_bytes
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, encode_item_result
 from log_aggregator.steps.fanout.workitems import WorkItem, decode_item
+from log_aggregator.telemetry.memory import peak_memory_bytes
 from log_aggregator.telemetry.tracing import span
 
 

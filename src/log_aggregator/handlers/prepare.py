@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.core.windows import Days, make_window
+from log_aggregator.core.windows import DateWindow, Days, make_window
 from log_aggregator.errors import SettingsError
 from log_aggregator.handlers.entry import Event, Job, Result, serve
 from log_aggregator.settings import Settings
@@ -16,7 +15,9 @@ from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.steps.fanout.gather import RunRecord, write_listing_plan
 from log_aggregator.steps.fanout.sorting import check_sorted
 from log_aggregator.steps.fanout.tasks import ListingPlan, plan_inventory_listing, plan_listing
-from log_aggregator.steps.run import RunRules, abort_stale_uploads, bucket_names
+from log_aggregator.steps.packing.buckets import bucket_names
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.run import abort_stale_uploads
 from log_aggregator.wiring import make_run_rules
 
 _LOOK_BACK_DAYS_MAX = 366

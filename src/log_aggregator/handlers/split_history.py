@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.core.windows import WINDOW_DAYS_MAX, Days, make_window, split_window
+from log_aggregator.core.windows import WINDOW_DAYS_MAX, DateWindow, Days, make_window, split_window
 from log_aggregator.errors import SettingsError
 from log_aggregator.handlers.entry import Event, Job, Result, serve
 from log_aggregator.handlers.prepare import describe_array
 from log_aggregator.steps.fanout.sorting import SortTask, plan_sorting
 from log_aggregator.steps.inventory import check_age, find_inventory
-from log_aggregator.steps.run import look_at_bucket
+from log_aggregator.steps.packing.buckets import look_at_bucket
 from log_aggregator.wiring import make_run_rules
 
 _NAME_CHARS_MAX = 80

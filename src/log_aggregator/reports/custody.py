@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from log_aggregator.core.custody import Record
+from log_aggregator.reports.failures import printable
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.reports.texts import printable
-from log_aggregator.steps.custodytrace import Life, Mention
-from log_aggregator.steps.custodywalk import StoredRecord, Walked
+from log_aggregator.steps.custody.trace import Life, Mention
+from log_aggregator.steps.custody.walk import StoredRecord, Walked
 
 
 def describe_walk(walked: Iterable[Walked]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from log_aggregator.errors import IncompleteSearch
-from log_aggregator.reports.texts import printable, printable_lines
 
 _SHOWN_MAX = 50
 
@@ -32,3 +31,15 @@ def name_failed(failures: Sequence[Mapping[str, str]], lost: str | None) -> str:
     return ", and ".join(
         filter(None, [lost, "not everything could be searched" if is_incomplete else None])
     )
+
+
+def printable(text: str) -> str:
+    """A key may hold anything, line breaks and a terminal's commands included: whoever may write to
+    a log bucket chooses it.
+    """
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def printable_lines(text: str) -> str:
+    """The same of a text of several lines."""
+    return "\n".join(map(printable, text.split("\n")))

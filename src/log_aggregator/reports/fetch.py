@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from log_aggregator.core.costs import estimate_dollars
 from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
-from log_aggregator.steps.fetch import FetchProgress, FetchResult
+from log_aggregator.steps.retrieval.fetch import FetchProgress, FetchResult
 
 _LINE_SECONDS_MIN = 10.0
 _BAR_SECONDS_MIN = 0.1

@@ -13,9 +13,9 @@ from typing import Any
 
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.model import NO_ACCOUNT, Member
+from log_aggregator.reports.failures import printable
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.reports.texts import printable
-from log_aggregator.steps.find import FoundPack
+from log_aggregator.steps.retrieval.find import FoundPack
 
 GONE = "GONE"
 """Stands where a pack's storage class would: its index is there, the pack has expired or was

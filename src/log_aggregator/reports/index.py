@@ -9,12 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from log_aggregator.core.adopted import Adopted, Aggregate
+from log_aggregator.errors import Failure
 from log_aggregator.model import Target
-from log_aggregator.reports.failures import render_failed
+from log_aggregator.reports.failures import printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.reports.texts import printable
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.rebuild import Rebuilt
+from log_aggregator.steps.upkeep.rebuild import Rebuilt
 
 
 def describe_rebuild(

@@ -11,7 +11,7 @@ from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.reports.run import describe_left, render_inventories, render_left
 from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
-from log_aggregator.steps.plan import PlannedGroup, RunPlan
+from log_aggregator.steps.packing.plan import PlannedGroup, RunPlan
 
 
 def describe_plan(

@@ -26,8 +26,8 @@ from rich.progress import (
 )
 
 from log_aggregator.reports.numbers import format_count
-from log_aggregator.steps.group import GroupResult
-from log_aggregator.steps.run import Progress as RunProgress
+from log_aggregator.steps.packing.listing import Progress as RunProgress
+from log_aggregator.steps.packing.results import GroupResult
 
 _LINE_SECONDS_MIN = 10.0
 _COLUMNS = (

@@ -8,8 +8,8 @@ from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars, format_times
-from log_aggregator.steps.run import RunResult
-from log_aggregator.steps.selection import Left, Selection
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.packing.selection import Left, Selection
 
 STEPS = ("list", "plan", "combine", "verify", "delete")
 

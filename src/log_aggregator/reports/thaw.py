@@ -20,11 +20,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from log_aggregator.reports.failures import name_failed, render_failed
+from log_aggregator.errors import Failure
+from log_aggregator.reports.failures import name_failed, printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
-from log_aggregator.reports.texts import printable
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.thaw import PackState, State, ThawProgress, TierOption
+from log_aggregator.steps.retrieval.thaw import PackState, State, ThawProgress, TierOption
 
 _PACKS_SHOWN_MAX = 20
 

@@ -11,11 +11,17 @@ from datetime import datetime
 from typing import Any
 
 from log_aggregator.core.digests import Chain
-from log_aggregator.reports.failures import render_failed
+from log_aggregator.reports.failures import printable, render_failed
 from log_aggregator.reports.numbers import format_count
-from log_aggregator.reports.texts import printable
-from log_aggregator.steps.publickeys import KeyRing
-from log_aggregator.steps.trailfindings import Finding, Kind, Request, State, Tally, Validation
+from log_aggregator.steps.cloudtrail.findings import (
+    Finding,
+    Kind,
+    Request,
+    State,
+    Tally,
+    Validation,
+)
+from log_aggregator.steps.cloudtrail.public_keys import KeyRing
 
 COUNTED = (State.VALID, State.INVALID, State.UNCHECKED)
 KIND_NAMES = {Kind.DIGEST: "digests", Kind.BACKFILL: "backfill_digests", Kind.LOG: "logs"}

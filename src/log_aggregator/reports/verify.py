@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from log_aggregator.reports.failures import render_failed
+from log_aggregator.reports.failures import printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.reports.texts import printable
-from log_aggregator.steps.checkup import Broken, Finding, Frozen, Sound
-from log_aggregator.steps.verify import Level
+from log_aggregator.steps.packs.verify import Level
+from log_aggregator.steps.upkeep.check import Broken, Finding, Frozen, Sound
 
 THAW = (
     "It must be thawed before it can be read: `log-aggregator thaw`, or verify at --level checksum."

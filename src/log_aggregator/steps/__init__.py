@@ -1,0 +1,1 @@
+"""What the program does, in rooms by journey; see docs/internals/architecture.md."""

@@ -31,22 +31,24 @@ from log_aggregator.core.inventory.rows import Entry, RowReader
 from log_aggregator.core.inventory.sorting import Dated, EntrySorter, gather_keys
 from log_aggregator.core.layouts import Dated as DatedKey
 from log_aggregator.core.layouts import parse_key
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     BadInventory,
     CannotStart,
     NotFound,
     SettingsError,
     VerificationError,
+    cannot_start,
 )
 from log_aggregator.limits import MIB
 from log_aggregator.model import ListedKey, LogObject, StoredObject
-from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.list import SourceBucket, is_main_log
-from log_aggregator.steps.listing import Found, ListingProgress, cannot_start
-from log_aggregator.steps.run import RunRules, bucket_names
-from log_aggregator.steps.selection import Left, Rules, Selection, select, select_in_chunks
-from log_aggregator.steps.stream import ObjectStream
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packing.buckets import SourceBucket, bucket_names
+from log_aggregator.steps.packing.listing import Found, ListingProgress
+from log_aggregator.steps.packing.prefixes import is_main_log
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.selection import Left, Rules, Selection, select, select_in_chunks
+from log_aggregator.steps.packs.stream import ObjectStream
 from log_aggregator.steps.workers import Workers
 
 ENTRIES_MAX = 5_000_000

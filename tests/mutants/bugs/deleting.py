@@ -11,7 +11,7 @@ DELETING = Section(
             "delete-by-key",
             "a deletion names the key and no version",
             in_symbol(
-                "log_aggregator.steps.delete:deletion_of",
+                "log_aggregator.steps.packing.delete:deletion_of",
                 ("return Deletion(key, version_id=version_id)", "return Deletion(key, etag=etag)"),
             ),
         ),
@@ -19,7 +19,7 @@ DELETING = Section(
             "no-condition",
             "in a bucket without versions what was written over is deleted",
             in_symbol(
-                "log_aggregator.adapters.memory:MemoryStore._delete",
+                "log_aggregator_lab.stores.memory:MemoryStore._delete",
                 (
                     """
                     if deletion.etag is not None and current is not None and (current.etag != deletion.etag):
@@ -33,19 +33,19 @@ DELETING = Section(
             "lost-errors",
             "what S3 refused to delete counts as deleted",
             in_symbol(
-                "log_aggregator.steps.delete:_delete_batch",
+                "log_aggregator.steps.packing.delete:_delete_batch",
                 (
                     "report.retained += [failure for failure in failures if failure.code in _RETAINED]",
                     "failures = [failure for failure in failures if failure.code not in _RETAINED]",
                 ),
             ),
-            proof="tests/unit/steps/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py",
         ),
         Mutant(
             "not-tried-again",
             "a SlowDown for some keys ends the group as if they were deleted",
             in_symbol(
-                "log_aggregator.steps.delete:_delete_batch",
+                "log_aggregator.steps.packing.delete:_delete_batch",
                 (
                     """
                     if not waiting:
@@ -54,25 +54,25 @@ DELETING = Section(
                     "return",
                 ),
             ),
-            proof="tests/unit/steps/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py",
         ),
         Mutant(
             "newest-first",
             "the newest version goes while an older one is still there",
             in_symbol(
-                "log_aggregator.steps.delete:delete_in_order",
+                "log_aggregator.steps.packing.delete:delete_in_order",
                 (
                     "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
                     "ready = newest",
                 ),
             ),
-            proof="tests/unit/steps/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py",
         ),
         Mutant(
             "newest-forgotten",
             "the order of versions is not kept at all",
             in_symbol(
-                "log_aggregator.steps.delete:ListedVersions.is_newest",
+                "log_aggregator.steps.packing.delete:ListedVersions.is_newest",
                 ("return self._newest.get(identity[0]) == identity", "return False"),
             ),
         ),
@@ -81,27 +81,27 @@ DELETING = Section(
             "the newest version goes although an older one cannot be read and stays",
             (
                 *in_symbol(
-                    "log_aggregator.steps.group:_without",
+                    "log_aggregator.steps.packing.group:_without",
                     (
                         "source.identity not in gone and source.key not in staying",
                         "source.identity not in gone",
                     ),
                 ),
                 *in_symbol(
-                    "log_aggregator.steps.delete:delete_in_order",
+                    "log_aggregator.steps.packing.delete:delete_in_order",
                     (
                         "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
                         "ready = newest",
                     ),
                 ),
             ),
-            proof="tests/unit/steps/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py",
         ),
         Mutant(
             "hiding-marker-removed",
             "the delete marker that hides a key is removed",
             in_symbol(
-                "log_aggregator.steps.delete:_delete_markers",
+                "log_aggregator.steps.packing.delete:_delete_markers",
                 (
                     "markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys and version_id != NULL_VERSION]",
                     """
@@ -126,28 +126,28 @@ DELETING = Section(
             "null-marker-removed",
             "a log object that has taken the place of an old delete marker is deleted unread",
             in_symbol(
-                "log_aggregator.steps.delete:_delete_markers",
+                "log_aggregator.steps.packing.delete:_delete_markers",
                 ("key in keys and version_id != NULL_VERSION", "key in keys"),
             ),
-            proof="tests/unit/steps/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py",
         ),
         Mutant(
             "older-null-deleted",
             "an older version that was delivered again meanwhile is deleted as the newest one",
             in_symbol(
-                "log_aggregator.steps.delete:delete_in_order",
+                "log_aggregator.steps.packing.delete:delete_in_order",
                 (
                     "[identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]",
                     "others",
                 ),
             ),
-            proof="tests/unit/steps/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py",
         ),
         Mutant(
             "null-without-condition",
             "where versioning is suspended, what was written over is deleted",
             in_symbol(
-                "log_aggregator.steps.delete:deletion_of",
+                "log_aggregator.steps.packing.delete:deletion_of",
                 (
                     "return Deletion(key, version_id=version_id, etag=etag)",
                     "return Deletion(key, version_id=version_id)",
@@ -158,43 +158,43 @@ DELETING = Section(
             "discards-unlisted",
             "a 409 is taken for a list that is there: log objects go without a trace",
             in_symbol(
-                "log_aggregator.steps.discard:discard",
+                "log_aggregator.steps.packing.discard:discard",
                 ("store.head_object(target.bucket, key)", "pass"),
             ),
-            proof="tests/unit/steps/test_discard.py",
+            proof="tests/unit/steps/packing/test_discard.py",
         ),
         Mutant(
             "discards-in-any-order",
             "an older version of what is discarded comes to light",
             in_symbol(
-                "log_aggregator.steps.discard:discard",
+                "log_aggregator.steps.packing.discard:discard",
                 ("ListedVersions(ordered)", "ListedVersions([])"),
             ),
-            proof="tests/unit/steps/test_discard.py",
+            proof="tests/unit/steps/packing/test_discard.py",
         ),
         Mutant(
             "gone-is-deleted",
             "what was gone already counts as deleted, and the counts of a run are wrong",
             in_symbol(
-                "log_aggregator.steps.delete:_delete_batch",
+                "log_aggregator.steps.packing.delete:_delete_batch",
                 (
                     "report.deleted += len(waiting) - len(failures)",
                     "report.deleted += len(waiting)",
                 ),
             ),
-            proof="tests/unit/steps/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py",
         ),
         Mutant(
             "kept-too-short",
             "originals go a day before keep_originals_days allows it",
             in_symbol(
-                "log_aggregator.steps.group:GroupRules.keeps",
+                "log_aggregator.steps.packing.rules:GroupRules.keeps",
                 (
                     "return max(0, (today - since).days) < self.keep_originals_days",
                     "return max(0, (today - since).days) < self.keep_originals_days - 1",
                 ),
             ),
-            proof="tests/unit/steps/test_group.py tests/unit/steps/test_run.py",
+            proof="tests/unit/steps/packing/test_group.py tests/unit/steps/packing/test_run.py",
         ),
     ),
 )

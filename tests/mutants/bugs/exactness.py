@@ -11,7 +11,7 @@ EXACTNESS = Section(
             "read-newest",
             "the newest version is read where an older one was listed",
             in_symbol(
-                "log_aggregator.steps.read:Reader.read",
+                "log_aggregator.steps.packing.read:Reader.read",
                 (
                     "body = self._store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)",
                     "body = self._store.get_object(source.bucket, source.key)",
@@ -22,7 +22,7 @@ EXACTNESS = Section(
             "etag-not-compared",
             "a damaged body is packed: neither its MD5 nor its gzip is looked at",
             in_symbol(
-                "log_aggregator.steps.read:Reader._is_sound",
+                "log_aggregator.steps.packing.read:Reader._is_sound",
                 (
                     """
                     if _has_md5(original):
@@ -36,7 +36,7 @@ EXACTNESS = Section(
             "gzip-proves-bytes",
             "whole gzip is taken for the right bytes, so a flipped bit of its header is packed",
             in_symbol(
-                "log_aggregator.steps.read:Reader._is_sound",
+                "log_aggregator.steps.packing.read:Reader._is_sound",
                 (
                     "is_opaque = self._has_opaque_etags or not _MD5.fullmatch(source.etag)",
                     "is_opaque = True",
@@ -47,26 +47,27 @@ EXACTNESS = Section(
             "length-not-compared",
             "a body that was cut short is packed",
             in_symbol(
-                "log_aggregator.steps.read:Reader._is_sound", ("return False", "return True")
+                "log_aggregator.steps.packing.read:Reader._is_sound",
+                ("return False", "return True"),
             ),
         ),
         Mutant(
             "second-read-trusted",
             "what was read twice is packed, although the two differ",
             in_symbol(
-                "log_aggregator.steps.read:Reader._read_checked",
+                "log_aggregator.steps.packing.read:Reader._read_checked",
                 (
                     "is_same = len(body.data) == source.size_bytes and body.data == first.data",
                     "is_same = len(body.data) == source.size_bytes",
                 ),
             ),
-            proof="tests/unit/steps/test_read.py",
+            proof="tests/unit/steps/packing/test_read.py",
         ),
         Mutant(
             "metadata-dropped",
             "user metadata is lost, and with it the signature of a CloudTrail digest",
             in_symbol(
-                "log_aggregator.steps.read:headers_of",
+                "log_aggregator.steps.packing.read:headers_of",
                 (
                     "return Headers(dict(body.metadata), body.content_type, body.content_encoding)",
                     "return Headers({}, body.content_type, body.content_encoding)",
@@ -77,7 +78,7 @@ EXACTNESS = Section(
             "content-type-dropped",
             "the content type does not come back",
             in_symbol(
-                "log_aggregator.steps.read:headers_of",
+                "log_aggregator.steps.packing.read:headers_of",
                 (
                     "return Headers(dict(body.metadata), body.content_type, body.content_encoding)",
                     "return Headers(dict(body.metadata), None, body.content_encoding)",
@@ -88,7 +89,7 @@ EXACTNESS = Section(
             "large-not-compared",
             "a large object that was read in damaged pieces is packed",
             in_symbol(
-                "log_aggregator.steps.large:PieceReader.check",
+                "log_aggregator.steps.packing.large:PieceReader.check",
                 ("_compare(self._source, self._running.crc, stored.crc64nvme)", "pass"),
                 (
                     """
@@ -98,7 +99,7 @@ EXACTNESS = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py",
         ),
     ),
 )

@@ -41,7 +41,7 @@ FANNING_OUT = Section(
                     """
                     from types import SimpleNamespace
 
-                    from log_aggregator.steps.ledger import read_index
+                    from log_aggregator.steps.packs.index import read_index
 
                     index, _ = read_index(store, target, settling.pack_key)
                     stored = store.head_object(target.bucket, settling.pack_key)
@@ -79,7 +79,7 @@ FANNING_OUT = Section(
             "newest-forgotten-on-the-way",
             "a work item forgets which version is the newest, and the order of deletion with it",
             in_symbol(
-                "log_aggregator.core.entries:decode_log_object",
+                "log_aggregator.core.listed:decode_log_object",
                 (
                     "LogObject(bucket, key, version_id, etag, size_bytes, datetime.fromisoformat(modified), storage_class, is_latest)",
                     "LogObject(bucket, key, version_id, etag, size_bytes, datetime.fromisoformat(modified), storage_class)",

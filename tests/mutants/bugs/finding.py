@@ -11,7 +11,7 @@ FINDING = Section(
             "page-end-lost",
             "the last key of a page is never listed",
             in_symbol(
-                "log_aggregator.steps.list:list_window",
+                "log_aggregator.steps.packing.scan:list_window",
                 ("held = [] if jump else entries[len(complete):]", "held = []"),
             ),
         ),
@@ -19,7 +19,7 @@ FINDING = Section(
             "holds-ignored",
             "what a hold names is packed and deleted",
             in_symbol(
-                "log_aggregator.steps.selection:_reason_to_leave",
+                "log_aggregator.steps.packing.selection:_reason_to_leave",
                 ("rules.holds.hold(bucket, listed.key, facts)", "False"),
             ),
         ),
@@ -27,19 +27,19 @@ FINDING = Section(
             "other-regions-taken",
             "logs of regions that are not wanted are packed and deleted",
             in_symbol(
-                "log_aggregator.steps.selection:_reason_to_leave",
+                "log_aggregator.steps.packing.selection:_reason_to_leave",
                 (
                     "not _is_wanted_region(facts, rules) and (not rules.discard_other_regions)",
                     "False",
                 ),
             ),
-            proof="tests/unit/steps/test_list.py tests/unit/steps/test_run.py",
+            proof="tests/unit/steps/packing/test_scan.py tests/unit/steps/packing/test_run.py",
         ),
         Mutant(
             "other-days-taken",
             "logs of days that nobody asked for are packed and deleted",
             in_symbol(
-                "log_aggregator.steps.selection:_sort_out",
+                "log_aggregator.steps.packing.selection:_sort_out",
                 ("parsed.facts.date not in rules.window", "False"),
             ),
         ),
@@ -47,7 +47,7 @@ FINDING = Section(
             "empty-packed",
             "marker objects without bytes are packed and deleted",
             in_symbol(
-                "log_aggregator.steps.selection:_reason_to_leave",
+                "log_aggregator.steps.packing.selection:_reason_to_leave",
                 ("all((version.size_bytes == 0 for version in listed.versions))", "False"),
             ),
         ),
@@ -55,19 +55,19 @@ FINDING = Section(
             "own-packs-eaten",
             "packs are taken for logs, packed and deleted",
             in_symbol(
-                "log_aggregator.steps.list:_list_others",
+                "log_aggregator.steps.packing.scan:_list_others",
                 (
                     "(found for found in listed if not found.key.startswith(bucket.own_prefixes)) if bucket.own_prefixes else listed",
                     "listed",
                 ),
             ),
-            proof="tests/unit/steps/test_list.py",
+            proof="tests/unit/steps/packing/test_scan.py",
         ),
         Mutant(
             "ledger-forgotten",
             "nobody looks which packs there are: every run packs again what could not be deleted",
             in_symbol(
-                "log_aggregator.steps.ledger:read_ledger",
+                "log_aggregator.steps.packing.ledger:read_ledger",
                 (
                     "pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)",
                     "pass",
@@ -78,16 +78,16 @@ FINDING = Section(
             "index-never-restored",
             "a pack whose run died before its index was written never gets it back",
             in_symbol(
-                "log_aggregator.steps.ledger:read_ledger",
+                "log_aggregator.steps.packing.ledger:read_ledger",
                 ("not (restore and _restore_index(store, target, group, key, options))", "restore"),
             ),
-            proof="tests/unit/steps/test_ledger.py",
+            proof="tests/unit/steps/packing/test_ledger.py",
         ),
         Mutant(
             "clock-behind",
             "a machine whose clock is behind keeps originals for ever",
             in_symbol(
-                "log_aggregator.steps.group:GroupRules.keeps",
+                "log_aggregator.steps.packing.rules:GroupRules.keeps",
                 (
                     "return max(0, (today - since).days) < self.keep_originals_days",
                     "return (today - since).days < max(1, self.keep_originals_days)",
@@ -98,37 +98,39 @@ FINDING = Section(
             "living-uploads-aborted",
             "uploads of runs that are under way are taken for those of dead ones",
             in_symbol(
-                "log_aggregator.steps.run:abort_stale_uploads",
+                "log_aggregator.steps.packing.run:abort_stale_uploads",
                 (
                     "upload.initiated is not None and upload.initiated < oldest",
                     "upload.initiated is not None",
                 ),
             ),
-            proof="tests/unit/steps/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py",
         ),
         Mutant(
             "failures-of-groups-lost",
             "groups that failed are not in the result, and the run counts as good",
-            in_symbol("log_aggregator.steps.run:run", ("result.failures += settled.failures", "")),
-            proof="tests/unit/steps/test_run.py tests/unit/steps/test_group.py",
+            in_symbol(
+                "log_aggregator.steps.packing.run:run", ("result.failures += settled.failures", "")
+            ),
+            proof="tests/unit/steps/packing/test_run.py tests/unit/steps/packing/test_group.py",
         ),
         Mutant(
             "not-tried-is-done",
             "groups that were not tried, because S3 gave no answer, count as done",
             in_symbol(
-                "log_aggregator.steps.run:_settle_all",
+                "log_aggregator.steps.packing.run:_settle_all",
                 ("settled.failures.append(Failure.of(str(group), skipped))", "_ = skipped"),
             ),
-            proof="tests/unit/steps/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py",
         ),
         Mutant(
             "limit-ignored",
             "a run packs and deletes more than objects_max allows",
             in_symbol(
-                "log_aggregator.steps.run:check_limit",
+                "log_aggregator.steps.packing.listing:check_limit",
                 ("found.shelf.objects > rules.objects_max", "False"),
             ),
-            proof="tests/unit/steps/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py",
         ),
     ),
 )

@@ -11,7 +11,7 @@ GETTING_BACK = Section(
             "put-back-overwrites",
             "putting back says that an original is there where another object is",
             in_symbol(
-                "log_aggregator.steps.putback:_is_there",
+                "log_aggregator.steps.retrieval.put_back:_is_there",
                 (
                     """
                     if stored.size_bytes != member.size_bytes:
@@ -20,25 +20,25 @@ GETTING_BACK = Section(
                     "return True",
                 ),
             ),
-            proof="tests/unit/cli/test_put_back_command.py tests/unit/steps/test_putback.py",
+            proof="tests/unit/cli/test_put_back_command.py tests/unit/steps/retrieval/test_put_back.py",
         ),
         Mutant(
             "put-back-unlike",
             "an object with other user metadata is taken for the original",
             in_symbol(
-                "log_aggregator.steps.putback:_is_alike",
+                "log_aggregator.steps.retrieval.put_back:_is_alike",
                 (
                     "dict(body.metadata) == dict(member.metadata) and (member.content_type is None or body.content_type == member.content_type) and ((body.content_encoding or None) == (member.content_encoding or None))",
                     "(member.content_type is None or body.content_type == member.content_type) and (body.content_encoding or None) == (member.content_encoding or None)",
                 ),
             ),
-            proof="tests/unit/steps/test_putback.py tests/unit/cli/test_put_back_command.py",
+            proof="tests/unit/steps/retrieval/test_put_back.py tests/unit/cli/test_put_back_command.py",
         ),
         Mutant(
             "put-back-left-open",
             "an upload of an original that failed is left open",
             in_symbol(
-                "log_aggregator.steps.putback:_put_large",
+                "log_aggregator.steps.retrieval.put_back:_put_large",
                 (
                     """
                     store.abort_multipart_upload(upload)
@@ -47,49 +47,51 @@ GETTING_BACK = Section(
                     "raise",
                 ),
             ),
-            proof="tests/unit/steps/test_putback.py",
+            proof="tests/unit/steps/retrieval/test_put_back.py",
         ),
         Mutant(
             "extracted-unchecked",
             "what comes out of a pack is handed out without a look at its hash",
-            in_symbol("log_aggregator.steps.fetch:_checked", ("check.finish()", "")),
-            proof="tests/unit/steps/test_fetch.py tests/property/test_fetching.py",
+            in_symbol("log_aggregator.steps.retrieval.fetch:_checked", ("check.finish()", "")),
+            proof="tests/unit/steps/retrieval/test_fetch.py tests/property/test_fetching.py",
         ),
         Mutant(
             "answers-mixed-up",
             "after a pack that could not be read its neighbour gets its answers",
-            in_symbol("log_aggregator.steps.fetch:_fetch_pack", ("ranges.finish()", "")),
-            proof="tests/unit/steps/test_fetch.py tests/property/test_fetching.py",
+            in_symbol("log_aggregator.steps.retrieval.fetch:_fetch_pack", ("ranges.finish()", "")),
+            proof="tests/unit/steps/retrieval/test_fetch.py tests/property/test_fetching.py",
         ),
         Mutant(
             "no-second-pack",
             "an original that two packs hold is lost with one of them",
-            in_symbol("log_aggregator.steps.fetch:alternatives", ("original.spares", "()")),
-            proof="tests/unit/steps/test_fetch.py",
+            in_symbol(
+                "log_aggregator.steps.retrieval.fetch:alternatives", ("original.spares", "()")
+            ),
+            proof="tests/unit/steps/retrieval/test_fetch.py",
         ),
         Mutant(
             "thawing-is-thawed",
             "a pack that S3 is still thawing is read as if it were thawed",
             in_symbol(
-                "log_aggregator.steps.thaw:state_of",
+                "log_aggregator.steps.retrieval.thaw:state_of",
                 (
                     "return State.THAWING if stored.restore.is_ongoing else State.THAWED",
                     "return State.THAWED",
                 ),
             ),
-            proof="tests/unit/steps/test_thaw.py",
+            proof="tests/unit/steps/retrieval/test_thaw.py",
         ),
         Mutant(
             "thawed-again",
             "packs that are readable are thawed again, and paid for",
             in_symbol(
-                "log_aggregator.steps.thaw:start_thawing",
+                "log_aggregator.steps.retrieval.thaw:start_thawing",
                 (
                     "asked = list(workers.read_ahead(ask, [each for each in states if each.state is State.FROZEN], lambda _: 1))",
                     "asked = list(workers.read_ahead(ask, list(states), lambda _: 1))",
                 ),
             ),
-            proof="tests/unit/steps/test_thaw.py",
+            proof="tests/unit/steps/retrieval/test_thaw.py",
         ),
     ),
 )

@@ -10,7 +10,9 @@ INVENTORIES = Section(
         Mutant(
             "gone-counts-as-deleted",
             "what had gone since the inventory was made is deleted once more, and stands so in the custody record",
-            in_symbol("log_aggregator.steps.group:settle_pack", ("rules.is_listing_old", "False")),
+            in_symbol(
+                "log_aggregator.steps.packing.group:settle_pack", ("rules.is_listing_old", "False")
+            ),
             proof="tests/unit/steps/test_inventory.py",
         ),
         Mutant(
@@ -132,20 +134,20 @@ INVENTORIES = Section(
         Mutant(
             "folded-block-lost",
             "of a large listing what was folded last is never packed",
-            in_symbol("log_aggregator.steps.shelf:Shelf.parts", ("part.add(row.open)", "")),
-            proof="tests/unit/steps/test_shelf.py",
+            in_symbol("log_aggregator.steps.packing.shelf:Shelf.parts", ("part.add(row.open)", "")),
+            proof="tests/unit/steps/packing/test_shelf.py",
         ),
         Mutant(
             "versions-parted-on-the-shelf",
             "versions of one key get into different parts, and the newest goes before an older one",
             in_symbol(
-                "log_aggregator.steps.shelf:_by_key",
+                "log_aggregator.steps.packing.shelf:_by_key",
                 (
                     "groupby(found.sources, key=_key_of)",
                     "((_key_of(each), [each]) for each in found.sources)",
                 ),
             ),
-            proof="tests/unit/steps/test_shelf.py",
+            proof="tests/unit/steps/packing/test_shelf.py",
         ),
     ),
 )

@@ -100,24 +100,25 @@ PACKING = Section(
             "copied-checksum-ignored",
             "a range that S3 copied counts as nothing in the checksum of the pack",
             in_symbol(
-                "log_aggregator.steps.packwriter:PackWriter.copy", ("part.crc64nvme or 0", "0")
+                "log_aggregator.steps.packing.pack_writer:PackWriter.copy",
+                ("part.crc64nvme or 0", "0"),
             ),
-            proof="tests/unit/steps/test_packwriter.py tests/unit/steps/test_group.py",
+            proof="tests/unit/steps/packing/test_pack_writer.py tests/unit/steps/packing/test_group.py",
         ),
         Mutant(
             "bridge-unchecked",
             "the first bytes of a member that S3 copies are packed unchecked",
             in_symbol(
-                "log_aggregator.steps.large:check_bridged",
+                "log_aggregator.steps.packing.large:check_bridged",
                 ("_compare(source, whole.crc, stored.crc64nvme)", "pass"),
             ),
-            proof="tests/unit/steps/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py",
         ),
         Mutant(
             "upload-gone-is-change",
             "an upload that was aborted is taken for a log object that has changed, and the run counts as good",
             in_symbol(
-                "log_aggregator.steps.large:unfit_where_changed",
+                "log_aggregator.steps.packing.large:unfit_where_changed",
                 (
                     """
                     if error.code == 'NoSuchUpload':
@@ -126,13 +127,13 @@ PACKING = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/test_large.py",
+            proof="tests/unit/steps/packing/test_large.py",
         ),
         Mutant(
             "encoding-dropped",
             "the content encoding does not come back",
             in_symbol(
-                "log_aggregator.steps.read:headers_of",
+                "log_aggregator.steps.packing.read:headers_of",
                 (
                     "return Headers(dict(body.metadata), body.content_type, body.content_encoding)",
                     "return Headers(dict(body.metadata), body.content_type, None)",

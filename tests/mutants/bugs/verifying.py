@@ -46,7 +46,7 @@ VERIFYING = Section(
             "no-read-back",
             "a store without checksums is believed",
             in_symbol(
-                "log_aggregator.steps.verify:verify_pack",
+                "log_aggregator.steps.packs.verify:verify_pack",
                 (
                     "level is Level.READ_BACK or stored.crc64nvme is None",
                     "level is Level.READ_BACK",
@@ -57,7 +57,7 @@ VERIFYING = Section(
             "read-back-compares-nothing",
             "the pack is read back, and no member is compared",
             in_symbol(
-                "log_aggregator.steps.verify:_check_extent",
+                "log_aggregator.steps.packs.verify:_check_extent",
                 (
                     """
                     for check in checks:
@@ -66,7 +66,7 @@ VERIFYING = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/test_verify.py",
+            proof="tests/unit/steps/packs/test_verify.py",
         ),
         Mutant(
             "index-of-another-pack",
@@ -93,31 +93,31 @@ VERIFYING = Section(
             "taken-over-unseen",
             "a pack of the same name is taken over without a look at its members",
             in_symbol(
-                "log_aggregator.steps.combine:_take_over",
+                "log_aggregator.steps.packing.combine:_take_over",
                 (
                     "{member.identity for member in theirs.members} != {source.identity for source in plan.sources}",
                     "False",
                 ),
             ),
-            proof="tests/unit/steps/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py",
         ),
         Mutant(
             "taken-over-by-size",
             "a pack that is there already is taken over where it has the right size",
             in_symbol(
-                "log_aggregator.steps.combine:_take_over",
+                "log_aggregator.steps.packing.combine:_take_over",
                 (
                     "(stored.size_bytes, stored.crc64nvme) == (size, crc)",
                     "stored.size_bytes == size",
                 ),
             ),
-            proof="tests/unit/steps/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py",
         ),
         Mutant(
             "foreign-index-believed",
             "the index of another pack says what is packed already",
             in_symbol(
-                "log_aggregator.steps.ledger:_find_members",
+                "log_aggregator.steps.packing.ledger:_find_members",
                 (
                     """
                     if named != pack_key:
@@ -126,7 +126,7 @@ VERIFYING = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/test_ledger.py",
+            proof="tests/unit/steps/packing/test_ledger.py",
         ),
         Mutant(
             "index-of-another-bucket",

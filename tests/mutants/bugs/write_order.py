@@ -12,14 +12,14 @@ WRITE_ORDER = Section(
             "originals go while the pack has not been verified",
             (
                 *in_symbol(
-                    "log_aggregator.steps.group:verify_settling",
+                    "log_aggregator.steps.packing.group:verify_settling",
                     (
                         "verified = verify_pack(store, target, settling.pack_key, level)",
                         """
                         from dataclasses import replace
 
                         from log_aggregator.core.packformat import expected_pack
-                        from log_aggregator.steps.ledger import read_index
+                        from log_aggregator.steps.packs.index import read_index
 
                         index, data = read_index(store, target, settling.pack_key)
                         size, crc = expected_pack(index, data)
@@ -30,7 +30,7 @@ WRITE_ORDER = Section(
                     ),
                 ),
                 *in_symbol(
-                    "log_aggregator.steps.delete:delete_originals",
+                    "log_aggregator.steps.packing.delete:delete_originals",
                     ("verify_again(store, pack)", ""),
                 ),
             ),
@@ -39,15 +39,16 @@ WRITE_ORDER = Section(
             "no-second-look",
             "nobody looks whether the verified pack is still there before originals go",
             in_symbol(
-                "log_aggregator.steps.delete:delete_originals", ("verify_again(store, pack)", "")
+                "log_aggregator.steps.packing.delete:delete_originals",
+                ("verify_again(store, pack)", ""),
             ),
-            proof="tests/unit/steps/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py",
         ),
         Mutant(
             "index-not-durable",
             "originals go while their index was never written",
             in_symbol(
-                "log_aggregator.steps.combine:combine",
+                "log_aggregator.steps.packing.combine:combine",
                 ("write_index(store, plan.target, plan.key, index_data, options.index)", ""),
             ),
         ),
@@ -55,7 +56,7 @@ WRITE_ORDER = Section(
             "index-first",
             "the index is written before its pack",
             in_symbol(
-                "log_aggregator.steps.combine:combine",
+                "log_aggregator.steps.packing.combine:combine",
                 (
                     "writer.append(encode_tail(index.format, index_data, index.content_length_bytes))",
                     """
@@ -64,13 +65,13 @@ WRITE_ORDER = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/steps/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py",
         ),
         Mutant(
             "delete-what-was-planned",
             "deletion takes what was listed instead of what stands in the verified index",
             in_symbol(
-                "log_aggregator.steps.delete:delete_originals",
+                "log_aggregator.steps.packing.delete:delete_originals",
                 (
                     "going = [member for member in pack.index.members if member.identity in listed]",
                     """
@@ -85,22 +86,22 @@ WRITE_ORDER = Section(
             "unfinished-upload-kept",
             "uploads of dead runs are never aborted, and are billed for ever",
             in_symbol(
-                "log_aggregator.steps.run:abort_stale_uploads",
+                "log_aggregator.steps.packing.run:abort_stale_uploads",
                 (
                     "store.list_multipart_uploads(target.bucket, prefix=f'{target.root}packs/')",
                     "[]",
                 ),
             ),
-            proof="tests/unit/steps/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py",
         ),
         Mutant(
             "abort-forgotten",
             "an upload that failed is left open",
             in_symbol(
-                "log_aggregator.steps.packwriter:PackWriter.abort_unless_completed",
+                "log_aggregator.steps.packing.pack_writer:PackWriter.abort_unless_completed",
                 ("self._store.abort_multipart_upload(self._upload)", "pass"),
             ),
-            proof="tests/unit/steps/test_group.py tests/unit/steps/test_packwriter.py",
+            proof="tests/unit/steps/packing/test_group.py tests/unit/steps/packing/test_pack_writer.py",
         ),
     ),
 )

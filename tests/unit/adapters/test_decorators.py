@@ -10,12 +10,12 @@ import pytest
 from awscrt.checksums import crc64nvme
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.faults import Fault, FaultyStore, Killed
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.errors import NotFound, StoreError
 from log_aggregator.model import Restore
-from log_aggregator.ports import Body, Deletion, ObjectStore, WriteOptions
+from log_aggregator.ports.store import Body, Deletion, ObjectStore, WriteOptions
+from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
+from log_aggregator_lab.stores.memory import MemoryStore
 
 OPTIONS = WriteOptions()
 

@@ -22,7 +22,7 @@ from log_aggregator.adapters.s3.inspection import (
     to_method,
 )
 from log_aggregator.errors import AccessDenied, NotFound, StoreError
-from log_aggregator.inspection import (
+from log_aggregator.ports.account import (
     BucketVersioning,
     Decision,
     LifecycleRule,

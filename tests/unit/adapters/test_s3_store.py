@@ -36,7 +36,7 @@ from log_aggregator.errors import (
 )
 from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject, Restore
-from log_aggregator.ports import Deletion, ListStart, ObjectStore, Part, Upload, WriteOptions
+from log_aggregator.ports.store import Deletion, ListStart, ObjectStore, Part, Upload, WriteOptions
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 UPLOAD = Upload("b", "k", "u")

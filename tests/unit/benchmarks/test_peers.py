@@ -22,9 +22,9 @@ from benchmarks.testbed import (
     put_organisation,
 )
 
-from log_aggregator.lab.server import EmbeddedS3
 from log_aggregator.model import LogObject
 from log_aggregator.wiring import connect
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 COUNT, ACCOUNTS = 12, 3
 

@@ -12,7 +12,7 @@ from tests.support.world import World
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import main
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,15 @@ from tests.support.world import (
 )
 from tests.unit.cli.conftest import Command
 
-from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.packformat.index import encode_index
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Unreachable
 from log_aggregator.model import Target
-from log_aggregator.steps.find import FoundPack, find
-from log_aggregator.steps.ledger import read_index
+from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 TARGET = Target("dest")
 ON_THE_DAY = ("--date", f"{DAY}")

@@ -17,9 +17,9 @@ from tests.support.world import (
 )
 from tests.unit.cli.conftest import Command, Outcome
 
-from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.model import Target
-from log_aggregator.steps.ledger import list_all
+from log_aggregator.steps.packs.index import list_all
+from log_aggregator_lab.stores.faults import FaultyStore
 
 OTHER = "222222222222"
 HOSTILE = "line\nbreak \x1b[31m.log.gz"

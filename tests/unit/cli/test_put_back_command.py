@@ -9,8 +9,8 @@ from tests.support.world import DAY, World, access_key, document, make_world, tr
 from tests.unit.cli.conftest import Command
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 ON_THE_DAY = ("--date", f"{DAY}")
 

@@ -22,11 +22,11 @@ from tests.support.world import (
 from tests.unit.cli.conftest import Command
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.costs import estimate_thaw_dollars
 from log_aggregator.errors import StoreError
 from log_aggregator.model import Target
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 ON_THE_DAY = ("--date", f"{DAY}")
 TARGET = Target("dest")

@@ -27,8 +27,8 @@ from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import commands
 from log_aggregator.errors import NoSuchOriginal, SettingsError
 from log_aggregator.model import Target
-from log_aggregator.ports import Body
-from log_aggregator.steps.ledger import list_all
+from log_aggregator.ports.store import Body
+from log_aggregator.steps.packs.index import list_all
 
 OLD = "vpc-logs/2023/04/03/111111111111_vpcflowlogs_x.gz"
 
@@ -367,7 +367,7 @@ def test_ctrl_c_ends_it_and_writes_nothing(
 
 def test_the_index_commands_are_a_group() -> None:
     """`index` alone shows what there is."""
-    group = commands.commands["index"]
+    group = commands.get_command(click.Context(commands), "index")
     assert isinstance(group, click.Group)
     assert set(group.commands) == {"rebuild", "adopt"}
 

@@ -10,6 +10,17 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from cost_model.transitions import count_transitions
+from cost_model.work import (
+    Load,
+    Rates,
+    Stack,
+    estimate_item_transitions_dollars,
+    estimate_kms_dollars,
+    estimate_lambda_dollars,
+    estimate_load_packed,
+    estimate_steps,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,17 +35,6 @@ from log_aggregator.core.costs.storage import (
     estimate_payback_months,
     estimate_storage,
     find_break_even_bytes,
-)
-from log_aggregator.core.costs.transitions import count_transitions
-from log_aggregator.core.costs.work import (
-    Load,
-    Rates,
-    Stack,
-    estimate_item_transitions_dollars,
-    estimate_kms_dollars,
-    estimate_lambda_dollars,
-    estimate_load_packed,
-    estimate_steps,
 )
 from log_aggregator.core.planning import PackLimits, estimate_requests, group_of, plan_packs
 from log_aggregator.core.planning import Source as PlannedSource

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from log_aggregator.adapters.memory_bucket import RESTORE_TIMES
 from log_aggregator.core import costs
 from log_aggregator.core.costs import REQUEST_DOLLARS, estimate_chain_dollars, estimate_dollars
+from log_aggregator_lab.stores.memory_bucket import RESTORE_TIMES
 
 
 def test_a_million_objects() -> None:

@@ -31,9 +31,9 @@ from log_aggregator.core.digests import (
     string_to_sign,
 )
 from log_aggregator.core.rsa import parse_public_key
-from log_aggregator.lab.digests import list_digests, public_key_der
-from log_aggregator.lab.organisation import small
-from log_aggregator.lab.synthetic import SyntheticObject
+from log_aggregator_lab.organisation.digests import list_digests, public_key_der
+from log_aggregator_lab.organisation.generate import small
+from log_aggregator_lab.organisation.synthetic import SyntheticObject
 
 SPEC = replace(small(5), objects=30, backfilled_logs=1, digest_chains=1)
 KEY = parse_public_key(public_key_der(SPEC))

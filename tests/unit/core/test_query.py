@@ -8,7 +8,7 @@ import pytest
 from tests.support.world import ACCOUNT, DAY, access_key, flow_key, trail_key
 
 from log_aggregator.core.query import Query
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Group
 
 TRAIL = Group("logs", "CloudTrail", ACCOUNT, DAY)

@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 
-from log_aggregator.core.skipscan import DateWindow, next_start
+from log_aggregator.core.skipscan import next_start
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import KEY_BYTES_MAX, LIST_PAGE_COUNT_MAX
 
 DAY = date(2025, 4, 3)

@@ -8,10 +8,10 @@ import pytest
 from tests.support.cloud import Context
 from tests.support.world import access_key, flow_key
 
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.errors import SettingsError
 from log_aggregator.handlers import entry
 from log_aggregator.handlers.empty_access_logs import handler
+from log_aggregator_lab.stores.memory import MemoryStore
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import pytest
 from tests.support.cloud import MODULES, Context
 
 from log_aggregator import handlers
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.errors import LimitExceeded, NotFound, OutOfTime, SettingsError
 from log_aggregator.handlers import entry
 from log_aggregator.handlers.entry import Job, settings_of
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
+from log_aggregator_lab.stores.memory import MemoryStore
 
 PIECE = {"run": "2026-01-02/x", "kind": "main", "item": "00001-aaaa-00001"}
 Serve = Callable[[Callable[[Any, Job], dict[str, Any]]], Any]
@@ -183,5 +183,5 @@ def test_a_cold_start_imports_little() -> None:
         "hypothesis",
     } == set()
     assert [
-        name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator.lab"))
+        name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator_lab"))
     ] == []

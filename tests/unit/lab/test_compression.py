@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from log_aggregator.lab.compression import gzip_member, truncated
+from log_aggregator_lab.organisation.compression import gzip_member, truncated
 
 
 @pytest.mark.parametrize("level", [0, 1, 6, 9])

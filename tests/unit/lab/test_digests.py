@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from log_aggregator.lab.organisation import (
+from log_aggregator_lab.organisation.generate import (
     OrganisationSpec,
     SyntheticObject,
     generate,

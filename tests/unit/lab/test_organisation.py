@@ -21,8 +21,9 @@ import pyarrow.parquet
 import pytest
 
 from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
-from log_aggregator.lab import organisation
-from log_aggregator.lab.organisation import (
+from log_aggregator.limits import MIB
+from log_aggregator_lab.organisation import generate as organisation
+from log_aggregator_lab.organisation.generate import (
     OddityCounts,
     OrganisationSpec,
     Purpose,
@@ -34,8 +35,7 @@ from log_aggregator.lab.organisation import (
     late,
     small,
 )
-from log_aggregator.lab.synthetic import Oddity
-from log_aggregator.limits import MIB
+from log_aggregator_lab.organisation.synthetic import Oddity
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -111,7 +111,7 @@ def test_bytes_without_zlib_are_pinned() -> None:
 def test_bytes_do_not_depend_on_the_hash_seed(hash_seed: str) -> None:
     """Another process with another PYTHONHASHSEED makes the very same manifest."""
     program = (
-        "import hashlib; from log_aggregator.lab.organisation import expected, small; "
+        "import hashlib; from log_aggregator_lab.organisation.generate import expected, small; "
         "print(hashlib.sha256(repr([(e.key, e.sha256, sorted(e.metadata.items())) for e in "
         "expected(small(3))]).encode()).hexdigest())"
     )

@@ -14,14 +14,14 @@ import pytest
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.errors import CannotStart
-from log_aggregator.lab import server
-from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator_lab.servers import s3 as server
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 pytestmark = pytest.mark.server
 
 CHILD = """
 import signal, sys, time
-from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 # a shell's background jobs are started with SIGINT ignored
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with EmbeddedS3() as s3:

@@ -12,10 +12,10 @@ from typing import Any
 import boto3
 import pytest
 
-from log_aggregator.lab.organisation import Step, expected, generate, late, small
-from log_aggregator.lab.server import EmbeddedS3
-from log_aggregator.lab.synthetic import ManifestEntry
-from log_aggregator.lab.upload import create_buckets, upload
+from log_aggregator_lab.organisation.generate import Step, expected, generate, late, small
+from log_aggregator_lab.organisation.synthetic import ManifestEntry
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.upload import create_buckets, upload
 
 pytestmark = pytest.mark.server
 SPEC = small(21)

@@ -22,8 +22,8 @@ from log_aggregator.reports.custody import (
     render_record,
     render_walk,
 )
-from log_aggregator.steps.custodytrace import trace
-from log_aggregator.steps.custodywalk import list_records, read_records
+from log_aggregator.steps.custody.trace import trace
+from log_aggregator.steps.custody.walk import list_records, read_records
 from log_aggregator.steps.workers import SerialWorkers
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "docs"))

@@ -16,7 +16,7 @@ from tests.support.clinic import MAIN, Clinic
 
 from log_aggregator.cli import commands
 from log_aggregator.errors import SettingsError
-from log_aggregator.inspection import BucketVersioning, Decision, DeliveryChannel, Trail
+from log_aggregator.ports.account import BucketVersioning, Decision, DeliveryChannel, Trail
 from log_aggregator.reports.doctor import LINE_LENGTH_MAX, describe_findings, render_findings
 from log_aggregator.steps.doctor.findings import Finding, Level
 

@@ -16,7 +16,7 @@ from tests.support.trails import BUCKET, SPEC, Trails, trails
 from log_aggregator.cli.validate_cloudtrail import Listing
 from log_aggregator.errors import AccessDenied
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
-from log_aggregator.steps.trailfindings import Finding, Kind, Request, State, Validation
+from log_aggregator.steps.cloudtrail.findings import Finding, Kind, Request, State, Validation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "docs"))
 JSON_FIELDS: Any = importlib.import_module("reference_pages.json_fields")

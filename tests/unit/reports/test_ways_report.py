@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from tests.support.world import DAY, document, flow_key, make_world, nothing, pack_gzip, trail_key
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.faults import FaultyStore
 from log_aggregator.cli import commands
 from log_aggregator.core.costs.storage import (
     Packed,
@@ -23,9 +22,10 @@ from log_aggregator.core.costs.storage import (
 from log_aggregator.errors import SettingsError
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
-from log_aggregator.steps.plan import plan_run
-from log_aggregator.steps.run import Progress
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.faults import FaultyStore
 
 SIZES = [0, 500, 1023, 1024, 5000, 200_000, 3_000_000]
 

@@ -36,20 +36,21 @@ from tests.support.world import (
 )
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.core.inventory.manifest import Format
-from log_aggregator.core.skipscan import DateWindow
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import BadInventory, CannotStart, LimitExceeded, SettingsError
 from log_aggregator.model import Target
-from log_aggregator.ports import Deletion
+from log_aggregator.ports.store import Deletion
 from log_aggregator.steps import inventory as inventory_module
 from log_aggregator.steps.inventory import find_inventory, narrow_rules
-from log_aggregator.steps.ledger import list_all
-from log_aggregator.steps.list import is_main_log
-from log_aggregator.steps.plan import plan_run
-from log_aggregator.steps.run import Progress, bucket_names
-from log_aggregator.steps.selection import Left
+from log_aggregator.steps.packing.buckets import bucket_names
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.plan import plan_run
+from log_aggregator.steps.packing.prefixes import is_main_log
+from log_aggregator.steps.packing.selection import Left
+from log_aggregator.steps.packs.index import list_all
 from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.memory import MemoryStore
 
 
 def written(world: World) -> dict[tuple[str, str], bytes]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from log_aggregator.errors import AccessDenied, GroupFailed, SettingsError
-from log_aggregator.ports import Body
+from log_aggregator.ports.store import Body
 from log_aggregator.telemetry import logs
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info, log_warning
 

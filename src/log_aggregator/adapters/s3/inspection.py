@@ -26,7 +26,7 @@ from log_aggregator.adapters.s3.clients import (
 )
 from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
 from log_aggregator.errors import AccessDenied, NotFound, StoreError
-from log_aggregator.inspection import (
+from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
     Caller,

@@ -22,7 +22,7 @@ from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.errors import StoreError
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import DeleteMarker, LogObject
-from log_aggregator.ports import ListStart, Page
+from log_aggregator.ports.store import ListStart, Page
 
 PREFIXES_MAX = 100_000
 ENTRY_FIELDS = {

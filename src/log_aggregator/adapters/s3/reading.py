@@ -15,7 +15,7 @@ from botocore.httpchecksum import StreamingChecksumBody
 
 from log_aggregator.adapters.s3.clients import Clients
 from log_aggregator.adapters.s3.errors import store_errors
-from log_aggregator.ports import Body
+from log_aggregator.ports.store import Body
 
 UNSAFE_FOR_OBSTORE = re.compile(r"[\x00-\x1f\x7f]|\A/|/\Z|//|(?:\A|/)\.\.?(?:/|\Z)")
 """Control characters, empty segments, `.` and `..`. obstore refuses some of these keys, and of

@@ -12,7 +12,7 @@ from log_aggregator.adapters.s3.errors import make_error, store_errors
 from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed
 from log_aggregator.limits import DELETE_COUNT_MAX
 from log_aggregator.model import LogObject, StoredObject
-from log_aggregator.ports import (
+from log_aggregator.ports.store import (
     Body,
     Deletion,
     DeletionFailure,

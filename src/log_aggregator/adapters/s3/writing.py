@@ -14,7 +14,7 @@ from typing import Any
 
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.model import LogObject
-from log_aggregator.ports import Part, Upload, WriteOptions
+from log_aggregator.ports.store import Part, Upload, WriteOptions
 
 CRC_SIZE_BYTES = 8
 

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 
-from log_aggregator.core.entries import (
+from log_aggregator.core.inventory.rows import Entry
+from log_aggregator.core.listed import (
     Fields,
     decode_log_object,
     decode_marker,
     encode_log_object,
     encode_marker,
 )
-from log_aggregator.core.inventory.rows import Entry
 from log_aggregator.limits import KIB
 from log_aggregator.model import DeleteMarker, ListedKey, LogObject
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.errors import BadPack
@@ -214,3 +215,6 @@ def _parse_member(line: dict[str, Any]) -> Member:
         is_latest=bool(line.get("is_latest", True)),
         flags=tuple(line.get("flags", ())),
     )
+
+
+TOOL = f"log-aggregator {__version__}"

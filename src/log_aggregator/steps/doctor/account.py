@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from log_aggregator.errors import CannotStart, StoreError
-from log_aggregator.inspection import AccountInspector, Caller
+from log_aggregator.ports.account import AccountInspector, Caller
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
 WHERE = "account"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from log_aggregator.errors import AccessDenied, NotFound, StoreError
-from log_aggregator.inspection import AccountInspector, BucketVersioning, Caller, ObjectLock
+from log_aggregator.ports.account import AccountInspector, BucketVersioning, Caller, ObjectLock
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from log_aggregator.errors import CannotStart
-from log_aggregator.inspection import (
+from log_aggregator.model import Target
+from log_aggregator.ports.account import (
     AccountInspector,
     BucketEncryption,
     Caller,
@@ -17,8 +18,7 @@ from log_aggregator.inspection import (
     LifecycleRule,
     Trail,
 )
-from log_aggregator.model import Target
-from log_aggregator.ports import Clock, ObjectStore
+from log_aggregator.ports.store import Clock, ObjectStore
 from log_aggregator.steps.doctor.access import (
     examine_finding_buckets,
     examine_own_name,
@@ -48,7 +48,8 @@ from log_aggregator.steps.doctor.landing_zone import (
 )
 from log_aggregator.steps.doctor.lifecycle import examine_source_rules, examine_target_rules
 from log_aggregator.steps.doctor.permissions import Simulation
-from log_aggregator.steps.run import RunRules, expand_names
+from log_aggregator.steps.packing.buckets import expand_names
+from log_aggregator.steps.packing.rules import RunRules
 
 
 def examine(

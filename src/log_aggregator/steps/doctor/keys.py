@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from log_aggregator.errors import NotFound, StoreError
-from log_aggregator.inspection import AccountInspector, Caller, KmsKey
+from log_aggregator.ports.account import AccountInspector, Caller, KmsKey
 from log_aggregator.steps.doctor.findings import Notebook, advise
 from log_aggregator.steps.doctor.permissions import (
     DOCUMENTS,

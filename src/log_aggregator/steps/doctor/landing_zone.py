@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 
-from log_aggregator.inspection import Caller, DeliveryChannel, Trail
 from log_aggregator.model import Target
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.account import Caller, DeliveryChannel, Trail
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from log_aggregator.inspection import LifecycleRule
+from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.steps.doctor.findings import Notebook
-from log_aggregator.steps.selection import FROZEN_CLASSES
+from log_aggregator.steps.packing.selection import FROZEN_CLASSES
 
 EXPIRY_DAYS_MIN = 3
 """A log object that lives shorter may be gone before a run that failed once is repeated."""

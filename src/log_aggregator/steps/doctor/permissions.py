@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from log_aggregator.errors import StoreError
-from log_aggregator.inspection import AccountInspector, Decision
+from log_aggregator.ports.account import AccountInspector, Decision
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
 LIST_SOURCE = ("s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning")

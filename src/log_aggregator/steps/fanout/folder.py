@@ -10,9 +10,14 @@ from enum import StrEnum
 from typing import Any
 
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.errors import LogAggregatorError, NotFound, PreconditionFailed, StoreError
-from log_aggregator.ports import ObjectStore, WriteOptions
-from log_aggregator.steps.group import Failure
+from log_aggregator.errors import (
+    Failure,
+    LogAggregatorError,
+    NotFound,
+    PreconditionFailed,
+    StoreError,
+)
+from log_aggregator.ports.store import ObjectStore, WriteOptions
 
 
 class Kind(StrEnum):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from log_aggregator.errors import LimitExceeded, NotFound
+from log_aggregator.errors import Failure, LimitExceeded, NotFound
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 from log_aggregator.steps.fanout.results import (
     ItemResult,
@@ -23,8 +23,7 @@ from log_aggregator.steps.fanout.results import (
     encode_selection,
 )
 from log_aggregator.steps.fanout.tasks import Listed, ListingPlan
-from log_aggregator.steps.group import Failure, GroupResult
-from log_aggregator.steps.run import RunResult
+from log_aggregator.steps.packing.results import GroupResult, RunResult
 from log_aggregator.steps.workers import Workers
 
 

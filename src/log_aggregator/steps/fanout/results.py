@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any
 
+from log_aggregator.errors import Failure
 from log_aggregator.model import Group, Target, WrittenPack
 from log_aggregator.steps.fanout.tasks import ItemSummary, Listed
-from log_aggregator.steps.group import Failure, GroupResult, SettledPack, Settling
-from log_aggregator.steps.selection import Left, Selection
+from log_aggregator.steps.packing.results import GroupResult, SettledPack, Settling
+from log_aggregator.steps.packing.selection import Left, Selection
 
 _OTHERS = ("group", "packs", "settled", "discard_list", "seconds", "failures")
 _COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in _OTHERS)

@@ -12,24 +12,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date
 
-from log_aggregator.errors import GroupFailed
+from log_aggregator.errors import Failure, GroupFailed
 from log_aggregator.model import Group
-from log_aggregator.ports import ObjectStore
-from log_aggregator.steps.delete import ListedVersions
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.results import GroupState, ItemResult
 from log_aggregator.steps.fanout.workitems import WorkItem
-from log_aggregator.steps.group import (
-    Failure,
-    GroupResult,
-    Settling,
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.delete import ListedVersions
+from log_aggregator.steps.packing.group import (
     combine_group,
     discard_group,
     settle_pack,
     verify_settling,
 )
-from log_aggregator.steps.list import SourceBucket
-from log_aggregator.steps.run import RunRules
-from log_aggregator.steps.verify import Level
+from log_aggregator.steps.packing.results import GroupResult, Settling
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packs.verify import Level
 from log_aggregator.steps.workers import Workers
 
 Watch = Callable[[Group], AbstractContextManager[None]]

@@ -18,15 +18,14 @@ from typing import Any
 
 from log_aggregator.core.inventory.manifest import Format, InventoryFile, Manifest, check_versions
 from log_aggregator.core.inventory.sorting import Dated, EntrySorter, merge_runs, write_run
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.core.windows import WINDOW_DAYS_MAX, split_window
+from log_aggregator.core.windows import WINDOW_DAYS_MAX, DateWindow, split_window
 from log_aggregator.errors import BadInventory, SettingsError
-from log_aggregator.ports import ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.folder import RunFolder
 from log_aggregator.steps.inventory import Inventory, find_dated, naming, read_rows
-from log_aggregator.steps.ledger import list_all
-from log_aggregator.steps.list import SourceBucket
-from log_aggregator.steps.selection import Rules, Selection
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.selection import Rules, Selection
+from log_aggregator.steps.packs.index import list_all
 from log_aggregator.steps.workers import Workers
 
 ROWS_MAX = 5_000_000

@@ -14,22 +14,26 @@ from typing import Any
 from log_aggregator.core.inventory.rows import Entry
 from log_aggregator.core.inventory.sorting import gather_keys
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.core.skipscan import DateWindow
-from log_aggregator.errors import CannotStart, StoreError
-from log_aggregator.ports import ObjectStore
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.errors import CannotStart, Failure, StoreError
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items
-from log_aggregator.steps.group import Failure
-from log_aggregator.steps.list import (
-    AWS_LOGS,
+from log_aggregator.steps.packing.buckets import (
     SourceBucket,
+    bucket_names,
+    check_destination,
+    look_at_bucket,
+)
+from log_aggregator.steps.packing.prefixes import (
+    AWS_LOGS,
     list_accounts,
     list_folders,
-    list_in_chunks,
     list_services,
 )
-from log_aggregator.steps.run import RunRules, bucket_names, check_destination, look_at_bucket
-from log_aggregator.steps.selection import Selection, select_in_chunks
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.scan import list_in_chunks
+from log_aggregator.steps.packing.selection import Selection, select_in_chunks
 from log_aggregator.steps.workers import Workers
 
 FOLDERS_MAX = 50

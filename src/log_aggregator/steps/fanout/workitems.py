@@ -22,8 +22,8 @@ from log_aggregator.core.planning import PackLimits, cut_sources, group_of
 from log_aggregator.errors import BadPack
 from log_aggregator.limits import GIB
 from log_aggregator.model import Group, LogObject
-from log_aggregator.steps.entries import decode_entries, encode_entries
-from log_aggregator.steps.selection import GroupSources
+from log_aggregator.steps.packing.group_lines import decode_entries, encode_entries
+from log_aggregator.steps.packing.selection import GroupSources
 
 FORMAT_VERSION = 1
 

@@ -20,8 +20,8 @@ from log_aggregator.core.inventory.manifest import Column, Format, Manifest, par
 from log_aggregator.core.inventory.parquet import read_batches
 from log_aggregator.core.inventory.rows import Entry, RowReader
 from log_aggregator.errors import BadInventory
-from log_aggregator.lab.inventory import InventorySpec, write_inventory
 from log_aggregator.model import DeleteMarker, LogObject
+from log_aggregator_lab.inventory import InventorySpec, write_inventory
 
 NOW = datetime(2025, 4, 3, 1, 2, 3, 450_000, tzinfo=UTC)
 KEYS = [

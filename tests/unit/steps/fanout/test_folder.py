@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.support.world import fail_on
 
-from log_aggregator.adapters.faults import FaultyStore
-from log_aggregator.adapters.memory import MemoryStore
 from log_aggregator.errors import PreconditionFailed, StoreError
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
+from log_aggregator_lab.stores.faults import FaultyStore
+from log_aggregator_lab.stores.memory import MemoryStore
 
 
 def test_the_first_result_of_a_piece_counts() -> None:

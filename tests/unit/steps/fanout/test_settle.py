@@ -14,8 +14,8 @@ from log_aggregator.model import Group
 from log_aggregator.steps.fanout.results import ItemResult
 from log_aggregator.steps.fanout.settle import combine_item, delete_item, verify_item
 from log_aggregator.steps.fanout.workitems import WorkItem
-from log_aggregator.steps.list import SourceBucket
-from log_aggregator.steps.selection import GroupSources
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.selection import GroupSources
 from log_aggregator.steps.workers import SerialWorkers
 
 WORKERS = SerialWorkers()

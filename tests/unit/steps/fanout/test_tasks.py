@@ -26,14 +26,14 @@ from tests.support.world import (
 
 from log_aggregator.errors import CannotStart
 from log_aggregator.model import Group
-from log_aggregator.steps import selection as selection_module
 from log_aggregator.steps.fanout import tasks as tasks_module
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.tasks import Listed, ListingTask, list_task, plan_listing
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem
-from log_aggregator.steps.list import list_prefixes
-from log_aggregator.steps.run import find_buckets
-from log_aggregator.steps.selection import GroupSources, Left, Selection
+from log_aggregator.steps.packing import selection as selection_module
+from log_aggregator.steps.packing.buckets import find_buckets
+from log_aggregator.steps.packing.prefixes import list_prefixes
+from log_aggregator.steps.packing.selection import GroupSources, Left, Selection
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers, Workers
 
 ACCOUNTS = [f"{number:012}" for number in range(100_000_000_000, 100_000_000_007)]

@@ -34,7 +34,7 @@ from log_aggregator.steps.fanout.workitems import (
     decode_item,
     encode_item,
 )
-from log_aggregator.steps.selection import GroupSources
+from log_aggregator.steps.packing.selection import GroupSources
 
 SEEDS = st.integers(min_value=0, max_value=2**48)
 RUNS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,1 @@
+"""CloudTrail's digests, validated from packs and originals, with its archived public keys."""

@@ -1,0 +1,131 @@
+"""What a validation of trails is asked, and what it found: file by file, and counted by chain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from log_aggregator.core.digests import PERIOD, Chain, DigestName
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.errors import Failure
+from log_aggregator.steps.cloudtrail.files import ReadFrom
+
+FINDINGS_MAX = 100_000
+"""Of all accounts together: 60 MB or so."""
+
+
+class State(StrEnum):
+    """What is known of a file. UNCHECKED: it is there, or may be, but could not be read. GAP and
+    NOTE are no verdicts.
+    """
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNCHECKED = "unchecked"
+    GAP = "gap"
+    NOTE = "note"
+
+
+class Kind(StrEnum):
+    DIGEST = "digest"
+    BACKFILL = "backfill digest"
+    LOG = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be validated: digests whose hours end from `first` to `last`, and in the hour
+    after it, and all logs that they name.
+
+    Empty sets are everything.
+    """
+
+    first: datetime
+    last: datetime
+    regions: frozenset[str] = frozenset()
+    trails: frozenset[str] = frozenset()
+    read_from: ReadFrom = ReadFrom.BOTH
+
+    @property
+    def window(self) -> DateWindow:
+        """The days in which such digests lie."""
+        return DateWindow(self.first.date(), (self.last + PERIOD).date())
+
+    def wants(self, name: DigestName) -> bool:
+        chain = name.chain
+        return (
+            self.first <= name.end <= self.last + PERIOD
+            and (not self.regions or chain.region in self.regions)
+            and (not self.trails or chain.trail in self.trails)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file, and what was found. `place` is the pack that it was read from, empty for an
+    original.
+    """
+
+    kind: Kind
+    state: State
+    bucket: str
+    key: str
+    text: str = ""
+    place: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Of one chain: how many of its digests, and of the logs that they name, are what. `first` and
+    `last` span its valid digests.
+    """
+
+    digests: Counter[State] = field(default_factory=Counter)
+    logs: Counter[State] = field(default_factory=Counter)
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def cover(self, start: datetime, end: datetime) -> None:
+        self.first = start if self.first is None else min(self.first, start)
+        self.last = end if self.last is None else max(self.last, end)
+
+
+@dataclass(slots=True)
+class Validation:
+    """What was found. `findings` are all that are not valid; `failures` say why something could not
+    be checked.
+    """
+
+    tallies: dict[Chain, Tally] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    unlisted: int = 0
+    """Findings beyond what is kept of one account, and of all of them. They are counted all the
+    same.
+    """
+
+    def merge(self, other: Validation) -> None:
+        room = max(0, FINDINGS_MAX - len(self.findings))
+        self.tallies |= other.tallies
+        self.findings += other.findings[:room]
+        self.failures = list(dict.fromkeys([*self.failures, *other.failures]))
+        self.unlisted += other.unlisted + len(other.findings[room:])
+
+    def count(self, state: State) -> int:
+        return sum(tally.digests[state] + tally.logs[state] for tally in self.tallies.values())
+
+    @property
+    def is_sound(self) -> bool:
+        """Something was validated, all of it could be, and all of it is valid."""
+        return (
+            not self.failures
+            and self.count(State.VALID) > 0
+            and not self.count(State.INVALID)
+            and not self.count(State.UNCHECKED)
+        )
+
+
+def kind_of(chain: Chain) -> Kind:
+    return Kind.BACKFILL if chain.is_backfill else Kind.DIGEST

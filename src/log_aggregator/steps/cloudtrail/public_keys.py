@@ -1,0 +1,277 @@
+"""CloudTrail's public keys, kept beside the packs: without them nobody can check the signatures of
+packed digests.
+
+AWS promises nowhere how long ListPublicKeys gives an old key. So each is written once, when digests
+that it may have signed are packed, to `keys/cloudtrail/<region>/<fingerprint>.json`, and never
+again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.rsa import parse_public_key
+from log_aggregator.errors import (
+    BadPack,
+    CannotStart,
+    Failure,
+    GroupFailed,
+    NotFound,
+    PreconditionFailed,
+    StoreError,
+    Unreachable,
+    VerificationError,
+)
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packs.index import list_all
+
+FORMAT = "log-aggregator-cloudtrail-key"
+VERSION = 1
+OPTIONS = WriteOptions(content_type="application/json")
+MARGIN = timedelta(hours=2)
+"""As `aws cloudtrail validate-logs` asks: a digest is signed after its hour has ended."""
+
+BACKFILL_MARGIN = timedelta(hours=1)
+_FINGERPRINT = re.compile(r"[0-9A-Za-z._-]{1,128}")
+_REGION = re.compile(r"[a-z0-9-]{1,64}")
+
+
+class KeySource(StrEnum):
+    """Where a public key was found."""
+
+    CLOUDTRAIL = "cloudtrail"
+    ARCHIVE = "archive"
+
+
+def archive_keys(
+    store: ObjectStore,
+    target: Target,
+    trail_keys: TrailKeys,
+    region: str,
+    first: datetime,
+    last: datetime,
+    options: WriteOptions = OPTIONS,
+) -> int:
+    """Writes the keys that CloudTrail used in a region in this time, those that are not there yet,
+    and says how many.
+
+    Raises StoreError, also where CloudTrail has none, and VerificationError where another key is
+    stored under the same fingerprint.
+    """
+    prefix = archive_prefix(target, region)
+    known = {found.key for found in list_all(store, target.bucket, prefix)}
+    written = 0
+    keys = trail_keys.list_public_keys(region, first, last)
+    if not keys:
+        raise StoreError(
+            f"CloudTrail has no public key for {region} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+            operation="ListPublicKeys",
+        )
+    for key in keys:
+        if f"{prefix}{key.fingerprint}.json" not in known:
+            written += _write_key(store, target, region, key, options)
+    return written
+
+
+def archive_run_keys(
+    store: ObjectStore,
+    connect: Callable[[], TrailKeys | None],
+    rules: RunRules,
+    result: RunResult,
+    now: datetime,
+) -> None:
+    """Archives what a run's digests may have been signed with, in every target that got digests of
+    a region.
+
+    A backfill digest may have been signed as late as now. What cannot be had is a failure of the
+    run, which takes nothing back; the next run that sees digests asks again. `connect` gives None
+    where there is no CloudTrail to ask.
+    """
+    wanted = {
+        (rules.target(done.group.bucket), region)
+        for done in result.groups
+        for region in done.digest_regions
+    }
+    if not wanted:
+        return
+    first = datetime.combine(result.first, time.min, UTC) - BACKFILL_MARGIN
+    options = replace(rules.group.combine.index, content_type=OPTIONS.content_type)
+    try:
+        trail_keys = connect()
+    except CannotStart as error:
+        result.failures.append(Failure.of("public keys of CloudTrail", error))
+        return
+    if trail_keys is None:
+        return
+    for target, region in sorted(
+        wanted, key=lambda place: (place[0].bucket, place[0].root, place[1])
+    ):
+        try:
+            archive_keys(store, target, trail_keys, region, first, now, options)
+        except GroupFailed as error:
+            result.failures.append(Failure.of(f"public keys of CloudTrail in {region}", error))
+
+
+def archive_prefix(target: Target, region: str) -> str:
+    return f"{target.root}keys/cloudtrail/{region}/"
+
+
+def read_archived_key(
+    store: ObjectStore, target: Target, region: str, fingerprint: str
+) -> TrailKey | None:
+    """None where it is not there. Raises BadPack where what is there is no key, or that of another
+    fingerprint; StoreError.
+    """
+    if not _FINGERPRINT.fullmatch(fingerprint) or not _REGION.fullmatch(region):
+        return None
+    key = f"{archive_prefix(target, region)}{fingerprint}.json"
+    try:
+        data = store.get_object(target.bucket, key).data
+    except NotFound:
+        return None
+    try:
+        found = _parse_archived(json.loads(data), region)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        found = None
+    if found is None or found.fingerprint != fingerprint:
+        raise BadPack(f"s3://{target.bucket}/{key} is not the public key that its name says")
+    return found
+
+
+@dataclass(slots=True)
+class KeyRing:
+    """The public keys of a validation: asked of CloudTrail first, whose word counts most, then of
+    the archive. Thread safe.
+
+    `failures` says, by region, why CloudTrail could not be asked; `sources`, from where each
+    (region, fingerprint) came.
+    """
+
+    store: ObjectStore
+    targets: Collection[Target]
+    trail_keys: TrailKeys | None
+    first: datetime
+    last: datetime
+    sources: dict[tuple[str, str], KeySource] = field(default_factory=dict)
+    failures: dict[str, StoreError] = field(default_factory=dict)
+    _served: dict[str, dict[str, TrailKey]] = field(default_factory=dict)
+    _found: dict[tuple[str, str, datetime | None], TrailKey | None] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(
+        self, region: str, fingerprint: str, generated: datetime | None = None
+    ) -> TrailKey | None:
+        """None where there is no such key. `generated` is when a backfill digest was made, which
+        may be long after its hour.
+
+        Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which
+        may, could not be asked.
+        """
+        with self._lock:
+            asked = (region, fingerprint, generated)
+            if asked not in self._found:
+                self._found[asked] = self._look(region, fingerprint, generated)
+            found, failed = self._found[asked], self.failures.get(region)
+        if found is None and failed is not None:
+            kind = (
+                StoreError if isinstance(failed, Unreachable) else type(failed)
+            )  # without CloudTrail everything else goes on
+            raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
+        return found
+
+    def _look(self, region: str, fingerprint: str, generated: datetime | None) -> TrailKey | None:
+        served = self._served.get(region)
+        if served is None:
+            served = self._served[region] = self._ask(region, self.first, self.last + MARGIN)
+        if fingerprint not in served and generated is not None:
+            served |= self._ask(region, generated - BACKFILL_MARGIN, generated + BACKFILL_MARGIN)
+        if fingerprint in served:
+            self.sources[region, fingerprint] = KeySource.CLOUDTRAIL
+            return served[fingerprint]
+        for target in self.targets:
+            found = read_archived_key(self.store, target, region, fingerprint)
+            if found is not None:
+                self.sources[region, fingerprint] = KeySource.ARCHIVE
+                return found
+        return None
+
+    def _ask(self, region: str, first: datetime, last: datetime) -> dict[str, TrailKey]:
+        """Nothing where CloudTrail cannot be asked: the archive may have the key."""
+        if self.trail_keys is None or region in self.failures:
+            return {}
+        try:
+            return {
+                key.fingerprint: key
+                for key in self.trail_keys.list_public_keys(region, first, last)
+            }
+        except StoreError as error:
+            self.failures[region] = error
+            return {}
+
+
+def _write_key(
+    store: ObjectStore, target: Target, region: str, key: TrailKey, options: WriteOptions
+) -> int:
+    """How many were written. One that somebody else wrote in the meantime must be the same."""
+    where = f"public key {key.fingerprint!r} of CloudTrail in {region}"
+    if not _FINGERPRINT.fullmatch(key.fingerprint):
+        raise StoreError(
+            f"{where}: not a fingerprint", code="BadAnswer", operation="ListPublicKeys"
+        )
+    try:
+        parse_public_key(key.der)
+    except ValueError as error:
+        raise StoreError(
+            f"{where}: {error}", code="BadAnswer", operation="ListPublicKeys"
+        ) from None
+    data = encode_key(region, key)
+    name = f"{archive_prefix(target, region)}{key.fingerprint}.json"
+    try:
+        store.put_object(target.bucket, name, data, crc64nvme=crc64nvme(data), options=options)
+    except PreconditionFailed:
+        stored = read_archived_key(store, target, region, key.fingerprint)
+        if stored is None or stored.der != key.der:
+            raise VerificationError(
+                f"s3://{target.bucket}/{name} is another key than CloudTrail's of this fingerprint"
+            ) from None
+        return 0
+    return 1
+
+
+def encode_key(region: str, key: TrailKey) -> bytes:
+    """The same key gives the same bytes."""
+    fields = {
+        "format": FORMAT,
+        "version": VERSION,
+        "region": region,
+        "fingerprint": key.fingerprint,
+        "valid_from": _format_time(key.valid_from),
+        "valid_until": _format_time(key.valid_until),
+        "public_key_der": base64.b64encode(key.der).decode(),
+    }
+    return json.dumps(fields, indent=2).encode() + b"\n"
+
+
+def _parse_archived(fields: Mapping[str, Any], region: str) -> TrailKey | None:
+    if (fields["format"], fields["version"], fields["region"]) != (FORMAT, VERSION, region):
+        return None
+    der = base64.b64decode(fields["public_key_der"], validate=True)
+    times = [datetime.fromisoformat(fields[name]) for name in ("valid_from", "valid_until")]
+    return TrailKey(str(fields["fingerprint"]), der, *times)
+
+
+def _format_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,449 @@
+"""Validates CloudTrail's digests and the logs that they name, wherever these lie now: `aws
+cloudtrail validate-logs` over packs.
+
+Account by account, day by day, newest first. Every digest in the range is checked by itself: place,
+signature, and, where a newer digest links to it, the hash and signature that the newer one gives. A
+link to a digest that is not there is an invalid digest. Logs are checked once all digests that can
+name them have been read, so that each index is read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from log_aggregator.core.digests import (
+    INVALID_FORMAT,
+    NOT_FOUND,
+    Chain,
+    Digest,
+    DigestName,
+    Flaw,
+    LogHash,
+    parse_digest_key,
+)
+from log_aggregator.core.windows import split_window
+from log_aggregator.errors import Failure, GroupFailed, Unreachable
+from log_aggregator.model import Group, Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.cloudtrail.digests import (
+    Claim,
+    ReadDigest,
+    broken_link,
+    find_broken_link,
+    find_flaw,
+    find_signature,
+    use_digest,
+)
+from log_aggregator.steps.cloudtrail.files import (
+    AccountPlaces,
+    Copy,
+    TrailFiles,
+    group_of_key,
+    read_copies,
+)
+from log_aggregator.steps.cloudtrail.findings import (
+    Finding,
+    Kind,
+    Request,
+    State,
+    Tally,
+    Validation,
+    kind_of,
+)
+from log_aggregator.steps.cloudtrail.public_keys import KeyRing
+from log_aggregator.steps.workers import Workers
+
+DAYS_AT_ONCE = 31
+"""So many days' digests of an account are listed at a time."""
+
+LATE = timedelta(hours=2)
+"""A chain that ends so long before the end of the range has been cut off, or its trail was."""
+
+LINES_MAX = 10_000
+"""Findings of one account that are kept; `watch` is told all of them."""
+
+Identity = tuple[str, str]
+"""(bucket, key)"""
+
+Watch = Callable[[Sequence[Finding]], None]
+"""Is told what was found, valid files too, a day of an account at a time, and from several threads.
+"""
+
+
+def validate(
+    store: ObjectStore,
+    workers: Workers,
+    targets: Sequence[Target],
+    accounts: Iterable[AccountPlaces],
+    request: Request,
+    keys: KeyRing,
+    watch: Watch,
+) -> Validation:
+    """All trails of all these accounts, several accounts at once. Raises Unreachable, and
+    StoreError where a bucket cannot be listed.
+    """
+
+    def validate_account(places: AccountPlaces) -> Validation:
+        files = TrailFiles(store, workers, targets, places, request.window, request.read_from)
+        return _AccountValidation(store, workers, files, request, keys, watch).run()
+
+    result = Validation()
+    for found in workers.each(validate_account, accounts):
+        result.merge(found)
+    return result
+
+
+@dataclass(slots=True)
+class _ChainState:
+    """Where the walk along a chain is, from its newest digest backwards."""
+
+    expected: Identity | None = None
+    """What the last valid digest links to."""
+    expected_end: datetime | None = None
+    began: datetime | None = None
+    """When the chain began, where its last digest was a starting one."""
+
+
+@dataclass(slots=True)
+class _Named:
+    """A log, and every digest's word for its hash."""
+
+    hashes: list[tuple[Chain, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _AccountValidation:
+    """One account. What is pending is bounded by a day's digests and logs."""
+
+    store: ObjectStore
+    workers: Workers
+    files: TrailFiles
+    request: Request
+    keys: KeyRing
+    watch: Watch
+    result: Validation = field(default_factory=Validation)
+    found: list[Finding] = field(default_factory=list)
+    claims: dict[Identity, list[Claim]] = field(default_factory=dict)
+    chains: dict[Chain, _ChainState] = field(default_factory=dict)
+    pending: dict[Group | None, dict[Identity, _Named]] = field(default_factory=dict)
+    seen_backfills: dict[Identity, tuple[str, str]] = field(default_factory=dict)
+    failed: dict[str, GroupFailed] = field(default_factory=dict)
+
+    def run(self) -> Validation:
+        for window in reversed(list(split_window(self.request.window, DAYS_AT_ONCE))):
+            by_day = self.files.list_digests(window)
+            for day in sorted(by_day, reverse=True):
+                self._check_day(day, by_day[day])
+        self._check_missing(date.min)
+        self._check_logs(date.min)
+        self._tell()
+        self._take_failures()
+        return self.result
+
+    def _check_day(self, day: date, copies: Sequence[Copy]) -> None:
+        names = {
+            (copy.bucket, copy.key): parse_digest_key(copy.bucket, copy.key) for copy in copies
+        }
+        wanted = [
+            copy
+            for copy in copies
+            if (name := names[copy.bucket, copy.key]) is not None and self.request.wants(name)
+        ]
+        self._check_missing(day + timedelta(days=1))
+        self._check_digests(wanted)
+        self._check_missing(day)
+        self._check_logs(day)
+        self._tell()
+
+    # Digests
+
+    def _check_digests(self, copies: Iterable[Copy]) -> None:
+        """Newest first within each chain, and within chains that may go on from one another: a link
+        leads to what comes later.
+        """
+        readings = {
+            (reading.copy.bucket, reading.copy.key): reading
+            for reading in read_copies(self.store, self.workers, copies, use_digest)
+        }
+        named = [
+            (name, readings[identity])
+            for identity in readings
+            if (name := parse_digest_key(*identity)) is not None
+        ]
+        newest_first = sorted(named, key=lambda item: item[0].end, reverse=True)
+        for name, reading in sorted(newest_first, key=lambda item: item[0].chain.lineage):
+            self._note_chain(name)
+            claims = self.claims.pop((name.chain.bucket, name.key), [])
+            if reading.error is not None:
+                self._leave_unchecked(
+                    kind_of(name.chain), [name.chain], reading.copy, reading.error
+                )
+            elif reading.value is None:
+                self._reject(name.chain, reading.copy, reading.flaw or INVALID_FORMAT)
+            else:
+                self._check_digest(name, reading.copy, reading.value, claims)
+
+    def _check_digest(
+        self, name: DigestName, copy: Copy, read: ReadDigest, claims: Sequence[Claim]
+    ) -> None:
+        digest = read.parsed
+        if isinstance(digest, Flaw):
+            self._reject(name.chain, copy, digest)
+            return
+        signature, is_borrowed = find_signature(read.metadata, claims)
+        try:
+            flaw = find_flaw(name, digest, read.metadata, signature, self.keys) or find_broken_link(
+                digest, signature, claims
+            )
+        except Unreachable:
+            raise
+        except GroupFailed as error:
+            self._leave_unchecked(
+                kind_of(name.chain),
+                [name.chain],
+                copy,
+                error,
+                f"public keys of CloudTrail in {name.chain.region}",
+            )
+            return
+        if flaw is not None:
+            self._reject(name.chain, copy, flaw)
+            return
+        text = (
+            "the signature is the one that the next digest holds; the object has none"
+            if is_borrowed
+            else ""
+        )
+        self._add(
+            Finding(kind_of(name.chain), State.VALID, copy.bucket, copy.key, text, _place_of(copy)),
+            [name.chain],
+        )
+        self.result.tallies[name.chain].cover(
+            max(digest.start, self.request.first), min(digest.end, self.request.last)
+        )
+        if name.chain.is_backfill:
+            self.seen_backfills[copy.bucket, copy.key] = (digest.sha256, signature)
+        self._follow(name, digest)
+
+    def _follow(self, name: DigestName, digest: Digest) -> None:
+        """Takes down what a valid digest says of the one before it, and of its logs."""
+        state = self.chains[name.chain]
+        link = digest.previous
+        if link is None:
+            state.began = digest.start
+        else:
+            previous = parse_digest_key(link.bucket, link.key)
+            end = previous.end if previous is not None else digest.start
+            state.expected, state.expected_end = (link.bucket, link.key), end
+            if end >= self.request.first:
+                self._claim(
+                    Claim(link, digest, previous.chain if previous is not None else name.chain)
+                )
+        for log in digest.logs:
+            named = self.pending.setdefault(group_of_key(log.bucket, log.key), {}).setdefault(
+                (log.bucket, log.key), _Named()
+            )
+            named.hashes.append((name.chain, log.sha256))
+
+    def _claim(self, claim: Claim) -> None:
+        """Backfill digests come in no order of their hours, so the one before may have been looked
+        at already.
+        """
+        identity = (claim.link.bucket, claim.link.key)
+        seen = self.seen_backfills.get(identity)
+        if seen is None:
+            self.claims.setdefault(identity, []).append(claim)
+        elif (claim.link.sha256 or seen[0], claim.link.signature) != seen:
+            self._add(
+                Finding(kind_of(claim.chain), State.INVALID, *identity, broken_link(claim).text),
+                [claim.chain],
+            )
+
+    def _note_chain(self, name: DigestName) -> None:
+        """What the walk shows between two digests: a gap, a digest that no other links to, an end
+        before the end.
+        """
+        chain = name.chain
+        kind, state = kind_of(chain), self.chains.get(chain)
+        if state is None:
+            state = self.chains[chain] = _ChainState()
+            if (
+                not chain.is_backfill
+                and name.end + LATE < self.request.last
+                and (chain.bucket, name.key) not in self.claims
+            ):
+                text = (
+                    "is the newest of its trail: nothing shows what was delivered from "
+                    f"{_format(name.end)} to {_format(self.request.last)}"
+                )
+                self._add(Finding(kind, State.NOTE, chain.bucket, name.key, text), [])
+        elif chain.is_backfill:
+            pass  # they come when CloudTrail needs them, not by the hour
+        elif state.began is not None:
+            text = (
+                f"No log files were delivered by CloudTrail between {_format(name.end)} and "
+                f"{_format(state.began)}"
+            )
+            self._add(Finding(kind, State.GAP, chain.bucket, name.key, text), [])
+        elif (
+            state.expected not in (None, (chain.bucket, name.key))
+            and state.expected_end is not None
+            and name.end > state.expected_end
+        ):
+            self._add(
+                Finding(
+                    kind,
+                    State.NOTE,
+                    chain.bucket,
+                    name.key,
+                    "is in no chain: no newer digest links to it",
+                ),
+                [],
+            )
+            return
+        state.expected = state.expected_end = state.began = None
+
+    def _check_missing(self, day: date) -> None:
+        """Every digest of this day and later ones has been seen; what is claimed of others is
+        looked for, once, and then missing.
+        """
+        while due := {
+            identity: claims
+            for identity, claims in self.claims.items()
+            if _day_of(identity, claims) >= day
+        }:
+            found: dict[Identity, Copy] = {}
+            for bucket, key in due:
+                found |= self.files.find(group_of_key(bucket, key), {(bucket, key)})
+            self._check_digests(found.values())
+            for identity, claims in due.items():
+                self.claims.pop(identity, None)
+                if identity not in found:
+                    self._miss(kind_of(claims[0].chain), identity, [claims[0].chain])
+
+    # Logs
+
+    def _check_logs(self, day: date) -> None:
+        """The logs of this day and later ones; of earlier ones a digest still to come may name
+        more.
+        """
+        due = [group for group in self.pending if group is None or group.date >= day]
+        for group in sorted(
+            due, key=lambda group: (group is None, group or _NO_GROUP), reverse=True
+        ):
+            self._check_group(group, self.pending.pop(group))
+
+    def _check_group(self, group: Group | None, wanted: Mapping[Identity, _Named]) -> None:
+        found = self.files.find(group, wanted)
+        for identity in sorted(wanted.keys() - found.keys()):
+            self._miss(Kind.LOG, identity, [chain for chain, _ in wanted[identity].hashes])
+        for reading in read_copies(self.store, self.workers, found.values(), _use_log):
+            copy = reading.copy
+            for chain, sha256 in wanted[copy.bucket, copy.key].hashes:
+                if reading.error is not None:
+                    self._leave_unchecked(Kind.LOG, [chain], copy, reading.error)
+                    continue
+                flaw = reading.flaw or (
+                    reading.value.compare(sha256) if reading.value is not None else INVALID_FORMAT
+                )
+                state = State.INVALID if flaw else State.VALID
+                self._add(
+                    Finding(
+                        Kind.LOG,
+                        state,
+                        copy.bucket,
+                        copy.key,
+                        flaw.text if flaw else "",
+                        _place_of(copy),
+                    ),
+                    [chain],
+                )
+
+    # What was found
+
+    def _reject(self, chain: Chain, copy: Copy, flaw: Flaw) -> None:
+        self._add(
+            Finding(
+                kind_of(chain), State.INVALID, copy.bucket, copy.key, flaw.text, _place_of(copy)
+            ),
+            [chain],
+        )
+
+    def _miss(self, kind: Kind, identity: Identity, chains: Sequence[Chain]) -> None:
+        """Nobody has it; or, where packs could not be looked into, nobody knows."""
+        state, text = State.INVALID, NOT_FOUND.text
+        if self.files.failures:
+            state, text = State.UNCHECKED, "not found in what could be read"
+        self._add(Finding(kind, state, *identity, text), chains)
+
+    def _leave_unchecked(
+        self,
+        kind: Kind,
+        chains: Sequence[Chain],
+        copy: Copy,
+        error: GroupFailed,
+        cause: str | None = None,
+    ) -> None:
+        """`cause` is what could not be read, where it is not the file itself."""
+        self._add(
+            Finding(kind, State.UNCHECKED, copy.bucket, copy.key, str(error), _place_of(copy)),
+            chains,
+        )
+        where = (
+            copy.where
+            if copy.place or kind is not Kind.LOG
+            else f"s3://{copy.bucket}/{copy.key.rpartition('/')[0]}/"
+        )
+        self.failed.setdefault(cause or where, error)
+
+    def _add(self, finding: Finding, chains: Sequence[Chain]) -> None:
+        for chain in chains:
+            tally = self.result.tallies.setdefault(chain, Tally())
+            (tally.logs if finding.kind is Kind.LOG else tally.digests)[finding.state] += 1
+        self.found.append(finding)
+        if finding.state is State.VALID:
+            return
+        if len(self.result.findings) < LINES_MAX:
+            self.result.findings.append(finding)
+        else:
+            self.result.unlisted += 1
+
+    def _tell(self) -> None:
+        if self.found:
+            self.watch(self.found)
+            self.found = []
+
+    def _take_failures(self) -> None:
+        """One for each pack or folder, however many files it concerns."""
+        self.result.failures += [
+            Failure.of(where, error) for where, error in dict(self.files.failures).items()
+        ]
+        self.result.failures += [
+            Failure.of(where, error)
+            for where, error in sorted(self.failed.items(), key=lambda item: item[0])
+        ]
+
+
+def _use_log(_: Mapping[str, str], pieces: Iterable[bytes]) -> LogHash:
+    hashed = LogHash()
+    for piece in pieces:
+        hashed.take(piece)
+    return hashed
+
+
+def _day_of(identity: Identity, claims: Sequence[Claim]) -> date:
+    name = parse_digest_key(*identity)
+    return name.end.date() if name is not None else claims[0].by.start.date()
+
+
+def _place_of(copy: Copy) -> str:
+    return copy.where if copy.place else ""
+
+
+def _format(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+_NO_GROUP = Group("none", "none", "none", date.min)

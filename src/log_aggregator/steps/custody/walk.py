@@ -1,0 +1,342 @@
+"""Walks a chain of custody records, newest to oldest, and says everything that is not as it was
+written.
+
+One record is held at a time. Of the packs that records name only a few bytes each are kept: a chain
+of ten years names some hundred thousand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from log_aggregator.core.custody import (
+    Record,
+    custody_prefix,
+    decode_record,
+    hash_record,
+    parse_record_key,
+    record_key,
+)
+from log_aggregator.errors import BadPack, GroupFailed, NotFound
+from log_aggregator.model import LogObject, Target
+from log_aggregator.ports.store import ListStart, ObjectStore
+from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.workers import Workers
+
+PENDING_HOURS_MAX = 24
+"""A run that wrote a pack has come to its end by then, or it died."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRules:
+    """What is looked at."""
+
+    last: int | None = None
+    """Only so many records, the newest. Packs without a record are then not looked for."""
+    oldest: int = 0
+    """The chain is to begin with this record: those before it are known to be gone."""
+    expected: Mapping[int, str] = field(default_factory=dict)
+    """Hashes of records that somebody kept elsewhere, by sequence number."""
+    reads_indexes: bool = False
+    """Every index that a record names is read, and its hash compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it was written."""
+
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Walked:
+    """What a walk over one chain saw."""
+
+    target: Target
+    records: int = 0
+    newest: tuple[int, str] | None = None
+    """(sequence number, hash): what to keep elsewhere."""
+    packs: int = 0
+    indexes_read: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    """A break: the exit code is 1."""
+    notes: list[Finding] = field(default_factory=list)
+    """What is explained: packs of runs that did not come to their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as it is read: its place, its hash, and what it says, or why it cannot be read."""
+
+    sequence: int
+    key: str
+    sha256: str | None
+    record: Record | None
+    problem: str = ""
+
+
+def walk_chain(
+    store: ObjectStore, workers: Workers, target: Target, rules: WalkRules, now: datetime
+) -> Walked:
+    """Everything about one target's chain. Raises StoreError where S3 cannot be asked."""
+    walked = Walked(target)
+    listed = _list_versions(store, target, walked)
+    _check_sequence(target, listed, rules, walked)
+    wanted = sorted(listed, reverse=True)[: rules.last]
+    packs = _Packs()
+    newer: StoredRecord | None = None
+    ended: datetime | None = None
+    for found in read_records(
+        store, workers, target, {sequence: listed[sequence] for sequence in wanted}
+    ):
+        _check_record(target, found, newer, rules, walked)
+        if newer is None and found.sha256 is not None:
+            walked.newest = (found.sequence, found.sha256)
+        newer = found
+        if found.record is None:
+            continue
+        walked.records += 1
+        ended = ended or found.record.ended
+        hashes = packs.take(found.record)
+        if rules.reads_indexes:
+            _check_indexes(store, workers, target, found.sequence, hashes, walked)
+        if found.sequence in (0, rules.oldest):
+            packs.began = found.record.began
+    walked.packs = len(packs.named)
+    if rules.last is None:
+        _check_unrecorded(store, target, packs, ended, now, walked)
+    return walked
+
+
+def read_records(
+    store: ObjectStore, workers: Workers, target: Target, listed: Mapping[int, LogObject]
+) -> Iterator[StoredRecord]:
+    """Records, in the order of `listed`. What cannot be read is told in its place."""
+
+    def read(sequence: int) -> StoredRecord:
+        key = record_key(target, sequence)
+        try:
+            data = store.get_object(target.bucket, key).data
+        except NotFound:
+            return StoredRecord(sequence, key, None, None, "it is gone")
+        try:
+            return StoredRecord(sequence, key, hash_record(data), decode_record(data))
+        except BadPack as error:
+            return StoredRecord(sequence, key, hash_record(data), None, str(error))
+
+    yield from workers.read_ahead(read, listed, lambda sequence: listed[sequence].size_bytes)
+
+
+def list_records(store: ObjectStore, target: Target) -> dict[int, LogObject]:
+    """All records as they are now, oldest first, by sequence number."""
+    found = (
+        (parse_record_key(target, entry.key), entry)
+        for entry in list_all(store, target.bucket, custody_prefix(target))
+    )
+    return {sequence: entry for sequence, entry in found if sequence is not None}
+
+
+def _list_versions(store: ObjectStore, target: Target, walked: Walked) -> dict[int, LogObject]:
+    """The current records. A record is written once: where there are versions, one that was
+    replaced or deleted shows.
+    """
+    current: dict[int, LogObject] = {}
+    start: ListStart | None = ListStart()
+    while start is not None:
+        page = store.list_object_versions(
+            target.bucket, prefix=custody_prefix(target), start=start if start.key else None
+        )
+        for marker in page.markers:
+            walked.findings.append(
+                Finding(marker.key, f"it was deleted at {marker.last_modified:%Y-%m-%d %H:%M:%S}Z")
+            )
+        for entry in page.objects:
+            sequence = parse_record_key(target, entry.key)
+            if sequence is None:
+                walked.findings.append(Finding(entry.key, "it is no custody record"))
+            elif not entry.is_latest:
+                walked.findings.append(
+                    Finding(entry.key, f"its version {entry.version_id} was replaced or deleted")
+                )
+            else:
+                current[sequence] = entry
+        start = page.next_start
+    return current
+
+
+def _check_sequence(
+    target: Target, listed: Iterable[int], rules: WalkRules, walked: Walked
+) -> None:
+    """No number is left out. An expected record that is newer than all there are is missing,
+    too.
+    """
+    present = sorted(listed)
+    expected = rules.oldest
+    for sequence in present:
+        if sequence > expected:
+            missing = record_key(target, expected)
+            count = sequence - expected
+            walked.findings.append(
+                Finding(
+                    missing,
+                    "it is missing"
+                    if count == 1
+                    else f"it and {count - 1} records after it are missing",
+                )
+            )
+        expected = max(expected, sequence + 1)
+    for sequence in sorted(rules.expected):
+        if sequence >= expected:
+            walked.findings.append(
+                Finding(record_key(target, sequence), "it is missing: it was expected to be there")
+            )
+
+
+def _check_record(
+    target: Target,
+    found: StoredRecord,
+    newer: StoredRecord | None,
+    rules: WalkRules,
+    walked: Walked,
+) -> None:
+    def complain(what: str) -> None:
+        walked.findings.append(Finding(found.key, what))
+
+    if (
+        newer is not None
+        and newer.record is not None
+        and newer.sequence == found.sequence + 1
+        and newer.record.previous != found.sha256
+    ):
+        complain(
+            f"its SHA-256 is {found.sha256}; the record after it names {newer.record.previous}"
+        )
+    wanted = rules.expected.get(found.sequence)
+    if wanted is not None and wanted != found.sha256:
+        complain(f"its SHA-256 is {found.sha256}; {wanted} was expected")
+    record = found.record
+    if record is None:
+        complain(found.problem)
+        return
+    if (record.target, record.sequence) != (target, found.sequence):
+        complain(
+            f"it is record {record.sequence} of s3://{record.target.bucket}/{record.target.root}"
+        )
+    if (record.previous is None) != (found.sequence == 0):
+        complain(
+            "it names no record before it"
+            if record.previous is None
+            else "it is the first and names a record before it"
+        )
+    for entry in record.groups:
+        imbalance = entry.find_imbalance()
+        if imbalance is not None:
+            complain(f"{entry.group}: {imbalance}")
+
+
+def _check_indexes(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    sequence: int,
+    hashes: Mapping[str, str],
+    walked: Walked,
+) -> None:
+    def check(pack_key: str) -> Finding | None:
+        index_key = target.index_key(pack_key)
+        try:
+            data = store.get_object(target.bucket, index_key).data
+        except GroupFailed as error:
+            return Finding(index_key, f"record {sequence} names it: {error}")
+        if hashlib.sha256(data).hexdigest() != hashes[pack_key]:
+            return Finding(index_key, f"it is not what record {sequence} says: its SHA-256 differs")
+        return None
+
+    for finding in workers.each(check, hashes):
+        walked.indexes_read += 1
+        if finding is not None:
+            walked.findings.append(finding)
+
+
+class _Packs:
+    """Which packs records name, and which of them were written by the run of a record; as 64 bits
+    of a hash each.
+    """
+
+    def __init__(self) -> None:
+        self.named: dict[int, int] = {}
+        """-> the oldest record that names it."""
+        self.written: set[int] = set()
+        self.began: datetime | None = None
+        """When the first run of the chain began."""
+        self._hashes: set[tuple[int, int]] = set()
+
+    def take(self, record: Record) -> dict[str, str]:
+        """From the keys of its verified packs to the hashes of their indexes; of those only that no
+        newer record said the same of.
+        """
+        fresh = {}
+        for pack in record.packs:
+            number = short(pack.key)
+            self.named[number] = record.sequence
+            if pack.is_new:
+                self.written.add(number)
+            if (
+                pack.index_sha256 is not None
+                and (number, short(pack.index_sha256)) not in self._hashes
+            ):
+                self._hashes.add((number, short(pack.index_sha256)))
+                fresh[pack.key] = pack.index_sha256
+        return fresh
+
+
+def short(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def _check_unrecorded(
+    store: ObjectStore,
+    target: Target,
+    packs: _Packs,
+    ended: datetime | None,
+    now: datetime,
+    walked: Walked,
+) -> None:
+    """Packs that no record says to have written: their run died before it could."""
+    for entry in list_all(store, target.bucket, f"{target.root}indexes/"):
+        number = (
+            short(target.pack_key(entry.key)) if entry.key.endswith(".index.jsonl.gz") else None
+        )
+        if number is None or number in packs.written:
+            continue
+        if number in packs.named:
+            settled = packs.named[number]
+            what = (
+                "its pack was written by a run, or a call, that did not come to its end; record "
+                f"{settled} settled it"
+            )
+            walked.notes.append(Finding(entry.key, what))
+        elif packs.began is not None and entry.last_modified < packs.began:
+            walked.notes.append(Finding(entry.key, "its pack is older than the chain"))
+        elif ended is not None and entry.last_modified <= ended:
+            walked.notes.append(
+                Finding(
+                    entry.key,
+                    "no record names its pack: a run wrote it that died before its record, "
+                    "or somebody by hand",
+                )
+            )
+        elif now - entry.last_modified < timedelta(hours=PENDING_HOURS_MAX):
+            walked.notes.append(
+                Finding(entry.key, "no record names its pack yet: a run is under way, or died")
+            )
+        else:
+            what = (
+                "no record names its pack, and none was written since: the newest records are "
+                "missing, or no run came to its end"
+            )
+            walked.findings.append(Finding(entry.key, what))

@@ -1,0 +1,1 @@
+"""The nightly journey: list, plan, combine, verify, delete, in this order and no other."""

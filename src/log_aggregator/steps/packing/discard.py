@@ -1,0 +1,65 @@
+"""Deletes log objects without packing them, because the settings say so (`other_regions =
+"delete"`), and only then.
+
+It is apart from `delete` on purpose: that one accepts verified packs and nothing else. What is
+discarded is written down first, object by object, under `discards/`, so that nothing ever
+disappears without a trace.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.packformat.deflate import encode_gzip
+from log_aggregator.core.planning import pack_id
+from log_aggregator.errors import PreconditionFailed
+from log_aggregator.model import Group, LogObject, Target
+from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.steps.packing.delete import DeletionReport, ListedVersions, delete_in_order
+from log_aggregator.steps.workers import Workers
+
+
+def discard(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    group: Group,
+    objects: Sequence[LogObject],
+    versioning: str | None,
+    options: WriteOptions,
+) -> DeletionReport:
+    """Writes the list of what goes, then deletes it, exactly as listed. Raises StoreError."""
+    listed_once = {found.identity: found for found in objects}.values()
+    ordered = sorted(listed_once, key=lambda found: (found.key, found.version_id or ""))
+    key = f"{target.root}discards/{group.path}{pack_id(ordered)}.jsonl.gz"
+    data = encode_gzip(b"".join(_line(found) for found in ordered))
+    try:
+        store.put_object(target.bucket, key, data, crc64nvme=crc64nvme(data), options=options)
+    # the same list, by its name: a run that died wrote it; but a 409 does not say that anything is
+    # there
+    except PreconditionFailed:
+        store.head_object(target.bucket, key)
+    report = DeletionReport(list_key=key)
+    delete_in_order(
+        store,
+        workers,
+        group.bucket,
+        [found.identity for found in ordered],
+        versioning,
+        ListedVersions(ordered),
+        report,
+    )
+    return report
+
+
+def _line(found: LogObject) -> bytes:
+    record = {
+        "key": found.key,
+        "version_id": found.version_id,
+        "etag": found.etag,
+        "size": found.size_bytes,
+        "last_modified": found.last_modified.isoformat(),
+    }
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,90 @@
+"""The packs are the ledger: which packs a group has, and which log objects are members of them
+already.
+
+There is no database. A pack whose run died before its index was written gets the index back from
+its own tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from log_aggregator.core.packformat.index import find_identities
+from log_aggregator.errors import BadPack, ObjectFrozen
+from log_aggregator.model import Group, Identity, PackFormat, Target
+from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.steps.packs.index import format_of, list_all, naming, restore_index
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a group's packs hold. `unindexed` packs have no index and cannot give it back now
+    (frozen, or copied alone).
+    """
+
+    pack_of: Mapping[Identity, str]
+    """From a log object's identity to the key of a pack that it is a member of; of those that were
+    asked for.
+    """
+    unindexed: tuple[str, ...] = ()
+    written: Mapping[str, datetime] = field(default_factory=dict)
+    """When each pack was written, by its key."""
+
+
+def read_ledger(
+    store: ObjectStore,
+    target: Target,
+    group: Group,
+    wanted: Container[Identity],
+    options: WriteOptions,
+    *,
+    restore: bool = True,
+) -> Ledger:
+    """Looks for some log objects in the indexes of all packs of a group; restores indexes that are
+    missing, unless told not to.
+
+    Of each index only what is wanted is kept: a busy group's packs have a million members.
+    """
+    # What ends in a slash is the folder that a console shows, not a pack.
+    stored = list_all(store, target.bucket, target.packs_prefix(group))
+    written = {found.key: found.last_modified for found in stored if not found.key.endswith("/")}
+    index_keys = {
+        found.key for found in list_all(store, target.bucket, target.indexes_prefix(group))
+    }
+    pack_of: dict[Identity, str] = {}
+    unindexed = []
+    for key in written:
+        if target.index_key(key) not in index_keys and not (
+            restore and _restore_index(store, target, group, key, options)
+        ):
+            unindexed.append(key)
+        else:
+            pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)
+    return Ledger(pack_of, tuple(unindexed), written)
+
+
+def _restore_index(
+    store: ObjectStore, target: Target, group: Group, pack_key: str, options: WriteOptions
+) -> bool:
+    """False where the pack cannot give its index back now."""
+    if format_of(group, target, pack_key) is PackFormat.COPY:
+        return False
+    try:
+        restore_index(store, target, pack_key, options)
+    except ObjectFrozen:
+        return False
+    return True
+
+
+def _find_members(
+    store: ObjectStore, target: Target, pack_key: str, wanted: Container[Identity]
+) -> list[Identity]:
+    index_key = target.index_key(pack_key)
+    data = store.get_object(target.bucket, index_key).data
+    with naming(target.bucket, index_key):
+        named, found = find_identities(data, wanted)
+    if named != pack_key:
+        raise BadPack(f"s3://{target.bucket}/{index_key} is the index of another pack, {named}")
+    return found

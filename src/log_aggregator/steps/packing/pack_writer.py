@@ -1,0 +1,201 @@
+"""Writes one pack: gathers bytes into large parts, and starts, completes or aborts the upload.
+
+A pack smaller than one part is one PutObject. Memory: one part here, and those under way, whose
+number the workers bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from itertools import pairwise
+
+from log_aggregator.core.checksums import RunningChecksum, crc64nvme
+from log_aggregator.errors import StoreError, VerificationError
+from log_aggregator.limits import COPY_RANGE_BYTES_MAX, PART_COUNT_MAX, PART_SIZE_BYTES_MIN
+from log_aggregator.model import LogObject
+from log_aggregator.ports.store import ObjectStore, Part, Upload, WriteOptions
+from log_aggregator.steps.workers import Workers
+
+
+@contextlib.contextmanager
+def open_pack(
+    store: ObjectStore,
+    workers: Workers,
+    bucket: str,
+    key: str,
+    options: WriteOptions,
+    part_size_bytes: int,
+) -> Iterator[PackWriter]:
+    """A writer whose upload is aborted unless it was completed, whatever happens in between."""
+    writer = PackWriter(store, workers, bucket, key, options, part_size_bytes)
+    try:
+        yield writer
+    finally:
+        writer.abort_unless_completed()
+
+
+class PackWriter:
+    """Appends bytes and copied ranges to an object that nobody sees before `complete`."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        workers: Workers,
+        bucket: str,
+        key: str,
+        options: WriteOptions,
+        part_size_bytes: int,
+    ) -> None:
+        self._store = store
+        self._workers = workers
+        self._bucket, self._key, self._options = bucket, key, options
+        self._part_size_bytes = part_size_bytes
+        self._buffer = bytearray()
+        self._parts: list[Future[Part]] = []
+        self._upload: Upload | None = None
+        self._completed = False
+
+    @property
+    def buffered_bytes(self) -> int:
+        return len(self._buffer)
+
+    def append(self, data: bytes) -> None:
+        """Takes bytes; starts a part's upload when there are enough of them."""
+        self._buffer += data
+        if len(self._buffer) >= self._part_size_bytes:
+            self._flush()
+
+    def copy(self, source: LogObject, first: int) -> RunningChecksum:
+        """Copies [first, end) of a source, server side; what is buffered must be empty or as large
+        as a part has to be.
+        """
+        if self._buffer:
+            self._flush()
+        copied = RunningChecksum()
+        for start, end in split_evenly(first, source.size_bytes, COPY_RANGE_BYTES_MAX):
+            part = self._copy_range(source, start, end)
+            copied.take_piece(part.size_bytes, part.crc64nvme or 0)
+        return copied
+
+    def complete(self, expected: RunningChecksum) -> None:
+        """Makes the object durable. `expected` is what whoever built the pack counted; S3 compares
+        it with what it stored.
+
+        Raises PreconditionFailed where the key exists already.
+        """
+        if self._upload is None:
+            self._check(expected, RunningChecksum(len(self._buffer), crc64nvme(self._buffer)))
+            self._store.put_object(
+                self._bucket, self._key, self._buffer, crc64nvme=expected.crc, options=self._options
+            )
+        else:
+            if self._buffer:
+                self._flush()
+            parts = [future.result() for future in self._parts]
+            self._check(expected, _sum_up(parts))
+            self._store.complete_multipart_upload(
+                self._upload, parts, size_bytes=expected.length_bytes, crc64nvme=expected.crc
+            )
+        self._completed = True
+
+    def abort_unless_completed(self) -> None:
+        """Waits for the parts under way and aborts, so that no part is left behind that would be
+        billed for ever.
+        """
+        if self._upload is None or self._completed:
+            return
+        wait(self._parts)
+        with contextlib.suppress(
+            StoreError
+        ):  # a store that cannot be reached cannot abort; lifecycle rule and next run do
+            self._store.abort_multipart_upload(self._upload)
+
+    def _flush(self) -> None:
+        upload, number = self._begin(), self._next_number()
+        data, self._buffer = self._buffer, bytearray()
+        self._parts.append(
+            self._workers.start_write(
+                lambda: self._store.upload_part(upload, number, data, crc64nvme=crc64nvme(data))
+            )
+        )
+        self._raise_failed_parts()
+
+    def _copy_range(self, source: LogObject, first: int, last: int) -> Part:
+        upload, number = self._begin(), self._next_number()
+        part = self._store.upload_part_copy(upload, number, source, (first, last))
+        if part.crc64nvme is None:
+            part = Part(
+                part.number, part.etag, part.size_bytes, self._read_range_crc(source, first, last)
+            )
+        future: Future[Part] = Future()
+        future.set_result(part)
+        self._parts.append(future)
+        return part
+
+    def _read_range_crc(self, source: LogObject, first: int, last: int) -> int:
+        """For a store that reports no checksum of a copied part: that of the range, read."""
+        running = RunningChecksum()
+        for start in range(first, last, self._part_size_bytes):
+            byte_range = (start, min(start + self._part_size_bytes, last))
+            body = self._store.get_object(
+                source.bucket,
+                source.key,
+                version_id=source.version_id,
+                if_match=source.etag,
+                byte_range=byte_range,
+            )
+            running.take(body.data)
+        return running.crc
+
+    def _begin(self) -> Upload:
+        if self._upload is None:
+            self._upload = self._store.create_multipart_upload(
+                self._bucket, self._key, options=self._options
+            )
+        return self._upload
+
+    def _next_number(self) -> int:
+        if len(self._parts) >= PART_COUNT_MAX:
+            raise VerificationError(
+                f"s3://{self._bucket}/{self._key}: more than {PART_COUNT_MAX} parts; make "
+                "pack_size_max smaller"
+            )
+        return len(self._parts) + 1
+
+    def _raise_failed_parts(self) -> None:
+        """As early as cheaply possible; `complete` looks at all of them."""
+        for future in self._parts[-8:]:
+            if future.done():
+                future.result()
+
+    def _check(self, expected: RunningChecksum, sent: RunningChecksum) -> None:
+        if expected != sent:
+            raise VerificationError(
+                f"s3://{self._bucket}/{self._key}: what was sent is not what was built; this "
+                "is a bug or bad memory"
+            )
+
+
+def bridge_bytes(buffered_bytes: int) -> int:
+    """How many of a source's first bytes must be read and appended, so that what is buffered before
+    it makes a part of its own.
+    """
+    return max(0, PART_SIZE_BYTES_MIN - buffered_bytes) if buffered_bytes else 0
+
+
+def split_evenly(first: int, end: int, length_max: int) -> Iterator[tuple[int, int]]:
+    """[first, end) in as few pieces as possible, of nearly equal lengths, so that none is too small
+    to be a part.
+    """
+    count = max(1, -(-(end - first) // length_max))
+    bounds = [first + (end - first) * index // count for index in range(count + 1)]
+    return pairwise(bounds)
+
+
+def _sum_up(parts: list[Part]) -> RunningChecksum:
+    total = RunningChecksum()
+    for part in parts:
+        total.take_piece(part.size_bytes, part.crc64nvme or 0)
+    return total

@@ -1,0 +1,154 @@
+"""What a run would do: lists as a run does, plans group by group, and keeps of each plan what it
+comes to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from log_aggregator.core.costs.storage import INDEX_BYTES_PER_MEMBER, Sizes
+from log_aggregator.core.planning import PackLimits, estimate_requests
+from log_aggregator.errors import Failure, GroupFailed
+from log_aggregator.model import Group, PackFormat
+from log_aggregator.ports.store import Clock, ObjectStore
+from log_aggregator.steps.packing.buckets import find_buckets
+from log_aggregator.steps.packing.group import plan_group
+from log_aggregator.steps.packing.listing import (
+    BucketListing,
+    Found,
+    Listing,
+    Progress,
+    check_limit,
+)
+from log_aggregator.steps.packing.results import GroupPlan
+from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.selection import Selection
+from log_aggregator.steps.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPack:
+    """A pack that would be written."""
+
+    bucket: str
+    key: str
+    format: PackFormat
+    members: int
+    size_bytes: int
+    """Of its members; what it adds for its index is little."""
+
+
+@dataclass(slots=True)
+class PlannedGroup:
+    """What would be done to a group, without the log objects themselves: a plan may be about
+    millions.
+    """
+
+    group: Group
+    keep_originals: bool
+    packs: list[PlannedPack] = field(default_factory=list)
+    settled: Counter[str] = field(default_factory=Counter)
+    """Key of a pack that exists -> how many listed log objects are members of it."""
+    kept: set[str] = field(default_factory=set)
+    """Those of `settled` that are too young for their originals to go."""
+    discards: int = 0
+
+    @property
+    def operation(self) -> str:
+        """`pack`, `copy` (every pack is one object copied alone), or `none`."""
+        if not self.packs:
+            return "none"
+        return "copy" if all(pack.format is PackFormat.COPY for pack in self.packs) else "pack"
+
+
+@dataclass(slots=True)
+class RunPlan:
+    """Everything that a run would do."""
+
+    first: date
+    last: date
+    groups: list[PlannedGroup] = field(default_factory=list)
+    requests: Counter[str] = field(default_factory=Counter)
+    """What writing, verifying and settling the packs takes; listing is not in it."""
+    source_sizes: Sizes = field(default_factory=Sizes)
+    pack_sizes: Sizes = field(default_factory=Sizes)
+    """With the indexes in their tails."""
+    selection: Selection = field(default_factory=Selection)
+    inventories: list[str] = field(default_factory=list)
+    """Where the inventories are that it went by, if it did not list the buckets."""
+    failures: list[Failure] = field(default_factory=list)
+
+    def merge(self, other: RunPlan) -> None:
+        """Takes over the plan of other groups of the same days."""
+        self.groups += other.groups
+        self.requests.update(other.requests)
+        self.source_sizes.merge(other.source_sizes)
+        self.pack_sizes.merge(other.pack_sizes)
+        self.failures += other.failures
+
+    def add(self, plan: GroupPlan, limits: PackLimits) -> None:
+        """Takes over what matters of a group's plan; of a very large group there are several, one
+        after the other.
+        """
+        self.requests.update(estimate_requests(plan.packs, limits))
+        if not (self.groups and self.groups[-1].group == plan.group):
+            self.groups.append(PlannedGroup(plan.group, plan.keep_originals))
+        group = self.groups[-1]
+        for pack in plan.packs:
+            for source in pack.sources:
+                self.source_sizes.add(source.size_bytes)
+            self.pack_sizes.add(pack.size_bytes + len(pack.sources) * INDEX_BYTES_PER_MEMBER)
+            group.packs.append(
+                PlannedPack(
+                    pack.target.bucket, pack.key, pack.format, len(pack.sources), pack.size_bytes
+                )
+            )
+        group.settled.update(plan.settled)
+        group.kept |= plan.kept
+        group.discards += plan.discards
+
+
+def plan_run(
+    store: ObjectStore,
+    workers: Workers,
+    clock: Clock,
+    rules: RunRules,
+    progress: Progress,
+    listing: Listing | None = None,
+) -> RunPlan:
+    """What `run` would do, and nothing of it. Raises CannotStart, LimitExceeded."""
+    result = RunPlan(rules.selection.window.first, rules.selection.window.last)
+    buckets = {bucket.name: bucket for bucket in find_buckets(store, rules)}
+    today = clock.now().date()
+    listing = listing or BucketListing(store, workers, rules.organization_id, progress)
+    group_rules = replace(rules.group, is_listing_old=listing.is_old)
+    for found in listing.windows(buckets, rules.selection):
+        check_limit(found, rules)
+        result.selection.merge_counts(found.selection)
+        progress.planned(len(found.shelf.groups), found.shelf.objects)
+
+        def plan(group: Group, found: Found = found) -> RunPlan:
+            """A plan of this group alone."""
+            planned = RunPlan(result.first, result.last)
+            try:
+                for part in found.shelf.parts(group):
+                    workers.check_stop()
+                    plan_of_part = plan_group(
+                        store,
+                        buckets[group.bucket],
+                        group,
+                        part,
+                        rules.target(group.bucket),
+                        group_rules,
+                        today,
+                    )
+                    planned.add(plan_of_part, rules.group.combine.limits)
+            except GroupFailed as error:
+                planned.failures.append(Failure.of(str(group), error))
+            return planned
+
+        for planned in workers.each(plan, sorted(found.shelf.groups)):
+            result.merge(planned)
+    return result

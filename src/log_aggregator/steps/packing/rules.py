@@ -1,0 +1,60 @@
+"""What a run, and each of its groups, must keep to: the settings, as the steps read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.model import Target
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.packing.selection import Rules
+from log_aggregator.steps.packs.verify import Level
+
+
+@dataclass(frozen=True, slots=True)
+class CombineOptions:
+    """How packs are written."""
+
+    limits: PackLimits = field(default_factory=PackLimits)
+    pack: WriteOptions = field(default_factory=WriteOptions)
+    index: WriteOptions = field(default_factory=WriteOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRules:
+    """What holds for all groups of a run."""
+
+    combine: CombineOptions
+    level: Level = Level.CHECKSUM
+    keep_originals_days: int = 0
+    is_listing_old: bool = False
+    """What was listed may be gone: log objects that are in a pack are looked for before they are
+    deleted, so that none counts twice.
+    """
+
+    def keeps(self, since: date, today: date) -> bool:
+        """Whether originals that have been packed since then are kept. A day that has not come yet
+        is a clock that is wrong: today.
+        """
+        return max(0, (today - since).days) < self.keep_originals_days
+
+
+@dataclass(frozen=True, slots=True)
+class RunRules:
+    """What a run is about."""
+
+    main_buckets: tuple[str, ...]
+    other_buckets: tuple[str, ...]
+    organization_id: str | None
+    destination_bucket: str | None
+    final_aggregation_prefix: str
+    selection: Rules
+    group: GroupRules
+    objects_max: int
+
+    def target(self, source_bucket: str) -> Target:
+        """Where the packs of a bucket's logs go."""
+        if self.destination_bucket is not None:
+            return Target(self.destination_bucket)
+        return Target(source_bucket, f"{self.final_aggregation_prefix}/")

@@ -1,0 +1,141 @@
+"""Lists the log objects of a window of days, without a HEAD on any of them and without looking at
+the other days.
+
+Main logs: accounts and services by delimiter, then the date skip-scan over each. Auxiliary buckets:
+the same scan over everything. Both give whole keys: all versions and delete markers of a key
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import date
+
+from log_aggregator.core.layouts import Marker, parse_key
+from log_aggregator.core.skipscan import next_start
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.model import DeleteMarker, Identity, ListedKey, LogObject
+from log_aggregator.ports.store import ListStart, ObjectStore, Page
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.selection import Rules, Selection, select_in_chunks
+
+_STEMS_MAX = 100
+
+
+def list_in_chunks(
+    store: ObjectStore,
+    bucket: SourceBucket,
+    prefix: str,
+    rules: Rules,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Selection]:
+    """Everything under a prefix that the rules want, and what was left alone, chunk by chunk."""
+    yield from select_in_chunks(
+        bucket.name, _list_others(store, bucket, prefix, rules.window), rules, on_progress
+    )
+
+
+def list_window(
+    store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow
+) -> Iterator[ListedKey]:
+    """All keys under a prefix but those that are safely known to be of other days."""
+    start = ListStart()
+    held: list[LogObject | DeleteMarker] = []
+    while True:
+        page = _list_page(store, bucket, prefix, start)
+        entries = held + _entries(page)
+        if page.next_start is None:
+            yield from _whole_keys(entries)
+            return
+        if not entries:
+            start = page.next_start
+            continue
+        last_key = entries[-1].key
+        jump = next_start(last_key, window, skip_prefixes=bucket.own_prefixes)
+        complete = [entry for entry in entries if entry.key != last_key]
+        held = [] if jump else entries[len(complete) :]
+        yield from _whole_keys(complete)
+        start = ListStart(jump) if jump else page.next_start
+
+
+def find_present(
+    store: ObjectStore, bucket: SourceBucket, wanted: Collection[Identity], day: date
+) -> set[Identity]:
+    """Which of some log objects of a day are still there, by listing that day where their keys
+    are.
+    """
+    if not wanted:
+        return set()
+    keys = sorted({key for key, *_ in wanted})
+    stems = {_stem_of(key) for key in keys}
+    prefixes = sorted(stems) if len(stems) <= _STEMS_MAX else [_common_prefix(keys[0], keys[-1])]
+    listed = (
+        found
+        for prefix in prefixes
+        for found in list_window(store, bucket, prefix, DateWindow(day, day))
+    )
+    return {
+        version.identity
+        for found in listed
+        for version in found.versions
+        if version.identity in wanted
+    }
+
+
+def _stem_of(key: str) -> str:
+    """What stands before the date: where a day of one account, service and region begins."""
+    parsed = parse_key(key)
+    return key if isinstance(parsed, Marker) or parsed.position is None else parsed.position.stem
+
+
+def _common_prefix(first: str, last: str) -> str:
+    """Of two keys, and so of all that sort between them."""
+    length = next(
+        (
+            place
+            for place, (one, other) in enumerate(zip(first, last, strict=False))
+            if one != other
+        ),
+        min(len(first), len(last)),
+    )
+    return first[:length]
+
+
+def _list_others(
+    store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow
+) -> Iterator[ListedKey]:
+    """All but what is our own."""
+    listed = list_window(store, bucket, prefix, window)
+    return (
+        (found for found in listed if not found.key.startswith(bucket.own_prefixes))
+        if bucket.own_prefixes
+        else listed
+    )
+
+
+def _list_page(store: ObjectStore, bucket: SourceBucket, prefix: str, start: ListStart) -> Page:
+    begin = start if start.key else None
+    if bucket.versioning is None:
+        return store.list_objects(bucket.name, prefix=prefix, start=begin)
+    return store.list_object_versions(bucket.name, prefix=prefix, start=begin)
+
+
+def _entries(page: Page) -> list[LogObject | DeleteMarker]:
+    """In key order; of one key, data versions and markers stand apart, each newest first."""
+    return (
+        sorted([*page.objects, *page.markers], key=lambda entry: entry.key)
+        if page.markers
+        else list(page.objects)
+    )
+
+
+def _whole_keys(entries: list[LogObject | DeleteMarker]) -> Iterator[ListedKey]:
+    first = 0
+    for position in range(1, len(entries) + 1):
+        if position < len(entries) and entries[position].key == entries[first].key:
+            continue
+        same = entries[first:position]
+        versions = tuple(entry for entry in same if isinstance(entry, LogObject))
+        markers = tuple(entry for entry in same if isinstance(entry, DeleteMarker))
+        yield ListedKey(same[0].key, versions, markers)
+        first = position

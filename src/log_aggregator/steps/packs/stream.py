@@ -1,0 +1,72 @@
+"""A stored object as a stream, front to end: read by ranges, never more than one of them held, with
+the checksum of all that has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from log_aggregator.core.checksums import RunningChecksum
+from log_aggregator.errors import VerificationError
+from log_aggregator.limits import MIB
+from log_aggregator.model import StoredObject
+from log_aggregator.ports.store import ObjectStore
+
+_READ_BYTES = 8 * MIB
+
+
+class ObjectStream:
+    """One object, as HeadObject described it; every range is read on the condition that it is still
+    that one.
+    """
+
+    def __init__(self, store: ObjectStore, stored: StoredObject) -> None:
+        self._store = store
+        self._stored = stored
+        self._held = b""
+        self._taken_bytes = 0
+        self.running = RunningChecksum()
+
+    def read(self, length_bytes: int) -> Iterator[bytes]:
+        """The next bytes, piece by piece. Raises VerificationError where the object ends before
+        them.
+        """
+        left = length_bytes
+        while left:
+            piece = self._next(left)
+            left -= len(piece)
+            yield piece
+
+    def skip_to(self, offset: int) -> None:
+        """Reads up to there. Raises VerificationError where that has been passed already."""
+        if offset < self.running.length_bytes:
+            raise VerificationError(f"{self._stored.key}: members overlap in the index")
+        for _ in self.read(offset - self.running.length_bytes):
+            pass
+
+    def _next(self, length_bytes_max: int) -> bytes:
+        if self._taken_bytes == len(self._held):
+            self._held, self._taken_bytes = b"", 0
+            first = self.running.length_bytes
+            last = min(first + _READ_BYTES, self._stored.size_bytes)
+            if first >= last:
+                raise VerificationError(
+                    f"{self._stored.key}: the index points behind the end of the pack"
+                )
+            body = self._store.get_object(
+                self._stored.bucket,
+                self._stored.key,
+                if_match=self._stored.etag,
+                byte_range=(first, last),
+            )
+            if len(body.data) != last - first:
+                raise VerificationError(
+                    f"{self._stored.key}: a range of it came back with another length"
+                )
+            self._held = body.data
+        piece = self._held[
+            self._taken_bytes : self._taken_bytes + length_bytes_max
+        ]  # all of it is no copy
+        self._taken_bytes += len(piece)
+        self.running.take(piece)
+        return piece

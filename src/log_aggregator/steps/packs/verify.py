@@ -1,0 +1,200 @@
+"""Verification: the only place where a `VerifiedPack` is made.
+
+"checksum": S3's own CRC64NVME of the whole pack, its size, and the index that describes them. No
+byte of the pack is read. "tail": besides, the index in the pack's own tail is the very one that
+lies beside it. "read-back": the whole pack is read again, and every member's hash is compared; what
+lies between them and the tail as well. So is every pack in a store that reports no checksum of the
+whole object.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import groupby
+
+from log_aggregator.core.packformat import expected_pack
+from log_aggregator.core.packformat.tail import encode_tail
+from log_aggregator.core.packformat.unpack import MemberCheck, decode_stored
+from log_aggregator.errors import BadPack, NotFound, StoreError, VerificationError
+from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target, VerifiedPack
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packs.index import naming, read_index, read_tail
+from log_aggregator.steps.packs.stream import ObjectStream
+
+
+class Level(StrEnum):
+    """How closely a pack is looked at."""
+
+    CHECKSUM = "checksum"
+    TAIL = "tail"
+    READ_BACK = "read-back"
+
+
+def verify_pack(
+    store: ObjectStore, target: Target, pack_key: str, level: Level = Level.CHECKSUM
+) -> VerifiedPack:
+    """Checks a stored pack against its stored index. Raises VerificationError, BadPack, NotFound,
+    ObjectFrozen.
+    """
+    index, index_data = _read_index(store, target, pack_key)
+    stored = _head(store, target, pack_key)
+    size, crc = expected_pack(index, index_data)
+    if level is Level.TAIL:
+        _compare_tail_explained(store, target, stored, index, index_data, size)
+    read_back = None
+    if level is Level.READ_BACK or stored.crc64nvme is None:
+        read_back = _read_back_explained(store, target, stored, index, index_data, size)
+    return VerifiedPack(
+        target, index, stored, size, crc, read_back, hashlib.sha256(index_data).hexdigest()
+    )
+
+
+def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
+    """One HEAD, right before deletion: S3 still holds the very object that was verified. Raises
+    VerificationError, NotFound.
+    """
+    now = store.head_object(pack.target.bucket, pack.index.pack_key)
+    if now != pack.stored:
+        raise VerificationError(
+            f"s3://{pack.target.bucket}/{pack.index.pack_key} has changed since it was verified"
+        )
+
+
+def _read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Index, bytes]:
+    try:
+        return read_index(store, target, pack_key)
+    except NotFound as error:
+        if error.code == "NoSuchBucket":
+            raise
+        where = f"s3://{target.bucket}/{pack_key}"
+        _head(store, target, pack_key, missing="there is no such pack, and no index of it")
+        raise NotFound(
+            f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew",
+            code=error.code,
+        ) from None
+
+
+def _head(
+    store: ObjectStore,
+    target: Target,
+    pack_key: str,
+    missing: str = "the index is there, the pack is not",
+) -> StoredObject:
+    try:
+        return store.head_object(target.bucket, pack_key)
+    except NotFound as error:
+        raise NotFound(f"s3://{target.bucket}/{pack_key}: {missing}", code=error.code) from None
+
+
+def _compare_tail_explained(
+    store: ObjectStore,
+    target: Target,
+    stored: StoredObject,
+    index: Index,
+    index_data: bytes,
+    size_bytes: int,
+) -> None:
+    """A tail that cannot be read is most often one that is not there: of a pack that was cut
+    short.
+    """
+    try:
+        _compare_tail(store, target, index, index_data)
+    except BadPack:
+        _compare_size(stored, size_bytes)
+        raise
+
+
+def _compare_size(stored: StoredObject, size_bytes: int) -> None:
+    if stored.size_bytes != size_bytes:
+        raise VerificationError(
+            f"s3://{stored.bucket}/{stored.key}: {stored.size_bytes} bytes are stored, "
+            f"{size_bytes} were written"
+        )
+
+
+def _compare_tail(store: ObjectStore, target: Target, index: Index, index_data: bytes) -> None:
+    """Raises VerificationError where the pack's tail holds another index than the one beside the
+    pack, BadPack where it is damaged.
+    """
+    if (
+        index.format is not PackFormat.COPY
+        and read_tail(store, target, index.pack_key) != index_data
+    ):
+        raise VerificationError(
+            f"s3://{target.bucket}/{index.pack_key}: the index in the pack's own tail is not "
+            "the one beside it,"
+            f" s3://{target.bucket}/{target.index_key(index.pack_key)}"
+        )
+
+
+def _read_back_explained(
+    store: ObjectStore,
+    target: Target,
+    stored: StoredObject,
+    index: Index,
+    index_data: bytes,
+    size_bytes: int,
+) -> int:
+    """The CRC64NVME of the whole pack. Where it is not what its index says, and its own tail is
+    whole and says otherwise, that is told.
+    """
+    try:
+        with naming(target.bucket, index.pack_key):
+            return _read_back(store, stored, index, index_data, size_bytes)
+    except (VerificationError, BadPack):
+        with contextlib.suppress(BadPack, StoreError):
+            _compare_tail(store, target, index, index_data)
+        raise
+
+
+def _read_back(
+    store: ObjectStore, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int
+) -> int:
+    """Reads all of a pack once, front to end; gives its CRC64NVME. Memory: one read, and one
+    member's decoder; the tail.
+    """
+    _compare_size(stored, size_bytes)
+    stream = ObjectStream(store, stored)
+    members = sorted(index.members, key=lambda member: (member.offset, member.inner_offset))
+    for (offset, length), extent in groupby(
+        members, key=lambda member: (member.offset, member.length_bytes)
+    ):
+        stream.skip_to(offset)
+        _check_extent(list(extent), stream.read(length))
+    stream.skip_to(index.content_length_bytes)
+    if stream.running.crc != index.content_crc64nvme:
+        raise VerificationError(
+            f"s3://{stored.bucket}/{stored.key}: every member is whole, but not what lies "
+            "between them"
+        )
+    tail = b"".join(stream.read(stored.size_bytes - index.content_length_bytes))
+    if tail != encode_tail(index.format, index_data, index.content_length_bytes):
+        raise VerificationError(
+            f"s3://{stored.bucket}/{stored.key}: every member is whole, but not the pack's tail"
+        )
+    return stream.running.crc
+
+
+def _check_extent(members: list[Member], stored: Iterator[bytes]) -> None:
+    """Members that share one extent of the pack: one, or all those of a text block."""
+    checks = [MemberCheck(member) for member in members]
+    position = 0
+    for piece in decode_stored(members[0].encoding, stored):
+        for member, check in zip(members, checks, strict=True):
+            first, last = (
+                member.inner_offset - position,
+                member.inner_offset + member.size_bytes - position,
+            )
+            if last > 0 and first < len(piece):
+                check.take(piece[max(0, first) : last])
+        position += len(piece)
+    for piece in stored:
+        if piece:
+            raise VerificationError(
+                f"{members[0].key}: there is more in the pack than its index says"
+            )
+    for check in checks:
+        check.finish()

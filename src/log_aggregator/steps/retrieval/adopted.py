@@ -1,0 +1,178 @@
+"""Adopted aggregates: found and checked by the indexes that `index adopt` made of them. Nothing
+here writes or deletes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from log_aggregator.core.adopted import (
+    ADOPTED,
+    INDEX_SUFFIX,
+    Adopted,
+    AdoptedQuery,
+    Aggregate,
+    decode_adopted,
+    find_adopted_members,
+)
+from log_aggregator.core.packformat.split import GzipMember, split_gzip
+from log_aggregator.core.query import Query
+from log_aggregator.errors import BadPack, GroupFailed, NotFound, ObjectFrozen, VerificationError
+from log_aggregator.model import Group, Member, StoredObject, Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packs.index import naming
+from log_aggregator.steps.packs.stream import ObjectStream
+from log_aggregator.steps.retrieval.catalog import list_folder
+from log_aggregator.steps.workers import Workers
+
+_INDEX_BYTES_TYPICAL = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AdoptedEntry:
+    """An adopted aggregate, by the key of its index."""
+
+    group: Group
+    index_key: str
+
+
+def list_adopted(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> list[AdoptedEntry]:
+    """Those whose group may match. One request where nothing was ever adopted."""
+    if not store.list_prefixes(target.bucket, prefix=f"{target.root}{ADOPTED}").prefixes:
+        return []
+    found = list_folder(store, workers, target, query, ADOPTED)
+    return sorted(
+        AdoptedEntry(group, listed.key)
+        for group, listed in found
+        if listed.key.endswith(INDEX_SUFFIX)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAggregate:
+    """An adopted aggregate with members that are looked for. `stored` is what S3 says of it now;
+    None where it is gone.
+    """
+
+    aggregate: Aggregate
+    members: tuple[Member, ...]
+    stored: StoredObject | None
+
+
+def find_adopted(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> Iterator[FoundAggregate | GroupFailed]:
+    """Adopted aggregates with members that match; and, of those whose index cannot be read, what is
+    wrong with it.
+    """
+    asked = AdoptedQuery.of(query)
+    if asked is None:
+        return
+    entries = list_adopted(store, workers, target, asked.place)
+
+    def read(entry: AdoptedEntry) -> FoundAggregate | GroupFailed | None:
+        try:
+            data = store.get_object(target.bucket, entry.index_key).data
+            with naming(target.bucket, entry.index_key):
+                adopted, members = find_adopted_members(
+                    data, lambda key: asked.matches(entry.group, key)
+                )
+        except (BadPack, NotFound, ObjectFrozen) as error:
+            return error
+        return (
+            FoundAggregate(
+                adopted.aggregate, tuple(members), _head_if_there(store, adopted.aggregate)
+            )
+            if members
+            else None
+        )
+
+    for found in workers.read_ahead(read, entries, lambda _: _INDEX_BYTES_TYPICAL):
+        if found is not None:
+            yield found
+
+
+def _head_if_there(store: ObjectStore, aggregate: Aggregate) -> StoredObject | None:
+    try:
+        return store.head_object(aggregate.bucket, aggregate.key)
+    except NotFound:
+        return None
+
+
+def check_adopted(
+    store: ObjectStore, target: Target, index_key: str, *, read_back: bool
+) -> Adopted:
+    """Whether an adopted aggregate is still what its index says: by its size and checksum, or by
+    all of its bytes.
+
+    Raises VerificationError, BadPack, NotFound, ObjectFrozen.
+    """
+    data = store.get_object(target.bucket, index_key).data
+    with naming(target.bucket, index_key):
+        adopted, members = decode_adopted(data)
+    if adopted.aggregate.index_key(target) != index_key:
+        raise BadPack(
+            f"s3://{target.bucket}/{index_key} is the index of another aggregate, "
+            f"{adopted.aggregate.place}"
+        )
+    stored = _head(store, adopted)
+    is_proven = _compare_head(adopted, stored)
+    if read_back or not is_proven:
+        with naming(target.bucket, index_key):
+            _read_back(store, adopted, stored, members)
+    else:
+        with naming(target.bucket, index_key):
+            for _ in members:  # the whole index can be read
+                pass
+    return adopted
+
+
+def _head(store: ObjectStore, adopted: Adopted) -> StoredObject:
+    try:
+        return store.head_object(adopted.aggregate.bucket, adopted.aggregate.key)
+    except NotFound as error:
+        raise NotFound(
+            f"{adopted.aggregate.place}: its index is there, the aggregate is not", code=error.code
+        ) from None
+
+
+def _compare_head(adopted: Adopted, stored: StoredObject) -> bool:
+    """Whether what S3 says of the aggregate proves that it is the same. Raises VerificationError
+    where it says that it is not.
+    """
+    aggregate = adopted.aggregate
+    if stored.size_bytes != aggregate.size_bytes:
+        raise VerificationError(
+            f"{aggregate.place}: {stored.size_bytes} bytes are stored, "
+            f"{aggregate.size_bytes} were adopted"
+        )
+    if stored.crc64nvme is not None and stored.crc64nvme != adopted.crc64nvme:
+        raise VerificationError(
+            f"{aggregate.place}: its checksum differs from that of what was adopted"
+        )
+    return stored.crc64nvme is not None or stored.etag == aggregate.etag
+
+
+def _read_back(
+    store: ObjectStore, adopted: Adopted, stored: StoredObject, members: Iterator[Member]
+) -> None:
+    stream = ObjectStream(store, stored)
+    with naming(adopted.aggregate.bucket, adopted.aggregate.key):
+        for member, found in zip_longest(members, split_gzip(stream.read(stored.size_bytes))):
+            if (
+                member is None
+                or found is None
+                or found != GzipMember(member.offset, member.length_bytes, member.sha256 or "")
+            ):
+                name = member.key if member else adopted.aggregate.key
+                raise VerificationError(
+                    f"{adopted.aggregate.place}: {name} is not what the index says"
+                )
+    if stream.running.crc != adopted.crc64nvme:
+        raise VerificationError(
+            f"{adopted.aggregate.place}: its checksum differs from that of what was adopted"
+        )

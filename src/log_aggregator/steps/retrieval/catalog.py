@@ -1,0 +1,232 @@
+"""Which packs there are: all that have an index, and those that lost it. Only what can match is
+listed, and nothing is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from log_aggregator.core.query import Query
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.model import Group, LogObject, Target
+from log_aggregator.ports.store import ListStart, ObjectStore
+from log_aggregator.steps.workers import Workers
+
+_INDEXES = "indexes/"
+_PACKS = "packs/"
+_PATH = re.compile("(?:[A-Za-z0-9._-]+/){3}")
+"""What cannot be a group's is none of ours."""
+
+_LISTING_BYTES = 256 * 1024
+"""A page of a listing in memory, about."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CatalogEntry:
+    """A pack, by its key or by that of its index; and what the listings said of the two."""
+
+    group: Group
+    pack_key: str
+    index_bytes: int | None = field(default=None, compare=False)
+    """None: there is no index, or it was not listed."""
+    pack_bytes: int | None = field(default=None, compare=False)
+    """None: there is no pack, or it was not listed."""
+    storage_class: str | None = field(default=None, compare=False)
+
+
+def list_packs(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> list[CatalogEntry]:
+    """Packs that may hold what is looked for, from the indexes and from the packs: neither without
+    the other goes unseen.
+    """
+    return sorted(iter_packs(store, workers, target, query))
+
+
+def list_indexed(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> list[CatalogEntry]:
+    """Packs that may hold what is looked for and have an index. No pack is touched, and no index is
+    read.
+    """
+    return sorted(_iter_entries(store, workers, target, query, (_INDEXES,)))
+
+
+def iter_packs(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> Iterator[CatalogEntry]:
+    """The same as `list_packs`, while it is listed, in the order of the keys: one account is held
+    at a time, and a few ahead.
+    """
+    return _iter_entries(store, workers, target, query, (_INDEXES, _PACKS))
+
+
+def list_folder(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, folder: str
+) -> Iterator[tuple[Group, LogObject]]:
+    """What lies in another folder that is laid out by group as packs and indexes are, as far as its
+    group may match.
+    """
+    for path in _account_paths(store, workers, target, folder, query):
+        for _, found in _list_account(store, target, folder, path, query):
+            yield found
+
+
+def entry_of(target: Target, pack_key: str) -> CatalogEntry:
+    """What a pack's key says. Raises ValueError where it is none of this target's."""
+    packs = f"{target.root}{_PACKS}"
+    parts = pack_key.removeprefix(packs).split("/", 6)
+    day = _day_of("/".join(parts[3:]))
+    if not pack_key.startswith(packs) or len(parts) < 7 or not parts[6] or day is None:
+        raise ValueError(f"not the key of a pack: {pack_key!r}")
+    return CatalogEntry(Group(parts[0], parts[1], parts[2], day), pack_key)
+
+
+def _iter_entries(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, folders: tuple[str, ...]
+) -> Iterator[CatalogEntry]:
+    """Accounts side by side, and of each only the days that can match."""
+
+    def list_account(path: str) -> list[CatalogEntry]:
+        # Indexes first. Whatever has one by now has its pack, too, when the packs are listed.
+        listed = {
+            folder: dict(_list_account(store, target, folder, path, query)) for folder in folders
+        }
+        return list(_join(listed.get(_INDEXES, {}), listed.get(_PACKS, {})))
+
+    paths = sorted(
+        {
+            path
+            for folder in folders
+            for path in _account_paths(store, workers, target, folder, query)
+        }
+    )
+    for entries in workers.read_ahead(list_account, paths, lambda _: _LISTING_BYTES):
+        yield from entries
+
+
+_Listed = dict[str, tuple[Group, LogObject]]
+"""By the pack's key."""
+
+
+def _join(indexes: _Listed, packs: _Listed) -> Iterator[CatalogEntry]:
+    for pack_key in sorted({*indexes, *packs}):
+        group, index = indexes.get(pack_key, (None, None))
+        packed_group, pack = packs.get(pack_key, (None, None))
+        known = group or packed_group
+        if known is not None:
+            yield CatalogEntry(
+                known,
+                pack_key,
+                index_bytes=index.size_bytes if index else None,
+                pack_bytes=pack.size_bytes if pack else None,
+                storage_class=pack.storage_class if pack else None,
+            )
+
+
+def _account_paths(
+    store: ObjectStore, workers: Workers, target: Target, folder: str, query: Query
+) -> list[str]:
+    """`<source bucket>/<log type>/<account>/` in a folder; a level whose names are known is not
+    listed.
+    """
+    paths = [""]
+    for names in (query.bucket_names, query.log_type_names, query.account_names):
+        paths = list(_descend(store, workers, target, folder, paths, names))
+    return [path for path in paths if _PATH.fullmatch(path)]
+
+
+def _descend(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    folder: str,
+    paths: Iterable[str],
+    names: Iterable[str] | None,
+) -> Iterator[str]:
+    def list_children(path: str) -> tuple[str, ...]:
+        return store.list_prefixes(target.bucket, prefix=f"{target.root}{folder}{path}").prefixes
+
+    if names is not None:
+        yield from (f"{path}{name}/" for path in paths for name in sorted(names))
+        return
+    for children in workers.read_ahead(list_children, paths, lambda _: _LISTING_BYTES):
+        yield from (child.removeprefix(f"{target.root}{folder}") for child in children)
+
+
+def _list_account(
+    store: ObjectStore, target: Target, folder: str, path: str, query: Query
+) -> Iterator[tuple[str, tuple[Group, LogObject]]]:
+    """(pack's key, (group, object)) for each of an account's days that can match. What else lies in
+    the folder is passed over.
+    """
+    bucket, log_type, account = path.rstrip("/").split("/")
+    prefix = f"{target.root}{folder}{path}"
+    for listed in _list_days(store, target.bucket, prefix, query.window):
+        day = _day_of(listed.key.removeprefix(prefix))
+        pack_key = _pack_key(target, folder, listed.key)
+        if day is None or pack_key is None:
+            continue
+        group = Group(bucket, log_type, account, day)
+        if query.may_hold(group):
+            yield pack_key, (group, listed)
+
+
+def _list_days(
+    store: ObjectStore, bucket: str, prefix: str, window: DateWindow
+) -> Iterator[LogObject]:
+    """From the first day to the last and a little more, one request per thousand, under the prefix
+    that all of these days share.
+
+    What ends in a slash is no pack, so nothing is passed over by beginning right behind the day's
+    slash.
+    """
+    shared = _shared_path(window)
+    start: ListStart | None = ListStart(
+        "" if window.first == date.min else f"{prefix}{window.first:%Y/%m/%d}/"
+    )
+    while start is not None:
+        page = store.list_objects(
+            bucket, prefix=f"{prefix}{shared}", start=start if start.key else None
+        )
+        yield from page.objects
+        day = _day_of(page.objects[-1].key.removeprefix(prefix)) if page.objects else None
+        start = None if day is not None and day > window.last else page.next_start
+
+
+def _shared_path(window: DateWindow) -> str:
+    """`<YYYY>/<MM>/<DD>/`, as far as it is the same for all days."""
+    first, last = window.first, window.last
+    if first == last:
+        return f"{first:%Y/%m/%d}/"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first:%Y/%m}/"
+    return f"{first:%Y}/" if first.year == last.year else ""
+
+
+def _pack_key(target: Target, folder: str, key: str) -> str | None:
+    """None for what is neither a pack nor an index."""
+    if folder != _INDEXES:
+        return None if key.endswith("/") else key
+    try:
+        return target.pack_key(key)
+    except ValueError:
+        return None
+
+
+def _day_of(text: str) -> date | None:
+    """The day that a key begins with, behind its account; None for what is no pack's."""
+    parts = text.split("/", 3)
+    try:
+        return date(int(parts[0]), int(parts[1]), int(parts[2])) if len(parts) > 3 else None
+    except ValueError:
+        return None
+
+
+def list_source_buckets(store: ObjectStore, target: Target) -> list[str]:
+    """The source buckets that a target has packs of."""
+    prefixes = store.list_prefixes(target.bucket, prefix=f"{target.root}indexes/").prefixes
+    return [prefix.rstrip("/").rpartition("/")[2] for prefix in prefixes]

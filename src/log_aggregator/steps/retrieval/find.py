@@ -1,0 +1,170 @@
+"""Finds members by what their keys say, from the warm indexes alone: no pack is touched, so nothing
+need be thawed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from log_aggregator.core.packformat.index import find_members
+from log_aggregator.core.query import Query
+from log_aggregator.errors import BadPack, GroupFailed, IncompleteSearch, NotFound, ObjectFrozen
+from log_aggregator.model import Group, Member, PackFormat, Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packs.index import naming
+from log_aggregator.steps.retrieval.adopted import find_adopted
+from log_aggregator.steps.retrieval.catalog import CatalogEntry, iter_packs
+from log_aggregator.steps.workers import Workers
+
+_ENTRIES_AT_ONCE = 2048
+"""So many entries of the catalog are known before their indexes are read, however many there are.
+"""
+_INDEX_BYTES_TYPICAL = 64 * 1024
+_BYTES_PER_INDEX_BYTE = 8
+"""What an index takes in memory for each byte that it is stored in, about."""
+_NAMED_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPack:
+    """A pack with members that are looked for: these, in the order of its index."""
+
+    target: Target
+    pack_key: str
+    group: Group
+    format: PackFormat
+    members: tuple[Member, ...]
+    pack_bytes: int | None = None
+    storage_class: str | None = None
+    """Both as the listing said. None: there is an index and no pack, which has expired or was
+    deleted; or `find_in` was not told.
+    """
+
+
+def find(
+    store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query
+) -> Iterator[FoundPack]:
+    """Packs with at least one member that matches, in the order of their keys, while they are
+    found; then adopted aggregates, each as a pack of the bucket that it lies in.
+
+    An index that cannot be read, or that is missing, stops nothing; but at the end, when all else
+    was found, it raises IncompleteSearch, which names it. Raises StoreError.
+    """
+    gaps: list[str] = []
+    for target in targets:
+        entries = iter_packs(store, workers, target, query)
+        while some := list(islice(entries, _ENTRIES_AT_ONCE)):
+            yield from _search(store, workers, target, some, query, gaps)
+        yield from _search_adopted(store, workers, target, query, gaps)
+    _check(gaps)
+
+
+def find_in(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    entries: Iterable[CatalogEntry],
+    query: Query,
+) -> Iterator[FoundPack]:
+    """The same, of packs that are known. Indexes are read side by side, and never more of them than
+    fit.
+    """
+    gaps: list[str] = []
+    yield from _search(store, workers, target, entries, query, gaps)
+    _check(gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """An index that could not be searched."""
+
+    message: str
+
+
+def _search(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    entries: Iterable[CatalogEntry],
+    query: Query,
+    gaps: list[str],
+) -> Iterator[FoundPack]:
+    def read(entry: CatalogEntry) -> FoundPack | _Unread:
+        try:
+            return _read_entry(store, target, entry, query)
+        except (BadPack, NotFound, ObjectFrozen) as error:
+            return _Unread(str(error))
+
+    for found in workers.read_ahead(read, entries, _memory_bytes):
+        if isinstance(found, _Unread):
+            gaps.append(found.message)
+        elif found.members:
+            yield found
+
+
+def _search_adopted(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: list[str]
+) -> Iterator[FoundPack]:
+    for found in find_adopted(store, workers, target, query):
+        if isinstance(found, GroupFailed):
+            gaps.append(str(found))
+            continue
+        aggregate, stored = found.aggregate, found.stored
+        size, storage_class = (stored.size_bytes, stored.storage_class) if stored else (None, None)
+        yield FoundPack(
+            Target(aggregate.bucket),
+            aggregate.key,
+            aggregate.group,
+            PackFormat.GZIP,
+            found.members,
+            size,
+            storage_class,
+        )
+
+
+def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: Query) -> FoundPack:
+    """A run may have written both after indexes were listed and before packs were, so the index of
+    a pack without one is asked for.
+    """
+    index_key = target.index_key(entry.pack_key)
+    try:
+        data = store.get_object(target.bucket, index_key).data
+    except NotFound:
+        if entry.pack_bytes is None or entry.index_bytes is not None:
+            raise
+        raise BadPack(f"s3://{target.bucket}/{entry.pack_key}: the pack has no index") from None
+    with naming(target.bucket, index_key):
+        head, members = find_members(data, lambda key: query.matches(entry.group.bucket, key))
+    if head.pack_key != entry.pack_key:
+        raise BadPack(
+            f"s3://{target.bucket}/{index_key} is the index of another pack, {head.pack_key}"
+        )
+    return FoundPack(
+        target,
+        entry.pack_key,
+        head.group,
+        head.format,
+        tuple(members),
+        entry.pack_bytes,
+        entry.storage_class,
+    )
+
+
+def _memory_bytes(entry: CatalogEntry) -> int:
+    return (
+        _BYTES_PER_INDEX_BYTE * entry.index_bytes
+        if entry.index_bytes is not None
+        else _INDEX_BYTES_TYPICAL
+    )
+
+
+def _check(gaps: list[str]) -> None:
+    if not gaps:
+        return
+    more = [f"... and {len(gaps) - _NAMED_MAX:,} more"] if len(gaps) > _NAMED_MAX else []
+    named = "\n  ".join([*sorted(gaps)[:_NAMED_MAX], *more])
+    raise IncompleteSearch(
+        f"packs whose members were not searched, for want of an index: {len(gaps):,}\n  {named}"
+    )

@@ -1,0 +1,302 @@
+"""Puts originals back: their bytes, user metadata, content type and encoding, under their own keys.
+Nothing is ever overwritten.
+
+What cannot come back is what S3 gives out itself: version id, time of the last change, and the ETag
+of what was written in parts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+
+from log_aggregator.core.adopted import FLAG
+from log_aggregator.core.checksums import RunningChecksum
+from log_aggregator.core.packformat.unpack import MemberCheck
+from log_aggregator.errors import (
+    GroupFailed,
+    KeyTaken,
+    LimitExceeded,
+    NotFound,
+    PreconditionFailed,
+    SettingsError,
+    StoreError,
+    Unreachable,
+    VerificationError,
+)
+from log_aggregator.limits import MIB, PART_COUNT_MAX, PART_SIZE_BYTES
+from log_aggregator.model import OWN_FOLDERS, Member, Target
+from log_aggregator.ports.store import Body, ObjectStore, Part, WriteOptions
+from log_aggregator.steps.retrieval.fetch import (
+    Fetched,
+    FetchProgress,
+    Losses,
+    Wanted,
+    alternatives,
+    fetch,
+)
+from log_aggregator.steps.workers import Workers
+
+_COMPARE_BYTES = 8 * MIB
+_PENDING_MAX = 64
+_CONTENT_TYPE_DEFAULT = "binary/octet-stream"
+"""S3's own, where none was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where originals go: each to its own bucket, or all to one; and in front of their keys a
+    prefix.
+    """
+
+    bucket: str | None = None
+    prefix: str = ""
+
+    def of(self, original: Fetched | Wanted, member: Member) -> tuple[str, str]:
+        """(bucket, key)."""
+        return self.bucket or original.pack.group.bucket, f"{self.prefix}{member.key}"
+
+
+class Outcome(StrEnum):
+    """What became of an original."""
+
+    WRITTEN = "written"
+    THERE = "there"  # an equal object was there already
+
+
+@dataclass(slots=True)
+class PutBackResult(Losses):
+    """What was put back, what was there already, and what failed."""
+
+    written: int = 0
+    written_bytes: int = 0
+    there: int = 0
+
+
+def limit_originals(wanted: Iterable[Wanted], originals_max: int) -> list[Wanted]:
+    """All that is wanted. Raises LimitExceeded before anything is touched, and before more is kept
+    than is allowed.
+    """
+    taken: list[Wanted] = []
+    count = 0
+    for each in wanted:
+        count += len(each.pack.members)
+        if count > originals_max:
+            raise LimitExceeded(
+                f"more than {originals_max:,} originals would be put back (--objects-max)"
+            )
+        taken.append(each)
+    return taken
+
+
+def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]) -> None:
+    """Raises SettingsError where members of an adopted aggregate would go among the logs, as which
+    they would be packed: their keys are made up; and where anything would go among packs and
+    indexes, as which it would be read.
+    """
+    own = tuple(
+        f"{target.bucket}/{target.root}{folder}" for target in targets for folder in OWN_FOLDERS
+    )
+    for each in wanted:
+        taken = next(
+            (
+                where
+                for member in each.pack.members
+                if (where := "/".join(place.of(each, member))).startswith(own)
+            ),
+            None,
+        )
+        if taken is not None:
+            raise SettingsError(
+                f"s3://{taken}: allowed is a place that is not among packs and indexes; "
+                "another --to-bucket or --prefix"
+            )
+        if place.bucket is None and any(FLAG in member.flags for member in each.pack.members):
+            raise SettingsError(
+                f"s3://{each.pack.target.bucket}/{each.pack.pack_key} was adopted, and its "
+                "members' own keys are lost;"
+                " allowed with --to-bucket, a bucket that no logs are taken from"
+            )
+
+
+def put_back(
+    store: ObjectStore,
+    workers: Workers,
+    wanted: Iterable[Wanted],
+    place: Place,
+    progress: FetchProgress,
+) -> PutBackResult:
+    """Writes what is wanted. What fails is listed and the rest goes on. Raises Unreachable."""
+    result = PutBackResult()
+    for original, future in _start_all(store, workers, wanted, place):
+        try:
+            outcome = future.result()
+        except Unreachable:
+            raise
+        except GroupFailed as error:
+            result.add(original, error)
+            continue
+        result.there += outcome is Outcome.THERE
+        if outcome is Outcome.WRITTEN:
+            result.written += 1
+            result.written_bytes += original.member.size_bytes
+        progress.fetched(result.written + result.there, result.written_bytes)
+    return result
+
+
+def _start_all(
+    store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], place: Place
+) -> Iterator[tuple[Fetched, Future[Outcome]]]:
+    """Small ones are written side by side, as many as the workers allow; large ones by the one who
+    reads them.
+    """
+    pending: deque[tuple[Fetched, Future[Outcome]]] = deque()
+    given_up: set[str] = set()
+    for original in fetch(store, workers, wanted):
+        pending.append((original, _start(store, workers, original, place, given_up)))
+        while len(pending) > _PENDING_MAX:
+            yield pending.popleft()
+    yield from pending
+
+
+def _start(
+    store: ObjectStore, workers: Workers, original: Fetched, place: Place, given_up: set[str]
+) -> Future[Outcome]:
+    """Out of another pack that holds it too, where the first one cannot be read."""
+    bucket, key = place.of(original, original.member)
+    done: Future[Outcome] = Future()
+    first: GroupFailed | None = None
+    for each in alternatives(store, workers, original, given_up):
+        try:
+            if each.member.size_bytes > PART_SIZE_BYTES:
+                done.set_result(_put_large(store, each, bucket, key))
+                return done
+            data = b"".join(each.pieces)
+        except GroupFailed as error:
+            first = first or error
+            if isinstance(error, StoreError):
+                given_up.add(each.pack.pack_key)
+        else:
+            return _start_small(store, workers, each.member, data, (bucket, key))
+    done.set_exception(first or KeyTaken(f"s3://{bucket}/{key}"))
+    return done
+
+
+def _start_small(
+    store: ObjectStore, workers: Workers, member: Member, data: bytes, where: tuple[str, str]
+) -> Future[Outcome]:
+    failed: Future[Outcome] = Future()
+    try:
+        return workers.start_write(lambda: _put_small(store, member, data, *where))
+    except GroupFailed as error:  # of workers that do it at once
+        failed.set_exception(error)
+        return failed
+
+
+def _put_small(store: ObjectStore, member: Member, data: bytes, bucket: str, key: str) -> Outcome:
+    running = RunningChecksum()
+    running.take(data)
+    try:
+        store.put_object(bucket, key, data, crc64nvme=running.crc, options=_options_of(member))
+    except PreconditionFailed as error:
+        if _is_there(store, member, bucket, key):
+            return Outcome.THERE
+        raise error from None  # somebody is writing it this very moment
+    return Outcome.WRITTEN
+
+
+def _put_large(store: ObjectStore, original: Fetched, bucket: str, key: str) -> Outcome:
+    """In parts, so that it is never here as a whole. It becomes an object only when all of it was
+    checked.
+    """
+    member = original.member
+    if _is_there(store, member, bucket, key):
+        return Outcome.THERE
+    upload = store.create_multipart_upload(bucket, key, options=_options_of(member))
+    try:
+        parts: list[Part] = []
+        whole = RunningChecksum()
+        for data in _regroup(
+            original.pieces, max(PART_SIZE_BYTES, -(-member.size_bytes // PART_COUNT_MAX))
+        ):
+            running = RunningChecksum()
+            running.take(data)
+            whole.take_piece(len(data), running.crc)
+            parts.append(store.upload_part(upload, len(parts) + 1, data, crc64nvme=running.crc))
+        store.complete_multipart_upload(
+            upload, parts, size_bytes=whole.length_bytes, crc64nvme=whole.crc
+        )
+    except (
+        PreconditionFailed,
+        NotFound,
+    ) as error:  # the upload is gone, too, where its completion was repeated after a lost answer
+        store.abort_multipart_upload(upload)
+        if _is_there(store, member, bucket, key):
+            return Outcome.THERE
+        raise error from None
+    except BaseException:
+        store.abort_multipart_upload(upload)
+        raise
+    return Outcome.WRITTEN
+
+
+def _regroup(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    """Pieces of this size, the last one shorter."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= size_bytes:
+            yield bytes(held[:size_bytes])
+            del held[:size_bytes]
+    if held:
+        yield bytes(held)
+
+
+def _options_of(member: Member) -> WriteOptions:
+    return WriteOptions(
+        content_type=member.content_type or _CONTENT_TYPE_DEFAULT,
+        metadata=member.metadata,
+        content_encoding=member.content_encoding,
+    )
+
+
+def _is_there(store: ObjectStore, member: Member, bucket: str, key: str) -> bool:
+    """Whether an equal object is there. Raises KeyTaken where another one is."""
+    try:
+        stored = store.head_object(bucket, key)
+    except NotFound:
+        return False
+    taken = KeyTaken(f"s3://{bucket}/{key}: another object is there")
+    if stored.size_bytes != member.size_bytes:
+        raise taken
+    check = MemberCheck(member)
+    for body in _read(store, bucket, key, stored.etag, stored.size_bytes):
+        check.take(body.data)
+        if not _is_alike(body, member):
+            raise taken
+    try:
+        check.finish()
+    except VerificationError:
+        raise taken from None
+    return True
+
+
+def _read(store: ObjectStore, bucket: str, key: str, etag: str, size_bytes: int) -> Iterator[Body]:
+    if size_bytes <= _COMPARE_BYTES:
+        yield store.get_object(bucket, key, if_match=etag)
+        return
+    for first in range(0, size_bytes, _COMPARE_BYTES):
+        yield store.get_object(
+            bucket, key, if_match=etag, byte_range=(first, min(first + _COMPARE_BYTES, size_bytes))
+        )
+
+
+def _is_alike(body: Body, member: Member) -> bool:
+    return (
+        dict(body.metadata) == dict(member.metadata)
+        and (member.content_type is None or body.content_type == member.content_type)
+        and (body.content_encoding or None) == (member.content_encoding or None)
+    )

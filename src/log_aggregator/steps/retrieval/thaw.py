@@ -1,0 +1,271 @@
+"""Thaws packs: sees which of them are frozen, what it costs, asks S3 for readable copies, and waits
+for them.
+
+Nothing is kept between two calls: what is under way or done, S3 itself says (x-amz-restore). So it
+may be stopped at any time, and called again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from log_aggregator.core.costs import RETRIEVALS, estimate_thaw_dollars
+from log_aggregator.errors import Failure, GroupFailed, NotFound, ObjectFrozen, Unreachable
+from log_aggregator.model import StoredObject
+from log_aggregator.ports.store import Clock, ObjectStore
+from log_aggregator.steps.retrieval.find import FoundPack
+from log_aggregator.steps.workers import Workers
+
+ARCHIVE_CLASSES = frozenset(storage_class for storage_class, _ in RETRIEVALS)
+TIERS = ("Bulk", "Standard", "Expedited")
+
+_LOOKS_PER_ROUND_MAX = 100
+"""S3 finishes packs in about the order in which they were asked for. So not all of them need be
+looked at every time.
+"""
+_BLIND_ROUNDS_MAX = 12
+"""So often in a row S3 may give no answer while one waits for hours."""
+
+
+class State(StrEnum):
+    """What can be done with a pack now."""
+
+    READABLE = "readable"  # its class needs no thawing
+    THAWED = "thawed"  # in an archive class, and a copy can be read
+    THAWING = "thawing"  # a copy is being made
+    FROZEN = "frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class PackState:
+    """A pack, and what S3 says of it."""
+
+    bucket: str
+    key: str
+    size_bytes: int
+    storage_class: str
+    state: State
+    members: int
+    """How many log objects are wanted of it."""
+    expires: datetime | None = None
+    """When the copy goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierOption:
+    """What thawing everything that is frozen takes in one tier. `dollars` is None where a pack's
+    class does not know the tier.
+    """
+
+    tier: str
+    dollars: float | None
+    takes: tuple[str, ...]
+    hours_max: float
+
+
+class ThawProgress:
+    """Is told how it goes. This one shows nothing."""
+
+    def waiting(self, thawed: int, total: int) -> None:
+        """So many are thawed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How one waits: a pause in seconds, over and over, for so many hours at most."""
+
+    pause: Callable[[float], None]
+    interval_seconds: float
+    hours_max: float
+
+
+def look_at_packs(
+    store: ObjectStore, workers: Workers, packs: Iterable[FoundPack]
+) -> tuple[list[PackState], list[Failure]]:
+    """One HEAD for each pack that is, or may be, in an archive class. Packs come in the order of
+    their keys.
+    """
+
+    def look(pack: _Seen) -> PackState | Failure:
+        where = f"s3://{pack.bucket}/{pack.key}"
+        try:
+            return _look(store, pack)
+        except Unreachable:
+            raise
+        except NotFound:
+            return Failure.of(where, NotFound(f"{where}: the index is there, the pack is not"))
+        except GroupFailed as error:
+            return Failure.of(where, error)
+
+    seen = (
+        _Seen(
+            each.target.bucket,
+            each.pack_key,
+            each.pack_bytes,
+            each.storage_class,
+            len(each.members),
+        )
+        for each in packs
+    )
+    looked = list(workers.read_ahead(look, seen, lambda _: 1))
+    states = [each for each in looked if isinstance(each, PackState)]
+    return sorted(states, key=lambda each: (each.bucket, each.key)), [
+        each for each in looked if isinstance(each, Failure)
+    ]
+
+
+def price_tiers(states: Sequence[PackState], days: int) -> list[TierOption]:
+    """What the frozen ones cost and take, by tier."""
+    frozen = [each for each in states if each.state is State.FROZEN]
+    return [_price_tier(frozen, tier, days) for tier in TIERS]
+
+
+def start_thawing(
+    store: ObjectStore, workers: Workers, states: Iterable[PackState], *, days: int, tier: str
+) -> tuple[list[PackState], list[Failure]]:
+    """Asks for copies of those that are frozen, and of no others. Gives those that were asked for,
+    and what was refused.
+    """
+
+    def ask(pack: PackState) -> PackState | Failure:
+        try:
+            store.restore_object(pack.bucket, pack.key, days=days, tier=tier)
+        except Unreachable:
+            raise
+        except GroupFailed as error:
+            return Failure.of(f"s3://{pack.bucket}/{pack.key}", error)
+        return pack
+
+    asked = list(
+        workers.read_ahead(
+            ask, [each for each in states if each.state is State.FROZEN], lambda _: 1
+        )
+    )
+    return [each for each in asked if isinstance(each, PackState)], [
+        each for each in asked if isinstance(each, Failure)
+    ]
+
+
+def wait_until_thawed(
+    store: ObjectStore,
+    packs: Sequence[PackState],
+    clock: Clock,
+    patience: Patience,
+    progress: ThawProgress,
+) -> list[Failure]:
+    """Until all of them can be read. Gives those for which that does not come. Raises Unreachable
+    after an hour or so without answers.
+    """
+    deadline = clock.now() + timedelta(hours=patience.hours_max)
+    pending, failures, blind_rounds = list(packs), list[Failure](), 0
+    while pending:
+        progress.waiting(len(packs) - len(pending) - len(failures), len(packs))
+        try:
+            pending, failed, is_any_ready = _look_again(store, pending)
+            failures += failed
+            blind_rounds = 0
+        except Unreachable:
+            is_any_ready, blind_rounds = False, blind_rounds + 1
+            if blind_rounds > _BLIND_ROUNDS_MAX:
+                raise
+        if pending and clock.now() > deadline:
+            return failures + [
+                _still_frozen(pack, "S3 takes longer than it says; start again to go on waiting")
+                for pack in pending
+            ]
+        if pending and not is_any_ready:
+            patience.pause(patience.interval_seconds)
+    progress.waiting(len(packs) - len(failures), len(packs))
+    return failures
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A pack as the listing showed it, without its members, of which there may be millions."""
+
+    bucket: str
+    key: str
+    size_bytes: int | None
+    storage_class: str | None
+    members: int
+
+
+def _look(store: ObjectStore, pack: _Seen) -> PackState:
+    if (
+        pack.storage_class is not None
+        and pack.size_bytes is not None
+        and pack.storage_class not in ARCHIVE_CLASSES
+    ):
+        return PackState(
+            pack.bucket, pack.key, pack.size_bytes, pack.storage_class, State.READABLE, pack.members
+        )
+    stored = store.head_object(pack.bucket, pack.key)
+    expires = stored.restore.expires if stored.restore else None
+    return PackState(
+        pack.bucket,
+        pack.key,
+        stored.size_bytes,
+        stored.storage_class,
+        state_of(stored),
+        pack.members,
+        expires,
+    )
+
+
+def state_of(stored: StoredObject) -> State:
+    """What HeadObject's answer means."""
+    if stored.storage_class not in ARCHIVE_CLASSES:
+        return State.READABLE
+    if stored.restore is None:
+        return State.FROZEN
+    return State.THAWING if stored.restore.is_ongoing else State.THAWED
+
+
+def _price_tier(frozen: Sequence[PackState], tier: str, days: int) -> TierOption:
+    classes = sorted({pack.storage_class for pack in frozen})
+    known = [RETRIEVALS[each, tier] for each in classes if (each, tier) in RETRIEVALS]
+    takes, hours = (
+        tuple(dict.fromkeys(each.takes for each in known)),
+        max((each.hours_max for each in known), default=0.0),
+    )
+    if len(known) < len(classes):
+        return TierOption(tier, None, takes, hours)
+    dollars = 0.0
+    for storage_class in classes:
+        sizes = [pack.size_bytes for pack in frozen if pack.storage_class == storage_class]
+        dollars += estimate_thaw_dollars(storage_class, tier, len(sizes), sum(sizes), days)
+    return TierOption(tier, dollars, takes, hours)
+
+
+def _look_again(
+    store: ObjectStore, pending: Sequence[PackState]
+) -> tuple[list[PackState], list[Failure], bool]:
+    """(those that are not thawed yet, what has failed, whether anything was ready)."""
+    waiting: list[PackState] = []
+    failures: list[Failure] = []
+    for pack in pending[:_LOOKS_PER_ROUND_MAX]:
+        try:
+            state = state_of(store.head_object(pack.bucket, pack.key))
+        except Unreachable:
+            raise
+        except GroupFailed as error:
+            failures.append(Failure.of(f"s3://{pack.bucket}/{pack.key}", error))
+            continue
+        if state is State.THAWING:
+            waiting.append(pack)
+        elif state is State.FROZEN:
+            failures.append(_still_frozen(pack, "nobody is thawing it any more"))
+    looked = min(len(pending), _LOOKS_PER_ROUND_MAX)
+    return (
+        [*waiting, *pending[_LOOKS_PER_ROUND_MAX:]],
+        failures,
+        len(waiting) + len(failures) < looked,
+    )
+
+
+def _still_frozen(pack: PackState, why: str) -> Failure:
+    where = f"s3://{pack.bucket}/{pack.key}"
+    return Failure.of(where, ObjectFrozen(f"{where}: {why}"))

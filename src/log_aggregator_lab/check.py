@@ -1,0 +1,156 @@
+"""Is every original of a synthetic organisation still there, or in a pack, byte for byte? Compared
+with the manifest, not with us.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from log_aggregator.core.packformat.unpack import MemberCheck, cut_member, decode_stored
+from log_aggregator.core.query import Query
+from log_aggregator.errors import GroupFailed, NotFound, VerificationError
+from log_aggregator.limits import MIB
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.cloudtrail.files import Place
+from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.retrieval.catalog import list_packs
+from log_aggregator.steps.workers import Workers
+from log_aggregator_lab.organisation.synthetic import ManifestEntry, Purpose, Step
+
+PACKED = frozenset({Purpose.LOG, Purpose.LATE})
+
+Identity = tuple[str, str, str | None]
+"""(bucket, key, version id)"""
+
+
+@dataclass(slots=True)
+class CheckResult:
+    """What was compared, and what was wrong."""
+
+    found_in_packs: int = 0
+    found_bytes: int = 0
+    still_there: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def check_originals(
+    store: ObjectStore,
+    workers: Workers,
+    targets: Iterable[Target],
+    entries: Iterable[ManifestEntry],
+    first: date,
+    last: date,
+) -> CheckResult:
+    """Every log of the manifest must come back from a pack with its bytes and metadata; everything
+    else must be where it was.
+    """
+    entries = list(entries)
+    places = {
+        identity: place
+        for target in targets
+        for identity, place in _list_places(store, workers, target, first, last)
+    }
+    remaining = {
+        (bucket, found.key)
+        for bucket in {entry.bucket for entry in entries}
+        for found in list_all(store, bucket, "")
+    }
+    result = CheckResult()
+
+    def check(entry: ManifestEntry) -> tuple[ManifestEntry, str | None]:
+        if entry.purpose in PACKED:
+            return entry, _check_packed(store, entry, places, remaining)
+        is_there = (entry.bucket, entry.key) in remaining or entry.purpose is Purpose.DELETED
+        return entry, None if is_there else "is gone, though it had to stay"
+
+    for entry, problem in workers.read_ahead(
+        check,
+        (entry for entry in entries if entry.step is Step.PUT),
+        lambda entry: entry.size_bytes,
+    ):
+        if problem:
+            result.problems.append(f"s3://{entry.bucket}/{entry.key}: {problem}")
+        elif entry.purpose in PACKED:
+            result.found_in_packs += 1
+            result.found_bytes += entry.size_bytes
+        else:
+            result.still_there += 1
+    return result
+
+
+def _list_places(
+    store: ObjectStore, workers: Workers, target: Target, first: date, last: date
+) -> Iterator[tuple[Identity, Place]]:
+    for entry in list_packs(store, workers, target, Query.of_days(first, last)):
+        index, _ = read_index(store, target, entry.pack_key)
+        for member in index.members:
+            yield (
+                (index.group.bucket, member.key, member.version_id),
+                Place(target, entry.pack_key, member),
+            )
+
+
+def _check_packed(
+    store: ObjectStore,
+    entry: ManifestEntry,
+    places: dict[Identity, Place],
+    remaining: set[tuple[str, str]],
+) -> str | None:
+    place = places.get((entry.bucket, entry.key, entry.version_id))
+    if place is None:
+        return "is in no pack"
+    if (entry.bucket, entry.key) in remaining:
+        return "is packed, but was not deleted"
+    digest = hashlib.sha256()
+    try:
+        for piece in read_original_back(store, place):
+            digest.update(piece)
+    except GroupFailed as error:
+        return str(error)
+    if digest.hexdigest() != entry.sha256:
+        return "came back with other bytes"
+    if dict(place.member.metadata) != dict(entry.metadata):
+        return "came back with other metadata"
+    return None
+
+
+_READ_BYTES = 8 * MIB
+
+
+def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
+    """The original's bytes, piece by piece. They are right only once the iterator has ended without
+    an error.
+
+    Raises VerificationError, BadPack, NotFound, ObjectFrozen.
+    """
+    check = MemberCheck(place.member)
+    stored = _read_extent(store, place)
+    for piece in cut_member(place.member, decode_stored(place.member.encoding, stored)):
+        check.take(piece)
+        yield piece
+    check.finish()
+
+
+def _read_extent(store: ObjectStore, place: Place) -> Iterator[bytes]:
+    member = place.member
+    etag = None
+    for first in range(member.offset, member.offset + member.length_bytes, _READ_BYTES):
+        last = min(first + _READ_BYTES, member.offset + member.length_bytes)
+        try:
+            body = store.get_object(
+                place.target.bucket, place.pack_key, if_match=etag, byte_range=(first, last)
+            )
+        except NotFound:
+            raise NotFound(
+                f"s3://{place.target.bucket}/{place.pack_key}: the index is there, the pack is not"
+            ) from None
+        if len(body.data) != last - first:
+            raise VerificationError(
+                f"s3://{place.target.bucket}/{place.pack_key}: shorter than its index says"
+            )
+        etag = body.etag or etag
+        yield body.data

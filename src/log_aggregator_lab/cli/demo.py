@@ -1,0 +1,228 @@
+"""`demo`: a day of a synthetic organisation is packed, verified and deleted on a real S3 server,
+here and now.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import click
+
+from log_aggregator.cli.run import measure_run
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.progress import show_bar
+from log_aggregator.reports.run import render_run
+from log_aggregator.settings import Settings, read_settings
+from log_aggregator.steps.packs.index import list_all
+from log_aggregator.wiring import Connection, connect, make_workers
+from log_aggregator_lab.check import check_originals
+from log_aggregator_lab.organisation.generate import demo as demo_spec
+from log_aggregator_lab.organisation.generate import generate, late
+from log_aggregator_lab.organisation.specification import OrganisationSpec
+from log_aggregator_lab.organisation.synthetic import ManifestEntry
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.servers.trail_api import LabTrailKeys
+from log_aggregator_lab.upload import create_bucket, create_buckets, upload
+
+
+@click.command()
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Another seed, another organisation."
+)
+@click.option(
+    "--keep", is_flag=True, help="Leave the server running until ctrl-C, to look at the packs."
+)
+def demo(seed: int, keep: bool) -> int:
+    """Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3
+    server that runs on this machine only. Touches nothing else. Takes about a minute.
+    """
+    return demonstrate(seed, keep=keep)
+
+
+DESTINATION = "all-aggregated-logs-111122223333-eu-west-1"
+
+
+def demonstrate(seed: int, *, keep: bool) -> int:
+    """Runs the demo, and gives the exit code."""
+    spec = demo_spec(seed)
+    _title("1. An S3 server on this machine, and a synthetic organisation")
+    with EmbeddedS3() as server:
+        connection = Connection(
+            None, server.region, server.endpoint_url, server.access_key, server.secret_key
+        )
+        settings = _make_settings(spec)
+        entries = _put_logs(spec, server)
+        store = connect(connection)
+        before = _count(store, [*spec.buckets])
+        _title(f"2. The nightly job for {spec.first_day}: list, pack, verify, delete")
+        first = _run(settings, spec, connection)
+        arrived = _put_late_logs(spec, server)
+        _title(f"3. {len(arrived)} logs arrive late; the next run puts them into additional packs")
+        entries += arrived
+        second = _run(settings, spec, connection)
+        _title("4. What was there, and what is there now")
+        _show_counts(before, _count(store, [*spec.buckets, DESTINATION]))
+        _title("5. Is every original still to be had, byte for byte?")
+        problems = _check(settings, store, spec, entries)
+        _title("Where to look next")
+        _show_next(store, spec, server, entries, keep=keep)
+        if keep:
+            _wait()
+    failed = bool(problems or first["failures"] or second["failures"])
+    return 1 if failed else 0
+
+
+def _make_settings(spec: OrganisationSpec) -> Settings:
+    return read_settings(
+        None,
+        {
+            "control_tower_bucket": [spec.control_tower_bucket],
+            "other_buckets": [name for name in spec.buckets if name != spec.control_tower_bucket],
+            "aggregation_regions": list(spec.regions),
+            "destination_bucket": DESTINATION,
+        },
+    )
+
+
+def _put_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestEntry]:
+    create_buckets(spec, server)
+    create_bucket(DESTINATION, server, is_versioned=True)
+    with show_bar("uploading", None) as show:
+        report = upload(generate(spec), server, progress=lambda done, _: show(done))
+    click.echo(
+        f"  {format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)},"
+        f" of {format_count(spec.accounts, 'account')} in "
+        f"{format_count(len(spec.regions), 'region')}:"
+        " CloudTrail with signed digests, Config, flow logs, access logs, ..."
+    )
+    click.echo(
+        "  and what real buckets have: old versions, delete markers, damaged gzip, parquet, "
+        "markers, unknown files"
+    )
+    return list(report.entries)
+
+
+def _put_late_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestEntry]:
+    return list(upload(late(spec), server).entries)
+
+
+def _run(settings: Settings, spec: OrganisationSpec, connection: Connection) -> dict[str, Any]:
+    window, keys = DateWindow(spec.first_day, spec.first_day), partial(LabTrailKeys, spec)
+    described = measure_run(
+        settings, window, connection, is_quiet=not sys.stderr.isatty(), connect_keys=keys
+    )
+    for line in render_run(described):
+        click.echo(f"  {line}")
+    return described
+
+
+def _count(store: ObjectStore, buckets: Iterable[str]) -> dict[str, Counter[str]]:
+    counts = {}
+    for bucket in buckets:
+        sizes = [found.size_bytes for found in list_all(store, bucket, "")]
+        counts[bucket] = Counter(objects=len(sizes), bytes=sum(sizes))
+    return counts
+
+
+def _show_counts(before: dict[str, Counter[str]], after: dict[str, Counter[str]]) -> None:
+    click.echo(f"  {'bucket':<56}{'before':>20}{'now':>20}")
+    for bucket, now in after.items():
+        then = before.get(bucket, Counter())
+        click.echo(f"  {bucket:<56}{_show(then):>20}{_show(now):>20}")
+    click.echo(
+        "  What is left in the log buckets: logs of other days and regions, markers, deleted "
+        "keys, unknown files."
+    )
+
+
+def _show(counts: Counter[str]) -> str:
+    return f"{counts['objects']:,} / {format_bytes(counts['bytes'])}"
+
+
+def _check(
+    settings: Settings, store: ObjectStore, spec: OrganisationSpec, entries: list[ManifestEntry]
+) -> list[str]:
+    began = time.perf_counter()
+    with make_workers(settings) as workers:
+        result = check_originals(
+            store, workers, [Target(DESTINATION)], entries, spec.first_day, spec.first_day
+        )
+    click.echo(
+        f"  {format_count(result.found_in_packs, 'original')} "
+        f"({format_bytes(result.found_bytes)}) read back out of the packs,"
+        " compared with what was put there: "
+        f"{'all the same' if not result.problems else 'NOT all the same'}"
+    )
+    click.echo(
+        f"  {format_count(result.still_there, 'other object')} had to stay, and stayed "
+        f"({time.perf_counter() - began:.1f} s)"
+    )
+    for problem in result.problems[:20]:
+        click.echo(f"  PROBLEM: {problem}")
+    return result.problems
+
+
+def _show_next(
+    store: ObjectStore,
+    spec: OrganisationSpec,
+    server: EmbeddedS3,
+    entries: list[ManifestEntry],
+    *,
+    keep: bool,
+) -> None:
+    packs = [found.key for found in list_all(store, DESTINATION, "packs/")]
+    digest = next(entry for entry in entries if entry.source == "digest" and entry.purpose == "log")
+    program = sys.argv[0] if sys.argv[0].startswith(".") else "log-aggregator"
+    click.echo(f"  One of the {len(packs)} packs: s3://{DESTINATION}/{packs[0]}")
+    click.echo(
+        "  `zcat` shows its logs, one document on each line; docs/internals/pack-format.md "
+        "says how it is built."
+    )
+    if keep:
+        day = f"--date {spec.first_day} --destination-bucket {DESTINATION}"
+        account = digest.key.partition("/CloudTrail")[0].rpartition("/")[2]
+        click.echo("  The server stays up. In another terminal, in this folder:")
+        click.echo(f"    export AWS_ENDPOINT_URL={server.endpoint_url} AWS_REGION={server.region}")
+        click.echo(
+            f"    export AWS_ACCESS_KEY_ID={server.access_key} "
+            f"AWS_SECRET_ACCESS_KEY={server.secret_key}"
+        )
+        for command in (
+            f"find --account {account} --log-type CloudTrail --count",
+            f"extract --account {account} --log-type CloudTrail --directory logs-back",
+            "validate-cloudtrail",
+            "verify",
+        ):
+            click.echo(f"    {program} {command} {day}")
+        click.echo(f"    {program} custody verify --destination-bucket {DESTINATION}")
+    else:
+        click.echo(
+            "  `make demo KEEP=1` leaves the server running, so that you can look around and "
+            "extract logs."
+        )
+    click.echo(
+        f"  Your own buckets: write aggregator.toml (see README.md), then `{program} plan`, "
+        "which changes nothing."
+    )
+
+
+def _wait() -> None:
+    click.echo("\nctrl-C stops the server and removes everything.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        click.echo("stopped")
+
+
+def _title(text: str) -> None:
+    click.echo()
+    click.secho(text, bold=True)

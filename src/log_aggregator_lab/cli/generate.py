@@ -1,0 +1,169 @@
+"""`generate`: a synthetic organisation's logs, put into buckets to try things out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+import click
+
+from log_aggregator.cli.options import connection_options, json_option
+from log_aggregator.errors import SettingsError
+from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.progress import show_bar
+from log_aggregator_lab.organisation import generate as organisation
+from log_aggregator_lab.organisation.specification import OrganisationSpec
+from log_aggregator_lab.upload import create_buckets, find_endpoint, upload
+
+PRESETS = ("small", "demo")
+
+
+@click.command()
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="small",
+    show_default=True,
+    help="About 100 objects, or about 5,000.",
+)
+@click.option(
+    "--objects",
+    type=click.IntRange(1, 10_000_000),
+    help="Number of CloudTrail logs, instead of the preset's.",
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(1, 5_000),
+    help="Number of member accounts, instead of the preset's.",
+)
+@click.option(
+    "--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Number of days."
+)
+@click.option(
+    "--date",
+    "date_",
+    metavar="YYYY-MM-DD",
+    help="The first of them. Left out: so that the last is yesterday.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes."
+)
+@click.option("--bucket", help="Put everything into this one bucket.")
+@click.option(
+    "--bucket-prefix", default="", help="In front of the names of the organisation's buckets."
+)
+@connection_options
+@json_option
+def generate(
+    preset: str,
+    objects: int | None,
+    accounts: int | None,
+    days: int,
+    date_: str | None,
+    seed: int,
+    bucket: str | None,
+    bucket_prefix: str,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> int:
+    """Put a synthetic organisation's logs into buckets, to try things out.
+
+    Buckets that do not exist are created. Meant for a test account or a local S3 server, never for
+    a bucket with real logs: what is generated looks like the real thing, signed digests included.
+    """
+    first = _first_day(date_, days)
+    wishes = Wishes(preset, objects, accounts, days, first, seed, bucket, bucket_prefix)
+    return generate_into_buckets(wishes, profile, region, endpoint_url, as_json=as_json)
+
+
+def _first_day(text: str | None, days: int) -> date:
+    if text is None:
+        return datetime.now(UTC).date() - timedelta(days=days)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--date {text!r}: allowed is a date such as 2026-01-31") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user wants of the organisation; None: as in the preset."""
+
+    preset: str
+    objects: int | None
+    accounts: int | None
+    days: int
+    first_day: date
+    seed: int
+    bucket: str | None
+    bucket_prefix: str
+
+
+def generate_into_buckets(
+    wishes: Wishes,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Generates, uploads, and says what to do next."""
+    spec = _make_spec(wishes)
+    endpoint = find_endpoint(profile, region, endpoint_url)
+    create_buckets(spec, endpoint)
+    with show_bar("uploading", None) as show:
+        report = upload(
+            organisation.generate(spec),
+            endpoint,
+            keep_entries=False,
+            progress=lambda done, _: show(done),
+        )
+    if as_json:
+        result = {
+            "objects": report.object_count,
+            "bytes": report.size_bytes,
+            "buckets": spec.buckets,
+            "seconds": round(report.seconds, 3),
+        }
+        click.echo(json.dumps(result, indent=2))
+        return 0
+    click.echo(
+        f"{format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)}, "
+        f"in {format_count(len(spec.buckets), 'bucket')}:"
+    )
+    for name in spec.buckets:
+        click.echo(f"  {name}")
+    click.echo(
+        f"Next:\n  log-aggregator plan --date {spec.first_day} "
+        f"{_source_options(spec, wishes.bucket)}"
+    )
+    return 0
+
+
+def _make_spec(wishes: Wishes) -> OrganisationSpec:
+    preset = {"small": organisation.small, "demo": organisation.demo}[wishes.preset](wishes.seed)
+    spec = replace(
+        preset,
+        first_day=wishes.first_day,
+        days=wishes.days,
+        objects=wishes.objects or preset.objects,
+        accounts=wishes.accounts or preset.accounts,
+        accounts_before_landing_zone_3=min(
+            preset.accounts_before_landing_zone_3, wishes.accounts or preset.accounts
+        ),
+    )
+    return (
+        spec.with_one_bucket(wishes.bucket)
+        if wishes.bucket
+        else spec.with_bucket_prefix(wishes.bucket_prefix)
+    )
+
+
+def _source_options(spec: OrganisationSpec, bucket: str | None) -> str:
+    if bucket:
+        return f"--other-buckets {bucket}"
+    others = ",".join(name for name in spec.buckets if name != spec.control_tower_bucket)
+    return f"--control-tower-bucket {spec.control_tower_bucket} --other-buckets {others}"

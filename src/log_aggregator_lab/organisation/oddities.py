@@ -1,0 +1,236 @@
+"""What is out of the ordinary in real buckets: versions, delete markers, damage, strange keys,
+other days, things that are no logs.
+
+None of these CloudTrail logs is named in a digest, so that the digests stay valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from random import Random
+
+from log_aggregator_lab.organisation.auxiliary import SOURCES, list_source, source_named
+from log_aggregator_lab.organisation.cloudtrail import log_object, midnight, plan_log
+from log_aggregator_lab.organisation.compression import truncated
+from log_aggregator_lab.organisation.config_logs import oversized_object
+from log_aggregator_lab.organisation.specification import UNWANTED_REGION, OrganisationSpec
+from log_aggregator_lab.organisation.synthetic import Oddity, Purpose, Step, SyntheticObject
+
+_ODD_SEGMENTS = (
+    "team a+b",
+    "ünïcode 日本",
+    "percent%41",
+    "colon::and=equals",
+    "(brackets) & 'quotes'",
+)
+
+
+def list_oddities(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    """All of them, kind by kind. The steps on one key follow one another."""
+    yield from _list_versions(spec)
+    yield from _list_damaged(spec)
+    yield from _list_odd_keys(spec)
+    yield from _list_other_days(spec)
+    yield from _list_other_region(spec)
+    if spec.oddities.marker:
+        yield from _list_markers(spec)
+    if spec.oddities.unknown:
+        yield from _list_unknown(spec)
+
+
+def _list_versions(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    random = Random(f"{spec.seed}/versions")
+    for _ in range(spec.oddities.versions):
+        versions = _versions(spec, random, 3, Purpose.LOG, Oddity.VERSIONS)
+        yield from versions
+    for _ in range(spec.oddities.revived):
+        oldest, newest = _versions(spec, random, 2, Purpose.LOG, Oddity.REVIVED)
+        yield from (oldest, _delete_marker(oldest), newest)
+    for _ in range(spec.oddities.deleted):
+        versions = _versions(spec, random, 2, Purpose.DELETED, Oddity.DELETED)
+        yield from (*versions, _delete_marker(versions[-1]))
+
+
+def _versions(
+    spec: OrganisationSpec, random: Random, count: int, purpose: Purpose, oddity: Oddity
+) -> list[SyntheticObject]:
+    """Versions of one key, each with another body."""
+    item = plan_log(
+        spec,
+        *_place(spec, random),
+        midnight(spec.first_day) + timedelta(hours=random.randrange(24)),
+        random,
+    )
+    documents = [
+        replace(item.document, seed=f"{item.document.seed}/{number}") for number in range(count)
+    ]
+    return [
+        log_object(spec, replace(item, document=document), purpose=purpose, oddity=oddity)
+        for document in documents
+    ]
+
+
+def _list_damaged(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    random = Random(f"{spec.seed}/damaged")
+    for _ in range(spec.oddities.truncated):
+        whole = _log_of(spec, random)
+        yield replace(whole, make=partial(_truncated_body, whole), oddity=Oddity.TRUNCATED)
+    for number in range(spec.oddities.plain_text):
+        text = f'{{"Records":[{{"eventVersion":"1.11","eventName":"PlainText{number}"}}]}}'.encode()
+        yield replace(
+            _log_of(spec, random),
+            make=partial(bytes, text),
+            content_encoding=None,
+            oddity=Oddity.PLAIN_TEXT,
+        )
+    for _ in range(spec.oddities.empty):
+        yield replace(
+            _log_of(spec, random),
+            make=bytes,
+            content_encoding=None,
+            purpose=Purpose.MARKER,
+            oddity=Oddity.EMPTY,
+        )
+
+
+def _list_odd_keys(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    """A strange prefix before ordinary flow logs, and a strange resource id in Config's oversized
+    notifications.
+    """
+    account, noon = spec.account_ids[0], midnight(spec.first_day) + timedelta(hours=12)
+    for number in range(spec.oddities.key):
+        for segment in _ODD_SEGMENTS:
+            prefix = f"{segment} {number}/"
+            yield from list_source(
+                spec, source_named("flow"), spec.first_day, 1, key_prefix=prefix, oddity=Oddity.KEY
+            )
+            resource = f"{segment} {number}"
+            yield replace(
+                oversized_object(spec, account, spec.home_region, noon, resource), oddity=Oddity.KEY
+            )
+    for number in range(spec.oddities.hostile_key):
+        for segment in ("empty//segment", "./dot", "a/../b"):
+            prefix = f"{segment} {number}/"
+            yield from list_source(
+                spec,
+                source_named("flow"),
+                spec.first_day,
+                1,
+                key_prefix=prefix,
+                oddity=Oddity.HOSTILE_KEY,
+            )
+
+
+def _list_other_days(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    """At noon, where no digest of a wanted day reaches."""
+    count = spec.oddities.other_day
+    for day in spec.neighbouring_days:
+        random = Random(f"{spec.seed}/other-day/{day}")
+        for _ in range(count):
+            yield _log_of(spec, random, day, purpose=Purpose.OTHER_DAY)
+        for source in SOURCES:
+            if getattr(spec.auxiliary, source.name):
+                yield from list_source(spec, source, day, count, purpose=Purpose.OTHER_DAY)
+
+
+def _list_other_region(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    random = Random(f"{spec.seed}/other-region")
+    for _ in range(spec.oddities.other_region):
+        item = plan_log(
+            spec,
+            spec.account_ids[0],
+            UNWANTED_REGION,
+            midnight(spec.first_day) + timedelta(hours=12),
+            random,
+        )
+        yield log_object(spec, item, purpose=Purpose.OTHER_REGION)
+
+
+def _list_markers(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    """https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html and
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html.
+    """
+    for account in spec.account_ids:
+        key = f"{spec.organization_id}/AWSLogs/{account}/Config/ConfigWritabilityCheckFile"
+        yield _no_log(spec.control_tower_bucket, key, b"", Purpose.MARKER)
+    account = spec.account_ids[0]
+    # The S3 console's "Create folder" writes such an object.
+    yield _no_log(spec.flow_bucket, "AWSLogs/", b"", Purpose.MARKER)
+    text = f"Enable AccessLog for ELB: web at {midnight(spec.first_day):%Y-%m-%dT%H:%M:%S}.000Z"
+    yield _no_log(
+        spec.elb_bucket, f"AWSLogs/{account}/ELBAccessLogTestFile", text.encode(), Purpose.MARKER
+    )
+
+
+def _list_unknown(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    yield _no_log(
+        spec.control_tower_bucket,
+        "readme.txt",
+        b"This bucket belongs to the platform team.\n",
+        Purpose.UNKNOWN,
+    )
+    yield _no_log(
+        spec.flow_bucket, "exports/latest.csv", b"account,bytes\n111122223333,42\n", Purpose.UNKNOWN
+    )
+    yield _no_log(
+        spec.elb_bucket, "athena-results/tables/query.csv.metadata", b"\x00\x01", Purpose.UNKNOWN
+    )
+
+
+def _log_of(
+    spec: OrganisationSpec,
+    random: Random,
+    day: date | None = None,
+    *,
+    purpose: Purpose = Purpose.LOG,
+) -> SyntheticObject:
+    """One more CloudTrail log, at noon."""
+    delivered = midnight(day or spec.first_day) + timedelta(hours=12)
+    return log_object(
+        spec, plan_log(spec, *_place(spec, random), delivered, random), purpose=purpose
+    )
+
+
+def late_logs(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    """Logs of the first day that come after the first run: CloudTrail retries for 30 days, S3
+    access logs may be hours late.
+    """
+    random = Random(f"{spec.seed}/late")
+    for number in range(spec.late):
+        account, region = _place(spec, random)
+        delivered = midnight(spec.first_day) + timedelta(minutes=5 * (number % 288))
+        yield log_object(
+            spec, plan_log(spec, account, region, delivered, random), purpose=Purpose.LATE
+        )
+    if spec.auxiliary.access:
+        yield from list_source(
+            spec, source_named("access"), spec.first_day, spec.late, purpose=Purpose.LATE
+        )
+
+
+def _place(spec: OrganisationSpec, random: Random) -> tuple[str, str]:
+    return random.choice(spec.chains)
+
+
+def _delete_marker(item: SyntheticObject) -> SyntheticObject:
+    return replace(item, step=Step.DELETE, make=bytes, metadata={}, content_encoding=None)
+
+
+def _truncated_body(whole: SyntheticObject) -> bytes:
+    return truncated(whole.make())
+
+
+def _no_log(bucket: str, key: str, body: bytes, purpose: Purpose) -> SyntheticObject:
+    oddity = Oddity.NONE if body else Oddity.EMPTY
+    return SyntheticObject(
+        bucket=bucket,
+        key=key,
+        make=partial(bytes, body),
+        source="no-log",
+        purpose=purpose,
+        day=None,
+        oddity=oddity,
+    )

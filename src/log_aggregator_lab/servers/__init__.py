@@ -1,0 +1,1 @@
+"""Servers on this machine: S3, and CloudTrail's public keys."""

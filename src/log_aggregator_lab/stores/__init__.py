@@ -1,0 +1,1 @@
+"""Object stores in memory, and stores that fail on purpose."""

@@ -1,0 +1,282 @@
+"""Puts a synthetic organisation into a bucket store through its S3 endpoint, and writes down what
+it put.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from time import perf_counter
+from typing import Any, Protocol
+
+import boto3
+import obstore
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from obstore.store import S3Store
+
+from log_aggregator.errors import CannotStart
+from log_aggregator_lab.organisation.specification import OrganisationSpec
+from log_aggregator_lab.organisation.synthetic import (
+    ManifestEntry,
+    Step,
+    SyntheticObject,
+    describe,
+    runs_of_one_key,
+)
+
+_REGION = "us-east-1"
+_KEYS_PER_JOB = 8
+_JOBS_WAITING_PER_WORKER = 3
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_=:-][A-Za-z0-9_.=:-]*(/[A-Za-z0-9_=:-][A-Za-z0-9_.=:-]*)*")
+"""Keys that every client sends alike. All others go through boto3, which takes any key as it is."""
+
+
+class Endpoint(Protocol):
+    """Where the store is, and who we are there. `EmbeddedS3` is one."""
+
+    @property
+    def endpoint_url(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def access_key(self) -> str: ...
+    @property
+    def secret_key(self) -> str: ...
+    @property
+    def session_token(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEndpoint:
+    """What the standard AWS configuration says."""
+
+    endpoint_url: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+def find_endpoint(
+    profile: str | None, region: str | None, endpoint_url: str | None
+) -> FoundEndpoint:
+    """The endpoint and credentials that botocore finds. Raises CannotStart where there are none."""
+    session = boto3.Session(profile_name=profile, region_name=region)
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise CannotStart(
+            "no AWS credentials were found: environment, profile, container, instance"
+        )
+    client = session.client(
+        "s3", region_name=session.region_name or _REGION, endpoint_url=endpoint_url
+    )
+    frozen = credentials.get_frozen_credentials()
+    return FoundEndpoint(
+        client.meta.endpoint_url,
+        client.meta.region_name,
+        frozen.access_key,
+        frozen.secret_key,
+        frozen.token,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadReport:
+    """What was put. `entries` are in the order of the objects; empty where the caller did not want
+    them.
+    """
+
+    entries: tuple[ManifestEntry, ...]
+    object_count: int
+    delete_marker_count: int
+    size_bytes: int
+    seconds: float
+
+    @property
+    def objects_per_second(self) -> float:
+        return self.object_count / self.seconds if self.seconds else 0.0
+
+
+Progress = Callable[[int, int], None]
+"""Is told, now and then and in the calling thread, how many steps are done and how many bytes were
+put.
+"""
+
+
+def create_buckets(spec: OrganisationSpec, endpoint: Endpoint, *, versioning: bool = True) -> None:
+    """Creates the organisation's buckets where they are missing, with versioning where Control
+    Tower switches it on.
+
+    Without versioning, versions of one key overwrite each other and delete markers delete: only for
+    specifications without them.
+    """
+    for bucket in spec.buckets:
+        create_bucket(
+            bucket, endpoint, is_versioned=versioning and bucket in spec.versioned_buckets
+        )
+
+
+def create_bucket(bucket: str, endpoint: Endpoint, *, is_versioned: bool) -> None:
+    """Creates a bucket unless it is there."""
+    client = _client(endpoint)
+    place = (
+        {}
+        if endpoint.region == _REGION
+        else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
+    )
+    try:
+        client.create_bucket(Bucket=bucket, **place)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in (
+            "BucketAlreadyOwnedByYou",
+            "BucketAlreadyExists",
+        ):
+            raise
+    if is_versioned:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def upload(
+    objects: Iterable[SyntheticObject],
+    endpoint: Endpoint,
+    *,
+    concurrency: int = 32,
+    progress: Progress | None = None,
+    keep_entries: bool = True,
+) -> UploadReport:
+    """Puts all objects. The steps on one key are done one after the other; different keys in no
+    order.
+
+    A failure of any put ends the upload and is raised as the client raised it.
+    `keep_entries=False` spares the memory of the manifest where there are millions of objects.
+    """
+    started = perf_counter()
+    uploader = _Uploader(endpoint, concurrency)
+    entries: list[tuple[ManifestEntry, ...]] = []
+    put_count = marker_count = size_bytes = 0
+    for done in _run_jobs(uploader.put_keys, _jobs(objects), concurrency):
+        puts = [entry for entry in done if entry.step is Step.PUT]
+        put_count, marker_count = put_count + len(puts), marker_count + len(done) - len(puts)
+        size_bytes += sum(entry.size_bytes for entry in puts)
+        if keep_entries:
+            entries.append(done)
+        if progress:
+            progress(put_count + marker_count, size_bytes)
+    flat = tuple(entry for done in entries for entry in done)
+    return UploadReport(flat, put_count, marker_count, size_bytes, perf_counter() - started)
+
+
+_Job = list[list[SyntheticObject]]
+
+
+def _jobs(objects: Iterable[SyntheticObject]) -> Iterator[_Job]:
+    """A few keys at a time, each with all its steps."""
+    keys = runs_of_one_key(objects)
+    while job := list(islice(keys, _KEYS_PER_JOB)):
+        yield job
+
+
+def _run_jobs(
+    put_keys: Callable[[_Job], tuple[ManifestEntry, ...]], jobs: Iterator[_Job], concurrency: int
+) -> Iterator[tuple[ManifestEntry, ...]]:
+    """Runs the jobs in threads, never more than a few ahead, and gives their results in the jobs'
+    order.
+    """
+    running: list[Future[tuple[ManifestEntry, ...]]] = []
+    with ThreadPoolExecutor(concurrency) as pool:
+        try:
+            for job in jobs:
+                running.append(pool.submit(put_keys, job))
+                if len(running) >= concurrency * _JOBS_WAITING_PER_WORKER:
+                    yield running.pop(0).result()
+            while running:
+                yield running.pop(0).result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+class _Uploader:
+    """Holds the clients: obstore for plain keys, which is several times faster, boto3 for all
+    else.
+    """
+
+    def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
+        self._endpoint = endpoint
+        self._client = _client(endpoint, concurrency)
+        self._stores: dict[str, S3Store] = {}
+
+    def put_keys(self, job: _Job) -> tuple[ManifestEntry, ...]:
+        return tuple(
+            self._do(item, version_number)
+            for steps in job
+            for version_number, item in enumerate(steps)
+        )
+
+    def _do(self, item: SyntheticObject, version_number: int) -> ManifestEntry:
+        if item.step is Step.DELETE:
+            answer = self._client.delete_object(Bucket=item.bucket, Key=item.key)
+            return describe(item, b"", version_number, version_id=answer.get("VersionId"))
+        body = item.make()
+        put = self._put_fast if _PLAIN_KEY.fullmatch(item.key) else self._put_exactly
+        etag, version_id = put(item, body)
+        return describe(item, body, version_number, version_id=version_id, etag=etag)
+
+    def _put_fast(self, item: SyntheticObject, body: bytes) -> tuple[str | None, str | None]:
+        attributes = {"Content-Type": item.content_type, **item.metadata}
+        if item.content_encoding:
+            attributes["Content-Encoding"] = item.content_encoding
+        answer = obstore.put(
+            self._store(item.bucket), item.key, body, attributes=attributes, use_multipart=False
+        )
+        return (answer["e_tag"] or "").strip('"') or None, answer["version"]
+
+    def _put_exactly(self, item: SyntheticObject, body: bytes) -> tuple[str | None, str | None]:
+        encoding = {"ContentEncoding": item.content_encoding} if item.content_encoding else {}
+        answer = self._client.put_object(
+            Bucket=item.bucket,
+            Key=item.key,
+            Body=body,
+            ContentType=item.content_type,
+            Metadata=dict(item.metadata),
+            **encoding,
+        )
+        return answer["ETag"].strip('"'), answer.get("VersionId")
+
+    def _store(self, bucket: str) -> S3Store:
+        if bucket not in self._stores:
+            self._stores[bucket] = S3Store(
+                bucket,
+                endpoint=self._endpoint.endpoint_url,
+                access_key_id=self._endpoint.access_key,
+                secret_access_key=self._endpoint.secret_key,
+                **(
+                    {"session_token": self._endpoint.session_token}
+                    if self._endpoint.session_token
+                    else {}
+                ),
+                region=self._endpoint.region,
+                virtual_hosted_style_request=False,
+                client_options={"allow_http": self._endpoint.endpoint_url.startswith("http:")},
+            )
+        return self._stores[bucket]
+
+
+def _client(endpoint: Endpoint, connections: int = 4) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint.endpoint_url,
+        aws_access_key_id=endpoint.access_key,
+        aws_secret_access_key=endpoint.secret_key,
+        aws_session_token=endpoint.session_token,
+        region_name=endpoint.region,
+        config=Config(
+            max_pool_connections=connections,
+            s3={"addressing_style": "path"},
+            retries={"mode": "standard", "max_attempts": 5},
+        ),
+    )

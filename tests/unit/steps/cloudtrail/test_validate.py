@@ -1,0 +1,695 @@
+"""Trails are valid wherever their files lie, and nothing that was changed, taken away or cannot be
+read is taken for valid.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.support.trails import BUCKET, SPEC, TARGET, Denying, Trails, problems, trails
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.core.digests import PERIOD
+from log_aggregator.errors import AccessDenied, StoreError, Unreachable
+from log_aggregator.steps.cloudtrail.files import ReadFrom
+from log_aggregator.steps.cloudtrail.findings import Kind, State, Validation
+from log_aggregator.steps.cloudtrail.public_keys import KeySource, archive_keys
+from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.workers import ThreadWorkers
+from log_aggregator_lab.servers.trail_api import LabTrailKeys
+
+DIGESTS = 4 * 25
+LOGS = 24 + 1
+
+
+def counts(result: Validation) -> tuple[int, int, int]:
+    """(valid digests of the hourly chains, valid backfill digests, valid logs)."""
+    hourly = sum(
+        tally.digests[State.VALID]
+        for chain, tally in result.tallies.items()
+        if not chain.is_backfill
+    )
+    backfill = sum(
+        tally.digests[State.VALID] for chain, tally in result.tallies.items() if chain.is_backfill
+    )
+    return hourly, backfill, sum(tally.logs[State.VALID] for tally in result.tallies.values())
+
+
+def packs_of(site: Trails, log_type: str) -> list[str]:
+    return [
+        found.key
+        for found in list_all(site.store, "dest", "packs/")
+        if f"/{log_type}/" in found.key
+    ]
+
+
+def delete_all(site: Trails, keys: list[str]) -> None:
+    for key in keys:
+        site.store.delete(BUCKET, key)
+
+
+@pytest.mark.parametrize("put_back", ["nothing", "digests", "logs", "some", "all"])
+@pytest.mark.parametrize("read_from", list(ReadFrom))
+def test_valid_wherever_the_files_lie(put_back: str, read_from: ReadFrom) -> None:
+    """Originals, packs and any mix of the two give the same result, as long as what is read is
+    there.
+    """
+    site = trails()
+    before = site.validate()
+    assert before.is_sound
+    assert counts(before) == (DIGESTS, 1, LOGS)
+    site.pack()
+    digests = [key for key, item in site.objects.items() if item.source == "digest"]
+    site.put_back(
+        {
+            "nothing": [],
+            "digests": digests,
+            "logs": site.log_keys,
+            "some": [*digests, *site.log_keys][::3],
+        }.get(put_back, [*digests, *site.log_keys])
+    )
+    after = site.validate(read_from=read_from)
+    if read_from is not ReadFrom.ORIGINALS or put_back == "all":
+        assert problems(after) == {}
+        assert after.is_sound
+        assert counts(after) == (DIGESTS, 1, LOGS)
+        assert after.tallies == before.tallies
+    else:
+        assert not after.is_sound
+
+
+def test_several_accounts_at_once() -> None:
+    """With threads the result is the same."""
+    site = trails()
+    site.pack()
+    with ThreadWorkers(readers=4, groups=2) as workers:
+        assert site.validate(workers=workers).tallies == site.validate().tallies
+
+
+def change_byte(body: bytes) -> bytes:
+    """In the inflated document, so that only hashes can tell."""
+    document = bytearray(gzip.decompress(body))
+    position = next(place for place, byte in enumerate(document) if byte in b"0123456789")
+    document[position] ^= 1
+    return gzip.compress(bytes(document))
+
+
+def damage_log(site: Trails) -> str:
+    key = site.log_keys[3]
+    site.put(key, change_byte(site.objects[key].body))
+    return key
+
+
+def damage_digest(site: Trails) -> str:
+    key = site.digest_keys[7]
+    site.put(key, change_byte(site.objects[key].body), site.objects[key].metadata)
+    return key
+
+
+def damage_signature(site: Trails) -> str:
+    key = site.digest_keys[7]
+    metadata = dict(site.objects[key].metadata)
+    metadata["signature"] = ("1" if metadata["signature"][0] == "0" else "0") + metadata[
+        "signature"
+    ][1:]
+    site.put(key, site.objects[key].body, metadata)
+    return key
+
+
+def damage_link(site: Trails) -> str:
+    key = site.digest_keys[7]
+    hashed = json.loads(gzip.decompress(site.objects[key].body))["previousDigestHashValue"]
+    site.rewrite(
+        key,
+        lambda fields: fields.update(
+            previousDigestHashValue=("1" if hashed[0] == "0" else "0") + hashed[1:]
+        ),
+    )
+    return key
+
+
+DAMAGES: dict[Callable[[Trails], str], str] = {
+    damage_log: "hash value doesn't match",
+    damage_digest: "signature verification failed",
+    damage_signature: "signature verification failed",
+    damage_link: "signature verification failed",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_one_changed_byte(damage: Callable[[Trails], str], is_packed: bool) -> None:
+    """A byte of a log, a digest, a signature or a link that was changed makes that very file
+    invalid; of the rest, only logs that nothing trustworthy names any more are left out.
+    """
+    site = trails()
+    key = damage(site)
+    if is_packed:
+        site.pack()
+    result = site.validate(read_from=ReadFrom.PACKS if is_packed else ReadFrom.ORIGINALS)
+    # Packed, the first version is in the pack as well; the newest counts.
+    assert problems(result) == {("invalid", key): DAMAGES[damage]}
+    assert not result.is_sound
+    named = (
+        []
+        if damage is damage_log
+        else json.loads(gzip.decompress(site.objects[key].body))["logFiles"]
+    )
+    assert counts(result) == (
+        (DIGESTS, 1, LOGS - 1) if damage is damage_log else (DIGESTS - 1, 1, LOGS - len(named))
+    )
+
+
+def test_a_flipped_byte_in_a_pack() -> None:
+    """A byte of a member that changes in its pack makes that member invalid, and no other."""
+    site = trails()
+    site.pack()
+    for log_type in ("CloudTrail", "CloudTrail-Digest"):
+        pack_key = packs_of(site, log_type)[0 if log_type == "CloudTrail" else -1]
+        data = bytearray(site.store.get_object("dest", pack_key).data)
+        data[40] ^= 1
+        site.store.put("dest", pack_key, bytes(data))
+    found = problems(site.validate())
+    assert len(found) == 2
+    assert all(
+        state == "invalid" and "damaged in its pack s3://dest/packs/" in text
+        for (state, _), text in found.items()
+    )
+
+
+def test_a_link_to_another_digest() -> None:
+    """A digest that is signed well, but is not the one that the next digest links to, is invalid:
+    the AWS CLI does not look.
+    """
+    site = trails()
+    key = site.digest_keys[5]
+    site.rewrite(key, lambda fields: fields.update(extra="signed"), sign=True)
+    found = problems(site.validate())
+    assert found == {
+        (
+            "invalid",
+            key,
+        ): f"hash value doesn't match: s3://{BUCKET}/{site.digest_keys[6]} links to another"
+    }
+
+
+def test_a_link_with_another_hash() -> None:
+    """A signed digest that gives another hash of the one before, though its signature, does not
+    belong to it.
+    """
+    site = trails()
+    before, newest = site.digest_keys[-2:]
+    site.rewrite(newest, lambda fields: fields.update(previousDigestHashValue="0" * 64), sign=True)
+    assert problems(site.validate()) == {
+        ("invalid", before): f"hash value doesn't match: s3://{BUCKET}/{newest} links to another"
+    }
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_what_is_missing(is_packed: bool) -> None:
+    """A digest that another one links to, and a log that a digest names, are invalid where they are
+    neither in place nor in a pack.
+    """
+    site = trails()
+    named = [
+        entry["s3Object"]
+        for entry in json.loads(gzip.decompress(site.objects[site.digest_keys[9]].body))["logFiles"]
+    ]
+    log = next(key for key in site.log_keys if key not in named)
+    delete_all(site, [site.digest_keys[9], log])
+    if is_packed:
+        site.pack()
+    result = site.validate()
+    assert problems(result) == {
+        ("invalid", site.digest_keys[9]): "not found",
+        ("invalid", log): "not found",
+    }
+    assert counts(result) == (DIGESTS - 1, 1, LOGS - 1 - len(named))
+
+
+def test_a_missing_newest_digest_is_noted() -> None:
+    """No link shows that the newest digests are gone; but that a chain ends before the range does
+    is said.
+    """
+    site = trails()
+    delete_all(site, site.digest_keys[-4:])
+    found = problems(site.validate())
+    ((state, key),) = found
+    assert (state, key) == ("note", site.digest_keys[-5])
+    assert "is the newest of its trail" in found[state, key]
+
+
+def test_the_oldest_digest_may_link_out_of_the_range() -> None:
+    """Digests that ended before the range are neither looked for nor missing; one that ended in it
+    is.
+    """
+    site = trails()
+    delete_all(site, site.digest_keys[:6])
+    first = datetime.combine(SPEC.first_day, datetime.min.time(), UTC)
+    assert site.validate(first + timedelta(hours=6)).is_sound
+    assert problems(site.validate(first + timedelta(hours=4))) == {
+        ("invalid", site.digest_keys[5]): "not found"
+    }
+
+
+def test_the_range_is_the_aws_clis() -> None:
+    """Digests whose hours end from the first moment to an hour after the last."""
+    site = trails()
+    first = datetime.combine(SPEC.first_day, datetime.min.time(), UTC) + timedelta(hours=5)
+    last = first + timedelta(hours=2)
+    site.validate(first, last)
+    ends = [
+        datetime.strptime(found.key[-24:-8], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        for found in site.valid
+        if found.kind is Kind.DIGEST
+    ]
+    assert len(ends) == 4 * 3
+    assert min(ends) >= first
+    assert max(ends) <= last + PERIOD
+
+
+def test_a_long_range_is_listed_in_parts() -> None:
+    """Links from one part into the next older one are followed, and everything is counted once."""
+    site = trails()
+    site.pack()
+    first = SPEC.first_day - timedelta(
+        days=30
+    )  # the 31 days of a part end with the first day, and its last digest is of the next
+    result = site.validate(first, SPEC.first_day + timedelta(days=1))
+    assert counts(result) == (DIGESTS, 1, LOGS)
+    assert {state for state, _ in problems(result)} == {
+        "note"
+    }  # the trails end a day before the range does
+
+
+def test_a_gap_is_said_and_not_invalid() -> None:
+    """Between the end of a chain and a starting digest nothing was delivered; that is told, as the
+    AWS CLI tells it.
+    """
+    later = replace(SPEC, first_day=SPEC.first_day + timedelta(days=3))
+    site = Trails(others=(later,))
+    site.pack()
+    result = site.validate(SPEC.first_day, later.first_day)
+    assert result.is_sound
+    assert {state for state, _ in problems(result)} == {"gap"}
+    assert len(result.findings) == 4
+    assert all(
+        finding.text.startswith("No log files were delivered by CloudTrail between 2026-03-15T00:")
+        for finding in result.findings
+    )
+
+
+def test_several_trails_under_one_prefix() -> None:
+    """Digests of different trails are chains of their own, told apart by the trail's name alone,
+    underscores and all.
+    """
+    other = replace(SPEC, trail_name="aws-controltower-BaselineCloudTrail_eu-west-1_second")
+    site = Trails(others=(other,))
+    site.pack()
+    both = site.validate()
+    assert both.is_sound
+    assert counts(both) == (2 * DIGESTS, 2, 2 * LOGS)
+    assert counts(site.validate(trails=frozenset({other.trail_name}))) == (DIGESTS, 1, LOGS)
+    assert {chain.trail for chain in both.tallies} == {SPEC.trail_name, other.trail_name}
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize("bucket", ["an-older-bucket", "the-older-bucket"])
+def test_a_trail_that_was_given_another_bucket(bucket: str, is_named: bool) -> None:
+    """The chain goes on in the older bucket, whichever name comes first: every file counts once,
+    nothing is a gap, and nothing an end.
+    """
+    site = trails()
+    site.move_older(10, bucket)
+    result = site.validate(buckets=frozenset({BUCKET, bucket}) if is_named else frozenset())
+    assert problems(result) == {}
+    assert counts(result) == (DIGESTS, 1, LOGS)
+    assert len({(found.bucket, found.key) for found in site.valid}) == len(site.valid)
+    assert (
+        sum(
+            tally.digests[State.VALID]
+            for chain, tally in result.tallies.items()
+            if chain.bucket == bucket
+        )
+        == 10
+    )
+
+
+def test_regions_are_chosen() -> None:
+    """Only digests of the wanted regions, and their logs, are looked at."""
+    site = trails()
+    result = site.validate(regions=frozenset({"us-east-1"}))
+    assert {chain.region for chain in result.tallies} == {"us-east-1"}
+    assert counts(result)[0] == DIGESTS // 2
+
+
+def test_old_and_new_layout() -> None:
+    """Keys from before landing zone 3.0, with the organisation's id once, are found too, in their
+    bucket and in packs.
+    """
+    site = trails(accounts_before_landing_zone_3=1)
+    assert counts(site.validate()) == (DIGESTS, 1, LOGS)
+    site.pack()
+    assert counts(site.validate()) == (DIGESTS, 1, LOGS)
+
+
+def test_a_digest_at_another_place() -> None:
+    """A digest that was copied to another key has been moved."""
+    site = trails()
+    original = site.objects[site.digest_keys[4]]
+    digit = original.key[-10]
+    key = f"{original.key[:-10]}{'8' if digit == '9' else '9'}{original.key[-9:]}"  # another second
+    site.put(key, original.body, original.metadata)
+    assert problems(site.validate())["invalid", key] == "has been moved from its original location"
+
+
+def test_a_digest_that_no_other_links_to() -> None:
+    """A good digest that lies beside the chain is told of."""
+    site = trails()
+    skipped, newest = site.digest_keys[-2:]
+    before = json.loads(gzip.decompress(site.objects[skipped].body))
+    links = {name: value for name, value in before.items() if name.startswith("previousDigest")}
+    site.rewrite(newest, lambda fields: fields.update(links), sign=True)
+    result = site.validate()
+    assert problems(result) == {("note", skipped): "is in no chain: no newer digest links to it"}
+    assert result.is_sound
+
+
+def test_backfill_digests_need_their_time() -> None:
+    """The time at which a backfill digest was made tells when its key was valid; without it the
+    digest is of invalid format.
+    """
+    site = trails()
+    key = next(key for key in site.objects if key.endswith("_backfill.json.gz"))
+    metadata = dict(site.objects[key].metadata)
+    del metadata["backfill-generation-timestamp"]
+    site.put(key, site.objects[key].body, metadata)
+    assert problems(site.validate()) == {("invalid", key): "invalid format"}
+
+
+def test_the_key_of_a_late_backfill_digest() -> None:
+    """A key that was not valid in the range is asked for around the time when the backfill digest
+    was made.
+    """
+    site = trails()
+    keys = LabTrailKeys(SPEC)
+    made = datetime.combine(SPEC.first_day + timedelta(days=2), datetime.min.time(), UTC)
+    keys.keys = [replace(keys.keys[0], valid_from=made)]
+    site.keys = keys
+    assert counts(site.validate()) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"signature-algorithm": "SHA256withRSA"}])
+def test_a_lost_signature_is_in_the_next_digest(metadata: dict[str, str]) -> None:
+    """A digest that lost its metadata, as in copies by other tools, is checked by the signature
+    that its valid successor holds.
+    """
+    site = trails()
+    key, newest = site.digest_keys[5], site.digest_keys[-1]
+    site.put(key, site.objects[key].body, metadata)
+    result = site.validate()
+    assert result.is_sound
+    assert [found.key for found in site.valid if "next digest holds" in found.text] == [key]
+    site.put(newest, site.objects[newest].body, metadata)
+    assert problems(site.validate()) == {("invalid", newest): "signature verification failed"}
+    site.put(key, change_byte(site.objects[key].body), metadata)
+    assert problems(site.validate())["invalid", key] == "signature verification failed"
+
+
+def test_without_a_public_key() -> None:
+    """Digests whose public key nobody has are invalid, and their logs are not vouched for."""
+    site = trails()
+    site.keys = None
+    result = site.validate()
+    assert counts(result) == (0, 0, 0)
+    assert all(
+        text.startswith("public key not found in region") for text in problems(result).values()
+    )
+
+
+@pytest.mark.parametrize("error", [AccessDenied("AccessDeniedException"), Unreachable("no answer")])
+def test_where_cloudtrail_cannot_be_asked(error: StoreError) -> None:
+    """A digest is not said to be false because nobody could ask for its key: it is not checked, and
+    the cause is told once for a region.
+    """
+    site = trails()
+    site.keys = Denying(error)
+    result = site.validate()
+    assert not result.is_sound
+    assert {state for state, _ in problems(result)} == {"unchecked"}
+    assert [failure.where for failure in result.failures] == [
+        f"public keys of CloudTrail in {region}" for region in sorted(SPEC.regions)
+    ]
+    assert {failure.error for failure in result.failures} == {
+        type(error).__name__ if type(error) is AccessDenied else "StoreError"
+    }
+
+
+def test_the_archived_key_serves_where_cloudtrail_does_not() -> None:
+    """Keys kept beside the packs validate what CloudTrail gives no keys for any more; where it
+    does, its word counts.
+    """
+    site = trails()
+    site.pack()
+    for region in SPEC.regions:
+        assert site.keys is not None
+        archive_keys(
+            site.store,
+            TARGET,
+            site.keys,
+            region,
+            datetime(2026, 3, 14, tzinfo=UTC),
+            datetime(2026, 3, 15, tzinfo=UTC),
+        )
+    assert site.validate().is_sound
+    assert set(site.ring.sources.values()) == {KeySource.CLOUDTRAIL}
+    site.keys = None
+    assert site.validate().is_sound
+    assert set(site.ring.sources.values()) == {KeySource.ARCHIVE}
+
+
+def test_an_archived_key_that_is_none() -> None:
+    """A file in the place of a key that is no key leaves its digests unchecked, and names the
+    file.
+    """
+    site = trails()
+    site.keys = None
+    fingerprint = LabTrailKeys(SPEC).keys[0].fingerprint
+    site.store.put("dest", f"keys/cloudtrail/eu-west-1/{fingerprint}.json", b"{}")
+    result = site.validate(regions=frozenset({"eu-west-1"}))
+    assert {state for state, _ in problems(result)} == {"unchecked"}
+    assert any("keys/cloudtrail/eu-west-1" in failure.message for failure in result.failures)
+
+
+def test_a_frozen_pack_is_not_checked_and_not_missing() -> None:
+    """What lies in an archive class is neither valid nor invalid; the pack is named once, and
+    thawed it is valid.
+    """
+    site = Trails(storage_class="GLACIER")
+    site.pack()
+    result = site.validate()
+    assert not result.is_sound
+    assert {state for state, _ in problems(result)} == {"unchecked"}
+    assert {failure.error for failure in result.failures} == {"ObjectFrozen"}
+    assert len(result.failures) == len(packs_of(site, "CloudTrail-Digest"))
+    for key in [found.key for found in list_all(site.store, "dest", "packs/")]:
+        site.store.thaw("dest", key)
+    assert site.validate().is_sound
+
+
+def test_a_day_is_proven_by_its_neighbours() -> None:
+    """With the day's own packs thawed the digest of its last hour cannot be read, which lies in the
+    next day; with those it is proven.
+    """
+    site = Trails(storage_class="GLACIER")
+    site.pack()
+    packs = [found.key for found in list_all(site.store, "dest", "packs/")]
+    for day, is_proven in ((SPEC.first_day, False), (SPEC.first_day + timedelta(days=1), True)):
+        for key in packs:
+            if f"/{day:%Y/%m/%d}/" in key:
+                site.store.thaw("dest", key)
+        result = site.validate()
+        assert result.is_sound is is_proven
+        assert {state for state, _ in problems(result)} == (set() if is_proven else {"unchecked"})
+
+
+def test_a_pack_that_is_gone() -> None:
+    """An index without its pack: everything in it is invalid, not found."""
+    site = trails()
+    site.pack()
+    for key in packs_of(site, "CloudTrail"):
+        site.store.delete("dest", key)
+    result = site.validate()
+    assert counts(result)[2] == 0
+    assert all(
+        state == "invalid" and text.startswith("not found: its pack ")
+        for (state, _), text in problems(result).items()
+    )
+
+
+def test_a_pack_without_its_index() -> None:
+    """A pack whose index is lost is read by its own tail."""
+    site = trails()
+    site.pack()
+    for found in list(list_all(site.store, "dest", "indexes/")):
+        site.store.delete("dest", found.key)
+    assert site.validate().is_sound
+
+
+def test_a_damaged_index() -> None:
+    """Where an index cannot be read, nothing is said to be missing: it is not checked, and the
+    index is named.
+    """
+    site = trails()
+    site.pack()
+    for found in [
+        found.key
+        for found in list_all(site.store, "dest", "indexes/")
+        if "/CloudTrail/" in found.key
+    ]:
+        site.store.put("dest", found, site.store.get_object("dest", found).data[:-9])
+    result = site.validate()
+    assert {state for state, _ in problems(result)} == {"unchecked"}
+    assert {failure.error for failure in result.failures} == {"BadPack"}
+    assert not result.is_sound
+
+
+def test_the_index_of_another_pack() -> None:
+    """An index that names another pack is not believed."""
+    site = trails()
+    site.pack()
+    first, second = (
+        found.key
+        for found in list_all(site.store, "dest", "indexes/")
+        if "/CloudTrail/" in found.key
+    )
+    site.store.put("dest", first, site.store.get_object("dest", second).data)
+    result = site.validate()
+    assert [failure.error for failure in result.failures] == ["BadPack"]
+    assert "is the index of another pack" in result.failures[0].message
+
+
+def test_a_pack_cut_short() -> None:
+    """Members behind the end are damaged; those before it are valid."""
+    site = trails()
+    site.pack()
+    key = packs_of(site, "CloudTrail")[0]
+    data = site.store.get_object("dest", key).data
+    site.store.put("dest", key, data[: len(data) // 3])
+    result = site.validate()
+    assert 0 < counts(result)[2] < LOGS
+    assert {text.partition(" s3")[0] for text in problems(result).values()} == {
+        "damaged in its pack"
+    }
+
+
+def test_the_newest_of_two_packs() -> None:
+    """Of a key that two packs hold, the newest version counts."""
+    site = trails()
+    key = site.log_keys[0]
+    site.put(key, change_byte(site.objects[key].body))
+    site.pack()
+    assert problems(site.validate()) == {("invalid", key): "hash value doesn't match"}
+    site.put(key, site.objects[key].body)
+    site.pack()
+    assert site.validate().is_sound
+
+
+def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an account only so many findings are kept; the others are counted, and told to whoever
+    watches.
+    """
+    monkeypatch.setattr("log_aggregator.steps.cloudtrail.validate.LINES_MAX", 3)
+    site = trails(accounts=1)
+    delete_all(site, site.log_keys)
+    result = site.validate()
+    assert len(result.findings) == 3
+    assert result.unlisted == LOGS - 3
+    assert result.count(State.INVALID) == LOGS
+
+
+def test_what_is_kept_of_all_accounts_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of accounts with nothing left do not fill the memory: what is not kept is
+    counted.
+    """
+    monkeypatch.setattr("log_aggregator.steps.cloudtrail.findings.FINDINGS_MAX", 5)
+    site = trails()
+    delete_all(site, site.log_keys)
+    result = site.validate()
+    assert (len(result.findings), result.unlisted, result.count(State.INVALID)) == (
+        5,
+        LOGS - 5,
+        LOGS,
+    )
+
+
+def test_logs_of_the_evening_before() -> None:
+    """The first digest of a range names logs of the day before, which are found in that day's
+    packs.
+    """
+    site = trails(objects=1_000, size_bytes_median=700)
+    site.pack()
+    result = site.validate(SPEC.first_day + timedelta(days=1), SPEC.first_day + timedelta(days=1))
+    assert counts(result)[0] == 4
+    assert counts(result)[2] > 0
+    assert not [found for found in result.findings if found.state is not State.NOTE]
+
+
+def test_nothing_there() -> None:
+    """A range without any digest is not sound: nothing was shown."""
+    site = trails()
+    result = site.validate(SPEC.first_day - timedelta(days=9), SPEC.first_day - timedelta(days=8))
+    assert result.tallies == {}
+    assert not result.is_sound
+
+
+def test_a_source_bucket_that_is_gone() -> None:
+    """Packs are validated without the bucket that they came from."""
+    site = trails()
+    site.pack()
+    store = site.store
+    store._buckets.pop(BUCKET)
+    result = site.validate()
+    assert counts(result) == (DIGESTS, 1, LOGS)
+    assert result.is_sound
+
+
+def test_little_is_asked() -> None:
+    """A packed account-day costs an index and a range of each pack, whatever it holds, and no
+    request for any single file.
+    """
+    site = trails()
+    site.pack()
+    store = CountingStore(site.store)
+    assert site.validate(
+        store=store, read_from=ReadFrom.PACKS, last=datetime(2026, 3, 14, 22, tzinfo=UTC)
+    ).is_sound
+    packs = [
+        key
+        for log_type in ("CloudTrail", "CloudTrail-Digest")
+        for key in packs_of(site, log_type)
+        if "/2026/03/14/" in key
+    ]
+    accounts = 2
+    assert store.requests["GetObject"] == 2 * len(packs)
+    assert store.requests["ListObjectsV2"] <= 6 + 8 * accounts
+    assert set(store.requests) == {"GetObject", "ListObjectsV2"}
+
+
+def test_folders_that_are_empty_are_not_listed_again() -> None:
+    """Where none of an account's logs of the range is left, that is seen once, not for each region
+    and day.
+    """
+    site = trails(days=5, objects=100)
+    site.pack()
+    for folder in {key.partition("/2026/")[0] for key in site.log_keys}:
+        site.put(f"{folder}/2026/05/01/later.json.gz", b"of another day")
+    store = CountingStore(site.store)
+    assert site.validate(SPEC.first_day, SPEC.first_day + timedelta(days=4), store=store).is_sound
+    # 54 if every folder were listed.
+    assert store.requests["ListObjectsV2"] <= 36

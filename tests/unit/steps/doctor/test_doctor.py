@@ -1,0 +1,320 @@
+"""The doctor finds what is wrong with buckets, says what to do, and is not silent about what it
+could not see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.support.account import ACCOUNT, OPERATIONS, OTHER_ACCOUNT
+from tests.support.clinic import MAIN, NOW, Clinic, rule
+
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.errors import AccessDenied, CannotStart, Unreachable
+from log_aggregator.ports.account import (
+    BucketEncryption,
+    BucketVersioning,
+    Decision,
+    KmsKey,
+    ObjectLock,
+    PublicAccessBlock,
+    Trail,
+    Transition,
+)
+from log_aggregator.settings import read_settings
+from log_aggregator.steps.doctor.examine import examine
+from log_aggregator.steps.doctor.findings import Finding, Level
+from log_aggregator.wiring import make_run_rules
+from log_aggregator_lab.stores.faults import FaultyStore
+
+KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/0"
+
+
+@pytest.fixture
+def clinic() -> Clinic:
+    return Clinic()
+
+
+def test_a_healthy_account_has_neither_problems_nor_warnings(clinic: Clinic) -> None:
+    """Where everything is as the documentation asks for, everything is ok; only the simulated power
+    to delete packs is not.
+    """
+    clinic.account.decide = lambda _, action, resource: Decision(
+        action, "implicitDeny" if "Delete" in action and "packs/" in resource else "allowed"
+    )
+    levels = Counter(finding.level for finding in clinic.examine())
+    assert set(levels) == {Level.OK}
+    assert levels[Level.OK] > 25
+
+
+def test_everything_but_ok_says_what_to_do() -> None:
+    """A finding that is not ok cannot be made without advice."""
+    with pytest.raises(ValueError, match="what to do"):
+        Finding(Level.NOTE, "account", "check", "seen")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "check", "where", "level"),
+    [
+        (lambda c: c.account.buckets.pop("flow"), "exists", "flow", Level.PROBLEM),
+        (lambda c: c.account.buckets.pop("packs"), "exists", "packs", Level.PROBLEM),
+        (lambda c: setattr(c.account, "region", "us-east-1"), "exists", "flow", Level.PROBLEM),
+        (lambda c: c.account.deny("HeadBucket"), "exists", "flow", Level.PROBLEM),
+        (lambda c: c.change("flow", owner=OTHER_ACCOUNT), "owner", "flow", Level.WARNING),
+        (
+            lambda c: c.change("flow", versioning=BucketVersioning()),
+            "versioning",
+            "flow",
+            Level.NOTE,
+        ),
+        (
+            lambda c: c.change("flow", versioning=BucketVersioning("Suspended")),
+            "versioning",
+            "flow",
+            Level.NOTE,
+        ),
+        (
+            lambda c: c.change("flow", versioning=BucketVersioning("Enabled", True)),
+            "mfa-delete",
+            "flow",
+            Level.PROBLEM,
+        ),
+        (lambda c: c.change("flow", ownership="ObjectWriter"), "ownership", "flow", Level.NOTE),
+        (lambda c: c.change("flow", lock=ObjectLock(True)), "object-lock", "flow", Level.NOTE),
+        (
+            lambda c: c.change("flow", lock=ObjectLock(True, "GOVERNANCE", 30)),
+            "object-lock",
+            "flow",
+            Level.WARNING,
+        ),
+        (
+            lambda c: c.change("flow", encryption=BucketEncryption()),
+            "encryption",
+            "flow",
+            Level.NOTE,
+        ),
+        (
+            lambda c: c.change("flow", lifecycle=(rule(expiration_days=365),)),
+            "lifecycle",
+            "flow",
+            Level.NOTE,
+        ),
+        (
+            lambda c: c.change("flow", lifecycle=(rule(expiration_days=2),)),
+            "lifecycle",
+            "flow",
+            Level.WARNING,
+        ),
+        (
+            lambda c: c.change("flow", lifecycle=(rule(transitions=(Transition("GLACIER", 90),)),)),
+            "lifecycle",
+            "flow",
+            Level.NOTE,
+        ),
+        (
+            lambda c: c.change("packs", versioning=BucketVersioning()),
+            "versioning",
+            "packs",
+            Level.WARNING,
+        ),
+        (
+            lambda c: c.change("packs", block=PublicAccessBlock(True, True, True, False)),
+            "public-access",
+            "packs",
+            Level.WARNING,
+        ),
+        (lambda c: c.change("packs", lifecycle=()), "lifecycle-abort", "packs", Level.WARNING),
+        (
+            lambda c: c.change("packs", lifecycle=(rule(prefix="indexes/", abort_days=1),)),
+            "lifecycle-abort",
+            "packs",
+            Level.WARNING,
+        ),
+        (
+            lambda c: c.settings.update(destination_bucket="flow"),
+            "destination",
+            "flow",
+            Level.PROBLEM,
+        ),
+        (
+            lambda c: c.settings.update(organization_id="o-other12345"),
+            "organization",
+            "",
+            Level.PROBLEM,
+        ),
+        (
+            lambda c: c.settings.update(organization_id="o-other12345"),
+            "organization",
+            MAIN,
+            Level.PROBLEM,
+        ),
+        (lambda c: c.settings.update(other_buckets="nosuch*"), "find-buckets", "", Level.PROBLEM),
+        (
+            lambda c: c.put("o-zzzz9999/AWSLogs/222222222222/CloudTrail/a"),
+            "organization",
+            MAIN,
+            Level.NOTE,
+        ),
+        (
+            lambda c: c.settings.update(control_tower_bucket="flow", other_buckets=""),
+            "layout",
+            "flow",
+            Level.WARNING,
+        ),
+        (
+            lambda c: c.account.trails.append(Trail("t", "elsewhere", True)),
+            "trail",
+            "",
+            Level.WARNING,
+        ),
+    ],
+)
+def test_a_mistake_is_found(
+    clinic: Clinic, mistake: Callable[[Clinic], Any], check: str, where: str, level: Level
+) -> None:
+    """Each mistake that can be made has its finding, of the right level, at the right place, with
+    advice.
+    """
+    mistake(clinic)
+    found = clinic.find(check, where)
+    assert found.level is level
+    assert len(found.advice) > 15
+
+
+def test_a_missing_bucket_is_not_asked_further(clinic: Clinic) -> None:
+    """Of a bucket that is not there one thing is said, not ten."""
+    del clinic.account.buckets["flow"]
+    assert [finding.check for finding in clinic.examine() if finding.where == "s3://flow"] == [
+        "exists"
+    ]
+
+
+def test_originals_that_are_kept_make_mfa_delete_a_warning(clinic: Clinic) -> None:
+    """While originals are kept, a run does not fail because of MFA delete; it will."""
+    clinic.change("flow", versioning=BucketVersioning("Enabled", True))
+    clinic.settings["keep_originals_days"] = 30
+    assert clinic.find("mfa-delete", "flow").level is Level.WARNING
+
+
+@pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
+def test_originals_that_are_kept_outlive_a_default_retention(clinic: Clinic, mode: str) -> None:
+    """keep_originals_days of at least the retention: what is retained then is not yet due.
+    Compliance mode is told apart.
+    """
+    clinic.change("flow", lock=ObjectLock(True, mode, 30))
+    clinic.settings["keep_originals_days"] = 29
+    assert clinic.find("object-lock", "flow").level is Level.WARNING
+    clinic.settings["keep_originals_days"] = 30
+    assert clinic.find("object-lock", "flow").level is Level.NOTE
+    assert ("nobody can shorten" in clinic.find("object-lock", "flow").seen) == (
+        mode == "COMPLIANCE"
+    )
+
+
+def test_an_expiry_before_the_deletion_is_a_warning(clinic: Clinic) -> None:
+    """S3 would delete originals that keep_originals_days keeps."""
+    clinic.change("flow", lifecycle=(rule(expiration_days=30),))
+    clinic.settings["keep_originals_days"] = 30
+    assert clinic.find("lifecycle", "flow").level is Level.WARNING
+
+
+@pytest.mark.parametrize(
+    ("prefix", "storage_class", "level"),
+    [
+        ("", "DEEP_ARCHIVE", Level.WARNING),
+        ("indexes/", "GLACIER", Level.WARNING),
+        ("indexes/flow/", "GLACIER", Level.WARNING),
+        ("i", "GLACIER", Level.WARNING),
+        ("", "GLACIER_IR", Level.OK),
+        ("packs/", "DEEP_ARCHIVE", Level.OK),
+        ("packs/flow/", "DEEP_ARCHIVE", Level.OK),
+    ],
+)
+def test_only_packs_may_freeze(
+    clinic: Clinic, prefix: str, storage_class: str, level: Level
+) -> None:
+    """A rule that moves indexes to an archive class is a warning, whatever its prefix looks like;
+    of packs it is what is wanted.
+    """
+    clinic.change(
+        "packs",
+        lifecycle=(
+            rule(prefix=prefix, transitions=(Transition(storage_class, 90),), abort_days=1),
+        ),
+    )
+    assert clinic.find("lifecycle", "packs").level is level
+
+
+def test_rules_for_tagged_objects_mean_nothing(clinic: Clinic) -> None:
+    """Packs and indexes carry no tags: such a rule neither freezes nor cleans anything."""
+    clinic.change(
+        "packs",
+        lifecycle=(rule(has_tags=True, transitions=(Transition("GLACIER", 1),), abort_days=1),),
+    )
+    assert [
+        finding.check
+        for finding in clinic.examine()
+        if finding.where == "s3://packs" and finding.level is not Level.OK
+    ] == [
+        "lifecycle-abort",
+        "packs-kept",
+    ]
+
+
+def test_indexes_expire_with_their_packs(clinic: Clinic) -> None:
+    """Packs without indexes are a warning; both together are a matter of retention."""
+    clinic.change(
+        "packs", lifecycle=(rule(prefix="indexes/", expiration_days=3650), rule(abort_days=1))
+    )
+    assert clinic.find("lifecycle", "packs").level is Level.WARNING
+    clinic.change("packs", lifecycle=(rule(expiration_days=3650, abort_days=1),))
+    assert clinic.find("lifecycle", "packs").level is Level.NOTE
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_may_not_be_asked_is_said(clinic: Clinic, operation: str) -> None:
+    """A question that is refused becomes a warning that names the permission; never silence, never
+    a crash.
+    """
+    clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
+    clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT)
+    clinic.account.deny(operation)
+    found = [
+        finding
+        for finding in clinic.examine()
+        if "could not be checked" in finding.seen and operation in finding.seen
+    ]
+    assert found
+    assert {finding.level for finding in found} == {Level.WARNING}
+    assert all(re.match(r"Grant [a-z0-9]+:[A-Za-z]+ ", finding.advice) for finding in found)
+
+
+def test_a_server_without_an_answer_is_told_apart_from_a_refusal(clinic: Clinic) -> None:
+    """No permission helps where the network does not."""
+    clinic.account.broken["GetBucketEncryption"] = Unreachable(
+        "GetBucketEncryption: timeout", code="ReadTimeoutError"
+    )
+    found = clinic.find("encryption", "flow")
+    assert found.level is Level.WARNING
+    assert "network" in found.advice
+
+
+def test_bad_credentials_end_it(clinic: Clinic) -> None:
+    """With credentials that nobody takes nothing could be looked at."""
+    clinic.account.broken["GetCallerIdentity"] = AccessDenied("ExpiredToken", code="ExpiredToken")
+    with pytest.raises(CannotStart, match="log in again"):
+        clinic.examine()
+
+
+def test_nothing_is_changed(clinic: Clinic) -> None:
+    """Of the store the doctor only lists."""
+    clinic.settings["other_buckets"] = "flo*"
+    watched = FaultyStore(clinic.store, lambda _index, _call: None)
+    day = NOW.date()
+    rules = make_run_rules(read_settings(None, clinic.settings), DateWindow(day, day))
+    examine(clinic.account, watched, clinic, rules)
+    assert {call.operation for call in watched.calls} == {"ListObjectsV2", "ListBuckets"}

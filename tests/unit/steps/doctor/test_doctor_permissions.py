@@ -1,0 +1,369 @@
+"""What the doctor says of permissions, keys, and packs in the source bucket itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tests.support.account import ACCOUNT, OPERATIONS, OTHER_ACCOUNT, ROLE, FakeBucket
+from tests.support.clinic import MAIN, Clinic, rule
+
+from log_aggregator.ports.account import (
+    BucketEncryption,
+    BucketVersioning,
+    Caller,
+    Decision,
+    KmsKey,
+    Trail,
+    Transition,
+)
+from log_aggregator.steps.doctor import permissions
+from log_aggregator.steps.doctor.findings import Level
+
+KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/0"
+FOREIGN_KEY = f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1"
+PAGES = Path(__file__).resolve().parents[4] / "docs" / "how-to"
+
+
+@pytest.fixture
+def clinic() -> Clinic:
+    return Clinic()
+
+
+def test_the_callers_role_is_simulated_with_its_path(clinic: Clinic) -> None:
+    """An assumed role is simulated as the role; where the role may not be looked up, without its
+    path.
+    """
+    clinic.examine()
+    assert {principal for principal, _, _ in clinic.account.simulated} == {ROLE}
+    clinic.account.simulated.clear()
+    clinic.account.deny("GetRole")
+    clinic.examine()
+    assert {principal for principal, _, _ in clinic.account.simulated} == {
+        f"arn:aws:iam::{ACCOUNT}:role/aggregator"
+    }
+
+
+def test_the_root_user_cannot_be_simulated(clinic: Clinic) -> None:
+    """Nothing is claimed about permissions that were not simulated."""
+    clinic.account.caller = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
+    assert clinic.find("permissions").level is Level.WARNING
+    assert not clinic.account.simulated
+    assert not {"read", "write", "delete", "packs-kept"} & {
+        finding.check for finding in clinic.examine()
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "check", "where"),
+    [
+        ("s3:ListBucketVersions", f"{MAIN}", "read", MAIN),
+        ("s3:GetObjectVersion", "flow/AWSLogs/any-log", "read", "flow"),
+        ("s3:DeleteObjectVersion", "flow/AWSLogs/any-log", "delete", "flow"),
+        ("s3:ListBucketMultipartUploads", "packs", "write", "packs"),
+        ("s3:PutObject", "packs/packs/any-pack", "write", "packs"),
+        ("s3:PutObject", "packs/indexes/any-index", "write", "packs"),
+        ("s3:AbortMultipartUpload", "packs/packs/any-pack", "write", "packs"),
+    ],
+)
+def test_a_denied_action_is_a_problem(
+    clinic: Clinic, action: str, resource: str, check: str, where: str
+) -> None:
+    """Each action that a run needs is simulated where it needs it; what is denied is named with the
+    reason.
+    """
+    arn = f"arn:aws:s3:::{resource}"
+    clinic.account.decide = lambda _, asked, at: Decision(
+        asked, "implicitDeny" if (asked, at) == (action, arn) else "allowed"
+    )
+    found = clinic.find(check, where)
+    assert found.level is Level.PROBLEM
+    assert f"{action} is denied" in found.seen
+    assert action in found.advice
+
+
+def test_public_keys_that_cannot_be_kept_are_a_warning(clinic: Clinic) -> None:
+    """Without them everything is packed, but every run ends with a failure; where no digests can
+    be, nothing is asked.
+    """
+    assert clinic.find("public-keys").level is Level.OK
+    clinic.account.decide = lambda _, asked, __: Decision(
+        asked, "implicitDeny" if asked == "cloudtrail:ListPublicKeys" else "allowed"
+    )
+    found = clinic.find("public-keys")
+    assert found.level is Level.WARNING
+    assert "Grant cloudtrail:ListPublicKeys" in found.advice
+
+
+def test_who_denies_is_said(clinic: Clinic) -> None:
+    """A service control policy is mended elsewhere than a role."""
+    clinic.account.decide = lambda _, action, __: Decision(
+        action, "explicitDeny", is_denied_by_organization=action == "s3:GetObject"
+    )
+    assert (
+        "s3:GetObject is denied (by a service control policy)" in clinic.find("read", "flow").seen
+    )
+    assert "s3:GetObjectVersion is denied (explicitly)" in clinic.find("read", "flow").seen
+
+
+def test_a_condition_that_nobody_can_know_is_a_warning(clinic: Clinic) -> None:
+    """Denied for want of a condition's value is not denied."""
+    clinic.account.decide = lambda _, action, __: Decision(
+        action, "implicitDeny", missing_keys=("aws:SourceVpce",)
+    )
+    found = clinic.find("read", "flow")
+    assert found.level is Level.WARNING
+    assert "aws:SourceVpce" in found.seen
+
+
+def test_several_roles_share_the_work(clinic: Clinic) -> None:
+    """An action is allowed when one of the roles has it, and a role that cannot be simulated is
+    said once.
+    """
+    reader, writer = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("reader", "writer"))
+    clinic.role_arns = (reader, writer)
+    clinic.account.decide = lambda principal, action, _: Decision(
+        action, "allowed" if (principal == writer) == (action == "s3:PutObject") else "implicitDeny"
+    )
+    assert clinic.find("write", "packs").level is Level.OK
+    assert clinic.find("read", "flow").level is Level.OK
+    clinic.account.deny("SimulatePrincipalPolicy")
+    assert [
+        finding.seen.split()[3] for finding in clinic.examine() if finding.check == "permissions"
+    ] == [reader, writer]
+
+
+def test_a_role_that_cannot_be_simulated_is_not_taken_for_powerless(clinic: Clinic) -> None:
+    """What the others may not do, the role that could not be asked perhaps may: a warning, no
+    problem.
+    """
+    reader, writer = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("reader", "writer"))
+    clinic.role_arns = (reader, writer)
+    clinic.account.decide = lambda _, action, __: Decision(
+        action, "implicitDeny" if action == "s3:PutObject" else "allowed"
+    )
+    assert clinic.find("write", "packs").level is Level.PROBLEM
+    clinic.account.deny(writer)
+    found = clinic.find("write", "packs")
+    assert found.level is Level.WARNING
+    assert writer in found.seen
+    assert Level.PROBLEM not in {finding.level for finding in clinic.examine()}
+
+
+def test_writes_are_simulated_as_they_are_made(clinic: Clinic) -> None:
+    """With the header that policies ask for which let a pack be written only once, over TLS."""
+    clinic.examine()
+    context = clinic.account.contexts["s3:PutObject", "arn:aws:s3:::packs/packs/any-pack"]
+    assert context == {
+        "aws:SecureTransport": "true",
+        "s3:if-none-match": "*",
+        "s3:ObjectCreationOperation": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "needed"),
+    [
+        ("Enabled", {"s3:DeleteObjectVersion"}),
+        ("Suspended", {"s3:DeleteObjectVersion", "s3:DeleteObject"}),
+        (None, {"s3:DeleteObject"}),
+    ],
+)
+def test_deletion_needs_what_the_versioning_asks_for(
+    clinic: Clinic, status: str | None, needed: set[str]
+) -> None:
+    """By version id, or by key."""
+    clinic.change("flow", versioning=BucketVersioning(status))
+    clinic.examine()
+    asked = {
+        action
+        for _, action, resource in clinic.account.simulated
+        if resource == "arn:aws:s3:::flow/AWSLogs/any-log"
+    }
+    assert {action for action in asked if "Delete" in action} == needed
+
+
+def test_the_power_to_delete_packs_is_a_warning(clinic: Clinic) -> None:
+    """Packs are all that is left; whoever may delete them is named."""
+    found = clinic.find("packs-kept", "packs")
+    assert found.level is Level.WARNING
+    assert ROLE in found.seen
+
+
+def test_the_table_is_the_documentation() -> None:
+    """The actions that are simulated are those of the three documents of iam-permissions.md, no
+    more and no less.
+    """
+    page = (
+        (PAGES / "iam-permissions.md")
+        .read_text(encoding="utf-8")
+        .partition("## Only reading packs")[0]
+    )
+    table = [
+        value
+        for name, value in vars(permissions).items()
+        if name.isupper() and isinstance(value, tuple)
+    ]
+    assert granted_actions(page) == {action for actions in table for action in actions}
+
+
+def granted_actions(page: str) -> set[str]:
+    blocks = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    actions = [
+        statement["Action"]
+        for block in blocks
+        for statement in json.loads(block)["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    return {
+        action for found in actions for action in ([found] if isinstance(found, str) else found)
+    }
+
+
+def test_the_doctors_own_permissions_are_documented(clinic: Clinic) -> None:
+    """What an advice asks to be granted is in the policy of the page about the doctor, and nothing
+    else is.
+    """
+    clinic.settings["kms_key_id"] = KEY
+    clinic.account.deny(*OPERATIONS)
+    advised = {
+        found[1]
+        for finding in clinic.examine()
+        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to whoever", finding.advice))
+    }
+    documented = granted_actions((PAGES / "check-with-the-doctor.md").read_text(encoding="utf-8"))
+    assert documented == advised | {
+        "iam:SimulatePrincipalPolicy",
+        "iam:GetRole",
+        "s3:ListBucket",
+        "s3:ListAllMyBuckets",
+    }
+
+
+def test_a_key_of_this_account_needs_the_role(clinic: Clinic) -> None:
+    """Reading needs Decrypt, writing GenerateDataKey too, on the key itself."""
+    for name in ("flow", "packs"):
+        clinic.change(name, encryption=BucketEncryption("aws:kms", KEY, True))
+    clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT)
+    clinic.account.decide = lambda _, action, resource: Decision(
+        action, "implicitDeny" if resource == KEY else "allowed"
+    )
+    assert "kms:GenerateDataKey" not in clinic.find("kms", "flow").advice
+    assert "kms:GenerateDataKey, kms:Decrypt" in clinic.find("kms", "packs").advice
+    assert {clinic.find("kms", name).level for name in ("flow", "packs")} == {Level.PROBLEM}
+
+
+def test_a_key_of_another_account_is_explained(clinic: Clinic) -> None:
+    """Control Tower's key: the statement that the management account must add is written out, as
+    JSON that can be used.
+    """
+    clinic.change(MAIN, encryption=BucketEncryption("aws:kms", FOREIGN_KEY, True))
+    clinic.account.keys[FOREIGN_KEY] = KmsKey(FOREIGN_KEY, OTHER_ACCOUNT)
+    found = clinic.find("kms-policy", MAIN)
+    assert found.level is Level.WARNING
+    statement = json.loads(found.advice[found.advice.index("{") :])
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"AWS": [ROLE]},
+        "Action": ["kms:Decrypt"],
+        "Resource": "*",
+    }
+
+
+def test_the_key_of_the_trail_is_looked_at(clinic: Clinic) -> None:
+    """CloudTrail encrypts with its own key, whatever the bucket's default is."""
+    clinic.account.trails.append(Trail("organization", MAIN, True, FOREIGN_KEY))
+    clinic.account.deny("DescribeKey")
+    assert OTHER_ACCOUNT in clinic.find("kms-policy", MAIN).seen
+
+
+@pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
+def test_a_key_that_does_not_work_is_a_problem(clinic: Clinic, state: str) -> None:
+    """Nothing can be read or written with it."""
+    clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
+    clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT, state)
+    assert clinic.find("kms", "packs").level is Level.PROBLEM
+
+
+def test_the_key_of_the_settings_wins(clinic: Clinic) -> None:
+    """Packs are written with kms_key_id, not with the bucket's default."""
+    clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
+    clinic.settings["kms_key_id"] = "alias/packs"
+    found = clinic.find("kms", "packs")
+    assert found.level is Level.PROBLEM
+    assert "alias/packs" in found.seen
+
+
+def test_keys_of_aws_need_nothing(clinic: Clinic) -> None:
+    """aws/s3 allows everybody in the account by itself."""
+    clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
+    clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT, manager="AWS")
+    assert clinic.find("kms", "packs").level is Level.OK
+    assert KEY not in {resource for _, _, resource in clinic.account.simulated}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "level"),
+    [
+        ("aws-controltower-logs-111122223333-eu-west-1", Level.PROBLEM),
+        ("aws-controltower-cloudtrail-logs-111122223333-abc-def", Level.PROBLEM),
+        ("aws-controltower-config-logs-111122223333-abc-def", Level.PROBLEM),
+        ("aws-controltower-access-logs-111122223333-abc-def", Level.PROBLEM),
+        ("example-flow-logs", Level.OK),
+    ],
+)
+def test_in_place_is_refused_where_uploads_cannot_be_aborted(bucket: str, level: Level) -> None:
+    """Landing zone 4.0's names rule it out, whatever a simulation says."""
+    clinic = Clinic(
+        settings={"other_buckets": bucket, "control_tower_bucket": "", "destination_bucket": ""}
+    )
+    clinic.account.buckets[bucket] = FakeBucket()
+    clinic.store.create_bucket(bucket + "-", versioning=None)
+    found = clinic.find("in-place", bucket)
+    assert found.level is level
+    assert ("destination_bucket" in found.advice) == (level is Level.PROBLEM)
+
+
+def test_in_place_is_refused_where_aborting_is_denied() -> None:
+    """The same, by simulation; and with a destination bucket neither is said."""
+    clinic = Clinic(settings={"control_tower_bucket": "", "destination_bucket": ""})
+    clinic.account.decide = lambda _, action, __: Decision(
+        action, "explicitDeny" if action == "s3:AbortMultipartUpload" else "allowed"
+    )
+    found = clinic.find("in-place", "flow")
+    assert found.level is Level.PROBLEM
+    assert ("s3:AbortMultipartUpload", "arn:aws:s3:::flow/aggregated/packs/any-pack") in {
+        item[1:] for item in clinic.account.simulated
+    }
+    clinic.settings["destination_bucket"] = "packs"
+    assert "in-place" not in {finding.check for finding in clinic.examine()}
+
+
+def test_in_place_the_key_of_the_bucket_is_written_with() -> None:
+    """What only reads a source needs Decrypt; what keeps its packs there needs GenerateDataKey
+    too.
+    """
+    clinic = Clinic(settings={"control_tower_bucket": "", "destination_bucket": ""})
+    clinic.change("flow", encryption=BucketEncryption("aws:kms", KEY, True))
+    clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT)
+    clinic.account.decide = lambda _, action, __: Decision(
+        action, "implicitDeny" if action == "kms:GenerateDataKey" else "allowed"
+    )
+    assert clinic.find("kms", "flow").level is Level.PROBLEM
+    clinic.settings["destination_bucket"] = "packs"
+    assert clinic.find("kms", "flow").level is Level.OK
+
+
+def test_in_place_the_rules_of_the_bucket_are_judged_for_packs_too() -> None:
+    """A rule over the whole source bucket freezes and expires the packs that lie in it."""
+    clinic = Clinic(settings={"control_tower_bucket": "", "destination_bucket": ""})
+    clinic.change(
+        "flow",
+        lifecycle=(rule(expiration_days=365, transitions=(Transition("DEEP_ARCHIVE", 90),)),),
+    )
+    seen = [finding.seen for finding in clinic.examine() if finding.where == "s3://flow"]
+    assert any("moves indexes" in text for text in seen)
+    assert any("expires packs" in text for text in seen)
+    assert any("under aggregated/packs/" in text for text in seen)

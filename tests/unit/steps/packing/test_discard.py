@@ -1,0 +1,143 @@
+"""Discarding: what the settings say to delete without a pack is written down first, and goes as
+exactly as everything else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+from tests.support.world import (
+    DAY,
+    World,
+    document,
+    fail_on,
+    left_in_place,
+    make_world,
+    nothing,
+    trail_key,
+)
+
+from log_aggregator.errors import PreconditionFailed, StoreError
+from log_aggregator.model import Group, Target
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.packing.discard import discard
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.workers import SerialWorkers
+
+GROUP = Group("logs", "CloudTrail", "111111111111", DAY)
+
+
+def discarding_world() -> World:
+    return make_world(aggregation_regions="eu-west-1", other_regions="delete")
+
+
+def total(result: RunResult, field: str) -> int:
+    return sum(getattr(group, field) for group in result.groups)
+
+
+def test_discarding_other_regions() -> None:
+    """What other_regions discards is written down first, object by object, and only then deleted;
+    the rest is packed.
+    """
+    world = discarding_world()
+    world.put("logs", trail_key(1), document(1))
+    gone = [
+        world.store.put("logs", trail_key(number, region="us-east-1"), document(number))
+        for number in (2, 3)
+    ]
+    result, calls = world.run_faulty(nothing)
+    assert (result.failures, total(result, "discarded"), total(result, "deleted")) == ([], 2, 1)
+    (list_object,) = world.store.list_objects("dest", prefix="discards/").objects
+    lines = [
+        json.loads(line)
+        for line in gzip.decompress(
+            world.store.get_object("dest", list_object.key).data
+        ).splitlines()
+    ]
+    assert [(line["key"], line["version_id"], line["etag"], line["size"]) for line in lines] == [
+        found.identity for found in gone
+    ]
+    order = [
+        call.operation
+        for call in calls
+        if call.key.startswith("discards/") or us_east(call.arguments.get("deletions"))
+    ]
+    assert order == ["PutObject", "DeleteObjects"]
+
+
+def us_east(deletions: Any) -> bool:
+    return any("us-east-1" in deletion.key for deletion in deletions or ())
+
+
+def test_discards_that_are_refused_are_failures() -> None:
+    """A refusal to delete what was to be discarded ends the run as failed."""
+    world = discarding_world()
+    world.store.put("logs", trail_key(2, region="us-east-1"), document(2))
+    world.store.retain("logs", trail_key(2, region="us-east-1"))
+    result = world.run()
+    assert ([failure.error for failure in result.failures], total(result, "retained")) == (
+        ["RetainedObjects"],
+        1,
+    )
+
+
+def test_nothing_is_discarded_before_it_is_written_down() -> None:
+    """If the list cannot be written, nothing is deleted."""
+    world = discarding_world()
+    source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
+    result, _ = world.run_faulty(
+        fail_on(lambda call: call.operation == "PutObject", StoreError("500", code="InternalError"))
+    )
+    assert [failure.error for failure in result.failures] == ["StoreError"]
+    assert left_in_place(world) == [source]
+
+
+def test_a_list_that_may_not_have_been_written_is_looked_for() -> None:
+    """A 409 says that somebody else is writing the list, not that it is there: nothing is deleted
+    on its word.
+    """
+    world = discarding_world()
+    source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
+    conflict = PreconditionFailed("409", code="ConditionalRequestConflict")
+    result, _ = world.run_faulty(
+        fail_on(lambda call: call.operation == "PutObject", conflict, times=1)
+    )
+    assert [failure.error for failure in result.failures] == ["NotFound"]
+    assert left_in_place(world) == [source]
+    assert (world.run().failures, left_in_place(world)) == ([], [])
+
+
+def test_discards_keep_the_order_of_versions() -> None:
+    """Where S3 keeps an older version of what is discarded, the newest stays too: else the older
+    one would come to light.
+    """
+    world = discarding_world()
+    key = trail_key(2, region="us-east-1")
+    world.store.put("logs", key, document(1))
+    world.store.retain("logs", key)
+    newest = world.store.put("logs", key, document(2))
+    result = world.run()
+    assert (total(result, "discarded"), total(result, "retained")) == (0, 1)
+    assert [
+        each.identity for each in world.store.list_object_versions("logs").objects if each.is_latest
+    ] == [newest.identity]
+
+
+def test_what_is_listed_twice_is_discarded_once() -> None:
+    """The list of what goes names it once, and it is counted once."""
+    world = discarding_world()
+    source = world.store.put("logs", trail_key(2, region="us-east-1"), document(2))
+    report = discard(
+        world.store,
+        SerialWorkers(),
+        Target("dest"),
+        GROUP,
+        [source, source],
+        "Enabled",
+        WriteOptions(),
+    )
+    (entry,) = world.store.list_objects("dest", prefix="discards/").objects
+    assert report.deleted == 1
+    assert len(gzip.decompress(world.store.get_object("dest", entry.key).data).splitlines()) == 1

@@ -1,0 +1,239 @@
+"""The packs are the ledger."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.support.world import (
+    DAY,
+    World,
+    access_key,
+    document,
+    fail_on,
+    find_losses,
+    flow_key,
+    left_in_place,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
+
+from log_aggregator.core.packformat.index import encode_index
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.errors import BadPack, StoreError, VerificationError
+from log_aggregator.model import Group, PackFormat
+from log_aggregator.ports.store import Deletion, WriteOptions
+from log_aggregator.steps.packing.ledger import read_ledger
+from log_aggregator.steps.packs.index import format_of, read_index, read_tail
+from log_aggregator.steps.packs.verify import Level, verify_pack
+
+GROUP = Group("logs", "vpcflowlogs", "111111111111", DAY)
+
+
+def packed(*, keep: bool = True, **more: Any) -> World:
+    """A gzip pack, a tar pack and a copy, whose originals are still there."""
+    limits = PackLimits(copy_alone_bytes_min=5000)
+    world = make_world(limits=limits, keep_originals_days=30 if keep else 0, **more)
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"a\n"))
+    world.put("logs", flow_key("b.parquet"), b"PAR1 b")
+    world.put("logs", flow_key("c.log.gz"), random.Random(1).randbytes(5000))
+    assert world.run().failures == []
+    return world
+
+
+def pack_keys(world: World) -> dict[PackFormat, str]:
+    target = world.targets[0]
+    keys = [found.key for found in world.store.list_objects("dest", prefix="packs/").objects]
+    return {format_of(GROUP, target, key): key for key in keys}
+
+
+def drop(world: World, key: str) -> None:
+    """Away with it, without a trace."""
+    found = world.store.list_object_versions("dest", prefix=key).objects
+    world.store.delete_objects(
+        "dest", [Deletion(each.key, version_id=each.version_id) for each in found]
+    )
+
+
+@pytest.mark.parametrize("pack_format", list(PackFormat))
+def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> None:
+    """A pack whose run died before its index was written has the very same index after the next
+    run, and its originals are no less safe.
+    """
+    world = packed()
+    before = world.store.snapshot()
+    key = world.targets[0].index_key(pack_keys(world)[pack_format])
+    data = world.store.get_object("dest", key).data
+    drop(world, key)
+    result = world.run()
+    assert result.failures == []
+    assert world.store.get_object("dest", key).data == data
+    assert world.store.snapshot() == before
+    assert sum(group.packed for group in result.groups) == 0
+
+
+def test_a_ledger_keeps_only_what_is_asked_for() -> None:
+    """Memory does not grow with what the packs hold: of a group's packs only the wanted members are
+    remembered, each with its pack.
+    """
+    world = packed()
+    target, key = world.targets[0], pack_keys(world)[PackFormat.GZIP]
+    members = [member.identity for member in read_index(world.store, target, key)[0].members]
+    ledger = read_ledger(
+        world.store, target, GROUP, {members[0], ("other", None, "e", 1)}, WriteOptions()
+    )
+    assert ledger.pack_of == {members[0]: key}
+    assert set(ledger.written) == set(pack_keys(world).values())
+
+
+def test_a_dry_run_restores_nothing() -> None:
+    """To plan writes nothing, not even an index."""
+    world = packed()
+    drop(world, world.targets[0].index_key(pack_keys(world)[PackFormat.GZIP]))
+    before = world.store.snapshot()
+    ledger = read_ledger(
+        world.store, world.targets[0], GROUP, frozenset(), WriteOptions(), restore=False
+    )
+    assert ledger.unindexed == (pack_keys(world)[PackFormat.GZIP],)
+    assert world.store.snapshot() == before
+
+
+def test_a_frozen_pack_without_index_does_not_stop_its_group() -> None:
+    """A pack in an archive class cannot give its index back; a late log is packed and deleted all
+    the same.
+    """
+    world = make_world(storage_class="DEEP_ARCHIVE")
+    world.put("logs", trail_key(1), document(1))
+    world.run()
+    (index,) = world.store.list_objects("dest", prefix="indexes/").objects
+    drop(world, index.key)
+    world.originals.clear()
+    world.put("logs", trail_key(2), document(2))
+    result = world.run()
+    assert (result.failures, left_in_place(world)) == ([], [])
+    assert len(world.store.list_objects("dest", prefix="indexes/").objects) == 1
+
+
+def test_a_frozen_pack_whose_originals_are_there_gets_its_index_back() -> None:
+    """The same objects make the same pack: it is found to be there, is not read, and its index is
+    written anew.
+    """
+    world = make_world(storage_class="DEEP_ARCHIVE")
+    world.put("logs", trail_key(1), document(1))
+    no_index = fail_on(
+        lambda call: call.operation == "PutObject" and call.key.startswith("indexes/"),
+        StoreError("500", code="InternalError"),
+    )
+    assert [failure.error for failure in world.run_faulty(no_index)[0].failures] == ["StoreError"]
+    assert left_in_place(world) == [world.originals[0].source]
+    assert world.run().failures == []
+    assert left_in_place(world) == []
+    assert len(world.store.list_objects("dest", prefix="packs/").objects) == 1
+
+
+def test_the_index_of_another_pack_is_refused() -> None:
+    """An index that names another pack than the one it lies beside is a BadPack, and nothing is
+    deleted.
+    """
+    world = packed()
+    keys, target = pack_keys(world), world.targets[0]
+    other = world.store.get_object("dest", target.index_key(keys[PackFormat.TAR])).data
+    world.store.put("dest", target.index_key(keys[PackFormat.GZIP]), other)
+    with pytest.raises(BadPack, match="another pack"):
+        read_index(world.store, target, keys[PackFormat.GZIP])
+    with pytest.raises(BadPack, match="another pack"):
+        read_ledger(world.store, target, GROUP, frozenset(), WriteOptions())
+    result = world.run(
+        rules=replace(world.rules, group=replace(world.rules.group, keep_originals_days=0))
+    )
+    assert [failure.error for failure in result.failures] == ["BadPack"]
+    assert len(left_in_place(world)) == 3
+
+
+@pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
+def test_a_whole_index_that_lies_is_found_out(pack_format: PackFormat) -> None:
+    """An index that is well formed but not the pack's own (a member's hash, place or version is
+    another) does not verify.
+    """
+    world = packed()
+    key, target = pack_keys(world)[pack_format], world.targets[0]
+    index, _ = read_index(world.store, target, key)
+    first = index.members[0]
+    for lie in (
+        replace(first, sha256="0" * 64),
+        replace(first, offset=first.offset + 1),
+        replace(first, version_id="v00000099"),
+        replace(first, metadata={"signature": "other"}),
+    ):
+        world.store.put("dest", target.index_key(key), encode_index(replace(index, members=(lie,))))
+        with pytest.raises(VerificationError):
+            verify_pack(world.store, target, key)
+    world.store.put("dest", target.index_key(key), encode_index(replace(index, tool="other")))
+    with pytest.raises(VerificationError):
+        verify_pack(world.store, target, key)
+
+
+@pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
+def test_a_pack_with_any_byte_changed_or_cut_does_not_verify(pack_format: PackFormat) -> None:
+    """Whichever byte of a small pack is changed, reading it back refuses it; so does every length
+    that is not its own.
+    """
+    world = packed()
+    key, target = pack_keys(world)[pack_format], world.targets[0]
+    data = world.store.get_object("dest", key).data
+    step = max(1, len(data) // 300)
+    for position in range(0, len(data), step):
+        damaged = data[:position] + bytes([data[position] ^ 0x20]) + data[position + 1 :]
+        for stored in (damaged, data[:position], data + b"\x00"):
+            world.store.put("dest", key, stored)
+            with pytest.raises((VerificationError, BadPack)):
+                verify_pack(world.store, target, key, Level.READ_BACK)
+    world.store.put("dest", key, data)
+    verify_pack(world.store, target, key, Level.READ_BACK)
+
+
+@pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
+def test_a_damaged_tail_never_gives_another_index(pack_format: PackFormat) -> None:
+    """An index that is restored from a damaged tail is the right one or none."""
+    world = packed()
+    key, target = pack_keys(world)[pack_format], world.targets[0]
+    whole, data = read_tail(world.store, target, key), world.store.get_object("dest", key).data
+    begin = read_index(world.store, target, key)[0].content_length_bytes
+    for position in range(begin, len(data)):
+        world.store.put(
+            "dest", key, data[:position] + bytes([data[position] ^ 0x20]) + data[position + 1 :]
+        )
+        try:
+            assert read_tail(world.store, target, key) == whole, position
+        except BadPack:
+            continue
+
+
+@pytest.mark.parametrize("content", [b"", b"x", bytes(5000)])
+def test_a_foreign_object_among_the_packs_fails_its_group_only(content: bytes) -> None:
+    """What lies among a group's packs and is none fails that group, names it, and stops no other
+    group.
+    """
+    world = make_world()
+    world.put("logs", trail_key(1), document(1))
+    world.put("logs", access_key(1), b"line\n")
+    world.store.put("dest", "packs/logs/CloudTrail/111111111111/2025/04/03/notes.txt", content)
+    result = world.run()
+    assert [failure.error for failure in result.failures] == ["BadPack"]
+    assert "notes.txt" in result.failures[0].message
+    assert [source.key for source in left_in_place(world)] == [trail_key(1)]
+    assert find_losses(world) == []
+
+
+def test_a_folder_that_a_console_made_is_no_pack() -> None:
+    """An empty object whose key ends in a slash, as the console writes it for a new folder, is
+    passed over.
+    """
+    world = make_world()
+    world.put("logs", trail_key(1), document(1))
+    world.store.put("dest", "packs/logs/CloudTrail/111111111111/2025/04/03/", b"")
+    assert world.run().failures == []
+    assert left_in_place(world) == []

@@ -1,0 +1,177 @@
+"""Writing one pack: parts, bridges, and what happens when it fails."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from tests.support.world import fail_on, nothing
+
+from log_aggregator.core.checksums import RunningChecksum
+from log_aggregator.errors import PreconditionFailed, StoreError, VerificationError
+from log_aggregator.limits import PART_SIZE_BYTES_MIN
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.packing.pack_writer import (
+    PackWriter,
+    bridge_bytes,
+    open_pack,
+    split_evenly,
+)
+from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers, Workers
+from log_aggregator_lab.stores.faults import Decide, FaultyStore
+from log_aggregator_lab.stores.memory import MemoryStore
+
+
+def make_store(decide: Decide = nothing) -> FaultyStore:
+    store = MemoryStore(part_size_bytes_min=10)
+    for bucket in ("logs", "dest"):
+        store.create_bucket(bucket)
+    return FaultyStore(store, decide)
+
+
+def checksum(data: bytes) -> RunningChecksum:
+    running = RunningChecksum()
+    running.take(data)
+    return running
+
+
+def write(
+    store: FaultyStore,
+    pieces: list[bytes],
+    expected: RunningChecksum,
+    workers: Workers | None = None,
+    part_size: int = 50,
+) -> PackWriter:
+    with open_pack(
+        store, workers or SerialWorkers(), "dest", "packs/a", WriteOptions(), part_size
+    ) as writer:
+        for piece in pieces:
+            writer.append(piece)
+        writer.complete(expected)
+    return writer
+
+
+def uploads_of(store: FaultyStore) -> list[object]:
+    assert isinstance(store.inner, MemoryStore)
+    return list(store.inner.open_uploads())
+
+
+@pytest.mark.parametrize("size", [0, 1, 49, 50, 51, 99, 100, 101, 1000])
+@pytest.mark.parametrize("piece", [1, 7, 50, 1000])
+def test_any_pieces_make_the_object(size: int, piece: int) -> None:
+    """However the bytes come, they are stored as they are; less than a part is one PUT."""
+    data = random.Random(size).randbytes(size)
+    store = make_store()
+    write(store, [data[first : first + piece] for first in range(0, size, piece)], checksum(data))
+    assert store.get_object("dest", "packs/a").data == data
+    operations = {call.operation for call in store.calls}
+    assert ("PutObject" in operations) == (size < 50)
+
+
+def test_threads_keep_the_order() -> None:
+    """Parts that are uploaded at once are joined in their order."""
+    data = random.Random(1).randbytes(5000)
+    store = make_store()
+    with ThreadWorkers(writers=4) as workers:
+        write(
+            store,
+            [data[first : first + 10] for first in range(0, 5000, 10)],
+            checksum(data),
+            workers,
+        )
+    assert store.get_object("dest", "packs/a").data == data
+
+
+@pytest.mark.parametrize("size", [10, 200])
+def test_other_bytes_than_were_built_are_never_completed(size: int) -> None:
+    """If what was sent does not add up to what was built, there is no object and no upload."""
+    store = make_store()
+    wrong = checksum(bytes(size))
+    wrong.crc ^= 1
+    with pytest.raises(VerificationError, match="what was sent is not what was built"):
+        write(store, [bytes(size)], wrong)
+    assert (store.list_objects("dest").objects, uploads_of(store)) == ((), [])
+
+
+@pytest.mark.parametrize("size", [10, 200])
+def test_an_existing_pack_is_never_written_over(size: int) -> None:
+    """The first stays; the second is told, and leaves no upload behind."""
+    store = make_store()
+    write(store, [b"first"], checksum(b"first"))
+    with pytest.raises(PreconditionFailed):
+        write(store, [bytes(size)], checksum(bytes(size)))
+    assert (store.get_object("dest", "packs/a").data, uploads_of(store)) == (b"first", [])
+
+
+@pytest.mark.parametrize("threads", [False, True])
+@pytest.mark.parametrize(
+    "operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"]
+)
+def test_a_failure_aborts_the_upload(operation: str, *, threads: bool) -> None:
+    """Whatever fails, in whatever thread, is raised, and no part stays behind."""
+    store = make_store(fail_on(lambda call: call.operation == operation, StoreError("500")))
+    workers = ThreadWorkers() if threads else SerialWorkers()
+    with pytest.raises(StoreError, match="500"):
+        write(store, [bytes(30)] * 20, checksum(bytes(600)), workers)
+    assert uploads_of(store) == []
+
+
+def test_an_abort_that_fails_does_not_hide_why() -> None:
+    """If the store cannot even abort, the first error is the one that is told."""
+    store = make_store(
+        fail_on(
+            lambda call: call.operation in {"UploadPart", "AbortMultipartUpload"},
+            StoreError("first"),
+        )
+    )
+    with pytest.raises(StoreError, match="first"):
+        write(store, [bytes(200)], checksum(bytes(200)))
+    assert len(uploads_of(store)) == 1
+
+
+@pytest.mark.parametrize("reports", [True, False])
+@pytest.mark.parametrize("bridge", [0, 20])
+def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool) -> None:
+    """Written bytes, a bridge and a range copied by S3 add up to the object, also where the store
+    reports no checksum of the copy.
+    """
+    inner = MemoryStore(part_size_bytes_min=10, reports_object_checksums=reports)
+    for bucket in ("logs", "dest"):
+        inner.create_bucket(bucket)
+    data = random.Random(1).randbytes(200)
+    source = inner.put("logs", "a", data)
+    before, after = bytes(30 if bridge else 0), b"after"
+    with open_pack(inner, SerialWorkers(), "dest", "packs/a", WriteOptions(), 1000) as writer:
+        writer.append(before + data[:bridge])
+        copied = writer.copy(source, bridge)
+        assert copied == checksum(data[bridge:])
+        writer.append(after)
+        writer.complete(checksum(before + data + after))
+    assert inner.get_object("dest", "packs/a").data == before + data + after
+
+
+@pytest.mark.parametrize(
+    "buffered", [0, 1, 100, PART_SIZE_BYTES_MIN - 1, PART_SIZE_BYTES_MIN, PART_SIZE_BYTES_MIN + 1]
+)
+def test_a_bridge_fills_a_part(buffered: int) -> None:
+    """What is buffered before a copied range, and the bridge, are nothing at all or enough for a
+    part.
+    """
+    whole = buffered + bridge_bytes(buffered)
+    assert whole == 0 or whole >= PART_SIZE_BYTES_MIN
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "length_max"),
+    [(0, 1, 5), (0, 5, 5), (0, 6, 5), (3, 104, 10), (7, 7 + 10**6, 999)],
+)
+def test_split_evenly(first: int, end: int, length_max: int) -> None:
+    """The pieces join, are as few as possible, and none is much smaller than the others."""
+    pieces = list(split_evenly(first, end, length_max))
+    assert (pieces[0][0], pieces[-1][1]) == (first, end)
+    assert all(one[1] == two[0] for one, two in pairwise(pieces))
+    lengths = [last - begin for begin, last in pieces]
+    assert max(lengths) <= length_max
+    assert max(lengths) - min(lengths) <= 1
+    assert len(pieces) == -(-(end - first) // length_max)

@@ -1,0 +1,179 @@
+"""Reading log objects exactly as they were listed."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+
+import pytest
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.forwarding import Call
+from log_aggregator.core.packformat.builder import Original
+from log_aggregator.errors import StoreError
+from log_aggregator.model import LogObject
+from log_aggregator.steps.packing.read import Changed, Reader, Unreadable
+from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore
+from log_aggregator_lab.stores.memory import MemoryStore
+
+DATA = b"a line\n"
+
+
+def make_store(
+    *, versioning: str | None = "Enabled", has_kms: bool = False
+) -> tuple[MemoryStore, LogObject]:
+    store = MemoryStore()
+    store.create_bucket("logs", versioning=versioning, has_kms=has_kms)
+    return store, store.put(
+        "logs", "2025/04/03/a", DATA, metadata={"signature": "s"}, content_type="text/plain"
+    )
+
+
+def alter_reads(alter: dict[int, bytes]) -> Decide:
+    """The n-th read gives these bytes instead."""
+
+    def decide(number: int, call: Call) -> Fault | None:
+        return Fault(alter=lambda _: alter[number]) if number in alter else None
+
+    return decide
+
+
+def test_what_is_right_is_read_once() -> None:
+    """One GET gives bytes, hash and headers."""
+    store, source = make_store()
+    counting = CountingStore(store)
+    found = Reader(counting).read(source)
+    assert isinstance(found, Original)
+    assert (found.data, dict(found.headers.metadata), found.headers.content_type) == (
+        DATA,
+        {"signature": "s"},
+        "text/plain",
+    )
+    assert counting.requests == {"GetObject": 1}
+
+
+@pytest.mark.parametrize(
+    "wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"]
+)
+def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
+    """A wrong length or a wrong MD5 is read once more; if that is right, nothing has happened."""
+    store, source = make_store()
+    found = Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source)
+    assert isinstance(found, Original)
+    assert found.data == DATA
+
+
+@pytest.mark.parametrize(
+    "wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"]
+)
+def test_a_body_that_stays_damaged_is_unreadable(wrong: bytes) -> None:
+    """What is wrong twice is never packed."""
+    store, source = make_store()
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+    )
+
+
+GZIP = gzip.compress(b"lines\n", mtime=0)
+
+
+@pytest.mark.parametrize("at", [4, 8, 9], ids=["time", "extra flags", "system"])
+def test_a_gzip_header_is_part_of_the_bytes(at: int) -> None:
+    """A bit that was flipped in a gzip's header inflates to the same text, with the right CRC-32,
+    and is noticed all the same.
+    """
+    store, _ = make_store()
+    source = store.put("logs", "2025/04/03/b.gz", GZIP)
+    wrong = GZIP[:at] + bytes([GZIP[at] ^ 1]) + GZIP[at + 1 :]
+    found = Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source)
+    assert isinstance(found, Original)
+    assert found.data == GZIP
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+    )
+
+
+def test_with_kms_one_whole_gzip_is_read_twice_and_no_other() -> None:
+    """The first second read teaches that ETags are no MD5s here: a pack of any number of gzip
+    members costs one request more.
+    """
+    store, _ = make_store(has_kms=True)
+    sources = [store.put("logs", f"2025/04/03/{number}.gz", GZIP) for number in range(5)]
+    counting = CountingStore(store)
+    reader = Reader(counting)
+    assert all(isinstance(reader.read(source), Original) for source in sources)
+    assert counting.requests == {"GetObject": 6}
+
+
+def test_damaged_gzip_is_found_also_with_kms() -> None:
+    """What is not whole gzip any more is read twice, and refused where it came differently."""
+    store, _ = make_store(has_kms=True)
+    source = store.put("logs", "2025/04/03/b.gz", GZIP)
+    wrong = GZIP[:12] + bytes([GZIP[12] ^ 1]) + GZIP[13:]
+    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source), Unreadable)
+
+
+def test_with_kms_both_reads_must_be_the_same() -> None:
+    """Where no MD5 tells which of two bodies is the right one, neither is taken."""
+    store, source = make_store(has_kms=True)
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({1: b"b line\n"}))).read(source), Unreadable
+    )
+
+
+@pytest.mark.parametrize("size", [0, 6, 8])
+def test_with_kms_the_length_still_counts(size: int) -> None:
+    """Where the ETag is no MD5 a body of another length is refused all the same."""
+    store, source = make_store(has_kms=True)
+    wrong = (DATA * 2)[:size]
+    assert isinstance(
+        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+    )
+
+
+def test_kms_costs_one_request_more_at_most() -> None:
+    """An object whose ETag is no MD5 is read at most twice, and never asked for by HEAD."""
+    store, source = make_store(has_kms=True)
+    counting = CountingStore(store)
+    assert isinstance(Reader(counting).read(source), Original)
+    assert counting.requests.keys() == {"GetObject"}
+    assert counting.requests["GetObject"] <= 2
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", None])
+def test_what_was_replaced_is_changed(versioning: str | None) -> None:
+    """Without versions, another object under the key is not the one that was listed; with versions,
+    the listed one is still there.
+    """
+    store, source = make_store(versioning=versioning)
+    store.put("logs", source.key, b"another")
+    found = Reader(store).read(source)
+    assert isinstance(found, Changed if versioning is None else Original)
+
+
+def test_what_is_gone_is_changed() -> None:
+    """An object that is not there any more is the next run's, or nobody's."""
+    store, source = make_store(versioning=None)
+    store.delete("logs", source.key)
+    assert isinstance(Reader(store).read(source), Changed)
+    versioned, listed = make_store()
+    assert isinstance(Reader(versioned).read(replace(listed, version_id="other")), Changed)
+
+
+def test_what_may_not_be_read_is_unreadable() -> None:
+    """A denied object, and one that is frozen, is left to a person."""
+    store, source = make_store()
+    store.deny_reading("logs", source.key)
+    assert isinstance(Reader(store).read(source), Unreadable)
+    frozen = store.put("logs", "b", DATA, storage_class="GLACIER")
+    assert isinstance(Reader(store).read(frozen), Unreadable)
+
+
+def test_trouble_of_s3_itself_is_raised() -> None:
+    """An error that says nothing about this object is not taken for one that does."""
+    store, source = make_store()
+    faulty = FaultyStore(
+        store, lambda number, call: Fault(before=StoreError("500", code="InternalError"))
+    )
+    with pytest.raises(StoreError):
+        Reader(faulty).read(source)

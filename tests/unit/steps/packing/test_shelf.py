@@ -1,0 +1,188 @@
+"""The shelf gives back what was put on it, group by group, and holds it in little memory."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+
+import pytest
+from tests.support.world import DAY, access_key, document, make_world, trail_key
+
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.model import DeleteMarker, Group, ListedKey, LogObject
+from log_aggregator.steps.packing import shelf as shelf_module
+from log_aggregator.steps.packing.selection import GroupSources, Rules, Selection, select
+from log_aggregator.steps.packing.shelf import Shelf
+
+RULES = Rules(
+    DateWindow(DAY - timedelta(days=3), DAY), frozenset({"eu-west-1"}), discard_other_regions=True
+)
+MODIFIED = datetime(2025, 4, 3, 1, 2, 3, 450_000, tzinfo=UTC)
+
+
+def any_keys(random: Random, count: int) -> list[ListedKey]:
+    """Keys with several versions and old delete markers, of some accounts, regions and days, and of
+    buckets without accounts.
+    """
+    listed = []
+    for number in range(count):
+        day, region = (
+            DAY - timedelta(days=random.randrange(3)),
+            random.choice(["eu-west-1", "us-east-1"]),
+        )
+        key = trail_key(number, account=f"{random.randrange(3):012}", region=region, day=day)
+        if random.random() < 0.2:
+            key = access_key(number, day=day)
+        versions = tuple(
+            LogObject(
+                "logs",
+                key,
+                f"v{age}" if age else None,
+                f"{number:032x}",
+                1 + number,
+                MODIFIED,
+                "STANDARD_IA",
+                age == 0,
+            )
+            for age in range(random.randrange(1, 4))
+        )
+        markers = (
+            (DeleteMarker("logs", key, "m", MODIFIED, is_latest=False),)
+            if random.random() < 0.3
+            else ()
+        )
+        listed.append(ListedKey(key, versions, markers))
+    return sorted(listed, key=lambda each: each.key)
+
+
+def contents(found: GroupSources) -> Counter[object]:
+    counts: Counter[object] = Counter(found.sources)
+    counts.update(("discard", each) for each in found.discards)
+    counts.update(("marker", marker) for markers in found.markers.values() for marker in markers)
+    return counts
+
+
+def put(shelf: Shelf, listed: list[ListedKey], chunk: int) -> Selection:
+    """On the shelf in chunks; what it comes to in one piece."""
+    whole = Selection()
+    for start in range(0, len(listed), chunk):
+        shelf.take(select("logs", listed[start : start + chunk], RULES))
+        whole.merge(select("logs", listed[start : start + chunk], RULES))
+    return whole
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_everything_comes_back(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is folded and however it is cut into parts: every log object, discard and
+    marker of a group once, unchanged.
+    """
+    random = Random(seed)
+    monkeypatch.setattr(shelf_module, "_BLOCK_OBJECTS_MAX", random.choice([1, 5, 1000]))
+    shelf = Shelf(random.choice([0, 7, 50, 10_000]), random.choice([1, 10, 1000]))
+    whole = put(shelf, any_keys(random, 120), random.choice([1, 13, 200]))
+    assert shelf.groups == {group: found.count for group, found in whole.groups.items()}
+    assert shelf.objects == sum(found.count for found in whole.groups.values())
+    for group, found in whole.groups.items():
+        parts = list(shelf.parts(group))
+        assert sum(map(contents, parts), Counter()) == contents(found)
+        assert all(part.count for part in parts)
+        keys = [key for part in parts for key in {source.log_object.key for source in part.sources}]
+        assert len(keys) == len(set(keys)), "versions of a key are in one part"
+
+
+def test_parts_are_bounded_and_in_order() -> None:
+    """A group that is too large comes in parts of the wanted size, in key order where it was listed
+    so.
+    """
+    shelf = Shelf(100, 25_000)
+    listed = [
+        ListedKey(
+            trail_key(number), (LogObject("logs", trail_key(number), None, "e", 1, MODIFIED),)
+        )
+        for number in range(60_000)
+    ]
+    put(shelf, sorted(listed, key=lambda each: each.key), 1000)
+    (group,) = shelf.groups
+    parts = [[source.log_object.key for source in part.sources] for part in shelf.parts(group)]
+    assert [len(part) <= 25_000 for part in parts] == [True] * len(parts)
+    assert len(parts) <= 4
+    joined = [key for part in parts for key in part]
+    assert joined == sorted(joined)
+
+
+def test_it_takes_little_memory() -> None:
+    """A log object takes at most 150 bytes, of which most is what no compression can take away: its
+    version, ETag and name.
+    """
+    random = Random(1)
+
+    def listed(account: int) -> list[ListedKey]:
+        found = []
+        for number in range(1000):
+            key = trail_key(random.getrandbits(50), account=f"{account:012}")
+            version, etag = f"{random.getrandbits(128):032x}", f"{random.getrandbits(128):032x}"
+            found.append(ListedKey(key, (LogObject("logs", key, version, etag, number, MODIFIED),)))
+        return found
+
+    shelf = Shelf(10_000)
+    tracemalloc.start()
+    try:
+        for account in range(50):
+            shelf.take(select("logs", listed(account), RULES))
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert shelf.objects > 49_000
+    assert held_bytes / shelf.objects < 150
+
+
+def test_threads_may_put_at_once() -> None:
+    """Nothing is lost where several listings fold at the same time."""
+    shelf = Shelf(50)
+    chunks = [
+        select(
+            "logs",
+            [ListedKey(key, (LogObject("logs", key, None, "e", 1, MODIFIED),)) for key in keys],
+            RULES,
+        )
+        for keys in (
+            [trail_key(number, account=f"{thread:012}") for number in range(start, start + 10)]
+            for thread in range(4)
+            for start in range(0, 200, 10)
+        )
+    ]
+
+    def put_all(mine: list[Selection]) -> None:
+        for chunk in mine:
+            shelf.take(chunk)
+
+    threads = [threading.Thread(target=put_all, args=(chunks[first::4],)) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(part.count for group in shelf.groups for part in shelf.parts(group)) == 800
+
+
+def test_a_run_in_parts_is_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group that is settled part by part: all is packed and deleted, and the result counts each
+    log object once.
+    """
+    monkeypatch.setattr(shelf_module, "PART_OBJECTS_MAX", 10)
+    monkeypatch.setattr(shelf_module, "OPEN_OBJECTS_MAX", 0)
+    monkeypatch.setattr(shelf_module, "_BLOCK_OBJECTS_MAX", 5)
+    world = make_world()
+    for number in range(37):
+        world.put("logs", trail_key(number), document(number))
+    result = world.run()
+    assert result.failures == []
+    (group,) = result.groups
+    assert group.group == Group("logs", "CloudTrail", "111111111111", date(2025, 4, 3))
+    assert (group.listed, group.packed, group.deleted, len(group.packs)) == (37, 37, 37, 4)
+    assert [pack.deleted for pack in group.settled.values()] == [
+        pack.members for pack in group.settled.values()
+    ]
+    assert world.run().groups == []

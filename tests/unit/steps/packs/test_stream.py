@@ -1,0 +1,64 @@
+"""Objects as streams: every byte once, and only of the object that was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.errors import NotFound, PreconditionFailed, VerificationError
+from log_aggregator.steps.packs import stream as module
+from log_aggregator.steps.packs.stream import ObjectStream
+from log_aggregator_lab.stores.memory import MemoryStore
+
+DATA = bytes(range(100))
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    monkeypatch.setattr(module, "_READ_BYTES", 30)
+    store = MemoryStore()
+    store.create_bucket("b")
+    store.put("b", "k", DATA)
+    return store
+
+
+def stream_of(store: MemoryStore) -> ObjectStream:
+    return ObjectStream(store, store.head_object("b", "k"))
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 31, 100])
+def test_it_gives_every_byte_once(store: MemoryStore, size: int) -> None:
+    """In pieces of at most a range, however it is asked for, with the checksum of what has
+    passed.
+    """
+    stream = stream_of(store)
+    pieces: list[bytes] = []
+    while (done := stream.running.length_bytes) < len(DATA):
+        pieces += stream.read(min(size, len(DATA) - done))
+    assert b"".join(pieces) == DATA
+    assert max(map(len, pieces)) <= 30
+    assert stream.running.crc == crc64nvme(DATA)
+
+
+def test_skipping_reads_too_and_goes_forward_only(store: MemoryStore) -> None:
+    """What is skipped counts for the checksum; there is no way back, and nothing behind the end."""
+    stream = stream_of(store)
+    stream.skip_to(50)
+    assert stream.running.crc == crc64nvme(DATA[:50])
+    assert b"".join(stream.read(10)) == DATA[50:60]
+    with pytest.raises(VerificationError, match="overlap"):
+        stream.skip_to(59)
+    with pytest.raises(VerificationError, match="behind the end"):
+        stream.skip_to(101)
+
+
+def test_another_object_under_the_same_key_is_not_read(store: MemoryStore) -> None:
+    """Replaced or deleted in the middle: an error, never bytes of two objects."""
+    stream = stream_of(store)
+    list(stream.read(30))
+    store.put("b", "k", bytes(100))
+    with pytest.raises(PreconditionFailed):
+        list(stream.read(1))
+    store.delete("b", "k")
+    with pytest.raises(NotFound):
+        list(stream.read(1))

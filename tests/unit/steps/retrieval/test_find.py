@@ -1,0 +1,294 @@
+"""Finding members from the indexes alone, and saying so where an index is missing or damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from tests.support.world import (
+    ACCOUNT,
+    DAY,
+    World,
+    document,
+    fail_on,
+    flow_key,
+    make_world,
+    nothing,
+    pack_gzip,
+    trail_key,
+)
+
+from log_aggregator.adapters.forwarding import Call
+from log_aggregator.core.packformat.index import decode_index
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.core.query import Query
+from log_aggregator.errors import (
+    AccessDenied,
+    BadPack,
+    IncompleteSearch,
+    NotFound,
+    ObjectFrozen,
+    StoreError,
+    Unreachable,
+)
+from log_aggregator.model import Target
+from log_aggregator.ports.store import Deletion
+from log_aggregator.steps.retrieval.catalog import list_indexed
+from log_aggregator.steps.retrieval.find import FoundPack, find, find_in
+from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore
+
+DEST = Target("dest")
+DAYS = [DAY + timedelta(days=days) for days in (-1, 0, 1)]
+
+
+def packed(**more: object) -> World:
+    """Three days of one account, of two log types: six packs of two members each."""
+    world = make_world(**more)  # type: ignore[arg-type]
+    for day in DAYS:
+        for number in range(2):
+            world.put("logs", trail_key(number, day=day), document(number))
+            world.put("logs", flow_key(f"{number}.log.gz", day=day), pack_gzip(b"x\n"))
+    assert world.run().failures == []
+    return world
+
+
+def index_keys(world: World) -> list[str]:
+    return [found.key for found in world.store.list_objects("dest", prefix="indexes/").objects]
+
+
+def search(
+    world: World, query: Query | None = None, decide: Decide = nothing
+) -> tuple[list[FoundPack], str]:
+    """What is found, and the text of IncompleteSearch, or nothing."""
+    found: list[FoundPack] = []
+    try:
+        found.extend(
+            find(FaultyStore(world.store, decide), SerialWorkers(), world.targets, query or Query())
+        )
+    except IncompleteSearch as error:
+        return found, str(error)
+    return found, ""
+
+
+def drop(world: World, key: str) -> None:
+    found = world.store.list_object_versions("dest", prefix=key).objects
+    world.store.delete_objects(
+        "dest", [Deletion(each.key, version_id=each.version_id) for each in found]
+    )
+
+
+def overwrite(world: World, key: str, change: Callable[[bytes], bytes]) -> None:
+    world.store.put("dest", key, change(world.store.get_object("dest", key).data))
+
+
+def test_frozen_packs_are_found_without_being_touched() -> None:
+    """With every pack in Deep Archive all members are found; nothing but indexes is read, and
+    nothing is restored.
+    """
+    world = packed(storage_class="DEEP_ARCHIVE")
+    store = FaultyStore(world.store, nothing)
+    found = list(find(store, SerialWorkers(), world.targets, Query()))
+    assert sum(len(pack.members) for pack in found) == 12
+    assert {pack.storage_class for pack in found} == {"DEEP_ARCHIVE"}
+    assert {call.operation for call in store.calls} == {"GetObject", "ListObjectsV2"}
+    assert all(
+        call.key.startswith("indexes/") for call in store.calls if call.operation == "GetObject"
+    )
+    with pytest.raises(ObjectFrozen):
+        world.store.get_object("dest", found[0].pack_key)
+
+
+def test_what_is_found_is_what_the_index_says() -> None:
+    """Members are whole and in the index's order; size and class of the pack are those of the
+    listing.
+    """
+    world = packed()
+    for pack in find(world.store, SerialWorkers(), world.targets, Query()):
+        index = decode_index(world.store.get_object("dest", DEST.index_key(pack.pack_key)).data)
+        stored = world.store.head_object("dest", pack.pack_key)
+        assert (pack.group, pack.format, pack.members) == (index.group, index.format, index.members)
+        assert (pack.pack_bytes, pack.storage_class) == (stored.size_bytes, stored.storage_class)
+
+
+def test_several_targets_are_searched() -> None:
+    """Where each source bucket keeps its own packs, all of them are looked through."""
+    world = make_world(destination_bucket="", other_buckets="logs,more")
+    world.store.create_bucket("more", versioning="Enabled")
+    for bucket in ("logs", "more"):
+        world.put(bucket, trail_key(1), document(1))
+    assert world.run().failures == []
+    targets = [Target("logs", "aggregated/"), Target("more", "aggregated/")]
+    found = list(find(world.store, SerialWorkers(), targets, Query(accounts=frozenset({ACCOUNT}))))
+    assert [(pack.target, pack.group.bucket) for pack in found] == [
+        (target, target.bucket) for target in targets
+    ]
+
+
+def test_a_key_in_two_packs_is_found_in_both() -> None:
+    """A version that came late lies in a pack of its own; none hides the other."""
+    world = packed()
+    world.put("logs", trail_key(1), document(99))
+    assert world.run().failures == []
+    found = list(find(world.store, SerialWorkers(), world.targets, Query(keys=(trail_key(1),))))
+    assert len(found) == 2
+    assert len({member.identity for pack in found for member in pack.members}) == 2
+
+
+def test_large_objects_that_were_copied_are_found() -> None:
+    """A copy is a pack with one member."""
+    world = make_world(limits=PackLimits(copy_alone_bytes_min=100))
+    world.put("logs", flow_key("large.log.gz"), bytes(range(200)))
+    assert world.run().failures == []
+    found, _ = search(world, Query(keys=("*large*",)))
+    assert [member.key for pack in found for member in pack.members] == [flow_key("large.log.gz")]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "cut short": lambda data: data[:-1],
+    "half": lambda data: data[: len(data) // 2],
+    "flipped bit": lambda data: (
+        data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+    ),
+    "no gzip": lambda data: b"not an index",
+    "another document": lambda data: pack_gzip(b'{"Records": []}\n'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_index_hides_nothing_else(damage: str) -> None:
+    """All other members are found; then the index is named."""
+    world = packed()
+    victim = index_keys(world)[2]
+    overwrite(world, victim, DAMAGES[damage])
+    found, message = search(world)
+    assert sum(len(pack.members) for pack in found) == 10
+    assert f"s3://dest/{victim}" in message
+
+
+def test_no_flipped_bit_of_an_index_changes_what_is_found() -> None:
+    """Wherever it is: the index is named, or its members are found as they are."""
+    world = packed()
+    victim = index_keys(world)[0]
+    whole = world.store.get_object("dest", victim).data
+    query = Query(
+        log_types=frozenset({"CloudTrail"}),
+        first=Query.of_days(DAYS[0], DAYS[0]).first,
+        last=Query.of_days(DAYS[0], DAYS[0]).last,
+    )
+    right, _ = search(world, query)
+    for place in range(len(whole)):
+        flipped = whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :]
+
+        def decide(_: int, call: Call, flipped: bytes = flipped) -> Fault | None:
+            return Fault(alter=lambda _: flipped) if call.operation == "GetObject" else None
+
+        found, message = search(world, query, decide)
+        assert (found, message) == (right, "") or (found == [] and victim in message), place
+
+
+def test_the_index_of_another_pack_is_refused() -> None:
+    """It is sound, and it lies under the wrong name: named, and its members not taken for the
+    pack's.
+    """
+    world = packed()
+    one, other = index_keys(world)[:2]
+    overwrite(world, one, lambda _: world.store.get_object("dest", other).data)
+    found, message = search(world)
+    assert sum(len(pack.members) for pack in found) == 10
+    assert f"s3://dest/{one} is the index of another pack" in message
+
+
+def test_a_pack_without_its_index_is_named() -> None:
+    """It may hold what is looked for; but only where its group can match."""
+    world = packed()
+    victim = index_keys(world)[0]
+    drop(world, victim)
+    found, message = search(world)
+    assert sum(len(pack.members) for pack in found) == 10
+    assert f"s3://dest/{DEST.pack_key(victim)}: the pack has no index" in message
+    assert search(world, Query(log_types=frozenset({"vpcflowlogs"})))[1] == ""
+
+
+def test_what_a_run_writes_meanwhile_is_no_lost_index() -> None:
+    """A pack and its index that came after indexes were listed and before packs were: it is found,
+    and nothing is amiss.
+    """
+    world = packed()
+    late = index_keys(world)[0]
+    data = world.store.get_object("dest", late).data
+    drop(world, late)
+
+    def write_late(_: int, call: Call) -> Fault | None:
+        if call.operation == "ListObjectsV2" and call.key.startswith("packs/"):
+            world.store.put("dest", late, data)
+        return None
+
+    found, message = search(world, decide=write_late)
+    assert (sum(len(pack.members) for pack in found), message) == (12, "")
+
+
+def test_an_index_without_its_pack_is_found_and_marked() -> None:
+    """The members are what the index says, and of the pack it is known that it is not there."""
+    world = packed()
+    victim = DEST.pack_key(index_keys(world)[0])
+    drop(world, victim)
+    found, message = search(world)
+    assert message == ""
+    assert [pack.pack_key for pack in found if pack.storage_class is None] == [victim]
+    assert sum(len(pack.members) for pack in found) == 12
+
+
+@pytest.mark.parametrize("error", [NotFound("it went away"), ObjectFrozen("it was moved")])
+def test_an_index_that_cannot_be_read_now_is_named(error: StoreError) -> None:
+    """Gone since the listing, or in an archive class by somebody's lifecycle rule: the others are
+    found all the same.
+    """
+    world = packed()
+    victim = index_keys(world)[3]
+    found, message = search(world, decide=fail_on(lambda call: call.key == victim, error))
+    assert sum(len(pack.members) for pack in found) == 10
+    assert str(error) in message
+
+
+@pytest.mark.parametrize(
+    "error", [AccessDenied("no"), Unreachable("nobody there"), StoreError("broken")]
+)
+def test_what_concerns_every_index_ends_the_search(error: StoreError) -> None:
+    """A missing permission or a network that is gone is said once, not for each index."""
+    world = packed()
+    with pytest.raises(type(error)):
+        search(world, decide=fail_on(lambda call: call.operation == "GetObject", error))
+
+
+def test_many_gaps_make_a_short_list() -> None:
+    """Sixty damaged indexes: all are counted, fifty named."""
+    world = make_world()
+    for number in range(60):
+        world.put("logs", flow_key("a.log.gz", account=f"{number + 1:012d}"), pack_gzip(b"x\n"))
+    assert world.run().failures == []
+    for key in index_keys(world):
+        world.store.put("dest", key, b"")
+    found, message = search(world)
+    assert found == []
+    assert ": 60\n" in message
+    assert message.count("s3://dest/indexes/") == 50
+    assert "and 10 more" in message
+
+
+def test_find_in_searches_the_packs_that_it_is_given() -> None:
+    """Entries of a catalog, and no others; an index that is missing is named here, too."""
+    world = packed()
+    entries = list_indexed(world.store, SerialWorkers(), DEST, Query())[:2]
+    found = list(find_in(world.store, SerialWorkers(), DEST, entries, Query()))
+    assert [pack.pack_key for pack in found] == [entry.pack_key for entry in entries]
+    drop(world, DEST.index_key(entries[0].pack_key))
+    with pytest.raises(IncompleteSearch):
+        list(find_in(world.store, SerialWorkers(), DEST, entries, Query()))
+
+
+def test_incomplete_is_no_bad_pack() -> None:
+    """Whoever catches BadPack for one pack does not catch the end of a whole search with it."""
+    assert not issubclass(IncompleteSearch, BadPack)

@@ -1,0 +1,330 @@
+"""Originals under their own keys again."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from tests.support.world import (
+    World,
+    access_key,
+    document,
+    fail_on,
+    flow_key,
+    kill_at,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.core.query import Query
+from log_aggregator.errors import (
+    LimitExceeded,
+    NotFound,
+    PreconditionFailed,
+    StoreError,
+    Unreachable,
+)
+from log_aggregator.limits import MIB
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.retrieval.fetch import FetchProgress, VersionChoice, choose
+from log_aggregator.steps.retrieval.find import find
+from log_aggregator.steps.retrieval.put_back import Place, PutBackResult, limit_originals, put_back
+from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
+from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
+
+TARGET = Target("dest")
+HOME = Place()
+NEWEST = VersionChoice(newest_only=True)
+
+
+def packed(**more: Any) -> World:
+    world = make_world(**more)
+    signature = {"signature": "ab" * 64, "signature-algorithm": "SHA256withRSA"}
+    world.put(
+        "logs",
+        trail_key(1),
+        document(1),
+        metadata=signature,
+        content_type="application/json",
+        content_encoding="gzip",
+    )
+    world.put("logs", trail_key(2), document(2), content_type="application/x-gzip")
+    world.put("logs", access_key(1), b"line\n", content_type="text/plain")
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n"))
+    assert world.run().failures == []
+    return world
+
+
+def put(
+    world: World,
+    place: Place = HOME,
+    *,
+    store: ObjectStore | None = None,
+    choice: VersionChoice = NEWEST,
+) -> PutBackResult:
+    packs = find(world.store, SerialWorkers(), [TARGET], Query())
+    return put_back(
+        store or world.store, SerialWorkers(), choose(packs, choice), place, FetchProgress()
+    )
+
+
+def test_all_is_as_it_was() -> None:
+    """Bytes, user metadata, content type and encoding of every original are back under its key."""
+    world = packed()
+    assert world.store.list_objects("logs").objects == ()
+    result = put(world)
+    assert (result.written, result.there, result.failures) == (4, 0, [])
+    for stored in world.originals:
+        body = world.store.get_object("logs", stored.source.key)
+        assert (body.data, dict(body.metadata)) == (stored.data, dict(stored.metadata))
+        assert body.content_type == (stored.content_type or "binary/octet-stream")
+        assert body.content_encoding == ("gzip" if stored.source.key == trail_key(1) else None)
+
+
+def test_again_changes_nothing() -> None:
+    """What is there already counts as there, and no version is added."""
+    world = packed()
+    put(world)
+    before = world.store.list_object_versions("logs")
+    result = put(world)
+    assert (result.written, result.there, result.failures) == (0, 4, [])
+    assert world.store.list_object_versions("logs") == before
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"data": b"anything"},
+        {"data": document(3)},
+        {"data": document(1), "metadata": {"signature": "other"}},
+        {"data": document(1), "content_type": "text/plain"},
+    ],
+)
+def test_nothing_is_overwritten(other: dict[str, Any]) -> None:
+    """An object that differs, by its bytes or by anything beside them, stays, and is a failure; the
+    others are put back.
+    """
+    world = packed()
+    world.store.put(
+        "logs",
+        trail_key(1),
+        **({"content_type": "application/json", "content_encoding": "gzip"} | other),
+    )
+    before = world.store.list_object_versions("logs", prefix=trail_key(1))
+    result = put(world)
+    assert (result.written, result.lost, [failure.error for failure in result.failures]) == (
+        3,
+        1,
+        ["KeyTaken"],
+    )
+    assert trail_key(1) in result.failures[0].where
+    assert world.store.list_object_versions("logs", prefix=trail_key(1)) == before
+
+
+def test_what_has_another_size_is_not_read() -> None:
+    """An object that cannot be equal, however large, costs no reading."""
+    world = packed()
+    world.store.put("logs", trail_key(1), b"another size")
+    store = FaultyStore(world.store, lambda *_: None)
+    assert put(world, store=store).lost == 1
+    assert not [
+        call for call in store.calls if call.operation == "GetObject" and call.bucket == "logs"
+    ]
+
+
+def test_elsewhere() -> None:
+    """Another bucket and a prefix take them all, and the source bucket stays empty."""
+    world = packed()
+    world.store.create_bucket("audit")
+    result = put(world, Place("audit", "2026/"))
+    assert (result.written, result.failures) == (4, [])
+    assert sorted(each.key for each in world.store.list_objects("audit").objects) == sorted(
+        f"2026/{stored.source.key}" for stored in world.originals
+    )
+    assert world.store.list_objects("logs").objects == ()
+    assert [failure.error for failure in put(world, Place("no-such-bucket")).failures] == [
+        "NotFound"
+    ] * 4
+
+
+def test_versions() -> None:
+    """Of several versions the newest is put back; or the one that is named."""
+    world = make_world()
+    first = world.put("logs", trail_key(1), document(1))
+    world.put("logs", trail_key(1), document(2))
+    world.run()
+    put(world)
+    assert world.store.get_object("logs", trail_key(1)).data == document(2)
+    world.store.create_bucket("audit")
+    put(world, Place("audit"), choice=VersionChoice(newest_only=True, version_id=first.version_id))
+    assert world.store.get_object("audit", trail_key(1)).data == document(1)
+
+
+def test_large_originals_go_in_parts() -> None:
+    """An original above 16 MiB is written in parts, never held whole, and is there or not at
+    all.
+    """
+    limits = PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB)
+    world = make_world(limits=limits)
+    large = b"\x1f\x8b\x08" + random.Random(1).randbytes(34 * MIB)
+    world.put(
+        "logs",
+        flow_key("b.log.gz"),
+        large,
+        metadata={"kept": "yes"},
+        content_type="application/gzip",
+    )
+    assert world.run().failures == []
+    store = CountingStore(world.store)
+    result = put(world, store=store)
+    assert (
+        result.written,
+        store.requests["UploadPart"],
+        store.requests["CompleteMultipartUpload"],
+    ) == (1, 3, 1)
+    body = world.store.get_object("logs", flow_key("b.log.gz"))
+    assert (body.data == large, dict(body.metadata), body.content_type) == (
+        True,
+        {"kept": "yes"},
+        "application/gzip",
+    )
+    assert put(world).there == 1
+    world.store.put(
+        "logs",
+        flow_key("b.log.gz"),
+        large[:-1] + b"x",
+        metadata={"kept": "yes"},
+        content_type="application/gzip",
+    )
+    assert [failure.error for failure in put(world).failures] == ["KeyTaken"]
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchUpload"])
+def test_a_large_original_whose_last_answer_was_lost_is_there(code: str) -> None:
+    """The client repeats the completion, and hears that the key is taken, or that there is no such
+    upload: what is there is compared.
+    """
+    world = make_world(limits=PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB))
+    large = b"\x1f\x8b\x08" + random.Random(1).randbytes(17 * MIB)
+    world.put("logs", flow_key("b.log.gz"), large)
+    assert world.run().failures == []
+    error = (NotFound if code == "NoSuchUpload" else PreconditionFailed)("repeated", code=code)
+    store = FaultyStore(
+        world.store,
+        lambda _, call: Fault(after=error) if call.operation == "CompleteMultipartUpload" else None,
+    )
+    result = put(world, store=store)
+    assert (result.failures, result.there) == ([], 1)
+    assert world.store.get_object("logs", flow_key("b.log.gz")).data == large
+
+
+def test_damage_is_never_put_back() -> None:
+    """A member whose bytes are not the original's is not written, small or large, and no upload
+    stays open.
+    """
+    limits = PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB)
+    world = make_world(limits=limits)
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"small\n"))
+    world.put("logs", flow_key("b.log.gz"), b"\x1f\x8b\x08" + random.Random(1).randbytes(20 * MIB))
+    assert world.run().failures == []
+    (pack,) = find(world.store, SerialWorkers(), [TARGET], Query())
+    data = bytearray(world.store.get_object("dest", pack.pack_key).data)
+    for member in pack.members:
+        data[member.offset + member.length_bytes - 9] ^= 1
+    world.store.put("dest", pack.pack_key, bytes(data))
+    result = put(world)
+    assert (result.written, [failure.error for failure in result.failures]) == (
+        0,
+        ["VerificationError"] * 2,
+    )
+    assert world.store.list_objects("logs").objects == ()
+    assert world.store.open_uploads() == []
+
+
+def test_killed_anywhere_it_goes_on() -> None:
+    """Killed before or after any request, no wrong object is there, and the next call puts back the
+    rest.
+    """
+    for after in (False, True):
+        number, is_killed = 0, True
+        while is_killed:
+            world = packed()
+            try:
+                put(world, store=FaultyStore(world.store, kill_at(number, after=after)))
+                is_killed = False
+            except Killed:
+                number += 1
+            expected = {stored.source.key: stored.data for stored in world.originals}
+            for each in world.store.list_objects("logs").objects:
+                assert world.store.get_object("logs", each.key).data == expected[each.key]
+            result = put(world)
+            assert (result.written + result.there, result.failures) == (4, [])
+        assert number >= 7
+
+
+def test_a_lost_answer_is_no_failure() -> None:
+    """A write that had its effect and is repeated finds its own object, which counts as there."""
+    world = packed()
+    original = world.store.put_object
+    calls: list[str] = []
+
+    class Repeating(CountingStore):
+        def put_object(self, bucket: str, key: str, data: Any, **more: Any) -> None:
+            calls.append(key)
+            original(bucket, key, data, **more)
+            original(bucket, key, data, **more)
+
+    result = put(world, store=Repeating(world.store))
+    assert (result.written, result.there, result.failures, len(calls)) == (0, 4, [], 4)
+
+
+def test_threads() -> None:
+    """Side by side the same comes about, and failures of writers are listed."""
+    world = make_world()
+    for number in range(300):
+        world.put("logs", access_key(number), b"line %d\n" % number)
+    world.run()
+    busy = StoreError("SlowDown", code="SlowDown", operation="PutObject")
+    store = FaultyStore(
+        world.store, fail_on(lambda call: call.operation == "PutObject", busy, times=7)
+    )
+    with ThreadWorkers(readers=4, writers=8) as workers:
+        packs = list(find(world.store, workers, [TARGET], Query()))
+        result = put_back(store, workers, choose(packs, NEWEST), HOME, FetchProgress())
+    assert (result.written, result.lost) == (293, 7)
+    assert put(world).there == 293
+    with pytest.raises(Unreachable):
+        put(
+            world,
+            store=FaultyStore(
+                world.store,
+                fail_on(lambda call: call.operation == "PutObject", Unreachable("no answer")),
+            ),
+        )
+
+
+def test_the_limit_comes_before_everything() -> None:
+    """More originals than allowed: nothing is written."""
+    world = packed()
+    packs = list(find(world.store, SerialWorkers(), [TARGET], Query()))
+    assert sum(len(each.pack.members) for each in limit_originals(choose(packs, NEWEST), 4)) == 4
+    with pytest.raises(LimitExceeded, match="more than 3 originals"):
+        limit_originals(choose(packs, NEWEST), 3)
+
+
+def test_the_next_run_finds_it_again() -> None:
+    """What lies in a source bucket again is packed again or found in its pack, and deleted; nothing
+    is lost by that.
+    """
+    for versioning in ("Enabled", None):
+        world = packed(versioning=versioning)
+        put(world)
+        result = world.run()
+        assert (result.failures, world.store.list_objects("logs").objects) == ([], ())
+        wanted = list(choose(find(world.store, SerialWorkers(), [TARGET], Query()), NEWEST))
+        assert len({member.key for each in wanted for member in each.pack.members}) == 4

@@ -1,0 +1,282 @@
+"""Lost indexes: what comes back, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from tests.support.world import READS, World, fail_on, flow_key, make_world, pack_gzip, trail_key
+
+from log_aggregator.core.planning import PackLimits
+from log_aggregator.errors import AccessDenied, BadPack, NotFound, ObjectFrozen, VerificationError
+from log_aggregator.model import LogObject, PackFormat, Target
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.retrieval.catalog import entry_of
+from log_aggregator.steps.upkeep.rebuild import Rebuilt, rebuild_index
+from log_aggregator_lab.stores.faults import FaultyStore
+
+TARGET = Target("dest")
+LARGE = flow_key("large.log.gz")
+COPYING = PackLimits(copy_alone_bytes_min=400, copy_size_bytes_min=300)
+METADATA = {"signature": "abc"}
+
+
+def make_packed(*, keep: bool = False, **settings: str | None) -> World:
+    """A gzip pack, a tar pack, and a copy."""
+    world = make_world(limits=COPYING, keep_originals_days=30 if keep else 0, **settings)  # type: ignore[arg-type] # by name
+    for number in range(2):
+        world.put(
+            "logs",
+            flow_key(f"{number}.log.gz"),
+            pack_gzip(f"{number}\n".encode()),
+            metadata=METADATA,
+        )
+        world.put("logs", flow_key(f"{number}.parquet"), b"PAR1" + bytes(number))
+    world.put(
+        "logs", LARGE, bytes(range(256)) * 2, metadata=METADATA, content_type="application/x-gzip"
+    )
+    assert world.run().failures == []
+    return world
+
+
+def pack_keys(world: World) -> dict[PackFormat, str]:
+    keys = [found.key for found in list_all(world.store, "dest", "packs/")]
+    return {read_index(world.store, TARGET, key)[0].format: key for key in keys}
+
+
+def lose(world: World, pack_key: str) -> bytes:
+    data = world.store.get_object("dest", TARGET.index_key(pack_key)).data
+    world.store.delete("dest", TARGET.index_key(pack_key))
+    return data
+
+
+def rebuild(world: World, pack_key: str) -> Rebuilt:
+    return rebuild_index(world.store, TARGET, entry_of(TARGET, pack_key), WriteOptions())
+
+
+@pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
+def test_an_index_comes_back_out_of_the_tail(pack_format: PackFormat) -> None:
+    """The very bytes; the pack is not read but for its tail, and a second time there is nothing to
+    do.
+    """
+    world = make_packed()
+    key = pack_keys(world)[pack_format]
+    data = lose(world, key)
+    assert rebuild(world, key) == Rebuilt(key, 2)
+    assert world.store.get_object("dest", TARGET.index_key(key)).data == data
+    watched = FaultyStore(world.store, lambda *_: None)
+    assert rebuild_index(watched, TARGET, entry_of(TARGET, key), WriteOptions()) == Rebuilt(
+        key, 2, was_there=True
+    )
+    assert {call.operation for call in watched.calls} <= READS
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", None, "Suspended"])
+def test_the_index_of_a_copy_comes_back_while_its_original_is_there(versioning: str | None) -> None:
+    """Version id, ETag, time, user metadata and content type too, so that the next run deletes the
+    original after all.
+    """
+    world = make_packed(keep=True, versioning=versioning)
+    key = pack_keys(world)[PackFormat.COPY]
+    before = read_index(world.store, TARGET, key)[0]
+    lose(world, key)
+    assert rebuild(world, key) == Rebuilt(key, 1)
+    assert replace(read_index(world.store, TARGET, key)[0], tool=before.tool) == before
+
+
+def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
+    """A newer version of the same size came meanwhile; the hash in the pack's key says which one it
+    was.
+    """
+    world = make_packed(keep=True)
+    key = pack_keys(world)[PackFormat.COPY]
+    before = read_index(world.store, TARGET, key)[0]
+    lose(world, key)
+    world.put("logs", LARGE, bytes(512))
+    assert rebuild(world, key) == Rebuilt(key, 1)
+    (member,) = read_index(world.store, TARGET, key)[0].members
+    assert member.identity == before.members[0].identity
+    assert dict(member.metadata) == METADATA
+
+
+@pytest.mark.parametrize("versioning", [None, "Suspended"])
+def test_the_index_of_a_copy_whose_original_is_gone(versioning: str | None) -> None:
+    """Its ETag was the MD5 of its bytes, and the hash in the pack's key says that this is right;
+    its metadata is lost.
+    """
+    world = make_packed(versioning=versioning)
+    key = pack_keys(world)[PackFormat.COPY]
+    (before,) = read_index(world.store, TARGET, key)[0].members
+    lose(world, key)
+    assert rebuild(world, key) == Rebuilt(key, 1)
+    (after,) = read_index(world.store, TARGET, key)[0].members
+    assert after.identity == before.identity
+    assert (after.offset, after.length_bytes, after.crc64nvme) == (0, 512, before.crc64nvme)
+    assert dict(after.metadata) == {}
+
+
+def test_a_copy_whose_identity_is_lost_is_found_all_the_same_and_never_deletes() -> None:
+    """Its version id is known to nobody: the member says so, and a new object of the same key is
+    packed anew, never taken for it.
+    """
+    world = make_packed()
+    key = pack_keys(world)[PackFormat.COPY]
+    lose(world, key)
+    assert rebuild(world, key) == Rebuilt(key, 1, is_identity_known=False)
+    (member,) = read_index(world.store, TARGET, key)[0].members
+    assert (member.key, member.version_id, member.etag, member.flags) == (
+        LARGE,
+        None,
+        "",
+        ("identity-unknown",),
+    )
+    world.put("logs", LARGE, bytes(range(256)) * 2)
+    result = world.run()
+    assert result.failures == []
+    assert sum(group.deleted for group in result.groups) == 1
+    assert (
+        len([found for found in list_all(world.store, "dest", "packs/") if LARGE in found.key]) == 2
+    )
+
+
+def test_a_copy_stays_without_index_where_its_source_cannot_be_asked() -> None:
+    """Only who may look at the source bucket can say that the original is gone."""
+    world = make_packed(keep=True)
+    key = pack_keys(world)[PackFormat.COPY]
+    lose(world, key)
+
+    forbidden = FaultyStore(
+        world.store,
+        fail_on(lambda call: call.operation == "ListObjectVersions", AccessDenied("no")),
+    )
+    with pytest.raises(AccessDenied):
+        rebuild_index(forbidden, TARGET, entry_of(TARGET, key), WriteOptions())
+    assert all(
+        found.key != TARGET.index_key(key) for found in list_all(world.store, "dest", "indexes/")
+    )
+
+
+def damaged_in_content(data: bytes) -> bytes:
+    return data[:20] + bytes([data[20] ^ 1]) + data[21:]
+
+
+def test_a_damaged_pack_gives_its_index_back_and_is_named() -> None:
+    """The index is whole, so it is written; what it says of the pack is not true, which is an
+    error.
+    """
+    world = make_packed()
+    key = pack_keys(world)[PackFormat.GZIP]
+    data = lose(world, key)
+    world.store.put(
+        "dest",
+        key,
+        damaged_in_content(world.store.get_object("dest", key).data),
+        with_checksum=True,
+    )
+    with pytest.raises(VerificationError):
+        rebuild(world, key)
+    assert world.store.get_object("dest", TARGET.index_key(key)).data == data
+
+
+@pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
+def test_a_damaged_tail_is_refused(pack_format: PackFormat) -> None:
+    """A bit of the tail flipped, or the pack cut short: BadPack with the pack's name, and no index
+    is written.
+    """
+    world = make_packed()
+    key = pack_keys(world)[pack_format]
+    content = read_index(world.store, TARGET, key)[0].content_length_bytes
+    lose(world, key)
+    data = world.store.get_object("dest", key).data
+    step = 1 if pack_format is PackFormat.GZIP else 29
+    for position in range(content + 1, len(data), step):
+        for damaged in (
+            data[:position] + bytes([data[position] ^ 0x10]) + data[position + 1 :],
+            data[:position],
+            data[: position - content],
+        ):
+            world.store.put("dest", key, damaged, with_checksum=True)
+            with pytest.raises((BadPack, VerificationError)) as caught:
+                rebuild(world, key)
+            assert key in str(caught.value)
+            if isinstance(
+                caught.value, VerificationError
+            ):  # bytes around the index that say nothing: it is whole, the pack is not
+                lose(world, key)
+
+
+def test_an_index_that_is_there_is_never_written_over() -> None:
+    """Damaged, of another pack, or made up: the message says what to do, and it stays as it is."""
+    world = make_packed()
+    keys = pack_keys(world)
+    key = keys[PackFormat.GZIP]
+    whole = world.store.get_object("dest", TARGET.index_key(key)).data
+    other = world.store.get_object("dest", TARGET.index_key(keys[PackFormat.TAR])).data
+    for wrong in (whole[:-3], b"", other, whole[:4] + b"\x01" + whole[5:]):
+        world.store.put("dest", TARGET.index_key(key), wrong)
+        with pytest.raises(BadPack, match="nothing is written over: look at it, remove it"):
+            rebuild(world, key)
+        assert world.store.get_object("dest", TARGET.index_key(key)).data == wrong
+
+
+def test_frozen_missing_and_foreign() -> None:
+    """A frozen pack must be thawed; a pack that is not there, and an object that is no pack, are
+    named.
+    """
+    world = make_packed()
+    keys = pack_keys(world)
+    for pack_format in (PackFormat.GZIP, PackFormat.COPY):
+        key = keys[pack_format]
+        lose(world, key)
+        data = world.store.get_object("dest", key).data
+        world.store.put("dest", key, data, storage_class="DEEP_ARCHIVE", with_checksum=True)
+        with pytest.raises(ObjectFrozen, match=re.escape(key)):
+            rebuild(world, key)
+        world.store.delete("dest", key)
+        with pytest.raises(NotFound, match=re.escape(key)):
+            rebuild(world, key)
+    folder = keys[PackFormat.TAR].rpartition("/")[0]
+    for name in ("notes.txt", "sub/notes.txt"):
+        world.store.put(
+            "dest",
+            f"{folder}/{name}",
+            b"not a pack, but longer than the last member of one is, which has 58 bytes",
+            with_checksum=True,
+        )
+        with pytest.raises(BadPack):
+            rebuild(world, f"{folder}/{name}")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "packs/",
+        "packs/a/b/c/2025/04/03/",
+        "packs/a/b/c/2025/4x/03/x.gz",
+        "x/packs/a/b/c/2025/04/03/x.gz",
+    ],
+)
+def test_keys_that_are_no_packs(key: str) -> None:
+    """Refused before anything is asked for."""
+    with pytest.raises(ValueError, match="not the key of a pack"):
+        entry_of(TARGET, key)
+
+
+def test_a_rebuilt_index_is_one_that_runs_go_on_with() -> None:
+    """After an index was lost and made anew, the next run verifies the pack and deletes the
+    originals, and packs nothing twice.
+    """
+    world = make_world(keep_originals_days=30)
+    originals: list[LogObject] = [
+        world.put("logs", trail_key(number), pack_gzip(b"{}")) for number in range(3)
+    ]
+    (pack,) = world.run().groups[0].packs
+    lose(world, pack.key)
+    rebuild(world, pack.key)
+    world.clock.advance(days=40)
+    result = world.run()
+    assert sum(group.deleted for group in result.groups) == len(originals)
+    assert all(group.packs == [] for group in result.groups)
