@@ -25,7 +25,7 @@ from log_aggregator.settings import read_settings
 from log_aggregator.steps.fanout.results import encode_listed
 from log_aggregator.steps.fanout.tasks import ListingTask, list_task, plan_listing
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, encode_item
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.rules import RunRules
 from log_aggregator.telemetry.memory import peak_memory_bytes
 from log_aggregator.wiring import make_run_rules, make_workers
 

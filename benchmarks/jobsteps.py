@@ -18,9 +18,9 @@ from log_aggregator.steps.packing.combine import combine
 from log_aggregator.steps.packing.delete import ListedVersions, delete_originals
 from log_aggregator.steps.packing.group import plan_group
 from log_aggregator.steps.packing.prefixes import list_prefixes
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packing.scan import list_in_chunks
-from log_aggregator.steps.packing.selection import GroupSources, Rules, Selection
+from log_aggregator.steps.packing.selection import GroupSources, Selection
+from log_aggregator.steps.rules import Rules, RunRules
 from log_aggregator.steps.workers import Workers
 
 WARM_UP_COUNT = 200

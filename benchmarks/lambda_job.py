@@ -20,16 +20,13 @@ from benchmarks.generated import GeneratedBucket, GeneratedStore
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.handlers import (
-    combine,  # noqa: F401 - a function's memory begins with its imports
-)
 from log_aggregator.model import Group
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, encode_item_result
 from log_aggregator.steps.fanout.settle import combine_item, delete_item, verify_item
 from log_aggregator.steps.fanout.workitems import decode_item
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.rules import RunRules
 from log_aggregator.steps.workers import Workers
 from log_aggregator.telemetry.memory import peak_memory_bytes
 from log_aggregator.wiring import Connection, connect, make_run_rules, make_workers

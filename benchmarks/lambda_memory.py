@@ -35,7 +35,7 @@ from log_aggregator.limits import GIB, KIB, MIB
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items, encode_item
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.selection import Rules
+from log_aggregator.steps.rules import Rules
 from log_aggregator.wiring import Connection, connect
 from log_aggregator_lab.organisation.cloudtrail import list_cloudtrail
 from log_aggregator_lab.organisation.compression import gzip_member

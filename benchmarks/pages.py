@@ -23,7 +23,7 @@ from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import ListStart, ObjectStore, Page
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.selection import Rules
+from log_aggregator.steps.rules import Rules
 
 KEY_COUNT = 1_000_000
 KEY_COUNT_QUICK = 100_000

@@ -65,13 +65,7 @@ def _run_this(told: Told) -> Took:
     from log_aggregator.settings import read_settings  # noqa: PLC0415
     from log_aggregator.steps.packing.listing import Progress  # noqa: PLC0415
     from log_aggregator.steps.packing.run import run  # noqa: PLC0415
-    from log_aggregator.wiring import (  # noqa: PLC0415
-        Connection,
-        SystemClock,
-        connect,
-        make_run_rules,
-        make_workers,
-    )
+    from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
 
     settings = read_settings(
         None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}

@@ -18,8 +18,8 @@ from botocore.config import Config
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator.steps.packing.listing import Progress
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.rules import RunRules
 from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
 from log_aggregator_lab.organisation.cloudtrail import list_cloudtrail
 from log_aggregator_lab.organisation.documents import (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,13 +17,10 @@ from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, StoreError
-from log_aggregator.model import Target
-from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.ports.store import WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
-from log_aggregator.steps.packing.buckets import expand_names
-from log_aggregator.steps.packing.rules import CombineOptions, GroupRules, RunRules
-from log_aggregator.steps.packing.selection import Holds, Rules
-from log_aggregator.steps.packs.verify import Level
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.rules import CombineOptions, GroupRules, Holds, Level, Rules, RunRules
 from log_aggregator.steps.workers import ThreadWorkers
 
 SWITCH_SECONDS = 0.001
@@ -57,6 +56,28 @@ class Connection:
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
+
+
+@contextmanager
+def open_job(
+    connection: Connection,
+    settings: Settings,
+    window: DateWindow | None = None,
+    *,
+    writers: int | None = None,
+) -> Iterator[Job]:
+    """What a command works with, until it is done.
+
+    With the window of a run there must be buckets to take logs from. `writers` upload at once;
+    left out, as many as groups are worked on. Raises SettingsError, CannotStart.
+    """
+    clock = SystemClock()
+    if window is not None:
+        check_sources(settings)
+    rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
+    store = connect(connection, settings.readers)
+    with make_workers(settings, writers) as workers:
+        yield Job(store, workers, rules, clock)
 
 
 def connect(connection: Connection, readers: int = 64) -> CountingStore:
@@ -107,19 +128,14 @@ def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:
     )
 
 
-def make_workers(settings: Settings) -> ThreadWorkers:
+def make_workers(settings: Settings, writers: int | None = None) -> ThreadWorkers:
     """The threads of a run. Tunes the interpreter for them, which holds for the whole process."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     return ThreadWorkers(
-        readers=settings.readers, writers=settings.groups_at_once, groups=settings.groups_at_once
-    )
-
-
-def make_put_back_workers(settings: Settings) -> ThreadWorkers:
-    """Writes many small objects side by side, of at most 16 MiB each."""
-    return ThreadWorkers(
-        readers=settings.readers, writers=PUT_BACK_WRITERS, groups=settings.groups_at_once
+        readers=settings.readers,
+        writers=writers or settings.groups_at_once,
+        groups=settings.groups_at_once,
     )
 
 
@@ -128,8 +144,14 @@ def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
     named.
     """
     check_sources(settings)
+    return make_rules(settings, window)
+
+
+def make_rules(settings: Settings, window: DateWindow) -> RunRules:
+    """The settings, as the steps read them."""
     pack = WriteOptions(storage_class=settings.storage_class, kms_key_id=settings.kms_key_id)
-    index = make_index_options(settings)
+    # An index always lies in a class that needs no thaw.
+    index = WriteOptions(kms_key_id=settings.kms_key_id, content_type="application/gzip")
     return RunRules(
         main_buckets=settings.control_tower_bucket,
         other_buckets=settings.other_buckets,
@@ -149,19 +171,6 @@ def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
         ),
         objects_max=settings.objects_max,
     )
-
-
-def make_index_options(settings: Settings) -> WriteOptions:
-    """How indexes are written: always in a class that needs no thaw."""
-    return WriteOptions(kms_key_id=settings.kms_key_id, content_type="application/gzip")
-
-
-def make_targets(store: ObjectStore, settings: Settings) -> list[Target]:
-    """Where packs may lie: the destination bucket, or every bucket that logs are taken from."""
-    if settings.destination_bucket is not None:
-        return [Target(settings.destination_bucket)]
-    names = [*settings.control_tower_bucket, *expand_names(store, settings.other_buckets)]
-    return [Target(name, f"{settings.final_aggregation_prefix}/") for name in dict.fromkeys(names)]
 
 
 def _make_limits(settings: Settings) -> PackLimits:

@@ -16,7 +16,7 @@ from log_aggregator.core.planning import PackLimits, Source, plan_packs
 from log_aggregator.model import ContentKind, Group, KeyFacts, LogObject, Target
 from log_aggregator.steps.packing import combine as combine_module
 from log_aggregator.steps.packing.combine import combine
-from log_aggregator.steps.packing.rules import CombineOptions
+from log_aggregator.steps.rules import CombineOptions
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.memory import MemoryStore
 

@@ -30,8 +30,9 @@ from log_aggregator.model import Identity, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.cloudtrail.files import Place
 from log_aggregator.steps.packs.index import list_all
-from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.retrieval.catalog import list_packs
+from log_aggregator.steps.rules import Level
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
 from log_aggregator_lab.check import read_original_back

@@ -37,9 +37,9 @@ from log_aggregator.model import (
 from log_aggregator.steps.cloudtrail.files import Place
 from log_aggregator.steps.packing import pack_writer as packwriter
 from log_aggregator.steps.packing.combine import combine
-from log_aggregator.steps.packing.rules import CombineOptions
 from log_aggregator.steps.packs.index import list_all, read_index, read_tail
-from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator.steps.packs.verify import verify_pack
+from log_aggregator.steps.rules import CombineOptions, Level
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.check import read_original_back
 from log_aggregator_lab.stores.memory import FIRST_TIME, MemoryStore

@@ -30,7 +30,7 @@ from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import GIB, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import Deletion
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.rules import RunRules
 from log_aggregator_lab.stores.memory import MemoryStore
 
 ACCOUNTS = (ACCOUNT, "222222222222")

@@ -21,7 +21,7 @@ from log_aggregator.handlers import entry, prepare, split_history
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.settings import Settings
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.rules import RunRules
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Decide, FaultyStore, Killed
 

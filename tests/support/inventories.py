@@ -14,8 +14,8 @@ from log_aggregator.ports.store import ListStart, ObjectStore
 from log_aggregator.steps.inventory import InventoryListing, find_inventory, narrow_rules
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.results import RunResult
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.rules import RunRules
 from log_aggregator.steps.workers import SerialWorkers, Workers
 from log_aggregator_lab.inventory import InventorySpec, write_inventory
 from log_aggregator_lab.stores.memory import MemoryStore

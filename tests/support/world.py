@@ -22,12 +22,12 @@ from log_aggregator.settings import read_settings
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.results import RunResult
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.packing.scan import list_in_chunks
-from log_aggregator.steps.packing.selection import Rules, Selection
+from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import list_all
-from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator.steps.packs.verify import verify_pack
+from log_aggregator.steps.rules import Level, Rules, RunRules
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import make_run_rules
 from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore, Killed

@@ -17,7 +17,6 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.custody import (
     describe_life,
     describe_record,
@@ -35,8 +34,8 @@ from log_aggregator.steps.custody.walk import (
     read_records,
     walk_chain,
 )
-from log_aggregator.steps.workers import Workers
-from log_aggregator.wiring import SystemClock, connect, make_targets, make_workers
+from log_aggregator.steps.job import Job
+from log_aggregator.wiring import open_job
 
 _EXPECTED = re.compile(r"(?P<sequence>[0-9]{1,10}):(?P<sha256>[0-9a-f]{64})")
 
@@ -91,12 +90,8 @@ def verify_custody(
     add up, or where there are packs that no record can name.
     """
     rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
-    with make_workers(settings) as workers:
-        chains = [
-            walk_chain(store, workers, target, rules, SystemClock().now())
-            for target in make_targets(store, settings)
-        ]
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        chains = [walk_chain(job, target, rules) for target in job.list_targets()]
     described = describe_walk(chains)
     _show(described, render_walk(described), as_json=as_json)
     return 1 if described["findings"] else 0
@@ -124,13 +119,11 @@ def show_custody(
     last: int,
 ) -> int:
     """Show the newest records; or all that a run did, by the run's name or the record's number."""
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
-    with make_workers(settings) as workers:
-        targets = make_targets(store, settings)
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         found = [
             describe_record(record)
-            for target in targets
-            for record in _select(store, workers, target, run, last)
+            for target in job.list_targets()
+            for record in _select(job, target, run, last)
         ]
     if run is not None and not found:
         raise NotFound(
@@ -166,12 +159,11 @@ def trace_custody(
     bucket, slash, rest = key.removeprefix("s3://").partition("/")
     if not key.startswith("s3://") or not slash or not rest:
         raise SettingsError(f"{key!r}: allowed is s3://BUCKET/KEY")
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     lives: list[Life] = []
     incomplete: IncompleteSearch | None = None
-    with make_workers(settings) as workers:
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         try:
-            lives.extend(trace(store, workers, make_targets(store, settings), bucket, rest))
+            lives.extend(trace(job, bucket, rest))
         except IncompleteSearch as error:
             incomplete = error
     described = [describe_life(life) for life in lives]
@@ -186,16 +178,14 @@ def trace_custody(
     return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
 
 
-def _select(
-    store: ObjectStore, workers: Workers, target: Target, run: str | None, last: int
-) -> Iterator[StoredRecord]:
+def _select(job: Job, target: Target, run: str | None, last: int) -> Iterator[StoredRecord]:
     """The newest ones, newest first; or those of a run, or of a number."""
-    listed = list_records(store, target)
+    listed = list_records(job.store, target)
     if run is None:
         listed = {sequence: listed[sequence] for sequence in sorted(listed, reverse=True)[:last]}
     elif run.isdecimal():
         listed = {sequence: entry for sequence, entry in listed.items() if sequence == int(run)}
-    for found in read_records(store, workers, target, listed):
+    for found in read_records(job.store, job.workers, target, listed):
         if run is None or run.isdecimal() or (found.record is not None and found.record.run == run):
             yield found
 

@@ -24,11 +24,11 @@ from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
 from log_aggregator.core.versions import age_of
 from log_aggregator.errors import Failure, IncompleteSearch, NoSuchOriginal, SettingsError
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetching
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.reports.progress import shares_terminal
 from log_aggregator.settings import Settings
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.fetch import (
     FetchResult,
     VersionChoice,
@@ -38,8 +38,7 @@ from log_aggregator.steps.retrieval.fetch import (
     tolerate_gaps,
 )
 from log_aggregator.steps.retrieval.find import FoundPack, find
-from log_aggregator.steps.workers import Workers
-from log_aggregator.wiring import connect, make_targets, make_workers
+from log_aggregator.wiring import open_job
 
 _STDOUT = "standard output"
 _GLOB = re.compile(r"[*?\[]")
@@ -116,17 +115,17 @@ def extract(
         output, directory, as_lines, with_metadata, force, as_json, is_single=is_whole_key(query)
     )
     require_condition(query)
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     failures: list[Failure] = []
-    with make_workers(settings) as workers:
-        found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), failures)
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        packs = find(job.store, job.workers, job.list_targets(), query)
+        found = tolerate_gaps(packs, failures)
         if destination.takes_one:
             wanted: Iterable[Wanted] = [pick_one(query.keys[0], found, version_id, failures)]
         else:
             wanted = choose(found, VersionChoice(newest, version_id))
-        result, name = extract_to(destination, store, workers, wanted)
+        result, name = extract_to(destination, job, wanted)
     result.failures += failures
-    report(describe_fetch(result, name, store.requests), as_json=as_json)
+    report(describe_fetch(result, name, job.requests), as_json=as_json)
     if not result.originals and not result.failures:
         raise NoSuchOriginal("nothing found: no pack holds what is looked for")
     return 1 if result.failures else 0
@@ -180,9 +179,10 @@ class Destination:
 
 
 def extract_to(
-    destination: Destination, store: ObjectStore, workers: Workers, wanted: Iterable[Wanted]
+    destination: Destination, job: Job, wanted: Iterable[Wanted]
 ) -> tuple[FetchResult, str]:
     """Everything that is wanted goes there. Also gives the name of where it went."""
+    store, workers = job.store, job.workers
     is_quiet = destination.as_json or (destination.to_stdout and shares_terminal())
     with show_fetching("extracting", is_quiet=is_quiet) as progress:
         if destination.directory is not None:

@@ -9,7 +9,6 @@ from itertools import islice
 
 import click
 
-from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli.options import connection_options, make_connection, target_options
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
@@ -24,9 +23,10 @@ from log_aggregator.reports.find import (
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.reports.progress import shares_terminal, show_bar
 from log_aggregator.settings import Settings
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.retrieval.find import find as find_packs
-from log_aggregator.wiring import connect, make_targets, make_workers
+from log_aggregator.wiring import open_job
 
 _LINES_AT_ONCE = 1000
 
@@ -70,12 +70,11 @@ def find(
     if only_packs and only_count:
         raise SettingsError("--packs, --count: allowed is one of them")
     tally = Tally()
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     incomplete: IncompleteSearch | None = None
-    with make_workers(settings) as workers:
-        packs = find_packs(store, workers, make_targets(store, settings), query)
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        packs = find_packs(job.store, job.workers, job.list_targets(), query)
         try:
-            for found in _show_progress(packs, store, is_shown=only_count or not shares_terminal()):
+            for found in _show_progress(packs, job, is_shown=only_count or not shares_terminal()):
                 tally.add(found)
                 if not only_count:
                     _print(_lines(found, only_packs=only_packs, as_json=as_json))
@@ -83,7 +82,7 @@ def find(
             incomplete = error
     if only_count:
         click.echo(json.dumps(tally.describe()) if as_json else tally.render())
-    indexes = format_count(store.requests.get("GetObject", 0), "index read", "indexes read")
+    indexes = format_count(job.requests.get("GetObject", 0), "index read", "indexes read")
     if incomplete is not None:
         click.echo(f"{tally.render()}; {indexes}", err=True)
         raise incomplete
@@ -93,12 +92,10 @@ def find(
     return 0
 
 
-def _show_progress(
-    packs: Iterable[FoundPack], store: CountingStore, *, is_shown: bool
-) -> Iterator[FoundPack]:
+def _show_progress(packs: Iterable[FoundPack], job: Job, *, is_shown: bool) -> Iterator[FoundPack]:
     with show_bar("indexes", None) if is_shown else nullcontext(lambda _: None) as show:
         for found in packs:
-            show(store.requests.get("GetObject", 0))
+            show(job.requests.get("GetObject", 0))
             yield found
 
 

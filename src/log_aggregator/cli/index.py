@@ -33,7 +33,6 @@ from log_aggregator.errors import (
     VerificationError,
 )
 from log_aggregator.model import LogObject, Target
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.index import (
     describe_adopt,
     describe_rebuild,
@@ -42,12 +41,13 @@ from log_aggregator.reports.index import (
 )
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.settings import Settings
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, entry_of, iter_packs
 from log_aggregator.steps.upkeep.adopt import adopt as adopt_one
 from log_aggregator.steps.upkeep.adopt import describe_aggregate, list_aggregates
 from log_aggregator.steps.upkeep.rebuild import Rebuilt, rebuild_index
 from log_aggregator.steps.workers import Workers
-from log_aggregator.wiring import connect, make_index_options, make_targets, make_workers
+from log_aggregator.wiring import open_job
 
 T = TypeVar("T")
 ADVICE: dict[type[LogAggregatorError], str] = {
@@ -83,21 +83,20 @@ def rebuild(
     no index. An index that is there is never written over; if it is damaged, remove it first.
     """
     query = choice.query(settings) if not choice.keys else Query()
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     rebuilt: list[tuple[Target, Rebuilt]] = []
     failures: list[Failure] = []
-    with make_workers(settings) as workers:
-        entries = _choose_entries(store, workers, settings, choice, query)
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        entries, options = _choose_entries(job, choice, query), job.rules.group.combine.index
 
         def work(item: tuple[Target, CatalogEntry]) -> tuple[Target, Rebuilt] | Failure:
             target, entry = item
             where = f"s3://{target.bucket}/{entry.pack_key}"
             return _try(
                 where,
-                lambda: (target, rebuild_index(store, target, entry, make_index_options(settings))),
+                lambda: (target, rebuild_index(job.store, target, entry, options)),
             )
 
-        for found in _each(workers, work, [] if dry_run else entries, "rebuilding"):
+        for found in _each(job.workers, work, [] if dry_run else entries, "rebuilding"):
             if isinstance(found, Failure):
                 failures.append(found)
             else:
@@ -157,26 +156,24 @@ def adopt(
     place = re.fullmatch("s3://([^/]+)/(.*)", where, re.DOTALL)
     if place is None:
         raise SettingsError(f"{where!r}: allowed is s3://bucket/key, or s3://bucket/prefix/")
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
-    target = _target_for(make_targets(store, settings), place[1])
     done: list[Adopted] = []
     known: list[Aggregate] = []
     planned: list[Aggregate] = []
     failures: list[Failure] = []
 
-    def work(found: LogObject) -> tuple[Aggregate, Adopted | None] | Failure:
-        def read() -> tuple[Aggregate, Adopted | None]:
-            aggregate = describe_aggregate(found, said)
-            return aggregate, None if dry_run else adopt_one(
-                store, target, aggregate, make_index_options(settings)
-            )
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        store, options = job.store, job.rules.group.combine.index
+        target = _target_for(job.list_targets(), place[1])
 
-        return _try(f"s3://{found.bucket}/{found.key}", read)
+        def work(found: LogObject) -> tuple[Aggregate, Adopted | None] | Failure:
+            def read() -> tuple[Aggregate, Adopted | None]:
+                aggregate = describe_aggregate(found, said)
+                return aggregate, None if dry_run else adopt_one(store, target, aggregate, options)
 
-    with make_workers(settings) as workers:
-        for result in _each(
-            workers, work, list(list_aggregates(store, target, place[1], place[2])), "adopting"
-        ):
+            return _try(f"s3://{found.bucket}/{found.key}", read)
+
+        aggregates = list(list_aggregates(store, target, place[1], place[2]))
+        for result in _each(job.workers, work, aggregates, "adopting"):
             if isinstance(result, Failure):
                 failures.append(result)
             elif result[1] is not None:
@@ -189,14 +186,14 @@ def adopt(
 
 
 def _choose_entries(
-    store: ObjectStore, workers: Workers, settings: Settings, choice: PackChoice, query: Query
+    job: Job, choice: PackChoice, query: Query
 ) -> list[tuple[Target, CatalogEntry]]:
-    targets = make_targets(store, settings)
+    targets = job.list_targets()
     if not choice.keys:
         return [
             (target, entry)
             for target in targets
-            for entry in iter_packs(store, workers, target, query)
+            for entry in iter_packs(job.store, job.workers, target, query)
             if entry.index_bytes is None and entry.pack_bytes is not None
         ]
     places = find_places(choice.keys, targets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -18,8 +18,6 @@ from log_aggregator.cli.options import (
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Failure, NoSuchOriginal, SettingsError
-from log_aggregator.model import Target
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.fetch import show_fetching
 from log_aggregator.reports.put_back import (
     WARNING,
@@ -29,11 +27,12 @@ from log_aggregator.reports.put_back import (
     render_put_back_plan,
 )
 from log_aggregator.settings import Settings
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.catalog import list_source_buckets
 from log_aggregator.steps.retrieval.fetch import VersionChoice, Wanted, choose, tolerate_gaps
 from log_aggregator.steps.retrieval.find import find
 from log_aggregator.steps.retrieval.put_back import Place, check_keys, limit_originals, put_back
-from log_aggregator.wiring import connect, make_put_back_workers, make_targets
+from log_aggregator.wiring import PUT_BACK_WRITERS, open_job
 
 
 @click.command("put-back")
@@ -84,10 +83,10 @@ def put_back_command(
     if to_bucket is not None and (not to_bucket or "/" in to_bucket):
         raise SettingsError(f"--to-bucket {to_bucket!r}: allowed is the name of a bucket")
     place = Place(to_bucket, prefix)
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     gaps: list[Failure] = []
-    with make_put_back_workers(settings) as workers:
-        targets = make_targets(store, settings)
+    connection = make_connection(profile, region, endpoint_url)
+    with open_job(connection, settings, writers=PUT_BACK_WRITERS) as job:
+        store, workers, targets = job.store, job.workers, job.list_targets()
         found = tolerate_gaps(find(store, workers, targets, query), gaps)
         wanted = limit_originals(
             choose(found, VersionChoice(newest_only=True, version_id=version_id)), objects_max
@@ -95,7 +94,7 @@ def put_back_command(
         check_keys(wanted, place, targets)
         if not wanted and not gaps:
             raise NoSuchOriginal("nothing found: no pack holds what is looked for")
-        warnings = [WARNING] if goes_to_a_source(store, targets, wanted, place, settings) else []
+        warnings = [WARNING] if goes_to_a_source(job, wanted, place) else []
         if dry_run:
             planned = describe_put_back_plan(wanted, place, gaps, warnings)
             _print(planned, render_put_back_plan(planned), as_json=as_json)
@@ -103,32 +102,27 @@ def put_back_command(
         with show_fetching("putting back", is_quiet=as_json) as progress:
             result = put_back(store, workers, wanted, place, progress)
     result.failures += gaps
-    described = describe_put_back(result, store.requests, warnings)
+    described = describe_put_back(result, job.requests, warnings)
     _print(described, render_put_back(described), as_json=as_json)
     return 1 if result.failures else 0
 
 
-def goes_to_a_source(
-    store: ObjectStore,
-    targets: Iterable[Target],
-    wanted: Sequence[Wanted],
-    place: Place,
-    settings: Settings,
-) -> bool:
+def goes_to_a_source(job: Job, wanted: Sequence[Wanted], place: Place) -> bool:
     """Whether a run would find them there: every bucket that something was packed from is one, and
     every one that is to be.
     """
     if place.bucket is None:
         return True
-    packed = {name for target in targets for name in list_source_buckets(store, target)} | {
-        each.pack.group.bucket for each in wanted
-    }
-    names = {name for name in settings.other_buckets if not name.endswith("*")}
-    beginnings = tuple(name.rstrip("*") for name in settings.other_buckets if name.endswith("*"))
+    packed = {
+        name for target in job.list_targets() for name in list_source_buckets(job.store, target)
+    } | {each.pack.group.bucket for each in wanted}
+    others = job.rules.other_buckets
+    names = {name for name in others if not name.endswith("*")}
+    beginnings = tuple(name.rstrip("*") for name in others if name.endswith("*"))
     return place.bucket in {
         *packed,
         *names,
-        *settings.control_tower_bucket,
+        *job.rules.main_buckets,
     } or place.bucket.startswith(beginnings or ("\n",))
 
 

@@ -24,7 +24,6 @@ from log_aggregator.cli.options import (
 from log_aggregator.core.costs import PRICES
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.progress import make_progress
@@ -32,22 +31,14 @@ from log_aggregator.reports.run import Measured, describe_run, render_run
 from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings, read_prices
 from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
-from log_aggregator.steps.custody.write import write_custody
-from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_rules
-from log_aggregator.steps.packing import run as steps
+from log_aggregator.steps.custody.write import RunSpan, write_custody
+from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_job
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Listing, Progress
 from log_aggregator.steps.packing.plan import plan_run
-from log_aggregator.steps.packing.rules import RunRules
-from log_aggregator.steps.workers import Workers
+from log_aggregator.steps.packing.run import run as run_job
 from log_aggregator.telemetry.memory import peak_memory_bytes
-from log_aggregator.wiring import (
-    Connection,
-    SystemClock,
-    connect,
-    connect_trail_keys,
-    make_run_rules,
-    make_workers,
-)
+from log_aggregator.wiring import Connection, connect_trail_keys, open_job
 
 inventory_option = click.option(
     "--inventory",
@@ -186,27 +177,17 @@ def measure_run(
     """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is
     none.
     """
-    began, clock = time.perf_counter(), SystemClock()
-    began_at = clock.now()
-    store = connect(connection, settings.readers)
-    rules, found = _make_rules(store, settings, window, inventories)
-    with make_progress(is_quiet=is_quiet) as progress, make_workers(settings) as workers:
-        result = steps.run(
-            store,
-            workers,
-            clock,
-            rules,
-            progress,
-            _make_listing(store, workers, found, rules, progress),
-        )
-    result.inventories = [inventory.location for inventory in found]
-    archive_run_keys(
-        store, connect_keys or partial(connect_trail_keys, connection), rules, result, clock.now()
-    )
-    write_custody(store, rules, result, name_run(began_at), began_at, clock.now())
-    return describe_run(
-        result, Measured(store.requests, time.perf_counter() - began, peak_memory_bytes())
-    )
+    began = time.perf_counter()
+    with open_job(connection, settings, window) as opened:
+        began_at = opened.clock.now()
+        job, found = _narrow(opened, inventories)
+        with make_progress(is_quiet=is_quiet) as progress:
+            result = run_job(job, progress, _make_listing(job, found, progress))
+        result.inventories = [inventory.location for inventory in found]
+        archive_run_keys(job, connect_keys or partial(connect_trail_keys, connection), result)
+        write_custody(job, result, RunSpan(name_run(began_at), began_at, job.clock.now()))
+        measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
+    return describe_run(result, measured)
 
 
 def name_run(began: datetime) -> str:
@@ -224,19 +205,12 @@ def show_plan(
     as_json: bool,
 ) -> int:
     """Plans and prints."""
-    store = connect(connection, settings.readers)
-    rules, found = _make_rules(store, settings, window, inventories)
-    with make_progress(is_quiet=as_json) as progress, make_workers(settings) as workers:
-        planned = plan_run(
-            store,
-            workers,
-            SystemClock(),
-            rules,
-            progress,
-            _make_listing(store, workers, found, rules, progress),
-        )
-    planned.inventories = [inventory.location for inventory in found]
-    described = describe_plan(planned, store.requests, comparison)
+    with open_job(connection, settings, window) as opened:
+        job, found = _narrow(opened, inventories)
+        with make_progress(is_quiet=as_json) as progress:
+            planned = plan_run(job, progress, _make_listing(job, found, progress))
+        planned.inventories = [inventory.location for inventory in found]
+        described = describe_plan(planned, job.requests, comparison)
     click.echo(
         json.dumps(described, indent=2, ensure_ascii=False)
         if as_json
@@ -255,25 +229,12 @@ def _require_days(inventories: Sequence[str], date_: str | None, from_: str | No
         )
 
 
-def _make_rules(
-    store: ObjectStore, settings: Settings, window: DateWindow, locations: Sequence[str]
-) -> tuple[RunRules, list[Inventory]]:
+def _narrow(job: Job, locations: Sequence[str]) -> tuple[Job, list[Inventory]]:
     """What a run does, and the inventories that it goes by."""
-    rules = make_run_rules(settings, window)
-    found = [find_inventory(store, location) for location in locations]
-    return (narrow_rules(store, rules, found) if found else rules), found
+    found = [find_inventory(job.store, location) for location in locations]
+    return (narrow_job(job, found) if found else job), found
 
 
-def _make_listing(
-    store: ObjectStore,
-    workers: Workers,
-    inventories: Sequence[Inventory],
-    rules: RunRules,
-    progress: Progress,
-) -> Listing | None:
+def _make_listing(job: Job, inventories: Sequence[Inventory], progress: Progress) -> Listing | None:
     """None: the buckets themselves are listed."""
-    return (
-        InventoryListing(store, workers, inventories, rules.organization_id, progress)
-        if inventories
-        else None
-    )
+    return InventoryListing(job, inventories, progress) if inventories else None

@@ -22,7 +22,6 @@ from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.costs import RETRIEVALS
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Failure, LimitExceeded, NoSuchOriginal, SettingsError
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.fetch import describe_fetch, render_fetch
 from log_aggregator.reports.numbers import format_dollars
 from log_aggregator.reports.thaw import (
@@ -33,6 +32,7 @@ from log_aggregator.reports.thaw import (
     show_waiting,
 )
 from log_aggregator.settings import Settings
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.fetch import VersionChoice, choose, tolerate_gaps
 from log_aggregator.steps.retrieval.find import find
 from log_aggregator.steps.retrieval.thaw import (
@@ -46,8 +46,7 @@ from log_aggregator.steps.retrieval.thaw import (
     start_thawing,
     wait_until_thawed,
 )
-from log_aggregator.steps.workers import Workers
-from log_aggregator.wiring import SystemClock, connect, make_targets, make_workers
+from log_aggregator.wiring import open_job
 
 _FOLDER_OPTION = "--then-extract"
 _HOURS_UNKNOWN = 48.0
@@ -132,13 +131,11 @@ def thaw(
     """
     require_condition(query)
     destination = choose_destination(folder, force=force, dry_run=dry_run, as_json=as_json)
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
     gaps: list[Failure] = []
-    with make_workers(settings) as workers:
-        targets = make_targets(store, settings)
-        states, failures = look_at_packs(
-            store, workers, tolerate_gaps(find(store, workers, targets, query), gaps)
-        )
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        store, workers = job.store, job.workers
+        packs = find(store, workers, job.list_targets(), query)
+        states, failures = look_at_packs(store, workers, tolerate_gaps(packs, gaps))
         failures += gaps
         if not states and not failures:
             raise NoSuchOriginal("nothing found: no pack holds what is looked for")
@@ -154,9 +151,7 @@ def thaw(
             if waits or folder is not None:
                 thawing = [*asked, *(each for each in states if each.state is State.THAWING)]
                 failures += (
-                    wait(store, thawing, options, tier, interval, is_quiet=as_json)
-                    if thawing
-                    else []
+                    wait(job, thawing, options, tier, interval, is_quiet=as_json) if thawing else []
                 )
             described["thawed"] = count_thawed(
                 states, asked, failures, waited=waits or folder is not None
@@ -166,7 +161,7 @@ def thaw(
             for line in render_outcome(described, waited=waits or folder is not None):
                 click.echo(line)
         if destination is not None:
-            extracted = extract_found(store, workers, settings, query, destination)
+            extracted = extract_found(job, query, destination)
             described["extracted"] = extracted
             failures += [Failure(**each) for each in extracted["failures"]]
     if as_json:
@@ -222,7 +217,7 @@ def check_price(
 
 
 def wait(
-    store: ObjectStore,
+    job: Job,
     thawing: Sequence[PackState],
     options: Sequence[TierOption],
     tier: str,
@@ -234,7 +229,7 @@ def wait(
     hours = max(_HOURS_UNKNOWN, *(each.hours_max for each in options if each.tier == tier))
     with show_waiting(is_quiet=is_quiet) as progress:
         return wait_until_thawed(
-            store, thawing, SystemClock(), Patience(time.sleep, interval, 1.5 * hours), progress
+            job.store, thawing, job.clock, Patience(time.sleep, interval, 1.5 * hours), progress
         )
 
 
@@ -253,15 +248,14 @@ def count_thawed(
     return sum(f"s3://{each.bucket}/{each.key}" not in failed for each in thawed)
 
 
-def extract_found(
-    store: Any, workers: Workers, settings: Settings, query: Query, destination: Destination
-) -> dict[str, Any]:
+def extract_found(job: Job, query: Query, destination: Destination) -> dict[str, Any]:
     """The same as `extract --directory`, of all that was looked for."""
     gaps: list[Failure] = []
-    found = tolerate_gaps(find(store, workers, make_targets(store, settings), query), gaps)
-    result, name = extract_to(destination, store, workers, choose(found, VersionChoice()))
+    packs = find(job.store, job.workers, job.list_targets(), query)
+    found = tolerate_gaps(packs, gaps)
+    result, name = extract_to(destination, job, choose(found, VersionChoice()))
     result.failures += gaps
-    described = describe_fetch(result, name, store.requests)
+    described = describe_fetch(result, name, job.requests)
     if not destination.as_json:
         click.echo("\n".join(render_fetch(described)), err=True)
     return described

@@ -21,6 +21,7 @@ from log_aggregator.cli.options import (
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.query import Query
 from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
+from log_aggregator.model import Target
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.settings import Settings
@@ -34,7 +35,8 @@ from log_aggregator.steps.cloudtrail.findings import (
 )
 from log_aggregator.steps.cloudtrail.public_keys import KeyRing, KeySource
 from log_aggregator.steps.cloudtrail.validate import validate
-from log_aggregator.wiring import connect, connect_trail_keys, make_targets, make_workers
+from log_aggregator.steps.job import Job
+from log_aggregator.wiring import connect_trail_keys, open_job
 
 BOTH = "both"
 
@@ -126,42 +128,41 @@ def validate_cloudtrail(
     )
     request = make_request(query, trails, ReadFrom(read_from), datetime.now(UTC))
     connection = make_connection(profile, region, endpoint_url)
-    store = connect(connection, settings.readers)
-    targets = make_targets(store, settings)
     trail_keys = connect_trail_keys(connection) if key_source != KeySource.ARCHIVE else None
     if key_source == KeySource.CLOUDTRAIL and trail_keys is None:
         raise CannotStart(
             "--public-keys cloudtrail: beside this S3 server there is no CloudTrail; "
             "AWS_ENDPOINT_URL_CLOUDTRAIL names one"
         )
-    keys = KeyRing(
-        store,
-        targets if key_source != KeySource.CLOUDTRAIL else (),
-        trail_keys,
-        request.first,
-        request.last,
-    )
+    with open_job(connection, settings) as job:
+        targets = job.list_targets()
+        archives = targets if key_source != KeySource.CLOUDTRAIL else ()
+        keys = KeyRing(job.store, archives, trail_keys, request.first, request.last)
+        places = _find_places(job, targets, query, request)
+        listing = Listing(is_on=verbose, is_text=not as_json)
+        if not as_json:
+            click.echo(
+                f"Validating log files of trails in {_name_accounts(places)} between "
+                f"{_format(request.first)} and {_format(request.last)}\n"
+            )
+        is_quiet = as_json or verbose
+        with nullcontext() if is_quiet else show_bar("validating", None) as show:
+            listing.show = show
+            result = validate(job.store, job.workers, targets, places, request, keys, listing)
+    return _report(result, request, keys, listing, as_json=as_json)
+
+
+def _find_places(
+    job: Job, targets: Sequence[Target], query: Query, request: Request
+) -> list[AccountPlaces]:
+    """Those of the accounts that are asked for. Raises CannotStart."""
     try:
         found = find_accounts(
-            store, targets, settings.control_tower_bucket, query.buckets, request.read_from
+            job.store, targets, job.rules.main_buckets, query.buckets, request.read_from
         )
     except AccessDenied as error:
         raise CannotStart(f"{error}; --read-from packs does without the originals") from error
-    places = [place for place in found if not query.accounts or place.account in query.accounts]
-    listing = Listing(is_on=verbose, is_text=not as_json)
-    if not as_json:
-        click.echo(
-            f"Validating log files of trails in {_name_accounts(places)} between "
-            f"{_format(request.first)} and {_format(request.last)}\n"
-        )
-    is_quiet = as_json or verbose
-    with (
-        nullcontext() if is_quiet else show_bar("validating", None) as show,
-        make_workers(settings) as workers,
-    ):
-        listing.show = show
-        result = validate(store, workers, targets, places, request, keys, listing)
-    return _report(result, request, keys, listing, as_json=as_json)
+    return [place for place in found if not query.accounts or place.account in query.accounts]
 
 
 def make_request(

@@ -18,14 +18,13 @@ from log_aggregator.cli.pack_options import PackChoice, find_places, pack_option
 from log_aggregator.core.query import Query
 from log_aggregator.core.sampling import choose_sample
 from log_aggregator.errors import NoSuchOriginal, SettingsError
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.verify import Sample, describe_verify, render_verify
 from log_aggregator.settings import Settings
-from log_aggregator.steps.packs.verify import Level
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.rules import Level
 from log_aggregator.steps.upkeep.check import Finding, Place, Sound, check_places, list_places
-from log_aggregator.steps.workers import Workers
-from log_aggregator.wiring import connect, make_targets, make_workers
+from log_aggregator.wiring import open_job
 
 SEED_MAX = 10**6
 
@@ -75,9 +74,8 @@ def verify(
     if seed is not None and percent is None:
         raise SettingsError("--seed: allowed only with --sample")
     query = choice.query(settings) if not choice.keys else Query()
-    store = connect(make_connection(profile, region, endpoint_url), settings.readers)
-    with make_workers(settings) as workers:
-        places = _choose(store, workers, settings, choice, query)
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        places = _choose(job, choice, query)
         if not places:
             raise NoSuchOriginal(f"no packs, so nothing was verified; {choice.describe(query)}")
         taken = None
@@ -86,7 +84,7 @@ def verify(
             chosen = choose_sample((place.name for place in places), percent, drawn)
             taken = Sample(percent, drawn, len(places), len(chosen))
             places = [place for place in places if place.name in chosen]
-        findings = _check_all(store, workers, places, Level(level))
+        findings = _check_all(job, places, Level(level))
     described = describe_verify(findings, Level(level), taken)
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
@@ -99,21 +97,17 @@ def verify(
     return 0 if all(isinstance(finding, Sound) for finding in findings) else 1
 
 
-def _choose(
-    store: ObjectStore, workers: Workers, settings: Settings, choice: PackChoice, query: Query
-) -> list[Place]:
-    targets = make_targets(store, settings)
+def _choose(job: Job, choice: PackChoice, query: Query) -> list[Place]:
+    targets = job.list_targets()
     if choice.keys:
         return find_places(choice.keys, targets)
-    return list(list_places(store, workers, targets, query))
+    return list(list_places(job.store, job.workers, targets, query))
 
 
-def _check_all(
-    store: ObjectStore, workers: Workers, places: Sequence[Place], level: Level
-) -> list[Finding]:
+def _check_all(job: Job, places: Sequence[Place], level: Level) -> list[Finding]:
     findings = []
     with show_bar("verifying", len(places)) as show:
-        for finding in check_places(store, workers, places, level):
+        for finding in check_places(job.store, job.workers, places, level):
             findings.append(finding)
             show(len(findings))
     return findings

@@ -4,32 +4,25 @@ may delete.
 
 from __future__ import annotations
 
-from log_aggregator.handlers.entry import Event, Job, Result, serve
+from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.metrics import write_group_metrics
 from log_aggregator.handlers.pieces import group_span, open_piece
 from log_aggregator.steps.fanout.folder import Step
 from log_aggregator.steps.fanout.gather import read_record
-from log_aggregator.steps.fanout.settle import delete_item
+from log_aggregator.steps.fanout.settle import ItemWork
 
 
 @serve("delete")
-def handler(event: Event, job: Job) -> Result:
+def handler(event: Event, call: Call) -> Result:
     """A work item that was verified -> the same. Without the result of its verification it ends
     with an error: nothing is deleted.
     """
-    piece = open_piece(event, job)
+    piece = open_piece(event, call)
     if not piece.is_done(Step.DELETED):
         record = read_record(piece.folder)
         verified = piece.read(Step.VERIFIED)
-        result = delete_item(
-            job.store,
-            job.workers,
-            piece.read_item(),
-            verified,
-            job.rules(record),
-            record.today,
-            group_span("delete originals"),
-        )
+        work = ItemWork(call.job_of(record), record.today, group_span("delete originals"))
+        result = work.delete(piece.read_item(), verified)
         piece.write(Step.DELETED, result)
         write_group_metrics(piece.folder.run, result)
     return piece.name

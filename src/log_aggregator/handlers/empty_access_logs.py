@@ -8,28 +8,28 @@ import os
 from dataclasses import asdict
 
 from log_aggregator.errors import Interrupted
-from log_aggregator.handlers.entry import ACCESS_LOG_BUCKET, Event, Job, Result, required, serve
+from log_aggregator.handlers.entry import ACCESS_LOG_BUCKET, Call, Event, Result, required, serve
 from log_aggregator.steps.packing.empty import EmptyReport, empty_access_logs
 from log_aggregator.telemetry.logs import log_info
 from log_aggregator.telemetry.metrics import write_metrics
 
 
 @serve("empty_access_logs")
-def handler(_event: Event, job: Job) -> Result:
+def handler(_event: Event, call: Call) -> Result:
     """Any event -> what was deleted, and what was left. Where the time is over before all is gone
     the next hour goes on.
     """
     bucket = required(os.environ, ACCESS_LOG_BUCKET)
-    settings = job.settings
+    settings = call.settings
     others = [
         *settings.control_tower_bucket,
         *settings.other_buckets,
-        settings.destination_bucket or job.work_bucket,
-        job.work_bucket,
+        settings.destination_bucket or call.work_bucket,
+        call.work_bucket,
     ]
     report = EmptyReport()
     try:
-        empty_access_logs(job.store, job.workers, bucket, others, report)
+        empty_access_logs(call.job.store, call.job.workers, bucket, others, report)
     except Interrupted:
         log_info("the time is over; the next hour goes on", deleted=report.deleted)
     finally:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from log_aggregator.adapters.counting import CountingStore
@@ -22,12 +22,12 @@ from log_aggregator.errors import (
     SettingsError,
     StoreError,
 )
-from log_aggregator.ports.store import Clock, ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.settings import SETTINGS, Settings, read_settings
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.steps.fanout.gather import RunRecord
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
 from log_aggregator.telemetry.tracing import span
@@ -36,7 +36,7 @@ from log_aggregator.wiring import (
     SystemClock,
     connect,
     connect_trail_keys,
-    make_run_rules,
+    make_rules,
     make_workers,
 )
 
@@ -62,13 +62,11 @@ class Context(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What a function works with. The requests of `store` are counted anew for every invocation."""
+class Call:
+    """One call of a function. The requests of the job's store are counted anew for every call."""
 
     settings: Settings
-    store: CountingStore
-    workers: ThreadWorkers
-    clock: Clock
+    job: Job
     work_bucket: str
     request_id: str
     connect_keys: Callable[[], TrailKeys | None]
@@ -76,22 +74,22 @@ class Job:
 
     def folder(self, run: str) -> RunFolder:
         """A run's folder. Its requests are counted too: they are billed."""
-        return RunFolder(self.store, self.work_bucket, run)
+        return RunFolder(self.job.store, self.work_bucket, run)
 
-    def rules(self, record: RunRecord) -> RunRules:
-        """What holds for a run that has begun."""
-        rules = make_run_rules(self.settings, DateWindow(record.first, record.last))
-        return replace(rules, group=replace(rules.group, is_listing_old=bool(record.inventory)))
+    def job_of(self, record: RunRecord) -> Job:
+        """The job of a run that has begun."""
+        job = self.job.for_days(DateWindow(record.first, record.last))
+        return job.for_listing(is_old=bool(record.inventory))
 
 
 def serve(
     step: str,
-) -> Callable[[Callable[[Event, Job], Result]], Callable[[Event, Context], Result]]:
-    """Makes a Lambda handler of a function of an event and a job. Errors are logged, and raised:
+) -> Callable[[Callable[[Event, Call], Result]], Callable[[Event, Context], Result]]:
+    """Makes a Lambda handler of a function of an event and a call. Errors are logged, and raised:
     the state machine goes by their names.
     """
 
-    def decorate(work: Callable[[Event, Job], Result]) -> Callable[[Event, Context], Result]:
+    def decorate(work: Callable[[Event, Call], Result]) -> Callable[[Event, Context], Result]:
         @functools.wraps(work)
         def handler(event: Event, context: Context) -> Result:
             configure_logs(os.environ.get(LOG_LEVEL, ""))
@@ -122,21 +120,24 @@ def required(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _run(step: str, work: Callable[[Event, Job], Result], event: Event, context: Context) -> Result:
+def _run(
+    step: str, work: Callable[[Event, Call], Result], event: Event, context: Context
+) -> Result:
     log_info("begins")
     try:
         settings = settings_of(os.environ)
         with make_workers(settings) as workers, _deadline(context, workers):
-            job = Job(
+            clock = SystemClock()
+            today = clock.now().date()
+            rules = make_rules(settings, DateWindow(today, today))
+            call = Call(
                 settings=settings,
-                store=CountingStore(_connect(settings.readers)),
-                workers=workers,
-                clock=SystemClock(),
+                job=Job(CountingStore(_connect(settings.readers)), workers, rules, clock),
                 work_bucket=required(os.environ, WORK_BUCKET),
                 request_id=context.aws_request_id,
                 connect_keys=_connect_keys,
             )
-            result = _work(step, work, event, job)
+            result = _work(step, work, event, call)
     except Exception as error:
         log_error("failed", error)
         raise
@@ -144,19 +145,19 @@ def _run(step: str, work: Callable[[Event, Job], Result], event: Event, context:
     return result
 
 
-def _work(step: str, work: Callable[[Event, Job], Result], event: Event, job: Job) -> Result:
+def _work(step: str, work: Callable[[Event, Call], Result], event: Event, call: Call) -> Result:
     try:
-        return work(event, job)
+        return work(event, call)
     except Interrupted as error:
         stopped = OutOfTime(f"{step}: stopped shortly before the function's time was over")
-        _leave_word(event, job, stopped)
+        _leave_word(event, call, stopped)
         raise stopped from error
     except LogAggregatorError as error:
-        _leave_word(event, job, error)
+        _leave_word(event, call, error)
         raise
 
 
-def _leave_word(event: Event, job: Job, error: LogAggregatorError) -> None:
+def _leave_word(event: Event, call: Call, error: LogAggregatorError) -> None:
     """Writes down why a piece of a run ended, for the run's end. That it cannot be written must not
     hide the error itself.
     """
@@ -164,7 +165,7 @@ def _leave_word(event: Event, job: Job, error: LogAggregatorError) -> None:
     if piece is None:
         return
     try:
-        job.folder(event["run"]).write_failure(Kind(event["kind"]), piece, error)
+        call.folder(event["run"]).write_failure(Kind(event["kind"]), piece, error)
     except StoreError as other:
         log_error("the failure could not be written down", other)
 

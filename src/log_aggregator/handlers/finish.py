@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from log_aggregator.errors import Failure, RunFailed
-from log_aggregator.handlers.entry import Event, Job, Result, serve
+from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.metrics import write_run_metrics
 from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
-from log_aggregator.steps.custody.write import write_custody
+from log_aggregator.steps.custody.write import RunSpan, write_custody
 from log_aggregator.steps.fanout.gather import read_record, summarize_run
 from log_aggregator.telemetry.memory import peak_memory_bytes
 
@@ -24,24 +24,24 @@ CAUSE_CHARS_MAX = 8_000
 
 
 @serve("finish")
-def handler(event: Event, job: Job) -> Result:
+def handler(event: Event, call: Call) -> Result:
     """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is
     `runs/<run>/result.json`, as `run --json` prints it, and `planned`: what the work items held. A
     custody record is left beside the packs, and so are the public keys of CloudTrail digests.
 
     Raises RunFailed.
     """
-    folder = job.folder(event["run"])
+    folder = call.folder(event["run"])
     record = read_record(folder)
-    summary = summarize_run(folder, job.workers, job.settings.look_back_days)
+    summary = summarize_run(folder, call.job.workers, call.settings.look_back_days)
     if event.get("error"):
         summary.result.failures.append(failure_of_state(event["error"]))
-    began, ended = datetime.fromisoformat(record.began), job.clock.now()
+    began, ended = datetime.fromisoformat(record.began), call.job.clock.now()
     if not record.dry_run:
-        rules = job.rules(record)
-        archive_run_keys(job.store, job.connect_keys, rules, summary.result, ended)
-        write_custody(job.store, rules, summary.result, folder.run, began, ended)
-    requests = summary.requests + Counter(job.store.requests)
+        job = call.job_of(record)
+        archive_run_keys(job, call.connect_keys, summary.result)
+        write_custody(job, summary.result, RunSpan(folder.run, began, ended))
+    requests = summary.requests + Counter(call.job.requests)
     peak = max(summary.peak_memory_bytes, peak_memory_bytes())
     described = describe_run(
         summary.result, Measured(requests, (ended - began).total_seconds(), peak)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from log_aggregator.errors import RunFailed
-from log_aggregator.handlers.entry import Event, Job, Result, serve
+from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.finish import CAUSE_CHARS_MAX
 
 
 @serve("finish_history")
-def handler(event: Event, job: Job) -> Result:
+def handler(event: Event, call: Call) -> Result:
     """`{"run", "windows": [{"name", "state"}]}` -> how many windows there were. Raises RunFailed,
     which names the runs that failed.
     """
-    windows = job.folder(event["run"]).read_json(event["key"])
+    windows = call.folder(event["run"]).read_json(event["key"])
     done = {
         window["name"]
         for window in event["done"]

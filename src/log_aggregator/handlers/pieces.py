@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from log_aggregator.handlers.entry import Event, Job, Result
+from log_aggregator.handlers.entry import Call, Event, Result
 from log_aggregator.model import Group
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, encode_item_result
@@ -22,7 +22,7 @@ class Piece:
     folder: RunFolder
     kind: Kind
     item: str
-    job: Job
+    call: Call
 
     @property
     def name(self) -> Result:
@@ -42,7 +42,7 @@ class Piece:
 
     def write(self, step: Step, result: ItemResult) -> None:
         """With the requests of this call on top of those of the steps before."""
-        result.requests.update(self.job.store.requests)
+        result.requests.update(self.call.job.requests)
         result.peak_memory_bytes = max(result.peak_memory_bytes, peak_memory_bytes())
         self.folder.write_json(self._key(step), encode_item_result(result))
 
@@ -57,5 +57,5 @@ def group_span(step: str) -> Callable[[Group], AbstractContextManager[None]]:
     )
 
 
-def open_piece(event: Event, job: Job) -> Piece:
-    return Piece(job.folder(event["run"]), Kind(event["kind"]), event["item"], job)
+def open_piece(event: Event, call: Call) -> Piece:
+    return Piece(call.folder(event["run"]), Kind(event["kind"]), event["item"], call)

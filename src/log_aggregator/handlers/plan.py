@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from log_aggregator.handlers.entry import Event, Job, Result, serve
+from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.prepare import describe_array
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.gather import gather_items, read_record
 
 
 @serve("plan")
-def handler(event: Event, job: Job) -> Result:
+def handler(event: Event, call: Call) -> Result:
     """`{"run"}` -> for both kinds of logs where the work items are and how many, and whether that
     is all that is wanted.
     """
-    folder = job.folder(event["run"])
-    counts = gather_items(folder, job.workers, job.settings.objects_max)
+    folder = call.folder(event["run"])
+    counts = gather_items(folder, call.job.workers, call.settings.objects_max)
     is_dry = read_record(folder).dry_run
     return {
         "run": folder.run,

@@ -9,16 +9,14 @@ from typing import Any
 
 from log_aggregator.core.windows import DateWindow, Days, make_window
 from log_aggregator.errors import SettingsError
-from log_aggregator.handlers.entry import Event, Job, Result, serve
-from log_aggregator.settings import Settings
+from log_aggregator.handlers.entry import Call, Event, Result, serve
+from log_aggregator.settings import check_sources
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.steps.fanout.gather import RunRecord, write_listing_plan
 from log_aggregator.steps.fanout.sorting import check_sorted
 from log_aggregator.steps.fanout.tasks import ListingPlan, plan_inventory_listing, plan_listing
-from log_aggregator.steps.packing.buckets import bucket_names
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.run import abort_stale_uploads
-from log_aggregator.wiring import make_run_rules
 
 _LOOK_BACK_DAYS_MAX = 366
 _RUN = re.compile(r"\d{4}-\d{2}-\d{2}/[A-Za-z0-9_-]{1,80}", re.ASCII)
@@ -36,20 +34,21 @@ class Asked:
 
 
 @serve("prepare")
-def handler(event: Event, job: Job) -> Result:
+def handler(event: Event, call: Call) -> Result:
     """`{"execution": name, "input": {...}}` -> the run's name, and for both kinds of logs where the
     listing tasks are and how many.
     """
     asked = read_input(event["input"])
-    now = job.clock.now()
-    rules = make_run_rules(job.settings, _window(asked, job))
-    _check_bucket(job, rules, asked.bucket_name)
-    plan = _plan_listing(job, rules, asked)
+    now = call.job.clock.now()
+    check_sources(call.settings)
+    job = call.job.for_days(_window(asked, call))
+    _check_bucket(job, asked.bucket_name)
+    plan = _plan_listing(call, job, asked)
     buckets = {task.bucket.name for tasks in plan.tasks.values() for task in tasks}
-    targets = set() if asked.dry_run else {rules.target(bucket) for bucket in buckets}
-    aborted, refused = abort_stale_uploads(job.store, job.clock, targets)
+    targets = set() if asked.dry_run else {job.rules.target(bucket) for bucket in buckets}
+    aborted, refused = abort_stale_uploads(call.job.store, call.job.clock, targets)
     plan.failures += refused
-    run, window = f"{now:%Y-%m-%d}/{event['execution']}", rules.selection.window
+    run, window = f"{now:%Y-%m-%d}/{event['execution']}", job.rules.selection.window
     record = RunRecord(
         run,
         window.first,
@@ -60,8 +59,8 @@ def handler(event: Event, job: Job) -> Result:
         asked.dry_run,
         asked.inventory,
     )
-    folder = job.folder(record.run)
-    counts = write_listing_plan(folder, record, plan, job.store.requests)
+    folder = call.folder(record.run)
+    counts = write_listing_plan(folder, record, plan, call.job.requests)
     return {
         "run": record.run,
         **{kind: describe_array(folder, folder.tasks_key(kind), counts[kind]) for kind in Kind},
@@ -116,25 +115,26 @@ def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:
     return {"bucket": folder.bucket, "key": key, "count": count}
 
 
-def _plan_listing(job: Job, rules: RunRules, asked: Asked) -> ListingPlan:
+def _plan_listing(call: Call, job: Job, asked: Asked) -> ListingPlan:
     if not asked.inventory or asked.bucket_name is None:
-        return plan_listing(job.store, rules, asked.bucket_name)
-    check_sorted(job.folder(asked.inventory), rules.selection.window, asked.bucket_name)
-    return plan_inventory_listing(job.store, rules, asked.bucket_name, asked.inventory)
+        return plan_listing(job, asked.bucket_name)
+    window = job.rules.selection.window
+    check_sorted(call.folder(asked.inventory), window, asked.bucket_name)
+    return plan_inventory_listing(job, asked.bucket_name, asked.inventory)
 
 
-def _window(asked: Asked, job: Job) -> DateWindow:
-    settings: Settings = job.settings
+def _window(asked: Asked, call: Call) -> DateWindow:
+    settings = call.settings
     look_back_days = (
         settings.look_back_days if asked.look_back_days is None else asked.look_back_days
     )
     return make_window(
-        asked.days, job.clock.now().date(), look_back_days, settings.keep_originals_days
+        asked.days, call.job.clock.now().date(), look_back_days, settings.keep_originals_days
     )
 
 
-def _check_bucket(job: Job, rules: RunRules, name: str | None) -> None:
-    if name is not None and name not in bucket_names(job.store, rules):
+def _check_bucket(job: Job, name: str | None) -> None:
+    if name is not None and name not in job.list_source_buckets():
         raise SettingsError(
             f"input: bucket_name = {name!r}: allowed are the buckets that the stack names, "
             "which its permissions are for"

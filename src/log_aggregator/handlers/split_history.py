@@ -9,12 +9,11 @@ from typing import Any
 
 from log_aggregator.core.windows import WINDOW_DAYS_MAX, DateWindow, Days, make_window, split_window
 from log_aggregator.errors import SettingsError
-from log_aggregator.handlers.entry import Event, Job, Result, serve
+from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.prepare import describe_array
 from log_aggregator.steps.fanout.sorting import SortTask, plan_sorting
-from log_aggregator.steps.inventory import check_age, find_inventory
+from log_aggregator.steps.inventory import InventorySource, check_age, find_inventory
 from log_aggregator.steps.packing.buckets import look_at_bucket
-from log_aggregator.wiring import make_run_rules
 
 _NAME_CHARS_MAX = 80
 """Of an execution's name
@@ -23,7 +22,7 @@ _NAME_CHARS_MAX = 80
 
 
 @serve("split_history")
-def handler(event: Event, job: Job) -> Result:
+def handler(event: Event, call: Call) -> Result:
     """`{"execution": name, "input": {"start_date", "end_date", "bucket_name", "inventory"?}}` ->
     where the windows are, and how many.
 
@@ -33,11 +32,11 @@ def handler(event: Event, job: Job) -> Result:
     done before costs a listing. Raises SettingsError, CannotStart.
     """
     given = event["input"]
-    check_input(given, job.settings.control_tower_bucket)
-    today, name = job.clock.now().date(), given["bucket_name"]
+    check_input(given, call.settings.control_tower_bucket)
+    today, name = call.job.clock.now().date(), given["bucket_name"]
     window = make_window(Days(first=given["start_date"], last=given["end_date"]), today, 0)
-    folder = job.folder(f"{today}/{event['execution']}")
-    tasks = _plan_sorting(job, given["inventory"], name, window) if "inventory" in given else []
+    folder = call.folder(f"{today}/{event['execution']}")
+    tasks = _plan_sorting(call, given["inventory"], name, window) if "inventory" in given else []
     more = {"inventory": folder.run} if tasks else {}
     days_each = tasks[0].days_each if tasks else WINDOW_DAYS_MAX
     windows = [
@@ -77,15 +76,13 @@ def check_input(given: Mapping[str, Any], buckets: Sequence[str]) -> None:
         )
 
 
-def _plan_sorting(job: Job, location: str, bucket: str, window: DateWindow) -> list[SortTask]:
-    inventory = find_inventory(job.store, location)
-    rules = make_run_rules(job.settings, window)
+def _plan_sorting(call: Call, location: str, bucket: str, window: DateWindow) -> list[SortTask]:
+    inventory = find_inventory(call.job.store, location)
     if inventory.manifest.source_bucket != bucket:
         raise SettingsError(
             f"input: inventory = {location!r}: it is of "
             f"{inventory.manifest.source_bucket!r}, not of {bucket!r}"
         )
     check_age(inventory, window)
-    return plan_sorting(
-        inventory, look_at_bucket(job.store, rules, bucket), rules.organization_id, window
-    )
+    source = InventorySource.of(look_at_bucket(call.job.store, bucket), call.job.rules)
+    return plan_sorting(inventory, source, window)

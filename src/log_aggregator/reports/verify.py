@@ -8,7 +8,7 @@ from typing import Any
 
 from log_aggregator.reports.failures import printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.steps.packs.verify import Level
+from log_aggregator.steps.rules import Level
 from log_aggregator.steps.upkeep.check import Broken, Finding, Frozen, Sound
 
 THAW = (

@@ -43,12 +43,13 @@ from log_aggregator.errors import (
 from log_aggregator.limits import MIB
 from log_aggregator.model import ListedKey, LogObject, StoredObject
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packing.buckets import SourceBucket, bucket_names
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.listing import Found, ListingProgress
 from log_aggregator.steps.packing.prefixes import is_main_log
-from log_aggregator.steps.packing.rules import RunRules
-from log_aggregator.steps.packing.selection import Left, Rules, Selection, select, select_in_chunks
+from log_aggregator.steps.packing.selection import Left, Selection, select, select_in_chunks
 from log_aggregator.steps.packs.stream import ObjectStream
+from log_aggregator.steps.rules import Rules, RunRules
 from log_aggregator.steps.workers import Workers
 
 ENTRIES_MAX = 5_000_000
@@ -80,18 +81,14 @@ class InventoryListing:
 
     def __init__(
         self,
-        store: ObjectStore,
-        workers: Workers,
+        job: Job,
         inventories: Iterable[Inventory],
-        organization_id: str | None,
         progress: ListingProgress,
     ) -> None:
-        self._store = store
-        self._workers = workers
+        self._job = job
         self._inventories = {
             inventory.manifest.source_bucket: inventory for inventory in inventories
         }
-        self._organization_id = organization_id
         self._progress = progress
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
@@ -131,32 +128,28 @@ class InventoryListing:
         for name in buckets:
             entries = (entry for _, entry in held.sorters[name].merge(name))
             for chunk in select_in_chunks(name, gather_keys(entries), wanted):
-                self._workers.check_stop()
+                self._job.workers.check_stop()
                 found.take(chunk)
         return found
 
     def _read_inventory(
         self, inventory: Inventory, bucket: SourceBucket, rules: Rules, held: _Held
     ) -> Selection:
+        job, manifest = self._job, inventory.manifest
+        source = InventorySource.of(bucket, job.rules)
+        reader = InventoryReader(job.store, job.workers, manifest, bucket.versioning)
+
         def read_one(file: InventoryFile) -> Selection:
             left = Selection()
-            where = f"s3://{inventory.manifest.bucket}/{file.key}"
-            with naming(where), cannot_start("it cannot be read"):
-                rows = read_rows(
-                    self._store,
-                    self._workers,
-                    inventory.manifest,
-                    file,
-                    bucket.versioning,
-                    self._progress.listed,
-                )
-                dated = find_dated(rows, bucket, self._organization_id, rules, left)
+            with naming(f"s3://{manifest.bucket}/{file.key}"), cannot_start("it cannot be read"):
+                rows = reader.read(file, self._progress.listed)
+                dated = find_dated(rows, source, rules, left)
                 while batch := list(islice(dated, _BATCH_ROWS)):
                     held.take(bucket.name, batch)
             return left
 
         total = Selection()
-        for left in self._workers.each(read_one, inventory.manifest.files):
+        for left in job.workers.each(read_one, manifest.files):
             total.merge_counts(left)
         return total
 
@@ -218,13 +211,13 @@ def find_inventory(store: ObjectStore, location: str) -> Inventory:
         return Inventory(where, parse_manifest(data))
 
 
-def narrow_rules(store: ObjectStore, rules: RunRules, inventories: Sequence[Inventory]) -> RunRules:
+def narrow_job(job: Job, inventories: Sequence[Inventory]) -> Job:
     """The same for those buckets only that there is an inventory of.
 
     Raises SettingsError where one is of a bucket that is not named, or older than the days that are
     wanted.
     """
-    named = bucket_names(store, rules)
+    named, rules = job.list_source_buckets(), job.rules
     wanted: list[str] = []
     for inventory in inventories:
         name = inventory.manifest.source_bucket
@@ -240,9 +233,8 @@ def narrow_rules(store: ObjectStore, rules: RunRules, inventories: Sequence[Inve
             )
         wanted.append(name)
     main = tuple(name for name in wanted if name in rules.main_buckets)
-    return replace(
-        rules, main_buckets=main, other_buckets=tuple(name for name in wanted if name not in main)
-    )
+    others = tuple(name for name in wanted if name not in main)
+    return replace(job, rules=replace(rules, main_buckets=main, other_buckets=others))
 
 
 def check_age(inventory: Inventory, window: DateWindow) -> None:
@@ -255,68 +247,83 @@ def check_age(inventory: Inventory, window: DateWindow) -> None:
         )
 
 
-def read_rows(
-    store: ObjectStore,
-    workers: Workers,
-    manifest: Manifest,
-    file: InventoryFile,
-    versioning: str | None,
-    on_progress: Callable[[int], None] = lambda _: None,
-) -> Iterator[Entry]:
-    """All rows of a file, which is compared with what the manifest says of it. `on_progress` is
-    told how many have passed.
+@dataclass(frozen=True, slots=True)
+class InventoryReader:
+    """Reads the files of one inventory. `versioning` is the source bucket's."""
 
-    Raises BadInventory, StoreError, VerificationError, Interrupted.
-    """
-    rows = _read_rows(store, manifest, file, versioning)
-    while batch := list(islice(rows, _BATCH_ROWS)):
-        workers.check_stop()
-        on_progress(len(batch))
-        yield from batch
+    store: ObjectStore
+    workers: Workers
+    manifest: Manifest
+    versioning: str | None
+
+    def read(
+        self, file: InventoryFile, on_progress: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Entry]:
+        """All rows of a file, which is compared with what the manifest says of it. `on_progress`
+        is told how many have passed.
+
+        Raises BadInventory, StoreError, VerificationError, Interrupted.
+        """
+        rows = self._read_rows(file)
+        while batch := list(islice(rows, _BATCH_ROWS)):
+            self.workers.check_stop()
+            on_progress(len(batch))
+            yield from batch
+
+    def _read_rows(self, file: InventoryFile) -> Iterator[Entry]:
+        reader = RowReader(self.manifest, self.versioning)
+        stored = self.store.head_object(self.manifest.bucket, file.key)
+        if stored.size_bytes != file.size_bytes:
+            raise BadInventory(
+                f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}"
+            )
+        pieces = _Checked(self.store, stored, file)
+        if self.manifest.format is Format.CSV:
+            yield from reader.read_csv(pieces.read())
+            pieces.check()
+        else:
+            yield from _read_parquet(reader, pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class InventorySource:
+    """The bucket that an inventory is of, and what of it counts as logs."""
+
+    bucket: SourceBucket
+    skipped: tuple[str, ...]
+    """What begins with one of these is our own."""
+    is_main: bool
+    organization_id: str | None
+
+    @classmethod
+    def of(cls, bucket: SourceBucket, rules: RunRules) -> InventorySource:
+        own, is_main = rules.own_prefixes(bucket.name), rules.is_main(bucket.name)
+        return cls(bucket, own, is_main, rules.organization_id)
 
 
 def find_dated(
-    rows: Iterable[Entry],
-    bucket: SourceBucket,
-    organization_id: str | None,
-    rules: Rules,
-    left: Selection,
+    rows: Iterable[Entry], source: InventorySource, rules: Rules, left: Selection
 ) -> Iterator[Dated]:
     """The rows of the window's days, with their days. What is left alone goes into `left`."""
     for entry in rows:
-        if entry.key.startswith(bucket.own_prefixes):
+        if entry.key.startswith(source.skipped):
             continue
         parsed = parse_key(entry.key)
         if (
             isinstance(parsed, DatedKey)
-            and bucket.is_main
-            and not is_main_log(entry.key, organization_id)
+            and source.is_main
+            and not is_main_log(entry.key, source.organization_id)
         ):
             left.leave(Left.UNKNOWN)
-            left.add_sample(f"s3://{bucket.name}/{entry.key}", "not where Control Tower's logs are")
+            where = f"s3://{source.bucket.name}/{entry.key}"
+            left.add_sample(where, "not where Control Tower's logs are")
         elif isinstance(parsed, DatedKey) and parsed.facts.date in rules.window:
             yield parsed.facts.date, entry
         elif isinstance(parsed, DatedKey):
             left.leave(Left.OTHER_DATE)
         elif isinstance(entry, LogObject):
-            left.merge_counts(select(bucket.name, [ListedKey(entry.key, (entry,))], rules))
-
-
-def _read_rows(
-    store: ObjectStore, manifest: Manifest, file: InventoryFile, versioning: str | None
-) -> Iterator[Entry]:
-    reader = RowReader(manifest, versioning)
-    stored = store.head_object(manifest.bucket, file.key)
-    if stored.size_bytes != file.size_bytes:
-        raise BadInventory(
-            f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}"
-        )
-    pieces = _Checked(store, stored, file)
-    if manifest.format is Format.CSV:
-        yield from reader.read_csv(pieces.read())
-        pieces.check()
-    else:
-        yield from _read_parquet(reader, pieces)
+            listed = [ListedKey(entry.key, (entry,))]
+            left.merge_counts(select(source.bucket.name, listed, rules))
 
 
 class _Checked:

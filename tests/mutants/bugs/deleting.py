@@ -188,7 +188,7 @@ DELETING = Section(
             "kept-too-short",
             "originals go a day before keep_originals_days allows it",
             in_symbol(
-                "log_aggregator.steps.packing.rules:GroupRules.keeps",
+                "log_aggregator.steps.rules:GroupRules.keeps",
                 (
                     "return max(0, (today - since).days) < self.keep_originals_days",
                     "return max(0, (today - since).days) < self.keep_originals_days - 1",

@@ -87,7 +87,7 @@ FINDING = Section(
             "clock-behind",
             "a machine whose clock is behind keeps originals for ever",
             in_symbol(
-                "log_aggregator.steps.packing.rules:GroupRules.keeps",
+                "log_aggregator.steps.rules:GroupRules.keeps",
                 (
                     "return max(0, (today - since).days) < self.keep_originals_days",
                     "return (today - since).days < max(1, self.keep_originals_days)",

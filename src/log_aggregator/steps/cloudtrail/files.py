@@ -30,8 +30,8 @@ from log_aggregator.errors import (
 from log_aggregator.limits import KIB, MIB
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.prefixes import list_accounts
+from log_aggregator.steps.packing.buckets import Area, SourceBucket
+from log_aggregator.steps.packing.prefixes import MainTree
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import format_of, list_all, naming, read_tail
@@ -153,7 +153,7 @@ def _list_packed(
 def _list_account_folders(store: ObjectStore, bucket: str) -> list[str]:
     """None where the bucket is gone: its logs are in packs."""
     try:
-        return list_accounts(store, SourceBucket(bucket, None, is_main=True), None, Selection())
+        return MainTree(store, bucket).list_accounts(Selection())
     except NotFound:
         return []
 
@@ -185,8 +185,7 @@ class TrailFiles:
         for bucket, folder in self.places.folders:
             for listed in list_window(
                 self.store,
-                SourceBucket(bucket, None, is_main=True),
-                f"{folder}{DIGEST_LOG_TYPE}/",
+                Area(SourceBucket(bucket, None), f"{folder}{DIGEST_LOG_TYPE}/"),
                 window,
             ):
                 if listed.versions:
@@ -255,9 +254,8 @@ class TrailFiles:
             logs = f"{own_folder}{LOG_SERVICE}/"
             if bucket == own_bucket and folder.startswith(logs):
                 if (bucket, logs) not in self._emptied:
-                    listed = list_window(
-                        self.store, SourceBucket(bucket, None, is_main=True), logs, self._near
-                    )
+                    area = Area(SourceBucket(bucket, None), logs)
+                    listed = list_window(self.store, area, self._near)
                     groups = (
                         group_of_key(bucket, found.key) for found in listed if found.versions
                     )  # a page has other days', too

@@ -34,8 +34,8 @@ from log_aggregator.errors import (
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import RunResult
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packs.index import list_all
 
 FORMAT = "log-aggregator-cloudtrail-key"
@@ -86,13 +86,7 @@ def archive_keys(
     return written
 
 
-def archive_run_keys(
-    store: ObjectStore,
-    connect: Callable[[], TrailKeys | None],
-    rules: RunRules,
-    result: RunResult,
-    now: datetime,
-) -> None:
+def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: RunResult) -> None:
     """Archives what a run's digests may have been signed with, in every target that got digests of
     a region.
 
@@ -101,14 +95,15 @@ def archive_run_keys(
     where there is no CloudTrail to ask.
     """
     wanted = {
-        (rules.target(done.group.bucket), region)
+        (job.rules.target(done.group.bucket), region)
         for done in result.groups
         for region in done.digest_regions
     }
     if not wanted:
         return
+    now = job.clock.now()
     first = datetime.combine(result.first, time.min, UTC) - BACKFILL_MARGIN
-    options = replace(rules.group.combine.index, content_type=OPTIONS.content_type)
+    options = replace(job.rules.group.combine.index, content_type=OPTIONS.content_type)
     try:
         trail_keys = connect()
     except CannotStart as error:
@@ -120,7 +115,7 @@ def archive_run_keys(
         wanted, key=lambda place: (place[0].bucket, place[0].root, place[1])
     ):
         try:
-            archive_keys(store, target, trail_keys, region, first, now, options)
+            archive_keys(job.store, target, trail_keys, region, first, now, options)
         except GroupFailed as error:
             result.failures.append(Failure.of(f"public keys of CloudTrail in {region}", error))
 

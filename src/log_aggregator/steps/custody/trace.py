@@ -15,6 +15,7 @@ from log_aggregator.errors import NoSuchOriginal
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.custody.walk import list_records, read_records
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.index import list_all
 from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.workers import Workers
@@ -68,23 +69,20 @@ class Life:
         return seen == {self.index_sha256}
 
 
-def trace(
-    store: ObjectStore, workers: Workers, targets: Iterable[Target], bucket: str, key: str
-) -> Iterator[Life]:
+def trace(job: Job, bucket: str, key: str) -> Iterator[Life]:
     """Every version of the key, in every pack of ours that holds it.
 
     Raises NoSuchOriginal, StoreError; and at the end IncompleteSearch, where another pack may hold
     it and could not be searched.
     """
     is_found = False
-    for found in find(
-        store, workers, targets, Query(buckets=frozenset({bucket}), keys=(f"s3://{bucket}/{key}",))
-    ):
+    query = Query(buckets=frozenset({bucket}), keys=(f"s3://{bucket}/{key}",))
+    for found in find(job.store, job.workers, job.list_targets(), query):
         if found.pack_key.startswith(
             f"{found.target.root}packs/"
         ):  # else another program's aggregate, of which no run of ours knows
             is_found = True
-            yield from _lives_in(store, workers, found)
+            yield from _lives_in(job.store, job.workers, found)
     if not is_found:
         raise NoSuchOriginal(f"no pack holds s3://{bucket}/{key}")
 

@@ -23,6 +23,7 @@ from log_aggregator.core.custody import (
 from log_aggregator.errors import BadPack, GroupFailed, NotFound
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import ListStart, ObjectStore
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.index import list_all
 from log_aggregator.steps.workers import Workers
 
@@ -79,10 +80,9 @@ class StoredRecord:
     problem: str = ""
 
 
-def walk_chain(
-    store: ObjectStore, workers: Workers, target: Target, rules: WalkRules, now: datetime
-) -> Walked:
+def walk_chain(job: Job, target: Target, rules: WalkRules) -> Walked:
     """Everything about one target's chain. Raises StoreError where S3 cannot be asked."""
+    store, workers = job.store, job.workers
     walked = Walked(target)
     listed = _list_versions(store, target, walked)
     _check_sequence(target, listed, rules, walked)
@@ -108,7 +108,7 @@ def walk_chain(
             packs.began = found.record.began
     walked.packs = len(packs.named)
     if rules.last is None:
-        _check_unrecorded(store, target, packs, ended, now, walked)
+        _check_unrecorded(job, packs, ended, walked)
     return walked
 
 
@@ -298,16 +298,10 @@ def short(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def _check_unrecorded(
-    store: ObjectStore,
-    target: Target,
-    packs: _Packs,
-    ended: datetime | None,
-    now: datetime,
-    walked: Walked,
-) -> None:
+def _check_unrecorded(job: Job, packs: _Packs, ended: datetime | None, walked: Walked) -> None:
     """Packs that no record says to have written: their run died before it could."""
-    for entry in list_all(store, target.bucket, f"{target.root}indexes/"):
+    target, now = walked.target, job.clock.now()
+    for entry in list_all(job.store, target.bucket, f"{target.root}indexes/"):
         number = (
             short(target.pack_key(entry.key)) if entry.key.endswith(".index.jsonl.gz") else None
         )

@@ -8,7 +8,7 @@ again and takes the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from log_aggregator.core.checksums import crc64nvme
@@ -35,10 +35,11 @@ from log_aggregator.errors import (
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import GroupResult, RunResult, SettledPack
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.rules import RunRules
 
 ATTEMPTS_MAX = 50
 """So many other runs may end between one look at the newest record and the next."""
@@ -48,30 +49,26 @@ LOOK_BACK_COUNT_MAX = 200
 """
 
 
-def write_custody(
-    store: ObjectStore,
-    rules: RunRules,
-    result: RunResult,
-    run: str,
-    began: datetime,
-    ended: datetime,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class RunSpan:
+    """A run's name, and when it began and ended, in UTC."""
+
+    name: str
+    began: datetime
+    ended: datetime
+
+
+def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
     """A record for each target. What cannot be written is a failure of the run; the result stands,
     and so do the other records.
     """
-    for target in targets_of(rules, result):
+    for target in targets_of(job.rules, result):
+        record = make_record(job.rules, result, target, span)
         try:
-            written = append_record(
-                store,
-                make_record(rules, result, target, run, began, ended),
-                rules.group.combine.index,
-            )
+            written = append_record(job.store, record, job.rules.group.combine.index)
         except GroupFailed as error:
-            result.failures.append(
-                Failure.of(
-                    f"custody record in s3://{target.bucket}/{custody_prefix(target)}", error
-                )
-            )
+            where = f"custody record in s3://{target.bucket}/{custody_prefix(target)}"
+            result.failures.append(Failure.of(where, error))
         else:
             result.custody.append(written)
 
@@ -88,16 +85,14 @@ def targets_of(rules: RunRules, result: RunResult) -> list[Target]:
     )
 
 
-def make_record(
-    rules: RunRules, result: RunResult, target: Target, run: str, began: datetime, ended: datetime
-) -> Record:
+def make_record(rules: RunRules, result: RunResult, target: Target, span: RunSpan) -> Record:
     """What a run did in one target. Its place in the chain is not known yet."""
     return Record(
         target=target,
-        run=run,
+        run=span.name,
         tool=TOOL,
-        began=began,
-        ended=ended,
+        began=span.began,
+        ended=span.ended,
         first=result.first,
         last=result.last,
         objects=_left_alone(result.selection),

@@ -48,8 +48,8 @@ from log_aggregator.steps.doctor.landing_zone import (
 )
 from log_aggregator.steps.doctor.lifecycle import examine_source_rules, examine_target_rules
 from log_aggregator.steps.doctor.permissions import Simulation
-from log_aggregator.steps.packing.buckets import expand_names
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.job import expand_names
+from log_aggregator.steps.rules import RunRules
 
 
 def examine(

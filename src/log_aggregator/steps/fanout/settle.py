@@ -10,126 +10,97 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import date
 
 from log_aggregator.errors import Failure, GroupFailed
 from log_aggregator.model import Group
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.results import GroupState, ItemResult
 from log_aggregator.steps.fanout.workitems import WorkItem
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.delete import ListedVersions
-from log_aggregator.steps.packing.group import (
-    combine_group,
-    discard_group,
-    settle_pack,
-    verify_settling,
-)
+from log_aggregator.steps.packing.group import GroupWork, verify_settling
 from log_aggregator.steps.packing.results import GroupResult, Settling
-from log_aggregator.steps.packing.rules import RunRules
-from log_aggregator.steps.packs.verify import Level
+from log_aggregator.steps.rules import Level
 from log_aggregator.steps.workers import Workers
 
 Watch = Callable[[Group], AbstractContextManager[None]]
 """Something to do around the work on each group: a span of a trace."""
 
 
-def combine_item(
-    store: ObjectStore, workers: Workers, item: WorkItem, rules: RunRules, today: date, watch: Watch
-) -> ItemResult:
-    """Writes the packs of all groups. What an earlier call has packed is found in the packs, not
-    done again.
-    """
-    bucket = SourceBucket(item.bucket, item.versioning, is_main=False)
-
-    def combine_one(position: int) -> GroupState:
-        group, found = item.groups[position]
-        state = GroupState(position, GroupResult(group))
-        with _failures_of(state), watch(group):
-            state.settling = combine_group(
-                store,
-                workers,
-                bucket,
-                state.result,
-                found,
-                rules.target(group.bucket),
-                rules.group,
-                today,
-            )
-        return state
-
-    return ItemResult(_each(workers, combine_one, range(len(item.groups))))
-
-
-def verify_item(
-    store: ObjectStore, workers: Workers, combined: ItemResult, rules: RunRules, watch: Watch
-) -> ItemResult:
-    """Verifies every pack at the level of the settings; only those that passed are left to be
-    settled.
+@dataclass(frozen=True, slots=True)
+class ItemWork:
+    """What the calls for one run's work items have in common. `today` is the run's: a call may come
+    after midnight.
     """
 
-    def verify_one(position: int) -> GroupState:
-        state = states[position]
-        passed: list[Settling] = []
-        for settling in state.settling:
-            with _failures_of(state), watch(state.result.group):
-                verify_settling(
-                    store,
-                    state.result,
-                    settling,
-                    rules.target(state.result.group.bucket),
-                    rules.group.level,
-                )
-                passed.append(settling)
-        state.settling = passed
-        return state
+    job: Job
+    today: date
+    watch: Watch
 
-    states = {state.position: state for state in combined.states}
-    return ItemResult(_each(workers, verify_one, states), combined.requests)
+    def combine(self, item: WorkItem) -> ItemResult:
+        """Writes the packs of all groups. What an earlier call has packed is found in the packs,
+        not done again.
+        """
+        work = self._work_on(SourceBucket(item.bucket, item.versioning))
 
+        def combine_one(position: int) -> GroupState:
+            group, found = item.groups[position]
+            state = GroupState(position, GroupResult(group))
+            with _failures_of(state), self.watch(group):
+                state.settling = work.combine(state.result, found)
+            return state
 
-def delete_item(
-    store: ObjectStore,
-    workers: Workers,
-    item: WorkItem,
-    verified: ItemResult,
-    rules: RunRules,
-    today: date,
-    watch: Watch,
-) -> ItemResult:
-    """Deletes the originals of the packs that were verified, after verifying each again: what an
-    earlier step says is not believed.
+        return ItemResult(_each(self.job.workers, combine_one, range(len(item.groups))))
 
-    What goes is what stands in the verified index and was listed for this item, and nothing else.
-    """
-    bucket = SourceBucket(item.bucket, item.versioning, is_main=False)
+    def verify(self, combined: ItemResult) -> ItemResult:
+        """Verifies every pack at the level of the settings; only those that passed are left to be
+        settled.
+        """
+        store, rules = self.job.store, self.job.rules
 
-    def delete_one(position: int) -> GroupState:
-        state = states[position]
-        _, found = item.groups[position]
-        target = rules.target(item.bucket)
-        listed = ListedVersions(source.log_object for source in found.sources)
-        for settling in state.settling:
-            with _failures_of(state), watch(state.result.group):
-                pack = verify_settling(store, state.result, settling, target, Level.CHECKSUM)
-                settle_pack(
-                    store, workers, bucket, state.result, settling, pack, listed, rules.group
-                )
-        state.settling = []
-        discard_group(
-            store,
-            workers,
-            item.versioning,
-            state.result,
-            found.discards,
-            target,
-            rules.group,
-            today,
-        )
-        return state
+        def verify_one(position: int) -> GroupState:
+            state = states[position]
+            group = state.result.group
+            passed: list[Settling] = []
+            for settling in state.settling:
+                with _failures_of(state), self.watch(group):
+                    target = rules.target(group.bucket)
+                    verify_settling(store, target, state.result, settling, rules.group.level)
+                    passed.append(settling)
+            state.settling = passed
+            return state
 
-    states = {state.position: state for state in verified.states}
-    return ItemResult(_each(workers, delete_one, states), verified.requests)
+        states = {state.position: state for state in combined.states}
+        return ItemResult(_each(self.job.workers, verify_one, states), combined.requests)
+
+    def delete(self, item: WorkItem, verified: ItemResult) -> ItemResult:
+        """Deletes the originals of the packs that were verified, after verifying each again: what
+        an earlier step says is not believed.
+
+        What goes is what stands in the verified index and was listed for this item, and nothing
+        else.
+        """
+        work = self._work_on(SourceBucket(item.bucket, item.versioning))
+
+        def delete_one(position: int) -> GroupState:
+            state = states[position]
+            _, found = item.groups[position]
+            listed = ListedVersions(source.log_object for source in found.sources)
+            for settling in state.settling:
+                with _failures_of(state), self.watch(state.result.group):
+                    pack = work.verify(state.result, settling, Level.CHECKSUM)
+                    work.delete(state.result, settling, pack, listed)
+            state.settling = []
+            work.discard(state.result, found.discards)
+            return state
+
+        states = {state.position: state for state in verified.states}
+        return ItemResult(_each(self.job.workers, delete_one, states), verified.requests)
+
+    def _work_on(self, bucket: SourceBucket) -> GroupWork:
+        return replace(GroupWork.of(self.job, bucket), today=self.today)
 
 
 def _each(

@@ -22,10 +22,17 @@ from log_aggregator.core.windows import WINDOW_DAYS_MAX, DateWindow, split_windo
 from log_aggregator.errors import BadInventory, SettingsError
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.folder import RunFolder
-from log_aggregator.steps.inventory import Inventory, find_dated, naming, read_rows
+from log_aggregator.steps.inventory import (
+    Inventory,
+    InventoryReader,
+    InventorySource,
+    find_dated,
+    naming,
+)
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.selection import Rules, Selection
+from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import Workers
 
 ROWS_MAX = 5_000_000
@@ -41,8 +48,7 @@ class SortTask:
     manifest: Manifest
     """With this one file."""
     number: int
-    bucket: SourceBucket
-    organization_id: str | None
+    source: InventorySource
     window: DateWindow
     days_each: int
 
@@ -55,10 +61,10 @@ class SortTask:
         return {
             "run": run,
             "number": self.number,
-            "bucket": self.bucket.name,
-            "versioning": self.bucket.versioning,
-            "skipped": list(self.bucket.own_prefixes),
-            "organization_id": self.organization_id,
+            "bucket": self.source.bucket.name,
+            "versioning": self.source.bucket.versioning,
+            "skipped": list(self.source.skipped),
+            "organization_id": self.source.organization_id,
             "inventory_bucket": self.manifest.bucket,
             "created": self.manifest.created.isoformat(),
             "format": self.manifest.format,
@@ -79,22 +85,23 @@ class SortTask:
             tuple(item["columns"]),
             (InventoryFile(**item["file"]),),
         )
-        bucket = SourceBucket(
-            item["bucket"], item["versioning"], is_main=True, own_prefixes=tuple(item["skipped"])
+        source = InventorySource(
+            SourceBucket(item["bucket"], item["versioning"]),
+            tuple(item["skipped"]),
+            is_main=True,
+            organization_id=item["organization_id"],
         )
         window = DateWindow(date.fromisoformat(item["first"]), date.fromisoformat(item["last"]))
-        return cls(
-            manifest, item["number"], bucket, item["organization_id"], window, item["days_each"]
-        )
+        return cls(manifest, item["number"], source, window, item["days_each"])
 
 
 def plan_sorting(
-    inventory: Inventory, bucket: SourceBucket, organization_id: str | None, window: DateWindow
+    inventory: Inventory, source: InventorySource, window: DateWindow
 ) -> list[SortTask]:
-    """A task for each file. Raises BadInventory, SettingsError."""
+    """A task for each file of a main bucket's inventory. Raises BadInventory, SettingsError."""
     manifest = inventory.manifest
     with naming(inventory.location):
-        check_versions(manifest, bucket.versioning)
+        check_versions(manifest, source.bucket.versioning)
     days_each = choose_days(manifest, window)
     return [
         SortTask(
@@ -107,8 +114,7 @@ def plan_sorting(
                 (file,),
             ),
             number,
-            bucket,
-            organization_id,
+            source,
             window,
             days_each,
         )
@@ -133,9 +139,10 @@ def sort_file(
     """
     sorter, left = EntrySorter(), Selection()
     with naming(f"s3://{task.manifest.bucket}/{task.file.key}"):
-        rows = read_rows(store, workers, task.manifest, task.file, task.bucket.versioning)
-        sorter.take(find_dated(rows, task.bucket, task.organization_id, Rules(task.window), left))
-    for first, data in _cut(sorter.merge(task.bucket.name), task):
+        reader = InventoryReader(store, workers, task.manifest, task.source.bucket.versioning)
+        rows = reader.read(task.file)
+        sorter.take(find_dated(rows, task.source, Rules(task.window), left))
+    for first, data in _cut(sorter.merge(task.source.bucket.name), task):
         workers.check_stop()
         folder.write(folder.inventory_key(first, task.number), data)
     done = {

@@ -16,25 +16,18 @@ from log_aggregator.core.inventory.sorting import gather_keys
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, Failure, StoreError
-from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import (
+    Area,
     SourceBucket,
-    bucket_names,
     check_destination,
     look_at_bucket,
 )
-from log_aggregator.steps.packing.prefixes import (
-    AWS_LOGS,
-    list_accounts,
-    list_folders,
-    list_services,
-)
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.prefixes import AWS_LOGS, MainTree, list_folders
 from log_aggregator.steps.packing.scan import list_in_chunks
 from log_aggregator.steps.packing.selection import Selection, select_in_chunks
-from log_aggregator.steps.workers import Workers
 
 FOLDERS_MAX = 50
 """Accounts in one task: with three services of a page or two each some 250 requests, seconds; in a
@@ -53,6 +46,8 @@ class ListingTask:
     task: str
     bucket: SourceBucket
     prefixes: tuple[str, ...]
+    skipped: tuple[str, ...]
+    """What begins with one of these is our own, or another task's."""
     window: DateWindow
     inventory: str = ""
     """The run whose sorted inventory is listed in place of the bucket."""
@@ -65,7 +60,7 @@ class ListingTask:
             "task": self.task,
             "bucket": self.bucket.name,
             "versioning": self.bucket.versioning,
-            "skipped": list(self.bucket.own_prefixes),
+            "skipped": list(self.skipped),
             "prefixes": list(self.prefixes),
             "first": self.window.first.isoformat(),
             "last": self.window.last.isoformat(),
@@ -75,11 +70,10 @@ class ListingTask:
     @classmethod
     def decode(cls, item: Mapping[str, Any]) -> ListingTask:
         kind = Kind(item["kind"])
-        bucket = SourceBucket(
-            item["bucket"], item["versioning"], kind is Kind.MAIN, tuple(item["skipped"])
-        )
+        bucket = SourceBucket(item["bucket"], item["versioning"])
         window = DateWindow(date.fromisoformat(item["first"]), date.fromisoformat(item["last"]))
-        return cls(kind, item["task"], bucket, tuple(item["prefixes"]), window, item["inventory"])
+        prefixes, skipped = tuple(item["prefixes"]), tuple(item["skipped"])
+        return cls(kind, item["task"], bucket, prefixes, skipped, window, item["inventory"])
 
 
 @dataclass(slots=True)
@@ -109,6 +103,18 @@ class ItemSummary:
     late: int
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How what is listed becomes work items: how large they may be, from which day on a log is
+    late, and who writes them, and gives their names.
+    """
+
+    limits: ItemLimits
+    pack_limits: PackLimits
+    late_before: date
+    write_item: Callable[[WorkItem], str]
+
+
 @dataclass(slots=True)
 class Listed:
     """What one task found: how much, and the work items that it became."""
@@ -118,17 +124,15 @@ class Listed:
     seconds: float = 0.0
 
 
-def plan_listing(
-    store: ObjectStore, rules: RunRules, only_bucket: str | None = None
-) -> ListingPlan:
+def plan_listing(job: Job, only_bucket: str | None = None) -> ListingPlan:
     """Cuts the listing of all buckets into tasks. Raises CannotStart where there is no destination,
     or no bucket that can be listed.
     """
-    check_destination(store, rules)
+    check_destination(job)
     plan = ListingPlan()
-    for name in [only_bucket] if only_bucket else bucket_names(store, rules):
+    for name in [only_bucket] if only_bucket else job.list_source_buckets():
         try:
-            _plan_bucket(store, rules, name, plan)
+            _plan_bucket(job, name, plan)
         except (CannotStart, StoreError) as error:
             plan.failures.append(Failure.of(f"bucket {name}", error))
     if plan.failures and not any(plan.tasks.values()):
@@ -136,134 +140,103 @@ def plan_listing(
     return plan
 
 
-def plan_inventory_listing(
-    store: ObjectStore, rules: RunRules, bucket: str, inventory: str
-) -> ListingPlan:
+def plan_inventory_listing(job: Job, bucket: str, inventory: str) -> ListingPlan:
     """One task: what is sorted is listed fast. Raises CannotStart."""
-    check_destination(store, rules)
-    found = look_at_bucket(store, rules, bucket)
-    kind = Kind.MAIN if found.is_main else Kind.AUXILIARY
+    check_destination(job)
     plan = ListingPlan(buckets=[bucket])
-    plan.tasks[kind].append(
-        ListingTask(kind, "00001", found, (), rules.selection.window, inventory)
-    )
+    kind, window = _kind_of(job, bucket), job.rules.selection.window
+    own = job.rules.own_prefixes(bucket)
+    found = look_at_bucket(job.store, bucket)
+    plan.tasks[kind].append(ListingTask(kind, "00001", found, (), own, window, inventory))
     return plan
 
 
-def list_inventory_task(
-    workers: Workers,
-    task: ListingTask,
-    entries: Iterable[Entry],
-    rules: RunRules,
-    limits: ItemLimits,
-    late_before: date,
-    write_item: Callable[[WorkItem], str],
-) -> Listed:
+def list_inventory_task(job: Job, task: ListingTask, entries: Iterable[Entry], cut: Cut) -> Listed:
     """The same as `list_task`, of entries in the order of their keys, which an inventory had."""
     began = time.perf_counter()
     # Nothing is deleted without a pack because of what an inventory says.
-    wanted = replace(rules.selection, window=task.window, discard_other_regions=False)
+    wanted = replace(job.rules.selection, window=task.window, discard_other_regions=False)
     listed = Listed()
-    cutter = _Cutter(
-        task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item
-    )
+    cutter = _Cutter(task.bucket, cut, listed)
     for selection in select_in_chunks(task.bucket.name, gather_keys(entries), wanted):
-        workers.check_stop()
+        job.workers.check_stop()
         cutter.take(selection)
     cutter.flush()
     listed.seconds = time.perf_counter() - began
     return listed
 
 
-def list_task(
-    store: ObjectStore,
-    workers: Workers,
-    task: ListingTask,
-    rules: RunRules,
-    limits: ItemLimits,
-    late_before: date,
-    write_item: Callable[[WorkItem], str],
-) -> Listed:
-    """Lists, and hands every work item to `write_item`, which gives its name. Memory is bounded,
-    whatever the listing's size.
+def list_task(job: Job, task: ListingTask, cut: Cut) -> Listed:
+    """Lists, and cuts what it finds into work items. Memory is bounded, whatever the listing's
+    size.
 
     Raises StoreError, Interrupted.
     """
     began = time.perf_counter()
-    wanted = replace(rules.selection, window=task.window)
+    wanted = replace(job.rules.selection, window=task.window)
     listed = Listed()
-    cutter = _Cutter(
-        task.bucket, limits, rules.group.combine.limits, late_before, listed, write_item
-    )
+    cutter = _Cutter(task.bucket, cut, listed)
 
     def list_one(prefix: str) -> None:
-        for selection in list_in_chunks(store, task.bucket, prefix, wanted):
-            workers.check_stop()
+        for selection in list_in_chunks(job.store, Area(task.bucket, prefix, task.skipped), wanted):
+            job.workers.check_stop()
             cutter.take(selection)
 
-    for _ in workers.each(list_one, _prefixes(store, workers, task, listed.selection)):
+    for _ in job.workers.each(list_one, _prefixes(job, task, listed.selection)):
         pass
     cutter.flush()
     listed.seconds = time.perf_counter() - began
     return listed
 
 
-def _plan_bucket(store: ObjectStore, rules: RunRules, name: str, plan: ListingPlan) -> None:
-    bucket = look_at_bucket(store, rules, name)
+def _plan_bucket(job: Job, name: str, plan: ListingPlan) -> None:
+    bucket = look_at_bucket(job.store, name)
     plan.buckets.append(name)
-    kind = Kind.MAIN if bucket.is_main else Kind.AUXILIARY
-    window = rules.selection.window
+    kind, window = _kind_of(job, name), job.rules.selection.window
+    own = job.rules.own_prefixes(name)
 
-    def add(part: SourceBucket, prefixes: Sequence[str]) -> None:
+    def add(prefixes: Sequence[str], skipped: tuple[str, ...]) -> None:
         tasks = plan.tasks[kind]
-        tasks.append(ListingTask(kind, f"{len(tasks) + 1:05d}", part, tuple(prefixes), window))
+        number = f"{len(tasks) + 1:05d}"
+        tasks.append(ListingTask(kind, number, bucket, tuple(prefixes), skipped, window))
 
-    if bucket.is_main:
-        accounts = list_accounts(store, bucket, rules.organization_id, plan.selection)
+    if kind is Kind.MAIN:
+        accounts = MainTree.of(job, name).list_accounts(plan.selection)
         # One account may lie under two roots, before and since landing zone 3.0: together they are
         # one group.
         for batch in _batches(
             sorted(accounts, key=lambda prefix: prefix.rstrip("/").rpartition("/")[2])
         ):
-            add(bucket, batch)
+            add(batch, own)
         return
-    folders = list_folders(store, bucket)
-    rest = replace(bucket, own_prefixes=(*bucket.own_prefixes, AWS_LOGS)) if folders else bucket
-    add(rest, [""])
+    folders = list_folders(job.store, name)
+    add([""], (*own, AWS_LOGS) if folders else own)
     for batch in _batches(folders):
-        add(bucket, batch)
+        add(batch, own)
+
+
+def _kind_of(job: Job, bucket: str) -> Kind:
+    return Kind.MAIN if job.rules.is_main(bucket) else Kind.AUXILIARY
 
 
 def _batches(prefixes: Sequence[str]) -> Iterator[Sequence[str]]:
     return (prefixes[start : start + FOLDERS_MAX] for start in range(0, len(prefixes), FOLDERS_MAX))
 
 
-def _prefixes(
-    store: ObjectStore, workers: Workers, task: ListingTask, selection: Selection
-) -> Iterable[str]:
-    if not task.bucket.is_main:
+def _prefixes(job: Job, task: ListingTask, seen: Selection) -> Iterable[str]:
+    if task.kind is not Kind.MAIN:
         return task.prefixes
-    return list(list_services(store, workers, task.bucket, task.prefixes, selection))
+    tree = MainTree(job.store, task.bucket.name)
+    return list(tree.list_services(job.workers, task.prefixes, seen))
 
 
 class _Cutter:
     """Gathers what listing threads find, and cuts it into work items whenever enough is held."""
 
-    def __init__(
-        self,
-        bucket: SourceBucket,
-        limits: ItemLimits,
-        pack_limits: PackLimits,
-        late_before: date,
-        listed: Listed,
-        write_item: Callable[[WorkItem], str],
-    ) -> None:
+    def __init__(self, bucket: SourceBucket, cut: Cut, listed: Listed) -> None:
         self._bucket = bucket
-        self._limits = limits
-        self._pack_limits = pack_limits
-        self._late_before = late_before
+        self._cut_rules = cut
         self._listed = listed
-        self._write_item = write_item
         self._held = Selection()
         self._held_objects = 0
         self._lock = threading.Lock()
@@ -281,17 +254,12 @@ class _Cutter:
 
     def _cut(self) -> None:
         self._listed.selection.merge_counts(self._held)
-        for item in cut_items(
-            self._bucket.name,
-            self._bucket.versioning,
-            self._held.groups,
-            self._limits,
-            self._pack_limits,
-        ):
+        cut = self._cut_rules
+        for item in cut_items(self._bucket, self._held.groups, cut.limits, cut.pack_limits):
             late = sum(
-                len(found.sources) for group, found in item.groups if group.date < self._late_before
+                len(found.sources) for group, found in item.groups if group.date < cut.late_before
             )
             self._listed.items.append(
-                ItemSummary(self._write_item(item), item.objects, len(item.groups), late)
+                ItemSummary(cut.write_item(item), item.objects, len(item.groups), late)
             )
         self._held, self._held_objects = Selection(), 0

@@ -22,6 +22,7 @@ from log_aggregator.core.planning import PackLimits, cut_sources, group_of
 from log_aggregator.errors import BadPack
 from log_aggregator.limits import GIB
 from log_aggregator.model import Group, LogObject
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.group_lines import decode_entries, encode_entries
 from log_aggregator.steps.packing.selection import GroupSources
 
@@ -56,8 +57,7 @@ class WorkItem:
 
 
 def cut_items(
-    bucket: str,
-    versioning: str | None,
+    bucket: SourceBucket,
     groups: Mapping[Group, GroupSources],
     limits: ItemLimits,
     pack_limits: PackLimits,
@@ -65,7 +65,7 @@ def cut_items(
     """Every log object in exactly one item. Versions of a key stay together; a group that is too
     large becomes several parts.
     """
-    item, objects, size_bytes = WorkItem(bucket, versioning), 0, 0
+    item, objects, size_bytes = WorkItem(bucket.name, bucket.versioning), 0, 0
     for group in sorted(groups):
         for part in _cut_group(groups[group], limits, pack_limits):
             more, more_bytes = (
@@ -79,7 +79,7 @@ def cut_items(
             )
             if item.groups and is_full:
                 yield item
-                item, objects, size_bytes = WorkItem(bucket, versioning), 0, 0
+                item, objects, size_bytes = WorkItem(bucket.name, bucket.versioning), 0, 0
             item.groups.append((group, part))
             objects, size_bytes = objects + more, size_bytes + more_bytes
     if item.groups:

@@ -24,8 +24,8 @@ from log_aggregator.steps.packing.large import (
 )
 from log_aggregator.steps.packing.pack_writer import PackWriter, bridge_bytes, open_pack
 from log_aggregator.steps.packing.read import Changed, Reader, UnfitSources, Unreadable, headers_of
-from log_aggregator.steps.packing.rules import CombineOptions
 from log_aggregator.steps.packs.index import read_index, restore_index, write_index
+from log_aggregator.steps.rules import CombineOptions
 from log_aggregator.steps.workers import Workers
 
 _HEAD_BYTES = 1024

@@ -16,6 +16,7 @@ from log_aggregator.errors import StoreError
 from log_aggregator.limits import DELETE_COUNT_MAX
 from log_aggregator.model import NULL_VERSION, Identity, LogObject, VerifiedPack
 from log_aggregator.ports.store import Deletion, DeletionFailure, ObjectStore
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packs.verify import verify_again
 from log_aggregator.steps.workers import Workers
 
@@ -94,76 +95,108 @@ class ListedVersions(Container[Identity]):
 
 
 def delete_originals(
-    store: ObjectStore,
-    workers: Workers,
-    pack: VerifiedPack,
-    versioning: str | None,
-    listed: ListedVersions,
+    deleter: Deleter, pack: VerifiedPack, listed: ListedVersions
 ) -> DeletionReport:
     """Deletes the originals of a verified pack, after one more look at the pack.
 
     What is deleted stands in the index that was verified; `listed` can only narrow it, to what is
     still there. Raises StoreError where S3 keeps failing, VerificationError where the pack has
-    changed.
+    changed, ValueError where the deleter is another bucket's.
     """
-    verify_again(store, pack)
-    report = DeletionReport()
+    if deleter.bucket.name != pack.source_bucket:
+        raise ValueError(f"{deleter.bucket.name} is not where {pack.index.pack_key} came from")
+    verify_again(deleter.store, pack)
     going = [member for member in pack.index.members if member.identity in listed]
-    report.retained += _delete_markers(store, workers, pack, {member.key for member in going})
-    delete_in_order(
-        store,
-        workers,
-        pack.source_bucket,
-        [member.identity for member in going],
-        versioning,
-        listed,
-        report,
-    )
+    # Of a report of their own, as they are no originals, only the refusals count.
+    markers = DeletionReport()
+    deleter.delete(_find_markers(pack, {member.key for member in going}), markers)
+    report = DeletionReport(retained=markers.retained)
+    deleter.delete_in_order([member.identity for member in going], listed, report)
     return report
 
 
-def delete_in_order(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: str,
-    going: Sequence[Identity],
-    versioning: str | None,
-    listed: ListedVersions,
-    report: DeletionReport,
-) -> None:
-    """Deletes versions exactly as they were listed, the newest of several only when all others of
-    its key have gone.
+@dataclass(frozen=True, slots=True)
+class Deleter:
+    """Deletes from one bucket, exactly what it is told, and takes down what became of it."""
 
-    Raises StoreError where S3 keeps failing.
-    """
-    others = [identity for identity in going if not listed.is_newest(identity)]
-    # Another object could take its place under the same id, and S3 compares an ETag with the newest
-    # version's only.
-    fixed = [
-        identity
-        for identity in others
-        if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))
-    ]
-    _delete_versions(store, workers, bucket, fixed, versioning, listed, report)
-    newest = [identity for identity in going if listed.is_newest(identity)]
-    ready = [identity for identity in newest if not listed.has_older(identity[0])]
-    _delete_versions(store, workers, bucket, ready, versioning, listed, report)
-    report.withheld += len(others) - len(fixed) + len(newest) - len(ready)
+    store: ObjectStore
+    workers: Workers
+    bucket: SourceBucket
 
+    def delete_in_order(
+        self, going: Sequence[Identity], listed: ListedVersions, report: DeletionReport
+    ) -> None:
+        """Deletes versions exactly as they were listed, the newest of several only when all others
+        of its key have gone.
 
-def delete_exactly(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: str,
-    deletions: Sequence[Deletion],
-    report: DeletionReport,
-) -> None:
-    """Deletes in batches and takes down what became of each entry. Raises StoreError where S3 keeps
-    failing.
-    """
-    for start in range(0, len(deletions), DELETE_COUNT_MAX):
-        workers.check_stop()
-        _delete_batch(store, workers, bucket, deletions[start : start + DELETE_COUNT_MAX], report)
+        Raises StoreError where S3 keeps failing.
+        """
+        versioning = self.bucket.versioning
+        others = [identity for identity in going if not listed.is_newest(identity)]
+        # Another object could take its place under the same id, and S3 compares an ETag with the
+        # newest version's only.
+        fixed = [
+            identity
+            for identity in others
+            if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))
+        ]
+        self._delete_versions(fixed, listed, report)
+        newest = [identity for identity in going if listed.is_newest(identity)]
+        ready = [identity for identity in newest if not listed.has_older(identity[0])]
+        self._delete_versions(ready, listed, report)
+        report.withheld += len(others) - len(fixed) + len(newest) - len(ready)
+
+    def delete(self, deletions: Sequence[Deletion], report: DeletionReport) -> None:
+        """Deletes in batches. Raises StoreError where S3 keeps failing."""
+        for start in range(0, len(deletions), DELETE_COUNT_MAX):
+            self.workers.check_stop()
+            self._delete_batch(deletions[start : start + DELETE_COUNT_MAX], report)
+
+    def _delete_versions(
+        self, going: Sequence[Identity], listed: ListedVersions, report: DeletionReport
+    ) -> None:
+        deletions = {
+            deletion_of(key, version_id, etag, self.bucket.versioning): (
+                key,
+                version_id,
+                etag,
+                size,
+            )
+            for key, version_id, etag, size in going
+        }
+        refused = len(report.retained), len(report.changed)
+        self.delete(list(deletions), report)
+        staying = {
+            failure.deletion
+            for failure in (*report.retained[refused[0] :], *report.changed[refused[1] :])
+        }
+        for deletion, identity in deletions.items():
+            if deletion not in staying:
+                listed.took(identity)
+
+    def _delete_batch(self, batch: Sequence[Deletion], report: DeletionReport) -> None:
+        """Per-key errors are looked at one by one; those that may go away (SlowDown,
+        InternalError) are tried again after a while.
+        """
+        waiting = batch
+        for attempt in range(_ATTEMPTS_MAX):
+            if attempt:
+                self.workers.pause(_PAUSE_SECONDS * 4**attempt)
+            failures = self.store.delete_objects(self.bucket.name, waiting)
+            report.deleted += len(waiting) - len(failures)
+            report.retained += [failure for failure in failures if failure.code in _RETAINED]
+            report.changed += [failure for failure in failures if failure.code in _CHANGED]
+            settled = _RETAINED | _CHANGED | _GONE
+            waiting = [failure.deletion for failure in failures if failure.code not in settled]
+            if not waiting:
+                return
+        codes = sorted({failure.code for failure in failures if failure.code not in settled})
+        raise StoreError(
+            f"s3://{self.bucket.name}: {len(waiting)} originals could not be deleted: "
+            f"{', '.join(codes)}",
+            code=codes[0],
+            operation="DeleteObjects",
+        )
 
 
 def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | None) -> Deletion:
@@ -184,74 +217,15 @@ def _can_be_replaced(version_id: str | None, versioning: str | None) -> bool:
     return version_id == NULL_VERSION and versioning != "Enabled"
 
 
-def _delete_markers(
-    store: ObjectStore, workers: Workers, pack: VerifiedPack, keys: Container[str]
-) -> list[DeletionFailure]:
+def _find_markers(pack: VerifiedPack, keys: Container[str]) -> list[Deletion]:
     """Old delete markers, of those keys only whose members go now: a key that is held, or was
     deleted meanwhile, is left alone.
 
     A "null" one stays: while versioning was suspended a log object may have come in its place, and
     a marker has no ETag to tell.
     """
-    markers = [
+    return [
         Deletion(key, version_id=version_id)
         for key, version_id in pack.index.markers
         if key in keys and version_id != NULL_VERSION
     ]
-    report = DeletionReport()
-    delete_exactly(store, workers, pack.source_bucket, markers, report)
-    return report.retained
-
-
-def _delete_versions(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: str,
-    going: Sequence[Identity],
-    versioning: str | None,
-    listed: ListedVersions,
-    report: DeletionReport,
-) -> None:
-    deletions = {
-        deletion_of(key, version_id, etag, versioning): (key, version_id, etag, size)
-        for key, version_id, etag, size in going
-    }
-    refused = len(report.retained), len(report.changed)
-    delete_exactly(store, workers, bucket, list(deletions), report)
-    staying = {
-        failure.deletion
-        for failure in (*report.retained[refused[0] :], *report.changed[refused[1] :])
-    }
-    for deletion, identity in deletions.items():
-        if deletion not in staying:
-            listed.took(identity)
-
-
-def _delete_batch(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: str,
-    batch: Sequence[Deletion],
-    report: DeletionReport,
-) -> None:
-    """Per-key errors are looked at one by one; those that may go away (SlowDown, InternalError) are
-    tried again after a while.
-    """
-    waiting = batch
-    for attempt in range(_ATTEMPTS_MAX):
-        if attempt:
-            workers.pause(_PAUSE_SECONDS * 4**attempt)
-        failures = store.delete_objects(bucket, waiting)
-        report.deleted += len(waiting) - len(failures)
-        report.retained += [failure for failure in failures if failure.code in _RETAINED]
-        report.changed += [failure for failure in failures if failure.code in _CHANGED]
-        settled = _RETAINED | _CHANGED | _GONE
-        waiting = [failure.deletion for failure in failures if failure.code not in settled]
-        if not waiting:
-            return
-    codes = sorted({failure.code for failure in failures if failure.code not in settled})
-    raise StoreError(
-        f"s3://{bucket}: {len(waiting)} originals could not be deleted: {', '.join(codes)}",
-        code=codes[0],
-        operation="DeleteObjects",
-    )

@@ -16,18 +16,15 @@ from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.planning import pack_id
 from log_aggregator.errors import PreconditionFailed
 from log_aggregator.model import Group, LogObject, Target
-from log_aggregator.ports.store import ObjectStore, WriteOptions
-from log_aggregator.steps.packing.delete import DeletionReport, ListedVersions, delete_in_order
-from log_aggregator.steps.workers import Workers
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.packing.delete import Deleter, DeletionReport, ListedVersions
 
 
 def discard(
-    store: ObjectStore,
-    workers: Workers,
+    deleter: Deleter,
     target: Target,
     group: Group,
     objects: Sequence[LogObject],
-    versioning: str | None,
     options: WriteOptions,
 ) -> DeletionReport:
     """Writes the list of what goes, then deletes it, exactly as listed. Raises StoreError."""
@@ -36,21 +33,15 @@ def discard(
     key = f"{target.root}discards/{group.path}{pack_id(ordered)}.jsonl.gz"
     data = encode_gzip(b"".join(_line(found) for found in ordered))
     try:
-        store.put_object(target.bucket, key, data, crc64nvme=crc64nvme(data), options=options)
+        deleter.store.put_object(
+            target.bucket, key, data, crc64nvme=crc64nvme(data), options=options
+        )
     # the same list, by its name: a run that died wrote it; but a 409 does not say that anything is
     # there
     except PreconditionFailed:
-        store.head_object(target.bucket, key)
+        deleter.store.head_object(target.bucket, key)
     report = DeletionReport(list_key=key)
-    delete_in_order(
-        store,
-        workers,
-        group.bucket,
-        [found.identity for found in ordered],
-        versioning,
-        ListedVersions(ordered),
-        report,
-    )
+    deleter.delete_in_order([found.identity for found in ordered], ListedVersions(ordered), report)
     return report
 
 

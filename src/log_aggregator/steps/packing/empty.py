@@ -28,8 +28,8 @@ from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.errors import SettingsError
 from log_aggregator.model import DeleteMarker, LogObject
 from log_aggregator.ports.store import Deletion, ListStart, ObjectStore, Page
-from log_aggregator.steps.packing.buckets import read_versioning
-from log_aggregator.steps.packing.delete import DeletionReport, delete_exactly, deletion_of
+from log_aggregator.steps.packing.buckets import SourceBucket, look_at_bucket
+from log_aggregator.steps.packing.delete import Deleter, DeletionReport, deletion_of
 from log_aggregator.steps.workers import Workers
 
 ACCESS_LOGS = "S3AccessLogs"
@@ -74,13 +74,13 @@ def empty_access_logs(
     told to stop; StoreError where S3 keeps failing. The next call goes on.
     """
     check_bucket_to_empty(bucket, others)
-    versioning = read_versioning(store, bucket)
+    deleter = Deleter(store, workers, look_at_bucket(store, bucket))
     start: ListStart | None = None
     is_more = True
     while is_more:
         workers.check_stop()
-        page = _list_page(store, bucket, versioning, start)
-        _delete_page(store, workers, bucket, page, versioning, report)
+        page = _list_page(store, deleter.bucket, start)
+        _delete_page(deleter, page, report)
         start = page.next_start
         is_more = start is not None
     report.is_finished = True
@@ -102,22 +102,13 @@ def check_bucket_to_empty(bucket: str, others: Collection[str]) -> None:
             )
 
 
-def _list_page(
-    store: ObjectStore, bucket: str, versioning: str | None, start: ListStart | None
-) -> Page:
-    if versioning is None:
-        return store.list_objects(bucket, start=start)
-    return store.list_object_versions(bucket, start=start)
+def _list_page(store: ObjectStore, bucket: SourceBucket, start: ListStart | None) -> Page:
+    if bucket.versioning is None:
+        return store.list_objects(bucket.name, start=start)
+    return store.list_object_versions(bucket.name, start=start)
 
 
-def _delete_page(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: str,
-    page: Page,
-    versioning: str | None,
-    report: EmptyReport,
-) -> None:
+def _delete_page(deleter: Deleter, page: Page, report: EmptyReport) -> None:
     """A report of its own for each page: what S3 refuses is kept one by one there, and there may be
     millions of it.
     """
@@ -126,15 +117,15 @@ def _delete_page(
         for marker in _access_logs(page.markers, report)
     ]
     logs = [
-        deletion_of(log.key, log.version_id, log.etag, versioning)
+        deletion_of(log.key, log.version_id, log.etag, deleter.bucket.versioning)
         for log in _access_logs(page.objects, report)
     ]
     deletions = DeletionReport()
     try:
         # Markers first: a condition on an ETag looks at the key's newest entry, and the log under a
         # marker is that only then.
-        delete_exactly(store, workers, bucket, markers, deletions)
-        delete_exactly(store, workers, bucket, logs, deletions)
+        deleter.delete(markers, deletions)
+        deleter.delete(logs, deletions)
     finally:
         _take(deletions, report)
 

@@ -32,6 +32,10 @@ class Ledger:
     written: Mapping[str, datetime] = field(default_factory=dict)
     """When each pack was written, by its key."""
 
+    def age_of(self, pack_key: str) -> tuple[datetime, str]:
+        """Sorts packs, the oldest first."""
+        return self.written[pack_key], pack_key
+
 
 def read_ledger(
     store: ObjectStore,

@@ -4,21 +4,20 @@ themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from log_aggregator.core.windows import DateWindow, split_window
 from log_aggregator.errors import LimitExceeded, cannot_start
-from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.prefixes import list_prefixes
 from log_aggregator.steps.packing.results import GroupResult
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packing.scan import list_in_chunks
-from log_aggregator.steps.packing.selection import Rules, Selection
+from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packing.shelf import Shelf
-from log_aggregator.steps.workers import Workers
+from log_aggregator.steps.rules import Rules, RunRules
 
 
 class ListingProgress(Protocol):
@@ -60,16 +59,8 @@ class BucketListing:
 
     is_old = False
 
-    def __init__(
-        self,
-        store: ObjectStore,
-        workers: Workers,
-        organization_id: str | None,
-        progress: ListingProgress,
-    ) -> None:
-        self._store = store
-        self._workers = workers
-        self._organization_id = organization_id
+    def __init__(self, job: Job, progress: ListingProgress) -> None:
+        self._job = job
         self._progress = progress
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
@@ -79,49 +70,30 @@ class BucketListing:
 
     def _list_window(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Found:
         found = Found(rules.window)
-        places: list[tuple[SourceBucket, str]] = []
+        areas: list[Area] = []
         for bucket in buckets.values():
             self._progress.listing(bucket.name)
+            own = self._job.rules.own_prefixes(bucket.name)
             with cannot_start(f"bucket {bucket.name!r} cannot be listed"):
-                prefixes = list_prefixes(
-                    self._store, self._workers, bucket, self._organization_id, found.selection
-                )
-                places += ((bucket, prefix) for prefix in prefixes)
-        self._list_places(places, rules, found)
+                prefixes = list_prefixes(self._job, bucket.name, found.selection)
+            areas += (Area(bucket, prefix, own) for prefix in prefixes)
+        for counts in self._job.workers.each(
+            lambda area: self._list_area(area, rules, found.shelf), areas
+        ):
+            found.selection.merge_counts(counts)
         return found
 
-    def _list_places(
-        self, places: Sequence[tuple[SourceBucket, str]], rules: Rules, found: Found
-    ) -> None:
-        def list_one(place: tuple[SourceBucket, str]) -> Selection:
-            bucket, prefix = place
-            with cannot_start(f"bucket {bucket.name!r} cannot be listed"):
-                return list_onto_shelf(
-                    self._store, self._workers, bucket, prefix, rules, found.shelf, self._progress
-                )
-
-        for counts in self._workers.each(list_one, places):
-            found.selection.merge_counts(counts)
-
-
-def list_onto_shelf(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: SourceBucket,
-    prefix: str,
-    rules: Rules,
-    shelf: Shelf,
-    progress: ListingProgress,
-) -> Selection:
-    """Everything under a prefix that the rules want goes on the shelf as it comes; what is given
-    back are the counts.
-    """
-    counts = Selection()
-    for chunk in list_in_chunks(store, bucket, prefix, rules, progress.listed):
-        workers.check_stop()
-        shelf.take(chunk)
-        counts.merge_counts(chunk)
-    return counts
+    def _list_area(self, area: Area, rules: Rules, shelf: Shelf) -> Selection:
+        """Everything that the rules want goes on the shelf as it comes; what is given back are the
+        counts.
+        """
+        counts = Selection()
+        with cannot_start(f"bucket {area.bucket.name!r} cannot be listed"):
+            for chunk in list_in_chunks(self._job.store, area, rules, self._progress.listed):
+                self._job.workers.check_stop()
+                shelf.take(chunk)
+                counts.merge_counts(chunk)
+        return counts
 
 
 class Progress:

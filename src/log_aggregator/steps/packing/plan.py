@@ -5,16 +5,16 @@ comes to.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from log_aggregator.core.costs.storage import INDEX_BYTES_PER_MEMBER, Sizes
 from log_aggregator.core.planning import PackLimits, estimate_requests
 from log_aggregator.errors import Failure, GroupFailed
 from log_aggregator.model import Group, PackFormat
-from log_aggregator.ports.store import Clock, ObjectStore
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import find_buckets
-from log_aggregator.steps.packing.group import plan_group
+from log_aggregator.steps.packing.group import GroupWork
 from log_aggregator.steps.packing.listing import (
     BucketListing,
     Found,
@@ -23,9 +23,7 @@ from log_aggregator.steps.packing.listing import (
     check_limit,
 )
 from log_aggregator.steps.packing.results import GroupPlan
-from log_aggregator.steps.packing.rules import RunRules
 from log_aggregator.steps.packing.selection import Selection
-from log_aggregator.steps.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,45 +108,31 @@ class RunPlan:
         group.discards += plan.discards
 
 
-def plan_run(
-    store: ObjectStore,
-    workers: Workers,
-    clock: Clock,
-    rules: RunRules,
-    progress: Progress,
-    listing: Listing | None = None,
-) -> RunPlan:
+def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> RunPlan:
     """What `run` would do, and nothing of it. Raises CannotStart, LimitExceeded."""
-    result = RunPlan(rules.selection.window.first, rules.selection.window.last)
-    buckets = {bucket.name: bucket for bucket in find_buckets(store, rules)}
-    today = clock.now().date()
-    listing = listing or BucketListing(store, workers, rules.organization_id, progress)
-    group_rules = replace(rules.group, is_listing_old=listing.is_old)
-    for found in listing.windows(buckets, rules.selection):
-        check_limit(found, rules)
+    window = job.rules.selection.window
+    result = RunPlan(window.first, window.last)
+    buckets = {bucket.name: bucket for bucket in find_buckets(job)}
+    listing = listing or BucketListing(job, progress)
+    job = job.for_listing(is_old=listing.is_old)
+    works = {name: GroupWork.of(job, bucket) for name, bucket in buckets.items()}
+    for found in listing.windows(buckets, job.rules.selection):
+        check_limit(found, job.rules)
         result.selection.merge_counts(found.selection)
         progress.planned(len(found.shelf.groups), found.shelf.objects)
 
         def plan(group: Group, found: Found = found) -> RunPlan:
             """A plan of this group alone."""
             planned = RunPlan(result.first, result.last)
+            work = works[group.bucket]
             try:
                 for part in found.shelf.parts(group):
-                    workers.check_stop()
-                    plan_of_part = plan_group(
-                        store,
-                        buckets[group.bucket],
-                        group,
-                        part,
-                        rules.target(group.bucket),
-                        group_rules,
-                        today,
-                    )
-                    planned.add(plan_of_part, rules.group.combine.limits)
+                    job.workers.check_stop()
+                    planned.add(work.plan(group, part), work.rules.combine.limits)
             except GroupFailed as error:
                 planned.failures.append(Failure.of(str(group), error))
             return planned
 
-        for planned in workers.each(plan, sorted(found.shelf.groups)):
+        for planned in job.workers.each(plan, sorted(found.shelf.groups)):
             result.merge(planned)
     return result

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import ListedKey
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.selection import Left, Rules, Selection, select
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.selection import Left, Selection, select
+from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import Workers
 
 MAIN_SERVICES = frozenset(
@@ -25,76 +27,124 @@ MAIN_SERVICES = frozenset(
 )
 """What is taken from a Control Tower bucket; anything else in it is reported and left alone."""
 
+AWS_LOGS = "AWSLogs/"
 
 _ACCOUNT = re.compile(r"\d{12}")
-
-
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
-
-
 _MAIN_LOG = re.compile(
     r"(?:(?!AWSLogs/)(?P<top>[^/]+)/)?AWSLogs/(?:o-[a-z0-9]{4,32}/)?\d{12}/(?P<service>[^/]+)/",
     re.ASCII,
 )
 
 
-AWS_LOGS = "AWSLogs/"
-
-
-def list_prefixes(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: SourceBucket,
-    organization_id: str | None,
-    selection: Selection,
-) -> list[str]:
+def list_prefixes(job: Job, bucket: str, seen: Selection) -> list[str]:
     """The prefixes of a bucket that are listed, each by itself. What is seen on the way and left
-    alone goes into `selection`.
+    alone goes into `seen`. Raises StoreError.
     """
-    if not bucket.is_main:
+    if not job.rules.is_main(bucket):
         return [""]
-    accounts = list_accounts(store, bucket, organization_id, selection)
-    return list(list_services(store, workers, bucket, accounts, selection))
+    tree = MainTree.of(job, bucket)
+    return list(tree.list_services(job.workers, tree.list_accounts(seen), seen))
 
 
-def list_accounts(
-    store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection
-) -> list[str]:
-    """`…/AWSLogs/…/<account>/` of every account of a main bucket, in both organisation layouts."""
-    return list(_list_accounts(store, bucket, organization_id, selection))
+@dataclass(frozen=True, slots=True)
+class MainTree:
+    """The folders of a bucket that Control Tower's logs are in, in both organisation layouts.
 
-
-def list_services(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: SourceBucket,
-    account_prefixes: Sequence[str],
-    selection: Selection,
-) -> Iterator[str]:
-    """`…/<account>/<service>/` of these accounts of a main bucket.
-
-    Not their regions: where the days before are packed, all regions of a service are a page or two,
-    and the skip-scan needs no more than it would need region by region where they are not.
+    Without an `organization_id` those of any organisation. What begins with one of `skipped` is our
+    own. What is seen on the way and left alone goes into the caller's `seen`.
     """
 
-    def list_one(account_prefix: str) -> tuple[list[str], Selection]:
-        """What is seen goes into a selection of its own: accounts are looked at by several
-        threads.
+    store: ObjectStore
+    bucket: str
+    organization_id: str | None = None
+    skipped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, job: Job, bucket: str) -> MainTree:
+        rules = job.rules
+        return cls(job.store, bucket, rules.organization_id, rules.own_prefixes(bucket))
+
+    def list_accounts(self, seen: Selection) -> list[str]:
+        """`…/AWSLogs/…/<account>/` of every account. Raises StoreError."""
+        return list(self._iter_accounts(seen))
+
+    def list_services(
+        self, workers: Workers, account_prefixes: Sequence[str], seen: Selection
+    ) -> Iterator[str]:
+        """`…/<account>/<service>/` of these accounts.
+
+        Not their regions: where the days before are packed, all regions of a service are a page or
+        two, and the skip-scan needs no more than it would need region by region where they are not.
         """
-        services, seen = [], Selection()
-        for service in _children(store, bucket, account_prefix, seen):
-            if _last(service) in MAIN_SERVICES:
-                services.append(service)
+
+        def list_one(account_prefix: str) -> tuple[list[str], Selection]:
+            """What is seen goes into a selection of its own: accounts are looked at by several
+            threads.
+            """
+            services, seen_here = [], Selection()
+            for service in self._list_children(account_prefix, seen_here):
+                if _last(service) in MAIN_SERVICES:
+                    services.append(service)
+                else:
+                    reason = "not a service of a Control Tower bucket"
+                    self._leave_unknown(service, reason, seen_here)
+            return services, seen_here
+
+        for services, seen_here in workers.each(list_one, account_prefixes):
+            seen.merge(seen_here)
+            yield from services
+
+    def _iter_accounts(self, seen: Selection) -> Iterator[str]:
+        for root in self._list_roots(seen):
+            for prefix in self._list_children(root, seen):
+                if _ORGANIZATION.fullmatch(_last(prefix)):
+                    yield from self._accounts_of(self._list_children(prefix, seen), seen)
+                else:
+                    yield from self._accounts_of((prefix,), seen)
+
+    def _accounts_of(self, prefixes: Iterable[str], seen: Selection) -> Iterator[str]:
+        for prefix in prefixes:
+            if _ACCOUNT.fullmatch(_last(prefix)):
+                yield prefix
             else:
-                _leave_unknown(bucket, service, "not a service of a Control Tower bucket", seen)
-        return services, seen
+                self._leave_unknown(prefix, "not the number of an account", seen)
 
-    for services, seen in workers.each(list_one, account_prefixes):
-        selection.merge(seen)
-        yield from services
+    def _list_roots(self, seen: Selection) -> Iterator[str]:
+        """`AWSLogs/`, and `<prefix>/AWSLogs/` where the prefix is the organisation's id or any
+        other single segment.
+        """
+        for top in self._list_children("", seen):
+            if top.startswith(self.skipped):
+                continue
+            if top == AWS_LOGS:
+                yield top
+            elif self._is_anothers(_last(top)):
+                self._leave_unknown(top, "another organisation's", seen)
+            else:
+                under = self._list_children(top, seen)
+                roots = [prefix for prefix in under if _last(prefix) == "AWSLogs"]
+                if not roots and not any(own.startswith(top) for own in self.skipped):
+                    self._leave_unknown(top, "no AWSLogs/ under it", seen)
+                yield from roots
+
+    def _is_anothers(self, name: str) -> bool:
+        wanted = self.organization_id
+        return bool(wanted and _ORGANIZATION.fullmatch(name) and name != wanted)
+
+    def _list_children(self, prefix: str, seen: Selection) -> tuple[str, ...]:
+        """The prefixes right under one; objects there are reported, as no log lies there."""
+        page = self.store.list_prefixes(self.bucket, prefix=prefix)
+        keys = (ListedKey(found.key, (found,)) for found in page.objects)
+        seen.merge(select(self.bucket, keys, _NOTHING))
+        return page.prefixes
+
+    def _leave_unknown(self, prefix: str, reason: str, seen: Selection) -> None:
+        seen.leave(Left.UNKNOWN)
+        seen.add_sample(f"s3://{self.bucket}/{prefix}", reason)
 
 
-def list_folders(store: ObjectStore, bucket: SourceBucket) -> list[str]:
+def list_folders(store: ObjectStore, bucket: str) -> list[str]:
     """The folders under `AWSLogs/` of an auxiliary bucket, an organisation's id opened too, so that
     they can be listed side by side.
 
@@ -102,10 +152,10 @@ def list_folders(store: ObjectStore, bucket: SourceBucket) -> list[str]:
     whole.
     """
     folders: list[str] = []
-    page = store.list_prefixes(bucket.name, prefix=AWS_LOGS)
+    page = store.list_prefixes(bucket, prefix=AWS_LOGS)
     for prefix in page.prefixes:
         inner = (
-            store.list_prefixes(bucket.name, prefix=prefix)
+            store.list_prefixes(bucket, prefix=prefix)
             if _ORGANIZATION.fullmatch(_last(prefix))
             else None
         )
@@ -122,73 +172,6 @@ def is_main_log(key: str, organization_id: str | None) -> bool:
         return False
     top = found["top"]
     return not (organization_id and top and _ORGANIZATION.fullmatch(top) and top != organization_id)
-
-
-def _list_accounts(
-    store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection
-) -> Iterator[str]:
-    for root in _list_roots(store, bucket, organization_id, selection):
-        for prefix in _children(store, bucket, root, selection):
-            if _ORGANIZATION.fullmatch(_last(prefix)):
-                yield from _accounts_of(
-                    bucket, _children(store, bucket, prefix, selection), selection
-                )
-            else:
-                yield from _accounts_of(bucket, (prefix,), selection)
-
-
-def _accounts_of(
-    bucket: SourceBucket, prefixes: Iterable[str], selection: Selection
-) -> Iterator[str]:
-    for prefix in prefixes:
-        if _ACCOUNT.fullmatch(_last(prefix)):
-            yield prefix
-        else:
-            _leave_unknown(bucket, prefix, "not the number of an account", selection)
-
-
-def _list_roots(
-    store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection
-) -> Iterator[str]:
-    """`AWSLogs/`, and `<prefix>/AWSLogs/` where the prefix is the organisation's id or any other
-    single segment.
-    """
-    for top in _children(store, bucket, "", selection):
-        if top.startswith(bucket.own_prefixes):
-            continue
-        if top == AWS_LOGS:
-            yield top
-        elif (
-            organization_id
-            and _ORGANIZATION.fullmatch(_last(top))
-            and _last(top) != organization_id
-        ):
-            _leave_unknown(bucket, top, "another organisation's", selection)
-        else:
-            roots = [
-                prefix
-                for prefix in _children(store, bucket, top, selection)
-                if _last(prefix) == "AWSLogs"
-            ]
-            if not roots and not any(own.startswith(top) for own in bucket.own_prefixes):
-                _leave_unknown(bucket, top, "no AWSLogs/ under it", selection)
-            yield from roots
-
-
-def _children(
-    store: ObjectStore, bucket: SourceBucket, prefix: str, selection: Selection
-) -> tuple[str, ...]:
-    """The prefixes right under one; objects there are reported, as no log lies there."""
-    page = store.list_prefixes(bucket.name, prefix=prefix)
-    selection.merge(
-        select(bucket.name, (ListedKey(found.key, (found,)) for found in page.objects), _NOTHING)
-    )
-    return page.prefixes
-
-
-def _leave_unknown(bucket: SourceBucket, prefix: str, reason: str, selection: Selection) -> None:
-    selection.leave(Left.UNKNOWN)
-    selection.add_sample(f"s3://{bucket.name}/{prefix}", reason)
 
 
 def _last(prefix: str) -> str:

@@ -6,30 +6,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
-from log_aggregator.errors import (
-    CannotStart,
-    Failure,
-    LimitExceeded,
-    StoreError,
-    Unreachable,
-)
+from log_aggregator.errors import CannotStart, Failure, LimitExceeded, StoreError, Unreachable
 from log_aggregator.limits import STALE_UPLOAD_AGE_HOURS_MIN
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import Clock, ObjectStore
-from log_aggregator.steps.packing.buckets import SourceBucket, find_buckets
-from log_aggregator.steps.packing.group import discard_group, settle_group
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import find_buckets
+from log_aggregator.steps.packing.group import GroupWork
 from log_aggregator.steps.packing.listing import (
     BucketListing,
-    Found,
     Listing,
     Progress,
     check_limit,
 )
 from log_aggregator.steps.packing.results import GroupResult, RunResult
-from log_aggregator.steps.packing.rules import RunRules
+from log_aggregator.steps.packing.shelf import Shelf
 from log_aggregator.steps.workers import Workers
 
 UNANSWERED_GROUPS_MAX = 3
@@ -38,38 +31,31 @@ for all its retries.
 """
 
 
-def run(
-    store: ObjectStore,
-    workers: Workers,
-    clock: Clock,
-    rules: RunRules,
-    progress: Progress,
-    listing: Listing | None = None,
-) -> RunResult:
+def run(job: Job, progress: Progress, listing: Listing | None = None) -> RunResult:
     """Packs, verifies and deletes all that the rules want. What fails is in the result's
     `failures`.
 
-    What there is to pack is found by `listing`, or by listing the buckets. Raises CannotStart and
-    LimitExceeded before anything was touched; of later days of a long range they are among the
-    failures.
+    What there is to pack is found by `listing`, or by listing the buckets.
+    Raises CannotStart and LimitExceeded before anything was touched; of later days of a long range
+    they are among the failures.
     """
-    window = rules.selection.window
+    window = job.rules.selection.window
     result = RunResult(window.first, window.last)
-    buckets = {bucket.name: bucket for bucket in find_buckets(store, rules)}
+    buckets = {bucket.name: bucket for bucket in find_buckets(job)}
     result.buckets = list(buckets)
     result.stale_uploads, refused = abort_stale_uploads(
-        store, clock, {rules.target(name) for name in buckets}
+        job.store, job.clock, {job.rules.target(name) for name in buckets}
     )
     result.failures += refused
-    listing = listing or BucketListing(store, workers, rules.organization_id, progress)
-    rules = replace(rules, group=replace(rules.group, is_listing_old=listing.is_old))
-    windows = listing.windows(buckets, rules.selection)
+    listing = listing or BucketListing(job, progress)
+    job = job.for_listing(is_old=listing.is_old)
+    windows = listing.windows(buckets, job.rules.selection)
     begin = window.first
     while begin <= window.last:
         began = time.perf_counter()
         try:
             found = next(windows)
-            check_limit(found, rules)
+            check_limit(found, job.rules)
         except (CannotStart, LimitExceeded) as error:
             if begin == window.first:
                 raise
@@ -78,9 +64,8 @@ def run(
         result.add_seconds({"list": time.perf_counter() - began})
         result.selection.merge_counts(found.selection)
         progress.planned(len(found.shelf.groups), found.shelf.objects)
-        for settled in _settle_all(
-            store, workers, found, buckets, rules, clock.now().date(), progress
-        ):
+        works = {name: GroupWork.of(job, bucket) for name, bucket in buckets.items()}
+        for settled in _settle_all(job.workers, found.shelf, works, progress):
             result.groups.append(settled)
             result.add_seconds(settled.seconds)
             result.failures += settled.failures
@@ -89,16 +74,10 @@ def run(
 
 
 def _settle_all(
-    store: ObjectStore,
-    workers: Workers,
-    found: Found,
-    buckets: Mapping[str, SourceBucket],
-    rules: RunRules,
-    today: date,
-    progress: Progress,
+    workers: Workers, shelf: Shelf, works: Mapping[str, GroupWork], progress: Progress
 ) -> Iterator[GroupResult]:
     """Groups of all buckets together, the largest first, so that none is left alone at the end."""
-    groups = found.shelf.groups
+    groups = shelf.groups
     unanswered = 0
 
     def is_unanswered(settled: GroupResult) -> bool:
@@ -111,19 +90,10 @@ def _settle_all(
             skipped = Unreachable(f"not tried: S3 did not answer for {unanswered} groups before")
             settled.failures.append(Failure.of(str(group), skipped))
         else:
-            bucket, target = buckets[group.bucket], rules.target(group.bucket)
-            for part in found.shelf.parts(group):
-                settle_group(store, workers, bucket, settled, part, target, rules.group, today)
-                discard_group(
-                    store,
-                    workers,
-                    bucket.versioning,
-                    settled,
-                    part.discards,
-                    target,
-                    rules.group,
-                    today,
-                )
+            work = works[group.bucket]
+            for part in shelf.parts(group):
+                work.settle(settled, part)
+                work.discard(settled, part.discards)
                 if is_unanswered(settled):
                     break
             unanswered = unanswered + 1 if is_unanswered(settled) else 0

@@ -16,33 +16,33 @@ from log_aggregator.core.skipscan import next_start
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import DeleteMarker, Identity, ListedKey, LogObject
 from log_aggregator.ports.store import ListStart, ObjectStore, Page
-from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.selection import Rules, Selection, select_in_chunks
+from log_aggregator.steps.packing.buckets import Area, SourceBucket
+from log_aggregator.steps.packing.selection import Selection, select_in_chunks
+from log_aggregator.steps.rules import Rules
 
 _STEMS_MAX = 100
 
 
 def list_in_chunks(
     store: ObjectStore,
-    bucket: SourceBucket,
-    prefix: str,
+    area: Area,
     rules: Rules,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Selection]:
-    """Everything under a prefix that the rules want, and what was left alone, chunk by chunk."""
+    """Everything in an area that the rules want, and what was left alone, chunk by chunk."""
     yield from select_in_chunks(
-        bucket.name, _list_others(store, bucket, prefix, rules.window), rules, on_progress
+        area.bucket.name, _list_others(store, area, rules.window), rules, on_progress
     )
 
 
-def list_window(
-    store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow
-) -> Iterator[ListedKey]:
-    """All keys under a prefix but those that are safely known to be of other days."""
+def list_window(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[ListedKey]:
+    """All keys of an area but those that are safely known to be of other days. A page may still
+    hold some that the area skips.
+    """
     start = ListStart()
     held: list[LogObject | DeleteMarker] = []
     while True:
-        page = _list_page(store, bucket, prefix, start)
+        page = _list_page(store, area, start)
         entries = held + _entries(page)
         if page.next_start is None:
             yield from _whole_keys(entries)
@@ -51,7 +51,7 @@ def list_window(
             start = page.next_start
             continue
         last_key = entries[-1].key
-        jump = next_start(last_key, window, skip_prefixes=bucket.own_prefixes)
+        jump = next_start(last_key, window, skip_prefixes=area.skipped)
         complete = [entry for entry in entries if entry.key != last_key]
         held = [] if jump else entries[len(complete) :]
         yield from _whole_keys(complete)
@@ -72,7 +72,7 @@ def find_present(
     listed = (
         found
         for prefix in prefixes
-        for found in list_window(store, bucket, prefix, DateWindow(day, day))
+        for found in list_window(store, Area(bucket, prefix), DateWindow(day, day))
     )
     return {
         version.identity
@@ -101,23 +101,19 @@ def _common_prefix(first: str, last: str) -> str:
     return first[:length]
 
 
-def _list_others(
-    store: ObjectStore, bucket: SourceBucket, prefix: str, window: DateWindow
-) -> Iterator[ListedKey]:
-    """All but what is our own."""
-    listed = list_window(store, bucket, prefix, window)
-    return (
-        (found for found in listed if not found.key.startswith(bucket.own_prefixes))
-        if bucket.own_prefixes
-        else listed
-    )
+def _list_others(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[ListedKey]:
+    """All but what is skipped."""
+    listed = list_window(store, area, window)
+    if not area.skipped:
+        return listed
+    return (found for found in listed if not found.key.startswith(area.skipped))
 
 
-def _list_page(store: ObjectStore, bucket: SourceBucket, prefix: str, start: ListStart) -> Page:
+def _list_page(store: ObjectStore, area: Area, start: ListStart) -> Page:
     begin = start if start.key else None
-    if bucket.versioning is None:
-        return store.list_objects(bucket.name, prefix=prefix, start=begin)
-    return store.list_object_versions(bucket.name, prefix=prefix, start=begin)
+    if area.bucket.versioning is None:
+        return store.list_objects(area.bucket.name, prefix=area.prefix, start=begin)
+    return store.list_object_versions(area.bucket.name, prefix=area.prefix, start=begin)
 
 
 def _entries(page: Page) -> list[LogObject | DeleteMarker]:

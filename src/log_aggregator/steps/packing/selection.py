@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 from itertools import islice
 
 from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
 from log_aggregator.core.planning import Source, group_of
-from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import DeleteMarker, Group, Identity, KeyFacts, ListedKey, LogObject
+from log_aggregator.steps.rules import Rules
 
 FROZEN_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 SAMPLES_MAX = 20
@@ -30,37 +29,6 @@ class Left(StrEnum):
     OTHER_REGION = "other-region"  # by the setting `aggregation_regions`
     FROZEN = "frozen"  # in an archive class; cannot be read
     OTHER_DATE = "other-date"
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """What is never touched: neither packed nor deleted."""
-
-    buckets: frozenset[str] = frozenset()
-    accounts: frozenset[str] = frozenset()
-    prefixes: tuple[str, ...] = ()
-    dates: tuple[tuple[date, date], ...] = ()
-
-    def hold(self, bucket: str, key: str, facts: KeyFacts) -> bool:
-        return (
-            bucket in self.buckets
-            or facts.account in self.accounts
-            or any(
-                f"{bucket}/{key}".startswith(prefix) or key.startswith(prefix)
-                for prefix in self.prefixes
-            )
-            or any(first <= facts.date <= last for first, last in self.dates)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is wanted."""
-
-    window: DateWindow
-    regions: frozenset[str] | None = None
-    discard_other_regions: bool = False
-    holds: Holds = field(default_factory=Holds)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator
-from enum import StrEnum
 from itertools import groupby
 
 from log_aggregator.core.packformat import expected_pack
@@ -23,14 +22,7 @@ from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import naming, read_index, read_tail
 from log_aggregator.steps.packs.stream import ObjectStream
-
-
-class Level(StrEnum):
-    """How closely a pack is looked at."""
-
-    CHECKSUM = "checksum"
-    TAIL = "tail"
-    READ_BACK = "read-back"
+from log_aggregator.steps.rules import Level
 
 
 def verify_pack(

@@ -19,9 +19,10 @@ from log_aggregator.errors import (
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.retrieval.adopted import check_adopted, list_adopted
 from log_aggregator.steps.retrieval.catalog import iter_packs
+from log_aggregator.steps.rules import Level
 from log_aggregator.steps.workers import Workers
 
 

@@ -28,7 +28,8 @@ from log_aggregator.model import Group, PackFormat
 from log_aggregator.ports.store import Deletion, WriteOptions
 from log_aggregator.steps.packing.ledger import read_ledger
 from log_aggregator.steps.packs.index import format_of, read_index, read_tail
-from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator.steps.packs.verify import verify_pack
+from log_aggregator.steps.rules import Level
 
 GROUP = Group("logs", "vpcflowlogs", "111111111111", DAY)
 

@@ -12,7 +12,8 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.prefixes import list_prefixes
 from log_aggregator.steps.packing.scan import list_window
-from log_aggregator.steps.packing.selection import Left, Rules, Selection
+from log_aggregator.steps.packing.selection import Left, Selection
+from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
 from log_aggregator_lab.stores.faults import FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore

@@ -14,8 +14,9 @@ from tests.support.world import DAY, access_key, document, make_world, trail_key
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import DeleteMarker, Group, ListedKey, LogObject
 from log_aggregator.steps.packing import shelf as shelf_module
-from log_aggregator.steps.packing.selection import GroupSources, Rules, Selection, select
+from log_aggregator.steps.packing.selection import GroupSources, Selection, select
 from log_aggregator.steps.packing.shelf import Shelf
+from log_aggregator.steps.rules import Rules
 
 RULES = Rules(
     DateWindow(DAY - timedelta(days=3), DAY), frozenset({"eu-west-1"}), discard_other_regions=True

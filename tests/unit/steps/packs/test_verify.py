@@ -22,7 +22,8 @@ from log_aggregator.core.packformat.tail import encode_tail
 from log_aggregator.errors import BadPack, NotFound, VerificationError
 from log_aggregator.model import Index
 from log_aggregator.steps.packs.index import read_index
-from log_aggregator.steps.packs.verify import Level, verify_again, verify_pack
+from log_aggregator.steps.packs.verify import verify_again, verify_pack
+from log_aggregator.steps.rules import Level
 from log_aggregator_lab.stores.memory import MemoryStore
 
 

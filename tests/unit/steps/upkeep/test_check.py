@@ -23,7 +23,8 @@ from log_aggregator.errors import AccessDenied, Unreachable
 from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target
 from log_aggregator.ports.store import Body, WriteOptions
 from log_aggregator.steps.packs.index import read_index
-from log_aggregator.steps.packs.verify import Level, verify_pack
+from log_aggregator.steps.packs.verify import verify_pack
+from log_aggregator.steps.rules import Level
 from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates
 from log_aggregator.steps.upkeep.check import (
     Broken,

@@ -4,12 +4,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.model import Target
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.model import OWN_FOLDERS, KeyFacts, Target
 from log_aggregator.ports.store import WriteOptions
-from log_aggregator.steps.packing.selection import Rules
-from log_aggregator.steps.packs.verify import Level
+
+
+class Level(StrEnum):
+    """How closely a pack is looked at."""
+
+    CHECKSUM = "checksum"
+    TAIL = "tail"
+    READ_BACK = "read-back"
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What is never touched: neither packed nor deleted."""
+
+    buckets: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    dates: tuple[tuple[date, date], ...] = ()
+
+    def hold(self, bucket: str, key: str, facts: KeyFacts) -> bool:
+        return (
+            bucket in self.buckets
+            or facts.account in self.accounts
+            or any(
+                f"{bucket}/{key}".startswith(prefix) or key.startswith(prefix)
+                for prefix in self.prefixes
+            )
+            or any(first <= facts.date <= last for first, last in self.dates)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is wanted."""
+
+    window: DateWindow
+    regions: frozenset[str] | None = None
+    discard_other_regions: bool = False
+    holds: Holds = field(default_factory=Holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +97,14 @@ class RunRules:
         if self.destination_bucket is not None:
             return Target(self.destination_bucket)
         return Target(source_bucket, f"{self.final_aggregation_prefix}/")
+
+    def is_main(self, source_bucket: str) -> bool:
+        """It holds main logs: they are found by account and service."""
+        return source_bucket in self.main_buckets
+
+    def own_prefixes(self, source_bucket: str) -> tuple[str, ...]:
+        """What lies in the bucket and is our own: never a log object."""
+        target = self.target(source_bucket)
+        if target.bucket != source_bucket:
+            return ()
+        return tuple(f"{target.root}{folder}" for folder in OWN_FOLDERS)
