@@ -5,6 +5,7 @@ anything.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat import expected_pack
@@ -22,7 +23,7 @@ from log_aggregator.steps.packing.large import (
     read_head,
     unfit_where_changed,
 )
-from log_aggregator.steps.packing.pack_writer import PackWriter, bridge_bytes, open_pack
+from log_aggregator.steps.packing.pack_writer import PackUpload, PackWriter, bridge_bytes, open_pack
 from log_aggregator.steps.packing.read import Changed, Reader, UnfitSources, Unreadable, headers_of
 from log_aggregator.steps.packs.index import read_index, restore_index, write_index
 from log_aggregator.steps.rules import CombineOptions
@@ -42,8 +43,9 @@ def combine(
     """
     part_size = max(options.limits.part_size_bytes, -(-plan.size_bytes * 2 // PART_COUNT_MAX))
     builder = make_builder(plan)
-    with open_pack(store, workers, plan.target.bucket, plan.key, options.pack, part_size) as writer:
-        _write_members(store, workers, plan, builder, writer, options.limits)
+    upload = PackUpload(plan.target.bucket, plan.key, options.pack, part_size)
+    with open_pack(store, workers, upload) as writer:
+        _Members(store, workers, builder, writer, options.limits).write(plan)
         index = builder.index(TOOL)
         index_data = encode_index(index)
         size, crc = expected_pack(index, index_data)
@@ -56,125 +58,103 @@ def combine(
     return _written(plan, size)
 
 
-def _write_members(
-    store: ObjectStore,
-    workers: Workers,
-    plan: PackPlan,
-    builder: PackBuilder,
-    writer: PackWriter,
-    limits: PackLimits,
-) -> None:
-    """Small members first, in their order, then the large ones, so that a large one that S3 copies
-    unread can spoil no small one.
-    """
-    large = [source for source in plan.sources if _is_large(source, plan, limits)]
-    small = [source for source in plan.sources if not _is_large(source, plan, limits)]
-    for original in _read_all(store, workers, small):
-        for piece in builder.add(original):
-            writer.append(piece)
-    for piece in builder.finish():
-        writer.append(piece)
-    for position, source in enumerate(large, 1):
-        workers.check_stop()
-        try:
-            _write_large(store, source, builder, writer, limits)
-        except UnfitSources as unfit:
-            raise _with_other_unfit(store, unfit, large[position:]) from unfit
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Takes the members of one pack from the store through the builder to the writer."""
 
+    store: ObjectStore
+    workers: Workers
+    builder: PackBuilder
+    writer: PackWriter
+    limits: PackLimits
 
-def _is_large(source: LogObject, plan: PackPlan, limits: PackLimits) -> bool:
-    return plan.format is PackFormat.COPY or source.size_bytes >= limits.copy_size_bytes_min
+    def write(self, plan: PackPlan) -> None:
+        """Small members first, in their order, then the large ones, so that a large one that S3
+        copies unread can spoil no small one.
+        """
+        large = [source for source in plan.sources if self._is_large(source, plan)]
+        small = [source for source in plan.sources if not self._is_large(source, plan)]
+        for original in self._read_all(small):
+            for piece in self.builder.add(original):
+                self.writer.append(piece)
+        for piece in self.builder.finish():
+            self.writer.append(piece)
+        for position, source in enumerate(large, 1):
+            self.workers.check_stop()
+            try:
+                self._write_large(source)
+            except UnfitSources as unfit:
+                raise self._with_other_unfit(unfit, large[position:]) from unfit
 
+    def _is_large(self, source: LogObject, plan: PackPlan) -> bool:
+        is_copy = plan.format is PackFormat.COPY
+        return is_copy or source.size_bytes >= self.limits.copy_size_bytes_min
 
-def _read_all(store: ObjectStore, workers: Workers, sources: list[LogObject]) -> Iterator[Original]:
-    """Reads all; once one is unfit the pack is lost, and the others are read only to find all that
-    are unfit at once.
-    """
-    changed: list[LogObject] = []
-    unreadable: list[Unreadable] = []
-    for result in workers.read_ahead(Reader(store).read, sources, lambda source: source.size_bytes):
-        if isinstance(result, Changed):
-            changed.append(result.source)
-        elif isinstance(result, Unreadable):
-            unreadable.append(result)
-            if len(unreadable) > UNREADABLE_COUNT_MAX:
-                raise result.error
-        elif not changed and not unreadable:
-            yield result
-    if changed or unreadable:
-        raise UnfitSources(changed, unreadable)
+    def _read_all(self, sources: list[LogObject]) -> Iterator[Original]:
+        """Reads all; once one is unfit the pack is lost, and the others are read only to find all
+        that are unfit at once.
+        """
+        changed: list[LogObject] = []
+        unreadable: list[Unreadable] = []
+        reader = Reader(self.store)
+        for result in self.workers.read_ahead(
+            reader.read, sources, lambda source: source.size_bytes
+        ):
+            if isinstance(result, Changed):
+                changed.append(result.source)
+            elif isinstance(result, Unreadable):
+                unreadable.append(result)
+                if len(unreadable) > UNREADABLE_COUNT_MAX:
+                    raise result.error
+            elif not changed and not unreadable:
+                yield result
+        if changed or unreadable:
+            raise UnfitSources(changed, unreadable)
 
+    def _write_large(self, source: LogObject) -> None:
+        """Lets S3 copy a large member, but for its first bytes where the part before it would be
+        too small.
+        """
+        opening = self.builder.begin_copied(source)
+        bridge = bridge_bytes(self.writer.buffered_bytes + len(opening))
+        head = read_head(self.store, source, max(bridge, _HEAD_BYTES))
+        with unfit_where_changed(source):
+            if self.builder.copies(source, head.data):
+                self.writer.append(opening)
+                self._write_copied(source, head, bridge)
+            else:
+                self._write_streamed(source, head)
 
-def _write_large(
-    store: ObjectStore,
-    source: LogObject,
-    builder: PackBuilder,
-    writer: PackWriter,
-    limits: PackLimits,
-) -> None:
-    """Lets S3 copy a large member, but for its first bytes where the part before it would be too
-    small.
-    """
-    opening = builder.begin_copied(source)
-    bridge = bridge_bytes(writer.buffered_bytes + len(opening))
-    head = read_head(store, source, max(bridge, _HEAD_BYTES))
-    with unfit_where_changed(source):
-        if builder.copies(source, head.data):
-            _write_copied(store, source, head, bridge, opening, builder, writer)
-        else:
-            _write_streamed(store, source, head, builder, writer, limits)
+    def _write_copied(self, source: LogObject, head: Body, bridge: int) -> None:
+        whole = RunningChecksum()
+        if bridge:
+            whole.take(head.data[:bridge])
+            self.writer.append(head.data[:bridge])
+        copied = self.writer.copy(source, bridge)
+        whole.take_piece(copied.length_bytes, copied.crc)
+        if bridge:
+            check_bridged(self.store, source, whole, head.data)
+        self.builder.take_copied(whole.length_bytes, whole.crc)
+        self.writer.append(self.builder.end_copied(source, whole, headers_of(head)))
 
+    def _write_streamed(self, source: LogObject, head: Body) -> None:
+        reader = PieceReader(self.store, source, self.limits.part_size_bytes)
+        for piece in self.builder.stream(source, reader.pieces(), headers_of(head)):
+            self.writer.append(piece)
+        reader.check()
 
-def _write_copied(
-    store: ObjectStore,
-    source: LogObject,
-    head: Body,
-    bridge: int,
-    opening: bytes,
-    builder: PackBuilder,
-    writer: PackWriter,
-) -> None:
-    writer.append(opening)
-    whole = RunningChecksum()
-    if bridge:
-        whole.take(head.data[:bridge])
-        writer.append(head.data[:bridge])
-    copied = writer.copy(source, bridge)
-    whole.take_piece(copied.length_bytes, copied.crc)
-    if bridge:
-        check_bridged(store, source, whole, head.data)
-    builder.take_copied(whole.length_bytes, whole.crc)
-    writer.append(builder.end_copied(source, whole, headers_of(head)))
-
-
-def _write_streamed(
-    store: ObjectStore,
-    source: LogObject,
-    head: Body,
-    builder: PackBuilder,
-    writer: PackWriter,
-    limits: PackLimits,
-) -> None:
-    reader = PieceReader(store, source, limits.part_size_bytes)
-    for piece in builder.stream(source, reader.pieces(), headers_of(head)):
-        writer.append(piece)
-    reader.check()
-
-
-def _with_other_unfit(
-    store: ObjectStore, unfit: UnfitSources, others: list[LogObject]
-) -> UnfitSources:
-    """Finds all large members that are unfit at once; one by one they would use up the attempts to
-    plan anew.
-    """
-    changed, unreadable = list(unfit.changed), list(unfit.unreadable)
-    for source in others:
-        try:
-            read_head(store, source, 1)
-        except UnfitSources as other:
-            changed += other.changed
-            unreadable += other.unreadable
-    return UnfitSources(changed, unreadable)
+    def _with_other_unfit(self, unfit: UnfitSources, others: list[LogObject]) -> UnfitSources:
+        """Finds all large members that are unfit at once; one by one they would use up the attempts
+        to plan anew.
+        """
+        changed, unreadable = list(unfit.changed), list(unfit.unreadable)
+        for source in others:
+            try:
+                read_head(self.store, source, 1)
+            except UnfitSources as other:
+                changed += other.changed
+                unreadable += other.unreadable
+        return UnfitSources(changed, unreadable)
 
 
 def _take_over(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from itertools import pairwise
 
 from log_aggregator.core.checksums import RunningChecksum, crc64nvme
@@ -19,17 +20,24 @@ from log_aggregator.ports.store import ObjectStore, Part, Upload, WriteOptions
 from log_aggregator.steps.workers import Workers
 
 
+@dataclass(frozen=True, slots=True)
+class PackUpload:
+    """Where a pack goes, and how it is sent."""
+
+    bucket: str
+    key: str
+    options: WriteOptions
+    part_size_bytes: int
+
+    @property
+    def where(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
 @contextlib.contextmanager
-def open_pack(
-    store: ObjectStore,
-    workers: Workers,
-    bucket: str,
-    key: str,
-    options: WriteOptions,
-    part_size_bytes: int,
-) -> Iterator[PackWriter]:
+def open_pack(store: ObjectStore, workers: Workers, upload: PackUpload) -> Iterator[PackWriter]:
     """A writer whose upload is aborted unless it was completed, whatever happens in between."""
-    writer = PackWriter(store, workers, bucket, key, options, part_size_bytes)
+    writer = PackWriter(store, workers, upload)
     try:
         yield writer
     finally:
@@ -39,19 +47,11 @@ def open_pack(
 class PackWriter:
     """Appends bytes and copied ranges to an object that nobody sees before `complete`."""
 
-    def __init__(
-        self,
-        store: ObjectStore,
-        workers: Workers,
-        bucket: str,
-        key: str,
-        options: WriteOptions,
-        part_size_bytes: int,
-    ) -> None:
+    def __init__(self, store: ObjectStore, workers: Workers, upload: PackUpload) -> None:
         self._store = store
         self._workers = workers
-        self._bucket, self._key, self._options = bucket, key, options
-        self._part_size_bytes = part_size_bytes
+        self._asked = upload
+        self._part_size_bytes = upload.part_size_bytes
         self._buffer = bytearray()
         self._parts: list[Future[Part]] = []
         self._upload: Upload | None = None
@@ -87,8 +87,9 @@ class PackWriter:
         """
         if self._upload is None:
             self._check(expected, RunningChecksum(len(self._buffer), crc64nvme(self._buffer)))
+            asked = self._asked
             self._store.put_object(
-                self._bucket, self._key, self._buffer, crc64nvme=expected.crc, options=self._options
+                asked.bucket, asked.key, self._buffer, crc64nvme=expected.crc, options=asked.options
             )
         else:
             if self._buffer:
@@ -151,16 +152,16 @@ class PackWriter:
 
     def _begin(self) -> Upload:
         if self._upload is None:
+            asked = self._asked
             self._upload = self._store.create_multipart_upload(
-                self._bucket, self._key, options=self._options
+                asked.bucket, asked.key, options=asked.options
             )
         return self._upload
 
     def _next_number(self) -> int:
         if len(self._parts) >= PART_COUNT_MAX:
             raise VerificationError(
-                f"s3://{self._bucket}/{self._key}: more than {PART_COUNT_MAX} parts; make "
-                "pack_size_max smaller"
+                f"{self._asked.where}: more than {PART_COUNT_MAX} parts; make pack_size_max smaller"
             )
         return len(self._parts) + 1
 
@@ -173,7 +174,7 @@ class PackWriter:
     def _check(self, expected: RunningChecksum, sent: RunningChecksum) -> None:
         if expected != sent:
             raise VerificationError(
-                f"s3://{self._bucket}/{self._key}: what was sent is not what was built; this "
+                f"{self._asked.where}: what was sent is not what was built; this "
                 "is a bug or bad memory"
             )
 

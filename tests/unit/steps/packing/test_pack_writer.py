@@ -13,6 +13,7 @@ from log_aggregator.errors import PreconditionFailed, StoreError, VerificationEr
 from log_aggregator.limits import PART_SIZE_BYTES_MIN
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.steps.packing.pack_writer import (
+    PackUpload,
     PackWriter,
     bridge_bytes,
     open_pack,
@@ -43,13 +44,15 @@ def write(
     workers: Workers | None = None,
     part_size: int = 50,
 ) -> PackWriter:
-    with open_pack(
-        store, workers or SerialWorkers(), "dest", "packs/a", WriteOptions(), part_size
-    ) as writer:
+    with open_pack(store, workers or SerialWorkers(), make_upload(part_size)) as writer:
         for piece in pieces:
             writer.append(piece)
         writer.complete(expected)
     return writer
+
+
+def make_upload(part_size_bytes: int) -> PackUpload:
+    return PackUpload("dest", "packs/a", WriteOptions(), part_size_bytes)
 
 
 def uploads_of(store: FaultyStore) -> list[object]:
@@ -142,7 +145,7 @@ def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool)
     data = random.Random(1).randbytes(200)
     source = inner.put("logs", "a", data)
     before, after = bytes(30 if bridge else 0), b"after"
-    with open_pack(inner, SerialWorkers(), "dest", "packs/a", WriteOptions(), 1000) as writer:
+    with open_pack(inner, SerialWorkers(), make_upload(1000)) as writer:
         writer.append(before + data[:bridge])
         copied = writer.copy(source, bridge)
         assert copied == checksum(data[bridge:])
