@@ -65,7 +65,7 @@ def _measure_pairs(server: EmbeddedS3, logs: Logs, rounds: int) -> list[tuple[Ta
         warm_up(store, workers, listed)
         read_all(pool, bare, objects[:WARM_UP_COUNT])
         for number in range(rounds):
-            plan = plan_one_pack(store, listed, f"round-{number}/")
+            plan = plan_one_pack(store, workers, listed, f"round-{number}/")
             looped = _timed(partial(read_all, pool, bare, objects))
             combined = _timed(partial(combine, store, workers, plan, listed.rules.group.combine))
             pairs.append((looped, combined))

@@ -62,7 +62,7 @@ def _run_steps(store: ObjectStore, workers: Workers, logs: Logs) -> Steps:
     with _timed(steps, "list"):
         listed = list_group(store, workers, make_settings(logs.bucket), logs)
     with _timed(steps, "plan"):
-        plan = plan_one_pack(store, listed)
+        plan = plan_one_pack(store, workers, listed)
     with _timed(steps, "combine"):
         combine(store, workers, plan, listed.rules.group.combine)
     with _timed(steps, "verify"):

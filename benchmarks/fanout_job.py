@@ -23,11 +23,13 @@ from log_aggregator.handlers import list_logs  # noqa: F401 - a function's memor
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.fanout.results import encode_listed
-from log_aggregator.steps.fanout.tasks import ListingTask, list_task, plan_listing
+from log_aggregator.steps.fanout.tasks import Cut, ListingTask, list_task, plan_listing
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, encode_item
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.rules import RunRules
+from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.telemetry.memory import peak_memory_bytes
-from log_aggregator.wiring import make_run_rules, make_workers
+from log_aggregator.wiring import SystemClock, make_run_rules, make_workers
 
 DAY = date(2026, 3, 14)
 BUCKET = "generated-logs"
@@ -68,10 +70,10 @@ def main() -> int:
     tasks, planned = _plan(generated, store, rules, is_split=told["is_split"])
     wanted = tasks if told["is_full"] else tasks[-1:]
     written, answers, began, cpu = Written(), [], time.perf_counter(), time.process_time()
-    listed = 0
+    listed, cut = 0, Cut(ItemLimits(), rules.group.combine.limits, date.min, written.take)
     for task in wanted:
         with make_workers(settings) as workers:
-            found = list_task(store, workers, task, rules, ItemLimits(), date.min, written.take)
+            found = list_task(Job(store, workers, rules, SystemClock()), task, cut)
         answers.append(len(json.dumps(encode_listed(found, generated.requests))))
         listed += found.selection.listed
     measured = {
@@ -101,12 +103,10 @@ def _plan(
     generated: GeneratedStore, store: ObjectStore, rules: RunRules, *, is_split: bool
 ) -> tuple[list[ListingTask], Mapping[str, Any]]:
     began = time.perf_counter()
-    plan = plan_listing(store, rules)
+    plan = plan_listing(Job(store, SerialWorkers(), rules, SystemClock()))
     tasks = [task for found in plan.tasks.values() for task in found]
     if not is_split:
-        tasks = [
-            replace(tasks[0], bucket=replace(tasks[0].bucket, own_prefixes=()), prefixes=("",))
-        ]
+        tasks = [replace(tasks[0], prefixes=("",), skipped=())]
     events = [len(json.dumps(task.encode(RUN))) for task in tasks]
     planned = {
         "tasks": len(tasks),

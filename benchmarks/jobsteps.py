@@ -13,15 +13,17 @@ from benchmarks.testbed import DESTINATION, Logs, make_rules
 from log_aggregator.model import Group, PackPlan, Target, VerifiedPack
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import Settings
-from log_aggregator.steps.packing.buckets import SourceBucket, find_buckets
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import Area, SourceBucket, find_buckets
 from log_aggregator.steps.packing.combine import combine
-from log_aggregator.steps.packing.delete import ListedVersions, delete_originals
-from log_aggregator.steps.packing.group import plan_group
+from log_aggregator.steps.packing.delete import Deleter, ListedVersions, delete_originals
+from log_aggregator.steps.packing.group import GroupWork
 from log_aggregator.steps.packing.prefixes import list_prefixes
 from log_aggregator.steps.packing.scan import list_in_chunks
 from log_aggregator.steps.packing.selection import GroupSources, Selection
 from log_aggregator.steps.rules import Rules, RunRules
 from log_aggregator.steps.workers import Workers
+from log_aggregator.wiring import SystemClock
 
 WARM_UP_COUNT = 200
 
@@ -36,47 +38,40 @@ class Listed:
     rules: RunRules
 
 
-def list_whole(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules) -> Selection:
-    """Everything under a prefix that the rules want, in one piece."""
+def list_whole(store: ObjectStore, area: Area, rules: Rules) -> Selection:
+    """Everything in an area that the rules want, in one piece."""
     whole = Selection()
-    for chunk in list_in_chunks(store, bucket, prefix, rules):
+    for chunk in list_in_chunks(store, area, rules):
         whole.merge(chunk)
     return whole
 
 
 def list_group(store: ObjectStore, workers: Workers, settings: Settings, logs: Logs) -> Listed:
     rules = make_rules(settings, logs.spec)
-    bucket = find_buckets(store, rules)[0]
+    job = Job(store, workers, rules, SystemClock())
+    bucket = find_buckets(job)[0]
     selection = Selection()
-    for prefix in list_prefixes(store, workers, bucket, None, selection):
-        selection.merge(list_whole(store, bucket, prefix, rules.selection))
+    for prefix in list_prefixes(job, bucket.name, selection):
+        selection.merge(list_whole(store, Area(bucket, prefix), rules.selection))
     ((group, found),) = selection.groups.items()
     if len(found.sources) != logs.object_count:
         raise BenchmarkBroken(f"{len(found.sources)} of {logs.object_count} objects listed")
     return Listed(bucket, group, found, rules)
 
 
-def plan_one_pack(store: ObjectStore, listed: Listed, root: str = "") -> PackPlan:
+def plan_one_pack(store: ObjectStore, workers: Workers, listed: Listed, root: str = "") -> PackPlan:
     """The group's pack, after a look at the packs that it has. With a `root` of its own it can be
     written again.
     """
     target = Target(DESTINATION, root)
-    (pack,) = plan_group(
-        store,
-        listed.bucket,
-        listed.group,
-        listed.found,
-        target,
-        listed.rules.group,
-        date.max,
-        restore=True,
-    ).packs
+    work = GroupWork(store, workers, listed.bucket, target, listed.rules.group, date.max)
+    (pack,) = work.plan(listed.group, listed.found, restore=True).packs
     return pack
 
 
 def delete_all(store: ObjectStore, workers: Workers, listed: Listed, pack: VerifiedPack) -> None:
     known = ListedVersions(source.log_object for source in listed.found.sources)
-    report = delete_originals(store, workers, pack, listed.bucket.versioning, known)
+    report = delete_originals(Deleter(store, workers, listed.bucket), pack, known)
     if report.deleted != len(listed.found.sources):
         raise BenchmarkBroken(f"{report.deleted} of {len(listed.found.sources)} objects deleted")
 
@@ -84,4 +79,5 @@ def delete_all(store: ObjectStore, workers: Workers, listed: Listed, pack: Verif
 def warm_up(store: ObjectStore, workers: Workers, listed: Listed) -> None:
     """Opens the connections and starts the threads."""
     few = replace(listed, found=GroupSources(listed.found.sources[:WARM_UP_COUNT]))
-    combine(store, workers, plan_one_pack(store, few, "warm-up/"), listed.rules.group.combine)
+    plan = plan_one_pack(store, workers, few, "warm-up/")
+    combine(store, workers, plan, listed.rules.group.combine)

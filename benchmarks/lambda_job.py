@@ -24,12 +24,11 @@ from log_aggregator.model import Group
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, encode_item_result
-from log_aggregator.steps.fanout.settle import combine_item, delete_item, verify_item
+from log_aggregator.steps.fanout.settle import ItemWork
 from log_aggregator.steps.fanout.workitems import decode_item
-from log_aggregator.steps.rules import RunRules
-from log_aggregator.steps.workers import Workers
+from log_aggregator.steps.job import Job
 from log_aggregator.telemetry.memory import peak_memory_bytes
-from log_aggregator.wiring import Connection, connect, make_run_rules, make_workers
+from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
 
 T = TypeVar("T")
 TODAY = date(2099, 1, 1)
@@ -61,9 +60,9 @@ def main() -> int:
     cpu, began = time.process_time(), time.perf_counter()
     with make_workers(settings) as workers:
         day = date.fromisoformat(told["day"])
-        result = STEPS[told["step"]](
-            store, workers, data, make_run_rules(settings, DateWindow(day, day)), folder
-        )
+        rules = make_run_rules(settings, DateWindow(day, day))
+        work = ItemWork(Job(store, workers, rules, SystemClock()), TODAY, _watch)
+        result = STEPS[told["step"]](work, data, folder)
     measured = {
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu,
@@ -94,24 +93,16 @@ def _open_store(told: Mapping[str, Any], settings: Settings, folder: Path) -> Ob
     return cast("ObjectStore", generated)
 
 
-def _combine(
-    store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, _folder: Path
-) -> ItemResult:
-    return combine_item(store, workers, decode_item(data), rules, TODAY, _watch)
+def _combine(work: ItemWork, data: bytes, _folder: Path) -> ItemResult:
+    return work.combine(decode_item(data))
 
 
-def _verify(
-    store: ObjectStore, workers: Workers, _data: bytes, rules: RunRules, folder: Path
-) -> ItemResult:
-    return verify_item(store, workers, _read_result(folder, "combine"), rules, _watch)
+def _verify(work: ItemWork, _data: bytes, folder: Path) -> ItemResult:
+    return work.verify(_read_result(folder, "combine"))
 
 
-def _delete(
-    store: ObjectStore, workers: Workers, data: bytes, rules: RunRules, folder: Path
-) -> ItemResult:
-    return delete_item(
-        store, workers, decode_item(data), _read_result(folder, "verify"), rules, TODAY, _watch
-    )
+def _delete(work: ItemWork, data: bytes, folder: Path) -> ItemResult:
+    return work.delete(decode_item(data), _read_result(folder, "verify"))
 
 
 def _read_result(folder: Path, step: str) -> ItemResult:
@@ -122,7 +113,7 @@ def _watch(_group: Group) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-STEPS: dict[str, Callable[[ObjectStore, Workers, bytes, RunRules, Path], ItemResult]] = {
+STEPS: dict[str, Callable[[ItemWork, bytes, Path], ItemResult]] = {
     "combine": _combine,
     "verify": _verify,
     "delete": _delete,

@@ -34,7 +34,7 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import GIB, KIB, MIB
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items, encode_item
-from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.rules import Rules
 from log_aggregator.wiring import Connection, connect
 from log_aggregator_lab.organisation.cloudtrail import list_cloudtrail
@@ -245,9 +245,9 @@ def _logs(shape: Shape) -> Iterator[SyntheticObject]:
 
 
 def _list_item(store: ObjectStore, bucket: str, limits: ItemLimits) -> WorkItem:
-    rules = Rules(DateWindow(DAY, DAY))
-    found = list_whole(store, SourceBucket(bucket, "Enabled", is_main=False), "", rules)
-    return next(cut_items(bucket, "Enabled", found.groups, limits, PackLimits()))
+    rules, source = Rules(DateWindow(DAY, DAY)), SourceBucket(bucket, "Enabled")
+    found = list_whole(store, Area(source, ""), rules)
+    return next(cut_items(source, found.groups, limits, PackLimits()))
 
 
 def _measure_largest_item(folder: Path, options: Options, outcome: Outcome) -> None:

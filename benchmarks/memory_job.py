@@ -15,6 +15,7 @@ from pathlib import Path
 
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.settings import read_settings
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.run import run
 from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
@@ -41,9 +42,8 @@ def main() -> int:
     start_bytes, began, progress = read_peak_bytes(), time.perf_counter(), WatchedProgress()
     store = connect(connection, settings.readers)
     with make_workers(settings) as workers:
-        result = run(
-            store, workers, SystemClock(), make_run_rules(settings, DateWindow(day, day)), progress
-        )
+        rules = make_run_rules(settings, DateWindow(day, day))
+        result = run(Job(store, workers, rules, SystemClock()), progress)
     measured = {
         "seconds": time.perf_counter() - began,
         "deleted": sum(group.deleted for group in result.groups),

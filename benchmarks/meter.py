@@ -42,11 +42,11 @@ class Area:
 
 AREAS = (
     Area("steps.packing.listing", "list_prefixes", "listing: finding the prefixes", "list"),
-    Area("steps.packing.listing", "list_onto_shelf", "listing: skip-scan", "list"),
+    Area("steps.packing.listing.BucketListing", "_list_area", "listing: skip-scan", "list"),
     Area("steps.packing.selection", "select", "listing: layouts, dates, groups"),
     Area("steps.packing.shelf.Shelf", "take", "listing: holding what was found in little memory"),
     Area("adapters.s3.listing", "parse_listing", "listing: parsing XML"),
-    Area("steps.packing.group", "plan_group", "plan", "plan"),
+    Area("steps.packing.group.GroupWork", "plan", "plan", "plan"),
     Area("steps.packing.group", "combine", OTHER, "combine"),
     Area("steps.packing.read.Reader", "read", OTHER, "combine"),
     Area("adapters.s3.reading", "get_with_obstore", "GET: obstore in the calling thread"),

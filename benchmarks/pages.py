@@ -22,7 +22,7 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import ListStart, ObjectStore, Page
-from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.rules import Rules
 
 KEY_COUNT = 1_000_000
@@ -96,9 +96,8 @@ def _measure_shape(shape: Shape, count: int) -> tuple[int, int, int, int, float]
     bucket = KeyList(keys)
     began = time.perf_counter()
     rules = Rules(DateWindow(WANTED_DAY, WANTED_DAY))
-    selection = list_whole(
-        cast("ObjectStore", bucket), SourceBucket("example", None, is_main=False), "", rules
-    )
+    area = Area(SourceBucket("example", None), "")
+    selection = list_whole(cast("ObjectStore", bucket), area, rules)
     seconds = time.perf_counter() - began
     found = [
         source.log_object.key for group in selection.groups.values() for source in group.sources

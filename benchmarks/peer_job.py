@@ -63,9 +63,16 @@ def _run_this(told: Told) -> Took:
 
     from log_aggregator.core.windows import DateWindow  # noqa: PLC0415
     from log_aggregator.settings import read_settings  # noqa: PLC0415
+    from log_aggregator.steps.job import Job  # noqa: PLC0415
     from log_aggregator.steps.packing.listing import Progress  # noqa: PLC0415
     from log_aggregator.steps.packing.run import run  # noqa: PLC0415
-    from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+    from log_aggregator.wiring import (  # noqa: PLC0415
+        Connection,
+        SystemClock,
+        connect,
+        make_run_rules,
+        make_workers,
+    )
 
     settings = read_settings(
         None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}
@@ -75,13 +82,8 @@ def _run_this(told: Told) -> Took:
     meter = CpuMeter()
     with make_workers(settings) as workers, meter.install() if told["metered"] else nullcontext():
         with took.timed():
-            result = run(
-                store,
-                workers,
-                SystemClock(),
-                make_run_rules(settings, DateWindow(day, day)),
-                Progress(),
-            )
+            rules = make_run_rules(settings, DateWindow(day, day))
+            result = run(Job(store, workers, rules, SystemClock()), Progress())
         if told["metered"]:
             took.areas, took.metering_seconds = meter.read(), meter.calls * measure_call_seconds()
     if result.failures:

@@ -25,6 +25,7 @@ from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import Body, ListStart, ObjectStore
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.inventory import InventoryListing, find_inventory
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.wiring import SystemClock, make_run_rules, make_workers
@@ -119,10 +120,9 @@ def main() -> int:
     )
     with make_workers(settings) as workers:
         inventories = [find_inventory(over, told["inventory"])] if told["inventory"] else []
-        listing = (
-            InventoryListing(over, workers, inventories, None, Progress()) if inventories else None
-        )
-        plan = plan_run(over, workers, SystemClock(), rules, Progress(), listing)
+        job = Job(over, workers, rules, SystemClock())
+        listing = InventoryListing(job, inventories, Progress()) if inventories else None
+        plan = plan_run(job, Progress(), listing)
     measured = {
         "objects": plan.source_sizes.count,
         "groups": len(plan.groups),

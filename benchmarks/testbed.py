@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.settings import Settings, read_settings
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.rules import RunRules
@@ -154,7 +155,8 @@ def run_job(
     store = connect(connection, settings.readers)
     with make_workers(settings) as workers:
         began = perf_counter()
-        result = run(store, workers, SystemClock(), make_rules(settings, spec), Progress())
+        job = Job(store, workers, make_rules(settings, spec), SystemClock())
+        result = run(job, Progress())
         seconds = perf_counter() - began
     deleted = sum(group.deleted for group in result.groups)
     if result.failures or deleted != object_count:

@@ -21,6 +21,7 @@ from tests.support.world import SteppingClock, make_rules
 from log_aggregator.core.athena import Scope, make_views
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Target
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.workers import SerialWorkers
@@ -105,7 +106,7 @@ def queried(tmp_path_factory: pytest.TempPathFactory) -> Queried:
         destination_bucket="dest",
         organization_id=spec.organization_id,
     )
-    assert run(store, SerialWorkers(), clock, rules, Progress()).failures == []
+    assert run(Job(store, SerialWorkers(), rules, clock), Progress()).failures == []
     folder = tmp_path_factory.mktemp("s3")
     dump(store, "dest", folder)
     accounts = sorted(

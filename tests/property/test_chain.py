@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.custody import START, write_chain
+from tests.support.custody import write_chain
+from tests.support.world import job_over
 
 from log_aggregator.core.custody import decode_record, encode_record, record_key
 from log_aggregator.model import Target
 from log_aggregator.steps.custody.walk import WalkRules, walk_chain
-from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.memory import MemoryStore
 
 TARGET = Target("dest")
@@ -39,9 +39,7 @@ def make_chain() -> tuple[MemoryStore, list[bytes], str]:
 
 def breaks(store: MemoryStore, kept: str | None) -> bool:
     expected = {} if kept is None else {NEWEST: kept}
-    return bool(
-        walk_chain(store, SerialWorkers(), TARGET, WalkRules(expected=expected), START).findings
-    )
+    return bool(walk_chain(job_over(store), TARGET, WalkRules(expected=expected)).findings)
 
 
 def replace_all(store: MemoryStore, records: list[bytes | None]) -> None:

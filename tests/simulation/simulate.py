@@ -27,6 +27,7 @@ from tests.support.world import READS
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.errors import LogAggregatorError
 from log_aggregator.ports.store import Clock
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.workers import SerialWorkers
@@ -96,7 +97,7 @@ def _storm(world: RandomWorld, guard: GuardedStore, report: Report, number: int)
 
             store = StormyStore(guard, storm, gate)
             try:
-                run(store, SerialWorkers(), clock, world.rules, Progress())  # type: ignore[arg-type]
+                run(Job(store, SerialWorkers(), world.rules, clock), Progress())  # type: ignore[arg-type]
             except (Killed, LogAggregatorError):
                 pass  # it died, or it could not begin
             finally:
@@ -148,7 +149,7 @@ def _calm(world: RandomWorld, guard: GuardedStore, report: Report) -> None:
 
 def _run_calmly(world: RandomWorld, guard: GuardedStore, report: Report) -> list[Call]:
     store = StormyStore(guard, Storm(random.Random(0)))
-    result = run(store, SerialWorkers(), world.clock, world.rules, Progress())
+    result = run(Job(store, SerialWorkers(), world.rules, world.clock), Progress())
     report.calls += len(store.calls)
     expected = {"RetainedObjects", *(("VerificationError", "BadPack") if world.rotten else ())}
     unexpected = [failure for failure in result.failures if failure.error not in expected]

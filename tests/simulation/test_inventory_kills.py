@@ -10,7 +10,6 @@ from tests.support.inventories import DESTINATION, run_by_inventory, take_invent
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.world import World, count_copies, find_losses, kill_at, nothing
 
-from log_aggregator.steps.packing.buckets import bucket_names
 from log_aggregator_lab.stores.faults import FaultyStore, Killed
 
 MENDABLE = tuple(scenario for scenario in SCENARIOS if scenario.name != "discarding")
@@ -19,9 +18,8 @@ MENDABLE = tuple(scenario for scenario in SCENARIOS if scenario.name != "discard
 
 def build(scenario: Scenario) -> tuple[World, list[str]]:
     world = scenario.build()
-    return world, [
-        take_inventory(world.store, name) for name in bucket_names(world.store, world.rules)
-    ]
+    names = world.job().list_source_buckets()
+    return world, [take_inventory(world.store, name) for name in names]
 
 
 def packs_of(world: World) -> list[tuple[object, ...]]:

@@ -17,7 +17,7 @@ from tests.support.world import World
 
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.handlers import entry, prepare, split_history
+from log_aggregator.handlers import entry
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.settings import Settings
@@ -146,7 +146,5 @@ def make_cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]
     monkeypatch.setenv("LOG_AGGREGATOR_OBJECTS_MAX", str(world.rules.objects_max))
     monkeypatch.setattr(entry, "SystemClock", lambda: world.clock)
     monkeypatch.setattr(entry, "make_workers", make_workers)
-    monkeypatch.setattr(entry, "make_run_rules", make_rules)
-    monkeypatch.setattr(prepare, "make_run_rules", make_rules)
-    monkeypatch.setattr(split_history, "make_run_rules", make_rules)
+    monkeypatch.setattr(entry, "make_rules", make_rules)
     yield Cloud(world)

@@ -13,9 +13,8 @@ from log_aggregator.core.custody import Record, WrittenRecord
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.custody.walk import Walked, WalkRules, walk_chain
-from log_aggregator.steps.custody.write import append_record, write_custody
+from log_aggregator.steps.custody.write import RunSpan, append_record, write_custody
 from log_aggregator.steps.packing.results import RunResult
-from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Decide, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -26,7 +25,7 @@ def run_recorded(world: World, name: str, store: ObjectStore | None = None) -> R
     """A run as the command line does it."""
     began = world.clock.now()
     result = world.run(store)
-    write_custody(store or world.store, world.rules, result, name, began, world.clock.now())
+    write_custody(world.job(store), result, RunSpan(name, began, world.clock.now()))
     return result
 
 
@@ -38,10 +37,7 @@ def run_recorded_faulty(world: World, name: str, decide: Decide) -> tuple[RunRes
 def walk(world: World, **rules: object) -> list[Walked]:
     """All chains of a world, every index read."""
     wanted = replace(WalkRules(reads_indexes=True), **rules)  # type: ignore[arg-type]
-    return [
-        walk_chain(world.store, SerialWorkers(), target, wanted, world.clock.now())
-        for target in world.targets
-    ]
+    return [walk_chain(world.job(), target, wanted) for target in world.targets]
 
 
 def make_record(run: str, hour: int, target: Target = Target("dest")) -> Record:  # noqa: B008 - it cannot be changed

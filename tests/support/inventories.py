@@ -11,12 +11,12 @@ from tests.support.world import World
 
 from log_aggregator.core.inventory.rows import Entry
 from log_aggregator.ports.store import ListStart, ObjectStore
-from log_aggregator.steps.inventory import InventoryListing, find_inventory, narrow_rules
+from log_aggregator.steps.inventory import InventoryListing, find_inventory, narrow_job
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.rules import RunRules
-from log_aggregator.steps.workers import SerialWorkers, Workers
 from log_aggregator_lab.inventory import InventorySpec, write_inventory
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -56,23 +56,18 @@ def put(store: MemoryStore, key: str, data: bytes) -> None:
     store.put(DESTINATION, key, data)
 
 
-def make_listing(
-    store: ObjectStore, rules: RunRules, locations: Sequence[str], workers: Workers | None = None
-) -> tuple[RunRules, InventoryListing]:
-    found = [find_inventory(store, location) for location in locations]
-    narrowed = narrow_rules(store, rules, found)
-    return narrowed, InventoryListing(
-        store, workers or SerialWorkers(), found, rules.organization_id, Progress()
-    )
+def make_listing(job: Job, locations: Sequence[str]) -> tuple[Job, InventoryListing]:
+    found = [find_inventory(job.store, location) for location in locations]
+    narrowed = narrow_job(job, found)
+    return narrowed, InventoryListing(narrowed, found, Progress())
 
 
 def run_by_inventory(
     world: World, *locations: str, store: ObjectStore | None = None, rules: RunRules | None = None
 ) -> RunResult:
     """A run that lists nothing but what the inventories say."""
-    over = store or world.store
-    narrowed, listing = make_listing(over, rules or world.rules, locations)
-    return run(over, SerialWorkers(), world.clock, narrowed, Progress(), listing)
+    narrowed, listing = make_listing(world.job(store, rules=rules), locations)
+    return run(narrowed, Progress(), listing)
 
 
 def with_window(rules: RunRules, window: Any) -> RunRules:

@@ -19,7 +19,8 @@ from log_aggregator.errors import StoreError
 from log_aggregator.model import Index, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import read_settings
-from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import Area
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.run import run
@@ -28,7 +29,7 @@ from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import list_all
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.rules import Level, Rules, RunRules
-from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator.steps.workers import SerialWorkers, Workers
 from log_aggregator.wiring import make_run_rules
 from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore, Killed
 from log_aggregator_lab.stores.memory import MemoryStore
@@ -96,10 +97,17 @@ class World:
         self.originals.append(Stored(source, data, dict(metadata or {}), more.get("content_type")))
         return source
 
+    def job(
+        self,
+        store: ObjectStore | None = None,
+        workers: Workers | None = None,
+        rules: RunRules | None = None,
+    ) -> Job:
+        """What the steps work with; what is left out is the world's own, and one thread."""
+        return Job(store or self.store, workers or SerialWorkers(), rules or self.rules, self.clock)
+
     def run(self, store: ObjectStore | None = None, rules: RunRules | None = None) -> RunResult:
-        return run(
-            store or self.store, SerialWorkers(), self.clock, rules or self.rules, Progress()
-        )
+        return run(self.job(store, rules=rules), Progress())
 
     def run_faulty(self, decide: Decide) -> tuple[RunResult, list[Call]]:
         store = FaultyStore(self.store, decide)
@@ -136,10 +144,20 @@ def make_world(
     return World(store, clock, make_rules(limits=limits, **wanted), (Target("dest"),))
 
 
-def list_whole(store: ObjectStore, bucket: SourceBucket, prefix: str, rules: Rules) -> Selection:
-    """Everything under a prefix that the rules want, in one piece."""
+def job_over(
+    store: ObjectStore,
+    workers: Workers | None = None,
+    **settings: Any,
+) -> Job:
+    """A job without a world; without settings it packs `logs` into `dest`."""
+    wanted = settings or {"other_buckets": "logs", "destination_bucket": "dest"}
+    return Job(store, workers or SerialWorkers(), make_rules(**wanted), SteppingClock())
+
+
+def list_whole(store: ObjectStore, area: Area, rules: Rules) -> Selection:
+    """Everything in an area that the rules want, in one piece."""
     whole = Selection()
-    for chunk in list_in_chunks(store, bucket, prefix, rules):
+    for chunk in list_in_chunks(store, area, rules):
         whole.merge(chunk)
     return whole
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from tests.support.cloud import WORK, make_cloud
 from tests.support.world import DAY, World, document, make_world, trail_key
 
-from log_aggregator import limits
+from log_aggregator import limits, wiring
 from log_aggregator.adapters.s3.errors import ACTIONS
 from log_aggregator.cli import commands
 from log_aggregator.core.adopted import Said
@@ -304,9 +304,7 @@ def test_the_fields_of_verify_are_documented(
     damage_one_pack(world.store)
     adopt_one_aggregate(world)
     freeze_one_pack(world.store)
-    monkeypatch.setattr(
-        importlib.import_module("log_aggregator.cli.verify"), "connect", lambda *_: world.store
-    )
+    monkeypatch.setattr(wiring, "connect", lambda *_: world.store)
     config = tmp_path / "aggregator.toml"
     config.write_text('other_buckets = ["logs"]\ndestination_bucket = "dest"\n', encoding="utf-8")
     arguments = [

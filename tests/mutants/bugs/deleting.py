@@ -30,10 +30,19 @@ DELETING = Section(
             ),
         ),
         Mutant(
+            "another-bucket",
+            "what a pack holds is deleted from another bucket than it came from",
+            in_symbol(
+                "log_aggregator.steps.packing.delete:delete_originals",
+                ("deleter.bucket.name != pack.source_bucket", "False"),
+            ),
+            proof="tests/unit/steps/packing/test_delete.py",
+        ),
+        Mutant(
             "lost-errors",
             "what S3 refused to delete counts as deleted",
             in_symbol(
-                "log_aggregator.steps.packing.delete:_delete_batch",
+                "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
                     "report.retained += [failure for failure in failures if failure.code in _RETAINED]",
                     "failures = [failure for failure in failures if failure.code not in _RETAINED]",
@@ -45,7 +54,7 @@ DELETING = Section(
             "not-tried-again",
             "a SlowDown for some keys ends the group as if they were deleted",
             in_symbol(
-                "log_aggregator.steps.packing.delete:_delete_batch",
+                "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
                     """
                     if not waiting:
@@ -60,7 +69,7 @@ DELETING = Section(
             "newest-first",
             "the newest version goes while an older one is still there",
             in_symbol(
-                "log_aggregator.steps.packing.delete:delete_in_order",
+                "log_aggregator.steps.packing.delete:Deleter.delete_in_order",
                 (
                     "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
                     "ready = newest",
@@ -88,7 +97,7 @@ DELETING = Section(
                     ),
                 ),
                 *in_symbol(
-                    "log_aggregator.steps.packing.delete:delete_in_order",
+                    "log_aggregator.steps.packing.delete:Deleter.delete_in_order",
                     (
                         "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
                         "ready = newest",
@@ -101,12 +110,12 @@ DELETING = Section(
             "hiding-marker-removed",
             "the delete marker that hides a key is removed",
             in_symbol(
-                "log_aggregator.steps.packing.delete:_delete_markers",
+                "log_aggregator.steps.packing.delete:delete_originals",
                 (
-                    "markers = [Deletion(key, version_id=version_id) for key, version_id in pack.index.markers if key in keys and version_id != NULL_VERSION]",
+                    "deleter.delete(_find_markers(pack, {member.key for member in going}), markers)",
                     """
-                    page = store.list_object_versions(pack.source_bucket)
-                    markers = [Deletion(marker.key, version_id=marker.version_id) for marker in page.markers]
+                    page = deleter.store.list_object_versions(pack.source_bucket)
+                    deleter.delete([Deletion(marker.key, version_id=marker.version_id) for marker in page.markers], markers)
                     """,
                 ),
             ),
@@ -126,7 +135,7 @@ DELETING = Section(
             "null-marker-removed",
             "a log object that has taken the place of an old delete marker is deleted unread",
             in_symbol(
-                "log_aggregator.steps.packing.delete:_delete_markers",
+                "log_aggregator.steps.packing.delete:_find_markers",
                 ("key in keys and version_id != NULL_VERSION", "key in keys"),
             ),
             proof="tests/unit/steps/packing/test_delete.py",
@@ -135,7 +144,7 @@ DELETING = Section(
             "older-null-deleted",
             "an older version that was delivered again meanwhile is deleted as the newest one",
             in_symbol(
-                "log_aggregator.steps.packing.delete:delete_in_order",
+                "log_aggregator.steps.packing.delete:Deleter.delete_in_order",
                 (
                     "[identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]",
                     "others",
@@ -159,7 +168,7 @@ DELETING = Section(
             "a 409 is taken for a list that is there: log objects go without a trace",
             in_symbol(
                 "log_aggregator.steps.packing.discard:discard",
-                ("store.head_object(target.bucket, key)", "pass"),
+                ("deleter.store.head_object(target.bucket, key)", "pass"),
             ),
             proof="tests/unit/steps/packing/test_discard.py",
         ),
@@ -176,7 +185,7 @@ DELETING = Section(
             "gone-is-deleted",
             "what was gone already counts as deleted, and the counts of a run are wrong",
             in_symbol(
-                "log_aggregator.steps.packing.delete:_delete_batch",
+                "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
                     "report.deleted += len(waiting) - len(failures)",
                     "report.deleted += len(waiting)",

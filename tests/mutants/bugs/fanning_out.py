@@ -35,19 +35,19 @@ FANNING_OUT = Section(
             "deleted-on-trust",
             "the deleting function believes what the verifying one has said",
             in_symbol(
-                "log_aggregator.steps.fanout.settle:delete_item",
+                "log_aggregator.steps.fanout.settle:ItemWork.delete",
                 (
-                    "pack = verify_settling(store, state.result, settling, target, Level.CHECKSUM)",
+                    "pack = work.verify(state.result, settling, Level.CHECKSUM)",
                     """
                     from types import SimpleNamespace
 
                     from log_aggregator.steps.packs.index import read_index
 
-                    index, _ = read_index(store, target, settling.pack_key)
-                    stored = store.head_object(target.bucket, settling.pack_key)
+                    index, _ = read_index(work.store, work.target, settling.pack_key)
+                    stored = work.store.head_object(work.target.bucket, settling.pack_key)
                     source_bucket = index.group.bucket
                     pack = SimpleNamespace(
-                        target=target, index=index, stored=stored, source_bucket=source_bucket
+                        target=work.target, index=index, stored=stored, source_bucket=source_bucket
                     )
                     """,
                 ),
@@ -58,17 +58,18 @@ FANNING_OUT = Section(
             "unverified-passed",
             "a pack that failed its verification is settled all the same",
             in_symbol(
-                "log_aggregator.steps.fanout.settle:verify_item",
+                "log_aggregator.steps.fanout.settle:ItemWork.verify",
                 (
                     """
-                    with _failures_of(state), watch(state.result.group):
-                        verify_settling(store, state.result, settling, rules.target(state.result.group.bucket), rules.group.level)
+                    with _failures_of(state), self.watch(group):
+                        target = rules.target(group.bucket)
+                        verify_settling(store, target, state.result, settling, rules.group.level)
                         passed.append(settling)
                     """,
                     """
-                    with _failures_of(state), watch(state.result.group):
-                        verify_settling(store, state.result, settling, rules.target(state.result.group.bucket), rules.group.level)
-                        pass
+                    with _failures_of(state), self.watch(group):
+                        target = rules.target(group.bucket)
+                        verify_settling(store, target, state.result, settling, rules.group.level)
                     passed.append(settling)
                     """,
                 ),

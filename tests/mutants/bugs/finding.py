@@ -57,8 +57,8 @@ FINDING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.scan:_list_others",
                 (
-                    "(found for found in listed if not found.key.startswith(bucket.own_prefixes)) if bucket.own_prefixes else listed",
-                    "listed",
+                    "return (found for found in listed if not found.key.startswith(area.skipped))",
+                    "return listed",
                 ),
             ),
             proof="tests/unit/steps/packing/test_scan.py",

@@ -11,7 +11,8 @@ INVENTORIES = Section(
             "gone-counts-as-deleted",
             "what had gone since the inventory was made is deleted once more, and stands so in the custody record",
             in_symbol(
-                "log_aggregator.steps.packing.group:settle_pack", ("rules.is_listing_old", "False")
+                "log_aggregator.steps.packing.group:GroupWork.delete",
+                ("self.rules.is_listing_old", "False"),
             ),
             proof="tests/unit/steps/test_inventory.py",
         ),
@@ -66,7 +67,7 @@ INVENTORIES = Section(
                     ("self._md5.hexdigest() != self._file.md5 and (not is_quoted_etag)", "False"),
                 ),
                 *in_symbol(
-                    "log_aggregator.steps.inventory:_read_rows",
+                    "log_aggregator.steps.inventory:InventoryReader._read_rows",
                     ("stored.size_bytes != file.size_bytes", "False"),
                 ),
             ),
@@ -96,7 +97,7 @@ INVENTORIES = Section(
             in_symbol(
                 "log_aggregator.steps.inventory:find_dated",
                 (
-                    "isinstance(parsed, DatedKey) and bucket.is_main and (not is_main_log(entry.key, organization_id))",
+                    "isinstance(parsed, DatedKey) and source.is_main and (not is_main_log(entry.key, source.organization_id))",
                     "isinstance(parsed, DatedKey) and False",
                 ),
             ),

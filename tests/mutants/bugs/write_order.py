@@ -31,7 +31,7 @@ WRITE_ORDER = Section(
                 ),
                 *in_symbol(
                     "log_aggregator.steps.packing.delete:delete_originals",
-                    ("verify_again(store, pack)", ""),
+                    ("verify_again(deleter.store, pack)", ""),
                 ),
             ),
         ),
@@ -40,7 +40,7 @@ WRITE_ORDER = Section(
             "nobody looks whether the verified pack is still there before originals go",
             in_symbol(
                 "log_aggregator.steps.packing.delete:delete_originals",
-                ("verify_again(store, pack)", ""),
+                ("verify_again(deleter.store, pack)", ""),
             ),
             proof="tests/unit/steps/packing/test_delete.py",
         ),

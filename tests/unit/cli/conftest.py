@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from tests.support.world import World
 
+from log_aggregator import wiring
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import main
 from log_aggregator.ports.store import ObjectStore
@@ -30,14 +30,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
     """`command(world, "extract", "--date", ...)`: what it wrote, and its exit code."""
 
     def call(world: World, *arguments: str, store: ObjectStore | None = None) -> Outcome:
-        for name in (
-            "find",
-            "extract",
-            "thaw",
-            "put_back",
-        ):  # the package gives its commands the names of their modules
-            module = importlib.import_module(f"log_aggregator.cli.{name}")
-            monkeypatch.setattr(module, "connect", lambda *_: CountingStore(store or world.store))
+        monkeypatch.setattr(wiring, "connect", lambda *_: CountingStore(store or world.store))
         monkeypatch.setattr(
             sys, "argv", ["log-aggregator", *arguments, "--destination-bucket", "dest"]
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.support.world import (
 )
 from tests.unit.cli.conftest import Command
 
+from log_aggregator import wiring
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.costs import estimate_thaw_dollars
@@ -56,9 +56,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
             world.clock.advance(seconds=seconds)
 
         monkeypatch.setattr(time, "sleep", sleep)
-        monkeypatch.setattr(
-            importlib.import_module("log_aggregator.cli.thaw"), "SystemClock", lambda: world.clock
-        )
+        monkeypatch.setattr(wiring, "SystemClock", lambda: world.clock)
         return pauses
 
     return set_up

@@ -23,11 +23,13 @@ from tests.support.world import (
     trail_key,
 )
 
+from log_aggregator import wiring
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import commands
 from log_aggregator.errors import NoSuchOriginal, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.ports.store import Body
+from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.index import list_all
 
 OLD = "vpc-logs/2023/04/03/111111111111_vpcflowlogs_x.gz"
@@ -67,12 +69,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
     assert world.run().failures == []
     world.store.create_bucket("old")
     world.store.create_bucket("elsewhere")
-    for name in ("verify", "index", "find", "extract", "put_back", "thaw"):
-        monkeypatch.setattr(
-            importlib.import_module(f"log_aggregator.cli.{name}"),
-            "connect",
-            lambda *_: CountingStore(world.store),
-        )
+    monkeypatch.setattr(wiring, "connect", lambda *_: CountingStore(world.store))
     monkeypatch.chdir(tmp_path)
     return Shell(world)
 
@@ -199,9 +196,7 @@ def test_a_bare_key_needs_its_bucket_where_there_are_several(
 ) -> None:
     """Packs in place: the same key may be in each of them."""
     targets = [Target("dest"), Target("logs")]
-    monkeypatch.setattr(
-        importlib.import_module("log_aggregator.cli.verify"), "make_targets", lambda *_: targets
-    )
+    monkeypatch.setattr(Job, "list_targets", lambda _: targets)
     with pytest.raises(SettingsError, match="packs are in 2 buckets; allowed is s3://bucket/key"):
         shell.call("verify", shell.keys()[0])
     assert "1 pack verified" in shell.call("verify", f"s3://dest/{shell.keys()[0]}")

@@ -18,12 +18,12 @@ from tests.support.cloud import MODULES, Context
 from log_aggregator import handlers
 from log_aggregator.errors import LimitExceeded, NotFound, OutOfTime, SettingsError
 from log_aggregator.handlers import entry
-from log_aggregator.handlers.entry import Job, settings_of
+from log_aggregator.handlers.entry import Call, settings_of
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator_lab.stores.memory import MemoryStore
 
 PIECE = {"run": "2026-01-02/x", "kind": "main", "item": "00001-aaaa-00001"}
-Serve = Callable[[Callable[[Any, Job], dict[str, Any]]], Any]
+Serve = Callable[[Callable[[Any, Call], dict[str, Any]]], Any]
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
     """
 
     @entry.serve("combine")
-    def handler(event: Any, job: Job) -> dict[str, Any]:
+    def handler(event: Any, call: Call) -> dict[str, Any]:
         for _ in range(1000):
-            job.workers.check_stop()
+            call.job.workers.check_stop()
             time.sleep(0.01)
         return {}
 
@@ -109,7 +109,7 @@ def test_an_error_is_raised_logged_and_left_behind(
     """
 
     @entry.serve("list")
-    def handler(event: Any, job: Job) -> dict[str, Any]:
+    def handler(event: Any, call: Call) -> dict[str, Any]:
         raise LimitExceeded("too much")
 
     with pytest.raises(LimitExceeded):
@@ -134,7 +134,7 @@ def test_an_error_is_not_hidden_by_another(
     monkeypatch.setenv(entry.WORK_BUCKET, "not-there")
 
     @entry.serve("combine")
-    def handler(event: Any, job: Job) -> dict[str, Any]:
+    def handler(event: Any, call: Call) -> dict[str, Any]:
         raise NotFound("the first")
 
     with pytest.raises(NotFound, match="the first"):
@@ -146,7 +146,7 @@ def test_nothing_without_a_work_bucket(monkeypatch: pytest.MonkeyPatch, store: M
     monkeypatch.delenv(entry.WORK_BUCKET)
 
     @entry.serve("combine")
-    def handler(event: Any, job: Job) -> dict[str, Any]:
+    def handler(event: Any, call: Call) -> dict[str, Any]:
         return {}
 
     with pytest.raises(SettingsError, match="LOG_AGGREGATOR_WORK_BUCKET"):

@@ -56,8 +56,8 @@ def test_the_fields_of_trace_are_documented() -> None:
     read.
     """
     world = make_history()
-    (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(2))
-    (other,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(1))
+    (life,) = trace(world.job(), "logs", trail_key(2))
+    (other,) = trace(world.job(), "logs", trail_key(1))
     fields = set(JSON_FIELDS.flatten({"lives": [describe_life(life), describe_life(other)]}))
     assert fields == set(JSON_FIELDS.json_fields("custody trace"))
 
@@ -90,7 +90,7 @@ def test_lines_say_what_was_found() -> None:
     assert "none: it is the first" in texts[0]
     assert "1 log object," in texts[0]
     assert "cannot be read" in texts[1]
-    (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(2))
+    (life,) = trace(world.job(), "logs", trail_key(2))
     told = list(render_life(describe_life(life)))
     assert any("which no record names" in line for line in told)
     assert told[-1] == "  no record names its pack: the run that wrote it did not come to its end"

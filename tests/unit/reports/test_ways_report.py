@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support.world import DAY, document, flow_key, make_world, nothing, pack_gzip, trail_key
 
+from log_aggregator import wiring
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import commands
 from log_aggregator.core.costs.storage import (
@@ -24,7 +24,6 @@ from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import plan_run
-from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import FaultyStore
 
 SIZES = [0, 500, 1023, 1024, 5000, 200_000, 3_000_000]
@@ -78,16 +77,14 @@ def test_a_plan_shows_it() -> None:
     world.put("logs", trail_key(1), document(1))
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n" * 500))
     store = FaultyStore(world.store, nothing)
-    plan = plan_run(store, SerialWorkers(), world.clock, world.rules, Progress())
+    plan = plan_run(world.job(store), Progress())
     described = describe_plan(plan, {}, Comparison())
     sizes = [len(stored.data) for stored in world.originals]
     assert described["comparison"]["bytes"] == sum(sizes)
     assert (plan.pack_sizes.count, plan.pack_sizes.total_bytes) == (2, sum(sizes) + 2 * 130)
     assert "\n".join(render_plan(described)).count("Over 10 years") == 1
     world.run()
-    again = describe_plan(
-        plan_run(store, SerialWorkers(), world.clock, world.rules, Progress()), {}, Comparison()
-    )
+    again = describe_plan(plan_run(world.job(store), Progress()), {}, Comparison())
     assert "Over" not in "\n".join(render_plan(again))
 
 
@@ -97,11 +94,7 @@ def test_prices_of_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     """
     world = make_world()
     world.put("logs", trail_key(1, day=DAY), document(1))
-    monkeypatch.setattr(
-        importlib.import_module("log_aggregator.cli.run"),
-        "connect",
-        lambda *_: CountingStore(world.store),
-    )
+    monkeypatch.setattr(wiring, "connect", lambda *_: CountingStore(world.store))
     prices = tmp_path / "prices.toml"
     prices.write_text(
         'region = "eu-central-1"\n[storage.STANDARD]\nget_1000 = 1000.0\n', encoding="utf-8"

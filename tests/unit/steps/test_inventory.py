@@ -42,14 +42,12 @@ from log_aggregator.errors import BadInventory, CannotStart, LimitExceeded, Sett
 from log_aggregator.model import Target
 from log_aggregator.ports.store import Deletion
 from log_aggregator.steps import inventory as inventory_module
-from log_aggregator.steps.inventory import find_inventory, narrow_rules
-from log_aggregator.steps.packing.buckets import bucket_names
+from log_aggregator.steps.inventory import find_inventory, narrow_job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.steps.packing.prefixes import is_main_log
 from log_aggregator.steps.packing.selection import Left
 from log_aggregator.steps.packs.index import list_all
-from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.memory import MemoryStore
 
 
@@ -71,7 +69,7 @@ def test_it_packs_what_a_listing_packs(scenario: Scenario, file_format: Format) 
     expected = listed.run()
     locations = [
         take_inventory(world.store, name, format=file_format)
-        for name in bucket_names(world.store, world.rules)
+        for name in world.job().list_source_buckets()
     ]
     result = run_by_inventory(world, *locations)
     assert [failure.where for failure in result.failures] == [
@@ -303,8 +301,8 @@ def test_a_plan_by_an_inventory_is_what_the_run_does() -> None:
     fill(world)
     location = take_inventory(world.store)
     before = world.store.snapshot()
-    rules, listing = make_listing(world.store, world.rules, [location])
-    plan = plan_run(world.store, SerialWorkers(), world.clock, rules, Progress(), listing)
+    job, listing = make_listing(world.job(), [location])
+    plan = plan_run(job, Progress(), listing)
     assert world.store.snapshot() == before
     result = run_by_inventory(world, location)
     assert [pack.key for group in plan.groups for pack in group.packs] == [
@@ -432,14 +430,14 @@ def test_buckets_are_those_of_the_settings() -> None:
     fill(world, 3)
     mine, strange = take_inventory(world.store), take_inventory(world.store, "strange")
     found = {location: find_inventory(world.store, location) for location in (mine, strange)}
-    assert narrow_rules(world.store, world.rules, [found[mine]]).other_buckets == ("logs",)
+    assert narrow_job(world.job(), [found[mine]]).rules.other_buckets == ("logs",)
     with pytest.raises(SettingsError, match="'strange'"):
-        narrow_rules(world.store, world.rules, [found[strange]])
+        narrow_job(world.job(), [found[strange]])
     with pytest.raises(SettingsError, match="another one"):
-        narrow_rules(world.store, world.rules, [found[mine], found[mine]])
+        narrow_job(world.job(), [found[mine], found[mine]])
     later = with_window(world.rules, DateWindow(date(2025, 4, 6), date(2025, 4, 6)))
     with pytest.raises(SettingsError, match="made on 2025-04-05"):
-        narrow_rules(world.store, later, [found[mine]])
+        narrow_job(world.job(rules=later), [found[mine]])
 
 
 @pytest.mark.parametrize(

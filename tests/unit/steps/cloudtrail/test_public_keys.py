@@ -193,7 +193,7 @@ def archive_after(
         **({"destination_bucket": "dest"} | settings),
     )
     result = site.world.run(rules=rules)
-    archive_run_keys(site.store, connect, rules, result, site.world.clock.now())
+    archive_run_keys(site.world.job(rules=rules), connect, result)
     assert result.groups
     return [f"{failure.where}: {failure.error}" for failure in result.failures]
 
@@ -271,6 +271,4 @@ def test_no_digests_no_question() -> None:
     world.put("logs", trail_key(1), b"{}")
     result = world.run()
     assert result.groups
-    archive_run_keys(
-        world.store, lambda: pytest.fail("connected"), world.rules, result, world.clock.now()
-    )
+    archive_run_keys(world.job(), lambda: pytest.fail("connected"), result)

@@ -23,6 +23,7 @@ from tests.support.world import (
     document,
     fail_on,
     flow_key,
+    job_over,
     make_rules,
     make_world,
     nothing,
@@ -38,7 +39,6 @@ from log_aggregator.ports.store import Body, WriteOptions
 from log_aggregator.steps.custody.trace import trace
 from log_aggregator.steps.custody.walk import Walked, WalkRules, walk_chain
 from log_aggregator.steps.custody.write import append_record, find_newest
-from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.memory import MemoryStore
 
 DEST = Target("dest")
@@ -51,7 +51,7 @@ def make_store(versioning: str | None = None) -> MemoryStore:
 
 
 def check(store: MemoryStore, rules: WalkRules | None = None) -> Walked:
-    return walk_chain(store, SerialWorkers(), DEST, rules or WalkRules(), START)
+    return walk_chain(job_over(store), DEST, rules or WalkRules())
 
 
 def read(store: MemoryStore, sequence: int) -> Record:
@@ -441,7 +441,7 @@ def test_the_life_of_a_log_object() -> None:
     world.clock.advance(days=3)
     run_recorded(world, "deletes")
     run_recorded(world, "has nothing to do with it")
-    (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(1))
+    (life,) = trace(world.job(), "logs", trail_key(1))
     assert [
         (mention.run, mention.pack.is_new, mention.pack.kept, mention.pack.deleted)
         for mention in life.mentions
@@ -454,7 +454,7 @@ def test_the_life_of_a_log_object() -> None:
         "dest", life.index_key, world.store.get_object("dest", life.index_key).data + b"\0"
     )
     with pytest.raises(NoSuchOriginal):
-        list(trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(17)))
+        list(trace(world.job(), "logs", trail_key(17)))
 
 
 def test_a_life_is_told_beside_an_index_that_cannot_be_read() -> None:
@@ -465,9 +465,9 @@ def test_a_life_is_told_beside_an_index_that_cannot_be_read() -> None:
     run_recorded(world, "packs and deletes")
     world.put("logs", trail_key(9), document(9))
     run_recorded(world, "packs a late one")
-    (life,) = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(9))
+    (life,) = trace(world.job(), "logs", trail_key(9))
     world.store.put("dest", life.index_key, b"")
-    told = trace(world.store, SerialWorkers(), world.targets, "logs", trail_key(1))
+    told = trace(world.job(), "logs", trail_key(1))
     assert next(told).member.key == trail_key(1)
     with pytest.raises(IncompleteSearch, match=life.index_key):
         next(told)
@@ -492,5 +492,5 @@ def test_only_records_that_can_name_the_pack_are_read() -> None:
             requests.append(key)
             return super().get_object(bucket, key, **more)
 
-    list(trace(Watching(world.store), SerialWorkers(), world.targets, "logs", trail_key(1)))
+    list(trace(world.job(Watching(world.store)), "logs", trail_key(1)))
     assert [key for key in requests if key.startswith("custody/")] == [record_key(DEST, 5)]

@@ -11,14 +11,10 @@ from typing import Any
 from tests.support.world import World, document, left_in_place, list_whole, make_world, trail_key
 
 from log_aggregator.model import Group
-from log_aggregator.steps.fanout.results import ItemResult
-from log_aggregator.steps.fanout.settle import combine_item, delete_item, verify_item
+from log_aggregator.steps.fanout.settle import ItemWork
 from log_aggregator.steps.fanout.workitems import WorkItem
-from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.selection import GroupSources
-from log_aggregator.steps.workers import SerialWorkers
-
-WORKERS = SerialWorkers()
 
 
 def watch(_group: Group) -> Any:
@@ -27,13 +23,14 @@ def watch(_group: Group) -> Any:
 
 def make_item(world: World) -> WorkItem:
     """Everything that is in the bucket."""
-    bucket = SourceBucket("logs", "Enabled", is_main=False)
-    selection = list_whole(world.store, bucket, "", world.rules.selection)
+    area = Area(SourceBucket("logs", "Enabled"), "")
+    selection = list_whole(world.store, area, world.rules.selection)
     return WorkItem("logs", "Enabled", sorted(selection.groups.items()))
 
 
-def combined(world: World, item: WorkItem) -> ItemResult:
-    return combine_item(world.store, WORKERS, item, world.rules, world.clock.now().date(), watch)
+def work(world: World) -> ItemWork:
+    job = world.job()
+    return ItemWork(job, job.today, watch)
 
 
 def two_accounts() -> World:
@@ -48,10 +45,10 @@ def test_only_what_passed_is_passed_on() -> None:
     other group's is.
     """
     world = two_accounts()
-    result = combined(world, make_item(world))
+    result = work(world).combine(make_item(world))
     (damaged, *_), (sound, *_) = (state.settling for state in result.states)
     world.store.put("dest", damaged.pack_key, b"something else")
-    verified = verify_item(world.store, WORKERS, result, world.rules, watch)
+    verified = work(world).verify(result)
     assert [state.settling for state in verified.states] == [[], [sound]]
     assert [len(state.result.failures) for state in verified.states] == [1, 0]
 
@@ -64,12 +61,10 @@ def test_only_what_was_listed_for_the_item_goes() -> None:
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2), document(2))
     item = make_item(world)
-    verified = verify_item(world.store, WORKERS, combined(world, item), world.rules, watch)
+    verified = work(world).verify(work(world).combine(item))
     ((group, found),) = item.groups
     narrowed = replace(item, groups=[(group, GroupSources(found.sources[:1], found.markers))])
-    deleted = delete_item(
-        world.store, WORKERS, narrowed, verified, world.rules, world.clock.now().date(), watch
-    )
+    deleted = work(world).delete(narrowed, verified)
     assert [state.result.deleted for state in deleted.states] == [1]
     assert [source.key for source in left_in_place(world)] == [trail_key(2)]
 
@@ -78,7 +73,7 @@ def test_a_group_that_fails_does_not_stop_the_others() -> None:
     """What cannot be combined is taken down, and all other groups of the item are done."""
     world = two_accounts()
     world.store.put("dest", "packs/logs/CloudTrail/111111111111/2025/04/03/notes.txt", b"no pack")
-    result = combined(world, make_item(world))
+    result = work(world).combine(make_item(world))
     assert [[failure.error for failure in state.result.failures] for state in result.states] == [
         ["BadPack"],
         [],

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -28,13 +28,13 @@ from log_aggregator.errors import CannotStart
 from log_aggregator.model import Group
 from log_aggregator.steps.fanout import tasks as tasks_module
 from log_aggregator.steps.fanout.folder import Kind
-from log_aggregator.steps.fanout.tasks import Listed, ListingTask, list_task, plan_listing
+from log_aggregator.steps.fanout.tasks import Cut, Listed, ListingTask, list_task, plan_listing
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem
 from log_aggregator.steps.packing import selection as selection_module
-from log_aggregator.steps.packing.buckets import find_buckets
+from log_aggregator.steps.packing.buckets import Area, find_buckets
 from log_aggregator.steps.packing.prefixes import list_prefixes
 from log_aggregator.steps.packing.selection import GroupSources, Left, Selection
-from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers, Workers
+from log_aggregator.steps.workers import ThreadWorkers, Workers
 
 ACCOUNTS = [f"{number:012}" for number in range(100_000_000_000, 100_000_000_007)]
 
@@ -87,9 +87,19 @@ def make(keys: Sequence[str], *, is_main: bool = False, **more: Any) -> World:
     return world
 
 
+def cut(
+    world: World,
+    write_item: Callable[[WorkItem], str],
+    limits: ItemLimits | None = None,
+    late_before: date = date.min,
+) -> Cut:
+    pack_limits = world.rules.group.combine.limits
+    return Cut(limits or ItemLimits(), pack_limits, late_before, write_item)
+
+
 def tasks_of(world: World) -> list[ListingTask]:
     """As the functions get them: through the state machine's manifest."""
-    plan = plan_listing(world.store, world.rules)
+    plan = plan_listing(world.job())
     assert plan.failures == []
     return [ListingTask.decode(task.encode("run")) for kind in Kind for task in plan.tasks[kind]]
 
@@ -103,20 +113,19 @@ def list_all_tasks(
         items.append(item)
         return f"{len(items)}"
 
-    workers = workers or SerialWorkers()
-    listings = [
-        list_task(world.store, workers, task, world.rules, limits or ItemLimits(), date.min, write)
-        for task in tasks_of(world)
-    ]
+    job = world.job(workers=workers)
+    listings = [list_task(job, task, cut(world, write, limits)) for task in tasks_of(world)]
     return items, listings
 
 
 def list_in_one(world: World) -> Selection:
     """As a run in one process does."""
-    selection = Selection()
-    for bucket in find_buckets(world.store, world.rules):
-        for prefix in list_prefixes(world.store, SerialWorkers(), bucket, None, selection):
-            selection.merge(list_whole(world.store, bucket, prefix, world.rules.selection))
+    selection, job = Selection(), world.job()
+    for bucket in find_buckets(job):
+        own = job.rules.own_prefixes(bucket.name)
+        for prefix in list_prefixes(job, bucket.name, selection):
+            area = Area(bucket, prefix, own)
+            selection.merge(list_whole(job.store, area, job.rules.selection))
     return selection
 
 
@@ -130,7 +139,7 @@ def entries(groups: Sequence[tuple[Group, GroupSources]]) -> Counter[object]:
 
 def covers(task: ListingTask, key: str) -> int:
     return sum(key.startswith(prefix) for prefix in task.prefixes) * (
-        not key.startswith(task.bucket.own_prefixes)
+        not key.startswith(task.skipped)
     )
 
 
@@ -161,7 +170,7 @@ def test_every_key_is_listed_by_exactly_one_task(
         world.run(
             rules=replace(world.rules, group=replace(world.rules.group, keep_originals_days=30))
         )
-    plan = plan_listing(world.store, world.rules)
+    plan = plan_listing(world.job())
     tasks = tasks_of(world)
     assert len(tasks) == len({(task.kind, task.task) for task in tasks})
     reported = {sample.removeprefix("s3://logs/") for sample in plan.selection.samples}
@@ -194,7 +203,7 @@ def test_tasks_find_what_one_process_finds(
     assert entries([part for item in items for part in item.groups]) == entries(
         list(alone.groups.items())
     )
-    plan = plan_listing(world.store, world.rules).selection
+    plan = plan_listing(world.job()).selection
     left = sum((listed.selection.left for listed in listings), plan.left)
     # How many keys of other days are looked at depends on where pages begin.
     assert left - Counter({Left.OTHER_DATE: 10**6}) == alone.left - Counter(
@@ -260,7 +269,7 @@ def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     with ThreadWorkers(groups=4) as workers:
         monkeypatch.setattr(Selection, "merge", slow_merge)
         for task in tasks:
-            list_task(world.store, workers, task, world.rules, ItemLimits(), date.min, lambda _: "")
+            list_task(world.job(workers=workers), task, cut(world, lambda _: ""))
     assert max(together) == 1
     assert len(together) > 8
 
@@ -278,9 +287,7 @@ def test_late_log_objects_are_counted() -> None:
         return f"{len(written)}"
 
     (task,) = tasks_of(world)
-    listed = list_task(
-        world.store, SerialWorkers(), task, world.rules, ItemLimits(groups_max=1), DAY, write
-    )
+    listed = list_task(world.job(), task, cut(world, write, ItemLimits(groups_max=1), DAY))
     late = [
         sum(len(found.sources) for group, found in item.groups if group.date < DAY)
         for item in written
@@ -294,9 +301,9 @@ def test_a_task_survives_its_manifest() -> None:
     one.
     """
     world = make(auxiliary_keys(), destination_bucket="", final_aggregation_prefix="aggregated")
-    planned = plan_listing(world.store, world.rules).tasks[Kind.AUXILIARY]
+    planned = plan_listing(world.job()).tasks[Kind.AUXILIARY]
     assert tasks_of(world) == planned
-    assert planned[0].bucket.own_prefixes == (
+    assert planned[0].skipped == (
         "aggregated/packs/",
         "aggregated/indexes/",
         "aggregated/discards/",
@@ -311,8 +318,8 @@ def test_a_task_survives_its_manifest() -> None:
 def test_a_bucket_that_cannot_be_looked_at_does_not_stop_the_others() -> None:
     """It is a failure of the run; where there is nothing else, the run cannot start."""
     world = make(auxiliary_keys(), other_buckets=["logs", "not-there"])
-    plan = plan_listing(world.store, world.rules)
+    plan = plan_listing(world.job())
     assert [failure.where for failure in plan.failures] == ["bucket not-there"]
     assert {task.bucket.name for task in plan.tasks[Kind.AUXILIARY]} == {"logs"}
     with pytest.raises(CannotStart, match="not-there"):
-        plan_listing(world.store, world.rules, "not-there")
+        plan_listing(world.job(), "not-there")

@@ -34,8 +34,10 @@ from log_aggregator.steps.fanout.workitems import (
     decode_item,
     encode_item,
 )
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.selection import GroupSources
 
+BUCKET = SourceBucket("logs", "Enabled")
 SEEDS = st.integers(min_value=0, max_value=2**48)
 RUNS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TIME = datetime(2025, 4, 4, 1, 2, 3, 456_000, tzinfo=UTC)
@@ -116,7 +118,7 @@ def any_limits(random: Random) -> ItemLimits:
 def cut(
     groups: Mapping[Group, GroupSources], limits: ItemLimits, members_max: int = 200_000
 ) -> list[WorkItem]:
-    return list(cut_items("logs", "Enabled", groups, limits, PackLimits(members_max=members_max)))
+    return list(cut_items(BUCKET, groups, limits, PackLimits(members_max=members_max)))
 
 
 def entries_of(parts: Iterator[tuple[Group, GroupSources]]) -> Counter[object]:

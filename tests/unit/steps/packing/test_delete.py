@@ -10,10 +10,11 @@ from tests.support.world import World, access_key, document, make_world, nothing
 from log_aggregator.errors import StoreError, VerificationError
 from log_aggregator.model import LogObject, VerifiedPack
 from log_aggregator.ports.store import Deletion, DeletionFailure, Page
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.delete import (
+    Deleter,
     DeletionReport,
     ListedVersions,
-    delete_exactly,
     delete_originals,
     deletion_of,
 )
@@ -39,11 +40,13 @@ class Refusing:
         ]
 
 
+def deleter(store: Any, versioning: str | None = "Enabled") -> Deleter:
+    return Deleter(store, SerialWorkers(), SourceBucket("logs", versioning))
+
+
 def delete_keys(store: Any, *keys: str) -> DeletionReport:
     report = DeletionReport()
-    delete_exactly(
-        store, SerialWorkers(), "logs", [Deletion(key, version_id="v") for key in keys], report
-    )
+    deleter(store).delete([Deletion(key, version_id="v") for key in keys], report)
     return report
 
 
@@ -81,7 +84,8 @@ def test_there_is_a_pause_before_each_further_attempt() -> None:
 
     store: Any = Refusing({"a": "SlowDown"}, {"a": "SlowDown"}, {"a": "SlowDown"})
     report = DeletionReport()
-    delete_exactly(store, Watched(), "b", [Deletion("a", version_id="v")], report)
+    watched = Deleter(store, Watched(), SourceBucket("logs", "Enabled"))
+    watched.delete([Deletion("a", version_id="v")], report)
     assert (report.deleted, pauses) == (1, [1.0, 4.0, 16.0])
 
 
@@ -161,7 +165,7 @@ def test_older_versions_first_and_the_newest_last() -> None:
     """
     world, pack, listed = packed_world()
     store = FaultyStore(world.store, nothing)
-    report = delete_originals(store, SerialWorkers(), pack, "Enabled", listed)
+    report = delete_originals(deleter(store), pack, listed)
     batches = [
         call.arguments["deletions"] for call in store.calls if call.operation == "DeleteObjects"
     ]
@@ -186,9 +190,7 @@ def test_an_older_version_that_stays_keeps_the_newest() -> None:
     world.put("logs", trail_key(2), document(3))
     (pack,) = world.run().groups[0].packs
     verified = verify_pack(world.store, world.targets[0], pack.key)
-    report = delete_originals(
-        world.store, SerialWorkers(), verified, "Enabled", ListedVersions(list_logs(world))
-    )
+    report = delete_originals(deleter(world.store), verified, ListedVersions(list_logs(world)))
     assert (report.deleted, len(report.retained), report.withheld) == (1, 1, 1)
     assert [each.identity for each in list_logs(world) if each.is_latest] == [newest.identity]
 
@@ -205,8 +207,7 @@ def test_an_older_version_in_another_pack_keeps_the_newest() -> None:
     listed = ListedVersions(list_logs(world))
     packs = [verify_pack(world.store, world.targets[0], pack.key) for pack in (first, second)]
     reports = [
-        delete_originals(world.store, SerialWorkers(), packs[number], "Enabled", listed)
-        for number in (1, 0, 1)
+        delete_originals(deleter(world.store), packs[number], listed) for number in (1, 0, 1)
     ]
     assert [(report.deleted, report.withheld) for report in reports] == [(0, 1), (1, 0), (1, 0)]
     assert list_logs(world) == []
@@ -219,7 +220,7 @@ def test_only_what_is_listed_is_deleted() -> None:
     world, pack, _ = packed_world()
     kept = {each.identity for each in list_logs(world) if each.key == trail_key(1)}
     listed = ListedVersions(each for each in list_logs(world) if each.key != trail_key(1))
-    assert delete_originals(world.store, SerialWorkers(), pack, "Enabled", listed).deleted == 1
+    assert delete_originals(deleter(world.store), pack, listed).deleted == 1
     page = world.store.list_object_versions("logs")
     assert {found.identity for found in page.objects} == kept
     assert len(page.markers) == 1
@@ -242,9 +243,7 @@ def test_a_marker_that_is_retained_is_reported() -> None:
             )
             return [DeletionFailure(deletion, "AccessDenied") for deletion in refused]
 
-    report = delete_originals(
-        RefusesMarkers(world.store, nothing), SerialWorkers(), pack, "Enabled", listed
-    )
+    report = delete_originals(deleter(RefusesMarkers(world.store, nothing)), pack, listed)
     assert [failure.deletion.key for failure in report.retained] == [trail_key(1)]
     assert report.deleted == 4
 
@@ -258,7 +257,7 @@ def test_a_pack_that_changed_since_is_not_trusted() -> None:
             world.store.put("dest", pack.index.pack_key, b"another")
         store = FaultyStore(world.store, nothing)
         with pytest.raises((VerificationError, StoreError)):
-            delete_originals(store, SerialWorkers(), pack, "Enabled", listed)
+            delete_originals(deleter(store), pack, listed)
         assert [call for call in store.calls if call.operation == "DeleteObjects"] == []
 
 
@@ -272,13 +271,8 @@ def test_an_etag_condition_protects_what_was_written_over() -> None:
     (pack,) = world.run().groups[0].packs
     world.store.put("logs", access_key(1), b"new\n")
     listed = ListedVersions(stored.source for stored in world.originals)
-    report = delete_originals(
-        world.store,
-        SerialWorkers(),
-        verify_pack(world.store, world.targets[0], pack.key),
-        None,
-        listed,
-    )
+    verified = verify_pack(world.store, world.targets[0], pack.key)
+    report = delete_originals(deleter(world.store, None), verified, listed)
     assert (report.deleted, [failure.deletion.key for failure in report.changed]) == (
         1,
         [access_key(1)],
@@ -302,7 +296,7 @@ def test_a_log_object_in_the_place_of_an_old_marker_stays(versioning: str) -> No
     world.store.set_versioning("logs", versioning)
     verified = verify_pack(world.store, world.targets[0], pack.key)
     assert verified.index.markers == ((trail_key(1), "null"),)
-    delete_originals(world.store, SerialWorkers(), verified, versioning, listed)
+    delete_originals(deleter(world.store, versioning), verified, listed)
     assert [each.identity for each in list_logs(world)] == [late.identity]
 
 
@@ -318,15 +312,22 @@ def test_an_older_version_that_can_be_replaced_stays() -> None:
     (pack,) = world.run().groups[0].packs
     listed = ListedVersions(list_logs(world))
     again = world.store.put("logs", trail_key(1), document(1))
-    report = delete_originals(
-        world.store,
-        SerialWorkers(),
-        verify_pack(world.store, world.targets[0], pack.key),
-        "Suspended",
-        listed,
-    )
+    verified = verify_pack(world.store, world.targets[0], pack.key)
+    report = delete_originals(deleter(world.store, "Suspended"), verified, listed)
     assert (report.deleted, report.withheld, report.changed) == (1, 2, [])
     assert [each.identity for each in list_logs(world) if each.is_latest] == [again.identity]
+
+
+def test_nothing_goes_from_another_bucket_than_the_pack_s() -> None:
+    """A key of the same name may lie there, with another log object in it."""
+    world, pack, listed = packed_world()
+    world.store.create_bucket("other")
+    world.store.put("other", trail_key(2), document(4))
+    before = world.store.snapshot()
+    wrong = Deleter(world.store, SerialWorkers(), SourceBucket("other", None))
+    with pytest.raises(ValueError, match="other is not where"):
+        delete_originals(wrong, pack, listed)
+    assert world.store.snapshot() == before
 
 
 def test_deletion_takes_nothing_but_a_verified_pack() -> None:

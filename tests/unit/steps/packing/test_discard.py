@@ -22,6 +22,8 @@ from tests.support.world import (
 from log_aggregator.errors import PreconditionFailed, StoreError
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.delete import Deleter
 from log_aggregator.steps.packing.discard import discard
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.workers import SerialWorkers
@@ -129,15 +131,8 @@ def test_what_is_listed_twice_is_discarded_once() -> None:
     """The list of what goes names it once, and it is counted once."""
     world = discarding_world()
     source = world.store.put("logs", trail_key(2, region="us-east-1"), document(2))
-    report = discard(
-        world.store,
-        SerialWorkers(),
-        Target("dest"),
-        GROUP,
-        [source, source],
-        "Enabled",
-        WriteOptions(),
-    )
+    deleter = Deleter(world.store, SerialWorkers(), SourceBucket("logs", "Enabled"))
+    report = discard(deleter, Target("dest"), GROUP, [source, source], WriteOptions())
     (entry,) = world.store.list_objects("dest", prefix="discards/").objects
     assert report.deleted == 1
     assert len(gzip.decompress(world.store.get_object("dest", entry.key).data).splitlines()) == 1

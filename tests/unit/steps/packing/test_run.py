@@ -34,14 +34,12 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded, Unreachable
 from log_aggregator.model import Target
 from log_aggregator.ports.store import WriteOptions
-from log_aggregator.settings import read_settings
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import RunPlan, plan_run
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.packing.selection import Left
-from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
-from log_aggregator.wiring import make_targets
+from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator_lab.stores.memory import MemoryStore
 
 
@@ -60,7 +58,7 @@ def total(result: RunResult, field: str) -> int:
 
 
 def plan(world: World) -> RunPlan:
-    return plan_run(world.store, SerialWorkers(), world.clock, world.rules, Progress())
+    return plan_run(world.job(), Progress())
 
 
 def test_a_plan_is_what_the_run_does() -> None:
@@ -107,9 +105,7 @@ def test_threads_do_what_one_thread_does() -> None:
     serial, threaded = trail_world(40), trail_world(40)
     serial.run()
     with ThreadWorkers(readers=8) as workers:
-        assert (
-            run(threaded.store, workers, threaded.clock, threaded.rules, Progress()).failures == []
-        )
+        assert run(threaded.job(workers=workers), Progress()).failures == []
     assert threaded.store.snapshot() == serial.store.snapshot()
 
 
@@ -265,9 +261,7 @@ def test_in_place(versioning: str | None) -> None:
     again, calls = world.run_faulty(nothing)
     assert (writes_of(calls), again.groups, again.selection.listed) == ([], [], 0)
     assert [str(sample) for sample in again.selection.samples] == []
-    assert make_targets(
-        world.store, read_settings(None, {"control_tower_bucket": "trail", "other_buckets": "aux"})
-    ) == list(world.targets)
+    assert world.job().list_targets() == list(world.targets)
 
 
 @pytest.mark.parametrize(
@@ -519,7 +513,7 @@ def test_progress_is_told() -> None:
             heard.append(("settled", objects))
 
     world = trail_world(5)
-    run(world.store, SerialWorkers(), world.clock, world.rules, Watching())
+    run(world.job(), Watching())
     assert heard == [("logs", 0), ("planned", 5), ("settled", 5)]
 
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import threading
 from datetime import date
+from typing import Any
 
 import pytest
-from tests.support.world import DAY, WINDOW, access_key, list_whole, nothing, trail_key
+from tests.support.world import (
+    DAY,
+    WINDOW,
+    access_key,
+    job_over,
+    list_whole,
+    nothing,
+    trail_key,
+)
 
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.prefixes import list_prefixes
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import Left, Selection
 from log_aggregator.steps.rules import Rules
-from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
+from log_aggregator.steps.workers import ThreadWorkers, Workers
 from log_aggregator_lab.stores.faults import FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
-BUCKET = SourceBucket("logs", "Enabled", is_main=False)
-MAIN = SourceBucket("logs", "Enabled", is_main=True)
+BUCKET = SourceBucket("logs", "Enabled")
+WHOLE = Area(BUCKET, "")
 
 
 def make_store(keys: list[str], page_size: int = 1000, versions: int = 1) -> MemoryStore:
@@ -31,6 +41,12 @@ def make_store(keys: list[str], page_size: int = 1000, versions: int = 1) -> Mem
     return store
 
 
+def main_job(keys: list[str], workers: Workers | None = None, **settings: Any) -> Job:
+    """Over a Control Tower bucket."""
+    own = {"control_tower_bucket": "logs", "destination_bucket": "dest"} | settings
+    return job_over(make_store(keys), workers, **own)
+
+
 @pytest.mark.parametrize("page_size", [1, 2, 3, 4, 5, 1000])
 @pytest.mark.parametrize("versions", [1, 2, 5])
 def test_keys_come_whole(page_size: int, versions: int) -> None:
@@ -39,7 +55,7 @@ def test_keys_come_whole(page_size: int, versions: int) -> None:
     """
     store = make_store([access_key(number) for number in range(4)], page_size, versions)
     store.delete("logs", access_key(2))
-    found = list(list_window(store, BUCKET, "", WINDOW))
+    found = list(list_window(store, WHOLE, WINDOW))
     assert [listed.key for listed in found] == [access_key(number) for number in range(4)]
     for listed in found:
         assert len(listed.versions) == versions
@@ -58,7 +74,7 @@ def test_other_days_are_jumped_over_and_wanted_ones_never(page_size: int) -> Non
     days = [date(2025, month, day) for month in range(2, 6) for day in range(1, 29)]
     keys = [access_key(number, day=day) for day in days for number in range(5)]
     store = FaultyStore(make_store(keys, page_size), nothing)
-    found = [listed.key for listed in list_window(store, BUCKET, "", WINDOW)]
+    found = [listed.key for listed in list_window(store, WHOLE, WINDOW)]
     wanted = [key for key in keys if date.fromisoformat(key[:10]) in WINDOW]
     assert [key for key in found if date.fromisoformat(key[:10]) in WINDOW] == wanted
     assert len(store.calls) <= len(wanted) // page_size + 4
@@ -78,7 +94,7 @@ def test_main_prefixes() -> None:
         "readme.txt",
     ]
     selection = Selection()
-    prefixes = list_prefixes(make_store(keys), SerialWorkers(), MAIN, None, selection)
+    prefixes = list_prefixes(main_job(keys), "logs", selection)
     assert sorted(prefixes) == [
         "AWSLogs/333333333333/CloudTrail/",
         "AWSLogs/o-abcd1234/222222222222/CloudTrail/",
@@ -106,7 +122,7 @@ def test_what_threads_see_is_counted_once_each() -> None:
 
     with ThreadWorkers(groups=8) as workers, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Selection, "merge_counts", watched)
-        assert list_prefixes(make_store(keys), workers, MAIN, None, selection) == []
+        assert list_prefixes(main_job(keys, workers), "logs", selection) == []
     assert selection.left[Left.UNKNOWN] == 600
     assert writers == {threading.get_ident()}
 
@@ -115,34 +131,30 @@ def test_a_prefix_is_listed_from_its_very_beginning() -> None:
     """Whatever character comes behind a prefix, nothing under it is passed over."""
     names = [" x", "-x", "0/x", "2025/04/03/x", "9x", "A/x", "z", "\u00e9"]
     keys = [f"AWSLogs/111111111111/{name}" for name in names]
-    for bucket in (BUCKET, MAIN):
-        found = [
-            listed.key
-            for listed in list_window(make_store(keys), bucket, "AWSLogs/111111111111/", WINDOW)
-        ]
-        assert found == sorted(keys, key=str.encode)
+    area = Area(BUCKET, "AWSLogs/111111111111/")
+    found = [listed.key for listed in list_window(make_store(keys), area, WINDOW)]
+    assert found == sorted(keys, key=str.encode)
 
 
 def test_another_organisation() -> None:
     """Where the organisation is named, another one's folder is reported and left."""
     other = trail_key(1).replace("o-abcd1234", "o-other9999")
     selection = Selection()
-    found = list_prefixes(
-        make_store([trail_key(1), other]), SerialWorkers(), MAIN, "o-abcd1234", selection
-    )
+    job = main_job([trail_key(1), other], organization_id="o-abcd1234")
+    found = list_prefixes(job, "logs", selection)
     assert found == ["o-abcd1234/AWSLogs/o-abcd1234/111111111111/CloudTrail/"]
     assert list(selection.samples) == ["s3://logs/o-other9999/"]
 
 
 def test_regions_that_are_not_wanted_are_left_and_counted() -> None:
     """One by one; where they are to be discarded they are taken as discards."""
-    store = make_store(
+    job = main_job(
         [trail_key(1), trail_key(2, region="us-east-1"), trail_key(3, region="us-east-1")]
     )
     for discards, left in ((False, 2), (True, 0)):
         rules = Rules(WINDOW, regions=frozenset({"eu-west-1"}), discard_other_regions=discards)
-        (prefix,) = list_prefixes(store, SerialWorkers(), MAIN, None, Selection())
-        selection = list_whole(store, MAIN, prefix, rules)
+        (prefix,) = list_prefixes(job, "logs", Selection())
+        selection = list_whole(job.store, Area(BUCKET, prefix), rules)
         (found,) = selection.groups.values()
         assert (len(found.sources), len(found.discards), selection.left[Left.OTHER_REGION]) == (
             1,
@@ -164,9 +176,8 @@ def test_a_service_is_listed_in_few_pages() -> None:
             for n in range(20)
         ]
         store = FaultyStore(make_store(keys), nothing)
-        selection = list_whole(
-            store, MAIN, keys[0].partition("/eu-")[0] + "/", Rules(DateWindow(DAY, DAY))
-        )
+        area = Area(BUCKET, keys[0].partition("/eu-")[0] + "/")
+        selection = list_whole(store, area, Rules(DateWindow(DAY, DAY)))
         assert sum(len(found.sources) for found in selection.groups.values()) == 17 * 20
         assert len(store.calls) <= pages
 
@@ -174,8 +185,7 @@ def test_a_service_is_listed_in_few_pages() -> None:
 def test_our_own_packs_are_not_logs() -> None:
     """What lies under our own prefixes is neither a log nor counted as anything."""
     store = make_store([access_key(1), f"mine/packs/{access_key(2)}"])
-    bucket = SourceBucket("logs", "Enabled", is_main=False, own_prefixes=("mine/packs/",))
-    selection = list_whole(store, bucket, "", Rules(WINDOW))
+    selection = list_whole(store, Area(BUCKET, "", ("mine/packs/",)), Rules(WINDOW))
     assert [
         source.log_object.key for group in selection.groups.values() for source in group.sources
     ] == [access_key(1)]
@@ -185,5 +195,5 @@ def test_our_own_packs_are_not_logs() -> None:
 def test_a_window_of_one_day() -> None:
     """Both ends of a window are wanted."""
     store = make_store([access_key(1, day=date(2025, 4, day)) for day in (2, 3, 4)])
-    selection = list_whole(store, BUCKET, "", Rules(DateWindow(DAY, DAY)))
+    selection = list_whole(store, WHOLE, Rules(DateWindow(DAY, DAY)))
     assert [group.date for group in selection.groups] == [DAY]
