@@ -59,6 +59,7 @@ NOT_FOR_LAMBDA = frozenset(
         "__main__.py",
         "cli",
         "lab",
+        "signals.py",
         "reports/fetch.py",
         "reports/progress.py",
         "reports/putback.py",
