@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
 
 from deployment.command import announce, deploy
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
+from log_aggregator.signals import interrupt, on_stop
 
 
 def main() -> NoReturn:
-    signal.signal(signal.SIGTERM, _stop)
+    on_stop(interrupt)
     try:
         deploy.main(prog_name="./deploy", standalone_mode=False)
     except click.ClickException as error:
@@ -32,11 +31,6 @@ def _fail(error: LogAggregatorError) -> int:
     if error.advice and not isinstance(error, Interrupted):
         click.echo(f"  {error.advice}", err=True)
     return error.exit_code
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """A termination is a ctrl-C: the change set is removed."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ NOT_FOR_LAMBDA = frozenset(
     {
         "__main__.py",
         "cli",
+        "signals.py",
         "reports/fetch.py",
         "reports/progress.py",
         "reports/put_back.py",

@@ -38,7 +38,7 @@ Exit codes:
   1    a step failed; the reasons are printed, and CloudFormation rolls back
   2    a setting is wrong; nothing was touched
   3    could not start: no SAM CLI, no credentials, the wrong account; nothing was touched
-  130  stopped by ctrl-C; what is left is said
+  130  stopped by ctrl-C or SIGTERM; what is left is said
 
 \b
 Environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and whatever else AWS's tools read;

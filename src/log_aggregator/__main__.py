@@ -1,30 +1,44 @@
 """The entry point, of `log-aggregator` and of `python -m log_aggregator`.
 
-It loads nothing by itself: all the rest takes the better part of a second, and a ctrl-C in that
-time is a ctrl-C, too.
+It loads next to nothing by itself: all the rest takes the better part of a second, and a ctrl-C in
+that time is a ctrl-C, too.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from contextlib import suppress
+from types import FrameType
 from typing import NoReturn
 
-EXIT_CODE_STOPPED = 130
+from log_aggregator.errors import Interrupted
+from log_aggregator.signals import interrupt, on_stop
 
 
 def main() -> NoReturn:
-    try:
-        from log_aggregator.cli import main as run  # noqa: PLC0415 - see above
+    on_stop(_end_at_once)
+    from log_aggregator.cli import main as run  # noqa: PLC0415 - see above
 
+    try:
+        on_stop(interrupt)
         run()
-    except KeyboardInterrupt:
-        sys.stderr.write("log-aggregator: stopped before it began\n")
-        sys.exit(EXIT_CODE_STOPPED)
+    except KeyboardInterrupt:  # right before the command line took over, or right after its end
+        sys.exit(Interrupted.exit_code)
     finally:
         # All is done and said. While Python takes itself down a ctrl-C would only change the exit
         # code.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        on_stop(signal.SIG_IGN)
+
+
+def _end_at_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Nothing has begun, so nothing has to be undone; and an exception in the midst of an import
+    does not always come out of it as what it was.
+    """
+    with suppress(OSError):  # nobody may be there to read it
+        os.write(2, b"log-aggregator: stopped before it began\n")
+    os._exit(Interrupted.exit_code)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import boto3
 import pytest
+from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
 
 from log_aggregator.model import Target
 from log_aggregator.steps.workers import SerialWorkers
@@ -24,6 +26,13 @@ from log_aggregator_lab.organisation.generate import OrganisationSpec, generate,
 from log_aggregator_lab.organisation.synthetic import ManifestEntry
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.upload import create_bucket, create_buckets, upload
+
+SECONDS_MAX = 600
+"""For anything that is waited for: a hundred times what it takes on a machine that has nothing else
+to do.
+"""
+IN_BACKGROUND = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""How a shell without job control starts what stands before an `&`: with SIGINT ignored."""
 
 _NUMBERS = itertools.count(1)
 _OWN = f"{os.getpid()}-{secrets.token_hex(2)}"
@@ -86,12 +95,14 @@ class Site:
         return [Target(name, "aggregated/") for name in self.spec.buckets]
 
     def start_command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "log_aggregator", *arguments]
+        return [*IN_BACKGROUND, sys.executable, "-m", "log_aggregator", *arguments]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, through: Proxy | None = None) -> subprocess.Popen[str]:
+        """Against the server, or against a proxy in front of it."""
+        proxied = {} if through is None else {"AWS_ENDPOINT_URL_S3": through.endpoint_url}
         return subprocess.Popen(
             self.start_command(*arguments),
-            env=self.environment,
+            env=self.environment | proxied,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -105,10 +116,31 @@ class Site:
                 return process
         raise AssertionError("the run ended before it began to pack")
 
+    def strike(
+        self, proxy: Proxy, decide: Callable[[Action], Decide], number: int, *arguments: str
+    ) -> tuple[int, str]:
+        """Starts a command through the proxy and sends it this signal right before the request
+        that is decided for; gives the exit code and what it said.
+        """
+        is_started = threading.Event()
+
+        def send(exchange: Exchange) -> None:
+            assert is_started.wait(SECONDS_MAX)
+            process.send_signal(number)
+            pass_through(exchange)
+
+        proxy.restart(decide(send))
+        process = self.start(*arguments, through=proxy)
+        is_started.set()
+        _, err = process.communicate(timeout=SECONDS_MAX)
+        assert proxy.faulty, f"it ended before: {err}"
+        proxy.wait_until_idle()
+        return process.returncode, err
+
     def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Runs the command line to its end, which must come with this exit code."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=SECONDS_MAX)
         assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

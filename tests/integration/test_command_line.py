@@ -8,19 +8,29 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Site, make_site
+from tests.integration.conftest import SECONDS_MAX, Site, make_site
+from tests.support.proxy import Action, Decide, Proxy
+from tests.support.proxy_faults import on
 
+from log_aggregator.limits import MIB
 from log_aggregator_lab.organisation.generate import flat, generate, late, small
 from log_aggregator_lab.servers import s3 as server_module
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.upload import create_bucket, upload
 
 pytestmark = pytest.mark.server
+
+
+def first(operation: str, skip: int = 0) -> Callable[[Action], Decide]:
+    """At the first request of this operation, after so many others of it."""
+    return lambda action: on(
+        lambda request: request.operation == operation, action, times=1, skip=skip
+    )
 
 
 def test_run_packs_everything_once_and_a_second_run_finds_nothing(site: Site) -> None:
@@ -165,20 +175,26 @@ def test_real_programs_read_the_packs(site: Site, tmp_path: Path) -> None:
 
 
 def test_interrupt_leaves_no_upload_and_loses_nothing(embedded_s3: EmbeddedS3) -> None:
-    """Ctrl-C in the middle: exit code 130, no open multipart upload; the same command goes on and
-    finishes.
+    """Stopped in the middle of an upload: exit code 130, no open multipart upload; the same command
+    goes on and finishes.
     """
-    site = make_site(
-        embedded_s3, replace(flat(1_500, 8_000), large_sizes_bytes=(24 * 1024 * 1024,))
-    )
-    for wait_seconds in (0.05, 0.4):
-        process = site.start_until_packing("--part-size", "5 MiB")
-        time.sleep(wait_seconds)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode in (0, 130), err
-        assert "Traceback" not in err
-    assert site.open_uploads() == []
+    site = make_site(embedded_s3, flat(1, 8_000))
+    moments = {
+        "CreateMultipartUpload": signal.SIGINT,
+        "UploadPart": signal.SIGTERM,
+        "CompleteMultipartUpload": signal.SIGINT,
+    }
+    with Proxy(embedded_s3.endpoint_url) as proxy:
+        for seed, (operation, number) in enumerate(moments.items(), start=2):
+            another = replace(site.spec, seed=seed, objects=40, large_sizes_bytes=(12 * MIB,))
+            site.entries += upload(generate(another), embedded_s3).entries
+            code, err = site.strike(
+                proxy, first(operation), number, "run", *site.sources, "--part-size", "5 MiB"
+            )
+            assert code == 130, err
+            assert "Start the same command again" in err
+            assert "Traceback" not in err
+            assert site.open_uploads() == []
     site.run_json()
     assert site.check().problems == []
 
@@ -186,11 +202,12 @@ def test_interrupt_leaves_no_upload_and_loses_nothing(embedded_s3: EmbeddedS3) -
 def test_kill_loses_nothing(embedded_s3: EmbeddedS3) -> None:
     """SIGKILL at several moments, then one clean run: every original comes back."""
     site = make_site(embedded_s3, small(seed=11))
-    for wait_seconds in (0.0, 0.1, 0.2, 0.4):
-        process = site.start_until_packing()
-        time.sleep(wait_seconds)
-        process.kill()
-        process.communicate(timeout=60)
+    moments = (("GetObject", 2), ("PutObject", 0), ("PutObject", 3), ("DeleteObjects", 0))
+    with Proxy(embedded_s3.endpoint_url) as proxy:
+        for operation, skip in moments:
+            decide = first(operation, skip)
+            code, _ = site.strike(proxy, decide, signal.SIGKILL, "run", *site.sources)
+            assert code == -signal.SIGKILL
     site.run_json()
     check = site.check()
     assert check.problems == []
@@ -201,7 +218,7 @@ def test_two_runs_at_once_lose_nothing(site: Site) -> None:
     """Two processes on the same day: both end, and every original is in a pack."""
     processes = [site.start("run", "--json", *site.sources) for _ in range(2)]
     for process in processes:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=SECONDS_MAX)
         assert process.returncode in (0, 1), f"{out}{err}"
         assert "Traceback" not in err
     site.run_json()
@@ -216,7 +233,7 @@ def test_server_that_goes_away_ends_with_a_clear_message() -> None:
         site = make_site(server, flat(3_000, 4_000))
         process = site.start_until_packing()
         server.stop()
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=SECONDS_MAX)
         assert process.returncode == 1, err
         assert "Traceback" not in err
 
@@ -276,7 +293,7 @@ def test_wrong_credentials_are_named(embedded_s3: EmbeddedS3) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=SECONDS_MAX,
     )
     assert result.returncode == 3
     assert "any-bucket" in result.stderr

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.integration.conftest import IN_BACKGROUND, SECONDS_MAX
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 WAITING = "ctrl-C stops the server"
@@ -53,7 +54,7 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    command = [sys.executable, "-m", "log_aggregator", "demo", "--keep"]
+    command = [*IN_BACKGROUND, sys.executable, "-m", "log_aggregator", "demo", "--keep"]
     folder = tmp_path_factory.mktemp("demo")
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
@@ -69,7 +70,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         finally:
             process.send_signal(signal.SIGINT)  # its server goes with it
             try:
-                process.wait(30)
+                process.wait(SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -108,7 +109,7 @@ def test_the_readme_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
             env=demo.environment,
             cwd=tmp_path,
             check=False,
-            timeout=120,
+            timeout=SECONDS_MAX,
         )
         assert done.returncode == 0, done.stderr
         said += done.stdout + done.stderr
@@ -124,10 +125,10 @@ def test_ctrl_c_ends_the_demo_and_its_server(demo: Demo) -> None:
     found = _PORT.search(demo.text)
     assert found is not None
     address = ("127.0.0.1", int(found[1]))
-    socket.create_connection(address, timeout=5).close()
+    socket.create_connection(address, timeout=SECONDS_MAX).close()
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(30) == 0
+    assert demo.process.wait(SECONDS_MAX) == 0
     assert demo.process.stdout is not None
     assert "stopped" in demo.process.stdout.read()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address, timeout=5)
+        socket.create_connection(address, timeout=SECONDS_MAX)

@@ -14,7 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Site, make_site
+from tests.integration.conftest import SECONDS_MAX, Site, make_site
+from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
+from tests.support.proxy_faults import on
 
 from log_aggregator_lab.check import PACKED
 from log_aggregator_lab.organisation.generate import flat, small
@@ -145,41 +147,47 @@ def test_head_closes_the_pipe(packed: Site) -> None:
     assert extracting.stderr is not None
     err = extracting.stderr.read()
     extracting.stderr.close()
-    assert extracting.wait(60) in (0, 1)
+    assert extracting.wait(SECONDS_MAX) in (0, 1)
     assert "Traceback" not in err
     assert "Exception ignored" not in err
 
 
-@pytest.mark.parametrize("wait_seconds", [0.0, 0.1, 0.3])
-def test_ctrl_c_leaves_whole_files_only(
-    embedded_s3: EmbeddedS3, tmp_path: Path, wait_seconds: float
-) -> None:
-    """Interrupted anywhere: exit code 130 (or 0, when it was done), every file whole, none with
-    another name.
-    """
-    site = make_site(embedded_s3, flat(2_000, 3_000))
+@pytest.fixture(scope="module")
+def large_pack(embedded_s3: EmbeddedS3) -> Site:
+    """A pack that `extract` reads in three pieces."""
+    site = make_site(embedded_s3, flat(200, 60_000))
     site.run_json()
+    return site
+
+
+@pytest.mark.parametrize("file_count", [1, 40])
+def test_ctrl_c_leaves_whole_files_only(large_pack: Site, tmp_path: Path, file_count: int) -> None:
+    """Interrupted once so many files are there: exit code 130, every file whole, none with another
+    name.
+    """
     folder = tmp_path / "out"
-    process = site.start(
-        "extract",
-        "--key",
-        "*",
-        "--destination-bucket",
-        str(site.destination),
-        "--directory",
-        str(folder),
-    )
-    deadline = time.monotonic() + 30
-    while not any(folder.rglob("*.gz")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(wait_seconds)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode in (0, 130), err
+    where = ("--destination-bucket", str(large_pack.destination), "--directory", str(folder))
+
+    def when_files_are_there(send: Action) -> Decide:
+        def wait_and_send(exchange: Exchange) -> None:
+            is_first = exchange.message.headers["range"].startswith("bytes=0-")
+            deadline = time.monotonic() + SECONDS_MAX
+            while not is_first and len(list(folder.rglob("*.gz"))) < file_count:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            (pass_through if is_first else send)(exchange)
+
+        return on(lambda request: request.key.startswith("packs/"), wait_and_send)
+
+    with Proxy(large_pack.server.endpoint_url) as proxy:
+        code, err = large_pack.strike(
+            proxy, when_files_are_there, signal.SIGINT, "extract", "--key", "*", *where
+        )
+    assert code == 130, err
     assert "Traceback" not in err
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert files
-    known = {entry.sha256 for entry in site.entries}
+    assert file_count <= len(files) < 200
+    known = {entry.sha256 for entry in large_pack.entries}
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() in known for path in files)
     assert all(gzip.decompress(path.read_bytes()) for path in files)
 
@@ -196,7 +204,12 @@ def test_a_full_file_system(packed: Site, tmp_path: Path) -> None:
         ),
     ]
     done = subprocess.run(
-        command, env=packed.environment, capture_output=True, text=True, check=False, timeout=60
+        command,
+        env=packed.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS_MAX,
     )
     assert done.returncode == 1, done.stderr
     assert "File too large" in done.stderr

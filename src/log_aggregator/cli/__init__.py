@@ -4,9 +4,7 @@ error.
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -22,7 +20,7 @@ Exit codes:
   1    something failed, was not found or is not valid; a run kept the originals of what failed
   2    a setting is wrong; nothing was touched
   3    could not start; nothing was touched
-  130  stopped by ctrl-C; start the same command again to go on
+  130  stopped by ctrl-C or SIGTERM; start the same command again to go on
 """
 
 
@@ -46,7 +44,6 @@ def main() -> NoReturn:
     """The entry point: turns every error into a line that says what to do, and into the exit
     code.
     """
-    signal.signal(signal.SIGTERM, _stop)
     try:
         code = commands.main(standalone_mode=False)
     except click.ClickException as error:
@@ -64,8 +61,3 @@ def _fail(error: LogAggregatorError) -> int:
     if error.advice:
         click.echo(f"  {error.advice}", err=True)
     return error.exit_code
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """A termination is a ctrl-C: uploads are aborted, nothing is left half done."""
-    raise KeyboardInterrupt

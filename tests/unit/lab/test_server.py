@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,14 +22,18 @@ from log_aggregator_lab.servers.s3 import EmbeddedS3
 pytestmark = pytest.mark.server
 
 CHILD = """
-import signal, sys, time
-from log_aggregator_lab.servers.s3 import EmbeddedS3
+import signal
+from log_aggregator_lab.servers import s3 as server
 # a shell's background jobs are started with SIGINT ignored
 signal.signal(signal.SIGINT, signal.default_int_handler)
-with EmbeddedS3() as s3:
-    print(s3.pid, s3.data_path.parent, flush=True)
-    time.sleep(60)
+ports, find_free_ports = [], server.find_free_ports
+server.find_free_ports = lambda count: ports.extend(find_free_ports(count)) or ports[-count:]
+with server.EmbeddedS3() as s3:
+    print(s3.pid, *ports, flush=True)
+    signal.pause()
 """
+SECONDS_MAX = 300
+"""Nothing here takes a hundredth of it on a machine that has nothing else to do."""
 
 
 def is_running(pid: int) -> bool:
@@ -38,17 +44,54 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def wait_until_gone(pid: int, directory: Path) -> None:
-    deadline = time.monotonic() + 20
-    while is_running(pid) or directory.exists():
-        assert time.monotonic() < deadline, f"process {pid} or {directory} is still there"
-        time.sleep(0.05)
+def find_sockets(ports: Iterable[object]) -> list[Path]:
+    """What the server makes outside of its directory, whatever the temporary folder is."""
+    return [path for port in ports for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]
 
 
-def test_it_serves_and_goes() -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS_MAX
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextmanager
+def starting_child(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that owns a server, with a temporary folder of its own."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def remember_ports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ports of all servers from now on."""
+    ports: list[int] = []
+    find_free_ports = server.find_free_ports
+
+    def find(count: int) -> list[int]:
+        found = find_free_ports(count)
+        ports.extend(found)
+        return found
+
+    monkeypatch.setattr(server, "find_free_ports", find)
+    return ports
+
+
+def test_it_serves_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside the block buckets can be made and listed; behind it neither process nor data is
-    left.
+    left, and no socket.
     """
+    ports = remember_ports(monkeypatch)
     with EmbeddedS3() as s3:
         settings = ClientSettings(
             region=s3.region,
@@ -61,8 +104,10 @@ def test_it_serves_and_goes() -> None:
         store._s3.create_bucket(Bucket="mine")
         assert store.list_buckets() == ["mine"]
         pid, directory = s3.pid, s3.data_path.parent
+        assert find_sockets(ports)
     assert not is_running(pid)
     assert not directory.exists()
+    assert find_sockets(ports) == []
     with pytest.raises(CannotStart):
         _ = s3.pid
 
@@ -92,18 +137,61 @@ def test_it_listens_on_this_machine_only() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_goes_when_its_owner_is_killed(number: signal.Signals) -> None:
-    """However the owning process ends, the server and its data go too."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert child.stdout is not None
-    with child.stdout:
-        pid, directory = child.stdout.readline().split()
+def test_it_goes_when_its_owner_is_killed(tmp_path: Path, number: signal.Signals) -> None:
+    """However the owning process ends, the server goes too, and with it all that it made."""
+    with starting_child(tmp_path) as child:
+        assert child.stdout is not None
+        pid, *ports = child.stdout.readline().split()
         assert is_running(int(pid))
+        assert list(tmp_path.iterdir())
+        assert find_sockets(ports)
         child.send_signal(number)
-        child.wait(20)
-    wait_until_gone(int(pid), Path(directory))
+    wait_until(lambda: not is_running(int(pid)) and not list(tmp_path.iterdir()))
+    wait_until(lambda: find_sockets(ports) == [])
+
+
+def test_it_goes_when_its_owner_is_killed_while_it_starts(tmp_path: Path) -> None:
+    """From the first moment on there is somebody who removes it."""
+    with starting_child(tmp_path) as child:
+        wait_until(lambda: any(tmp_path.iterdir()))
+        child.kill()
+    wait_until(lambda: not any(tmp_path.iterdir()))
+
+
+def test_its_end_cannot_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another ctrl-C at the end is an end of waiting, and the server goes all the same."""
+    ports = remember_ports(monkeypatch)
+    s3 = EmbeddedS3()
+    s3.start()
+    pid, directory, process = s3.pid, s3.data_path.parent, s3._process
+    assert process is not None
+    wait = process.wait
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        s3.stop()
+    assert wait(SECONDS_MAX) == 0
+    assert not is_running(pid)
+    assert not directory.exists()
+    assert find_sockets(ports) == []
+    s3.stop()
+
+
+def test_a_server_that_does_not_listen_to_its_end_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client's connection keeps it for half a minute: that is not waited for."""
+    monkeypatch.setattr(server, "STOP_SECONDS_MAX", 0.1)
+    ports = remember_ports(monkeypatch)
+    with EmbeddedS3() as s3:
+        pid, directory = s3.pid, s3.data_path.parent
+        os.kill(pid, signal.SIGSTOP)  # it cannot even take the SIGTERM
+    assert not is_running(pid)
+    assert not directory.exists()
+    assert find_sockets(ports) == []
 
 
 def test_a_missing_program_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +212,6 @@ def test_a_server_that_does_not_come_up_is_explained(monkeypatch: pytest.MonkeyP
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setattr(server, "find_free_ports", find_taken_ports)
-        monkeypatch.setattr(server, "START_SECONDS_MAX", 2)
-        monkeypatch.setattr(server, "STOP_SECONDS_MAX", 0.1)
         with pytest.raises(CannotStart, match="log ends with"):
             EmbeddedS3().start()
     assert len(starts) == server.ATTEMPTS_MAX
@@ -142,8 +228,6 @@ def test_a_clash_of_ports_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setattr(server, "find_free_ports", find_ports)
-        monkeypatch.setattr(server, "START_SECONDS_MAX", 5)
-        monkeypatch.setattr(server, "STOP_SECONDS_MAX", 0.1)
         with EmbeddedS3() as s3:
             assert is_running(s3.pid)
     assert len(calls) == 2

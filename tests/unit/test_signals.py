@@ -1,0 +1,83 @@
+"""Signals that stop a command."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from log_aggregator.signals import interrupt, on_stop
+
+ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """pytest's own are put back."""
+    before = {number: signal.getsignal(number) for number in ALL}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def is_stopped_by(number: signal.Signals) -> bool:
+    """Whether it raises KeyboardInterrupt, which would end pytest."""
+    try:
+        signal.raise_signal(number)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("number", ALL)
+def test_each_is_a_ctrl_c(number: signal.Signals) -> None:
+    """They differ in who sends them."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    on_stop(interrupt)
+    assert is_stopped_by(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_ignored_is_not_any_more(number: signal.Signals) -> None:
+    """Whoever started us may have inherited that from somebody."""
+    signal.signal(number, signal.SIG_IGN)
+    on_stop(interrupt)
+    assert is_stopped_by(number)
+
+
+def test_nohup_is_heeded() -> None:
+    """A closed terminal does not end what was started with nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    on_stop(interrupt)
+    assert not is_stopped_by(signal.SIGHUP)
+
+
+def test_it_comes_once() -> None:
+    """What cleans up is not interrupted, wherever it stands; what comes later is a stop of its
+    own.
+    """
+    on_stop(interrupt)
+    stopped_again = []
+    try:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            stopped_again.append(is_stopped_by(signal.SIGTERM))
+    except KeyboardInterrupt:
+        stopped_again.append(is_stopped_by(signal.SIGINT))
+        try:
+            int("another error")
+        except ValueError:
+            stopped_again.append(is_stopped_by(signal.SIGINT))
+    assert stopped_again == [False, False, False]
+    assert is_stopped_by(signal.SIGINT)
+
+
+def test_another_error_is_no_stop() -> None:
+    """While a failure is handled, a ctrl-C is one."""
+    on_stop(interrupt)
+    try:
+        int("another error")
+    except ValueError:
+        assert is_stopped_by(signal.SIGINT)
