@@ -11,19 +11,27 @@
     ├── OutOfTime              a function's time is nearly over; call it again: it goes on
     ├── RunFailed              look at the list: what failed was kept, all else is done       exit 1
     ├── SourceChanged          plan anew without these objects; they are the next run's
+    ├── RequestFailed          a request was not done; what it asked for is not known        exit 1
+    │   ├── Unreachable        S3 gave no answer at all: look at the network
+    │   └── StoreError         (below)
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
-        ├── StoreError         S3 refused or could not be reached, after all retries
+        ├── StoreError         S3 refused the request, after all retries
         │   ├── AccessDenied   grant the permission
         │   ├── NotFound       the object, version, upload or bucket is not there
         │   ├── PreconditionFailed   somebody else was there first
-        │   ├── ObjectFrozen   thaw it first: it is in an archive class
-        │   └── Unreachable    S3 gave no answer at all: look at the network
+        │   └── ObjectFrozen   thaw it first: it is in an archive class
         ├── UnreadableSources  look at the named objects; all others can be packed
         ├── KeyTaken           put it elsewhere: another object is there under its key
         ├── NoLines            take it as it is: the original is no text
-        ├── VerificationError  look at the pack: it is not what was written; nothing is deleted
-        ├── BadPack            the pack or its index cannot be read as this format
+        ├── Unsound            what is stored is not what it should be: evidence
+        │   ├── VerificationError  look at the pack: it is not what was written
+        │   └── BadPack        the pack or its index cannot be read as this format
         └── RetainedObjects    S3 keeps what was to be deleted: Object Lock, a policy, MFA delete
+
+Two questions have a branch each, so that no caller has to remember an exception to them. Does it
+say anything of this group or pack? Catch GroupFailed: Unreachable says nothing of any, and passes.
+Is it evidence against what is stored? Catch Unsound, and NotFound of an object; a refusal is none.
+Where it only matters that the request was not done, catch RequestFailed.
 
 `exit_code` is what the command line ends with, `state_name` the error name that a state machine
 sees. No error's text ever holds contents of a log.
@@ -141,15 +149,30 @@ class GroupFailed(LogAggregatorError):
     )
 
 
-class StoreError(GroupFailed):
-    """S3 refused a request, or could not be reached, after all retries. `code` is S3's own error
-    code.
-    """
+class RequestFailed(LogAggregatorError):
+    """A request to AWS was not done, after all retries. `code` is AWS's own error code."""
+
+    advice = "Nothing was deleted because of it. The same command, or the next run, tries it again."
 
     def __init__(self, message: str, *, code: str = "", operation: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.operation = operation
+
+
+class Unreachable(RequestFailed):
+    """S3 gave no answer at all, after all retries. It says nothing of any object."""
+
+    advice = (
+        "Look at the network and the endpoint, and start the same command again. Nothing was "
+        "deleted because of it."
+    )
+
+
+class StoreError(RequestFailed, GroupFailed):
+    """S3 refused a request, after all retries. `code` is S3's own error code."""
+
+    advice = GroupFailed.advice
 
 
 class AccessDenied(StoreError):
@@ -172,15 +195,6 @@ class ObjectFrozen(StoreError):
     """The object is in an archive class and must be thawed before it can be read."""
 
     advice = "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again."
-
-
-class Unreachable(StoreError):
-    """S3 gave no answer at all, after all retries."""
-
-    advice = (
-        "Look at the network and the endpoint, and start the same command again. Nothing was "
-        "deleted because of it."
-    )
 
 
 class UnreadableSources(GroupFailed):
@@ -208,7 +222,13 @@ class NoLines(GroupFailed):
     advice = "Extract it without --lines: it comes back byte for byte."
 
 
-class VerificationError(GroupFailed):
+class Unsound(GroupFailed):
+    """What is stored is not what it should be: evidence, whatever else may be wrong."""
+
+    advice = "Nothing was deleted. Look at what the message names."
+
+
+class VerificationError(Unsound):
     """What S3 stores is not what was written, or it cannot be shown that it is. Nothing is
     deleted.
     """
@@ -216,7 +236,7 @@ class VerificationError(GroupFailed):
     advice = "Nothing was deleted. Look at the named pack."
 
 
-class BadPack(GroupFailed):
+class BadPack(Unsound):
     """The pack or its index cannot be read as the pack format says."""
 
     advice = "Nothing was deleted. Look at the named pack; see docs/internals/pack-format.md."
@@ -267,5 +287,5 @@ def cannot_start(what: str) -> Iterator[None]:
     """Without its listing a run does nothing."""
     try:
         yield
-    except StoreError as error:
+    except RequestFailed as error:
         raise CannotStart(f"{what}: {error}") from error

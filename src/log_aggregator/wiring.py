@@ -16,7 +16,7 @@ from log_aggregator.adapters.s3.inspection import S3Inspector
 from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import CannotStart, StoreError
+from log_aggregator.errors import CannotStart, RequestFailed
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
 from log_aggregator.steps.job import Job
@@ -84,7 +84,7 @@ def connect(connection: Connection, readers: int = 64) -> CountingStore:
     """The object store, with its requests counted. Raises CannotStart."""
     try:
         store = S3Store.connect(_client_settings(connection, concurrency=readers))
-    except StoreError as error:
+    except RequestFailed as error:
         raise CannotStart(str(error)) from error
     return CountingStore(store)
 
@@ -99,7 +99,7 @@ def connect_inspector(connection: Connection) -> S3Inspector:
                 connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
             )
         )
-    except StoreError as error:
+    except RequestFailed as error:
         raise CannotStart(str(error)) from error
 
 
@@ -113,7 +113,7 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
                 connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
             )
         )
-    except StoreError as error:
+    except RequestFailed as error:
         raise CannotStart(str(error)) from error
 
 

@@ -11,14 +11,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
-from log_aggregator.errors import NotFound, PreconditionFailed, StoreError, Unreachable
+from log_aggregator.errors import (
+    NotFound,
+    PreconditionFailed,
+    RequestFailed,
+    StoreError,
+    Unreachable,
+)
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import Body, Deletion, DeletionFailure, ObjectStore, Page
 from log_aggregator_lab.stores.faults import Killed
 
 T = TypeVar("T")
 
-LOUD: tuple[tuple[str, type[StoreError]], ...] = (
+LOUD: tuple[tuple[str, type[RequestFailed]], ...] = (
     ("InternalError", StoreError),  # 500
     ("SlowDown", StoreError),  # 503
     ("ReadTimeoutError", Unreachable),

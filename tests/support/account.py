@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from log_aggregator.errors import AccessDenied, NotFound, StoreError
+from log_aggregator.errors import AccessDenied, NotFound, RequestFailed
 from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
@@ -66,7 +66,7 @@ class FakeAccount:
     decide: Callable[[str, str, str], Decision] = lambda principal, action, resource: Decision(
         action, "allowed"
     )
-    broken: dict[str, StoreError] = field(default_factory=dict)
+    broken: dict[str, RequestFailed] = field(default_factory=dict)
     simulated: list[tuple[str, str, str]] = field(default_factory=list)
     contexts: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     region: str = "eu-west-1"

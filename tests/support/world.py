@@ -15,7 +15,7 @@ from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import StoreError
+from log_aggregator.errors import RequestFailed
 from log_aggregator.model import Index, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import read_settings
@@ -202,7 +202,7 @@ def kill_at(call_number: int, *, after: bool) -> Decide:
     return decide
 
 
-def fail_on(wanted: Callable[[Call], bool], error: StoreError, times: int = 1_000_000) -> Decide:
+def fail_on(wanted: Callable[[Call], bool], error: RequestFailed, times: int = 1_000_000) -> Decide:
     """The calls that are `wanted` fail, the first `times` of them."""
     left = [times]
 

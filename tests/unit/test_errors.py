@@ -16,7 +16,10 @@ def draw(kind: type[errors.LogAggregatorError], depth: int = 0) -> Iterator[tupl
     yield depth, kind.__name__
     for child in kind.__subclasses__():
         if child.__module__ == errors.__name__:
-            yield from draw(child, depth + 1)
+            if kind is errors.RequestFailed and issubclass(child, errors.GroupFailed):
+                yield depth + 1, child.__name__  # drawn whole in the other branch
+            else:
+                yield from draw(child, depth + 1)
 
 
 def drawn() -> Iterator[tuple[int, str]]:
@@ -37,10 +40,25 @@ def exit_codes() -> Iterator[tuple[type[errors.LogAggregatorError], int]]:
     yield errors.CannotStart, 3
     yield errors.LimitExceeded, 3
     yield errors.Interrupted, 130
-    kinds: list[type[errors.LogAggregatorError]] = [errors.GroupFailed]
-    kinds += [*errors.GroupFailed.__subclasses__(), *errors.StoreError.__subclasses__()]
+    kinds: list[type[errors.LogAggregatorError]] = [errors.GroupFailed, errors.Unreachable]
+    kinds += [
+        *errors.GroupFailed.__subclasses__(),
+        *errors.StoreError.__subclasses__(),
+        *errors.Unsound.__subclasses__(),
+    ]
     for kind in kinds:
         yield kind, 1
+
+
+def test_no_answer_is_no_failure_of_a_group() -> None:
+    """Whoever catches what is wrong with a group, a pack, an original never catches that S3 gave no
+    answer; and a refusal is no evidence against what is stored.
+    """
+    assert not issubclass(errors.Unreachable, errors.GroupFailed)
+    kinds: list[type[Exception]] = [errors.Unreachable, errors.StoreError]
+    for kind in [*kinds, *errors.StoreError.__subclasses__()]:
+        assert not issubclass(kind, errors.Unsound)
+    assert {errors.BadPack, errors.VerificationError} == set(errors.Unsound.__subclasses__())
 
 
 @pytest.mark.parametrize(("kind", "code"), list(exit_codes()))

@@ -29,7 +29,6 @@ from log_aggregator.errors import (
     LogAggregatorError,
     ObjectFrozen,
     SettingsError,
-    Unreachable,
     VerificationError,
 )
 from log_aggregator.model import LogObject, Target
@@ -243,8 +242,6 @@ def _try(where: str, work: Callable[[], T]) -> T | Failure:
     """One that fails does not keep the others from being done. Without S3 there is no going on."""
     try:
         return work()
-    except Unreachable:
-        raise
     except (GroupFailed, SettingsError) as error:
         return Failure(
             where,

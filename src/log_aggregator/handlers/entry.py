@@ -19,8 +19,8 @@ from log_aggregator.errors import (
     Interrupted,
     LogAggregatorError,
     OutOfTime,
+    RequestFailed,
     SettingsError,
-    StoreError,
 )
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
@@ -166,7 +166,7 @@ def _leave_word(event: Event, call: Call, error: LogAggregatorError) -> None:
         return
     try:
         call.folder(event["run"]).write_failure(Kind(event["kind"]), piece, error)
-    except StoreError as other:
+    except RequestFailed as other:
         log_error("the failure could not be written down", other)
 
 

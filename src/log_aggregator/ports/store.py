@@ -4,8 +4,8 @@ Every adapter passes tests/conformance. Retries, counting, fault injection are d
 `ObjectStore`; the steps know nothing of them. All methods may be called from several threads. ETags
 are without quotes, times are UTC.
 
-Every method raises the errors of `log_aggregator.errors.StoreError`'s branch and nothing else of
-its own.
+Every method raises the errors of `log_aggregator.errors.RequestFailed`'s branch and nothing else of
+its own: `Unreachable` where nobody answered, else `StoreError` or one of its children.
 """
 
 from __future__ import annotations

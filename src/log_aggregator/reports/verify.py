@@ -9,7 +9,7 @@ from typing import Any
 from log_aggregator.reports.failures import printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.rules import Level
-from log_aggregator.steps.upkeep.check import Broken, Finding, Frozen, Sound
+from log_aggregator.steps.upkeep.check import Broken, Finding, Frozen, Sound, Unchecked
 
 THAW = (
     "It must be thawed before it can be read: `log-aggregator thaw`, or verify at --level checksum."
@@ -47,6 +47,9 @@ def describe_verify(
             if isinstance(finding, Frozen)
         ],
         "failures": [asdict(finding.failure) for finding in ordered if isinstance(finding, Broken)],
+        "unchecked": [
+            asdict(finding.failure) for finding in ordered if isinstance(finding, Unchecked)
+        ],
     }
 
 
@@ -69,6 +72,8 @@ def render_verify(described: dict[str, Any], days: str) -> Iterator[str]:
     yield from render_failed(
         described["failures"], f"{format_count(len(described['failures']), 'pack')} failed"
     )
+    unchecked = format_count(len(described["unchecked"]), "pack")
+    yield from render_failed(described["unchecked"], f"{unchecked} could not be checked")
 
 
 def _describe_sound(finding: Sound) -> dict[str, Any]:

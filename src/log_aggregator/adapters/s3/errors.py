@@ -25,11 +25,12 @@ from log_aggregator.errors import (
     NotFound,
     ObjectFrozen,
     PreconditionFailed,
+    RequestFailed,
     StoreError,
     Unreachable,
 )
 
-ERRORS: dict[str, type[StoreError]] = {
+ERRORS: dict[str, type[RequestFailed]] = {
     "InvalidObjectState": ObjectFrozen,  # a 403, but no permission would help
     "PreconditionFailed": PreconditionFailed,
     # a 409: another writer of the same key is at it
@@ -60,7 +61,7 @@ ERRORS: dict[str, type[StoreError]] = {
 }
 """By S3's code (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
-STATUSES: dict[int, type[StoreError]] = {
+STATUSES: dict[int, type[RequestFailed]] = {
     403: AccessDenied,
     404: NotFound,
     405: NotFound,
@@ -109,8 +110,8 @@ MESSAGE_LENGTH_MAX = 300
 
 @contextmanager
 def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[None]:
-    """Everything that the two clients raise inside the block comes out as a StoreError, and so does
-    an answer that cannot be used.
+    """Everything that the two clients raise inside the block comes out as a RequestFailed, and so
+    does an answer that cannot be used.
 
     KeyboardInterrupt passes.
     """
@@ -148,7 +149,7 @@ def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[No
 
 def make_error(
     operation: str, bucket: str, key: str, code: str, status: int, message: str
-) -> StoreError:
+) -> RequestFailed:
     code = one_line(code)
     kind = ERRORS.get(code) or STATUSES.get(status, StoreError)
     where = f"s3://{bucket}/{key}" if bucket else "S3"

@@ -25,7 +25,7 @@ from log_aggregator.adapters.s3.clients import (
     make_session,
 )
 from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
-from log_aggregator.errors import AccessDenied, NotFound, StoreError
+from log_aggregator.errors import AccessDenied, NotFound, RequestFailed, StoreError
 from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
@@ -322,7 +322,7 @@ def service_errors(operation: str, where: str) -> Iterator[None]:
         ) from error
 
 
-def kind_of(operation: str, code: str, status: int) -> type[StoreError]:
+def kind_of(operation: str, code: str, status: int) -> type[RequestFailed]:
     """An answer to HEAD has no code. Of other requests a bare 404 comes from a server that does not
     know them.
     """

@@ -19,14 +19,7 @@ from log_aggregator.core.packformat.index import find_members
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import (
-    BadPack,
-    GroupFailed,
-    NotFound,
-    StoreError,
-    Unreachable,
-    VerificationError,
-)
+from log_aggregator.errors import BadPack, GroupFailed, NotFound, StoreError, Unsound
 from log_aggregator.limits import KIB, MIB
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
@@ -293,8 +286,6 @@ class TrailFiles:
         def look(entry: CatalogEntry) -> tuple[CatalogEntry, list[Member] | GroupFailed]:
             try:
                 return entry, read_members(self.store, target, entry.pack_key, wants)
-            except Unreachable:
-                raise
             except GroupFailed as error:
                 return entry, error
 
@@ -417,16 +408,11 @@ def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
     """A member that is not what its index says is as bad as a changed log; what could not be read
     at all says nothing.
     """
-    if isinstance(error, Unreachable):
-        raise error
-    if isinstance(error, NotFound):
-        return Reading(
-            copy,
-            flaw=NOT_FOUND
-            if copy.place is None
-            else Flaw(f"not found: its pack {copy.where} is gone"),
-        )
-    if isinstance(error, (BadPack, VerificationError)) or (
+    if isinstance(error, NotFound) and copy.place is None:
+        return Reading(copy, flaw=NOT_FOUND)
+    if isinstance(error, NotFound) and error.code != "NoSuchBucket":
+        return Reading(copy, flaw=Flaw(f"not found: its pack {copy.where} is gone"))
+    if isinstance(error, Unsound) or (
         isinstance(error, StoreError) and error.code == "InvalidRange"
     ):
         return Reading(copy, flaw=Flaw(f"damaged in its pack {copy.where}"))

@@ -27,6 +27,7 @@ from log_aggregator.errors import (
     GroupFailed,
     NotFound,
     PreconditionFailed,
+    RequestFailed,
     StoreError,
     Unreachable,
     VerificationError,
@@ -116,7 +117,7 @@ def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: 
     ):
         try:
             archive_keys(job.store, target, trail_keys, region, first, now, options)
-        except GroupFailed as error:
+        except (GroupFailed, Unreachable) as error:
             result.failures.append(Failure.of(f"public keys of CloudTrail in {region}", error))
 
 
@@ -161,7 +162,7 @@ class KeyRing:
     first: datetime
     last: datetime
     sources: dict[tuple[str, str], KeySource] = field(default_factory=dict)
-    failures: dict[str, StoreError] = field(default_factory=dict)
+    failures: dict[str, RequestFailed] = field(default_factory=dict)
     _served: dict[str, dict[str, TrailKey]] = field(default_factory=dict)
     _found: dict[tuple[str, str, datetime | None], TrailKey | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -181,9 +182,8 @@ class KeyRing:
                 self._found[asked] = self._look(region, fingerprint, generated)
             found, failed = self._found[asked], self.failures.get(region)
         if found is None and failed is not None:
-            kind = (
-                StoreError if isinstance(failed, Unreachable) else type(failed)
-            )  # without CloudTrail everything else goes on
+            # Without CloudTrail everything else goes on, also where it gave no answer.
+            kind = type(failed) if isinstance(failed, StoreError) else StoreError
             raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
         return found
 
@@ -212,7 +212,7 @@ class KeyRing:
                 key.fingerprint: key
                 for key in self.trail_keys.list_public_keys(region, first, last)
             }
-        except StoreError as error:
+        except RequestFailed as error:
             self.failures[region] = error
             return {}
 

@@ -24,7 +24,7 @@ from log_aggregator.core.digests import (
     parse_digest_key,
 )
 from log_aggregator.core.windows import split_window
-from log_aggregator.errors import Failure, GroupFailed, Unreachable
+from log_aggregator.errors import Failure, GroupFailed
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.cloudtrail.digests import (
@@ -197,8 +197,6 @@ class _AccountValidation:
             flaw = find_flaw(name, digest, read.metadata, signature, self.keys) or find_broken_link(
                 digest, signature, claims
             )
-        except Unreachable:
-            raise
         except GroupFailed as error:
             self._leave_unchecked(
                 kind_of(name.chain),

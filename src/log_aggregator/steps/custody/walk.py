@@ -20,7 +20,7 @@ from log_aggregator.core.custody import (
     parse_record_key,
     record_key,
 )
-from log_aggregator.errors import BadPack, GroupFailed, NotFound
+from log_aggregator.errors import BadPack, NotFound
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import ListStart, ObjectStore
 from log_aggregator.steps.job import Job
@@ -121,7 +121,9 @@ def read_records(
         key = record_key(target, sequence)
         try:
             data = store.get_object(target.bucket, key).data
-        except NotFound:
+        except NotFound as error:
+            if error.code == "NoSuchBucket":
+                raise
             return StoredRecord(sequence, key, None, None, "it is gone")
         try:
             return StoredRecord(sequence, key, hash_record(data), decode_record(data))
@@ -250,8 +252,10 @@ def _check_indexes(
         index_key = target.index_key(pack_key)
         try:
             data = store.get_object(target.bucket, index_key).data
-        except GroupFailed as error:
-            return Finding(index_key, f"record {sequence} names it: {error}")
+        except NotFound as error:
+            if error.code == "NoSuchBucket":
+                raise
+            return Finding(index_key, f"record {sequence} names it, and it is not there")
         if hashlib.sha256(data).hexdigest() != hashes[pack_key]:
             return Finding(index_key, f"it is not what record {sequence} says: its SHA-256 differs")
         return None

@@ -32,6 +32,7 @@ from log_aggregator.errors import (
     NotFound,
     PreconditionFailed,
     StoreError,
+    Unreachable,
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
@@ -66,7 +67,7 @@ def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
         record = make_record(job.rules, result, target, span)
         try:
             written = append_record(job.store, record, job.rules.group.combine.index)
-        except GroupFailed as error:
+        except (GroupFailed, Unreachable) as error:
             where = f"custody record in s3://{target.bucket}/{custody_prefix(target)}"
             result.failures.append(Failure.of(where, error))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from log_aggregator.errors import CannotStart, StoreError
+from log_aggregator.errors import CannotStart, RequestFailed
 from log_aggregator.ports.account import AccountInspector, Caller
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
@@ -37,7 +37,7 @@ def examine_caller(inspector: AccountInspector, notebook: Notebook) -> Caller | 
     """
     try:
         caller = inspector.get_caller_identity()
-    except StoreError as error:
+    except RequestFailed as error:
         if error.code in CREDENTIAL_CODES:
             raise CannotStart(
                 f"the credentials are not accepted; log in again, or name another profile: {error}"
@@ -63,7 +63,7 @@ def examine_organization(
     """Does the setting name the organisation that this account belongs to?"""
     try:
         found = inspector.describe_organization()
-    except StoreError as error:
+    except RequestFailed as error:
         if error.code == NO_ORGANIZATION:
             notebook.note(
                 WHERE,
@@ -134,7 +134,7 @@ def find_principals(
 def _find_role(inspector: AccountInspector, partition: str, account: str, name: str) -> str:
     try:
         return inspector.get_role(name)
-    except StoreError:
+    except RequestFailed:
         return f"arn:{partition}:iam::{account}:role/{name}"
 
 

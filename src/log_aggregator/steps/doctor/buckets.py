@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from log_aggregator.errors import AccessDenied, NotFound, StoreError
+from log_aggregator.errors import AccessDenied, NotFound, RequestFailed
 from log_aggregator.ports.account import AccountInspector, BucketVersioning, Caller, ObjectLock
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
@@ -54,7 +54,7 @@ def examine_place(
             where, "exists", f"the bucket is there and may not be looked at: {error}", advice
         )
         return False
-    except StoreError as error:
+    except RequestFailed as error:
         notebook.problem(
             where, "exists", f"could not be checked: {error}", advise(error, "s3:ListBucket")
         )
@@ -172,7 +172,7 @@ def _examine_owner(
             "docs/how-to/iam-permissions.md lists."
         )
         notebook.warn(locate(bucket), "owner", seen, advice)
-    except StoreError as error:
+    except RequestFailed as error:
         notebook.warn(
             locate(bucket),
             "owner",

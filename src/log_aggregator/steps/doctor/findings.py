@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from log_aggregator.errors import AccessDenied, StoreError, Unreachable
+from log_aggregator.errors import AccessDenied, RequestFailed, Unreachable
 
 T = TypeVar("T")
 
@@ -68,12 +68,12 @@ class Notebook:
         """
         try:
             return request()
-        except StoreError as error:
+        except RequestFailed as error:
             self.warn(where, check, f"could not be checked: {error}", advise(error, action))
             return None
 
 
-def advise(error: StoreError, action: str) -> str:
+def advise(error: RequestFailed, action: str) -> str:
     """What to do about a question that got no answer."""
     if isinstance(error, AccessDenied):
         return f"Grant {action} to whoever runs the doctor, and ask again."

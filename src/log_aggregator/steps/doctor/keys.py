@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from log_aggregator.errors import NotFound, StoreError
+from log_aggregator.errors import NotFound, RequestFailed
 from log_aggregator.ports.account import AccountInspector, Caller, KmsKey
 from log_aggregator.steps.doctor.findings import Notebook, advise
 from log_aggregator.steps.doctor.permissions import (
@@ -89,7 +89,7 @@ def _describe(inspector: AccountInspector, notebook: Notebook, use: KeyUse) -> K
             "Correct the key of the bucket, or kms_key_id.",
         )
         return None
-    except StoreError as error:
+    except RequestFailed as error:
         notebook.warn(
             use.where,
             "kms",

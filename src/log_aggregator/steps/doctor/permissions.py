@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from log_aggregator.errors import StoreError
+from log_aggregator.errors import RequestFailed
 from log_aggregator.ports.account import AccountInspector, Decision
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
@@ -111,7 +111,7 @@ class Simulation:
         given = {"aws:SecureTransport": "true"} | dict(context or {})
         try:
             return self.inspector.simulate_principal_policy(principal, actions, resource_arn, given)
-        except StoreError as error:
+        except RequestFailed as error:
             self.principals.remove(principal)
             self.lost.append(principal)
             seen = f"the permissions of {principal} could not be checked: {error}"

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 
-from log_aggregator.errors import Failure, GroupFailed
+from log_aggregator.errors import Failure, GroupFailed, Unreachable
 from log_aggregator.model import Group
 from log_aggregator.steps.fanout.results import GroupState, ItemResult
 from log_aggregator.steps.fanout.workitems import WorkItem
@@ -114,5 +114,5 @@ def _failures_of(state: GroupState) -> Iterator[None]:
     """What fails in a group is taken down in its result; anything else goes on up."""
     try:
         yield
-    except GroupFailed as error:
+    except (GroupFailed, Unreachable) as error:
         state.result.failures.append(Failure.of(str(state.result.group), error))

@@ -15,7 +15,7 @@ from log_aggregator.core.inventory.rows import Entry
 from log_aggregator.core.inventory.sorting import gather_keys
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import CannotStart, Failure, StoreError
+from log_aggregator.errors import CannotStart, Failure, RequestFailed
 from log_aggregator.steps.fanout.folder import Kind
 from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, cut_items
 from log_aggregator.steps.job import Job
@@ -133,7 +133,7 @@ def plan_listing(job: Job, only_bucket: str | None = None) -> ListingPlan:
     for name in [only_bucket] if only_bucket else job.list_source_buckets():
         try:
             _plan_bucket(job, name, plan)
-        except (CannotStart, StoreError) as error:
+        except (CannotStart, RequestFailed) as error:
             plan.failures.append(Failure.of(f"bucket {name}", error))
     if plan.failures and not any(plan.tasks.values()):
         raise CannotStart(f"no bucket can be listed; the first: {plan.failures[0].message}")

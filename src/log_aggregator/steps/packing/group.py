@@ -12,7 +12,13 @@ from datetime import date
 
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.planning import Source, plan_packs
-from log_aggregator.errors import Failure, GroupFailed, RetainedObjects, UnreadableSources
+from log_aggregator.errors import (
+    Failure,
+    GroupFailed,
+    RetainedObjects,
+    Unreachable,
+    UnreadableSources,
+)
 from log_aggregator.limits import PLAN_ATTEMPTS_MAX
 from log_aggregator.model import (
     Group,
@@ -100,7 +106,7 @@ class GroupWork:
             for settling in self.combine(result, found):
                 verified = self.verify(result, settling, self.rules.level)
                 self.delete(result, settling, verified, listed)
-        except GroupFailed as error:
+        except (GroupFailed, Unreachable) as error:
             result.failures.append(Failure.of(str(result.group), error))
 
     def combine(self, result: GroupResult, found: GroupSources) -> list[Settling]:
@@ -162,7 +168,7 @@ class GroupWork:
         options = self.rules.combine.index
         try:
             report = discard(self._deleter(), self.target, result.group, going, options)
-        except GroupFailed as error:
+        except (GroupFailed, Unreachable) as error:
             result.failures.append(Failure.of(str(result.group), error))
             return
         result.discard_list = report.list_key

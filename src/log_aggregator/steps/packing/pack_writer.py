@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from log_aggregator.core.checksums import RunningChecksum, crc64nvme
-from log_aggregator.errors import StoreError, VerificationError
+from log_aggregator.errors import RequestFailed, VerificationError
 from log_aggregator.limits import COPY_RANGE_BYTES_MAX, PART_COUNT_MAX, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import ObjectStore, Part, Upload, WriteOptions
@@ -109,7 +109,7 @@ class PackWriter:
             return
         wait(self._parts)
         with contextlib.suppress(
-            StoreError
+            RequestFailed
         ):  # a store that cannot be reached cannot abort; lifecycle rule and next run do
             self._store.abort_multipart_upload(self._upload)
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from log_aggregator.core.costs.storage import INDEX_BYTES_PER_MEMBER, Sizes
 from log_aggregator.core.planning import PackLimits, estimate_requests
-from log_aggregator.errors import Failure, GroupFailed
+from log_aggregator.errors import Failure, GroupFailed, Unreachable
 from log_aggregator.model import Group, PackFormat
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import find_buckets
@@ -129,7 +129,7 @@ def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> Ru
                 for part in found.shelf.parts(group):
                     job.workers.check_stop()
                     planned.add(work.plan(group, part), work.rules.combine.limits)
-            except GroupFailed as error:
+            except (GroupFailed, Unreachable) as error:
                 planned.failures.append(Failure.of(str(group), error))
             return planned
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
-from log_aggregator.errors import CannotStart, Failure, LimitExceeded, StoreError, Unreachable
+from log_aggregator.errors import CannotStart, Failure, LimitExceeded, RequestFailed, Unreachable
 from log_aggregator.limits import STALE_UPLOAD_AGE_HOURS_MIN
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import Clock, ObjectStore
@@ -119,7 +119,7 @@ def abort_stale_uploads(
                 if upload.initiated is not None and upload.initiated < oldest:
                     store.abort_multipart_upload(upload)
                     aborted += 1
-        except StoreError as error:
+        except RequestFailed as error:
             refused.append(
                 Failure.of(f"unfinished uploads in s3://{target.bucket}/{target.root}packs/", error)
             )

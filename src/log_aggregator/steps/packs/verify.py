@@ -17,7 +17,7 @@ from itertools import groupby
 from log_aggregator.core.packformat import expected_pack
 from log_aggregator.core.packformat.tail import encode_tail
 from log_aggregator.core.packformat.unpack import MemberCheck, decode_stored
-from log_aggregator.errors import BadPack, NotFound, StoreError, VerificationError
+from log_aggregator.errors import BadPack, NotFound, RequestFailed, Unsound, VerificationError
 from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target, VerifiedPack
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import naming, read_index, read_tail
@@ -136,8 +136,8 @@ def _read_back_explained(
     try:
         with naming(target.bucket, index.pack_key):
             return _read_back(store, stored, index, index_data, size_bytes)
-    except (VerificationError, BadPack):
-        with contextlib.suppress(BadPack, StoreError):
+    except Unsound:
+        with contextlib.suppress(BadPack, RequestFailed):
             _compare_tail(store, target, index, index_data)
         raise
 

@@ -23,7 +23,6 @@ from log_aggregator.errors import (
     IncompleteSearch,
     NotFound,
     StoreError,
-    Unreachable,
     VerificationError,
 )
 from log_aggregator.model import Identity, Member
@@ -147,8 +146,6 @@ def fetch_all(
     for original in fetch(store, workers, wanted):
         try:
             result.rescued += _take(store, workers, sink, original, given_up)
-        except Unreachable:
-            raise
         except GroupFailed as error:
             result.add(original, error)
         else:
@@ -231,8 +228,6 @@ def _take(
     for each in alternatives(store, workers, original, given_up):
         try:
             sink.take(each)
-        except Unreachable:
-            raise
         except GroupFailed as error:
             first = first or error
             if isinstance(error, StoreError):
@@ -354,8 +349,6 @@ class _Reader:
             return refused
         try:
             data = self._store.get_object(bucket, key, byte_range=(read.first, read.last)).data
-        except Unreachable:
-            raise
         except StoreError as error:
             return self._refused.setdefault((bucket, key), _explain(error, bucket, key))
         if len(data) != read.last - read.first:

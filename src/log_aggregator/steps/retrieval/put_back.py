@@ -24,7 +24,6 @@ from log_aggregator.errors import (
     PreconditionFailed,
     SettingsError,
     StoreError,
-    Unreachable,
     VerificationError,
 )
 from log_aggregator.limits import MIB, PART_COUNT_MAX, PART_SIZE_BYTES
@@ -134,8 +133,6 @@ def put_back(
     for original, future in _start_all(store, workers, wanted, place):
         try:
             outcome = future.result()
-        except Unreachable:
-            raise
         except GroupFailed as error:
             result.add(original, error)
             continue

@@ -93,8 +93,6 @@ def look_at_packs(
         where = f"s3://{pack.bucket}/{pack.key}"
         try:
             return _look(store, pack)
-        except Unreachable:
-            raise
         except NotFound:
             return Failure.of(where, NotFound(f"{where}: the index is there, the pack is not"))
         except GroupFailed as error:
@@ -133,8 +131,6 @@ def start_thawing(
     def ask(pack: PackState) -> PackState | Failure:
         try:
             store.restore_object(pack.bucket, pack.key, days=days, tier=tier)
-        except Unreachable:
-            raise
         except GroupFailed as error:
             return Failure.of(f"s3://{pack.bucket}/{pack.key}", error)
         return pack
@@ -249,8 +245,6 @@ def _look_again(
     for pack in pending[:_LOOKS_PER_ROUND_MAX]:
         try:
             state = state_of(store.head_object(pack.bucket, pack.key))
-        except Unreachable:
-            raise
         except GroupFailed as error:
             failures.append(Failure.of(f"s3://{pack.bucket}/{pack.key}", error))
             continue

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from log_aggregator.core.query import Query
 from log_aggregator.errors import (
     AccessDenied,
-    BadPack,
     Failure,
     GroupFailed,
+    NotFound,
     ObjectFrozen,
-    Unreachable,
-    VerificationError,
+    Unsound,
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
@@ -74,19 +73,21 @@ _BYTES_PER_INDEX_BYTE = 8
 20,000 of them.
 """
 
-Finding = Sound | Frozen | Broken
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """S3 refused to show it, so nothing can be said of it."""
+
+    place: Place
+    failure: Failure
+
+
+Finding = Sound | Frozen | Broken | Unchecked
 
 _ADVICE = (
     (AccessDenied, "Grant the permission that the message names."),
     (
-        VerificationError,
-        (
-            "Nothing was changed. Keep the pack and its index both; docs/how-to/check-packs.md "
-            "says what to do."
-        ),
-    ),
-    (
-        BadPack,
+        Unsound,
         (
             "Nothing was changed. Keep the pack and its index both; docs/how-to/check-packs.md "
             "says what to do."
@@ -142,30 +143,31 @@ def _memory_bytes(place: Place) -> int:
 def _check(store: ObjectStore, place: Place, level: Level) -> Finding:
     try:
         return _look(store, place, level)
-    except Unreachable:
-        raise
     except ObjectFrozen:
         return _check_frozen(store, place)
     except GroupFailed as error:
-        return _broken(place, error)
+        return _blame(place, error)
 
 
 def _check_frozen(store: ObjectStore, place: Place) -> Finding:
     """What can be said of it without reading it."""
     try:
         _look(store, place, Level.CHECKSUM)
-    except Unreachable:
-        raise
     except ObjectFrozen:
         return Frozen(place, has_checksum=False)
     except GroupFailed as error:
-        return _broken(place, error)
+        return _blame(place, error)
     return Frozen(place, has_checksum=True)
 
 
-def _broken(place: Place, error: GroupFailed) -> Broken:
+def _blame(place: Place, error: GroupFailed) -> Broken | Unchecked:
+    """That it is damaged or missing is said of a pack only where that was seen."""
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
-    return Broken(place, Failure(place.name, error.state_name, str(error), advice))
+    failure = Failure(place.name, error.state_name, str(error), advice)
+    is_missing = isinstance(error, NotFound) and error.code != "NoSuchBucket"
+    if isinstance(error, Unsound) or is_missing:
+        return Broken(place, failure)
+    return Unchecked(place, failure)
 
 
 def _look(store: ObjectStore, place: Place, level: Level) -> Sound:

@@ -32,6 +32,7 @@ from log_aggregator.steps.upkeep.check import (
     Frozen,
     Place,
     Sound,
+    Unchecked,
     check_places,
     list_places,
 )
@@ -263,7 +264,7 @@ def test_frozen_packs_are_neither_right_nor_broken(level: Level) -> None:
 
 
 def test_one_denied_pack_is_named_and_a_dead_store_ends_it() -> None:
-    """A missing permission is that pack's failure; without S3 nothing is said of any pack."""
+    """A missing permission leaves that pack unchecked; without S3 nothing is said of any pack."""
     world, key, _ = make_packed()
     places = list(list_places(world.store, SerialWorkers(), [TARGET], Query()))
     denied = FaultyStore(
@@ -273,12 +274,13 @@ def test_one_denied_pack_is_named_and_a_dead_store_ends_it() -> None:
             AccessDenied("no s3:GetObject"),
         ),
     )
-    (broken,) = [
+    (unchecked,) = [
         finding
         for finding in check_places(denied, SerialWorkers(), places, Level.CHECKSUM)
-        if isinstance(finding, Broken)
+        if not isinstance(finding, Sound)
     ]
-    assert (broken.place.key, broken.failure.error) == (key, "AccessDenied")
+    assert isinstance(unchecked, Unchecked)
+    assert (unchecked.place.key, unchecked.failure.error) == (key, "AccessDenied")
     dead = FaultyStore(
         world.store, fail_on(lambda call: call.operation == "HeadObject", Unreachable("no answer"))
     )
