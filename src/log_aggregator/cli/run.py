@@ -21,12 +21,12 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
+from log_aggregator.cli.progress.run import make_progress
 from log_aggregator.core.costs import PRICES
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.reports.plan import describe_plan, render_plan
-from log_aggregator.reports.progress import make_progress
 from log_aggregator.reports.run import Measured, describe_run, render_run
 from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings, read_prices
