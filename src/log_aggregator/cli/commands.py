@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from log_aggregator.errors import CannotStart
+from log_aggregator.errors import NotInstalled
 
 
 class Row(NamedTuple):
@@ -122,9 +122,7 @@ def _make_missing(name: str, package: str) -> click.Command:
     """Stands for a command of the lab where what the lab needs is not installed."""
 
     def fail(**_: object) -> None:
-        raise CannotStart(
-            f"{package} is not installed: pip install 'control-tower-log-aggregator[lab]'"
-        )
+        raise NotInstalled.of(package, "lab")
 
     return click.Command(
         name,
