@@ -105,6 +105,6 @@ $(RIC)/.installed: tests/e2e/requirements-ric.txt $(VENV)/.python
 # atheris is for some of Python's versions only, so it is kept apart.
 $(FUZZ)/.installed: tests/fuzz/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(FUZZ)
-	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab]'
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,inventory]'
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

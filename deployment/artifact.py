@@ -54,18 +54,8 @@ BOTOCORE_SERVICES = frozenset({"cloudtrail", "s3", "signin", "sso", "sso-oidc", 
 some 400 services, in 24 MB.
 """
 
-NOT_FOR_LAMBDA = frozenset(
-    {
-        "__main__.py",
-        "cli",
-        "signals.py",
-        "reports/fetch.py",
-        "reports/progress.py",
-        "reports/put_back.py",
-        "reports/thaw.py",
-    }
-)
-"""Parts of log_aggregator that no handler imports: the command line and the terminal."""
+NOT_FOR_LAMBDA = frozenset({"__main__.py", "cli"})
+"""The command line, of which a function has no use."""
 
 PYTHON_MINOR_MIN = 11
 """What log_aggregator needs."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from log_aggregator.core.costs.prices import PRICES, STACK_PRICES, Prices, StackPrices
+from cost_model.stack import STACK_PRICES, StackPrices
+from log_aggregator.core.costs.prices import PRICES, Prices
 from log_aggregator.core.costs.storage import INDEX_BYTES_PER_MEMBER, Packed, Sizes
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import COPY_RANGE_BYTES_MAX, DELETE_COUNT_MAX, LIST_PAGE_COUNT_MAX

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cost_model.stack import STACK_PRICES
 from cost_model.transitions import Transitions, count_transitions
 from cost_model.work import (
     STEPS,
@@ -20,7 +21,6 @@ from cost_model.work import (
 )
 
 from log_aggregator.core.costs import estimate_dollars
-from log_aggregator.core.costs.prices import STACK_PRICES
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import KIB
 from log_aggregator.steps.fanout.workitems import ItemLimits

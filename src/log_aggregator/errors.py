@@ -3,7 +3,8 @@
     LogAggregatorError
     ├── SettingsError          correct the settings; nothing was touched                    exit 2
     ├── CannotStart            ask a person: bucket, permission, network; nothing touched   exit 3
-    │   └── BadInventory       give another S3 Inventory, or run without one
+    │   ├── BadInventory       give another S3 Inventory, or run without one
+    │   └── NotInstalled       install the package that the text names
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
@@ -79,6 +80,17 @@ class BadInventory(CannotStart):
         "Nothing was touched. Name another inventory, or run without one: the buckets are listed "
         "then."
     )
+
+
+class NotInstalled(CannotStart):
+    """A package is missing that few need, so that it does not come with the rest."""
+
+    advice = "Nothing was touched. Install it and start again."
+
+    @classmethod
+    def of(cls, what: str, extra: str) -> NotInstalled:
+        """Names what is missing, and the extra of our package that brings it."""
+        return cls(f"{what} is not installed: pip install 'control-tower-log-aggregator[{extra}]'")
 
 
 class LimitExceeded(LogAggregatorError):

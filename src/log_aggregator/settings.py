@@ -7,15 +7,12 @@ means. The reference page of the docs and the command line's options are made fr
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from log_aggregator.core.costs import PRICES, Prices
-from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.errors import SettingsError
 from log_aggregator.limits import GIB, MIB
 
@@ -94,7 +91,7 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
     """The settings of a file, with overrides on top. Raises SettingsError, which names setting,
     value and what is allowed.
     """
-    values = dict(_read_file(path)) if path is not None else {}
+    values = dict(read_toml(path, "--config")) if path is not None else {}
     values |= {name: value for name, value in overrides.items() if value is not None}
     rows = {row.name: row for row in SETTINGS}
     unknown = sorted(set(values) - set(rows))
@@ -114,16 +111,10 @@ def check_sources(settings: Settings) -> None:
         )
 
 
-def read_prices(path: Path) -> Prices:
-    """The built-in prices with those of a file on top. Raises SettingsError."""
-    values = _read_file(path, "--prices")
-    try:
-        return override_prices(PRICES, values)
-    except SettingsError as error:
-        raise SettingsError(f"--prices {path}: {error}") from None
+def read_toml(path: Path, option: str) -> Mapping[str, Any]:
+    """The values of a file that `option` names. Raises SettingsError."""
+    import tomllib  # noqa: PLC0415 - functions have no file, and pay for what they import
 
-
-def _read_file(path: Path, option: str = "--config") -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,9 @@
-"""The only place that builds adapters, and that turns settings into the rules of the steps."""
+"""The only place that builds adapters, and that turns settings into the rules of the steps.
+
+An adapter is imported where it is built. boto3 takes twice as long to import as a command does
+without it, and a help text or a wrong option should not wait for it. `handlers.entry` imports it at
+once, because a function has more processor time while it is loaded than later.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.s3 import ClientSettings, S3Store
-from log_aggregator.adapters.s3.inspection import S3Inspector
-from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, RequestFailed
@@ -22,6 +24,11 @@ from log_aggregator.settings import HoldSettings, Settings, check_sources
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.rules import CombineOptions, GroupRules, Holds, Level, Rules, RunRules
 from log_aggregator.steps.workers import ThreadWorkers
+
+if TYPE_CHECKING:
+    from log_aggregator.adapters.s3.clients import ClientSettings
+    from log_aggregator.adapters.s3.inspection import S3Inspector
+    from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
 SWITCH_SECONDS = 0.001
 """Our threads mostly wait for S3, and each needs the interpreter for a moment in between. With
@@ -82,6 +89,8 @@ def open_job(
 
 def connect(connection: Connection, readers: int = 64) -> CountingStore:
     """The object store, with its requests counted. Raises CannotStart."""
+    from log_aggregator.adapters.s3.store import S3Store
+
     try:
         store = S3Store.connect(_client_settings(connection, concurrency=readers))
     except RequestFailed as error:
@@ -93,6 +102,8 @@ def connect_inspector(connection: Connection) -> S3Inspector:
     """What `doctor` asks an account through. It gives up sooner than a run does. Raises
     CannotStart.
     """
+    from log_aggregator.adapters.s3.inspection import S3Inspector
+
     try:
         return S3Inspector.connect(
             _client_settings(
@@ -107,6 +118,8 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
     """What CloudTrail's public keys are asked through; None beside an S3 server that has no
     CloudTrail. Raises CannotStart.
     """
+    from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
+
     try:
         return CloudTrailKeys.connect(
             _client_settings(
@@ -118,6 +131,8 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
 
 
 def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:
+    from log_aggregator.adapters.s3.clients import ClientSettings
+
     return ClientSettings(
         region=connection.region,
         profile=connection.profile,

@@ -18,9 +18,6 @@ from random import Random
 from typing import Any
 from urllib.parse import quote_plus
 
-from arro3.core import Array, DataType, Table
-from arro3.io import write_parquet
-
 from log_aggregator.core.inventory.manifest import CHECKSUM, MANIFEST, Format
 from log_aggregator.core.inventory.rows import Entry
 from log_aggregator.model import DeleteMarker
@@ -40,23 +37,20 @@ COLUMNS = (
     "IsMultipartUploaded",
     "EncryptionStatus",
 )
-_PARQUET: Mapping[str, tuple[str, str, DataType]] = {
-    "Bucket": ("bucket", "required binary {} (UTF8)", DataType.string()),
-    "Key": ("key", "required binary {} (UTF8)", DataType.string()),
-    "VersionId": ("version_id", "optional binary {} (UTF8)", DataType.string()),
-    "IsLatest": ("is_latest", "optional boolean {}", DataType.bool()),
-    "IsDeleteMarker": ("is_delete_marker", "optional boolean {}", DataType.bool()),
-    "Size": ("size", "optional int64 {}", DataType.int64()),
-    "LastModifiedDate": (
-        "last_modified_date",
-        "optional int64 {} (TIMESTAMP_MILLIS)",
-        DataType.timestamp("ms"),
-    ),
-    "ETag": ("e_tag", "optional binary {} (UTF8)", DataType.string()),
-    "StorageClass": ("storage_class", "optional binary {} (UTF8)", DataType.string()),
-    "IsMultipartUploaded": ("is_multipart_uploaded", "optional boolean {}", DataType.bool()),
-    "EncryptionStatus": ("encryption_status", "optional binary {} (UTF8)", DataType.string()),
+_PARQUET: Mapping[str, tuple[str, str]] = {
+    "Bucket": ("bucket", "required binary {} (UTF8)"),
+    "Key": ("key", "required binary {} (UTF8)"),
+    "VersionId": ("version_id", "optional binary {} (UTF8)"),
+    "IsLatest": ("is_latest", "optional boolean {}"),
+    "IsDeleteMarker": ("is_delete_marker", "optional boolean {}"),
+    "Size": ("size", "optional int64 {}"),
+    "LastModifiedDate": ("last_modified_date", "optional int64 {} (TIMESTAMP_MILLIS)"),
+    "ETag": ("e_tag", "optional binary {} (UTF8)"),
+    "StorageClass": ("storage_class", "optional binary {} (UTF8)"),
+    "IsMultipartUploaded": ("is_multipart_uploaded", "optional boolean {}"),
+    "EncryptionStatus": ("encryption_status", "optional binary {} (UTF8)"),
 }
+"""What S3 calls a column in Parquet, and how its schema writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +144,7 @@ def _schema(spec: InventorySpec) -> str:
     columns = (_PARQUET[column] for column in spec.columns)
     return (
         f"message s3.inventory {{ "
-        f"{' '.join(f'{shape.format(name)};' for name, shape, _ in columns)} }}"
+        f"{' '.join(f'{shape.format(name)};' for name, shape in columns)} }}"
     )
 
 
@@ -170,26 +164,19 @@ def _encode_csv(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
 
 def _encode_parquet(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
     """Keys are as they are, times are milliseconds."""
+    from log_aggregator_lab.parquet import encode_columns  # noqa: PLC0415 - see there
+
     values = [
         _values(entry) | {"LastModifiedDate": round(entry.last_modified.timestamp() * 1000)}
         for entry in rows
     ]
-    arrays = []
-    for column in spec.columns:
-        _, _, kind = _PARQUET[column]
-        cells = [row[column] for row in values]
-        arrays.append(
-            Array(cells, DataType.int64()).cast(kind)
-            if column == "LastModifiedDate"
-            else Array(cells, kind)
-        )
-    out = io.BytesIO()
-    write_parquet(
-        Table.from_arrays(arrays, names=[_PARQUET[column][0] for column in spec.columns]),
-        out,
-        compression="gzip(6)",
+    columns = (_PARQUET[column] for column in spec.columns)
+    return encode_columns(
+        {
+            name: (shape, [row[column] for row in values])
+            for column, (name, shape) in zip(spec.columns, columns, strict=True)
+        }
     )
-    return out.getvalue()
 
 
 def _values(entry: Entry) -> dict[str, Any]:

@@ -1,43 +1,96 @@
-"""The commands, each in a module of its own that is imported when the command is used: all of them
-together take most of a second, boto3 the larger part.
+"""The commands, each in a module of its own that is imported when the command is used. The list of
+commands takes its texts from here, so it imports none of them.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from log_aggregator.errors import CannotStart
+from log_aggregator.errors import NotInstalled
+
+
+class Row(NamedTuple):
+    """A command: the module and the name in it, and what the list of commands says of it."""
+
+    place: str
+    help: str
+
 
 COMMANDS = {
-    "run": "log_aggregator.cli.run:run",
-    "plan": "log_aggregator.cli.run:plan",
-    "verify": "log_aggregator.cli.verify:verify",
-    "validate-cloudtrail": "log_aggregator.cli.validate_cloudtrail:validate_cloudtrail",
-    "index": "log_aggregator.cli.index:index",
-    "find": "log_aggregator.cli.find:find",
-    "extract": "log_aggregator.cli.extract:extract",
-    "thaw": "log_aggregator.cli.thaw:thaw",
-    "put-back": "log_aggregator.cli.put_back:put_back_command",
-    "doctor": "log_aggregator.cli.doctor:doctor",
-    "demo": "log_aggregator_lab.cli.demo:demo",
-    "generate": "log_aggregator_lab.cli.generate:generate",
-    "custody": "log_aggregator.cli.custody:custody",
-    "athena-ddl": "log_aggregator.cli.athena_ddl:athena_ddl",
+    "run": Row(
+        "log_aggregator.cli.run:run",
+        "Pack a day's log objects, verify the packs, delete the originals.",
+    ),
+    "plan": Row(
+        "log_aggregator.cli.run:plan",
+        "Show what `run` would do: groups, operations, packs, requests, dollars.",
+    ),
+    "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
+    "validate-cloudtrail": Row(
+        "log_aggregator.cli.validate_cloudtrail:validate_cloudtrail",
+        "Validate CloudTrail's digests and every log that they name, in packs, in their own "
+        "buckets, or in both.",
+    ),
+    "index": Row(
+        "log_aggregator.cli.index:index",
+        "Make indexes: of packs that lost theirs, and of aggregates that other tools made.",
+    ),
+    "find": Row(
+        "log_aggregator.cli.find:find",
+        "Find packed log objects, and say which packs they are in.",
+    ),
+    "extract": Row(
+        "log_aggregator.cli.extract:extract",
+        "Get original log objects back out of their packs: one by its key, or many by the same "
+        "conditions as `find`.",
+    ),
+    "thaw": Row(
+        "log_aggregator.cli.thaw:thaw",
+        "Thaw the packs that hold what is looked for: say what it costs, start the restores, wait "
+        "for them.",
+    ),
+    "put-back": Row(
+        "log_aggregator.cli.put_back:put_back_command",
+        "Put originals back under their own keys: bytes, user metadata, content type and encoding.",
+    ),
+    "doctor": Row(
+        "log_aggregator.cli.doctor:doctor",
+        "Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, "
+        "landing zone.",
+    ),
+    "demo": Row(
+        "log_aggregator_lab.cli.demo:demo",
+        "Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3 "
+        "server that runs on this machine only.",
+    ),
+    "generate": Row(
+        "log_aggregator_lab.cli.generate:generate",
+        "Put a synthetic organisation's logs into buckets, to try things out.",
+    ),
+    "custody": Row(
+        "log_aggregator.cli.custody:custody",
+        "The records that runs leave beside their packs, of what was found, packed, verified and "
+        "deleted; each names the hash of the last.",
+    ),
+    "athena-ddl": Row(
+        "log_aggregator.cli.athena_ddl:athena_ddl",
+        "Print CREATE TABLE and CREATE VIEW statements for Amazon Athena.",
+    ),
 }
-"""Name -> where it is. What is in the lab needs packages that are not installed with the rest."""
+"""By name. What is in the lab needs packages that are not installed with the rest."""
 
 
 class LazyCommands(click.Group):
-    """A group that imports a command when it is used, or listed for the help.
+    """A group that imports a command when it is used.
 
     As in https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
     """
 
-    def __init__(self, *args: Any, rows: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, rows: Mapping[str, Row], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._rows = rows
 
@@ -46,11 +99,16 @@ class LazyCommands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         row = self._rows.get(cmd_name)
-        return None if row is None else _load(cmd_name, row)
+        return None if row is None else _load(cmd_name, row.place)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, by stand-ins that have nothing but their help."""
+        stand_ins = [click.Command(name, help=row.help) for name, row in self._rows.items()]
+        click.Group(commands=stand_ins).format_commands(ctx, formatter)
 
 
-def _load(name: str, row: str) -> click.Command:
-    module, _, attribute = row.partition(":")
+def _load(name: str, place: str) -> click.Command:
+    module, _, attribute = place.partition(":")
     try:
         command: click.Command = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
@@ -64,9 +122,7 @@ def _make_missing(name: str, package: str) -> click.Command:
     """Stands for a command of the lab where what the lab needs is not installed."""
 
     def fail(**_: object) -> None:
-        raise CannotStart(
-            f"{package} is not installed: pip install 'control-tower-log-aggregator[lab]'"
-        )
+        raise NotInstalled.of(package, "lab")
 
     return click.Command(
         name,

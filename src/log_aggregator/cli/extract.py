@@ -19,14 +19,15 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
+from log_aggregator.cli.progress.counting import shares_terminal
+from log_aggregator.cli.progress.fetching import show_fetching
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
 from log_aggregator.core.versions import age_of
 from log_aggregator.errors import Failure, IncompleteSearch, NoSuchOriginal, SettingsError
-from log_aggregator.reports.fetch import describe_fetch, render_fetch, show_fetching
+from log_aggregator.reports.fetch import describe_fetch, render_fetch
 from log_aggregator.reports.numbers import format_count
-from log_aggregator.reports.progress import shares_terminal
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.fetch import (

@@ -10,6 +10,7 @@ from itertools import islice
 import click
 
 from log_aggregator.cli.options import connection_options, make_connection, target_options
+from log_aggregator.cli.progress.counting import shares_terminal, show_bar
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
@@ -21,7 +22,6 @@ from log_aggregator.reports.find import (
     render_pack,
 )
 from log_aggregator.reports.numbers import format_count
-from log_aggregator.reports.progress import shares_terminal, show_bar
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.find import FoundPack

@@ -19,6 +19,7 @@ from log_aggregator.cli.options import (
     target_writing_options,
 )
 from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
+from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.adopted import Adopted, Aggregate, Said
 from log_aggregator.core.query import Query
@@ -38,7 +39,6 @@ from log_aggregator.reports.index import (
     render_adopt,
     render_rebuild,
 )
-from log_aggregator.reports.progress import show_bar
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, entry_of, iter_packs

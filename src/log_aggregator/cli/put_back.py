@@ -15,10 +15,10 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
+from log_aggregator.cli.progress.fetching import show_fetching
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Failure, NoSuchOriginal, SettingsError
-from log_aggregator.reports.fetch import show_fetching
 from log_aggregator.reports.put_back import (
     WARNING,
     describe_put_back,

@@ -18,6 +18,7 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.output import prepare_folder
+from log_aggregator.cli.progress.thawing import show_waiting
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.costs import RETRIEVALS
 from log_aggregator.core.query import Query
@@ -29,7 +30,6 @@ from log_aggregator.reports.thaw import (
     describe_thaw,
     render_outcome,
     render_thaw,
-    show_waiting,
 )
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job

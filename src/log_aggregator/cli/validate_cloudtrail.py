@@ -18,11 +18,11 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
+from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.query import Query
 from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
 from log_aggregator.model import Target
-from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.settings import Settings
 from log_aggregator.steps.cloudtrail.files import AccountPlaces, ReadFrom, find_accounts

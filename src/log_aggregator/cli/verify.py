@@ -15,10 +15,10 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
+from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.core.query import Query
 from log_aggregator.core.sampling import choose_sample
 from log_aggregator.errors import NoSuchOriginal, SettingsError
-from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.verify import Sample, describe_verify, render_verify
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job

@@ -9,11 +9,11 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-from awscrt import checksums
-
 
 def crc64nvme(data: bytes | bytearray | memoryview, previous: int = 0) -> int:
     """The CRC64NVME of what gave `previous`, followed by `data`."""
+    from awscrt import checksums  # noqa: PLC0415 - 40 ms, and most commands compute none
+
     return int(checksums.crc64nvme(data, previous))
 
 
@@ -21,11 +21,11 @@ def combine_crc64nvme(first: int, second: int, second_length_bytes: int) -> int:
     """The CRC64NVME of two pieces one after the other, from the CRC of each and the length of the
     second.
     """
-    return (
-        int(checksums.combine_crc64nvme(first, second, second_length_bytes))
-        if second_length_bytes
-        else first
-    )
+    from awscrt import checksums  # noqa: PLC0415 - see above
+
+    if not second_length_bytes:
+        return first
+    return int(checksums.combine_crc64nvme(first, second, second_length_bytes))
 
 
 def encode_crc64nvme(crc: int) -> str:

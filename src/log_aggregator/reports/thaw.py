@@ -1,29 +1,17 @@
-"""Packs in archive classes: what there is, what thawing costs and takes, and how it goes."""
+"""Packs in archive classes: what there is, what thawing costs and takes, and what became of it."""
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
 from log_aggregator.errors import Failure
 from log_aggregator.reports.failures import name_failed, printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
-from log_aggregator.steps.retrieval.thaw import PackState, State, ThawProgress, TierOption
+from log_aggregator.steps.retrieval.thaw import PackState, State, TierOption
 
 _PACKS_SHOWN_MAX = 20
 
@@ -111,46 +99,6 @@ def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[st
         described["failures"],
         name_failed(described["failures"], f"{len(described['failures']):,} failed"),
     )
-
-
-@contextmanager
-def show_waiting(*, is_quiet: bool) -> Iterator[ThawProgress]:
-    """A bar on a terminal, a line for every change elsewhere."""
-    if is_quiet:
-        yield ThawProgress()
-    elif not sys.stderr.isatty():
-        yield _Lines()
-    else:
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            yield _Bar(bars)
-
-
-class _Lines(ThawProgress):
-    def __init__(self) -> None:
-        self._said: tuple[int, int] | None = None
-
-    def waiting(self, thawed: int, total: int) -> None:
-        if self._said != (thawed, total):
-            self._said = (thawed, total)
-            print(  # noqa: T201 - its own voice
-                f"thawing: {thawed:,} of {format_count(total, 'pack')}", file=sys.stderr, flush=True
-            )
-
-
-class _Bar(ThawProgress):
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._task = bars.add_task("thawing", total=None)
-
-    def waiting(self, thawed: int, total: int) -> None:
-        self._bars.update(self._task, completed=thawed, total=total)
 
 
 def _describe_pack(pack: PackState) -> dict[str, Any]:

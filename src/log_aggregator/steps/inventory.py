@@ -27,7 +27,7 @@ from log_aggregator.core.inventory.manifest import (
     check_versions,
     parse_manifest,
 )
-from log_aggregator.core.inventory.rows import Entry, RowReader
+from log_aggregator.core.inventory.rows import Columns, Entry, RowReader
 from log_aggregator.core.inventory.sorting import Dated, EntrySorter, gather_keys
 from log_aggregator.core.layouts import Dated as DatedKey
 from log_aggregator.core.layouts import parse_key
@@ -36,6 +36,7 @@ from log_aggregator.errors import (
     BadInventory,
     CannotStart,
     NotFound,
+    NotInstalled,
     SettingsError,
     VerificationError,
     cannot_start,
@@ -75,7 +76,9 @@ class Inventory:
 
 
 class InventoryListing:
-    """Finds what there is to pack in inventories, of one bucket each."""
+    """Finds what there is to pack in inventories, of one bucket each. Raises NotInstalled where
+    one is Parquet and nothing is there to read it.
+    """
 
     is_old = True
 
@@ -89,6 +92,8 @@ class InventoryListing:
         self._inventories = {
             inventory.manifest.source_bucket: inventory for inventory in inventories
         }
+        if any(each.manifest.format is Format.PARQUET for each in self._inventories.values()):
+            _load_parquet_reader()
         self._progress = progress
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
@@ -369,8 +374,7 @@ def naming(where: str) -> Iterator[None]:
 
 
 def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
-    from log_aggregator.core.inventory.parquet import read_batches  # noqa: PLC0415 - large, and seldom needed
-
+    read_batches = _load_parquet_reader()
     if pieces.size_bytes > PARQUET_BYTES_MAX:
         raise BadInventory(
             f"{pieces.size_bytes} bytes, and a file of Parquet is read as a whole: configure "
@@ -380,6 +384,18 @@ def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
     pieces.check()
     for columns in read_batches(data, [column.in_parquet for column in Column]):
         yield from reader.read_columns(columns)
+
+
+def _load_parquet_reader() -> Callable[[bytes, Sequence[str]], Iterator[Columns]]:
+    """33 MB that few need: it is installed by name, and loaded when a file is Parquet. Raises
+    NotInstalled.
+    """
+    try:
+        from log_aggregator.core.inventory.parquet import read_batches  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        what = "the inventory is Parquet, and arro3, which reads it,"
+        raise NotInstalled.of(what, "inventory") from error
+    return read_batches
 
 
 def _find_newest(store: ObjectStore, bucket: str, folder: str, location: str) -> str:

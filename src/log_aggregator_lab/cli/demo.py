@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.run import measure_run
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.reports.progress import show_bar
 from log_aggregator.reports.run import render_run
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator.steps.packs.index import list_all

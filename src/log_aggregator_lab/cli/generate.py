@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 import click
 
 from log_aggregator.cli.options import connection_options, json_option
+from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.errors import SettingsError
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.reports.progress import show_bar
 from log_aggregator_lab.organisation import generate as organisation
 from log_aggregator_lab.organisation.specification import OrganisationSpec
 from log_aggregator_lab.upload import create_buckets, find_endpoint, upload

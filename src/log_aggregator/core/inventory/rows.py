@@ -18,6 +18,8 @@ from log_aggregator.limits import MIB
 from log_aggregator.model import NULL_VERSION, DeleteMarker, LogObject
 
 Entry = LogObject | DeleteMarker
+Columns = Mapping[str, Sequence[Any]]
+"""Rows as columns, by their names in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class RowReader:
             what = "not gzip" if isinstance(error, BadGzipFile) else type(error).__name__
             raise BadInventory(f"cannot be read behind row {row_number}: {what}") from error
 
-    def read_columns(self, columns: Mapping[str, Sequence[Any]]) -> Iterator[Entry]:
+    def read_columns(self, columns: Columns) -> Iterator[Entry]:
         """Rows that come as columns, by their names in the file, of one length. Raises
         BadInventory.
         """

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from log_aggregator.core.layouts.content import content_kind
 from log_aggregator.core.layouts.grammar import DateGrammar
-from log_aggregator.core.layouts.table import LAYOUTS, OTHER, REGION, Head, Layout
+from log_aggregator.core.layouts.table import LAYOUTS, OTHER, REGION, Head, Layout, compiled
 from log_aggregator.model import ContentKind, KeyFacts
 
 Read = tuple[date, int]
@@ -36,7 +36,8 @@ def facts_of_free_date(key: str, start: int, grammar: DateGrammar, read: Read) -
     layout = next(
         row
         for row in _FREE_ROWS[grammar]
-        if row.stem.search(stem) and (row.tail is None or row.tail.match(key, read[1]))
+        if compiled(row.stem).search(stem)
+        and (row.tail is None or compiled(row.tail).match(key, read[1]))
     )
     account = _ACCOUNT_IN_STEM.search(stem) or _ACCOUNT_IN_NAME.search(key)
     region = _REGION_IN_STEM.search(stem)

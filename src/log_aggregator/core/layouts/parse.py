@@ -68,6 +68,7 @@ from log_aggregator.core.layouts.table import (
     UNDATED_SERVICES,
     Head,
     Layout,
+    compiled,
 )
 from log_aggregator.model import KeyFacts
 
@@ -149,7 +150,7 @@ def _first_claim(key: str) -> re.Match[str] | None:
 
 def _parse_head(key: str, start: int, layouts: tuple[Layout, ...]) -> Dated | Unknown:
     for layout in layouts:
-        stem = layout.stem.match(key, start)
+        stem = compiled(layout.stem).match(key, start)
         if stem is not None:
             return _parse_behind_stem(key, stem, layout)
     return Unknown(OTHER_LAYOUT)

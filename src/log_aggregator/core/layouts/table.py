@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtra
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,7 +62,8 @@ OTHER = "Other"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One row. The groups `account`, `region` and `service` of `stem` say what they are called.
+    """One row. `stem` and `tail` are regular expressions; the groups `account`, `region` and
+    `service` of `stem` say what they are called.
 
     `log_type` None: it is the service's name. `grammar` None: the date is the first one behind the
     stem, wherever it stands. `kind` None: the content kind follows from the key's suffix. `tail` is
@@ -70,13 +72,19 @@ class Layout:
 
     name: str
     head: Head
-    stem: re.Pattern[str]
+    stem: str
     grammar: DateGrammar | None
     log_type: str | None = None
     service: str | None = None
     is_document: bool = False
     kind: ContentKind | None = None
-    tail: re.Pattern[str] | None = None
+    tail: str | None = None
+
+
+@functools.cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Of a row; compiled when the first key comes that may be of it."""
+    return re.compile(pattern)
 
 
 _ANY_REGION = "(?P<region>[a-z][a-z0-9-]*)/"
@@ -101,7 +109,7 @@ def _aws_logs(
     return Layout(
         name or service,
         Head.AWSLOGS,
-        re.compile(front + middle),
+        front + middle,
         grammar,
         service=service or None,
         is_document=is_document,
@@ -116,9 +124,7 @@ def _free(
     tail: str = "",
     kind: ContentKind | None = None,
 ) -> Layout:
-    return Layout(
-        name, Head.FREE, re.compile(stem), grammar, log_type, tail=re.compile(tail), kind=kind
-    )
+    return Layout(name, Head.FREE, stem, grammar, log_type, tail=tail, kind=kind)
 
 
 _ACCESS_LOG_TIME = "-[0-9]{2}-[0-9]{2}-[0-9]{2}"
@@ -156,15 +162,15 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "CloudFront-legacy",
         Head.CLOUDFRONT,
-        re.compile(HEAD_TEXTS[Head.CLOUDFRONT]),
+        HEAD_TEXTS[Head.CLOUDFRONT],
         DASHED,
         "CloudFront",
     ),
-    Layout("AppFabric", Head.APPFABRIC, re.compile(_APPFABRIC % "JSON"), COMPACT, "AppFabric"),
+    Layout("AppFabric", Head.APPFABRIC, _APPFABRIC % "JSON", COMPACT, "AppFabric"),
     Layout(
         "AppFabric-parquet",
         Head.APPFABRIC,
-        re.compile(_APPFABRIC % "PARQUET"),
+        _APPFABRIC % "PARQUET",
         COMPACT,
         "AppFabric",
         kind=ContentKind.BINARY,
@@ -172,9 +178,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "SecurityLake",
         Head.SECURITY_LAKE,
-        re.compile(
-            rf"region=(?P<region>{REGION})/accountId=(?:(?P<account>[0-9]{{12}})|[a-z]+)/eventDay="
-        ),
+        rf"region=(?P<region>{REGION})/accountId=(?:(?P<account>[0-9]{{12}})|[a-z]+)/eventDay=",
         COMPACT,
         "SecurityLake",
     ),

@@ -1,43 +1,17 @@
-"""How a run is going: bars on a terminal, plain lines otherwise. Always on standard error, so that
-results stay clean.
-"""
+"""How a run is going."""
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
+from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, say
 from log_aggregator.reports.numbers import format_count
-from log_aggregator.steps.packing.listing import Progress as RunProgress
+from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.results import GroupResult
-
-_LINE_SECONDS_MIN = 10.0
-_COLUMNS = (
-    SpinnerColumn(),
-    TextColumn("{task.description:<10}"),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TimeElapsedColumn(),
-    TimeRemainingColumn(),
-)
 
 
 def make_progress(*, is_quiet: bool) -> ProgressView:
@@ -47,44 +21,7 @@ def make_progress(*, is_quiet: bool) -> ProgressView:
     return BarProgress() if sys.stderr.isatty() else LineProgress()
 
 
-def shares_terminal() -> bool:
-    """Whether what goes to standard output may come out on the terminal, where a bar would be in
-    its midst: of a pipe nobody knows.
-    """
-    try:
-        return sys.stderr.isatty() and not stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
-    except OSError:
-        return False
-
-
-@contextmanager
-def show_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar for something long that is no run; the function that it gives takes the count done so
-    far.
-
-    Off a terminal it is a line every ten seconds, where the total is known.
-    """
-    if not sys.stderr.isatty():
-        yield _make_lines(what, total)
-        return
-    with Progress(*_COLUMNS, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(what, total=total)
-        yield lambda done: bars.update(task, completed=done)
-
-
-def _make_lines(what: str, total: int | None) -> Callable[[int], None]:
-    said = time.monotonic()
-
-    def show(done: int) -> None:
-        nonlocal said
-        if total is not None and time.monotonic() - said >= _LINE_SECONDS_MIN:
-            said = time.monotonic()
-            _say(f"{what}: {done:,} of {total:,}")
-
-    return show
-
-
-class ProgressView(RunProgress):
+class ProgressView(Progress):
     """Shows nothing."""
 
     def __enter__(self) -> Self:
@@ -103,7 +40,9 @@ class BarProgress(ProgressView):
     """Two bars: keys seen, log objects settled."""
 
     def __init__(self) -> None:
-        self._bars = Progress(*_COLUMNS, console=Console(stderr=True), transient=True)
+        from log_aggregator.cli.progress.bars import make_counting_bars
+
+        self._bars = make_counting_bars()
         self._listing = self._bars.add_task("listing", total=None)
         self._settling = self._bars.add_task("packing", total=None, visible=False)
 
@@ -138,7 +77,7 @@ class LineProgress(ProgressView):
         self._said = time.monotonic()
 
     def listing(self, bucket: str) -> None:
-        _say(f"listing {bucket}")
+        say(f"listing {bucket}")
 
     def listed(self, keys: int) -> None:
         with self._lock:
@@ -148,20 +87,16 @@ class LineProgress(ProgressView):
     def planned(self, groups: int, objects: int) -> None:
         with self._lock:
             self._total, self._done = objects, 0
-        _say(f"packing {format_count(objects, 'log object')} in {format_count(groups, 'group')}")
+        say(f"packing {format_count(objects, 'log object')} in {format_count(groups, 'group')}")
 
     def settled(self, result: GroupResult, objects: int) -> None:
         with self._lock:
             self._done += objects
             self._say_seldom(f"{self._done:,} of {self._total:,} log objects settled")
         for failure in result.failures:
-            _say(f"failed: {failure.where}: {failure.message}")
+            say(f"failed: {failure.where}: {failure.message}")
 
     def _say_seldom(self, text: str) -> None:
-        if time.monotonic() - self._said >= _LINE_SECONDS_MIN:
+        if time.monotonic() - self._said >= LINE_SECONDS_MIN:
             self._said = time.monotonic()
-            _say(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
+            say(text)

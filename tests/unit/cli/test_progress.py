@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from log_aggregator.reports.progress import show_bar
+from log_aggregator.cli.progress.counting import show_bar
 
 
 def test_lines_come_seldom_and_on_standard_error(
@@ -18,7 +18,7 @@ def test_lines_come_seldom_and_on_standard_error(
 ) -> None:
     """One every ten seconds; none where the total is not known, and nothing on standard output."""
     now = [0.0]
-    monkeypatch.setattr("log_aggregator.reports.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("log_aggregator.cli.progress.counting.time.monotonic", lambda: now[0])
     for total in (600, None):
         with show_bar("verifying", total) as show:
             for done in range(1, 31):
@@ -38,7 +38,7 @@ def test_a_bar_shares_the_terminal_with_nothing(tmp_path: Path) -> None:
     there, what goes into a file does not.
     """
     asks = (
-        "import sys; from log_aggregator.reports.progress import shares_terminal; "
+        "import sys; from log_aggregator.cli.progress.counting import shares_terminal; "
         "sys.exit(shares_terminal())"
     )
     terminal, its_end = pty.openpty()
