@@ -86,7 +86,7 @@ def _list_places(
     store: ObjectStore, workers: Workers, target: Target, first: date, last: date
 ) -> Iterator[tuple[Identity, Place]]:
     for entry in list_packs(store, workers, target, Query.of_days(first, last)):
-        index, _ = read_index(store, target, entry.pack_key)
+        index = read_index(store, target, entry.pack_key).decode()
         for member in index.members:
             yield (
                 (index.group.bucket, member.key, member.version_id),

@@ -14,7 +14,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -152,12 +152,6 @@ def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
         lines = gzip.GzipFile(fileobj=io.BytesIO(data))
         adopted = _parse_head(json.loads(lines.readline()))
     return adopted, _members(adopted, lines)
-
-
-def find_adopted_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Adopted, list[Member]]:
-    """(the first line, those members whose keys are wanted). Raises BadPack."""
-    adopted, members = decode_adopted(data)
-    return adopted, [member for member in members if wants(member.key)]
 
 
 @dataclass(frozen=True, slots=True)

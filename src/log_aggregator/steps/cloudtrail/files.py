@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 from log_aggregator.core.digests import DIGEST_LOG_TYPE, NOT_FOUND, Flaw, parse_digest_key
 from log_aggregator.core.layouts import Dated, parse_key
-from log_aggregator.core.packformat.index import find_members
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
@@ -34,7 +33,7 @@ from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.prefixes import list_accounts
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import Selection
-from log_aggregator.steps.packs.index import format_of, list_all, naming, read_tail
+from log_aggregator.steps.packs.index import format_of, list_all, read_index, read_tail
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, entry_of, list_packs
 from log_aggregator.steps.retrieval.fetch import Wanted, fetch
 from log_aggregator.steps.retrieval.find import FoundPack
@@ -328,17 +327,11 @@ def read_members(
 
     Raises BadPack, ObjectFrozen, StoreError.
     """
-    where = target.index_key(pack_key)
     try:
-        data = store.get_object(target.bucket, where).data
+        index = read_index(store, target, pack_key)
     except NotFound:
-        where = pack_key
-        data = read_tail(store, target, pack_key)
-    with naming(target.bucket, where):
-        head, members = find_members(data, wants)
-    if head.pack_key != pack_key:
-        raise BadPack(f"s3://{target.bucket}/{where} is the index of another pack, {head.pack_key}")
-    return members
+        index = read_tail(store, target, pack_key)
+    return index.find_members(wants)[1]
 
 
 def read_copies(

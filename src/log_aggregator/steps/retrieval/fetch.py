@@ -95,7 +95,7 @@ class Losses:
 
     def add(self, original: Fetched, error: GroupFailed) -> None:
         self.lost += 1
-        pack = f"s3://{original.pack.target.bucket}/{original.pack.pack_key}"
+        pack = original.pack.where
         failure = Failure.of(pack if pack in str(error) else original.where, error)
         if failure not in self._said:
             self._said.add(failure)
@@ -283,7 +283,7 @@ class _Plan:
 def _plan(wanted: Wanted, limits: MergeLimits) -> _Plan:
     pack = wanted.pack
     try:
-        with naming(pack.target.bucket, pack.pack_key):
+        with naming(pack.where):
             extents = plan_extents(pack.members)
     except BadPack as error:
         return _Plan(pack, wanted.newest, wanted.spares, (), (), error)
@@ -423,7 +423,7 @@ class _Decoded:
         if self._error is not None:
             raise self._error
         try:
-            with naming(self._pack.target.bucket, self._pack.pack_key):
+            with naming(self._pack.where):
                 yield from self._cut(member.inner_offset, member.inner_offset + member.size_bytes)
         except GroupFailed as error:
             self._error = error

@@ -116,7 +116,7 @@ def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]
             )
         if place.bucket is None and any(FLAG in member.flags for member in each.pack.members):
             raise SettingsError(
-                f"s3://{each.pack.target.bucket}/{each.pack.pack_key} was adopted, and its "
+                f"{each.pack.where} was adopted, and its "
                 "members' own keys are lost;"
                 " allowed with --to-bucket, a bucket that no logs are taken from"
             )

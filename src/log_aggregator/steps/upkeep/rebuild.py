@@ -86,10 +86,14 @@ def _look_at_index(
     where = f"s3://{target.bucket}/{target.index_key(entry.pack_key)}"
     stays = "and nothing is written over: look at it, remove it, and start again"
     try:
-        index, data = read_index(store, target, entry.pack_key)
+        stored = read_index(store, target, entry.pack_key)
+        index = stored.decode()
     except BadPack as error:
         raise BadPack(f"{error}; it is there, {stays}") from error
-    if pack_format is not PackFormat.COPY and read_tail(store, target, entry.pack_key) != data:
+    if (
+        pack_format is not PackFormat.COPY
+        and read_tail(store, target, entry.pack_key).data != stored.data
+    ):
         raise BadPack(f"{where} is not the index in its pack's own tail; it is there, {stays}")
     return Rebuilt(entry.pack_key, len(index.members), was_there=True)
 
