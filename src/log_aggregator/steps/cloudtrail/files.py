@@ -7,6 +7,7 @@ group, and members that lie side by side are read with one range read.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -26,7 +27,7 @@ from log_aggregator.errors import (
     Unreachable,
     VerificationError,
 )
-from log_aggregator.limits import KIB, MIB
+from log_aggregator.limits import KIB
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packing.buckets import SourceBucket
@@ -34,14 +35,13 @@ from log_aggregator.steps.packing.prefixes import list_accounts
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import format_of, list_all, read_index, read_tail
+from log_aggregator.steps.packs.ranges import READ_BYTES, RangeReader
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, entry_of, list_packs
 from log_aggregator.steps.retrieval.fetch import Wanted, fetch
 from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.workers import SerialWorkers, Workers
 
 LOG_SERVICE = "CloudTrail"
-PIECE_BYTES = 8 * MIB
-"""So much of a large original is read at a time."""
 
 _INDEX_BYTES_TYPICAL = 64 * KIB
 _DAY = timedelta(days=1)
@@ -343,7 +343,7 @@ def read_copies(
     yield from workers.read_ahead(
         lambda copy: _read_original(store, copy, use),
         originals,
-        lambda copy: min(copy.size_bytes, PIECE_BYTES),
+        lambda copy: min(copy.size_bytes, READ_BYTES),
     )
     packed = {
         (copy.place.pack_key, copy.place.member.identity): copy
@@ -388,24 +388,14 @@ def _plan_fetch(copies: Iterable[Copy]) -> Iterator[Wanted]:
 
 
 def _read_original(store: ObjectStore, copy: Copy, use: Use[T]) -> Reading[T]:
-    """Small ones whole, which is the store's quickest way; large ones by ranges."""
+    bodies = RangeReader(store, copy.bucket, copy.key).read_all(copy.size_bytes)
     try:
-        first = store.get_object(
-            copy.bucket,
-            copy.key,
-            byte_range=(0, PIECE_BYTES) if copy.size_bytes > PIECE_BYTES else None,
+        first = next(bodies)
+        return Reading(
+            copy, use(first.metadata, (body.data for body in itertools.chain([first], bodies)))
         )
-        return Reading(copy, use(first.metadata, _read_on(store, copy, first.data, first.etag)))
     except GroupFailed as error:
         return _failed(copy, error)
-
-
-def _read_on(store: ObjectStore, copy: Copy, data: bytes, etag: str) -> Iterator[bytes]:
-    """The rest of an original, of which the beginning has been read."""
-    yield data
-    for first in range(PIECE_BYTES, copy.size_bytes, PIECE_BYTES):
-        last = min(first + PIECE_BYTES, copy.size_bytes)
-        yield store.get_object(copy.bucket, copy.key, if_match=etag, byte_range=(first, last)).data
 
 
 def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
@@ -424,7 +414,8 @@ def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
     if isinstance(error, (BadPack, VerificationError)) or (
         isinstance(error, StoreError) and error.code == "InvalidRange"
     ):
-        return Reading(copy, flaw=Flaw(f"damaged in its pack {copy.where}"))
+        text = f"damaged in its pack {copy.where}" if copy.place else "shorter than it was listed"
+        return Reading(copy, flaw=Flaw(text))
     return Reading(copy, error=error)
 
 

@@ -13,6 +13,7 @@ from log_aggregator.core.packformat.tail import decode_locator, decode_tail, tai
 from log_aggregator.errors import BadPack, PreconditionFailed
 from log_aggregator.model import Group, Identity, Index, LogObject, Member, PackFormat, Target
 from log_aggregator.ports.store import ListStart, ObjectStore, WriteOptions
+from log_aggregator.steps.packs.ranges import RangeReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +103,16 @@ def read_tail(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
     """The index in a pack's own tail. Raises BadPack, NotFound, ObjectFrozen."""
     pack_format = PackFormat.TAR if pack_key.endswith(".tar") else PackFormat.GZIP
     where = f"s3://{target.bucket}/{pack_key}"
-    size = store.head_object(target.bucket, pack_key).size_bytes
+    stored = store.head_object(target.bucket, pack_key)
+    reader, size = RangeReader.of_stored(store, stored), stored.size_bytes
     if size < tail_end_bytes(pack_format):
         raise BadPack(f"{where} is shorter than a pack's last member: it is no pack")
-    end = store.get_object(
-        target.bucket, pack_key, byte_range=(size - tail_end_bytes(pack_format), size)
-    ).data
+    end = reader.read(size - tail_end_bytes(pack_format), size).data
     with naming(where):
         locator = decode_locator(pack_format, end)
     if locator.content_length_bytes >= size:
         raise BadPack(f"{where}: its last member points behind its end")
-    tail = store.get_object(
-        target.bucket, pack_key, byte_range=(locator.content_length_bytes, size)
-    ).data
+    tail = reader.read(locator.content_length_bytes, size).data
     with naming(where):
         data = decode_tail(pack_format, tail)
     return StoredIndex(target, pack_key, f"the tail of {where}", data)

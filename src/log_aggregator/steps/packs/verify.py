@@ -21,6 +21,7 @@ from log_aggregator.errors import BadPack, NotFound, StoreError, VerificationErr
 from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target, VerifiedPack
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import StoredIndex, naming, read_index, read_tail
+from log_aggregator.steps.packs.ranges import missing_pack
 from log_aggregator.steps.packs.stream import ObjectStream
 
 
@@ -62,29 +63,29 @@ def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
 
 
 def _read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
+    where = f"s3://{target.bucket}/{pack_key}"
     try:
         return read_index(store, target, pack_key)
     except NotFound as error:
         if error.code == "NoSuchBucket":
             raise
-        where = f"s3://{target.bucket}/{pack_key}"
-        _head(store, target, pack_key, missing="there is no such pack, and no index of it")
+        try:
+            store.head_object(target.bucket, pack_key)
+        except NotFound as missing:
+            raise NotFound(
+                f"{where}: there is no such pack, and no index of it", code=missing.code
+            ) from None
         raise NotFound(
             f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew",
             code=error.code,
         ) from None
 
 
-def _head(
-    store: ObjectStore,
-    target: Target,
-    pack_key: str,
-    missing: str = "the index is there, the pack is not",
-) -> StoredObject:
+def _head(store: ObjectStore, target: Target, pack_key: str) -> StoredObject:
     try:
         return store.head_object(target.bucket, pack_key)
     except NotFound as error:
-        raise NotFound(f"s3://{target.bucket}/{pack_key}: {missing}", code=error.code) from None
+        raise missing_pack(f"s3://{target.bucket}/{pack_key}", error) from None
 
 
 def _compare_tail_explained(

@@ -21,7 +21,6 @@ from log_aggregator.errors import (
     Failure,
     GroupFailed,
     IncompleteSearch,
-    NotFound,
     StoreError,
     Unreachable,
     VerificationError,
@@ -29,6 +28,7 @@ from log_aggregator.errors import (
 from log_aggregator.model import Identity, Member
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import naming
+from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.workers import Workers
 
@@ -353,27 +353,13 @@ class _Reader:
         if (refused := self._refused.get((bucket, key))) is not None:
             return refused
         try:
-            data = self._store.get_object(bucket, key, byte_range=(read.first, read.last)).data
+            return PackReader(self._store, bucket, key).read(read.first, read.last).data
         except Unreachable:
             raise
         except StoreError as error:
-            return self._refused.setdefault((bucket, key), _explain(error, bucket, key))
-        if len(data) != read.last - read.first:
-            return _too_short(bucket, key)
-        return data
-
-
-def _explain(error: StoreError, bucket: str, key: str) -> StoreError:
-    if isinstance(error, NotFound):
-        text = f"s3://{bucket}/{key}: the index is there, the pack is not"
-        return NotFound(text, code=error.code, operation=error.operation)
-    if error.code == "InvalidRange":
-        return StoreError(str(_too_short(bucket, key)), code=error.code, operation=error.operation)
-    return error
-
-
-def _too_short(bucket: str, key: str) -> VerificationError:
-    return VerificationError(f"s3://{bucket}/{key}: shorter than its index says")
+            return self._refused.setdefault((bucket, key), error)
+        except VerificationError as error:
+            return error
 
 
 class _Ranges:
