@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
@@ -25,6 +25,7 @@ from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
 from log_aggregator.core.packformat.index import decode_member, encode_member, reading_index
 from log_aggregator.core.packformat.split import GzipMember
 from log_aggregator.core.query import Query
+from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack, SettingsError
 from log_aggregator.model import NO_ACCOUNT, Group, Member, Target
 
@@ -223,7 +224,7 @@ def _head(adopted: Adopted) -> bytes:
         "aggregate_key": aggregate.key,
         "etag": aggregate.etag,
         "size": aggregate.size_bytes,
-        "last_modified": aggregate.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "last_modified": encode_time(aggregate.last_modified),
         "crc64nvme": encode_crc64nvme(adopted.crc64nvme),
         "bucket": group.bucket,
         "log_type": group.log_type,
@@ -247,7 +248,7 @@ def _parse_head(line: dict[str, Any]) -> Adopted:
         line["aggregate_key"],
         line["etag"],
         int(line["size"]),
-        datetime.fromisoformat(line["last_modified"]),
+        decode_time(line["last_modified"]),
         group,
     )
     return Adopted(

@@ -13,10 +13,11 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
+from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
 from log_aggregator.model import Group, Target
 
@@ -239,8 +240,8 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "root": record.target.root,
         "run": record.run,
         "tool": record.tool,
-        "began": _encode_time(record.began),
-        "ended": _encode_time(record.ended),
+        "began": encode_time(record.began),
+        "ended": encode_time(record.ended),
         "first_date": record.first.isoformat(),
         "last_date": record.last.isoformat(),
         "groups": len(record.groups),
@@ -267,10 +268,6 @@ def _dump(line: dict[str, Any]) -> bytes:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _encode_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def _parse(lines: list[bytes]) -> Record:
     head = json.loads(lines[0])
     if (head["format"], head["version"]) != (FORMAT, VERSION):
@@ -279,8 +276,8 @@ def _parse(lines: list[bytes]) -> Record:
         target=Target(head["bucket"], head["root"]),
         run=head["run"],
         tool=head["tool"],
-        began=datetime.fromisoformat(head["began"]),
-        ended=datetime.fromisoformat(head["ended"]),
+        began=decode_time(head["began"]),
+        ended=decode_time(head["ended"]),
         first=date.fromisoformat(head["first_date"]),
         last=date.fromisoformat(head["last_date"]),
         objects=head["left_alone"],

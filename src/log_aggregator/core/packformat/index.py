@@ -10,12 +10,13 @@ import sys
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
 from log_aggregator.core.packformat.deflate import encode_gzip
+from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
 from log_aggregator.model import Encoding, Group, Identity, Index, Member, PackFormat
 
@@ -118,7 +119,7 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
     yield "version_id", member.version_id
     yield "etag", member.etag
     yield "size", member.size_bytes
-    yield "last_modified", member.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    yield "last_modified", encode_time(member.last_modified)
     yield "offset", member.offset
     yield "length", member.length_bytes
     if member.encoding is not Encoding.RAW:
@@ -193,7 +194,7 @@ def _parse_member(line: dict[str, Any]) -> Member:
         version_id=line["version_id"],
         etag=line["etag"],
         size_bytes=int(line["size"]),
-        last_modified=datetime.fromisoformat(line["last_modified"]),
+        last_modified=decode_time(line["last_modified"]),
         offset=int(line["offset"]),
         length_bytes=int(line["length"]),
         encoding=Encoding(line.get("encoding", Encoding.RAW)),
