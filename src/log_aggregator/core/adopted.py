@@ -20,6 +20,7 @@ from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
 from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
 from log_aggregator.core.packformat.index import decode_member, encode_member, reading_index
@@ -234,7 +235,7 @@ def _head(adopted: Adopted) -> bytes:
         "padding": adopted.padding_bytes,
         "tool": adopted.tool,
     }
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return encode_json_line(line)
 
 
 def _parse_head(line: dict[str, Any]) -> Adopted:

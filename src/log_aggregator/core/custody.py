@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
+from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
@@ -197,7 +198,7 @@ def hash_record(data: bytes) -> str:
 
 def encode_record(record: Record) -> bytes:
     """The record as it is stored."""
-    return encode_gzip(b"".join(_dump(line) for line in _lines(record)))
+    return encode_gzip(b"".join(encode_json_line(line) for line in _lines(record)))
 
 
 def decode_record(data: bytes) -> Record:
@@ -262,10 +263,6 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
             "packs": [asdict(pack) for pack in entry.packs],
             "failures": [list(failure) for failure in entry.failures],
         }
-
-
-def _dump(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _parse(lines: list[bytes]) -> Record:

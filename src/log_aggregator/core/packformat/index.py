@@ -15,6 +15,7 @@ from typing import Any
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
@@ -29,7 +30,10 @@ def encode_index(index: Index) -> bytes:
     """The index as it is stored beside the pack and in its tail. The same index gives the same
     bytes (with the same zlib).
     """
-    lines = [_dump(_pack_line(index)), *(_dump(_member_line(member)) for member in index.members)]
+    lines = [
+        encode_json_line(_pack_line(index)),
+        *(encode_json_line(_member_line(member)) for member in index.members),
+    ]
     return encode_gzip(b"".join(lines))
 
 
@@ -64,7 +68,7 @@ def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list
 
 def encode_member(member: Member) -> bytes:
     """A member's line, as it stands in an index."""
-    return _dump(_member_line(member))
+    return encode_json_line(_member_line(member))
 
 
 def decode_member(line: bytes) -> Member:
@@ -140,10 +144,6 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
         yield "is_latest", False
     if member.flags:
         yield "flags", list(member.flags)
-
-
-def _dump(line: dict[str, object]) -> bytes:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
