@@ -20,7 +20,7 @@ from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
-from log_aggregator.model import Group, Target
+from log_aggregator.model import Group, Target, VerifiedPack
 
 FORMAT = "log-aggregator-custody"
 VERSION = 1
@@ -33,7 +33,42 @@ _SEQUENCE_DIGITS = 10
 _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.jsonl\.gz")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
+class GroupCounts:
+    """What became of a group's log objects: counted while a run goes on, and taken down in its
+    record.
+    """
+
+    listed: int = 0
+    """Log objects that were found and are to be in packs: those packed now, those that were packed
+    before, and those left.
+    """
+    listed_bytes: int = 0
+    packed: int = 0
+    copied: int = 0
+    bytes_in: int = 0
+    packed_before: int = 0
+    """Of those listed, how many were members of packs already."""
+    packed_before_bytes: int = 0
+    changed: int = 0
+    deleted: int = 0
+    kept: int = 0
+    retained: int = 0
+    discarded: int = 0
+
+
+COUNTS = tuple(item.name for item in fields(GroupCounts))
+
+
+def sum_counts(groups: Iterable[GroupCounts]) -> GroupCounts:
+    total = GroupCounts()
+    for group in groups:
+        for name in COUNTS:
+            setattr(total, name, getattr(total, name) + getattr(group, name))
+    return total
+
+
+@dataclass(slots=True)
 class PackEntry:
     """A pack that a run wrote, or verified again, and what became of the originals of its
     members.
@@ -46,7 +81,7 @@ class PackEntry:
     the verified index has them.
     """
     size_bytes: int
-    is_new: bool
+    is_new: bool = False
     """This run wrote it. Else an earlier one did, or one that died, and this run found it."""
     index_sha256: str | None = None
     """Hex, of the index as it is stored. None where the pack was not verified; nothing of it was
@@ -60,27 +95,24 @@ class PackEntry:
     retained: int = 0
     changed: int = 0
 
+    @classmethod
+    def of(cls, verified: VerifiedPack) -> PackEntry:
+        members = verified.index.members
+        return cls(
+            verified.index.pack_key,
+            len(members),
+            sum(member.size_bytes for member in members),
+            verified.stored.size_bytes,
+            index_sha256=verified.index_sha256,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class GroupEntry:
     """A group, or a part of one: a large group is done in several parts."""
 
     group: Group
-    listed: int = 0
-    """Log objects that were found and are to be in packs: those packed now, those that were packed
-    before, and those left.
-    """
-    listed_bytes: int = 0
-    packed: int = 0
-    copied: int = 0
-    bytes_in: int = 0
-    packed_before: int = 0
-    packed_before_bytes: int = 0
-    changed: int = 0
-    deleted: int = 0
-    kept: int = 0
-    retained: int = 0
-    discarded: int = 0
+    counts: GroupCounts = field(default_factory=GroupCounts)
     discard_list: str | None = None
     """Key of the list of what was deleted without a pack."""
     packs: tuple[PackEntry, ...] = ()
@@ -92,43 +124,29 @@ class GroupEntry:
         """Log objects that are in no pack yet: they changed, could not be read, or the group
         failed.
         """
-        return self.listed - self.packed - self.copied - self.packed_before
+        counts = self.counts
+        return counts.listed - counts.packed - counts.copied - counts.packed_before
 
     @property
     def left_bytes(self) -> int:
-        return self.listed_bytes - self.bytes_in - self.packed_before_bytes
+        counts = self.counts
+        return counts.listed_bytes - counts.bytes_in - counts.packed_before_bytes
 
     def find_imbalance(self) -> str | None:
         """Where more or less came out than went in, and no failure or change explains it."""
         if self.left < 0 or self.left_bytes < 0:
             return "more was packed than listed"
-        if (self.left or self.left_bytes) and not self.changed and not self.failures:
+        if (self.left or self.left_bytes) and not self.counts.changed and not self.failures:
             return f"{self.left} log objects, {self.left_bytes} bytes, are not accounted for"
         new = [pack for pack in self.packs if pack.is_new]
         if (sum(pack.members for pack in new), sum(pack.source_bytes for pack in new)) != (
-            self.packed + self.copied,
-            self.bytes_in,
+            self.counts.packed + self.counts.copied,
+            self.counts.bytes_in,
         ):
             return "its packs do not hold what was packed"
         if any(pack.index_sha256 is None and (pack.deleted or pack.kept) for pack in self.packs):
             return "originals of a pack were deleted that was not verified"
         return None
-
-
-_TOTALS = (
-    "listed",
-    "listed_bytes",
-    "packed",
-    "copied",
-    "bytes_in",
-    "packed_before",
-    "packed_before_bytes",
-    "changed",
-    "deleted",
-    "kept",
-    "retained",
-    "discarded",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +175,7 @@ class Record:
 
     @property
     def totals(self) -> dict[str, int]:
-        return {name: sum(getattr(group, name) for group in self.groups) for name in _TOTALS}
+        return asdict(sum_counts(group.counts for group in self.groups))
 
     @property
     def packs(self) -> Iterator[PackEntry]:
@@ -199,6 +217,21 @@ def hash_record(data: bytes) -> str:
 def encode_record(record: Record) -> bytes:
     """The record as it is stored."""
     return encode_gzip(b"".join(encode_json_line(line) for line in _lines(record)))
+
+
+def describe_entry(entry: GroupEntry) -> dict[str, Any]:
+    """In plain types, as it stands in a record."""
+    group = entry.group
+    return {
+        "bucket": group.bucket,
+        "log_type": group.log_type,
+        "account": group.account,
+        "date": group.date.isoformat(),
+        **asdict(entry.counts),
+        "discard_list": entry.discard_list,
+        "packs": [asdict(pack) for pack in entry.packs],
+        "failures": [list(failure) for failure in entry.failures],
+    }
 
 
 def decode_record(data: bytes) -> Record:
@@ -250,19 +283,7 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "left_alone": dict(record.objects),
         "failures": [list(failure) for failure in record.failures],
     }
-    for entry in record.groups:
-        counts = {name: getattr(entry, name) for name in _TOTALS}
-        group = entry.group
-        yield {
-            "bucket": group.bucket,
-            "log_type": group.log_type,
-            "account": group.account,
-            "date": group.date.isoformat(),
-            **counts,
-            "discard_list": entry.discard_list,
-            "packs": [asdict(pack) for pack in entry.packs],
-            "failures": [list(failure) for failure in entry.failures],
-        }
+    yield from map(describe_entry, record.groups)
 
 
 def _parse(lines: list[bytes]) -> Record:
@@ -294,10 +315,10 @@ _PACK_FIELDS = {item.name for item in fields(PackEntry)}
 def _parse_group(line: Mapping[str, Any]) -> GroupEntry:
     return GroupEntry(
         Group(line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"])),
+        GroupCounts(**{name: int(line[name]) for name in COUNTS}),
         discard_list=line["discard_list"],
         packs=tuple(_parse_packs(line["packs"])),
         failures=tuple((error, message) for error, message in line["failures"]),
-        **{name: int(line[name]) for name in _TOTALS},
     )
 
 

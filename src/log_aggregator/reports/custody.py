@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from log_aggregator.core.custody import Record
+from log_aggregator.core.custody import describe_entry
 from log_aggregator.core.times import encode_time
 from log_aggregator.reports.failures import printable
 from log_aggregator.reports.numbers import format_bytes, format_count
@@ -63,7 +63,7 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         "last_date": record.last.isoformat(),
         "totals": record.totals,
         "left_alone": dict(record.objects),
-        "groups": [_describe_group(record, position) for position in range(len(record.groups))],
+        "groups": [describe_entry(entry) for entry in record.groups],
         "failures": [list(failure) for failure in record.failures],
     }
 
@@ -166,17 +166,6 @@ def _describe_chain(chain: Walked) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in chain.findings],
         "notes": [asdict(finding) for finding in chain.notes],
     }
-
-
-def _describe_group(record: Record, position: int) -> dict[str, Any]:
-    entry = record.groups[position]
-    described = asdict(entry)
-    group = described.pop("group")
-    described |= {
-        "packs": list(described["packs"]),
-        "failures": list(map(list, described["failures"])),
-    }
-    return {**group, "date": entry.group.date.isoformat(), **described}
 
 
 def _render_group(group: Mapping[str, Any]) -> Iterator[str]:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any
 
+from log_aggregator.core.custody import PackEntry
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group, Target, WrittenPack
 from log_aggregator.steps.fanout.tasks import ItemSummary, Listed
-from log_aggregator.steps.packing.results import GroupResult, SettledPack, Settling
+from log_aggregator.steps.packing.results import GroupResult, Settling
 from log_aggregator.steps.packing.selection import Left, Selection
 
 _OTHERS = ("group", "packs", "settled", "discard_list", "seconds", "failures")
@@ -71,7 +72,7 @@ def decode_item_result(value: Mapping[str, Any]) -> ItemResult:
                     WrittenPack(**{**pack, "target": Target(**pack["target"])})
                     for pack in state["packs"]
                 ],
-                settled={pack["key"]: SettledPack(**pack) for pack in state["settled"]},
+                settled={pack["key"]: PackEntry(**pack) for pack in state["settled"]},
                 discard_list=state["discard_list"],
                 seconds=dict(state["seconds"]),
                 failures=[Failure(**failure) for failure in state["failures"]],

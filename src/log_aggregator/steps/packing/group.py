@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from log_aggregator.core.custody import PackEntry
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.planning import Source, plan_packs
 from log_aggregator.errors import (
@@ -34,7 +35,7 @@ from log_aggregator.steps.packing.delete import DeletionReport, ListedVersions, 
 from log_aggregator.steps.packing.discard import discard
 from log_aggregator.steps.packing.ledger import read_ledger
 from log_aggregator.steps.packing.read import UnfitSources, Unreadable
-from log_aggregator.steps.packing.results import GroupPlan, GroupResult, SettledPack, Settling
+from log_aggregator.steps.packing.results import GroupPlan, GroupResult, Settling
 from log_aggregator.steps.packing.rules import GroupRules
 from log_aggregator.steps.packing.scan import find_present
 from log_aggregator.steps.packing.selection import GroupSources
@@ -147,7 +148,7 @@ def verify_settling(
     """Verifies a pack, before its originals go. Raises GroupFailed."""
     with _timed(result, "verify"):
         verified = verify_pack(store, target, settling.pack_key, level)
-    result.settled.setdefault(settling.pack_key, SettledPack.of(verified))
+    result.settled.setdefault(settling.pack_key, PackEntry.of(verified))
     return verified
 
 
@@ -289,7 +290,7 @@ def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> Non
     result.bytes_out += pack.size_bytes
 
 
-def _take_deletions(report: DeletionReport, result: GroupResult, settled: SettledPack) -> None:
+def _take_deletions(report: DeletionReport, result: GroupResult, settled: PackEntry) -> None:
     settled.deleted = (settled.deleted or 0) + report.deleted
     settled.retained += len(report.retained)
     settled.changed += len(report.changed)
