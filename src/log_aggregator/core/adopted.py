@@ -22,6 +22,7 @@ from typing import Any
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
 from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
+from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
 from log_aggregator.core.packformat.index import decode_member, encode_member, reading_index
 from log_aggregator.core.packformat.split import GzipMember
@@ -217,7 +218,7 @@ def _member(aggregate: Aggregate, number: int, found: GzipMember) -> Member:
 
 
 def _head(adopted: Adopted) -> bytes:
-    aggregate, group = adopted.aggregate, adopted.aggregate.group
+    aggregate = adopted.aggregate
     line = {
         "format": FORMAT,
         "version": VERSION,
@@ -227,10 +228,7 @@ def _head(adopted: Adopted) -> bytes:
         "size": aggregate.size_bytes,
         "last_modified": encode_time(aggregate.last_modified),
         "crc64nvme": encode_crc64nvme(adopted.crc64nvme),
-        "bucket": group.bucket,
-        "log_type": group.log_type,
-        "account": group.account,
-        "date": group.date.isoformat(),
+        **encode_group(aggregate.group),
         "members": adopted.member_count,
         "padding": adopted.padding_bytes,
         "tool": adopted.tool,
@@ -241,16 +239,13 @@ def _head(adopted: Adopted) -> bytes:
 def _parse_head(line: dict[str, Any]) -> Adopted:
     if line["format"] != FORMAT or line["version"] != VERSION:
         raise BadPack("not the index of an adopted aggregate, or of another version")
-    group = Group(
-        line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"])
-    )
     aggregate = Aggregate(
         line["aggregate_bucket"],
         line["aggregate_key"],
         line["etag"],
         int(line["size"]),
         decode_time(line["last_modified"]),
-        group,
+        decode_group(line),
     )
     return Adopted(
         aggregate,

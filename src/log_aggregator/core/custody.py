@@ -17,6 +17,7 @@ from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
@@ -221,12 +222,8 @@ def encode_record(record: Record) -> bytes:
 
 def describe_entry(entry: GroupEntry) -> dict[str, Any]:
     """In plain types, as it stands in a record."""
-    group = entry.group
     return {
-        "bucket": group.bucket,
-        "log_type": group.log_type,
-        "account": group.account,
-        "date": group.date.isoformat(),
+        **encode_group(entry.group),
         **asdict(entry.counts),
         "discard_list": entry.discard_list,
         "packs": [asdict(pack) for pack in entry.packs],
@@ -314,7 +311,7 @@ _PACK_FIELDS = {item.name for item in fields(PackEntry)}
 
 def _parse_group(line: Mapping[str, Any]) -> GroupEntry:
     return GroupEntry(
-        Group(line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"])),
+        decode_group(line),
         GroupCounts(**{name: int(line[name]) for name in COUNTS}),
         discard_list=line["discard_list"],
         packs=tuple(_parse_packs(line["packs"])),

@@ -10,16 +10,16 @@ import sys
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
 from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
-from log_aggregator.model import Encoding, Group, Identity, Index, Member, PackFormat
+from log_aggregator.model import Encoding, Identity, Index, Member, PackFormat
 
 FORMAT = "log-aggregator-index"
 VERSION = 1
@@ -102,10 +102,7 @@ def _pack_line(index: Index) -> dict[str, object]:
         "version": VERSION,
         "pack": index.pack_key,
         "pack_format": index.format.value,
-        "bucket": index.group.bucket,
-        "log_type": index.group.log_type,
-        "account": index.group.account,
-        "date": index.group.date.isoformat(),
+        **encode_group(index.group),
         "members": len(index.members),
         "content_length": index.content_length_bytes,
         "content_crc64nvme": encode_crc64nvme(index.content_crc64nvme),
@@ -167,9 +164,7 @@ def _parse_head(first: Mapping[str, Any]) -> Index:
     return Index(
         pack_key=first["pack"],
         format=PackFormat(first["pack_format"]),
-        group=Group(
-            first["bucket"], first["log_type"], first["account"], date.fromisoformat(first["date"])
-        ),
+        group=decode_group(first),
         content_length_bytes=int(first["content_length"]),
         content_crc64nvme=decode_crc64nvme(first["content_crc64nvme"]),
         members=(),
