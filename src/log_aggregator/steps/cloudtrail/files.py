@@ -31,7 +31,7 @@ from log_aggregator.limits import KIB
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.prefixes import list_accounts
+from log_aggregator.steps.packing.prefixes import AccountFolder, list_account_folders
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import format_of, list_all, read_index, read_tail
@@ -123,8 +123,8 @@ def find_accounts(
             packed.setdefault(account, []).append((target, bucket))
     known = [*main_buckets, *(bucket for places in packed.values() for _, bucket in places)]
     for bucket in dict.fromkeys([] if read_from is ReadFrom.PACKS else sorted(buckets) or known):
-        for prefix in _list_account_folders(store, bucket):
-            folders.setdefault(prefix.rstrip("/").rpartition("/")[2], []).append((bucket, prefix))
+        for folder in _list_account_folders(store, bucket):
+            folders.setdefault(folder.account, []).append((bucket, folder.prefix))
     if read_from is ReadFrom.ORIGINALS:
         packed = {}
     return [
@@ -149,10 +149,11 @@ def _list_packed(
     yield from sorted(found)
 
 
-def _list_account_folders(store: ObjectStore, bucket: str) -> list[str]:
+def _list_account_folders(store: ObjectStore, bucket: str) -> list[AccountFolder]:
     """None where the bucket is gone: its logs are in packs."""
+    source = SourceBucket(bucket, None, is_main=True)
     try:
-        return list_accounts(store, SourceBucket(bucket, None, is_main=True), None, Selection())
+        return list(list_account_folders(store, source, None, Selection()))
     except NotFound:
         return []
 

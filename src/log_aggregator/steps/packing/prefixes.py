@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from log_aggregator.core.windows import DateWindow
@@ -27,11 +28,7 @@ MAIN_SERVICES = frozenset(
 
 
 _ACCOUNT = re.compile(r"\d{12}")
-
-
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
-
-
 _MAIN_LOG = re.compile(
     r"(?:(?!AWSLogs/)(?P<top>[^/]+)/)?AWSLogs/(?:o-[a-z0-9]{4,32}/)?\d{12}/(?P<service>[^/]+)/",
     re.ASCII,
@@ -39,6 +36,25 @@ _MAIN_LOG = re.compile(
 
 
 AWS_LOGS = "AWSLogs/"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFolder:
+    """Where an account's logs lie in a main bucket."""
+
+    root: str
+    """`AWSLogs/`, or `<prefix>/AWSLogs/` where the prefix is an organisation's id or any other
+    single segment.
+    """
+    organization: str | None
+    """The organisation's id that stands between root and account, since landing zone 3.0."""
+    account: str
+
+    @property
+    def prefix(self) -> str:
+        """`…/AWSLogs/…/<account>/`."""
+        between = f"{self.organization}/" if self.organization else ""
+        return f"{self.root}{between}{self.account}/"
 
 
 def list_prefixes(
@@ -61,7 +77,22 @@ def list_accounts(
     store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection
 ) -> list[str]:
     """`…/AWSLogs/…/<account>/` of every account of a main bucket, in both organisation layouts."""
-    return list(_list_accounts(store, bucket, organization_id, selection))
+    folders = list_account_folders(store, bucket, organization_id, selection)
+    return [folder.prefix for folder in folders]
+
+
+def list_account_folders(
+    store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection
+) -> Iterator[AccountFolder]:
+    """The same, and what the prefixes say. By delimiter, three levels deep."""
+    for root in _list_roots(store, bucket, organization_id, selection):
+        for prefix in _children(store, bucket, root, selection):
+            organization = _last(prefix)
+            if is_organization(organization):
+                inner = _children(store, bucket, prefix, selection)
+                yield from _folders_of(bucket, root, organization, inner, selection)
+            else:
+                yield from _folders_of(bucket, root, None, (prefix,), selection)
 
 
 def list_services(
@@ -106,7 +137,7 @@ def list_folders(store: ObjectStore, bucket: SourceBucket) -> list[str]:
     for prefix in page.prefixes:
         inner = (
             store.list_prefixes(bucket.name, prefix=prefix)
-            if _ORGANIZATION.fullmatch(_last(prefix))
+            if is_organization(_last(prefix))
             else None
         )
         folders += [prefix] if inner is None or inner.objects else inner.prefixes
@@ -121,28 +152,24 @@ def is_main_log(key: str, organization_id: str | None) -> bool:
     if found is None or found["service"] not in MAIN_SERVICES:
         return False
     top = found["top"]
-    return not (organization_id and top and _ORGANIZATION.fullmatch(top) and top != organization_id)
+    return not (organization_id and top and is_organization(top) and top != organization_id)
 
 
-def _list_accounts(
-    store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection
-) -> Iterator[str]:
-    for root in _list_roots(store, bucket, organization_id, selection):
-        for prefix in _children(store, bucket, root, selection):
-            if _ORGANIZATION.fullmatch(_last(prefix)):
-                yield from _accounts_of(
-                    bucket, _children(store, bucket, prefix, selection), selection
-                )
-            else:
-                yield from _accounts_of(bucket, (prefix,), selection)
+def is_organization(segment: str) -> bool:
+    """Whether a segment of a prefix is an organisation's id."""
+    return _ORGANIZATION.fullmatch(segment) is not None
 
 
-def _accounts_of(
-    bucket: SourceBucket, prefixes: Iterable[str], selection: Selection
-) -> Iterator[str]:
+def _folders_of(
+    bucket: SourceBucket,
+    root: str,
+    organization: str | None,
+    prefixes: Iterable[str],
+    selection: Selection,
+) -> Iterator[AccountFolder]:
     for prefix in prefixes:
         if _ACCOUNT.fullmatch(_last(prefix)):
-            yield prefix
+            yield AccountFolder(root, organization, _last(prefix))
         else:
             _leave_unknown(bucket, prefix, "not the number of an account", selection)
 
@@ -150,19 +177,12 @@ def _accounts_of(
 def _list_roots(
     store: ObjectStore, bucket: SourceBucket, organization_id: str | None, selection: Selection
 ) -> Iterator[str]:
-    """`AWSLogs/`, and `<prefix>/AWSLogs/` where the prefix is the organisation's id or any other
-    single segment.
-    """
     for top in _children(store, bucket, "", selection):
         if top.startswith(bucket.own_prefixes):
             continue
         if top == AWS_LOGS:
             yield top
-        elif (
-            organization_id
-            and _ORGANIZATION.fullmatch(_last(top))
-            and _last(top) != organization_id
-        ):
+        elif organization_id and is_organization(_last(top)) and _last(top) != organization_id:
             _leave_unknown(bucket, top, "another organisation's", selection)
         else:
             roots = [
