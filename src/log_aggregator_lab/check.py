@@ -11,12 +11,12 @@ from datetime import date
 
 from log_aggregator.core.packformat.unpack import MemberCheck, cut_member, decode_stored
 from log_aggregator.core.query import Query
-from log_aggregator.errors import GroupFailed, NotFound, VerificationError
-from log_aggregator.limits import MIB
+from log_aggregator.errors import GroupFailed
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.cloudtrail.files import Place
 from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.catalog import list_packs
 from log_aggregator.steps.workers import Workers
 from log_aggregator_lab.organisation.synthetic import ManifestEntry, Purpose, Step
@@ -86,7 +86,7 @@ def _list_places(
     store: ObjectStore, workers: Workers, target: Target, first: date, last: date
 ) -> Iterator[tuple[Identity, Place]]:
     for entry in list_packs(store, workers, target, Query.of_days(first, last)):
-        index, _ = read_index(store, target, entry.pack_key)
+        index = read_index(store, target, entry.pack_key).decode()
         for member in index.members:
             yield (
                 (index.group.bucket, member.key, member.version_id),
@@ -118,9 +118,6 @@ def _check_packed(
     return None
 
 
-_READ_BYTES = 8 * MIB
-
-
 def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
     """The original's bytes, piece by piece. They are right only once the iterator has ended without
     an error.
@@ -136,21 +133,6 @@ def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
 
 
 def _read_extent(store: ObjectStore, place: Place) -> Iterator[bytes]:
-    member = place.member
-    etag = None
-    for first in range(member.offset, member.offset + member.length_bytes, _READ_BYTES):
-        last = min(first + _READ_BYTES, member.offset + member.length_bytes)
-        try:
-            body = store.get_object(
-                place.target.bucket, place.pack_key, if_match=etag, byte_range=(first, last)
-            )
-        except NotFound:
-            raise NotFound(
-                f"s3://{place.target.bucket}/{place.pack_key}: the index is there, the pack is not"
-            ) from None
-        if len(body.data) != last - first:
-            raise VerificationError(
-                f"s3://{place.target.bucket}/{place.pack_key}: shorter than its index says"
-            )
-        etag = body.etag or etag
-        yield body.data
+    first, end = place.member.offset, place.member.offset + place.member.length_bytes
+    reader = PackReader(store, place.target.bucket, place.pack_key)
+    return (body.data for body in reader.read_pieces(first, end))

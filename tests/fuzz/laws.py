@@ -152,7 +152,7 @@ def check_index(data: bytes) -> None:
     except BadPack:
         index = None
     try:
-        named, _ = find_identities(data, frozenset())
+        named = find_identities(data, frozenset())[0].pack_key
     except BadPack:
         named = None
     try:

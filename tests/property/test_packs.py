@@ -196,11 +196,12 @@ def test_indexes_say_what_was_encoded(wanted: list[Wanted], limits: PackLimits) 
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
             combine(store, SerialWorkers(), plan, CombineOptions(limits))
-            index, data = read_index(store, TARGET, plan.key)
+            stored = read_index(store, TARGET, plan.key)
+            index, data = stored.decode(), stored.data
             assert encode_index(decode_index(data)) == data
             assert decode_index(encode_index(index)) == index
             if plan.format is not PackFormat.COPY:
-                assert read_tail(store, TARGET, plan.key) == data
+                assert read_tail(store, TARGET, plan.key).data == data
 
 
 @RUNS
@@ -396,7 +397,7 @@ def test_no_encoding_is_left_out(wanted: list[Wanted], limits: PackLimits) -> No
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
             combine(store, SerialWorkers(), plan, CombineOptions(limits))
-            for member in read_index(store, TARGET, plan.key)[0].members:
+            for member in read_index(store, TARGET, plan.key).decode().members:
                 data = by_identity[member.identity].data
                 if plan.format is not PackFormat.GZIP or (
                     member.size_bytes >= COPY_MIN and data[:2] == b"\x1f\x8b"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 import click
 
 from log_aggregator.cli.options import target_options
 from log_aggregator.core.athena import FLOW_FIELDS, Scope, make_views, render_statements
+from log_aggregator.core.times import parse_date
 from log_aggregator.errors import SettingsError
 from log_aggregator.model import NO_ACCOUNT, Target
 from log_aggregator.settings import Settings
@@ -105,7 +105,7 @@ def athena_ddl(
     scope = Scope(
         Target(settings.destination_bucket, root),
         database,
-        _parse_date(from_),
+        parse_date("--from", from_),
         source_buckets,
         accounts,
     )
@@ -128,10 +128,3 @@ def _check(
     for value in values:
         if not allowed.fullmatch(value):
             raise SettingsError(f"{option} {value!r}: allowed is {what}")
-
-
-def _parse_date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"--from {text!r}: allowed is a date, YYYY-MM-DD") from None

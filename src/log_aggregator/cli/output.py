@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from log_aggregator.core.lines import iter_lines
 from log_aggregator.core.paths import PathNames, encode_segments, name_version
+from log_aggregator.core.times import encode_time
 from log_aggregator.errors import GroupFailed, OutputFailed, SettingsError
 from log_aggregator.limits import MIB
 from log_aggregator.model import Member
@@ -259,7 +260,7 @@ def describe_member(bucket: str, member: Member) -> bytes:
         "version_id": member.version_id,
         "etag": member.etag,
         "size": member.size_bytes,
-        "last_modified": member.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "last_modified": encode_time(member.last_modified),
         "sha256": member.sha256,
         "content_type": member.content_type,
         "content_encoding": member.content_encoding,

@@ -19,6 +19,7 @@ import click
 
 from log_aggregator.core.layouts import LAYOUTS
 from log_aggregator.core.query import Query
+from log_aggregator.core.times import check_date, parse_date
 from log_aggregator.errors import SettingsError
 from log_aggregator.model import NO_ACCOUNT
 
@@ -30,9 +31,6 @@ LOG_TYPES = tuple(
 """The log types that have a layout. Any other service under `AWSLogs/` is a log type too, by its
 own name.
 """
-
-_FIRST_DAY = date(2006, 1, 1)
-"""S3 is not older, so an earlier date is a slip."""
 
 _OTHER_SERVICE = "AWSLogs/"
 _WITHOUT_ACCOUNT = "none"
@@ -172,13 +170,7 @@ def _parse_range(
 
 
 def _parse_day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(
-            f"--date {text!r}: allowed is a date such as 2026-01-31; with a time of day it "
-            "is --from and --to"
-        ) from None
+    day = parse_date("--date", text, "; a time of day goes with --from and --to")
     return _sensible("--date", text, datetime.combine(day, time.min, UTC)).date()
 
 
@@ -192,7 +184,7 @@ def _parse_moment(name: str, text: str, time_of_day: time) -> datetime:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise SettingsError(
-            f"{name} {text!r}: allowed is a date such as 2026-01-31, or with a time, "
+            f"{name} {text!r}: expected a date such as 2026-01-31, or with a time, "
             "2026-01-31T13:00 (UTC)"
         ) from None
     return _sensible(name, text, moment)
@@ -200,11 +192,8 @@ def _parse_moment(name: str, text: str, time_of_day: time) -> datetime:
 
 def _sensible(name: str, text: str, moment: datetime) -> datetime:
     """There are no logs of the future; as the end of a range it does no harm."""
-    today = datetime.now(UTC).date()
-    if moment.date() < _FIRST_DAY or (moment.date() > today and name != "--to"):
-        raise SettingsError(
-            f"{name} {text}: allowed is a date from {_FIRST_DAY} to today ({today}, UTC)"
-        )
+    today, day = datetime.now(UTC).date(), moment.date()
+    check_date(name, text, min(day, today) if name == "--to" else day, today)
     return moment
 
 

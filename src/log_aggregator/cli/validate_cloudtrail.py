@@ -21,6 +21,7 @@ from log_aggregator.cli.options import (
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.query import Query
+from log_aggregator.core.times import encode_time
 from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
@@ -143,7 +144,8 @@ def validate_cloudtrail(
         if not as_json:
             click.echo(
                 f"Validating log files of trails in {_name_accounts(places)} between "
-                f"{_format(request.first)} and {_format(request.last)}\n"
+                f"{encode_time(request.first, 'seconds')} and "
+                f"{encode_time(request.last, 'seconds')}\n"
             )
         is_quiet = as_json or verbose
         with nullcontext() if is_quiet else show_bar("validating", None) as show:
@@ -234,7 +236,3 @@ def _report(
 
 def _name_accounts(places: Sequence[AccountPlaces]) -> str:
     return places[0].account if len(places) == 1 else f"{len(places):,} accounts"
-
-
-def _format(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -14,17 +14,20 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
+from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
 from log_aggregator.core.packformat.index import decode_member, encode_member, reading_index
 from log_aggregator.core.packformat.split import GzipMember
 from log_aggregator.core.query import Query
+from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack, SettingsError
 from log_aggregator.model import NO_ACCOUNT, Group, Member, Target
 
@@ -154,12 +157,6 @@ def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
     return adopted, _members(adopted, lines)
 
 
-def find_adopted_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Adopted, list[Member]]:
-    """(the first line, those members whose keys are wanted). Raises BadPack."""
-    adopted, members = decode_adopted(data)
-    return adopted, [member for member in members if wants(member.key)]
-
-
 @dataclass(frozen=True, slots=True)
 class AdoptedQuery:
     """A query, as far as it can be asked of adopted aggregates: their keys tell a day, never an
@@ -221,7 +218,7 @@ def _member(aggregate: Aggregate, number: int, found: GzipMember) -> Member:
 
 
 def _head(adopted: Adopted) -> bytes:
-    aggregate, group = adopted.aggregate, adopted.aggregate.group
+    aggregate = adopted.aggregate
     line = {
         "format": FORMAT,
         "version": VERSION,
@@ -229,32 +226,26 @@ def _head(adopted: Adopted) -> bytes:
         "aggregate_key": aggregate.key,
         "etag": aggregate.etag,
         "size": aggregate.size_bytes,
-        "last_modified": aggregate.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "last_modified": encode_time(aggregate.last_modified),
         "crc64nvme": encode_crc64nvme(adopted.crc64nvme),
-        "bucket": group.bucket,
-        "log_type": group.log_type,
-        "account": group.account,
-        "date": group.date.isoformat(),
+        **encode_group(aggregate.group),
         "members": adopted.member_count,
         "padding": adopted.padding_bytes,
         "tool": adopted.tool,
     }
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return encode_json_line(line)
 
 
 def _parse_head(line: dict[str, Any]) -> Adopted:
     if line["format"] != FORMAT or line["version"] != VERSION:
         raise BadPack("not the index of an adopted aggregate, or of another version")
-    group = Group(
-        line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"])
-    )
     aggregate = Aggregate(
         line["aggregate_bucket"],
         line["aggregate_key"],
         line["etag"],
         int(line["size"]),
-        datetime.fromisoformat(line["last_modified"]),
-        group,
+        decode_time(line["last_modified"]),
+        decode_group(line),
     )
     return Adopted(
         aggregate,

@@ -13,12 +13,15 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
+from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
+from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
-from log_aggregator.model import Group, Target
+from log_aggregator.model import Group, Target, VerifiedPack
 
 FORMAT = "log-aggregator-custody"
 VERSION = 1
@@ -31,7 +34,42 @@ _SEQUENCE_DIGITS = 10
 _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.jsonl\.gz")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
+class GroupCounts:
+    """What became of a group's log objects: counted while a run goes on, and taken down in its
+    record.
+    """
+
+    listed: int = 0
+    """Log objects that were found and are to be in packs: those packed now, those that were packed
+    before, and those left.
+    """
+    listed_bytes: int = 0
+    packed: int = 0
+    copied: int = 0
+    bytes_in: int = 0
+    packed_before: int = 0
+    """Of those listed, how many were members of packs already."""
+    packed_before_bytes: int = 0
+    changed: int = 0
+    deleted: int = 0
+    kept: int = 0
+    retained: int = 0
+    discarded: int = 0
+
+
+COUNTS = tuple(item.name for item in fields(GroupCounts))
+
+
+def sum_counts(groups: Iterable[GroupCounts]) -> GroupCounts:
+    total = GroupCounts()
+    for group in groups:
+        for name in COUNTS:
+            setattr(total, name, getattr(total, name) + getattr(group, name))
+    return total
+
+
+@dataclass(slots=True)
 class PackEntry:
     """A pack that a run wrote, or verified again, and what became of the originals of its
     members.
@@ -44,7 +82,7 @@ class PackEntry:
     the verified index has them.
     """
     size_bytes: int
-    is_new: bool
+    is_new: bool = False
     """This run wrote it. Else an earlier one did, or one that died, and this run found it."""
     index_sha256: str | None = None
     """Hex, of the index as it is stored. None where the pack was not verified; nothing of it was
@@ -58,27 +96,24 @@ class PackEntry:
     retained: int = 0
     changed: int = 0
 
+    @classmethod
+    def of(cls, verified: VerifiedPack) -> PackEntry:
+        members = verified.index.members
+        return cls(
+            verified.index.pack_key,
+            len(members),
+            sum(member.size_bytes for member in members),
+            verified.stored.size_bytes,
+            index_sha256=verified.index_sha256,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class GroupEntry:
     """A group, or a part of one: a large group is done in several parts."""
 
     group: Group
-    listed: int = 0
-    """Log objects that were found and are to be in packs: those packed now, those that were packed
-    before, and those left.
-    """
-    listed_bytes: int = 0
-    packed: int = 0
-    copied: int = 0
-    bytes_in: int = 0
-    packed_before: int = 0
-    packed_before_bytes: int = 0
-    changed: int = 0
-    deleted: int = 0
-    kept: int = 0
-    retained: int = 0
-    discarded: int = 0
+    counts: GroupCounts = field(default_factory=GroupCounts)
     discard_list: str | None = None
     """Key of the list of what was deleted without a pack."""
     packs: tuple[PackEntry, ...] = ()
@@ -90,43 +125,29 @@ class GroupEntry:
         """Log objects that are in no pack yet: they changed, could not be read, or the group
         failed.
         """
-        return self.listed - self.packed - self.copied - self.packed_before
+        counts = self.counts
+        return counts.listed - counts.packed - counts.copied - counts.packed_before
 
     @property
     def left_bytes(self) -> int:
-        return self.listed_bytes - self.bytes_in - self.packed_before_bytes
+        counts = self.counts
+        return counts.listed_bytes - counts.bytes_in - counts.packed_before_bytes
 
     def find_imbalance(self) -> str | None:
         """Where more or less came out than went in, and no failure or change explains it."""
         if self.left < 0 or self.left_bytes < 0:
             return "more was packed than listed"
-        if (self.left or self.left_bytes) and not self.changed and not self.failures:
+        if (self.left or self.left_bytes) and not self.counts.changed and not self.failures:
             return f"{self.left} log objects, {self.left_bytes} bytes, are not accounted for"
         new = [pack for pack in self.packs if pack.is_new]
         if (sum(pack.members for pack in new), sum(pack.source_bytes for pack in new)) != (
-            self.packed + self.copied,
-            self.bytes_in,
+            self.counts.packed + self.counts.copied,
+            self.counts.bytes_in,
         ):
             return "its packs do not hold what was packed"
         if any(pack.index_sha256 is None and (pack.deleted or pack.kept) for pack in self.packs):
             return "originals of a pack were deleted that was not verified"
         return None
-
-
-_TOTALS = (
-    "listed",
-    "listed_bytes",
-    "packed",
-    "copied",
-    "bytes_in",
-    "packed_before",
-    "packed_before_bytes",
-    "changed",
-    "deleted",
-    "kept",
-    "retained",
-    "discarded",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +176,7 @@ class Record:
 
     @property
     def totals(self) -> dict[str, int]:
-        return {name: sum(getattr(group, name) for group in self.groups) for name in _TOTALS}
+        return asdict(sum_counts(group.counts for group in self.groups))
 
     @property
     def packs(self) -> Iterator[PackEntry]:
@@ -196,7 +217,18 @@ def hash_record(data: bytes) -> str:
 
 def encode_record(record: Record) -> bytes:
     """The record as it is stored."""
-    return encode_gzip(b"".join(_dump(line) for line in _lines(record)))
+    return encode_gzip(b"".join(encode_json_line(line) for line in _lines(record)))
+
+
+def describe_entry(entry: GroupEntry) -> dict[str, Any]:
+    """In plain types, as it stands in a record."""
+    return {
+        **encode_group(entry.group),
+        **asdict(entry.counts),
+        "discard_list": entry.discard_list,
+        "packs": [asdict(pack) for pack in entry.packs],
+        "failures": [list(failure) for failure in entry.failures],
+    }
 
 
 def decode_record(data: bytes) -> Record:
@@ -239,8 +271,8 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "root": record.target.root,
         "run": record.run,
         "tool": record.tool,
-        "began": _encode_time(record.began),
-        "ended": _encode_time(record.ended),
+        "began": encode_time(record.began),
+        "ended": encode_time(record.ended),
         "first_date": record.first.isoformat(),
         "last_date": record.last.isoformat(),
         "groups": len(record.groups),
@@ -248,27 +280,7 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "left_alone": dict(record.objects),
         "failures": [list(failure) for failure in record.failures],
     }
-    for entry in record.groups:
-        counts = {name: getattr(entry, name) for name in _TOTALS}
-        group = entry.group
-        yield {
-            "bucket": group.bucket,
-            "log_type": group.log_type,
-            "account": group.account,
-            "date": group.date.isoformat(),
-            **counts,
-            "discard_list": entry.discard_list,
-            "packs": [asdict(pack) for pack in entry.packs],
-            "failures": [list(failure) for failure in entry.failures],
-        }
-
-
-def _dump(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _encode_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    yield from map(describe_entry, record.groups)
 
 
 def _parse(lines: list[bytes]) -> Record:
@@ -279,8 +291,8 @@ def _parse(lines: list[bytes]) -> Record:
         target=Target(head["bucket"], head["root"]),
         run=head["run"],
         tool=head["tool"],
-        began=datetime.fromisoformat(head["began"]),
-        ended=datetime.fromisoformat(head["ended"]),
+        began=decode_time(head["began"]),
+        ended=decode_time(head["ended"]),
         first=date.fromisoformat(head["first_date"]),
         last=date.fromisoformat(head["last_date"]),
         objects=head["left_alone"],
@@ -299,11 +311,11 @@ _PACK_FIELDS = {item.name for item in fields(PackEntry)}
 
 def _parse_group(line: Mapping[str, Any]) -> GroupEntry:
     return GroupEntry(
-        Group(line["bucket"], line["log_type"], line["account"], date.fromisoformat(line["date"])),
+        decode_group(line),
+        GroupCounts(**{name: int(line[name]) for name in COUNTS}),
         discard_list=line["discard_list"],
         packs=tuple(_parse_packs(line["packs"])),
         failures=tuple((error, message) for error, message in line["failures"]),
-        **{name: int(line[name]) for name in _TOTALS},
     )
 
 

@@ -1,13 +1,30 @@
-"""Log objects and delete markers, as they were listed, as plain values for JSON."""
+"""Groups, log objects and delete markers as plain values for JSON."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
-from log_aggregator.model import DeleteMarker, LogObject
+from log_aggregator.model import DeleteMarker, Group, LogObject
 
 Fields = list[Any]
+
+
+def encode_group(group: Group) -> dict[str, str]:
+    return {
+        "bucket": group.bucket,
+        "log_type": group.log_type,
+        "account": group.account,
+        "date": group.date.isoformat(),
+    }
+
+
+def decode_group(fields: Mapping[str, Any]) -> Group:
+    """The inverse; other fields do no harm. Raises ValueError, KeyError, TypeError."""
+    return Group(
+        fields["bucket"], fields["log_type"], fields["account"], date.fromisoformat(fields["date"])
+    )
 
 
 def encode_log_object(found: LogObject) -> Fields:

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from log_aggregator.core.times import check_date, parse_date
 from log_aggregator.errors import SettingsError
 
 WINDOW_DAYS_MAX = 7
 """A longer range is done in windows of this many days, so that memory does not grow with the range.
 """
-
-_FIRST_DAY = date(2006, 1, 1)
-"""S3 is not older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +66,8 @@ def split_window(window: DateWindow, days_max: int = WINDOW_DAYS_MAX) -> Iterato
 
 
 def _parse_day(name: str, text: str, today: date) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{name} {text!r}: allowed is a date such as 2026-01-31") from None
-    if not _FIRST_DAY <= day <= today:
-        raise SettingsError(
-            f"{name} {day}: allowed is a date from {_FIRST_DAY} to today ({today}, UTC)"
-        )
+    day = parse_date(name, text)
+    check_date(name, day, day, today)
     return day
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
-from log_aggregator.core.custody import Record
+from log_aggregator.core.custody import describe_entry
+from log_aggregator.core.times import encode_time
 from log_aggregator.reports.failures import printable
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.custody.trace import Life, Mention
@@ -57,13 +57,13 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         "run": record.run,
         "tool": record.tool,
         "previous": record.previous,
-        "began": time_text(record.began),
-        "ended": time_text(record.ended),
+        "began": encode_time(record.began),
+        "ended": encode_time(record.ended),
         "first_date": record.first.isoformat(),
         "last_date": record.last.isoformat(),
         "totals": record.totals,
         "left_alone": dict(record.objects),
-        "groups": [_describe_group(record, position) for position in range(len(record.groups))],
+        "groups": [describe_entry(entry) for entry in record.groups],
         "failures": [list(failure) for failure in record.failures],
     }
 
@@ -109,7 +109,7 @@ def describe_life(life: Life) -> dict[str, Any]:
         "etag": member.etag,
         "bytes": member.size_bytes,
         "sha256": member.sha256,
-        "last_modified": time_text(member.last_modified),
+        "last_modified": encode_time(member.last_modified),
         "pack": {
             "bucket": life.target.bucket,
             "key": life.pack_key,
@@ -118,7 +118,7 @@ def describe_life(life: Life) -> dict[str, Any]:
         },
         "index": {
             "key": life.index_key,
-            "written": time_text(life.index_written),
+            "written": encode_time(life.index_written),
             "sha256": life.index_sha256,
             "is_unchanged": life.index_is_unchanged,
         },
@@ -152,10 +152,6 @@ def render_life(described: Mapping[str, Any]) -> Iterator[str]:
         yield "  no record names its pack: the run that wrote it did not come to its end"
 
 
-def time_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def _describe_chain(chain: Walked) -> dict[str, Any]:
     newest = (
         None if chain.newest is None else {"sequence": chain.newest[0], "sha256": chain.newest[1]}
@@ -170,17 +166,6 @@ def _describe_chain(chain: Walked) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in chain.findings],
         "notes": [asdict(finding) for finding in chain.notes],
     }
-
-
-def _describe_group(record: Record, position: int) -> dict[str, Any]:
-    entry = record.groups[position]
-    described = asdict(entry)
-    group = described.pop("group")
-    described |= {
-        "packs": list(described["packs"]),
-        "failures": list(map(list, described["failures"])),
-    }
-    return {**group, "date": entry.group.date.isoformat(), **described}
 
 
 def _render_group(group: Mapping[str, Any]) -> Iterator[str]:
@@ -207,8 +192,8 @@ def _describe_mention(mention: Mention) -> dict[str, Any]:
         "key": mention.record_key,
         "run": mention.run,
         "tool": mention.tool,
-        "began": time_text(mention.began),
-        "ended": time_text(mention.ended),
+        "began": encode_time(mention.began),
+        "ended": encode_time(mention.ended),
         "what": _tell(mention),
         "pack": asdict(mention.pack),
     }

@@ -8,10 +8,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 
 from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.times import encode_time
 from log_aggregator.model import NO_ACCOUNT, Member
 from log_aggregator.reports.failures import printable
 from log_aggregator.reports.numbers import format_bytes, format_count
@@ -125,7 +125,7 @@ def _describe_member(member: Member) -> dict[str, Any]:
         "version_id": member.version_id,
         "etag": member.etag,
         "size": member.size_bytes,
-        "last_modified": member.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "last_modified": encode_time(member.last_modified),
         "sha256": member.sha256,
         "metadata": dict(member.metadata),
         "region": parsed.facts.region if isinstance(parsed, Dated) else None,

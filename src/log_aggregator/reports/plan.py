@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
+from log_aggregator.core.listed import encode_group
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.reports.run import describe_left, render_inventories, render_left
 from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
@@ -103,10 +104,7 @@ def _render_plan_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
 
 def _describe_group(plan: PlannedGroup) -> dict[str, Any]:
     return {
-        "bucket": plan.group.bucket,
-        "log_type": plan.group.log_type,
-        "account": plan.group.account,
-        "date": plan.group.date.isoformat(),
+        **encode_group(plan.group),
         "operation": plan.operation,
         "packs": [
             {

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
+from log_aggregator.core.custody import sum_counts
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars, format_times
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.selection import Left, Selection
@@ -27,16 +28,16 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
     """Everything that a run did, in plain types. The names are documented in
     docs/reference/json.md.
     """
-    groups = result.groups
+    groups, totals = result.groups, sum_counts(result.groups)
     objects = {
         "listed": result.selection.listed,
-        "packed": sum(group.packed for group in groups),
-        "copied": sum(group.copied for group in groups),
-        "deleted": sum(group.deleted for group in groups),
-        "kept": sum(group.kept for group in groups),
-        "retained": sum(group.retained for group in groups),
-        "changed": sum(group.changed for group in groups),
-        "discarded": sum(group.discarded for group in groups),
+        "packed": totals.packed,
+        "copied": totals.copied,
+        "deleted": totals.deleted,
+        "kept": totals.kept,
+        "retained": totals.retained,
+        "changed": totals.changed,
+        "discarded": totals.discarded,
         **describe_left(result.selection),
     }
     return {
@@ -45,7 +46,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "inventories": result.inventories,
         "objects": objects,
         "groups": {"total": len(groups), "failed": sum(bool(group.failures) for group in groups)},
-        "bytes_in": sum(group.bytes_in for group in groups),
+        "bytes_in": totals.bytes_in,
         "bytes_out": sum(group.bytes_out for group in groups),
         "packs": [
             {

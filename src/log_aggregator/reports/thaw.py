@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
+from log_aggregator.core.times import encode_time
 from log_aggregator.errors import Failure
 from log_aggregator.reports.failures import name_failed, printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
@@ -108,7 +108,7 @@ def _describe_pack(pack: PackState) -> dict[str, Any]:
         "bytes": pack.size_bytes,
         "storage_class": pack.storage_class,
         "state": pack.state.value,
-        "expires": _format_time(pack.expires),
+        "expires": encode_time(pack.expires, "minutes") if pack.expires else None,
         "members": pack.members,
     }
 
@@ -123,7 +123,3 @@ def _describe_total(packs: Sequence[PackState]) -> dict[str, Any]:
 
 def _by_class(total: Mapping[str, Any]) -> str:
     return f" ({', '.join(total['classes'])})"
-
-
-def _format_time(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%MZ}"

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from log_aggregator.core.digests import Chain
+from log_aggregator.core.times import encode_time
 from log_aggregator.reports.failures import printable, render_failed
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.cloudtrail.findings import (
@@ -174,4 +175,4 @@ def _describe_counts(counts: Mapping[State, int]) -> dict[str, int]:
 
 
 def _time(time: datetime | None) -> str | None:
-    return None if time is None else f"{time:%Y-%m-%dT%H:%M:%SZ}"
+    return None if time is None else encode_time(time, "seconds")

@@ -10,7 +10,7 @@ import click
 
 from log_aggregator.cli.options import connection_options, json_option
 from log_aggregator.cli.progress.counting import show_bar
-from log_aggregator.errors import SettingsError
+from log_aggregator.core.times import parse_date
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator_lab.organisation import generate as organisation
 from log_aggregator_lab.organisation.specification import OrganisationSpec
@@ -82,10 +82,7 @@ def generate(
 def _first_day(text: str | None, days: int) -> date:
     if text is None:
         return datetime.now(UTC).date() - timedelta(days=days)
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"--date {text!r}: allowed is a date such as 2026-01-31") from None
+    return parse_date("--date", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ FANNING_OUT = Section(
 
                     from log_aggregator.steps.packs.index import read_index
 
-                    index, _ = read_index(work.store, work.target, settling.pack_key)
+                    index = read_index(work.store, work.target, settling.pack_key).decode()
                     stored = work.store.head_object(work.target.bucket, settling.pack_key)
                     source_bucket = index.group.bucket
                     pack = SimpleNamespace(

@@ -68,10 +68,7 @@ FINDING = Section(
             "nobody looks which packs there are: every run packs again what could not be deleted",
             in_symbol(
                 "log_aggregator.steps.packing.ledger:read_ledger",
-                (
-                    "pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)",
-                    "pass",
-                ),
+                ("pack_of |= dict.fromkeys(members, key)", "pass"),
             ),
         ),
         Mutant(

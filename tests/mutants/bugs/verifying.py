@@ -84,8 +84,8 @@ VERIFYING = Section(
             "members-not-counted",
             "an index that lost lines is read as a whole one",
             in_symbol(
-                "log_aggregator.core.packformat.index:_check_count",
-                ("first['members'] != count", "False"),
+                "log_aggregator.core.packformat.index:_parse_lines",
+                ("count != expected", "False"),
             ),
             proof="tests/unit/core/packformat/test_index.py",
         ),
@@ -117,16 +117,19 @@ VERIFYING = Section(
             "foreign-index-believed",
             "the index of another pack says what is packed already",
             in_symbol(
-                "log_aggregator.steps.packing.ledger:_find_members",
-                (
-                    """
-                    if named != pack_key:
-                        raise BadPack(f's3://{target.bucket}/{index_key} is the index of another pack, {named}')
-                    """,
-                    "",
-                ),
+                "log_aggregator.steps.packs.index:StoredIndex._check",
+                ("head.pack_key != self.pack_key", "False"),
             ),
             proof="tests/unit/steps/packing/test_ledger.py",
+        ),
+        Mutant(
+            "foreign-group-believed",
+            "an index is read as that of a group in whose folder its pack does not lie",
+            in_symbol(
+                "log_aggregator.steps.packs.index:StoredIndex._check",
+                ("not self.pack_key.startswith(self.target.packs_prefix(head.group))", "False"),
+            ),
+            proof="tests/unit/steps/packs/test_stored_index.py",
         ),
         Mutant(
             "index-of-another-bucket",

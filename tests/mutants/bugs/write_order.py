@@ -21,8 +21,9 @@ WRITE_ORDER = Section(
                         from log_aggregator.core.packformat import expected_pack
                         from log_aggregator.steps.packs.index import read_index
 
-                        index, data = read_index(store, target, settling.pack_key)
-                        size, crc = expected_pack(index, data)
+                        found = read_index(store, target, settling.pack_key)
+                        index = found.decode()
+                        size, crc = expected_pack(index, found.data)
                         stored = store.head_object(target.bucket, settling.pack_key)
                         stored = replace(stored, size_bytes=size, crc64nvme=crc)
                         verified = VerifiedPack(target, index, stored, size, crc)

@@ -72,7 +72,7 @@ def packs_of(world: World) -> list[FoundPack]:
 def pack_twice(world: World) -> FoundPack:
     """The CloudTrail pack is there twice; of the first one, which is given, a member is damaged."""
     pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
-    index = read_index(world.store, TARGET, pack.pack_key)[0]
+    index = read_index(world.store, TARGET, pack.pack_key).decode()
     twin = replace(index, pack_key=pack.pack_key.replace(".json.gz", "-twin.json.gz"))
     world.store.put("dest", twin.pack_key, world.store.get_object("dest", pack.pack_key).data)
     world.store.put("dest", TARGET.index_key(twin.pack_key), encode_index(twin))

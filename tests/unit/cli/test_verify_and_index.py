@@ -178,7 +178,10 @@ def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
         ),
         (["index", "adopt", "old/key"], "allowed is s3://bucket/key"),
         (["index", "adopt", "s3://old"], "allowed is s3://bucket/key"),
-        (["index", "adopt", "s3://old/", "--date", "x"], "--date 'x': allowed is a date"),
+        (
+            ["index", "adopt", "s3://old/", "--date", "x"],
+            "--date 'x': expected a date such as 2026-01-31",
+        ),
         (
             ["index", "adopt", "s3://old/", "--account", "111111111111,222222222222"],
             "allowed is one of them",

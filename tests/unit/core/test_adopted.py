@@ -15,7 +15,6 @@ from log_aggregator.core.adopted import (
     Aggregate,
     Said,
     decode_adopted,
-    find_adopted_members,
     group_of_aggregate,
     member_key,
 )
@@ -200,7 +199,3 @@ def test_what_can_be_asked_of_adopted_aggregates() -> None:
     assert hour is not None
     assert hour.place.may_hold(group)
     assert hour.matches(group, key)
-    assert (
-        len(find_adopted_members(make_index()[1], lambda key: key.endswith("#000002.json.gz"))[1])
-        == 1
-    )

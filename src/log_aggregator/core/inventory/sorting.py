@@ -17,6 +17,7 @@ from datetime import date
 from itertools import groupby
 
 from log_aggregator.core.inventory.rows import Entry
+from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.listed import (
     Fields,
     decode_log_object,
@@ -114,7 +115,7 @@ def _encode_line(row: Dated) -> bytes:
         if isinstance(entry, LogObject)
         else ["marker", *encode_marker(entry)]
     )
-    return _dump([day.isoformat(), *fields])
+    return encode_json_line([day.isoformat(), *fields])
 
 
 def _decode_line(bucket: str, line: Fields) -> Dated:
@@ -135,7 +136,9 @@ def _read_lines(run: bytes) -> Iterator[Fields]:
 
 
 def _without_later(run: bytes, last: date) -> bytes:
-    return _compress(_dump(line) for line in _read_lines(run) if line[0] <= last.isoformat())
+    return _compress(
+        encode_json_line(line) for line in _read_lines(run) if line[0] <= last.isoformat()
+    )
 
 
 def _compress(lines: Iterable[bytes]) -> bytes:
@@ -147,7 +150,3 @@ def _compress(lines: Iterable[bytes]) -> bytes:
     ):
         buffered.writelines(lines)
     return data.getvalue()
-
-
-def _dump(line: Fields) -> bytes:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -9,14 +9,17 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from dataclasses import replace
 from typing import Any
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import encode_gzip
+from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
-from log_aggregator.model import Encoding, Group, Identity, Index, Member, PackFormat
+from log_aggregator.model import Encoding, Identity, Index, Member, PackFormat
 
 FORMAT = "log-aggregator-index"
 VERSION = 1
@@ -27,7 +30,10 @@ def encode_index(index: Index) -> bytes:
     """The index as it is stored beside the pack and in its tail. The same index gives the same
     bytes (with the same zlib).
     """
-    lines = [_dump(_pack_line(index)), *(_dump(_member_line(member)) for member in index.members)]
+    lines = [
+        encode_json_line(_pack_line(index)),
+        *(encode_json_line(_member_line(member)) for member in index.members),
+    ]
     return encode_gzip(b"".join(lines))
 
 
@@ -35,44 +41,34 @@ def decode_index(data: bytes) -> Index:
     """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version,
     wrong count of members.
     """
-    with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
-        return _parse_index(_parse_head(lines.readline()), lines)
+    with reading_index():
+        head, lines = _open(data)
+        # One line at a time: a hundred thousand members as dictionaries take three times the
+        # memory of the members.
+        return replace(head, members=tuple(map(_parse_member, lines)))
 
 
-def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[str, list[Identity]]:
-    """(the pack's key, those wanted that are its members), without keeping the rest. Raises BadPack
-    as `decode_index` does.
+def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[Index, list[Identity]]:
+    """(the index without its members, those wanted that are its members). Raises BadPack as
+    `decode_index` does.
     """
-    with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
-        first = _parse_head(lines.readline())
-        found, count = [], 0
-        for count, line in enumerate(lines, 1):  # noqa: B007 - it is used behind the loop
-            member = json.loads(line)
-            identity = (member["key"], member["version_id"], member["etag"], int(member["size"]))
-            if identity in wanted:
-                found.append(identity)
-        _check_count(first, count)
-        return str(first["pack"]), found
+    with reading_index():
+        head, lines = _open(data)
+        return head, [identity for identity in map(_parse_identity, lines) if identity in wanted]
 
 
 def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list[Member]]:
     """(the index without its members, those members whose keys are wanted), in the index's order.
     Raises BadPack as `decode_index` does.
     """
-    with reading_index(), gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
-        first = _parse_head(lines.readline())
-        found, count = [], 0
-        for count, line in enumerate(lines, 1):  # noqa: B007 - it is used behind the loop
-            member = json.loads(line)
-            if wants(member["key"]):
-                found.append(_parse_member(member))
-        _check_count(first, count)
-        return _make_index(first, ()), found
+    with reading_index():
+        head, lines = _open(data)
+        return head, [_parse_member(line) for line in lines if wants(line["key"])]
 
 
 def encode_member(member: Member) -> bytes:
     """A member's line, as it stands in an index."""
-    return _dump(_member_line(member))
+    return encode_json_line(_member_line(member))
 
 
 def decode_member(line: bytes) -> Member:
@@ -106,10 +102,7 @@ def _pack_line(index: Index) -> dict[str, object]:
         "version": VERSION,
         "pack": index.pack_key,
         "pack_format": index.format.value,
-        "bucket": index.group.bucket,
-        "log_type": index.group.log_type,
-        "account": index.group.account,
-        "date": index.group.date.isoformat(),
+        **encode_group(index.group),
         "members": len(index.members),
         "content_length": index.content_length_bytes,
         "content_crc64nvme": encode_crc64nvme(index.content_crc64nvme),
@@ -127,7 +120,7 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
     yield "version_id", member.version_id
     yield "etag", member.etag
     yield "size", member.size_bytes
-    yield "last_modified", member.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    yield "last_modified", encode_time(member.last_modified)
     yield "offset", member.offset
     yield "length", member.length_bytes
     if member.encoding is not Encoding.RAW:
@@ -150,44 +143,38 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
         yield "flags", list(member.flags)
 
 
-def _dump(line: dict[str, object]) -> bytes:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _parse_head(line: bytes) -> dict[str, Any]:
-    first: dict[str, Any] = json.loads(line)
+def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
+    """The index without its members, and their lines, one by one."""
+    lines = gzip.GzipFile(fileobj=io.BytesIO(data))
+    first = json.loads(lines.readline())
     if first["format"] != FORMAT or first["version"] != VERSION:
         raise BadPack("the index is of another format or version")
-    return first
+    return _parse_head(first), _parse_lines(lines, first["members"])
 
 
-def _check_count(first: Mapping[str, Any], count: int) -> None:
-    if first["members"] != count:
-        raise BadPack(f"the index names {first['members']} members and lists {count}")
+def _parse_lines(lines: Iterable[bytes], expected: int) -> Iterator[dict[str, Any]]:
+    count = 0
+    for count, line in enumerate(lines, 1):  # noqa: B007 - it is used after the loop
+        yield json.loads(line)
+    if count != expected:
+        raise BadPack(f"the index names {expected} members and lists {count}")
 
 
-def _parse_index(first: dict[str, Any], lines: Iterable[bytes]) -> Index:
-    """One line at a time: a hundred thousand members as dictionaries take three times the memory of
-    the members.
-    """
-    members = tuple(_parse_member(json.loads(line)) for line in lines)
-    _check_count(first, len(members))
-    return _make_index(first, members)
-
-
-def _make_index(first: Mapping[str, Any], members: tuple[Member, ...]) -> Index:
+def _parse_head(first: Mapping[str, Any]) -> Index:
     return Index(
         pack_key=first["pack"],
         format=PackFormat(first["pack_format"]),
-        group=Group(
-            first["bucket"], first["log_type"], first["account"], date.fromisoformat(first["date"])
-        ),
+        group=decode_group(first),
         content_length_bytes=int(first["content_length"]),
         content_crc64nvme=decode_crc64nvme(first["content_crc64nvme"]),
-        members=members,
+        members=(),
         markers=tuple((key, version) for key, version in first["delete_markers"]),
         tool=first["tool"],
     )
+
+
+def _parse_identity(line: Mapping[str, Any]) -> Identity:
+    return (line["key"], line["version_id"], line["etag"], int(line["size"]))
 
 
 def _share(text: str | None) -> str | None:
@@ -202,7 +189,7 @@ def _parse_member(line: dict[str, Any]) -> Member:
         version_id=line["version_id"],
         etag=line["etag"],
         size_bytes=int(line["size"]),
-        last_modified=datetime.fromisoformat(line["last_modified"]),
+        last_modified=decode_time(line["last_modified"]),
         offset=int(line["offset"]),
         length_bytes=int(line["length"]),
         encoding=Encoding(line.get("encoding", Encoding.RAW)),

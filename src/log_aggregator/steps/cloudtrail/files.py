@@ -7,6 +7,7 @@ group, and members that lie side by side are read with one range read.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,27 +16,25 @@ from typing import Generic, TypeVar
 
 from log_aggregator.core.digests import DIGEST_LOG_TYPE, NOT_FOUND, Flaw, parse_digest_key
 from log_aggregator.core.layouts import Dated, parse_key
-from log_aggregator.core.packformat.index import find_members
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import BadPack, GroupFailed, NotFound, StoreError, Unsound
-from log_aggregator.limits import KIB, MIB
+from log_aggregator.errors import GroupFailed, NotFound, StoreError, Unsound
+from log_aggregator.limits import KIB
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
-from log_aggregator.steps.packing.prefixes import MainTree
+from log_aggregator.steps.packing.prefixes import AccountFolder, MainTree
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import Selection
-from log_aggregator.steps.packs.index import format_of, list_all, naming, read_tail
+from log_aggregator.steps.packs.index import format_of, list_all, read_index, read_tail
+from log_aggregator.steps.packs.ranges import READ_BYTES, RangeReader
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, entry_of, list_packs
 from log_aggregator.steps.retrieval.fetch import Wanted, fetch
 from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.workers import SerialWorkers, Workers
 
 LOG_SERVICE = "CloudTrail"
-PIECE_BYTES = 8 * MIB
-"""So much of a large original is read at a time."""
 
 _INDEX_BYTES_TYPICAL = 64 * KIB
 _DAY = timedelta(days=1)
@@ -117,8 +116,8 @@ def find_accounts(
             packed.setdefault(account, []).append((target, bucket))
     known = [*main_buckets, *(bucket for places in packed.values() for _, bucket in places)]
     for bucket in dict.fromkeys([] if read_from is ReadFrom.PACKS else sorted(buckets) or known):
-        for prefix in _list_account_folders(store, bucket):
-            folders.setdefault(prefix.rstrip("/").rpartition("/")[2], []).append((bucket, prefix))
+        for folder in _list_account_folders(store, bucket):
+            folders.setdefault(folder.account, []).append((bucket, folder.prefix))
     if read_from is ReadFrom.ORIGINALS:
         packed = {}
     return [
@@ -143,7 +142,7 @@ def _list_packed(
     yield from sorted(found)
 
 
-def _list_account_folders(store: ObjectStore, bucket: str) -> list[str]:
+def _list_account_folders(store: ObjectStore, bucket: str) -> list[AccountFolder]:
     """None where the bucket is gone: its logs are in packs."""
     try:
         return MainTree(store, bucket).list_accounts(Selection())
@@ -317,17 +316,11 @@ def read_members(
 
     Raises BadPack, ObjectFrozen, StoreError.
     """
-    where = target.index_key(pack_key)
     try:
-        data = store.get_object(target.bucket, where).data
+        index = read_index(store, target, pack_key)
     except NotFound:
-        where = pack_key
-        data = read_tail(store, target, pack_key)
-    with naming(target.bucket, where):
-        head, members = find_members(data, wants)
-    if head.pack_key != pack_key:
-        raise BadPack(f"s3://{target.bucket}/{where} is the index of another pack, {head.pack_key}")
-    return members
+        index = read_tail(store, target, pack_key)
+    return index.find_members(wants)[1]
 
 
 def read_copies(
@@ -339,7 +332,7 @@ def read_copies(
     yield from workers.read_ahead(
         lambda copy: _read_original(store, copy, use),
         originals,
-        lambda copy: min(copy.size_bytes, PIECE_BYTES),
+        lambda copy: min(copy.size_bytes, READ_BYTES),
     )
     packed = {
         (copy.place.pack_key, copy.place.member.identity): copy
@@ -384,24 +377,14 @@ def _plan_fetch(copies: Iterable[Copy]) -> Iterator[Wanted]:
 
 
 def _read_original(store: ObjectStore, copy: Copy, use: Use[T]) -> Reading[T]:
-    """Small ones whole, which is the store's quickest way; large ones by ranges."""
+    bodies = RangeReader(store, copy.bucket, copy.key).read_all(copy.size_bytes)
     try:
-        first = store.get_object(
-            copy.bucket,
-            copy.key,
-            byte_range=(0, PIECE_BYTES) if copy.size_bytes > PIECE_BYTES else None,
+        first = next(bodies)
+        return Reading(
+            copy, use(first.metadata, (body.data for body in itertools.chain([first], bodies)))
         )
-        return Reading(copy, use(first.metadata, _read_on(store, copy, first.data, first.etag)))
     except GroupFailed as error:
         return _failed(copy, error)
-
-
-def _read_on(store: ObjectStore, copy: Copy, data: bytes, etag: str) -> Iterator[bytes]:
-    """The rest of an original, of which the beginning has been read."""
-    yield data
-    for first in range(PIECE_BYTES, copy.size_bytes, PIECE_BYTES):
-        last = min(first + PIECE_BYTES, copy.size_bytes)
-        yield store.get_object(copy.bucket, copy.key, if_match=etag, byte_range=(first, last)).data
 
 
 def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
@@ -415,7 +398,8 @@ def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
     if isinstance(error, Unsound) or (
         isinstance(error, StoreError) and error.code == "InvalidRange"
     ):
-        return Reading(copy, flaw=Flaw(f"damaged in its pack {copy.where}"))
+        text = f"damaged in its pack {copy.where}" if copy.place else "shorter than it was listed"
+        return Reading(copy, flaw=Flaw(text))
     return Reading(copy, error=error)
 
 

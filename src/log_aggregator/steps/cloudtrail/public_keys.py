@@ -20,6 +20,7 @@ from typing import Any
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.rsa import parse_public_key
+from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import (
     BadPack,
     CannotStart,
@@ -253,8 +254,8 @@ def encode_key(region: str, key: TrailKey) -> bytes:
         "version": VERSION,
         "region": region,
         "fingerprint": key.fingerprint,
-        "valid_from": _format_time(key.valid_from),
-        "valid_until": _format_time(key.valid_until),
+        "valid_from": encode_time(key.valid_from),
+        "valid_until": encode_time(key.valid_until),
         "public_key_der": base64.b64encode(key.der).decode(),
     }
     return json.dumps(fields, indent=2).encode() + b"\n"
@@ -264,9 +265,5 @@ def _parse_archived(fields: Mapping[str, Any], region: str) -> TrailKey | None:
     if (fields["format"], fields["version"], fields["region"]) != (FORMAT, VERSION, region):
         return None
     der = base64.b64decode(fields["public_key_der"], validate=True)
-    times = [datetime.fromisoformat(fields[name]) for name in ("valid_from", "valid_until")]
+    times = [decode_time(fields[name]) for name in ("valid_from", "valid_until")]
     return TrailKey(str(fields["fingerprint"]), der, *times)
-
-
-def _format_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

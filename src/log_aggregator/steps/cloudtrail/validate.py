@@ -23,6 +23,7 @@ from log_aggregator.core.digests import (
     LogHash,
     parse_digest_key,
 )
+from log_aggregator.core.times import encode_time
 from log_aggregator.core.windows import split_window
 from log_aggregator.errors import Failure, GroupFailed
 from log_aggregator.model import Group, Target
@@ -441,7 +442,7 @@ def _place_of(copy: Copy) -> str:
 
 
 def _format(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+    return encode_time(time, "seconds")
 
 
 _NO_GROUP = Group("none", "none", "none", date.min)

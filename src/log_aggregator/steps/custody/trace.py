@@ -4,7 +4,6 @@ deleted the original.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +15,7 @@ from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.custody.walk import list_records, read_records
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.index import list_all, read_index
 from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.workers import Workers
 
@@ -92,7 +91,7 @@ def _lives_in(store: ObjectStore, workers: Workers, found: FoundPack) -> Iterato
     target = found.target
     index_key = target.index_key(found.pack_key)
     written = _written(store, target, index_key)
-    sha256 = hashlib.sha256(store.get_object(target.bucket, index_key).data).hexdigest()
+    sha256 = read_index(store, target, found.pack_key).sha256
     seen = list(_mentions(store, workers, target, found.group, found.pack_key, written))
     mentions = [each for each in seen if isinstance(each, Mention)]
     unread = [each for each in seen if isinstance(each, Unread)]

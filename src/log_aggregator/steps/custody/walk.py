@@ -24,7 +24,7 @@ from log_aggregator.errors import BadPack, NotFound
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import ListStart, ObjectStore
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.index import list_all, read_index
 from log_aggregator.steps.workers import Workers
 
 PENDING_HOURS_MAX = 24
@@ -251,12 +251,12 @@ def _check_indexes(
     def check(pack_key: str) -> Finding | None:
         index_key = target.index_key(pack_key)
         try:
-            data = store.get_object(target.bucket, index_key).data
+            sha256 = read_index(store, target, pack_key).sha256
         except NotFound as error:
             if error.code == "NoSuchBucket":
                 raise
             return Finding(index_key, f"record {sequence} names it, and it is not there")
-        if hashlib.sha256(data).hexdigest() != hashes[pack_key]:
+        if sha256 != hashes[pack_key]:
             return Finding(index_key, f"it is not what record {sequence} says: its SHA-256 differs")
         return None
 

@@ -23,6 +23,7 @@ from log_aggregator.core.custody import (
     hash_record,
     parse_record_key,
     record_key,
+    sum_counts,
 )
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.errors import (
@@ -37,7 +38,7 @@ from log_aggregator.errors import (
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packing.results import GroupResult, RunResult, SettledPack
+from log_aggregator.steps.packing.results import GroupResult, RunResult
 from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.packs.index import list_all
 from log_aggregator.steps.rules import RunRules
@@ -187,45 +188,19 @@ def _left_alone(selection: Selection) -> dict[str, int]:
 def _entry_of(done: GroupResult) -> GroupEntry:
     return GroupEntry(
         done.group,
-        listed=done.listed,
-        listed_bytes=done.listed_bytes,
-        packed=done.packed,
-        copied=done.copied,
-        bytes_in=done.bytes_in,
-        packed_before=done.packed_before,
-        packed_before_bytes=done.packed_before_bytes,
-        changed=done.changed,
-        deleted=done.deleted,
-        kept=done.kept,
-        retained=done.retained,
-        discarded=done.discarded,
-        discard_list=done.discard_list,
-        packs=tuple(_packs_of(done)),
-        failures=tuple((failure.error, failure.message) for failure in done.failures),
+        sum_counts([done]),  # without what else a result has
+        done.discard_list,
+        tuple(_packs_of(done)),
+        tuple((failure.error, failure.message) for failure in done.failures),
     )
 
 
 def _packs_of(done: GroupResult) -> Iterator[PackEntry]:
     """Verified packs as they were verified; then those that were written and not verified."""
     new = {pack.key for pack in done.packs}
-    yield from (_verified(pack, is_new=pack.key in new) for pack in done.settled.values())
+    yield from (replace(pack, is_new=pack.key in new) for pack in done.settled.values())
     for pack in done.packs:
         if pack.key not in done.settled:
             yield PackEntry(
                 pack.key, pack.source_count, pack.source_bytes, pack.size_bytes, is_new=True
             )
-
-
-def _verified(pack: SettledPack, *, is_new: bool) -> PackEntry:
-    return PackEntry(
-        pack.key,
-        pack.members,
-        pack.source_bytes,
-        pack.size_bytes,
-        is_new=is_new,
-        index_sha256=pack.index_sha256,
-        deleted=pack.deleted,
-        kept=pack.kept,
-        retained=pack.retained,
-        changed=pack.changed,
-    )

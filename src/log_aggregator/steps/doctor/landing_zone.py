@@ -19,9 +19,13 @@ from log_aggregator.ports.account import Caller, DeliveryChannel, Trail
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
+from log_aggregator.steps.packing.prefixes import (
+    AWS_LOGS,
+    MainTree,
+    is_organization,
+)
+from log_aggregator.steps.packing.selection import Selection
 
-ACCOUNT = re.compile(r"\d{12}")
-ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
 CONFIG_BUCKET = re.compile(r"aws-controltower-config-logs-(\d{12})-.*")
 """Landing zone 4.0's: the digits are the Audit account's number."""
 
@@ -60,26 +64,16 @@ class Layout:
 
     @property
     def organizations(self) -> list[str]:
-        return sorted(
-            {name for name in (*self.before_3, *self.since_3) if ORGANIZATION.fullmatch(name)}
-        )
+        return sorted({name for name in (*self.before_3, *self.since_3) if is_organization(name)})
 
 
 def find_layout(store: ObjectStore, bucket: str) -> Layout:
-    """By delimiter, three levels deep, as a run's listing begins. Our own packs have no AWSLogs/
-    there. Raises StoreError.
-    """
+    """As a run's listing begins. Our own packs have no AWSLogs/ there. Raises StoreError."""
     layout = Layout()
-    for top in store.list_prefixes(bucket, prefix="").prefixes:
-        roots = (
-            [top]
-            if top == "AWSLogs/"
-            else [
-                p for p in store.list_prefixes(bucket, prefix=top).prefixes if _last(p) == "AWSLogs"
-            ]
-        )
-        for root in roots:
-            _add_root(store, bucket, root, layout)
+    for folder in MainTree(store, bucket).list_accounts(Selection()):
+        top = folder.root.removesuffix(AWS_LOGS).strip("/") or "no organisation"
+        found = layout.since_3 if folder.organization else layout.before_3
+        found.setdefault(folder.organization or top, []).append(folder.prefix)
     return layout
 
 
@@ -209,20 +203,6 @@ def examine_channels(
                 seen,
                 "Add the bucket to control_tower_bucket if its logs are to be packed.",
             )
-
-
-def _add_root(store: ObjectStore, bucket: str, root: str, layout: Layout) -> None:
-    owner = root.removesuffix("AWSLogs/").strip("/") or "no organisation"
-    for prefix in store.list_prefixes(bucket, prefix=root).prefixes:
-        if ACCOUNT.fullmatch(_last(prefix)):
-            layout.before_3.setdefault(owner, []).append(prefix)
-        elif ORGANIZATION.fullmatch(_last(prefix)):
-            accounts = [
-                found
-                for found in store.list_prefixes(bucket, prefix=prefix).prefixes
-                if ACCOUNT.fullmatch(_last(found))
-            ]
-            layout.since_3.setdefault(_last(prefix), []).extend(accounts)
 
 
 def _write_organizations(

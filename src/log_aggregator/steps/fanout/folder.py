@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.jsontext import encode_json
 from log_aggregator.errors import (
     Failure,
     LogAggregatorError,
@@ -140,7 +141,7 @@ class RunFolder:
 
     def write_json(self, key: str, value: Mapping[str, Any] | list[Any]) -> None:
         """The same, of what JSON can hold."""
-        self.write(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        self.write(key, encode_json(value))
 
     def write_array(self, key: str, items: list[Any]) -> int:
         """The items of a map of the state machine. Gives how many are stored, which an earlier call

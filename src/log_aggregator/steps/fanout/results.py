@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import date
 from typing import Any
 
+from log_aggregator.core.custody import PackEntry
+from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.errors import Failure
-from log_aggregator.model import Group, Target, WrittenPack
+from log_aggregator.model import Target, WrittenPack
 from log_aggregator.steps.fanout.tasks import ItemSummary, Listed
-from log_aggregator.steps.packing.results import GroupResult, SettledPack, Settling
+from log_aggregator.steps.packing.results import GroupResult, Settling
 from log_aggregator.steps.packing.selection import Left, Selection
 
 _OTHERS = ("group", "packs", "settled", "discard_list", "seconds", "failures")
@@ -43,7 +44,7 @@ def encode_item_result(result: ItemResult) -> dict[str, Any]:
     states = [
         {
             "position": state.position,
-            "group": _encode_group(state.result.group),
+            "group": encode_group(state.result.group),
             "counts": {name: getattr(state.result, name) for name in _COUNTS},
             "packs": [asdict(pack) for pack in state.result.packs],
             "settled": [asdict(pack) for pack in state.result.settled.values()],
@@ -66,12 +67,12 @@ def decode_item_result(value: Mapping[str, Any]) -> ItemResult:
         GroupState(
             state["position"],
             GroupResult(
-                _decode_group(state["group"]),
+                decode_group(state["group"]),
                 packs=[
                     WrittenPack(**{**pack, "target": Target(**pack["target"])})
                     for pack in state["packs"]
                 ],
-                settled={pack["key"]: SettledPack(**pack) for pack in state["settled"]},
+                settled={pack["key"]: PackEntry(**pack) for pack in state["settled"]},
                 discard_list=state["discard_list"],
                 seconds=dict(state["seconds"]),
                 failures=[Failure(**failure) for failure in state["failures"]],
@@ -117,19 +118,4 @@ def decode_selection(value: Mapping[str, Any]) -> Selection:
         listed=value["listed"],
         listed_bytes=value["listed_bytes"],
         samples=dict(value["samples"]),
-    )
-
-
-def _encode_group(group: Group) -> dict[str, str]:
-    return {
-        "bucket": group.bucket,
-        "log_type": group.log_type,
-        "account": group.account,
-        "date": group.date.isoformat(),
-    }
-
-
-def _decode_group(value: Mapping[str, str]) -> Group:
-    return Group(
-        value["bucket"], value["log_type"], value["account"], date.fromisoformat(value["date"])
     )

@@ -204,9 +204,8 @@ def _plan_bucket(job: Job, name: str, plan: ListingPlan) -> None:
         accounts = MainTree.of(job, name).list_accounts(plan.selection)
         # One account may lie under two roots, before and since landing zone 3.0: together they are
         # one group.
-        for batch in _batches(
-            sorted(accounts, key=lambda prefix: prefix.rstrip("/").rpartition("/")[2])
-        ):
+        ordered = sorted(accounts, key=lambda folder: folder.account)
+        for batch in _batches([folder.prefix for folder in ordered]):
             add(batch, own)
         return
     folders = list_folders(job.store, name)

@@ -187,7 +187,7 @@ def _take_over(
 
 def _read_or_restore(store: ObjectStore, plan: PackPlan, options: WriteOptions) -> Index:
     try:
-        return read_index(store, plan.target, plan.key)[0]
+        return read_index(store, plan.target, plan.key).decode()
     except NotFound:
         return restore_index(store, plan.target, plan.key, options)
 

@@ -8,10 +8,10 @@ disappears without a trace.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.planning import pack_id
 from log_aggregator.errors import PreconditionFailed
@@ -53,4 +53,4 @@ def _line(found: LogObject) -> bytes:
         "size": found.size_bytes,
         "last_modified": found.last_modified.isoformat(),
     }
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return encode_json_line(record)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from log_aggregator.core.custody import PackEntry
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.planning import Source, plan_packs
 from log_aggregator.errors import (
@@ -42,7 +43,7 @@ from log_aggregator.steps.packing.delete import (
 from log_aggregator.steps.packing.discard import discard
 from log_aggregator.steps.packing.ledger import read_ledger
 from log_aggregator.steps.packing.read import UnfitSources, Unreadable
-from log_aggregator.steps.packing.results import GroupPlan, GroupResult, SettledPack, Settling
+from log_aggregator.steps.packing.results import GroupPlan, GroupResult, Settling
 from log_aggregator.steps.packing.scan import find_present
 from log_aggregator.steps.packing.selection import GroupSources
 from log_aggregator.steps.packs.verify import verify_pack
@@ -222,7 +223,7 @@ def verify_settling(
     """Verifies a pack, and takes down in the result that it was. Raises GroupFailed."""
     with _timed(result, "verify"):
         verified = verify_pack(store, target, settling.pack_key, level)
-    result.settled.setdefault(settling.pack_key, SettledPack.of(verified))
+    result.settled.setdefault(settling.pack_key, PackEntry.of(verified))
     return verified
 
 
@@ -259,7 +260,7 @@ def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> Non
     result.bytes_out += pack.size_bytes
 
 
-def _take_deletions(report: DeletionReport, result: GroupResult, settled: SettledPack) -> None:
+def _take_deletions(report: DeletionReport, result: GroupResult, settled: PackEntry) -> None:
     settled.deleted = (settled.deleted or 0) + report.deleted
     settled.retained += len(report.retained)
     settled.changed += len(report.changed)

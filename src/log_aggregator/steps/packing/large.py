@@ -22,6 +22,7 @@ from log_aggregator.errors import (
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import Body, ObjectStore
 from log_aggregator.steps.packing.read import UnfitSources, Unreadable
+from log_aggregator.steps.packs.ranges import RangeReader
 
 
 class PieceReader:
@@ -33,7 +34,7 @@ class PieceReader:
         self._md5 = hashlib.md5(usedforsecurity=False)
 
     def pieces(self) -> Iterator[bytes]:
-        for piece in _read_pieces(self._store, self._source, self._piece_bytes):
+        for piece in self._read():
             self._running.take(piece)
             self._md5.update(piece)
             yield piece
@@ -47,17 +48,22 @@ class PieceReader:
             raise _damaged(self._source)
         if stored.crc64nvme is None:
             again = RunningChecksum()
-            for piece in _read_pieces(self._store, self._source, self._piece_bytes):
+            for piece in self._read():
                 again.take(piece)
             _compare(self._source, self._running.crc, again.crc)
         else:
             _compare(self._source, self._running.crc, stored.crc64nvme)
 
+    def _read(self) -> Iterator[bytes]:
+        reader = RangeReader.of_source(self._store, self._source)
+        for body in reader.read_pieces(0, self._source.size_bytes, self._piece_bytes):
+            yield body.data
+
 
 def read_head(store: ObjectStore, source: LogObject, length_bytes: int) -> Body:
     """The first bytes, and the headers. Raises UnfitSources."""
     try:
-        return _read_range(store, source, 0, min(length_bytes, source.size_bytes))
+        return RangeReader.of_source(store, source).read(0, min(length_bytes, source.size_bytes))
     except (AccessDenied, ObjectFrozen) as error:
         raise UnfitSources([], [Unreadable(source, error)]) from error
     except (NotFound, PreconditionFailed) as error:
@@ -73,7 +79,7 @@ def check_bridged(
     stored = _head(store, source)
     if stored.crc64nvme is not None:
         _compare(source, whole.crc, stored.crc64nvme)
-    elif _read_range(store, source, 0, len(head)).data != head:
+    elif RangeReader.of_source(store, source).read(0, len(head)).data != head:
         raise _damaged(source)
 
 
@@ -108,23 +114,3 @@ def _damaged(source: LogObject) -> UnfitSources:
         f"s3://{source.bucket}/{source.key}: what was read of it is not what S3 stores"
     )
     return UnfitSources([], [Unreadable(source, error)])
-
-
-def _read_pieces(store: ObjectStore, source: LogObject, length_bytes: int) -> Iterator[bytes]:
-    for start in range(0, source.size_bytes, length_bytes):
-        yield _read_range(store, source, start, min(start + length_bytes, source.size_bytes)).data
-
-
-def _read_range(store: ObjectStore, source: LogObject, first: int, last: int) -> Body:
-    body = store.get_object(
-        source.bucket,
-        source.key,
-        version_id=source.version_id,
-        if_match=source.etag,
-        byte_range=(first, last),
-    )
-    if len(body.data) != last - first:
-        raise VerificationError(
-            f"s3://{source.bucket}/{source.key}: a range of it came back with another length"
-        )
-    return body

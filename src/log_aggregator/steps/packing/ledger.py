@@ -11,11 +11,10 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from log_aggregator.core.packformat.index import find_identities
-from log_aggregator.errors import BadPack, ObjectFrozen
+from log_aggregator.errors import ObjectFrozen
 from log_aggregator.model import Group, Identity, PackFormat, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
-from log_aggregator.steps.packs.index import format_of, list_all, naming, restore_index
+from log_aggregator.steps.packs.index import format_of, list_all, read_index, restore_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,8 @@ def read_ledger(
         ):
             unindexed.append(key)
         else:
-            pack_of |= dict.fromkeys(_find_members(store, target, key, wanted), key)
+            members = read_index(store, target, key).find_identities(wanted)
+            pack_of |= dict.fromkeys(members, key)
     return Ledger(pack_of, tuple(unindexed), written)
 
 
@@ -80,15 +80,3 @@ def _restore_index(
     except ObjectFrozen:
         return False
     return True
-
-
-def _find_members(
-    store: ObjectStore, target: Target, pack_key: str, wanted: Container[Identity]
-) -> list[Identity]:
-    index_key = target.index_key(pack_key)
-    data = store.get_object(target.bucket, index_key).data
-    with naming(target.bucket, index_key):
-        named, found = find_identities(data, wanted)
-    if named != pack_key:
-        raise BadPack(f"s3://{target.bucket}/{index_key} is the index of another pack, {named}")
-    return found

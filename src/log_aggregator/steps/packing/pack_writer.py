@@ -17,6 +17,7 @@ from log_aggregator.errors import RequestFailed, VerificationError
 from log_aggregator.limits import COPY_RANGE_BYTES_MAX, PART_COUNT_MAX, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import ObjectStore, Part, Upload, WriteOptions
+from log_aggregator.steps.packs.ranges import RangeReader
 from log_aggregator.steps.workers import Workers
 
 
@@ -138,15 +139,8 @@ class PackWriter:
     def _read_range_crc(self, source: LogObject, first: int, last: int) -> int:
         """For a store that reports no checksum of a copied part: that of the range, read."""
         running = RunningChecksum()
-        for start in range(first, last, self._part_size_bytes):
-            byte_range = (start, min(start + self._part_size_bytes, last))
-            body = self._store.get_object(
-                source.bucket,
-                source.key,
-                version_id=source.version_id,
-                if_match=source.etag,
-                byte_range=byte_range,
-            )
+        reader = RangeReader.of_source(self._store, source)
+        for body in reader.read_pieces(first, last, self._part_size_bytes):
             running.take(body.data)
         return running.crc
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,6 +37,25 @@ _MAIN_LOG = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class AccountFolder:
+    """Where an account's logs lie in a main bucket."""
+
+    root: str
+    """`AWSLogs/`, or `<prefix>/AWSLogs/` where the prefix is an organisation's id or any other
+    single segment.
+    """
+    organization: str | None
+    """The organisation's id that stands between root and account, since landing zone 3.0."""
+    account: str
+
+    @property
+    def prefix(self) -> str:
+        """`…/AWSLogs/…/<account>/`."""
+        between = f"{self.organization}/" if self.organization else ""
+        return f"{self.root}{between}{self.account}/"
+
+
 def list_prefixes(job: Job, bucket: str, seen: Selection) -> list[str]:
     """The prefixes of a bucket that are listed, each by itself. What is seen on the way and left
     alone goes into `seen`. Raises StoreError.
@@ -44,7 +63,8 @@ def list_prefixes(job: Job, bucket: str, seen: Selection) -> list[str]:
     if not job.rules.is_main(bucket):
         return [""]
     tree = MainTree.of(job, bucket)
-    return list(tree.list_services(job.workers, tree.list_accounts(seen), seen))
+    accounts = [folder.prefix for folder in tree.list_accounts(seen)]
+    return list(tree.list_services(job.workers, accounts, seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +85,8 @@ class MainTree:
         rules = job.rules
         return cls(job.store, bucket, rules.organization_id, rules.own_prefixes(bucket))
 
-    def list_accounts(self, seen: Selection) -> list[str]:
-        """`…/AWSLogs/…/<account>/` of every account. Raises StoreError."""
+    def list_accounts(self, seen: Selection) -> list[AccountFolder]:
+        """Of every account, by delimiter, three levels deep. Raises StoreError."""
         return list(self._iter_accounts(seen))
 
     def list_services(
@@ -95,20 +115,16 @@ class MainTree:
             seen.merge(seen_here)
             yield from services
 
-    def _iter_accounts(self, seen: Selection) -> Iterator[str]:
+    def _iter_accounts(self, seen: Selection) -> Iterator[AccountFolder]:
         for root in self._list_roots(seen):
             for prefix in self._list_children(root, seen):
-                if _ORGANIZATION.fullmatch(_last(prefix)):
-                    yield from self._accounts_of(self._list_children(prefix, seen), seen)
-                else:
-                    yield from self._accounts_of((prefix,), seen)
-
-    def _accounts_of(self, prefixes: Iterable[str], seen: Selection) -> Iterator[str]:
-        for prefix in prefixes:
-            if _ACCOUNT.fullmatch(_last(prefix)):
-                yield prefix
-            else:
-                self._leave_unknown(prefix, "not the number of an account", seen)
+                organization = _last(prefix) if is_organization(_last(prefix)) else None
+                inner = self._list_children(prefix, seen) if organization else (prefix,)
+                for each in inner:
+                    if _ACCOUNT.fullmatch(_last(each)):
+                        yield AccountFolder(root, organization, _last(each))
+                    else:
+                        self._leave_unknown(each, "not the number of an account", seen)
 
     def _list_roots(self, seen: Selection) -> Iterator[str]:
         """`AWSLogs/`, and `<prefix>/AWSLogs/` where the prefix is the organisation's id or any
@@ -130,7 +146,7 @@ class MainTree:
 
     def _is_anothers(self, name: str) -> bool:
         wanted = self.organization_id
-        return bool(wanted and _ORGANIZATION.fullmatch(name) and name != wanted)
+        return bool(wanted and is_organization(name) and name != wanted)
 
     def _list_children(self, prefix: str, seen: Selection) -> tuple[str, ...]:
         """The prefixes right under one; objects there are reported, as no log lies there."""
@@ -155,9 +171,7 @@ def list_folders(store: ObjectStore, bucket: str) -> list[str]:
     page = store.list_prefixes(bucket, prefix=AWS_LOGS)
     for prefix in page.prefixes:
         inner = (
-            store.list_prefixes(bucket, prefix=prefix)
-            if _ORGANIZATION.fullmatch(_last(prefix))
-            else None
+            store.list_prefixes(bucket, prefix=prefix) if is_organization(_last(prefix)) else None
         )
         folders += [prefix] if inner is None or inner.objects else inner.prefixes
     return [] if page.objects else folders
@@ -171,7 +185,12 @@ def is_main_log(key: str, organization_id: str | None) -> bool:
     if found is None or found["service"] not in MAIN_SERVICES:
         return False
     top = found["top"]
-    return not (organization_id and top and _ORGANIZATION.fullmatch(top) and top != organization_id)
+    return not (organization_id and top and is_organization(top) and top != organization_id)
+
+
+def is_organization(segment: str) -> bool:
+    """Whether a segment of a prefix is an organisation's id."""
+    return _ORGANIZATION.fullmatch(segment) is not None
 
 
 def _last(prefix: str) -> str:

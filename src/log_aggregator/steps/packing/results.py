@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from log_aggregator.core.custody import WrittenRecord
+from log_aggregator.core.custody import GroupCounts, PackEntry, WrittenRecord
 from log_aggregator.errors import Failure
-from log_aggregator.model import Group, PackPlan, VerifiedPack, WrittenPack
+from log_aggregator.model import Group, PackPlan, WrittenPack
 from log_aggregator.steps.packing.selection import Selection
 
 
@@ -43,60 +43,19 @@ class Settling:
 
 
 @dataclass(slots=True)
-class SettledPack:
-    """A pack that was verified, and what became of the originals of its members."""
-
-    key: str
-    members: int
-    source_bytes: int
-    size_bytes: int
-    index_sha256: str
-    deleted: int | None = None
-    """None as long as the deletion has not come to its end."""
-    kept: int = 0
-    retained: int = 0
-    changed: int = 0
-
-    @classmethod
-    def of(cls, verified: VerifiedPack) -> SettledPack:
-        members = verified.index.members
-        size = sum(member.size_bytes for member in members)
-        return cls(
-            verified.index.pack_key,
-            len(members),
-            size,
-            verified.stored.size_bytes,
-            verified.index_sha256,
-        )
-
-
-@dataclass(slots=True)
-class GroupResult:
+class GroupResult(GroupCounts):
     """What was done to a group."""
 
     group: Group
     packs: list[WrittenPack] = field(default_factory=list)
-    settled: dict[str, SettledPack] = field(default_factory=dict)
+    settled: dict[str, PackEntry] = field(default_factory=dict)
     """By key, all packs that were verified: new ones, and older ones that hold what was listed."""
     discard_list: str | None = None
     """Key of the list of what was deleted without a pack."""
-    listed: int = 0
-    listed_bytes: int = 0
-    packed_before: int = 0
-    """Of those listed, how many were members of packs already."""
-    packed_before_bytes: int = 0
     digest_regions: list[str] = field(default_factory=list)
     """Regions of the CloudTrail digests that were listed: their public keys are archived at the end
     of the run.
     """
-    packed: int = 0
-    copied: int = 0
-    deleted: int = 0
-    retained: int = 0
-    changed: int = 0
-    kept: int = 0
-    discarded: int = 0
-    bytes_in: int = 0
     bytes_out: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)

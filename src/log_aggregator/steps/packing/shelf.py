@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from log_aggregator.core.jsontext import encode_json
 from log_aggregator.core.planning import Source
 from log_aggregator.model import DeleteMarker, Group
 from log_aggregator.steps.packing.group_lines import decode_entries, encode_entries
@@ -133,5 +134,4 @@ def _key_of(source: Source) -> str:
 
 def _make_block(found: GroupSources) -> _Block:
     lines = list(encode_entries(found))
-    data = json.dumps(lines, ensure_ascii=False, separators=(",", ":")).encode()
-    return _Block(lines[0][1], found.count, zlib.compress(data, 1))
+    return _Block(lines[0][1], found.count, zlib.compress(encode_json(lines), 1))

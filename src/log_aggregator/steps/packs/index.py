@@ -3,27 +3,72 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
 
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.core.packformat.index import decode_index
+from log_aggregator.core.packformat.index import decode_index, find_identities, find_members
 from log_aggregator.core.packformat.tail import decode_locator, decode_tail, tail_end_bytes
 from log_aggregator.errors import BadPack, PreconditionFailed
-from log_aggregator.model import Group, Index, LogObject, PackFormat, Target
+from log_aggregator.model import Group, Identity, Index, LogObject, Member, PackFormat, Target
 from log_aggregator.ports.store import ListStart, ObjectStore, WriteOptions
+from log_aggregator.steps.packs.ranges import RangeReader
 
 
-def read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Index, bytes]:
-    """A pack's index, and the bytes that it was read from. Raises NotFound, BadPack."""
-    data = store.get_object(target.bucket, target.index_key(pack_key)).data
-    with naming(target.bucket, target.index_key(pack_key)):
-        index = decode_index(data)
-    if index.pack_key != pack_key:
-        raise BadPack(
-            f"s3://{target.bucket}/{target.index_key(pack_key)} is the index of another "
-            f"pack, {index.pack_key}"
-        )
-    return index, data
+@dataclass(frozen=True, slots=True)
+class StoredIndex:
+    """A pack's index as it is stored, beside the pack or in its tail.
+
+    Whoever can write to the target must not be able to lead a reader elsewhere: whatever is decoded
+    of it raises BadPack where its head names another pack, or a group in whose folder the pack does
+    not lie.
+    """
+
+    target: Target
+    pack_key: str
+    where: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    def decode(self) -> Index:
+        """All of it."""
+        with naming(self.where):
+            index = decode_index(self.data)
+        self._check(index)
+        return index
+
+    def find_members(self, wants: Callable[[str], bool]) -> tuple[Index, list[Member]]:
+        """(the index without its members, those whose keys are wanted); the rest is not kept."""
+        with naming(self.where):
+            head, members = find_members(self.data, wants)
+        self._check(head)
+        return head, members
+
+    def find_identities(self, wanted: Container[Identity]) -> list[Identity]:
+        """Those wanted that are its members; the rest is not kept: a busy group's packs have a
+        million members.
+        """
+        with naming(self.where):
+            head, identities = find_identities(self.data, wanted)
+        self._check(head)
+        return identities
+
+    def _check(self, head: Index) -> None:
+        if head.pack_key != self.pack_key:
+            raise BadPack(f"{self.where} is the index of another pack, {head.pack_key}")
+        if not self.pack_key.startswith(self.target.packs_prefix(head.group)):
+            raise BadPack(f"{self.where} is the index of another group, {head.group}")
+
+
+def read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
+    """The index beside a pack. Raises NotFound."""
+    key = target.index_key(pack_key)
+    data = store.get_object(target.bucket, key).data
+    return StoredIndex(target, pack_key, f"s3://{target.bucket}/{key}", data)
 
 
 def write_index(
@@ -41,53 +86,45 @@ def write_index(
             options=options,
         )
     except PreconditionFailed:
-        read_index(store, target, pack_key)
+        read_index(store, target, pack_key).decode()
 
 
 def restore_index(
     store: ObjectStore, target: Target, pack_key: str, options: WriteOptions
 ) -> Index:
     """Writes the index of a pack anew, out of the pack's tail. Raises BadPack, ObjectFrozen."""
-    data = read_tail(store, target, pack_key)
-    with naming(target.bucket, pack_key):
-        index = decode_index(data)
-    if index.pack_key != pack_key:
-        raise BadPack(
-            f"s3://{target.bucket}/{pack_key} carries the index of another pack, {index.pack_key}"
-        )
-    write_index(store, target, pack_key, data, options)
+    tail = read_tail(store, target, pack_key)
+    index = tail.decode()
+    write_index(store, target, pack_key, tail.data, options)
     return index
 
 
-def read_tail(store: ObjectStore, target: Target, pack_key: str) -> bytes:
-    """The encoded index out of a pack's own tail."""
+def read_tail(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
+    """The index in a pack's own tail. Raises BadPack, NotFound, ObjectFrozen."""
     pack_format = PackFormat.TAR if pack_key.endswith(".tar") else PackFormat.GZIP
-    size = store.head_object(target.bucket, pack_key).size_bytes
+    where = f"s3://{target.bucket}/{pack_key}"
+    stored = store.head_object(target.bucket, pack_key)
+    reader, size = RangeReader.of_stored(store, stored), stored.size_bytes
     if size < tail_end_bytes(pack_format):
-        raise BadPack(
-            f"s3://{target.bucket}/{pack_key} is shorter than a pack's last member: it is no pack"
-        )
-    end = store.get_object(
-        target.bucket, pack_key, byte_range=(size - tail_end_bytes(pack_format), size)
-    ).data
-    with naming(target.bucket, pack_key):
+        raise BadPack(f"{where} is shorter than a pack's last member: it is no pack")
+    end = reader.read(size - tail_end_bytes(pack_format), size).data
+    with naming(where):
         locator = decode_locator(pack_format, end)
     if locator.content_length_bytes >= size:
-        raise BadPack(f"s3://{target.bucket}/{pack_key}: its last member points behind its end")
-    tail = store.get_object(
-        target.bucket, pack_key, byte_range=(locator.content_length_bytes, size)
-    ).data
-    with naming(target.bucket, pack_key):
-        return decode_tail(pack_format, tail)
+        raise BadPack(f"{where}: its last member points behind its end")
+    tail = reader.read(locator.content_length_bytes, size).data
+    with naming(where):
+        data = decode_tail(pack_format, tail)
+    return StoredIndex(target, pack_key, f"the tail of {where}", data)
 
 
 @contextlib.contextmanager
-def naming(bucket: str, key: str) -> Iterator[None]:
+def naming(where: str) -> Iterator[None]:
     """The pack format's own errors do not know which object they are about."""
     try:
         yield
     except BadPack as error:
-        raise BadPack(f"s3://{bucket}/{key}: {error}") from error
+        raise BadPack(f"{where}: {error}") from error
 
 
 def format_of(group: Group, target: Target, pack_key: str) -> PackFormat:

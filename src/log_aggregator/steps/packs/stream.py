@@ -8,11 +8,9 @@ from collections.abc import Iterator
 
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.errors import VerificationError
-from log_aggregator.limits import MIB
 from log_aggregator.model import StoredObject
 from log_aggregator.ports.store import ObjectStore
-
-_READ_BYTES = 8 * MIB
+from log_aggregator.steps.packs.ranges import READ_BYTES, RangeReader
 
 
 class ObjectStream:
@@ -21,8 +19,8 @@ class ObjectStream:
     """
 
     def __init__(self, store: ObjectStore, stored: StoredObject) -> None:
-        self._store = store
         self._stored = stored
+        self._reader = RangeReader.of_stored(store, stored)
         self._held = b""
         self._taken_bytes = 0
         self.running = RunningChecksum()
@@ -48,22 +46,12 @@ class ObjectStream:
         if self._taken_bytes == len(self._held):
             self._held, self._taken_bytes = b"", 0
             first = self.running.length_bytes
-            last = min(first + _READ_BYTES, self._stored.size_bytes)
-            if first >= last:
+            end = min(first + READ_BYTES, self._stored.size_bytes)
+            if first >= end:
                 raise VerificationError(
                     f"{self._stored.key}: the index points behind the end of the pack"
                 )
-            body = self._store.get_object(
-                self._stored.bucket,
-                self._stored.key,
-                if_match=self._stored.etag,
-                byte_range=(first, last),
-            )
-            if len(body.data) != last - first:
-                raise VerificationError(
-                    f"{self._stored.key}: a range of it came back with another length"
-                )
-            self._held = body.data
+            self._held = self._reader.read(first, end).data
         piece = self._held[
             self._taken_bytes : self._taken_bytes + length_bytes_max
         ]  # all of it is no copy

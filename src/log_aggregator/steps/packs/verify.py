@@ -10,7 +10,6 @@ whole object.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -20,7 +19,8 @@ from log_aggregator.core.packformat.unpack import MemberCheck, decode_stored
 from log_aggregator.errors import BadPack, NotFound, RequestFailed, Unsound, VerificationError
 from log_aggregator.model import Index, Member, PackFormat, StoredObject, Target, VerifiedPack
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.index import naming, read_index, read_tail
+from log_aggregator.steps.packs.index import StoredIndex, naming, read_index, read_tail
+from log_aggregator.steps.packs.ranges import missing_pack
 from log_aggregator.steps.packs.stream import ObjectStream
 from log_aggregator.steps.rules import Level
 
@@ -31,7 +31,8 @@ def verify_pack(
     """Checks a stored pack against its stored index. Raises VerificationError, BadPack, NotFound,
     ObjectFrozen.
     """
-    index, index_data = _read_index(store, target, pack_key)
+    stored_index = _read_index(store, target, pack_key)
+    index, index_data = stored_index.decode(), stored_index.data
     stored = _head(store, target, pack_key)
     size, crc = expected_pack(index, index_data)
     if level is Level.TAIL:
@@ -39,9 +40,7 @@ def verify_pack(
     read_back = None
     if level is Level.READ_BACK or stored.crc64nvme is None:
         read_back = _read_back_explained(store, target, stored, index, index_data, size)
-    return VerifiedPack(
-        target, index, stored, size, crc, read_back, hashlib.sha256(index_data).hexdigest()
-    )
+    return VerifiedPack(target, index, stored, size, crc, read_back, stored_index.sha256)
 
 
 def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
@@ -55,30 +54,30 @@ def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
         )
 
 
-def _read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Index, bytes]:
+def _read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
+    where = f"s3://{target.bucket}/{pack_key}"
     try:
         return read_index(store, target, pack_key)
     except NotFound as error:
         if error.code == "NoSuchBucket":
             raise
-        where = f"s3://{target.bucket}/{pack_key}"
-        _head(store, target, pack_key, missing="there is no such pack, and no index of it")
+        try:
+            store.head_object(target.bucket, pack_key)
+        except NotFound as missing:
+            raise NotFound(
+                f"{where}: there is no such pack, and no index of it", code=missing.code
+            ) from None
         raise NotFound(
             f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew",
             code=error.code,
         ) from None
 
 
-def _head(
-    store: ObjectStore,
-    target: Target,
-    pack_key: str,
-    missing: str = "the index is there, the pack is not",
-) -> StoredObject:
+def _head(store: ObjectStore, target: Target, pack_key: str) -> StoredObject:
     try:
         return store.head_object(target.bucket, pack_key)
     except NotFound as error:
-        raise NotFound(f"s3://{target.bucket}/{pack_key}: {missing}", code=error.code) from None
+        raise missing_pack(f"s3://{target.bucket}/{pack_key}", error) from None
 
 
 def _compare_tail_explained(
@@ -113,7 +112,7 @@ def _compare_tail(store: ObjectStore, target: Target, index: Index, index_data: 
     """
     if (
         index.format is not PackFormat.COPY
-        and read_tail(store, target, index.pack_key) != index_data
+        and read_tail(store, target, index.pack_key).data != index_data
     ):
         raise VerificationError(
             f"s3://{target.bucket}/{index.pack_key}: the index in the pack's own tail is not "
@@ -134,7 +133,7 @@ def _read_back_explained(
     whole and says otherwise, that is told.
     """
     try:
-        with naming(target.bucket, index.pack_key):
+        with naming(f"s3://{target.bucket}/{index.pack_key}"):
             return _read_back(store, stored, index, index_data, size_bytes)
     except Unsound:
         with contextlib.suppress(BadPack, RequestFailed):

@@ -4,9 +4,10 @@ here writes or deletes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TypeVar
 
 from log_aggregator.core.adopted import (
     ADOPTED,
@@ -15,7 +16,6 @@ from log_aggregator.core.adopted import (
     AdoptedQuery,
     Aggregate,
     decode_adopted,
-    find_adopted_members,
 )
 from log_aggregator.core.packformat.split import GzipMember, split_gzip
 from log_aggregator.core.query import Query
@@ -28,6 +28,8 @@ from log_aggregator.steps.retrieval.catalog import list_folder
 from log_aggregator.steps.workers import Workers
 
 _INDEX_BYTES_TYPICAL = 64 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,19 +78,13 @@ def find_adopted(
 
     def read(entry: AdoptedEntry) -> FoundAggregate | GroupFailed | None:
         try:
-            data = store.get_object(target.bucket, entry.index_key).data
-            with naming(target.bucket, entry.index_key):
-                adopted, members = find_adopted_members(
-                    data, lambda key: asked.matches(entry.group, key)
-                )
+            adopted, members = _read_index(store, target, entry.index_key)
+            wanted = tuple(each for each in members if asked.matches(entry.group, each.key))
         except (BadPack, NotFound, ObjectFrozen) as error:
             return error
+        aggregate = adopted.aggregate
         return (
-            FoundAggregate(
-                adopted.aggregate, tuple(members), _head_if_there(store, adopted.aggregate)
-            )
-            if members
-            else None
+            FoundAggregate(aggregate, wanted, _head_if_there(store, aggregate)) if wanted else None
         )
 
     for found in workers.read_ahead(read, entries, lambda _: _INDEX_BYTES_TYPICAL):
@@ -111,24 +107,35 @@ def check_adopted(
 
     Raises VerificationError, BadPack, NotFound, ObjectFrozen.
     """
-    data = store.get_object(target.bucket, index_key).data
-    with naming(target.bucket, index_key):
-        adopted, members = decode_adopted(data)
-    if adopted.aggregate.index_key(target) != index_key:
-        raise BadPack(
-            f"s3://{target.bucket}/{index_key} is the index of another aggregate, "
-            f"{adopted.aggregate.place}"
-        )
+    adopted, members = _read_index(store, target, index_key)
     stored = _head(store, adopted)
     is_proven = _compare_head(adopted, stored)
     if read_back or not is_proven:
-        with naming(target.bucket, index_key):
-            _read_back(store, adopted, stored, members)
+        _read_back(store, adopted, stored, members)
     else:
-        with naming(target.bucket, index_key):
-            for _ in members:  # the whole index can be read
-                pass
+        for _ in members:  # the whole index can be read
+            pass
     return adopted
+
+
+def _read_index(
+    store: ObjectStore, target: Target, index_key: str
+) -> tuple[Adopted, Iterator[Member]]:
+    """Its first line, and the members one by one. Raises BadPack, also while the members are
+    taken.
+    """
+    where = f"s3://{target.bucket}/{index_key}"
+    data = store.get_object(target.bucket, index_key).data
+    with naming(where):
+        adopted, members = decode_adopted(data)
+    if adopted.aggregate.index_key(target) != index_key:
+        raise BadPack(f"{where} is the index of another aggregate, {adopted.aggregate.place}")
+    return adopted, _naming_each(where, members)
+
+
+def _naming_each(where: str, items: Iterable[T]) -> Iterator[T]:
+    with naming(where):
+        yield from items
 
 
 def _head(store: ObjectStore, adopted: Adopted) -> StoredObject:
@@ -161,17 +168,17 @@ def _read_back(
     store: ObjectStore, adopted: Adopted, stored: StoredObject, members: Iterator[Member]
 ) -> None:
     stream = ObjectStream(store, stored)
-    with naming(adopted.aggregate.bucket, adopted.aggregate.key):
-        for member, found in zip_longest(members, split_gzip(stream.read(stored.size_bytes))):
-            if (
-                member is None
-                or found is None
-                or found != GzipMember(member.offset, member.length_bytes, member.sha256 or "")
-            ):
-                name = member.key if member else adopted.aggregate.key
-                raise VerificationError(
-                    f"{adopted.aggregate.place}: {name} is not what the index says"
-                )
+    stored_members = split_gzip(stream.read(stored.size_bytes))
+    for member, found in zip_longest(
+        members, _naming_each(adopted.aggregate.place, stored_members)
+    ):
+        if (
+            member is None
+            or found is None
+            or found != GzipMember(member.offset, member.length_bytes, member.sha256 or "")
+        ):
+            name = member.key if member else adopted.aggregate.key
+            raise VerificationError(f"{adopted.aggregate.place}: {name} is not what the index says")
     if stream.running.crc != adopted.crc64nvme:
         raise VerificationError(
             f"{adopted.aggregate.place}: its checksum differs from that of what was adopted"

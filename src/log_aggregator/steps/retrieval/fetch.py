@@ -21,13 +21,13 @@ from log_aggregator.errors import (
     Failure,
     GroupFailed,
     IncompleteSearch,
-    NotFound,
     StoreError,
     VerificationError,
 )
 from log_aggregator.model import Identity, Member
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import naming
+from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.workers import Workers
 
@@ -94,7 +94,7 @@ class Losses:
 
     def add(self, original: Fetched, error: GroupFailed) -> None:
         self.lost += 1
-        pack = f"s3://{original.pack.target.bucket}/{original.pack.pack_key}"
+        pack = original.pack.where
         failure = Failure.of(pack if pack in str(error) else original.where, error)
         if failure not in self._said:
             self._said.add(failure)
@@ -278,7 +278,7 @@ class _Plan:
 def _plan(wanted: Wanted, limits: MergeLimits) -> _Plan:
     pack = wanted.pack
     try:
-        with naming(pack.target.bucket, pack.pack_key):
+        with naming(pack.where):
             extents = plan_extents(pack.members)
     except BadPack as error:
         return _Plan(pack, wanted.newest, wanted.spares, (), (), error)
@@ -348,25 +348,11 @@ class _Reader:
         if (refused := self._refused.get((bucket, key))) is not None:
             return refused
         try:
-            data = self._store.get_object(bucket, key, byte_range=(read.first, read.last)).data
+            return PackReader(self._store, bucket, key).read(read.first, read.last).data
         except StoreError as error:
-            return self._refused.setdefault((bucket, key), _explain(error, bucket, key))
-        if len(data) != read.last - read.first:
-            return _too_short(bucket, key)
-        return data
-
-
-def _explain(error: StoreError, bucket: str, key: str) -> StoreError:
-    if isinstance(error, NotFound):
-        text = f"s3://{bucket}/{key}: the index is there, the pack is not"
-        return NotFound(text, code=error.code, operation=error.operation)
-    if error.code == "InvalidRange":
-        return StoreError(str(_too_short(bucket, key)), code=error.code, operation=error.operation)
-    return error
-
-
-def _too_short(bucket: str, key: str) -> VerificationError:
-    return VerificationError(f"s3://{bucket}/{key}: shorter than its index says")
+            return self._refused.setdefault((bucket, key), error)
+        except VerificationError as error:
+            return error
 
 
 class _Ranges:
@@ -416,7 +402,7 @@ class _Decoded:
         if self._error is not None:
             raise self._error
         try:
-            with naming(self._pack.target.bucket, self._pack.pack_key):
+            with naming(self._pack.where):
                 yield from self._cut(member.inner_offset, member.inner_offset + member.size_bytes)
         except GroupFailed as error:
             self._error = error

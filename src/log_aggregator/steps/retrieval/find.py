@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from log_aggregator.core.packformat.index import find_members
 from log_aggregator.core.query import Query
 from log_aggregator.errors import BadPack, GroupFailed, IncompleteSearch, NotFound, ObjectFrozen
 from log_aggregator.model import Group, Member, PackFormat, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.index import naming
+from log_aggregator.steps.packs.index import read_index
 from log_aggregator.steps.retrieval.adopted import find_adopted
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, iter_packs
 from log_aggregator.steps.workers import Workers
@@ -41,6 +40,10 @@ class FoundPack:
     """Both as the listing said. None: there is an index and no pack, which has expired or was
     deleted; or `find_in` was not told.
     """
+
+    @property
+    def where(self) -> str:
+        return f"s3://{self.target.bucket}/{self.pack_key}"
 
 
 def find(
@@ -128,19 +131,13 @@ def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: 
     """A run may have written both after indexes were listed and before packs were, so the index of
     a pack without one is asked for.
     """
-    index_key = target.index_key(entry.pack_key)
     try:
-        data = store.get_object(target.bucket, index_key).data
+        index = read_index(store, target, entry.pack_key)
     except NotFound:
         if entry.pack_bytes is None or entry.index_bytes is not None:
             raise
         raise BadPack(f"s3://{target.bucket}/{entry.pack_key}: the pack has no index") from None
-    with naming(target.bucket, index_key):
-        head, members = find_members(data, lambda key: query.matches(entry.group.bucket, key))
-    if head.pack_key != entry.pack_key:
-        raise BadPack(
-            f"s3://{target.bucket}/{index_key} is the index of another pack, {head.pack_key}"
-        )
+    head, members = index.find_members(lambda key: query.matches(entry.group.bucket, key))
     return FoundPack(
         target,
         entry.pack_key,

@@ -26,9 +26,10 @@ from log_aggregator.errors import (
     StoreError,
     VerificationError,
 )
-from log_aggregator.limits import MIB, PART_COUNT_MAX, PART_SIZE_BYTES
+from log_aggregator.limits import PART_COUNT_MAX, PART_SIZE_BYTES
 from log_aggregator.model import OWN_FOLDERS, Member, Target
 from log_aggregator.ports.store import Body, ObjectStore, Part, WriteOptions
+from log_aggregator.steps.packs.ranges import RangeReader
 from log_aggregator.steps.retrieval.fetch import (
     Fetched,
     FetchProgress,
@@ -39,7 +40,6 @@ from log_aggregator.steps.retrieval.fetch import (
 )
 from log_aggregator.steps.workers import Workers
 
-_COMPARE_BYTES = 8 * MIB
 _PENDING_MAX = 64
 _CONTENT_TYPE_DEFAULT = "binary/octet-stream"
 """S3's own, where none was given."""
@@ -115,7 +115,7 @@ def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]
             )
         if place.bucket is None and any(FLAG in member.flags for member in each.pack.members):
             raise SettingsError(
-                f"s3://{each.pack.target.bucket}/{each.pack.pack_key} was adopted, and its "
+                f"{each.pack.where} was adopted, and its "
                 "members' own keys are lost;"
                 " allowed with --to-bucket, a bucket that no logs are taken from"
             )
@@ -270,7 +270,7 @@ def _is_there(store: ObjectStore, member: Member, bucket: str, key: str) -> bool
     if stored.size_bytes != member.size_bytes:
         raise taken
     check = MemberCheck(member)
-    for body in _read(store, bucket, key, stored.etag, stored.size_bytes):
+    for body in RangeReader.of_stored(store, stored).read_all(stored.size_bytes):
         check.take(body.data)
         if not _is_alike(body, member):
             raise taken
@@ -279,16 +279,6 @@ def _is_there(store: ObjectStore, member: Member, bucket: str, key: str) -> bool
     except VerificationError:
         raise taken from None
     return True
-
-
-def _read(store: ObjectStore, bucket: str, key: str, etag: str, size_bytes: int) -> Iterator[Body]:
-    if size_bytes <= _COMPARE_BYTES:
-        yield store.get_object(bucket, key, if_match=etag)
-        return
-    for first in range(0, size_bytes, _COMPARE_BYTES):
-        yield store.get_object(
-            bucket, key, if_match=etag, byte_range=(first, min(first + _COMPARE_BYTES, size_bytes))
-        )
 
 
 def _is_alike(body: Body, member: Member) -> bool:

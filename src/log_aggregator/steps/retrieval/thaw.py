@@ -16,6 +16,7 @@ from log_aggregator.core.costs import RETRIEVALS, estimate_thaw_dollars
 from log_aggregator.errors import Failure, GroupFailed, NotFound, ObjectFrozen, Unreachable
 from log_aggregator.model import StoredObject
 from log_aggregator.ports.store import Clock, ObjectStore
+from log_aggregator.steps.packs.ranges import missing_pack
 from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.workers import Workers
 
@@ -93,8 +94,8 @@ def look_at_packs(
         where = f"s3://{pack.bucket}/{pack.key}"
         try:
             return _look(store, pack)
-        except NotFound:
-            return Failure.of(where, NotFound(f"{where}: the index is there, the pack is not"))
+        except NotFound as error:
+            return Failure.of(where, missing_pack(where, error))
         except GroupFailed as error:
             return Failure.of(where, error)
 

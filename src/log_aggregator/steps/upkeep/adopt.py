@@ -101,7 +101,7 @@ def adopt(
 def _read(store: ObjectStore, aggregate: Aggregate) -> tuple[Adopted, bytes]:
     stored = store.head_object(aggregate.bucket, aggregate.key, if_match=aggregate.etag)
     stream, encoder = ObjectStream(store, stored), AdoptedIndexEncoder(aggregate)
-    with naming(aggregate.bucket, aggregate.key):
+    with naming(aggregate.place):
         for found in split_gzip(stream.read(stored.size_bytes)):
             encoder.take(found)
         if not encoder.member_count:

@@ -33,6 +33,7 @@ from log_aggregator.steps.packs.index import (
     restore_index,
     write_index,
 )
+from log_aggregator.steps.packs.ranges import RangeReader
 from log_aggregator.steps.packs.stream import ObjectStream
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.retrieval.catalog import CatalogEntry
@@ -86,10 +87,14 @@ def _look_at_index(
     where = f"s3://{target.bucket}/{target.index_key(entry.pack_key)}"
     stays = "and nothing is written over: look at it, remove it, and start again"
     try:
-        index, data = read_index(store, target, entry.pack_key)
+        stored = read_index(store, target, entry.pack_key)
+        index = stored.decode()
     except BadPack as error:
         raise BadPack(f"{error}; it is there, {stays}") from error
-    if pack_format is not PackFormat.COPY and read_tail(store, target, entry.pack_key) != data:
+    if (
+        pack_format is not PackFormat.COPY
+        and read_tail(store, target, entry.pack_key).data != stored.data
+    ):
         raise BadPack(f"{where} is not the index in its pack's own tail; it is there, {stays}")
     return Rebuilt(entry.pack_key, len(index.members), was_there=True)
 
@@ -117,14 +122,7 @@ def _rebuild_copy(
         member = _guess_member(store, stored, entry, original_key, id_)
     else:
         crc = stored.crc64nvme if stored.crc64nvme is not None else _read_all(store, stored)[0]
-        body = store.get_object(
-            original.bucket,
-            original.key,
-            version_id=original.version_id,
-            if_match=original.etag,
-            byte_range=(0, 1),
-        )
-        member = _member_of(original, crc, body)
+        member = _member_of(original, crc, RangeReader.of_source(store, original).read(0, 1))
     if member.size_bytes != stored.size_bytes:
         raise VerificationError(
             f"s3://{target.bucket}/{entry.pack_key}: {stored.size_bytes} bytes, its original "

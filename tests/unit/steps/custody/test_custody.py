@@ -32,7 +32,14 @@ from tests.support.world import (
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.core.custody import GroupEntry, Record, decode_record, encode_record, record_key
+from log_aggregator.core.custody import (
+    GroupCounts,
+    GroupEntry,
+    Record,
+    decode_record,
+    encode_record,
+    record_key,
+)
 from log_aggregator.errors import AccessDenied, IncompleteSearch, NoSuchOriginal, StoreError
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import Body, WriteOptions
@@ -269,7 +276,7 @@ def test_discards_are_told_with_their_list() -> None:
     world.store.put("logs", trail_key(3, region="us-east-1"), document(3))
     run_recorded(world, "run")
     (entry,) = read(world.store, 0).groups
-    assert entry.discarded == 1
+    assert entry.counts.discarded == 1
     assert entry.discard_list is not None
     assert world.store.get_object("dest", entry.discard_list).data
 
@@ -336,7 +343,7 @@ def test_a_record_that_does_not_add_up_is_found() -> None:
     """
     store = make_store()
     lost = GroupEntry(
-        Group("logs", "CloudTrail", "all", date(2025, 4, 3)), listed=1, listed_bytes=10
+        Group("logs", "CloudTrail", "all", date(2025, 4, 3)), GroupCounts(listed=1, listed_bytes=10)
     )
     append_record(store, replace(make_record("a", 0), groups=(lost,)), WriteOptions())
     assert "1 log objects, 10 bytes, are not accounted for" in check(store).findings[0].what

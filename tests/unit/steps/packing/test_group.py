@@ -425,7 +425,7 @@ def test_an_existing_pack_of_another_zlib_is_taken_over(*, with_index: bool) -> 
 
     result, _ = world.run_faulty(decide)
     assert (result.failures, left_in_place(world)) == ([], [])
-    assert read_index(world.store, world.targets[0], key)[0].tool == "another tool"
+    assert read_index(world.store, world.targets[0], key).decode().tool == "another tool"
     assert find_losses(world) == []
 
 
@@ -435,7 +435,7 @@ def test_a_pack_of_the_same_name_with_other_members_is_refused() -> None:
     probe = trail_world()
     probe.run()
     (key,) = packs_of(probe)
-    index, _ = read_index(probe.store, probe.targets[0], key)
+    index = read_index(probe.store, probe.targets[0], key).decode()
 
     def decide(number: int, call: Call) -> Fault | None:
         if call.operation == "PutObject" and call.key == key:
@@ -584,7 +584,7 @@ def test_every_encoding_in_one_group() -> None:
         world.put("logs", flow_key(name), data)
     assert world.run().failures == []
     assert (find_losses(world), left_in_place(world), len(packs_of(world))) == ([], [], 2)
-    indexes = [read_index(world.store, world.targets[0], key)[0] for key in packs_of(world)]
+    indexes = [read_index(world.store, world.targets[0], key).decode() for key in packs_of(world)]
     assert {member.encoding for index in indexes for member in index.members} == set(Encoding)
     assert {
         member.key[-8:] for index in indexes for member in index.members if member.sha256 is None

@@ -82,7 +82,7 @@ def test_a_ledger_keeps_only_what_is_asked_for() -> None:
     """
     world = packed()
     target, key = world.targets[0], pack_keys(world)[PackFormat.GZIP]
-    members = [member.identity for member in read_index(world.store, target, key)[0].members]
+    members = [member.identity for member in read_index(world.store, target, key).decode().members]
     ledger = read_ledger(
         world.store, target, GROUP, {members[0], ("other", None, "e", 1)}, WriteOptions()
     )
@@ -144,7 +144,7 @@ def test_the_index_of_another_pack_is_refused() -> None:
     other = world.store.get_object("dest", target.index_key(keys[PackFormat.TAR])).data
     world.store.put("dest", target.index_key(keys[PackFormat.GZIP]), other)
     with pytest.raises(BadPack, match="another pack"):
-        read_index(world.store, target, keys[PackFormat.GZIP])
+        read_index(world.store, target, keys[PackFormat.GZIP]).decode()
     with pytest.raises(BadPack, match="another pack"):
         read_ledger(world.store, target, GROUP, frozenset(), WriteOptions())
     result = world.run(
@@ -161,7 +161,7 @@ def test_a_whole_index_that_lies_is_found_out(pack_format: PackFormat) -> None:
     """
     world = packed()
     key, target = pack_keys(world)[pack_format], world.targets[0]
-    index, _ = read_index(world.store, target, key)
+    index = read_index(world.store, target, key).decode()
     first = index.members[0]
     for lie in (
         replace(first, sha256="0" * 64),
@@ -201,14 +201,14 @@ def test_a_damaged_tail_never_gives_another_index(pack_format: PackFormat) -> No
     """An index that is restored from a damaged tail is the right one or none."""
     world = packed()
     key, target = pack_keys(world)[pack_format], world.targets[0]
-    whole, data = read_tail(world.store, target, key), world.store.get_object("dest", key).data
-    begin = read_index(world.store, target, key)[0].content_length_bytes
+    whole, data = read_tail(world.store, target, key).data, world.store.get_object("dest", key).data
+    begin = read_index(world.store, target, key).decode().content_length_bytes
     for position in range(begin, len(data)):
         world.store.put(
             "dest", key, data[:position] + bytes([data[position] ^ 0x20]) + data[position + 1 :]
         )
         try:
-            assert read_tail(world.store, target, key) == whole, position
+            assert read_tail(world.store, target, key).data == whole, position
         except BadPack:
             continue
 

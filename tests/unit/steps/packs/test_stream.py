@@ -15,7 +15,7 @@ DATA = bytes(range(100))
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
-    monkeypatch.setattr(module, "_READ_BYTES", 30)
+    monkeypatch.setattr(module, "READ_BYTES", 30)
     store = MemoryStore()
     store.create_bucket("b")
     store.put("b", "k", DATA)

@@ -120,7 +120,7 @@ def test_reading_back_compares_every_member(lie: str, which: int) -> None:
     found out by reading it back.
     """
     world, key = packed()
-    index, _ = read_index(world.store, world.targets[0], key)
+    index = read_index(world.store, world.targets[0], key).decode()
     content = world.store.get_object("dest", key).data[: index.content_length_bytes]
     store, true = store_consistently(index, content)
     verify_pack(store, world.targets[0], key, Level.READ_BACK)

@@ -360,6 +360,8 @@ def test_damage_of_its_index_is_found() -> None:
     store.put("dest", other, data)
     with pytest.raises(BadPack, match="is the index of another aggregate"):
         check_adopted(store, TARGET, other, read_back=False)
+    with pytest.raises(IncompleteSearch, match=f"{other} is the index of another aggregate"):
+        list(find(store, WORKERS, [TARGET], Query()))
 
 
 def test_runs_never_meet_an_adopted_aggregate() -> None:
@@ -414,7 +416,7 @@ def test_no_adopted_aggregate_can_be_verified_as_a_pack() -> None:
         store.get_object("dest", adopted.aggregate.index_key(TARGET)).data,
     )
     with pytest.raises(BadPack, match="of another format"):
-        read_index(store, TARGET, pack_key)
+        read_index(store, TARGET, pack_key).decode()
 
 
 class Generated(MemoryStore):

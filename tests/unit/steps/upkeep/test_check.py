@@ -84,7 +84,8 @@ def test_what_each_level_reads() -> None:
     every byte once.
     """
     world, key, _ = make_packed()
-    index, data = read_index(world.store, TARGET, key)
+    stored = read_index(world.store, TARGET, key)
+    index, data = stored.decode(), stored.data
     size, _ = expected_pack(index, data)
     stores = {level: CountingStore(world.store) for level in Level}
     for level, store in stores.items():
@@ -111,7 +112,7 @@ def flip(position: int) -> Callable[[bytes], bytes]:
 
 def replace_index(world: World, key: str, _: str) -> None:
     """By one that says the same of the same pack, but for one thing: somebody was clever."""
-    index, _data = read_index(world.store, TARGET, key)
+    index = read_index(world.store, TARGET, key).decode()
     world.store.put(
         "dest", TARGET.index_key(key), encode_index(replace(index, tool="another tool"))
     )
@@ -328,7 +329,7 @@ class Generated(MemoryStore):
 def measure_read_back(size_bytes: int) -> int:
     """Peak memory of reading back a pack of two members, of which one is nearly all of it."""
     world, key, _ = make_packed()
-    member = read_index(world.store, TARGET, key)[0].members[0]
+    member = read_index(world.store, TARGET, key).decode().members[0]
     parts = [(0, 1000), (1000, size_bytes - 1000)]
     members = tuple(zeros_member(member, offset, size) for offset, size in parts)
     crc = RunningChecksum()
@@ -337,7 +338,7 @@ def measure_read_back(size_bytes: int) -> int:
     index = Index(
         key,
         PackFormat.GZIP,
-        read_index(world.store, TARGET, key)[0].group,
+        read_index(world.store, TARGET, key).decode().group,
         size_bytes,
         crc.crc,
         members,

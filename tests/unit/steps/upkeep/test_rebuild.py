@@ -43,7 +43,7 @@ def make_packed(*, keep: bool = False, **settings: str | None) -> World:
 
 def pack_keys(world: World) -> dict[PackFormat, str]:
     keys = [found.key for found in list_all(world.store, "dest", "packs/")]
-    return {read_index(world.store, TARGET, key)[0].format: key for key in keys}
+    return {read_index(world.store, TARGET, key).decode().format: key for key in keys}
 
 
 def lose(world: World, pack_key: str) -> bytes:
@@ -80,10 +80,10 @@ def test_the_index_of_a_copy_comes_back_while_its_original_is_there(versioning: 
     """
     world = make_packed(keep=True, versioning=versioning)
     key = pack_keys(world)[PackFormat.COPY]
-    before = read_index(world.store, TARGET, key)[0]
+    before = read_index(world.store, TARGET, key).decode()
     lose(world, key)
     assert rebuild(world, key) == Rebuilt(key, 1)
-    assert replace(read_index(world.store, TARGET, key)[0], tool=before.tool) == before
+    assert replace(read_index(world.store, TARGET, key).decode(), tool=before.tool) == before
 
 
 def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
@@ -92,11 +92,11 @@ def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
     """
     world = make_packed(keep=True)
     key = pack_keys(world)[PackFormat.COPY]
-    before = read_index(world.store, TARGET, key)[0]
+    before = read_index(world.store, TARGET, key).decode()
     lose(world, key)
     world.put("logs", LARGE, bytes(512))
     assert rebuild(world, key) == Rebuilt(key, 1)
-    (member,) = read_index(world.store, TARGET, key)[0].members
+    (member,) = read_index(world.store, TARGET, key).decode().members
     assert member.identity == before.members[0].identity
     assert dict(member.metadata) == METADATA
 
@@ -108,10 +108,10 @@ def test_the_index_of_a_copy_whose_original_is_gone(versioning: str | None) -> N
     """
     world = make_packed(versioning=versioning)
     key = pack_keys(world)[PackFormat.COPY]
-    (before,) = read_index(world.store, TARGET, key)[0].members
+    (before,) = read_index(world.store, TARGET, key).decode().members
     lose(world, key)
     assert rebuild(world, key) == Rebuilt(key, 1)
-    (after,) = read_index(world.store, TARGET, key)[0].members
+    (after,) = read_index(world.store, TARGET, key).decode().members
     assert after.identity == before.identity
     assert (after.offset, after.length_bytes, after.crc64nvme) == (0, 512, before.crc64nvme)
     assert dict(after.metadata) == {}
@@ -125,7 +125,7 @@ def test_a_copy_whose_identity_is_lost_is_found_all_the_same_and_never_deletes()
     key = pack_keys(world)[PackFormat.COPY]
     lose(world, key)
     assert rebuild(world, key) == Rebuilt(key, 1, is_identity_known=False)
-    (member,) = read_index(world.store, TARGET, key)[0].members
+    (member,) = read_index(world.store, TARGET, key).decode().members
     assert (member.key, member.version_id, member.etag, member.flags) == (
         LARGE,
         None,
@@ -187,7 +187,7 @@ def test_a_damaged_tail_is_refused(pack_format: PackFormat) -> None:
     """
     world = make_packed()
     key = pack_keys(world)[pack_format]
-    content = read_index(world.store, TARGET, key)[0].content_length_bytes
+    content = read_index(world.store, TARGET, key).decode().content_length_bytes
     lose(world, key)
     data = world.store.get_object("dest", key).data
     step = 1 if pack_format is PackFormat.GZIP else 29
