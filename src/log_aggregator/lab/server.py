@@ -103,6 +103,7 @@ class EmbeddedS3:
         self.region = REGION
         self.session_token: str | None = None
         self.endpoint_url = ""
+        self._ports: dict[str, int] = {}
         self._program = find_program()
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -149,6 +150,17 @@ class EmbeddedS3:
             else:
                 return
 
+    def make_room(self, bucket: str) -> None:
+        """Gives a new bucket its first volume. The server would do so at the first write, which
+        would then wait 0.2 s.
+        """
+        connection = http.client.HTTPConnection(HOST, self._ports["master.port"], timeout=10)
+        try:
+            connection.request("GET", f"/vol/grow?collection={bucket}&count=1")
+            connection.getresponse().read()
+        finally:
+            connection.close()
+
     def stop(self) -> None:
         """Ends the process and removes its data. May be called again."""
         process, watch, directory = self._process, self._watch, self._directory
@@ -188,7 +200,7 @@ class EmbeddedS3:
         }
         identity["actions"] = ["Admin", "Read", "Write", "List", "Tagging"]
         (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
-        ports = dict(zip(PORT_FLAGS, map(str, find_free_ports(len(PORT_FLAGS))), strict=True))
+        ports = dict(zip(PORT_FLAGS, find_free_ports(len(PORT_FLAGS)), strict=True))
         places = {
             "dir": data,
             "s3.config": directory / "s3.json",
@@ -214,6 +226,7 @@ class EmbeddedS3:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._ports = ports
         self.endpoint_url = f"http://{HOST}:{ports['s3.port']}"
 
     def _environment(self, directory: Path) -> dict[str, str]:
