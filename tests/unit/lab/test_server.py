@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -67,43 +68,51 @@ def test_it_serves_and_goes() -> None:
         _ = s3.pid
 
 
-def test_it_listens_on_this_machine_only() -> None:
+def test_it_listens_on_this_machine_only(embedded_s3: EmbeddedS3) -> None:
     """No port of the server can be reached from outside."""
-    with EmbeddedS3() as s3:
-        listening = Path("/proc/net/tcp")
-        if not listening.exists():
-            pytest.skip("only Linux tells which process listens where")
-        inodes = {
-            str(link.readlink())
-            for link in Path(f"/proc/{s3.pid}/fd").iterdir()
-            if link.is_symlink()
-        }
-        rows = [
-            line.split()
-            for name in ("tcp", "tcp6")
-            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
-        ]
-        addresses = {
-            row[1].split(":")[0]
-            for row in rows
-            if row[3] == "0A" and f"socket:[{row[9]}]" in inodes
-        }
-        assert addresses == {"0100007F"}
+    listening = Path("/proc/net/tcp")
+    if not listening.exists():
+        pytest.skip("only Linux tells which process listens where")
+    inodes = {
+        str(link.readlink())
+        for link in Path(f"/proc/{embedded_s3.pid}/fd").iterdir()
+        if link.is_symlink()
+    }
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    addresses = {
+        row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes
+    }
+    assert addresses == {"0100007F"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_goes_when_its_owner_is_killed(number: signal.Signals) -> None:
-    """However the owning process ends, the server and its data go too."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert child.stdout is not None
-    with child.stdout:
-        pid, directory = child.stdout.readline().split()
-        assert is_running(int(pid))
-        child.send_signal(number)
-        child.wait(20)
-    wait_until_gone(int(pid), Path(directory))
+def test_a_new_bucket_has_room(embedded_s3: EmbeddedS3) -> None:
+    """There is a volume for it before anything is written to it."""
+    embedded_s3.make_room("with-room")
+    assert len(list(embedded_s3.data_path.glob("with-room_*.dat"))) == 1
+
+
+def test_it_goes_when_its_owner_is_killed() -> None:
+    """However the owning process ends, the server and its data go too. Coming up and going take
+    two seconds, so three owners are killed at once.
+    """
+    numbers = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+    with ExitStack() as stack:
+        owners = [stack.enter_context(start_owner()) for _ in numbers]
+        servers = [owner.stdout.readline().split() for owner in owners if owner.stdout]
+        assert all(is_running(int(pid)) for pid, _ in servers)
+        for owner, number in zip(owners, numbers, strict=True):
+            owner.send_signal(number)
+    for pid, directory in servers:
+        wait_until_gone(int(pid), Path(directory))
+
+
+def start_owner() -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CHILD]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 def test_a_missing_program_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
