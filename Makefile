@@ -36,7 +36,7 @@ e2e: $(VENV)/.dev $(MINISTACK)/.installed $(RIC)/.installed $(SAM)/.installed  #
 simulate: $(VENV)/.dev  ## Runs through random faults, against a reference model (SEED=1 COUNT=10000)
 	$(BIN)/python -m tests.simulation.simulate --seed $(or $(SEED),1) --count $(or $(COUNT),10000)
 
-proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, put every fault on the wire, plan by inventories of a million keys
+proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, put every fault on the wire, plan by inventories of a million keys, see that every way that is benchmarked does its work
 	$(PYTEST) -n 2 tests/proof
 
 fuzz: $(FUZZ)/.installed  ## Fuzz everything that reads what others wrote (SECONDS=30 for each)
