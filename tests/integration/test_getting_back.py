@@ -14,21 +14,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Site, make_site
+from tests.integration.conftest import Site, Sites
 
 from log_aggregator.lab.check import PACKED
-from log_aggregator.lab.organisation import flat, small
-from log_aggregator.lab.server import EmbeddedS3
+from log_aggregator.lab.organisation import flat
 from log_aggregator.lab.synthetic import ManifestEntry, Step
 from log_aggregator.lab.upload import create_bucket
-
-
-@pytest.fixture
-def packed(embedded_s3: EmbeddedS3) -> Site:
-    """The small organisation, with everything odd in it, after its run."""
-    site = make_site(embedded_s3, small(seed=7))
-    site.run_json()
-    return site
 
 
 def packed_entries(site: Site) -> list[ManifestEntry]:
@@ -110,23 +101,24 @@ def test_put_back_is_what_it_was(packed: Site) -> None:
     assert (second["written"], second["there"], second["failures"]) == (0, first["written"], [])
 
 
-def test_put_back_home_and_packed_again(packed: Site) -> None:
+def test_put_back_home_and_packed_again(site: Site) -> None:
     """In its own bucket an original is there until the next run packs it again; nothing is lost on
     the way, and a hold keeps it.
     """
-    digest = next(entry for entry in packed_entries(packed) if entry.source == "digest")
-    done = packed.call(
+    site.run_json()
+    digest = next(entry for entry in packed_entries(site) if entry.source == "digest")
+    done = site.call(
         "put-back",
         f"s3://{digest.bucket}/{digest.key}",
         "--destination-bucket",
-        str(packed.destination),
+        str(site.destination),
     )
     assert "[holds]" in done.stdout
-    assert packed.client.head_object(Bucket=digest.bucket, Key=digest.key)["Metadata"] == dict(
+    assert site.client.head_object(Bucket=digest.bucket, Key=digest.key)["Metadata"] == dict(
         digest.metadata
     )
-    assert packed.run_json()["objects"]["deleted"] == 1
-    assert packed.check().problems == []
+    assert site.run_json()["objects"]["deleted"] == 1
+    assert site.check().problems == []
 
 
 def test_thaw_finds_nothing_frozen(packed: Site) -> None:
@@ -150,16 +142,19 @@ def test_head_closes_the_pipe(packed: Site) -> None:
     assert "Exception ignored" not in err
 
 
-@pytest.mark.parametrize("wait_seconds", [0.0, 0.1, 0.3])
-def test_ctrl_c_leaves_whole_files_only(
-    embedded_s3: EmbeddedS3, tmp_path: Path, wait_seconds: float
-) -> None:
-    """Interrupted anywhere: exit code 130 (or 0, when it was done), every file whole, none with
-    another name.
-    """
-    site = make_site(embedded_s3, flat(2_000, 3_000))
+@pytest.fixture(scope="module")
+def packed_hundreds(sites: Sites) -> Site:
+    site = sites.make(flat(600, 3_000))
     site.run_json()
-    folder = tmp_path / "out"
+    return site
+
+
+@pytest.mark.parametrize("count", [1, 50, 300])
+def test_ctrl_c_leaves_whole_files_only(packed_hundreds: Site, tmp_path: Path, count: int) -> None:
+    """Interrupted when so many files are there: exit code 130 (or 0, when it was done), every file
+    whole, none with another name.
+    """
+    site, folder = packed_hundreds, tmp_path / "out"
     process = site.start(
         "extract",
         "--key",
@@ -169,10 +164,11 @@ def test_ctrl_c_leaves_whole_files_only(
         "--directory",
         str(folder),
     )
-    deadline = time.monotonic() + 30
-    while not any(folder.rglob("*.gz")) and process.poll() is None and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if sum(1 for _ in folder.rglob("*.gz")) >= count:
+            break
         time.sleep(0.01)
-    time.sleep(wait_seconds)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode in (0, 130), err
