@@ -20,6 +20,8 @@ from log_aggregator.core.custody import Record
 from log_aggregator.steps.custodywalk import list_records, read_records
 from log_aggregator.steps.workers import SerialWorkers
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 CHOSEN = [
     found
     for found in SCENARIOS

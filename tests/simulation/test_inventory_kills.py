@@ -13,6 +13,8 @@ from tests.support.world import World, count_copies, find_losses, kill_at, nothi
 from log_aggregator.adapters.faults import FaultyStore, Killed
 from log_aggregator.steps.run import bucket_names
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 MENDABLE = tuple(scenario for scenario in SCENARIOS if scenario.name != "discarding")
 """What an inventory says is never discarded."""
 

@@ -22,6 +22,8 @@ from tests.support.world import World, find_losses, kill_at, left_in_place
 
 from log_aggregator.ports import Deletion
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 _MISSING = "so that S3 says of a missing object that it is missing"
 _AGAIN = "where an earlier call of the same piece wrote the object"
 _INVENTORY = "history by an inventory"

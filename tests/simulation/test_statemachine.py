@@ -32,6 +32,8 @@ from tests.support.world import (
 from log_aggregator.adapters.faults import Fault, Killed
 from log_aggregator.adapters.forwarding import Call
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 MakeCloud = Callable[[World], Cloud]
 
 

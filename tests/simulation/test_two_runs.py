@@ -13,6 +13,8 @@ from log_aggregator.adapters.faults import Fault, FaultyStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.steps.run import RunResult
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_run_inside_the_first_loses_nothing(scenario: Scenario) -> None:
