@@ -88,13 +88,13 @@ def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) ->
     is not there.
     """
     world = scenario.build()
-    cloud = clouds(world)
-    put_in_roles(cloud, deploy_for(world))
+    cloud, stack = clouds(world), deploy_for(world)
+    put_in_roles(cloud, stack)
     expected = run_all(cloud)
     for number in range(len(cloud.calls)):
         killed = scenario.build()
         again = clouds(killed)
-        put_in_roles(again, deploy_for(killed))
+        put_in_roles(again, stack)
         again.decide = kill_at(number, after=True)
         assert run_all(again) == expected, cloud.calls[number]
         assert find_losses(killed) == []
