@@ -21,7 +21,7 @@ demo: $(VENV)/.lab  ## Watch a day of a synthetic organisation being packed, ver
 test: lint unit  ## All checks and tests
 
 unit: $(VENV)/.dev $(EMULATORS)/.installed  ## The tests without the linters
-	$(PYTEST) -n 2 --dist loadfile
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 	KILL_STEP=20 $(PYTEST) tests/proof/test_kill_at_every_request.py
 
 lint: $(VENV)/.dev  ## Style, types, layers
