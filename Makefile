@@ -21,7 +21,7 @@ demo: $(VENV)/.lab  ## Watch a day of a synthetic organisation being packed, ver
 test: lint unit  ## All checks and tests
 
 unit: $(VENV)/.dev $(EMULATORS)/.installed  ## The tests without the linters
-	$(PYTEST) -n 2 --dist loadfile
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 	KILL_STEP=20 $(PYTEST) tests/proof/test_kill_at_every_request.py
 
 lint: $(VENV)/.dev  ## Style, types, layers
@@ -36,7 +36,7 @@ e2e: $(VENV)/.dev $(MINISTACK)/.installed $(RIC)/.installed $(SAM)/.installed  #
 simulate: $(VENV)/.dev  ## Runs through random faults, against a reference model (SEED=1 COUNT=10000)
 	$(BIN)/python -m tests.simulation.simulate --seed $(or $(SEED),1) --count $(or $(COUNT),10000)
 
-proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, put every fault on the wire, plan by inventories of a million keys
+proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, put every fault on the wire, plan by inventories of a million keys, see that every way that is benchmarked does its work
 	$(PYTEST) -n 2 tests/proof
 
 fuzz: $(FUZZ)/.installed  ## Fuzz everything that reads what others wrote (SECONDS=30 for each)

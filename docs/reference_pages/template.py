@@ -4,6 +4,7 @@ names that AWS makes up as well.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,9 @@ PSEUDO_PARAMETERS = {
 }
 
 
+@functools.cache
 def load_template() -> dict[str, Any]:
+    """All pages share it: reading it takes a second."""
     parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     return parsed
 

@@ -114,19 +114,20 @@ def create_buckets(spec: OrganisationSpec, endpoint: Endpoint, *, versioning: bo
     Without versioning, versions of one key overwrite each other and delete markers delete: only for
     specifications without them.
     """
+    client = _client(endpoint)
     for bucket in spec.buckets:
-        create_bucket(
-            bucket, endpoint, is_versioned=versioning and bucket in spec.versioned_buckets
-        )
+        is_versioned = versioning and bucket in spec.versioned_buckets
+        _create_bucket(client, bucket, endpoint.region, is_versioned=is_versioned)
 
 
 def create_bucket(bucket: str, endpoint: Endpoint, *, is_versioned: bool) -> None:
     """Creates a bucket unless it is there."""
-    client = _client(endpoint)
+    _create_bucket(_client(endpoint), bucket, endpoint.region, is_versioned=is_versioned)
+
+
+def _create_bucket(client: Any, bucket: str, region: str, *, is_versioned: bool) -> None:
     place = (
-        {}
-        if endpoint.region == _REGION
-        else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
+        {} if region == _REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     )
     try:
         client.create_bucket(Bucket=bucket, **place)

@@ -8,21 +8,22 @@ import pytest
 from tests.conformance.deviations import DEVIATIONS, RACES
 from tests.conformance.harness import Harness, MemoryHarness, ServerHarness, run_emulator
 
-from log_aggregator.adapters.s3 import ClientSettings
+from log_aggregator.adapters.s3 import S3Store
+from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 STORES = ("memory", "seaweedfs", "moto", "ministack")
 
 
 @pytest.fixture(scope="session")
-def moto_settings() -> Iterator[ClientSettings]:
+def moto_store() -> Iterator[S3Store]:
     with run_emulator("moto") as settings:
-        yield settings
+        yield S3Store.connect(settings)
 
 
 @pytest.fixture(scope="session")
-def ministack_settings() -> Iterator[ClientSettings]:
+def ministack_store() -> Iterator[S3Store]:
     with run_emulator("ministack") as settings:
-        yield settings
+        yield S3Store.connect(settings)
 
 
 @pytest.fixture(
@@ -31,7 +32,7 @@ def ministack_settings() -> Iterator[ClientSettings]:
         for name in STORES
     ]
 )
-def lab(request: pytest.FixtureRequest) -> Harness:
+def lab(request: pytest.FixtureRequest, no_back_off: None) -> Harness:
     name: str = request.param
     for table, is_strict in ((DEVIATIONS, True), (RACES, False)):
         for test, reason in table[name].items():
@@ -39,7 +40,7 @@ def lab(request: pytest.FixtureRequest) -> Harness:
                 request.applymarker(pytest.mark.xfail(reason=f"{name}: {reason}", strict=is_strict))
     if name == "memory":
         return MemoryHarness()
-    settings = request.getfixturevalue(
-        "embedded_settings" if name == "seaweedfs" else f"{name}_settings"
-    )
-    return ServerHarness(name, settings)
+    if name == "seaweedfs":
+        server: EmbeddedS3 = request.getfixturevalue("embedded_s3")
+        return ServerHarness(name, request.getfixturevalue("embedded_store"), server.make_room)
+    return ServerHarness(name, request.getfixturevalue(f"{name}_store"))

@@ -1,4 +1,8 @@
-"""The command line as its users run it: a process of its own, against the embedded server."""
+"""The command line as its users run it: a process of its own, against the embedded server.
+
+Most of these processes are forked from one that has loaded everything. Where it matters how a
+process begins or ends, it is started as a user starts it.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,23 @@ import itertools
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
 import boto3
 import pytest
+from tests.support.forking import Done, Forked, ForkServer, Tuning
 from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
 
 from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
 from log_aggregator_lab.check import CheckResult, check_originals
@@ -46,6 +54,7 @@ class Site:
     """A synthetic organisation on a server, and the command line pointed at it."""
 
     server: EmbeddedS3
+    forks: ForkServer
     spec: OrganisationSpec
     destination: str | None
     entries: list[ManifestEntry] = field(default_factory=list)
@@ -67,13 +76,7 @@ class Site:
 
     @property
     def client(self) -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=self.server.endpoint_url,
-            aws_access_key_id=self.server.access_key,
-            aws_secret_access_key=self.server.secret_key,
-            region_name=self.server.region,
-        )
+        return client_of(self.server)
 
     @property
     def sources(self) -> list[str]:
@@ -97,30 +100,33 @@ class Site:
     def start_command(self, *arguments: str) -> list[str]:
         return [*IN_BACKGROUND, sys.executable, "-m", "log_aggregator", *arguments]
 
-    def start(self, *arguments: str, through: Proxy | None = None) -> subprocess.Popen[str]:
-        """Against the server, or against a proxy in front of it."""
-        proxied = {} if through is None else {"AWS_ENDPOINT_URL_S3": through.endpoint_url}
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """As a user starts it."""
         return subprocess.Popen(
             self.start_command(*arguments),
-            env=self.environment | proxied,
+            env=self.environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
-    def start_until_packing(self, *arguments: str) -> subprocess.Popen[str]:
+    def start_until_packing(self, *arguments: str) -> Forked:
         """A run that has listed everything and is in the middle of its groups."""
-        process = self.start("run", *self.sources, *arguments)
-        for line in process.stderr or ():
-            if line.startswith("packing"):
-                return process
-        raise AssertionError("the run ended before it began to pack")
+        command = ["run", *self.sources, *arguments]
+        process = self.forks.start(command, self.environment)
+        if not process.wait_for(lambda: "\npacking" in process.err.read_text()):
+            raise AssertionError(f"the run ended before it began to pack: {process.wait()}")
+        return process
 
     def strike(
-        self, proxy: Proxy, decide: Callable[[Action], Decide], number: int, *arguments: str
-    ) -> tuple[int, str]:
+        self,
+        proxy: Proxy,
+        decide: Callable[[Action], Decide],
+        number: signal.Signals,
+        *arguments: str,
+    ) -> Done:
         """Starts a command through the proxy and sends it this signal right before the request
-        that is decided for; gives the exit code and what it said.
+        that is decided for; gives how it ended.
         """
         is_started = threading.Event()
 
@@ -130,19 +136,26 @@ class Site:
             pass_through(exchange)
 
         proxy.restart(decide(send))
-        process = self.start(*arguments, through=proxy)
+        place = {"AWS_ENDPOINT_URL_S3": proxy.endpoint_url}
+        process = self.forks.start(arguments, self.environment | place)
         is_started.set()
-        _, err = process.communicate(timeout=SECONDS_MAX)
-        assert proxy.faulty, f"it ended before: {err}"
+        done = process.wait()
+        assert proxy.faulty, f"it ended before: {done.err}"
         proxy.wait_until_idle()
-        return process.returncode, err
+        return done
 
-    def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def call(
+        self,
+        *arguments: str,
+        code: int = 0,
+        endpoint_url: str | None = None,
+        tuning: Tuning | None = None,
+    ) -> subprocess.CompletedProcess[str]:
         """Runs the command line to its end, which must come with this exit code."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=SECONDS_MAX)
-        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        place = {"AWS_ENDPOINT_URL_S3": endpoint_url or self.server.endpoint_url}
+        done = self.forks.start(arguments, self.environment | place, tuning=tuning).wait()
+        assert done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
+        return subprocess.CompletedProcess(arguments, done.code, done.out, done.err)
 
     def run_json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(
@@ -152,18 +165,22 @@ class Site:
 
     def check(self) -> CheckResult:
         """All originals, against the manifest."""
-        store = connect(
-            Connection(
-                None,
-                self.server.region,
-                self.server.endpoint_url,
-                self.server.access_key,
-                self.server.secret_key,
-            )
-        )
         return check_originals(
-            store, SerialWorkers(), self.targets, self.entries, self.day, self.day
+            store_of(self.server),
+            SerialWorkers(),
+            self.targets,
+            self.entries,
+            self.day,
+            self.day,
         )
+
+    def has_packed(self, count: int) -> bool:
+        """Whether so many packs and indexes are there, a thousand at most."""
+        found = self.client.list_objects_v2(Bucket=self.destination)
+        return int(found.get("KeyCount", 0)) >= count
+
+    def has_opened(self, count: int) -> bool:
+        return len(self.open_uploads()) >= count
 
     def open_uploads(self) -> list[str]:
         buckets: Sequence[str] = [self.destination] if self.destination else self.spec.buckets
@@ -171,18 +188,78 @@ class Site:
         return [upload["Key"] for answer in answers for upload in answer.get("Uploads", [])]
 
 
-def make_site(server: EmbeddedS3, spec: OrganisationSpec, *, in_place: bool = False) -> Site:
-    """Puts the organisation into buckets of its own."""
-    own = spec.with_bucket_prefix(f"t{next(_NUMBERS)}-{_OWN}-")
-    create_buckets(own, server)
-    destination = None
-    if not in_place:
-        destination = f"t{next(_NUMBERS)}-{_OWN}-packs"
-        create_bucket(destination, server, is_versioned=True)
-    return Site(server, own, destination, list(upload(generate(own), server).entries))
+@cache
+def client_of(server: EmbeddedS3) -> Any:
+    """Made once: that takes longer than most requests."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=server.region,
+    )
+
+
+@cache
+def store_of(server: EmbeddedS3) -> ObjectStore:
+    place = (server.region, server.endpoint_url, server.access_key, server.secret_key)
+    return connect(Connection(None, *place))
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """Where they are made: a server, and cheap processes."""
+
+    server: EmbeddedS3
+    forks: ForkServer
+
+    def without_buckets(self) -> Site:
+        return Site(self.server, self.forks, small(), None)
+
+    def make(self, spec: OrganisationSpec, *, in_place: bool = False) -> Site:
+        """Puts the organisation into buckets of its own."""
+        own = spec.with_bucket_prefix(f"t{next(_NUMBERS)}-{_OWN}-")
+        create_buckets(own, self.server)
+        destination = None
+        if not in_place:
+            destination = f"t{next(_NUMBERS)}-{_OWN}-packs"
+            create_bucket(destination, self.server, is_versioned=True)
+        for bucket in (*own.buckets, *([destination] if destination else [])):
+            self.server.make_room(bucket)
+        entries = list(upload(generate(own), self.server).entries)
+        return Site(self.server, self.forks, own, destination, entries)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """nohup, cron and a shell's background jobs have SIGINT ignored. A process that is started here
+    would take that over, and could not be interrupted.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    with ForkServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sites(embedded_s3: EmbeddedS3, forks: ForkServer) -> Sites:
+    return Sites(embedded_s3, forks)
 
 
 @pytest.fixture
-def site(embedded_s3: EmbeddedS3) -> Site:
+def site(sites: Sites) -> Site:
     """The small organisation, with everything odd in it."""
-    return make_site(embedded_s3, small(seed=7))
+    return sites.make(small(seed=7))
+
+
+@pytest.fixture(scope="session")
+def packed(sites: Sites) -> Site:
+    """The same after its run. Tests share it, so none may change it."""
+    site = sites.make(small(seed=7))
+    site.run_json()
+    return site

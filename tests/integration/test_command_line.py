@@ -7,15 +7,15 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import SECONDS_MAX, Site, make_site
+from tests.integration.conftest import Site, Sites
+from tests.support.forking import ForkServer, Tuning
 from tests.support.proxy import Action, Decide, Proxy
-from tests.support.proxy_faults import on
+from tests.support.proxy_faults import on, vanish
 
 from log_aggregator.limits import MIB
 from log_aggregator_lab.organisation.generate import flat, generate, late, small
@@ -61,11 +61,11 @@ def test_run_packs_everything_once_and_a_second_run_finds_nothing(site: Site) ->
     }
 
 
-def test_one_get_for_each_small_object(embedded_s3: EmbeddedS3) -> None:
+def test_one_get_for_each_small_object(sites: Sites) -> None:
     """Small objects cost one GET each; beyond that a group costs a few requests, however many
     objects it has.
     """
-    site = make_site(embedded_s3, flat(300, 3_000))
+    site = sites.make(flat(300, 3_000))
     requests = site.run_json()["requests"]
     assert requests["GetObject"] == 300 + 1  # the index, to verify it
     assert requests["HeadObject"] == 2  # verified, and once more before deleting
@@ -83,11 +83,11 @@ def test_late_logs_make_an_additional_pack(site: Site) -> None:
     assert site.check().problems == []
 
 
-def test_in_place_packs_are_never_eaten(embedded_s3: EmbeddedS3) -> None:
+def test_in_place_packs_are_never_eaten(sites: Sites) -> None:
     """Without a destination bucket each bucket keeps its packs, and later runs leave these
     alone.
     """
-    site = make_site(embedded_s3, small(seed=9), in_place=True)
+    site = sites.make(small(seed=9), in_place=True)
     first = site.run_json()
     assert site.check().problems == []
     assert all(pack["key"].startswith("aggregated/packs/") for pack in first["packs"])
@@ -122,26 +122,26 @@ def test_verify_finds_a_flipped_bit(site: Site) -> None:
     assert victim in failed.stdout
 
 
-def test_extract_gives_the_very_bytes(site: Site, tmp_path: Path) -> None:
+def test_extract_gives_the_very_bytes(packed: Site, tmp_path: Path) -> None:
     """One original, by its key alone, byte for byte; an existing file is not overwritten; an
     unknown key is a clear error.
     """
-    site.run_json()
     entry = next(
-        entry for entry in site.entries if entry.source == "digest" and entry.purpose == "log"
+        entry for entry in packed.entries if entry.source == "digest" and entry.purpose == "log"
     )
     output = tmp_path / "out.json.gz"
-    where = ("--destination-bucket", str(site.destination))
-    site.call("extract", entry.key, "--output", str(output), *where)
+    where = ("--destination-bucket", str(packed.destination))
+    packed.call("extract", entry.key, "--output", str(output), *where)
     assert len(output.read_bytes()) == entry.size_bytes
     assert json.loads(gzip.decompress(output.read_bytes()))["awsAccountId"]
     assert (
-        "--force" in site.call("extract", entry.key, "--output", str(output), *where, code=2).stderr
+        "--force"
+        in packed.call("extract", entry.key, "--output", str(output), *where, code=2).stderr
     )
-    site.call(
+    packed.call(
         "extract", f"s3://{entry.bucket}/{entry.key}", "--output", str(output), "--force", *where
     )
-    assert "no pack has it" in site.call("extract", entry.key + "x", *where, code=1).stderr
+    assert "no pack has it" in packed.call("extract", entry.key + "x", *where, code=1).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["out.json.gz"]
 
 
@@ -174,40 +174,40 @@ def test_real_programs_read_the_packs(site: Site, tmp_path: Path) -> None:
     assert names[-1] == ".log-aggregator/index.jsonl.gz"
 
 
-def test_interrupt_leaves_no_upload_and_loses_nothing(embedded_s3: EmbeddedS3) -> None:
+def test_interrupt_leaves_no_upload_and_loses_nothing(sites: Sites) -> None:
     """Stopped in the middle of an upload: exit code 130, no open multipart upload; the same command
     goes on and finishes.
     """
-    site = make_site(embedded_s3, flat(1, 8_000))
+    site = sites.make(flat(1, 8_000))
     moments = {
         "CreateMultipartUpload": signal.SIGINT,
         "UploadPart": signal.SIGTERM,
         "CompleteMultipartUpload": signal.SIGINT,
     }
-    with Proxy(embedded_s3.endpoint_url) as proxy:
+    with Proxy(site.server.endpoint_url) as proxy:
         for seed, (operation, number) in enumerate(moments.items(), start=2):
             another = replace(site.spec, seed=seed, objects=40, large_sizes_bytes=(12 * MIB,))
-            site.entries += upload(generate(another), embedded_s3).entries
-            code, err = site.strike(
+            site.entries += upload(generate(another), site.server).entries
+            done = site.strike(
                 proxy, first(operation), number, "run", *site.sources, "--part-size", "5 MiB"
             )
-            assert code == 130, err
-            assert "Start the same command again" in err
-            assert "Traceback" not in err
+            assert done.code == 130, done
+            assert "Start the same command again" in done.err
+            assert "Traceback" not in done.err
             assert site.open_uploads() == []
     site.run_json()
     assert site.check().problems == []
 
 
-def test_kill_loses_nothing(embedded_s3: EmbeddedS3) -> None:
+def test_kill_loses_nothing(sites: Sites) -> None:
     """SIGKILL at several moments, then one clean run: every original comes back."""
-    site = make_site(embedded_s3, small(seed=11))
+    site = sites.make(small(seed=11))
     moments = (("GetObject", 2), ("PutObject", 0), ("PutObject", 3), ("DeleteObjects", 0))
-    with Proxy(embedded_s3.endpoint_url) as proxy:
+    with Proxy(site.server.endpoint_url) as proxy:
         for operation, skip in moments:
             decide = first(operation, skip)
-            code, _ = site.strike(proxy, decide, signal.SIGKILL, "run", *site.sources)
-            assert code == -signal.SIGKILL
+            done = site.strike(proxy, decide, signal.SIGKILL, "run", *site.sources)
+            assert done.code == -signal.SIGKILL
     site.run_json()
     check = site.check()
     assert check.problems == []
@@ -216,26 +216,28 @@ def test_kill_loses_nothing(embedded_s3: EmbeddedS3) -> None:
 
 def test_two_runs_at_once_lose_nothing(site: Site) -> None:
     """Two processes on the same day: both end, and every original is in a pack."""
-    processes = [site.start("run", "--json", *site.sources) for _ in range(2)]
+    command = ["run", "--json", *site.sources]
+    processes = [site.forks.start(command, site.environment) for _ in range(2)]
     for process in processes:
-        out, err = process.communicate(timeout=SECONDS_MAX)
-        assert process.returncode in (0, 1), f"{out}{err}"
-        assert "Traceback" not in err
+        done = process.wait()
+        assert done.code in (0, 1), done
+        assert "Traceback" not in done.err
     site.run_json()
     assert site.check().problems == []
 
 
-def test_server_that_goes_away_ends_with_a_clear_message() -> None:
-    """The server dies in the middle: a message without a traceback, exit code 1 or 3, nothing
-    hangs.
+def test_server_that_goes_away_ends_with_a_clear_message(sites: Sites) -> None:
+    """The server is gone when the first log object is read: a message without a traceback, exit
+    code 1, nothing hangs.
     """
-    with EmbeddedS3() as server:
-        site = make_site(server, flat(3_000, 4_000))
-        process = site.start_until_packing()
-        server.stop()
-        _, err = process.communicate(timeout=SECONDS_MAX)
-        assert process.returncode == 1, err
-        assert "Traceback" not in err
+    site = sites.make(flat(100, 1_000))
+    with Proxy(site.server.endpoint_url) as proxy:
+        proxy.decide = lambda request: vanish if request.operation == "GetObject" else None
+        arguments = ("run", *site.sources)
+        done = site.call(*arguments, code=1, endpoint_url=proxy.endpoint_url, tuning=Tuning())
+        assert len(proxy.faulty) >= 1
+    assert "Nothing failed" not in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -265,42 +267,37 @@ def test_server_that_goes_away_ends_with_a_clear_message() -> None:
     ],
 )
 def test_bad_input_is_one_clear_line(
-    embedded_s3: EmbeddedS3, arguments: list[str], code: int, message: str
+    sites: Sites, arguments: list[str], code: int, message: str
 ) -> None:
     """What is wrong is named, nothing is touched, and the exit code says whose fault it is."""
-    result = Site(embedded_s3, small(), None).call(*arguments, code=code)
+    result = sites.without_buckets().call(*arguments, code=code)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_empty_bucket_and_empty_day_are_no_errors(embedded_s3: EmbeddedS3) -> None:
+def test_empty_bucket_and_empty_day_are_no_errors(sites: Sites) -> None:
     """Nothing to do is success."""
-    site = Site(embedded_s3, small(seed=13).with_bucket_prefix("empty-"), None)
+    site = sites.without_buckets()
     site.client.create_bucket(Bucket="empty-bucket")
     result = site.call("run", "--other-buckets", "empty-bucket", "--date", "2025-01-01")
     assert "Nothing failed." in result.stdout
 
 
-def test_wrong_credentials_are_named(embedded_s3: EmbeddedS3) -> None:
+def test_wrong_credentials_are_named(sites: Sites) -> None:
     """The message names the operation, the bucket and the missing permission or key; exit code
     3.
     """
-    site = Site(embedded_s3, small(), None)
-    command = [sys.executable, "-m", "log_aggregator", "run", "--other-buckets", "any-bucket"]
-    result = subprocess.run(
-        command,
-        env=site.environment | {"AWS_SECRET_ACCESS_KEY": "wrong"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS_MAX,
-    )
-    assert result.returncode == 3
-    assert "any-bucket" in result.stderr
-    assert "Traceback" not in result.stderr
+    site = sites.without_buckets()
+    environment = site.environment | {"AWS_SECRET_ACCESS_KEY": "wrong"}
+    done = sites.forks.call(["run", "--other-buckets", "any-bucket"], environment)
+    assert done.code == 3
+    assert "any-bucket" in done.err
+    assert "Traceback" not in done.err
 
 
-def test_full_server_keeps_every_original(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_server_keeps_every_original(
+    monkeypatch: pytest.MonkeyPatch, forks: ForkServer
+) -> None:
     """A server without room for the pack: exit code 1, a clear message, every original still there,
     no upload left open.
     """
@@ -312,8 +309,8 @@ def test_full_server_keeps_every_original(monkeypatch: pytest.MonkeyPatch) -> No
         create_bucket("full-source", server, is_versioned=True)
         entries = list(upload(generate(spec), server).entries)
         create_bucket("full-target", server, is_versioned=True)
-        site = Site(server, spec, "full-target", entries)
-        result = site.call("run", *site.sources, code=1)
+        site = Site(server, forks, spec, "full-target", entries)
+        result = site.call("run", *site.sources, code=1, tuning=Tuning(attempts_max=2))
         assert "originals were kept" in result.stdout
         assert "Traceback" not in result.stderr
         assert len(site.client.list_objects_v2(Bucket="full-source")["Contents"]) == 40

@@ -8,17 +8,16 @@ import hashlib
 import json
 
 import pytest
-from tests.integration.conftest import Site, make_site
+from tests.integration.conftest import Site, Sites
 
 from log_aggregator_lab.organisation.generate import flat
-from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def packed(embedded_s3: EmbeddedS3) -> Site:
-    return make_site(embedded_s3, flat(20, 300))
+def packed(sites: Sites) -> Site:
+    return sites.make(flat(20, 300))
 
 
 def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:

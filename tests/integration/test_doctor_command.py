@@ -7,8 +7,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 from tests.conformance.harness import run_emulator
+from tests.support.forking import ForkServer
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.inspection import S3Inspector
@@ -42,6 +41,7 @@ class Account:
 
     name: str
     settings: ClientSettings
+    forks: ForkServer
 
     def client(self, service: str) -> Any:
         return boto3.client(
@@ -68,21 +68,9 @@ class Account:
             for word in (f"--{name.replace('_', '-')}", value)
         ]
         endpoint = ["--endpoint-url", self.settings.endpoint_url or ""]
-        command = [
-            sys.executable,
-            "-m",
-            "log_aggregator",
-            "doctor",
-            "--json",
-            *options,
-            *endpoint,
-            *arguments,
-        ]
-        done = subprocess.run(
-            command, env=environment, text=True, capture_output=True, timeout=60, check=False
-        )
-        assert done.returncode in (0, 1), done.stderr
-        return done.returncode, json.loads(done.stdout)
+        done = self.forks.call(["doctor", "--json", *options, *endpoint, *arguments], environment)
+        assert done.code in (0, 1), done.err
+        return done.code, done.result
 
     def levels(self, *arguments: str) -> dict[tuple[str, str], str]:
         """The worst level by place and check."""
@@ -95,9 +83,9 @@ class Account:
 
 
 @pytest.fixture(scope="module", params=["moto", "ministack"])
-def account(request: pytest.FixtureRequest) -> Iterator[Account]:
+def account(request: pytest.FixtureRequest, forks: ForkServer) -> Iterator[Account]:
     with run_emulator(request.param) as settings:
-        found = Account(request.param, settings)
+        found = Account(request.param, settings, forks)
         set_up(found)
         yield found
 
@@ -204,51 +192,49 @@ def test_only_questions_are_asked(account: Account) -> None:
     assert {name for name in asked if not READING.match(name)} == set()
 
 
-def test_roles_are_simulated_from_their_policies() -> None:
+@pytest.mark.parametrize("account", ["ministack"], indirect=True)
+def test_roles_are_simulated_from_their_policies(account: Account) -> None:
     """A role that may do everything but abort uploads and delete is told so, for the bucket and the
     action.
     """
-    with run_emulator("ministack") as settings:
-        account = Account("ministack", settings)
-        set_up(account)
-        iam = account.client("iam")
-        trust = {"Version": "2012-10-17", "Statement": []}
-        arn = iam.create_role(RoleName="packer", AssumeRolePolicyDocument=json.dumps(trust))[
-            "Role"
-        ]["Arn"]
-        allowed = {
-            "Effect": "Allow",
-            "Action": ["s3:Get*", "s3:List*", "s3:PutObject", "kms:Decrypt"],
-            "Resource": "*",
-        }
-        policy = {"Version": "2012-10-17", "Statement": [allowed]}
-        iam.put_role_policy(RoleName="packer", PolicyName="p", PolicyDocument=json.dumps(policy))
-        findings = account.call("--role-arn", arn)[1]["findings"]
-        problems = {
-            (finding["where"], finding["check"]): finding["seen"]
-            for finding in findings
-            if finding["level"] == "problem"
-        }
-        assert set(problems) == {
-            (f"s3://{MAIN}", "delete"),
-            ("s3://flow-logs", "delete"),
-            ("s3://example-packs", "write"),
-            ("s3://example-packs", "kms"),
-        }
-        assert (
-            "s3:AbortMultipartUpload is denied (nothing allows it)"
-            in problems["s3://example-packs", "write"]
-        )
-        assert "s3:PutObject" not in problems["s3://example-packs", "write"]
-        assert "kms:GenerateDataKey is denied" in problems["s3://example-packs", "kms"]
-        assert ("s3://example-packs", "packs-kept", "ok") in {
-            (item["where"], item["check"], item["level"]) for item in findings
-        }
+    iam = account.client("iam")
+    trust = {"Version": "2012-10-17", "Statement": []}
+    arn = iam.create_role(RoleName="packer", AssumeRolePolicyDocument=json.dumps(trust))["Role"][
+        "Arn"
+    ]
+    allowed = {
+        "Effect": "Allow",
+        "Action": ["s3:Get*", "s3:List*", "s3:PutObject", "kms:Decrypt"],
+        "Resource": "*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [allowed]}
+    iam.put_role_policy(RoleName="packer", PolicyName="p", PolicyDocument=json.dumps(policy))
+    findings = account.call("--role-arn", arn)[1]["findings"]
+    problems = {
+        (finding["where"], finding["check"]): finding["seen"]
+        for finding in findings
+        if finding["level"] == "problem"
+    }
+    assert set(problems) == {
+        (f"s3://{MAIN}", "delete"),
+        ("s3://flow-logs", "delete"),
+        ("s3://example-packs", "write"),
+        ("s3://example-packs", "kms"),
+    }
+    assert (
+        "s3:AbortMultipartUpload is denied (nothing allows it)"
+        in problems["s3://example-packs", "write"]
+    )
+    assert "s3:PutObject" not in problems["s3://example-packs", "write"]
+    assert "kms:GenerateDataKey is denied" in problems["s3://example-packs", "kms"]
+    assert ("s3://example-packs", "packs-kept", "ok") in {
+        (item["where"], item["check"], item["level"]) for item in findings
+    }
 
 
-def test_a_server_that_knows_s3_only(embedded_settings: ClientSettings) -> None:
+def test_a_server_that_knows_s3_only(embedded_settings: ClientSettings, forks: ForkServer) -> None:
     """Every other question becomes a warning; nothing is asked of AWS, and nothing crashes."""
-    account = Account("seaweedfs", embedded_settings)
+    account = Account("seaweedfs", embedded_settings, forks)
     s3 = account.client("s3")
     for name in (MAIN, "flow-logs", "example-packs"):
         s3.create_bucket(Bucket=name)

@@ -14,23 +14,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import SECONDS_MAX, Site, make_site
+from tests.integration.conftest import SECONDS_MAX, Site, Sites
 from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
 from tests.support.proxy_faults import on
 
 from log_aggregator_lab.check import PACKED
-from log_aggregator_lab.organisation.generate import flat, small
+from log_aggregator_lab.organisation.generate import flat
 from log_aggregator_lab.organisation.synthetic import ManifestEntry, Step
-from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.upload import create_bucket
-
-
-@pytest.fixture
-def packed(embedded_s3: EmbeddedS3) -> Site:
-    """The small organisation, with everything odd in it, after its run."""
-    site = make_site(embedded_s3, small(seed=7))
-    site.run_json()
-    return site
 
 
 def packed_entries(site: Site) -> list[ManifestEntry]:
@@ -112,23 +103,24 @@ def test_put_back_is_what_it_was(packed: Site) -> None:
     assert (second["written"], second["there"], second["failures"]) == (0, first["written"], [])
 
 
-def test_put_back_home_and_packed_again(packed: Site) -> None:
+def test_put_back_home_and_packed_again(site: Site) -> None:
     """In its own bucket an original is there until the next run packs it again; nothing is lost on
     the way, and a hold keeps it.
     """
-    digest = next(entry for entry in packed_entries(packed) if entry.source == "digest")
-    done = packed.call(
+    site.run_json()
+    digest = next(entry for entry in packed_entries(site) if entry.source == "digest")
+    done = site.call(
         "put-back",
         f"s3://{digest.bucket}/{digest.key}",
         "--destination-bucket",
-        str(packed.destination),
+        str(site.destination),
     )
     assert "[holds]" in done.stdout
-    assert packed.client.head_object(Bucket=digest.bucket, Key=digest.key)["Metadata"] == dict(
+    assert site.client.head_object(Bucket=digest.bucket, Key=digest.key)["Metadata"] == dict(
         digest.metadata
     )
-    assert packed.run_json()["objects"]["deleted"] == 1
-    assert packed.check().problems == []
+    assert site.run_json()["objects"]["deleted"] == 1
+    assert site.check().problems == []
 
 
 def test_thaw_finds_nothing_frozen(packed: Site) -> None:
@@ -148,14 +140,14 @@ def test_head_closes_the_pipe(packed: Site) -> None:
     err = extracting.stderr.read()
     extracting.stderr.close()
     assert extracting.wait(SECONDS_MAX) in (0, 1)
-    assert "Traceback" not in err
+    assert "Traceback" not in done.err
     assert "Exception ignored" not in err
 
 
 @pytest.fixture(scope="module")
-def large_pack(embedded_s3: EmbeddedS3) -> Site:
+def large_pack(sites: Sites) -> Site:
     """A pack that `extract` reads in three pieces."""
-    site = make_site(embedded_s3, flat(200, 60_000))
+    site = sites.make(flat(200, 60_000))
     site.run_json()
     return site
 
@@ -180,11 +172,11 @@ def test_ctrl_c_leaves_whole_files_only(large_pack: Site, tmp_path: Path, file_c
         return on(lambda request: request.key.startswith("packs/"), wait_and_send)
 
     with Proxy(large_pack.server.endpoint_url) as proxy:
-        code, err = large_pack.strike(
+        done = large_pack.strike(
             proxy, when_files_are_there, signal.SIGINT, "extract", "--key", "*", *where
         )
-    assert code == 130, err
-    assert "Traceback" not in err
+    assert done.code == 130, done
+    assert "Traceback" not in done.err
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert file_count <= len(files) < 200
     known = {entry.sha256 for entry in large_pack.entries}

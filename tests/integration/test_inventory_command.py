@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.integration.conftest import Site
+from tests.integration.conftest import Site, store_of
 from tests.support.inventories import entries_of
 
 from log_aggregator.core.inventory.manifest import Format
-from log_aggregator.wiring import Connection, connect
 from log_aggregator_lab.inventory import InventorySpec, write_inventory
 from log_aggregator_lab.upload import create_bucket
 
@@ -20,15 +19,7 @@ def take_inventories(site: Site, **options: Any) -> list[str]:
     """An inventory of every bucket, as S3 would write it now, encrypted; gives where they are."""
     bucket = f"{site.destination}-inventories"
     create_bucket(bucket, site.server, is_versioned=False)
-    store = connect(
-        Connection(
-            None,
-            site.server.region,
-            site.server.endpoint_url,
-            site.server.access_key,
-            site.server.secret_key,
-        )
-    )
+    store = store_of(site.server)
 
     def put(key: str, data: bytes) -> None:
         site.client.put_object(Bucket=bucket, Key=key, Body=data, ServerSideEncryption="AES256")

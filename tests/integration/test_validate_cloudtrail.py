@@ -7,24 +7,22 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import Site, make_site
+from tests.integration.conftest import Site, Sites
+from tests.support.forking import AWS, Done, ForkServer
 from tests.support.trails import sign_again
 
 from log_aggregator_lab.organisation.digests import list_digests
 from log_aggregator_lab.organisation.generate import OrganisationSpec, public_key_fingerprint
-from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.servers.trail_api import TrailApi, trail_arn
 from log_aggregator_lab.upload import upload
 
-AWS = Path(sys.executable).with_name("aws")
 SPEC = OrganisationSpec(
     seed=7,
     accounts=1,
@@ -36,8 +34,9 @@ SPEC = OrganisationSpec(
 )
 DIGESTS_PER_CHAIN = 25
 
+AWSCLI = find_spec("awscli")
 pytestmark = pytest.mark.skipif(
-    not AWS.exists(), reason="the AWS CLI is not installed in this environment"
+    AWSCLI is None, reason="the AWS CLI is not installed in this environment"
 )
 
 
@@ -57,6 +56,7 @@ class Court:
 
     site: Site
     api: TrailApi
+    aws: ForkServer
 
     @property
     def environment(self) -> dict[str, str]:
@@ -103,21 +103,7 @@ class Court:
             "--destination-bucket",
             str(self.site.destination),
         ]
-        command = [
-            sys.executable,
-            "-m",
-            "log_aggregator",
-            "run",
-            "--from",
-            "2026-03-14",
-            "--to",
-            "2026-03-15",
-            *options,
-        ]
-        done = subprocess.run(
-            command, check=False, env=self.environment, text=True, capture_output=True, timeout=120
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        self.call("run", "--from", "2026-03-14", "--to", "2026-03-15", *options)
 
     def put_back(self) -> None:
         options = [
@@ -130,17 +116,13 @@ class Court:
         ]
         self.call("put-back", *options, "--bucket", self.site.spec.control_tower_bucket)
 
-    def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "log_aggregator", *arguments]
-        done = subprocess.run(
-            command, check=False, env=self.environment, text=True, capture_output=True, timeout=120
-        )
-        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    def call(self, *arguments: str, code: int = 0) -> Done:
+        done = self.site.forks.call(arguments, self.environment)
+        assert done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
         return done
 
     def ask_aws(self, region: str = SPEC.home_region) -> Verdict:
-        command = [
-            str(AWS),
+        arguments = [
             "cloudtrail",
             "validate-logs",
             "--trail-arn",
@@ -148,7 +130,7 @@ class Court:
             "--account-id",
             self.account,
         ]
-        command += [
+        arguments += [
             "--region",
             region,
             "--start-time",
@@ -157,15 +139,11 @@ class Court:
             "2026-03-14T23:59:59Z",
             "--verbose",
         ]
-        done = subprocess.run(
-            command,
-            check=False,
-            env=self.environment | {"AWS_PAGER": ""},
-            text=True,
-            capture_output=True,
-            timeout=120,
-        )
-        assert done.returncode in (0, 1), done.stdout + done.stderr
+        assert AWSCLI is not None
+        # the AWS CLI sets the second when it is imported, which it has been
+        more = {"AWS_PAGER": "", "AWS_DATA_PATH": str(Path(str(AWSCLI.origin)).with_name("data"))}
+        done = self.aws.call(arguments, self.environment | more, program=AWS)
+        assert done.code in (0, 1), done.out + done.err
         return read_verdict(done)
 
     def ask_us(self, *more: str, region: str = SPEC.home_region) -> Verdict:
@@ -176,50 +154,39 @@ class Court:
             "--control-tower-bucket",
             self.site.spec.control_tower_bucket,
         ]
-        command = [
-            sys.executable,
-            "-m",
-            "log_aggregator",
-            "validate-cloudtrail",
-            "--account",
-            self.account,
-            "--log-region",
-            region,
-        ]
-        command += ["--date", "2026-03-14", "--verbose", *options, *more]
-        return read_verdict(
-            subprocess.run(
-                command,
-                check=False,
-                env=self.environment,
-                text=True,
-                capture_output=True,
-                timeout=120,
-            )
-        )
+        arguments = ["validate-cloudtrail", "--account", self.account, "--log-region", region]
+        arguments += ["--date", "2026-03-14", "--verbose", *options, *more]
+        return read_verdict(self.site.forks.call(arguments, self.environment))
 
 
-def read_verdict(done: subprocess.CompletedProcess[str]) -> Verdict:
+def read_verdict(done: Done) -> Verdict:
     """Both speak alike."""
-    text = done.stdout + done.stderr
+    text = done.out + done.err
     valid = {
         kind: int(count) for count, kind in re.findall(r"(\d+)/\d+ ([a-z ]+?) files valid", text)
     }
     invalid = {
         found[1]: found[2] for found in re.finditer(r"file\ts3://[^/]+/(\S+)\tINVALID: (.*)", text)
     }
-    return Verdict(done.returncode, valid, invalid, text)
+    return Verdict(done.code, valid, invalid, text)
 
 
 def valid_lines(verdict: Verdict) -> set[str]:
     return {line for line in verdict.output.splitlines() if line.endswith("\tvalid")}
 
 
+@pytest.fixture(scope="module")
+def aws() -> Iterator[ForkServer]:
+    """Apart from ours: it brings another botocore."""
+    with ForkServer(AWS, "awscli.handlers", "awscli.customizations.cloudtrail") as server:
+        yield server
+
+
 @pytest.fixture
-def court(embedded_s3: EmbeddedS3) -> Iterator[Court]:
-    site = make_site(embedded_s3, SPEC)
+def court(sites: Sites, aws: ForkServer) -> Iterator[Court]:
+    site = sites.make(SPEC)
     with TrailApi(site.spec) as api:
-        yield Court(site, api)
+        yield Court(site, api, aws)
 
 
 def test_the_aws_cli_says_the_same_before_and_after(court: Court) -> None:
@@ -396,7 +363,7 @@ def test_the_archived_key_is_enough(court: Court) -> None:
         "--public-keys",
         "archive",
     ]
-    result = json.loads(court.call("validate-cloudtrail", *options).stdout)
+    result = json.loads(court.call("validate-cloudtrail", *options).out)
     assert result["public_keys"] == {"found": {"archive": 2}, "failures": {}}
     assert result["valid"] is True
 
@@ -414,7 +381,7 @@ def test_json(court: Court) -> None:
         "2026-03-14",
         "--json",
     ]
-    result: dict[str, Any] = json.loads(court.call("validate-cloudtrail", *options, code=1).stdout)
+    result: dict[str, Any] = json.loads(court.call("validate-cloudtrail", *options, code=1).out)
     assert result["valid"] is False
     assert result["requested"] == {"first": "2026-03-14T00:00:00Z", "last": "2026-03-14T23:59:59Z"}
     assert len(result["trails"]) == 3
@@ -433,19 +400,16 @@ def test_bad_input(court: Court) -> None:
         "--control-tower-bucket",
         court.site.spec.control_tower_bucket,
     ]
-    assert "--from" in court.call("validate-cloudtrail", *options, code=2).stderr
+    assert "--from" in court.call("validate-cloudtrail", *options, code=2).err
     assert (
         "No digests found"
-        in court.call("validate-cloudtrail", *options, "--date", "2020-01-01", code=1).stdout
+        in court.call("validate-cloudtrail", *options, "--date", "2020-01-01", code=1).out
     )
     wrong = court.call(
         "validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "12", code=2
     )
-    assert "--account" in wrong.stderr
+    assert "--account" in wrong.err
     alone = [
-        sys.executable,
-        "-m",
-        "log_aggregator",
         "validate-cloudtrail",
         *options,
         "--date",
@@ -453,11 +417,9 @@ def test_bad_input(court: Court) -> None:
         "--public-keys",
         "cloudtrail",
     ]
-    done = subprocess.run(
-        alone, check=False, env=court.site.environment, text=True, capture_output=True, timeout=120
-    )
-    assert (done.returncode, "there is no CloudTrail" in done.stderr) == (3, True)
+    done = court.site.forks.call(alone, court.site.environment)
+    assert (done.code, "there is no CloudTrail" in done.err) == (3, True)
     nobody = court.call(
         "validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "000000000000", code=1
     )
-    assert "No digests found" in nobody.stdout
+    assert "No digests found" in nobody.out

@@ -19,7 +19,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import boto3
-from tests.proof.forking import Done, Forked, ForkServer, Tuning
+from tests.support.forking import Done, Forked, ForkServer, Tuning
 from tests.support.proxy import Proxy
 from tests.support.world import access_key, document, flow_key, pack_gzip, trail_key
 
@@ -182,7 +182,9 @@ class Day:
         """A run through the ground's proxy, or another one."""
         endpoint_url = (proxy or self.ground.proxy).endpoint_url
         return self.ground.forks.start(
-            self.arguments(), self.ground.environment(endpoint_url), tuning
+            self.arguments(),
+            self.ground.environment(endpoint_url),
+            tuning=tuning or Tuning(),
         )
 
     def run(self, tuning: Tuning | None = None) -> Done:

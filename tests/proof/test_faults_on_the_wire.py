@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.proof.forking import Tuning
 from tests.proof.ground import Ground, assert_mended, make_day
+from tests.support.forking import Tuning
 from tests.support.proxy import Action, Request
 from tests.support.proxy_faults import (
     Refusal,

@@ -20,6 +20,8 @@ from log_aggregator.steps.custody.walk import list_records, read_records
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 CHOSEN = [
     found
     for found in SCENARIOS

@@ -12,6 +12,8 @@ from tests.support.world import World, count_copies, find_losses, kill_at, nothi
 
 from log_aggregator_lab.stores.faults import FaultyStore, Killed
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 MENDABLE = tuple(scenario for scenario in SCENARIOS if scenario.name != "discarding")
 """What an inventory says is never discarded."""
 

@@ -19,6 +19,8 @@ from tests.support.world import (
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator_lab.stores.faults import FaultyStore, Killed
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_undisturbed_run_loses_nothing_and_is_done(scenario: Scenario) -> None:

@@ -22,6 +22,8 @@ from tests.support.world import World, find_losses, kill_at, left_in_place
 
 from log_aggregator.ports.store import Deletion
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 _MISSING = "so that S3 says of a missing object that it is missing"
 _AGAIN = "where an earlier call of the same piece wrote the object"
 _INVENTORY = "history by an inventory"
@@ -86,13 +88,13 @@ def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) ->
     is not there.
     """
     world = scenario.build()
-    cloud = clouds(world)
-    put_in_roles(cloud, deploy_for(world))
+    cloud, stack = clouds(world), deploy_for(world)
+    put_in_roles(cloud, stack)
     expected = run_all(cloud)
     for number in range(len(cloud.calls)):
         killed = scenario.build()
         again = clouds(killed)
-        put_in_roles(again, deploy_for(killed))
+        put_in_roles(again, stack)
         again.decide = kill_at(number, after=True)
         assert run_all(again) == expected, cloud.calls[number]
         assert find_losses(killed) == []

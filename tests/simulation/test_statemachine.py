@@ -32,6 +32,8 @@ from tests.support.world import (
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator_lab.stores.faults import Fault, Killed
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 MakeCloud = Callable[[World], Cloud]
 
 
@@ -135,8 +137,7 @@ def test_a_killed_function_loses_nothing(
     undisturbed = scenario.build()
     cloud = clouds(undisturbed)
     ended = run_all(cloud)
-    step = 7 if scenario.name == "multipart" else 1
-    for number in range(0, len(cloud.calls), step):
+    for number in range(len(cloud.calls)):
         world = scenario.build()
         function, call = cloud.calls[number]
         where = (
@@ -163,8 +164,7 @@ def test_a_function_called_again_while_it_still_runs(scenario: Scenario, clouds:
     undisturbed = scenario.build()
     cloud = clouds(undisturbed)
     ended = run_all(cloud)
-    step = 7 if scenario.name == "multipart" else 1
-    for number in range(0, len(cloud.calls), step):
+    for number in range(len(cloud.calls)):
         world = scenario.build()
         function, call = cloud.calls[number]
         where = f"{scenario}, {function} called again at request {number}: {call}"

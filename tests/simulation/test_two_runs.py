@@ -13,6 +13,8 @@ from log_aggregator.adapters.forwarding import Call
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
+pytestmark = pytest.mark.usefixtures("small_parts")
+
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_run_inside_the_first_loses_nothing(scenario: Scenario) -> None:

@@ -41,6 +41,12 @@ def close_after(exchange: Exchange) -> None:
     exchange.reset(abruptly=False)
 
 
+def vanish(exchange: Exchange) -> None:
+    """The server is gone: every connection breaks, and no other one can be made."""
+    exchange.proxy.stop()
+    exchange.reset()
+
+
 def fail(status: int, code: str) -> Action:
     """An error of S3's instead of the request."""
 

@@ -19,8 +19,8 @@ from tests.support.world import (
 )
 
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.limits import MIB
 from log_aggregator.model import Target
+from log_aggregator.steps.packing.pack_writer import bridge_bytes
 from log_aggregator_lab.stores.memory import MemoryStore
 
 
@@ -100,11 +100,14 @@ def build_mixed() -> World:
 
 def build_multipart() -> World:
     """A pack with a member that S3 copies behind a bridge, and a parquet file that it copies in a
-    tar.
+    tar. S3's smallest part is 5 MiB, or what a test has made of it.
     """
-    limits = PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB)
-    world = make_world(limits=limits)
-    large = random.Random(1).randbytes(10 * MIB + 3)
+    part_bytes_min = bridge_bytes(1) + 1
+    limits = PackLimits(copy_size_bytes_min=2 * part_bytes_min, part_size_bytes=part_bytes_min)
+    clock = SteppingClock()
+    store = MemoryStore(part_size_bytes_min=part_bytes_min, clock=clock)
+    world = make_world(store=store, clock=clock, limits=limits)
+    large = random.Random(1).randbytes(2 * part_bytes_min + 3)
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"small"))
     world.put("logs", flow_key("b.log.gz"), b"\x1f\x8b\x08" + large, metadata={"kept": "yes"})
     world.put("logs", flow_key("c.parquet"), b"PAR1" + large)

@@ -130,6 +130,7 @@ class EmbeddedS3:
         self.region = REGION
         self.session_token: str | None = None
         self.endpoint_url = ""
+        self._ports: dict[str, str] = {}
         self._program = find_program()
         self._process: subprocess.Popen[bytes] | None = None
         self._pid = 0
@@ -177,6 +178,17 @@ class EmbeddedS3:
             else:
                 return
 
+    def make_room(self, bucket: str) -> None:
+        """Gives a new bucket its first volume. The server would do so at the first write, which
+        would then wait 0.2 s.
+        """
+        connection = http.client.HTTPConnection(HOST, int(self._ports["master.port"]), timeout=60)
+        try:
+            connection.request("GET", f"/vol/grow?collection={bucket}&count=1")
+            connection.getresponse().read()
+        finally:
+            connection.close()
+
     def stop(self) -> None:
         """Ends the process and removes its data. May be called again.
 
@@ -204,6 +216,7 @@ class EmbeddedS3:
     def _launch(self) -> None:
         self._directory = directory = Path(tempfile.gettempdir(), f"{PREFIX}{secrets.token_hex(8)}")
         ports = dict(zip(PORT_FLAGS, map(str, find_free_ports(len(PORT_FLAGS))), strict=True))
+        self._ports = ports
         self.endpoint_url = f"http://{HOST}:{ports['s3.port']}"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with the last who has it open
         self._process = process = subprocess.Popen(

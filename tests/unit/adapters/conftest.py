@@ -85,11 +85,8 @@ class CannedS3:
         self._server.server_close()
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture(scope="session")
 def canned_server() -> Iterator[CannedS3]:
-    """A client counts its retries and gives up when there are too many, so not all tests share
-    one.
-    """
     server = CannedS3()
     try:
         yield server
@@ -97,9 +94,13 @@ def canned_server() -> Iterator[CannedS3]:
         server.stop()
 
 
+@pytest.fixture(autouse=True)
+def _no_back_off(no_back_off: None) -> None:
+    """In every test of this folder."""
+
+
 @pytest.fixture
-def canned(canned_server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> CannedS3:
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+def canned(canned_server: CannedS3) -> CannedS3:
     canned_server.answers = [Answer(500)]
     canned_server.requests.clear()
     return canned_server

@@ -44,8 +44,7 @@ def shared() -> Iterator[tuple[CannedS3, S3Inspector]]:
 
 
 @pytest.fixture
-def canned(shared: tuple[CannedS3, S3Inspector], monkeypatch: pytest.MonkeyPatch) -> CannedS3:
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+def canned(shared: tuple[CannedS3, S3Inspector]) -> CannedS3:
     shared[0].requests.clear()
     return shared[0]
 

@@ -37,7 +37,6 @@ def server() -> Iterator[CannedS3]:
 
 @pytest.fixture(autouse=True)
 def nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     for name in ENDPOINTS:
         monkeypatch.delenv(name, raising=False)
 

@@ -112,28 +112,31 @@ def test_it_serves_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
         _ = s3.pid
 
 
-def test_it_listens_on_this_machine_only() -> None:
+def test_it_listens_on_this_machine_only(embedded_s3: EmbeddedS3) -> None:
     """No port of the server can be reached from outside."""
-    with EmbeddedS3() as s3:
-        listening = Path("/proc/net/tcp")
-        if not listening.exists():
-            pytest.skip("only Linux tells which process listens where")
-        inodes = {
-            str(link.readlink())
-            for link in Path(f"/proc/{s3.pid}/fd").iterdir()
-            if link.is_symlink()
-        }
-        rows = [
-            line.split()
-            for name in ("tcp", "tcp6")
-            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
-        ]
-        addresses = {
-            row[1].split(":")[0]
-            for row in rows
-            if row[3] == "0A" and f"socket:[{row[9]}]" in inodes
-        }
-        assert addresses == {"0100007F"}
+    listening = Path("/proc/net/tcp")
+    if not listening.exists():
+        pytest.skip("only Linux tells which process listens where")
+    inodes = {
+        str(link.readlink())
+        for link in Path(f"/proc/{embedded_s3.pid}/fd").iterdir()
+        if link.is_symlink()
+    }
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    addresses = {
+        row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes
+    }
+    assert addresses == {"0100007F"}
+
+
+def test_a_new_bucket_has_room(embedded_s3: EmbeddedS3) -> None:
+    """There is a volume for it before anything is written to it."""
+    embedded_s3.make_room("with-room")
+    assert len(list(embedded_s3.data_path.glob("with-room_*.dat"))) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -5,7 +5,6 @@ version.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -18,13 +17,7 @@ from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.upload import create_buckets, upload
 
 pytestmark = pytest.mark.server
-SPEC = small(21)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedS3]:
-    with EmbeddedS3() as server:
-        yield server
+SPEC = small(21).with_bucket_prefix("upload-")
 
 
 def client_of(server: EmbeddedS3) -> Any:
@@ -62,17 +55,17 @@ def check_stored_body(client: Any, entry: ManifestEntry) -> None:
     assert answer["ETag"].strip('"') == entry.etag, entry.key
 
 
-def test_the_store_holds_exactly_what_the_report_says(server: EmbeddedS3) -> None:
+def test_the_store_holds_exactly_what_the_report_says(embedded_s3: EmbeddedS3) -> None:
     """Every entry of the report is in its bucket with its body, metadata and place among the
     versions, and nothing else is.
     """
-    client = client_of(server)
-    create_buckets(SPEC, server)
+    client = client_of(embedded_s3)
+    create_buckets(SPEC, embedded_s3)
     steps_done: list[int] = []
     report = upload(
-        generate(SPEC), server, concurrency=4, progress=lambda done, _: steps_done.append(done)
+        generate(SPEC), embedded_s3, concurrency=4, progress=lambda done, _: steps_done.append(done)
     )
-    late_report = upload(late(SPEC), server)
+    late_report = upload(late(SPEC), embedded_s3)
     entries = [*report.entries, *late_report.entries]
     newest = {(entry.bucket, entry.key): entry.version_number for entry in entries}
 
@@ -107,14 +100,14 @@ def comparable(entry: ManifestEntry) -> tuple[object, ...]:
     )
 
 
-def test_buckets_may_exist_already(server: EmbeddedS3) -> None:
+def test_buckets_may_exist_already(embedded_s3: EmbeddedS3) -> None:
     """Creating the buckets twice changes nothing, and Control Tower's own two have versioning, the
     others not.
     """
-    create_buckets(SPEC, server)
-    create_buckets(SPEC, server)
+    create_buckets(SPEC, embedded_s3)
+    create_buckets(SPEC, embedded_s3)
     states = {
-        bucket: client_of(server).get_bucket_versioning(Bucket=bucket).get("Status")
+        bucket: client_of(embedded_s3).get_bucket_versioning(Bucket=bucket).get("Status")
         for bucket in SPEC.buckets
     }
     assert {bucket for bucket, state in states.items() if state == "Enabled"} == set(
@@ -122,17 +115,17 @@ def test_buckets_may_exist_already(server: EmbeddedS3) -> None:
     )
 
 
-def test_a_failing_put_fails_the_upload(server: EmbeddedS3) -> None:
+def test_a_failing_put_fails_the_upload(embedded_s3: EmbeddedS3) -> None:
     """An upload into buckets that are not there raises what the client raises for NoSuchBucket, and
     does not report success.
     """
     with pytest.raises(FileNotFoundError):
-        upload(generate(SPEC.with_bucket_prefix("none-")), server, concurrency=2)
+        upload(generate(SPEC.with_bucket_prefix("none-")), embedded_s3, concurrency=2)
 
 
-def test_entries_can_be_left_out(server: EmbeddedS3) -> None:
+def test_entries_can_be_left_out(embedded_s3: EmbeddedS3) -> None:
     """Without entries the counts are the same, and no memory is spent on the manifest."""
     spec = SPEC.with_bucket_prefix("b-")
-    create_buckets(spec, server)
-    report = upload(late(spec), server, keep_entries=False)
+    create_buckets(spec, embedded_s3)
+    report = upload(late(spec), embedded_s3, keep_entries=False)
     assert (report.entries, report.object_count) == ((), 4)

@@ -567,7 +567,7 @@ def test_every_encoding_in_one_group() -> None:
     world = make_world(
         store=MemoryStore(part_size_bytes_min=10, clock=clock),
         clock=clock,
-        limits=PackLimits(copy_size_bytes_min=5 * MIB + 20, part_size_bytes=1000),
+        limits=PackLimits(copy_size_bytes_min=5 * MIB + 20, part_size_bytes=100_000),
     )
     large = random.Random(1).randbytes(5 * MIB + 10)
     for name, data in {

@@ -98,24 +98,24 @@ def test_parts_are_bounded_and_in_order() -> None:
     """A group that is too large comes in parts of the wanted size, in key order where it was listed
     so.
     """
-    shelf = Shelf(100, 25_000)
+    shelf = Shelf(10, 2_500)
     listed = [
         ListedKey(
             trail_key(number), (LogObject("logs", trail_key(number), None, "e", 1, MODIFIED),)
         )
-        for number in range(60_000)
+        for number in range(6_000)
     ]
-    put(shelf, sorted(listed, key=lambda each: each.key), 1000)
+    put(shelf, sorted(listed, key=lambda each: each.key), 100)
     (group,) = shelf.groups
     parts = [[source.log_object.key for source in part.sources] for part in shelf.parts(group)]
-    assert [len(part) <= 25_000 for part in parts] == [True] * len(parts)
+    assert [len(part) <= 2_500 for part in parts] == [True] * len(parts)
     assert len(parts) <= 4
     joined = [key for part in parts for key in part]
     assert joined == sorted(joined)
 
 
 def test_it_takes_little_memory() -> None:
-    """A log object takes at most 150 bytes, of which most is what no compression can take away: its
+    """A log object takes at most 100 bytes, of which most is what no compression can take away: its
     version, ETag and name.
     """
     random = Random(1)
@@ -128,16 +128,16 @@ def test_it_takes_little_memory() -> None:
             found.append(ListedKey(key, (LogObject("logs", key, version, etag, number, MODIFIED),)))
         return found
 
-    shelf = Shelf(10_000)
+    shelf = Shelf(2_000)
     tracemalloc.start()
     try:
-        for account in range(50):
+        for account in range(12):
             shelf.take(select("logs", listed(account), RULES))
         held_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert shelf.objects > 49_000
-    assert held_bytes / shelf.objects < 150
+    assert shelf.objects > 11_900
+    assert held_bytes / shelf.objects < 100
 
 
 def test_threads_may_put_at_once() -> None:

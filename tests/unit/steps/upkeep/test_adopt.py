@@ -474,7 +474,7 @@ def measure_adoption(count: int) -> int:
 
 def test_memory_does_not_grow_with_the_aggregate() -> None:
     """A few ranges of 8 MiB, whatever its size, and about 100 bytes for each member."""
-    few, many = measure_adoption(9_000), measure_adoption(16_000)
+    few, many = measure_adoption(7_000), measure_adoption(12_000)
     assert few < 50 * 1024 * 1024
     assert many - few < 2 * 1024 * 1024, f"{few:,} bytes, then {many:,}"
 

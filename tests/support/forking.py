@@ -1,9 +1,10 @@
-"""Processes that are cheap to start: a small server that has imported the package, and forks itself
-for every command.
+"""Processes that are cheap to start: a small server that has imported the command line, and forks
+itself for every command.
 
 Starting an interpreter and importing everything takes 0.7 s, a fork some milliseconds. What is
-forked is a process like any other: it has its own process group, runs the entry point of the
-command line, and dies of SIGKILL. The server forks before there is any thread.
+forked is a process like any other: it has its own process group, environment and standard streams,
+runs the entry point of the command line, and dies of SIGKILL. The server forks before there is any
+thread.
 
     with ForkServer() as forks:
         process = forks.start(["run", ...], environment)
@@ -13,20 +14,26 @@ command line, and dies of SIGKILL. The server forks before there is any thread.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-SECONDS_MAX = 90
+SECONDS_MAX = 300
 """A command that takes longer is ended by SIGALRM."""
+
+OURS, AWS = "log_aggregator.__main__", "awscli.clidriver"
+"""The command lines that can be run, each by the module whose `main` it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,17 @@ class Forked:
     out: Path
     err: Path
 
+    def wait_for(self, seen: Callable[[], object]) -> bool:
+        """Until it is seen; False where the command ended before."""
+        while not seen():
+            if self.server.ask({"poll": self.pid})["has_ended"]:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def send_signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
     def wait(self) -> Done:
         """Till it ends. Processes are waited for one after the other, each at most for
         SECONDS_MAX.
@@ -76,13 +94,21 @@ class Forked:
 
 
 class ForkServer:
-    """A context manager. Not thread safe."""
+    """A context manager. Not thread safe. `loaded` are the modules that no command needs to import
+    any more.
+    """
+
+    def __init__(self, *loaded: str) -> None:
+        self._loaded = loaded or ("log_aggregator.cli",)
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="log-aggregator-forks-")
         self._count = 0
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, *self._loaded],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         return self
 
@@ -96,23 +122,31 @@ class ForkServer:
         self._directory.cleanup()
 
     def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], tuning: Tuning | None = None
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        tuning: Tuning | None = None,
+        program: str = OURS,
     ) -> Forked:
         self._count += 1
         out, err = (Path(self._directory.name) / f"{self._count}.{kind}" for kind in ("out", "err"))
+        for path in (out, err):
+            path.touch()
         order = {
+            "program": program,
             "arguments": list(arguments),
             "environment": dict(environment),
-            "tuning": asdict(tuning or Tuning()),
+            "tuning": asdict(tuning) if tuning else None,
             "out": str(out),
             "err": str(err),
         }
         return Forked(self.ask(order)["pid"], self, out, err)
 
     def call(
-        self, arguments: Sequence[str], environment: Mapping[str, str], tuning: Tuning | None = None
+        self, arguments: Sequence[str], environment: Mapping[str, str], *, program: str = OURS
     ) -> Done:
-        return self.start(arguments, environment, tuning).wait()
+        return self.start(arguments, environment, program=program).wait()
 
     def ask(self, order: Mapping[str, Any]) -> dict[str, int]:
         if self._process.stdin is None or self._process.stdout is None:
@@ -125,8 +159,8 @@ class ForkServer:
 
 def serve() -> None:
     """One order a line: start a command, or wait for one."""
-    import log_aggregator.cli  # noqa: F401, PLC0415 - this is the import that is not to be paid for again and again
-
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     threads = (
         len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").exists() else 1
     )
@@ -137,7 +171,10 @@ def serve() -> None:
         )
     for line in sys.stdin:
         order = json.loads(line)
-        if "wait" in order:
+        if "poll" in order:
+            ended = os.waitid(os.P_PID, order["poll"], os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            answer = {"has_ended": int(ended is not None)}
+        elif "wait" in order:
             answer = {"code": os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1])}
         else:
             answer = {"pid": os.fork() or run_command(order)}
@@ -151,28 +188,31 @@ def run_command(order: Mapping[str, Any]) -> NoReturn:
     code = 70
     try:
         os.setsid()
+        # whoever started the tests may have it ignored, as nohup and cron do
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.alarm(SECONDS_MAX)
         for number, path in ((1, order["out"]), (2, order["err"])):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ.clear()
         os.environ.update(order["environment"])
-        tune(Tuning(**order["tuning"]))
-        code = run_entry_point(order["arguments"])
+        if order["tuning"]:
+            tune(Tuning(**order["tuning"]))
+        code = run_entry_point(order["program"], order["arguments"])
+        # all that an interpreter does at its end and that matters: a thread that hangs is noticed
+        threading._shutdown()  # type: ignore[attr-defined]
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
 
 
-def run_entry_point(arguments: Sequence[str]) -> int:
+def run_entry_point(program: str, arguments: Sequence[str]) -> int:
     import traceback  # noqa: PLC0415
 
-    from log_aggregator.cli import main  # noqa: PLC0415
-
-    sys.argv = ["log-aggregator", *arguments]
+    sys.argv = [program, *arguments]
     try:
-        main()
+        return int(importlib.import_module(program).main())
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
     except BaseException:
