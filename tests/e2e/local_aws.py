@@ -56,7 +56,8 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "tmp").mkdir(exist_ok=True)
+        for path in (self.directory / "tmp", self.output_path):
+            path.mkdir(exist_ok=True)
         (port,) = find_free_ports(1)
         self.endpoint_url = f"http://{HOST}:{port}"
         with self.log_path.open("wb") as log:
@@ -88,6 +89,11 @@ class LocalAws:
         return self.directory / "ministack.log"
 
     @property
+    def output_path(self) -> Path:
+        """What the functions wrote: `<function name>.<process id>`, by tests.e2e.runtime."""
+        return self.directory / "output"
+
+    @property
     def environment(self) -> dict[str, str]:
         """For programs that are pointed at it: the AWS configuration and nothing else of AWS's."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -115,7 +121,7 @@ class LocalAws:
         )
 
     def stop(self) -> None:
-        """Ends the process, by its id, and removes its functions' code. Its log stays."""
+        """Ends the process, by its id, and removes its functions' code. What was written stays."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -167,6 +173,7 @@ class LocalAws:
             # functions of custom runtimes get it only from here
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "E2E_OUTPUT": str(self.output_path),
         }
 
     def _wait_until_ready(self) -> None:
