@@ -23,7 +23,7 @@ ARTIFACTS = "e2e-artifacts"
 STACK = "log-aggregator"
 _NUMBERS = count(1)
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
-WAIT = {"Delay": 1, "MaxAttempts": 120}
+WAIT = {"Delay": 1, "MaxAttempts": 600}
 
 
 @dataclass(frozen=True, slots=True)

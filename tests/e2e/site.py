@@ -26,7 +26,7 @@ from log_aggregator.model import Group, Target
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
 
-COMMAND_SECONDS_MAX = 120
+COMMAND_SECONDS_MAX = 600
 
 IN_PLACE_PREFIX = "AggregatedLogs"
 """The template's default of FinalAggregationPrefix."""
