@@ -76,6 +76,55 @@ def upload_part(store: ObjectStore, upload: Upload, number: int, data: bytes) ->
     return store.upload_part(upload, number, data, crc64nvme=crc64nvme(data))
 
 
+def write_at_once(store: ObjectStore, bucket: str, key: str, count: int) -> list[bytes]:
+    """So many write other bytes to one key; gives the bytes of those that succeeded."""
+    put(store, bucket, "warm", b"")
+    barrier = Barrier(count)
+
+    def write(number: int) -> bytes | None:
+        data = b"%d" % number * 1_000
+        barrier.wait()
+        try:
+            put(store, bucket, key, data)
+        except PreconditionFailed:
+            return None
+        return data
+
+    with ThreadPoolExecutor(count) as threads:
+        return [data for data in threads.map(write, range(count)) if data is not None]
+
+
+def complete_at_once(store: ObjectStore, bucket: str, key: str, count: int) -> list[bytes]:
+    """So many complete an upload of other bytes to one key; gives the bytes of those that
+    succeeded.
+    """
+    uploads = [store.create_multipart_upload(bucket, key, options=OPTIONS) for _ in range(count)]
+    parts = [upload_part(store, upload, 1, b"%d" % n) for n, upload in enumerate(uploads)]
+    barrier = Barrier(count)
+
+    def complete(number: int) -> bytes | None:
+        data = b"%d" % number
+        barrier.wait()
+        try:
+            store.complete_multipart_upload(
+                uploads[number], [parts[number]], size_bytes=1, crc64nvme=crc64nvme(data)
+            )
+        except PreconditionFailed:
+            return None
+        return data
+
+    with ThreadPoolExecutor(count) as threads:
+        return [data for data in threads.map(complete, range(count)) if data is not None]
+
+
+def data_of_versions(store: ObjectStore, bucket: str, key: str) -> list[bytes]:
+    """Of a page of them."""
+    return [
+        store.get_object(bucket, key, version_id=each.version_id).data
+        for each in store.list_object_versions(bucket, prefix=key).objects
+    ]
+
+
 def list_all(
     list_page: Callable[[ListStart | None], Page], start: ListStart | None = None
 ) -> list[Page]:
@@ -694,22 +743,16 @@ class TestPut:
         winner's bytes are there. SeaweedFS takes some seconds to let one after the other in.
         """
         bucket = lab.create_bucket(versioning="Enabled")
-        put(lab.store, bucket, "warm", b"")
-        barrier = Barrier(16)
-
-        def write(number: int) -> bytes | None:
-            data = b"%d" % number * 1_000
-            barrier.wait()
-            try:
-                put(lab.store, bucket, "k", data)
-            except PreconditionFailed:
-                return None
-            return data
-
-        with ThreadPoolExecutor(16) as threads:
-            winners = [data for data in threads.map(write, range(16)) if data is not None]
+        winners = write_at_once(lab.store, bucket, "k", 16)
         assert winners == [lab.store.get_object(bucket, "k").data]
         assert len(lab.store.list_object_versions(bucket, prefix="k").objects) == 1
+
+    def test_who_writes_at_once_is_told_the_truth(self, lab: Harness) -> None:
+        """However many win: what is there, in all versions, is theirs, and nobody else's."""
+        bucket = lab.create_bucket(versioning="Enabled")
+        winners = write_at_once(lab.store, bucket, "k", 16)
+        assert sorted(data_of_versions(lab.store, bucket, "k")) == sorted(winners)
+        assert lab.store.get_object(bucket, "k").data in winners
 
     def test_a_missing_bucket(self, lab: Harness) -> None:
         """Nothing is written to a bucket that is not there, and none is made."""
@@ -901,29 +944,15 @@ class TestMultipart:
     def test_one_of_eight_completions_wins(self, lab: Harness) -> None:
         """Of several uploads of the same key that are completed at once, one becomes the object."""
         bucket = lab.create_bucket(versioning="Enabled")
-        uploads = [
-            lab.store.create_multipart_upload(bucket, "k", options=OPTIONS) for _ in range(8)
-        ]
-        parts = [
-            upload_part(lab.store, upload, 1, b"%d" % number)
-            for number, upload in enumerate(uploads)
-        ]
-        barrier = Barrier(8)
-
-        def complete(number: int) -> bytes | None:
-            data = b"%d" % number
-            barrier.wait()
-            try:
-                lab.store.complete_multipart_upload(
-                    uploads[number], [parts[number]], size_bytes=1, crc64nvme=crc64nvme(data)
-                )
-            except PreconditionFailed:
-                return None
-            return data
-
-        with ThreadPoolExecutor(8) as threads:
-            winners = [data for data in threads.map(complete, range(8)) if data is not None]
+        winners = complete_at_once(lab.store, bucket, "k", 8)
         assert winners == [lab.store.get_object(bucket, "k").data]
+
+    def test_who_completes_at_once_is_told_the_truth(self, lab: Harness) -> None:
+        """However many win: what is there, in all versions, is theirs, and nobody else's."""
+        bucket = lab.create_bucket(versioning="Enabled")
+        winners = complete_at_once(lab.store, bucket, "k", 8)
+        assert sorted(data_of_versions(lab.store, bucket, "k")) == sorted(winners)
+        assert lab.store.get_object(bucket, "k").data in winners
 
     def test_aborting(self, lab: Harness) -> None:
         """An aborted upload is gone; aborting it again is no error, using it again is NotFound."""

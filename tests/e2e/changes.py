@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.building import RIC_PYTHON, resources_of
@@ -21,8 +22,13 @@ BOOTSTRAP = f"""#!/bin/sh
 # Lambda's own runtime client, with nothing on its path but the function's zip, and told of the
 # template's LogFormat as in AWS.
 export TZ=UTC PYTHONPATH="$LAMBDA_TASK_ROOT" AWS_LAMBDA_LOG_FORMAT=JSON AWS_LAMBDA_LOG_LEVEL=INFO
-exec {RIC_PYTHON} -m awslambdaric "$_HANDLER"
+exec {RIC_PYTHON} "$LAMBDA_TASK_ROOT/e2e_runtime.py" "$_HANDLER"
 """
+PROGRAMS = {
+    "bootstrap": BOOTSTRAP,
+    "e2e_runtime.py": Path(__file__).with_name("runtime.py").read_text(encoding="utf-8"),
+}
+"""What each zip gets."""
 
 CUSTOM_RUNTIME = "provided.al2023"
 
@@ -109,9 +115,10 @@ def is_misjudged(statement: Template) -> bool:
 CHANGES = (
     Change(
         "`Runtime` becomes `provided.al2023`, and each zip gets a `bootstrap` that starts "
-        "Lambda's own runtime client",
+        "Lambda's own runtime client and writes what it says to a file, too",
         "the local AWS's runner for Python calls every error `Runtime.HandlerError`, and no "
-        "Retry or Catch by name would match",
+        "Retry or Catch by name would match; and it drops what comes out of a function more "
+        "than 5 ms late",
         ("infra/running.py::check_functions", "infra/running.py::check_handlers_exist"),
         _use_runtime_client,
     ),

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import WaiterError
 from tests.e2e.building import BuiltTemplate, resources_of
-from tests.e2e.changes import BOOTSTRAP, adapt
+from tests.e2e.changes import PROGRAMS, adapt
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.packaging import fingerprint, make_artifact
 
@@ -23,7 +23,7 @@ ARTIFACTS = "e2e-artifacts"
 STACK = "log-aggregator"
 _NUMBERS = count(1)
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
-WAIT = {"Delay": 1, "MaxAttempts": 120}
+WAIT = {"Delay": 1, "MaxAttempts": 600}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +131,7 @@ def _upload_artifacts(aws: LocalAws, template: dict[str, Any], folder: Path) -> 
         print_of_it = fingerprint(path)
         if print_of_it not in codes:
             codes[print_of_it] = {"Bucket": ARTIFACTS, "Key": f"{print_of_it}.zip"}
-            s3.put_object(
-                **codes[print_of_it], Body=make_artifact(path, {"bootstrap": BOOTSTRAP}).data
-            )
+            s3.put_object(**codes[print_of_it], Body=make_artifact(path, PROGRAMS).data)
         properties["CodeUri"] = codes[print_of_it]
     for name, properties in resources_of(template, "AWS::Serverless::StateMachine").items():
         definition = (folder / properties["DefinitionUri"]).resolve()

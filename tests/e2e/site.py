@@ -26,7 +26,7 @@ from log_aggregator_lab.organisation.generate import AuxiliaryCounts, Organisati
 from log_aggregator_lab.organisation.synthetic import ManifestEntry, SyntheticObject
 from log_aggregator_lab.upload import create_buckets, upload
 
-COMMAND_SECONDS_MAX = 120
+COMMAND_SECONDS_MAX = 600
 
 IN_PLACE_PREFIX = "AggregatedLogs"
 """The template's default of FinalAggregationPrefix."""

@@ -1,8 +1,8 @@
 """What the functions wrote: log lines of theirs, as JSON, and metrics in the Embedded Metric
 Format.
 
-The local AWS keeps the lines and makes no metrics of them, so they are read the way CloudWatch Logs
-reads them.
+The local AWS makes no metrics of the lines, and does not keep all of them, so they are read the way
+CloudWatch Logs reads them, from the files that `tests.e2e.runtime` writes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ AWS_METRICS = (
 )
 """Metrics that AWS's own services write; alarms may look at them, too."""
 
-LAMBDA_LINES = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
-
 
 @dataclass(frozen=True, slots=True)
 class Datum:
@@ -41,21 +39,9 @@ class Datum:
 
 
 def read_lines(deployment: Deployment, function: str) -> list[str]:
-    """Every line of the function of this logical id, without Lambda's own."""
-    logs = deployment.aws.client("logs")
-    name = deployment.functions[function]
-    configuration = deployment.aws.client("lambda").get_function_configuration(FunctionName=name)
-    group = configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}")
-    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
-        return []
-    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-    messages = [event["message"] for page in pages for event in page["events"]]
-    return [
-        line
-        for message in messages
-        for line in message.splitlines()
-        if not line.startswith(LAMBDA_LINES)
-    ]
+    """Every line of the function of this logical id."""
+    files = deployment.aws.output_path.glob(f"{deployment.functions[function]}.*")
+    return [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def read_records(deployment: Deployment, function: str) -> list[dict[str, Any]]:

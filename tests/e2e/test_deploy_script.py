@@ -12,7 +12,7 @@ from tests.e2e.site import one_day
 
 from log_aggregator_lab.upload import create_buckets
 
-SECONDS_MAX = 300
+SECONDS_MAX = 600
 STACK = "dry"
 
 

@@ -20,7 +20,7 @@ from log_aggregator_lab.organisation.synthetic import ManifestEntry
 
 DAYS = 2 * WINDOW_DAYS_MAX + 2
 WINDOWS = 3
-PACK_SECONDS_MAX = 60
+PACK_SECONDS_MAX = 600
 STATES_IN_BETWEEN = ("is in no pack", "is packed, but was not deleted")
 HISTORY, RUN = "ProcessHistoricalMainLogsSM", "CombineLogFilesSM"
 
