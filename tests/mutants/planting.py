@@ -15,8 +15,7 @@ from pathlib import Path
 
 SOURCE = Path("src")
 SIMULATION = "simulation"
-"""The proof that loses nothing under any fault: the simulator's seeds, then every kill of every
-scenario."""
+"""The proof that loses nothing under any fault: the simulator's seeds."""
 
 
 class DoesNotApply(Exception):
@@ -60,7 +59,7 @@ class Edit:
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """`proof` is SIMULATION, or tests as pytest names them, where the fault is none that the
-    simulator has.
+    simulator has. One of them fails: best name just the test that is meant to.
     """
 
     name: str
