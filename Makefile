@@ -31,7 +31,7 @@ lint: $(VENV)/.dev  ## Style, types, layers
 	$(BIN)/lint-imports
 
 e2e: $(VENV)/.dev $(MINISTACK)/.installed $(RIC)/.installed $(SAM)/.installed  ## Build, deploy to a local AWS, run both state machines, check what they did
-	$(PYTEST) tests/e2e
+	$(PYTEST) -n 2 --dist loadfile tests/e2e
 
 simulate: $(VENV)/.dev  ## Runs through random faults, against a reference model (SEED=1 COUNT=10000)
 	$(BIN)/python -m tests.simulation.simulate --seed $(or $(SEED),1) --count $(or $(COUNT),10000)

@@ -58,7 +58,7 @@ def this_machine() -> Machine:
     return Machine(answer.stdout.strip(), ARCHITECTURES[platform.machine()])
 
 
-def build(machine: Machine, folder: Path) -> BuiltTemplate:
+def build(machine: Machine, folder: Path) -> None:
     """Runs `sam build --parallel` as a user does, with the two build parameters set, into a folder
     of its own.
     """
@@ -95,6 +95,10 @@ def build(machine: Machine, folder: Path) -> BuiltTemplate:
     assert done.returncode == 0, (
         f"sam build ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     )
+
+
+def read_built(folder: Path) -> BuiltTemplate:
+    """What `build` left in the folder."""
     return BuiltTemplate(yaml_parse((folder / "template.yaml").read_text(encoding="utf-8")), folder)
 
 

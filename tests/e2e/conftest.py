@@ -1,14 +1,24 @@
-"""One build for all tests; a local AWS of its own for each file of tests, with the stack deployed
-into it.
+"""One build for all tests, also where several processes run them; a local AWS of its own for each
+file of tests, with the stack deployed into it.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.building import RIC_PYTHON, SAM, BuiltTemplate, Machine, build, this_machine
+from tests.e2e.building import (
+    RIC_PYTHON,
+    SAM,
+    BuiltTemplate,
+    Machine,
+    build,
+    read_built,
+    this_machine,
+)
 from tests.e2e.local_aws import PROGRAM, LocalAws
 
 _LOGS: list[Path] = []
@@ -30,8 +40,18 @@ def machine() -> Machine:
 
 @pytest.fixture(scope="session")
 def built(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> BuiltTemplate:
-    """The template as `sam build` leaves it."""
-    return build(machine, tmp_path_factory.mktemp("sam") / "build")
+    """The template as `sam build` leaves it. The first process that needs it builds; the others
+    wait.
+    """
+    session = tmp_path_factory.getbasetemp()
+    folder = (session.parent if "PYTEST_XDIST_WORKER" in os.environ else session) / "sam"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            build(machine, folder / "build")
+            (folder / "built").touch()
+    return read_built(folder / "build")
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tests.mutants.planting import SIMULATION, Mutant
+from tests.mutants.proving import SEEDS
 from tests.mutants.table import MUTANTS, SECTIONS
 
 _HEAD = """# Planted bugs
@@ -16,15 +18,18 @@ A proof is worth what it can catch.
 It exits with 1 where a bug survives, or can no longer be planted because the source has changed.
 `python -m tests.mutants.run --only NAME` plants one of them.
 
-*simulation* means the simulator's seeds, then every scenario killed at every call, written to at every call, and run twice at every call: [tests/simulation](../../tests/simulation).
+*simulation* means the simulator's first {seeds} seeds: [simulate.py](../../tests/simulation/simulate.py).
 {simulated} of the bugs must be caught by it.
-The others are caught by the tests that are named: their faults are none that the simulator has, such as a header that is not sent.
+Each of the others must be caught by a test that is named: their faults are none that the simulator has, such as a header that is not sent.
+The same tests and seeds must hold where no bug is planted.
 """
 
 
 def make_page() -> str:
     simulated = sum(mutant.proof == SIMULATION for mutant in MUTANTS)
-    return "".join([_HEAD.format(count=len(MUTANTS), simulated=simulated), *_sections()])
+    return "".join(
+        [_HEAD.format(count=len(MUTANTS), simulated=simulated, seeds=SEEDS), *_sections()]
+    )
 
 
 def _sections() -> Iterator[str]:
@@ -46,6 +51,5 @@ def _proof(proof: str) -> str:
     if proof == SIMULATION:
         return SIMULATION
     return ", ".join(
-        f"[{path.rpartition('/')[2]}](../../{path})"
-        for path in (test.partition("::")[0] for test in proof.split())
+        f"[{re.split('/|::', test)[-1]}](../../{test.partition('::')[0]})" for test in proof.split()
     )

@@ -15,8 +15,7 @@ from pathlib import Path
 
 SOURCE = Path("src")
 SIMULATION = "simulation"
-"""The proof that loses nothing under any fault: the simulator's seeds, then every kill of every
-scenario."""
+"""The proof that loses nothing under any fault: the simulator's seeds."""
 
 
 class DoesNotApply(Exception):
@@ -28,7 +27,8 @@ class Edit:
     """In a symbol, named as `module:Class.method`: code that stands there exactly once, and what
     takes its place.
 
-    `old` is an expression or some statements that follow each other; `new` is the same, or empty.
+    `old` is an expression, some statements that follow each other, or a keyword argument, which is
+    left out; `new` is an expression or some statements, or empty.
     """
 
     symbol: str
@@ -60,7 +60,7 @@ class Edit:
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """`proof` is SIMULATION, or tests as pytest names them, where the fault is none that the
-    simulator has.
+    simulator has. One of them fails: best name just the test that is meant to.
     """
 
     name: str
@@ -137,40 +137,59 @@ class _Place:
     count: int
 
     def replace(self, new: list[ast.stmt]) -> None:
-        if self.first is not None and isinstance(
-            getattr(self.owner, self.field)[self.first], ast.stmt
-        ):
-            body = getattr(self.owner, self.field)
-            body[self.first : self.first + self.count] = new
-            if not body:
-                body.append(ast.Pass())
-            return
-        [statement] = new
-        if not isinstance(statement, ast.Expr):
-            raise DoesNotApply("an expression is replaced by an expression")
+        held = getattr(self.owner, self.field)
         if self.first is None:
-            setattr(self.owner, self.field, statement.value)
+            setattr(self.owner, self.field, _expression_of(new))
+        elif isinstance(held[self.first], ast.stmt):
+            held[self.first : self.first + self.count] = new
+            if not held:
+                held.append(ast.Pass())
+        elif isinstance(held[self.first], ast.keyword):
+            if new:
+                raise DoesNotApply("a keyword argument can only be left out")
+            del held[self.first]
         else:
-            getattr(self.owner, self.field)[self.first] = statement.value
+            held[self.first] = _expression_of(new)
+
+
+def _expression_of(code: list[ast.stmt]) -> ast.expr:
+    part = _part_of(code)
+    if not isinstance(part, ast.expr):
+        raise DoesNotApply("an expression is replaced by an expression")
+    return part
+
+
+def _part_of(code: list[ast.stmt]) -> ast.expr | ast.keyword | None:
+    """What code may be besides statements: an expression, or a keyword argument, which looks like
+    an assignment.
+    """
+    match code:
+        case [ast.Expr(value=value)]:
+            return value
+        case [ast.Assign(targets=[ast.Name(id=name)], value=value)]:
+            return ast.keyword(name, value)
+        case _:
+            return None
 
 
 def _find(within: ast.stmt, wanted: list[ast.stmt]) -> Iterator[_Place]:
-    """Every place of an expression, or of statements that follow each other."""
-    alone = wanted[0].value if len(wanted) == 1 and isinstance(wanted[0], ast.Expr) else None
-    dumps = [ast.dump(statement) for statement in wanted]
+    """Every place of statements that follow each other, or of an expression or a keyword
+    argument.
+    """
+    statements, part = [ast.dump(statement) for statement in wanted], _part_of(wanted)
+    alone = ast.dump(part) if part is not None else None
     for node in ast.walk(within):
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
                 kinds = [ast.dump(item) if isinstance(item, ast.AST) else "" for item in value]
                 for first in range(len(kinds)):
-                    if kinds[first : first + len(dumps)] == dumps:
-                        yield _Place(node, field, first, len(dumps))
-                    elif alone is not None and kinds[first] == ast.dump(alone):
+                    if kinds[first : first + len(statements)] == statements:
+                        yield _Place(node, field, first, len(statements))
+                    elif kinds[first] == alone:
                         yield _Place(node, field, first, 1)
             elif (
-                alone is not None
-                and isinstance(value, ast.AST)
+                isinstance(value, ast.AST)
                 and not isinstance(node, ast.Expr)
-                and ast.dump(value) == ast.dump(alone)
+                and ast.dump(value) == alone
             ):
                 yield _Place(node, field, None, 1)

@@ -1,6 +1,6 @@
 """Plants one bug after the other into a copy of the tree, and shows that each is caught.
 
-    python -m tests.mutants.run [--only NAME]... [--jobs 2] [--seeds 300] [--timeout 240]
+    python -m tests.mutants.run [--only NAME]... [--jobs 2] [--seeds N] [--timeout 240]
     python -m tests.mutants.run --list > docs/internals/planted-bugs.md
 
 Exit code 0 where all were caught; 1 where one survived, did not apply, or its proof did not end; 2
@@ -22,7 +22,7 @@ from types import FrameType
 
 from tests.mutants.page import make_page
 from tests.mutants.planting import SIMULATION, DoesNotApply, Mutant, plant
-from tests.mutants.proving import Outcome, Prover, Verdict
+from tests.mutants.proving import SEEDS, Outcome, Prover, Verdict
 from tests.mutants.table import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=2, help="proofs at once")
     parser.add_argument(
-        "--seeds", type=int, default=300, help="seeds that the simulator tries on each"
+        "--seeds", type=int, default=SEEDS, help="seeds that the simulator tries on each"
     )
     parser.add_argument(
         "--timeout", type=float, default=240.0, metavar="SECONDS", help="for the proof of one bug"

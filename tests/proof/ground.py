@@ -70,6 +70,10 @@ class Original:
         return f"{self.bucket}/{self.key} {self.identity[1]}"
 
 
+Packed = list[tuple[str, Member, Place]]
+"""(source bucket, member, where it lies)"""
+
+
 @dataclass(slots=True)
 class Ground:
     """A server with the buckets `trail` (versions), `logs` (none) and `packs`, and a proxy in front
@@ -80,34 +84,14 @@ class Ground:
     proxy: Proxy
     forks: ForkServer
     names: Mapping[str, str]
+    client: Any = field(repr=False)
+    """Past the proxy, and so is the store."""
+    store: ObjectStore = field(repr=False)
     _days: Iterator[date] = field(
         default_factory=lambda: (
             FIRST_DAY + timedelta(days=2 * number) for number in itertools.count()
         )
     )
-
-    @property
-    def client(self) -> Any:
-        """Past the proxy."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.server.endpoint_url,
-            aws_access_key_id=self.server.access_key,
-            aws_secret_access_key=self.server.secret_key,
-            region_name=self.server.region,
-        )
-
-    def connect(self) -> ObjectStore:
-        """Past the proxy."""
-        return connect(
-            Connection(
-                None,
-                self.server.region,
-                self.server.endpoint_url,
-                self.server.access_key,
-                self.server.secret_key,
-            )
-        )
 
     def environment(self, endpoint_url: str) -> dict[str, str]:
         return {
@@ -119,7 +103,7 @@ class Ground:
         }
 
     def new_day(self) -> Day:
-        return Day(self, next(self._days), self.client, self.connect())
+        return Day(self, next(self._days))
 
 
 @contextmanager
@@ -133,7 +117,23 @@ def make_ground(server: EmbeddedS3) -> Iterator[Ground]:
             stack.enter_context(Proxy(server.endpoint_url)),
             stack.enter_context(ForkServer()),
             names,
+            make_client(server),
+            connect(
+                Connection(
+                    None, server.region, server.endpoint_url, server.access_key, server.secret_key
+                )
+            ),
         )
+
+
+def make_client(server: EmbeddedS3) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=server.region,
+    )
 
 
 @dataclass(slots=True)
@@ -142,9 +142,15 @@ class Day:
 
     ground: Ground
     date: date
-    client: Any = field(repr=False)
-    store: ObjectStore = field(repr=False)
     originals: list[Original] = field(default_factory=list)
+
+    @property
+    def client(self) -> Any:
+        return self.ground.client
+
+    @property
+    def store(self) -> ObjectStore:
+        return self.ground.store
 
     @property
     def target(self) -> Target:
@@ -217,9 +223,9 @@ class Day:
         page = self.store.list_object_versions(self.ground.names["trail"])
         return [marker.key for marker in page.markers if f"{self.date:/%Y/%m/%d/}" in marker.key]
 
-    def packed(self) -> list[tuple[str, Member, Place]]:
-        """(source bucket, member, where it lies) of every pack of the day that has an index. Each
-        pack is read back, byte for byte.
+    def packed(self) -> Packed:
+        """The members of every pack of the day that has an index. Each pack is read back, byte for
+        byte.
         """
         found = []
         for entry in list_packs(
@@ -233,9 +239,9 @@ class Day:
                 ]
         return found
 
-    def find_losses(self) -> list[str]:
+    def find_losses(self, packed: Packed | None = None) -> list[str]:
         """Originals that are neither in place nor come back from a pack with their bytes and
-        metadata.
+        metadata. `packed`: what the packs hold, where it has just been read.
         """
         in_place = self.in_place()
         missing = [
@@ -244,7 +250,10 @@ class Day:
             if (original.bucket, original.identity) not in in_place
         ]
         try:
-            packed = {(bucket, member.identity): place for bucket, member, place in self.packed()}
+            places = {
+                (bucket, member.identity): place
+                for bucket, member, place in (self.packed() if packed is None else packed)
+            }
         except LogAggregatorError as error:
             return [f"a pack with an index is not sound: {error}"]
         return [
@@ -252,7 +261,7 @@ class Day:
             for original in missing
             if (
                 problem := self._find_loss(
-                    original, packed.get((original.bucket, original.identity))
+                    original, places.get((original.bucket, original.identity))
                 )
             )
         ]
@@ -270,9 +279,10 @@ class Day:
             return f"{original}: came back with other metadata"
         return None
 
-    def copies(self) -> Counter[tuple[str, Identity]]:
+    def copies(self, packed: Packed | None = None) -> Counter[tuple[str, Identity]]:
         """How many packs each original is a member of."""
-        return Counter((bucket, member.identity) for bucket, member, _ in self.packed())
+        members = self.packed() if packed is None else packed
+        return Counter((bucket, member.identity) for bucket, member, _ in members)
 
 
 def put_small(day: Day) -> None:
@@ -306,13 +316,14 @@ def assert_settled(day: Day, where: str = "", copies_max: int = 1) -> None:
     """Nothing is lost, nothing is left, everything is in one pack (or as many as said), no upload
     is open a day later, and a further run reads and nothing else.
     """
-    assert day.find_losses() == [], where
+    packed = day.packed()
+    assert day.find_losses(packed) == [], where
     assert (
         day.in_place() & {(original.bucket, original.identity) for original in day.originals}
         == set()
     ), where
     assert day.left_markers() == [], where
-    copies = day.copies()
+    copies = day.copies(packed)
     assert copies.keys() == {(original.bucket, original.identity) for original in day.originals}, (
         where
     )

@@ -53,6 +53,7 @@ class Store:
 def put(store, key):
     store.held[key] = [1, 2]
     store.held[key] = [1, 2]
+    store.send(key, if_none="*", size=3)
 """
 
 
@@ -74,6 +75,8 @@ def put(store, key):
             "put(store, 1)",
             ["put(store, 1)"],
         ),
+        ("put", 'if_none="*"', "", ["store.send(key, size=3)"]),
+        ("put", "3", "4", ["store.send(key, if_none='*', size=4)"]),
     ],
 )
 def test_code_is_replaced_however_it_is_laid_out(
@@ -88,18 +91,20 @@ def test_code_is_replaced_however_it_is_laid_out(
 
 
 @pytest.mark.parametrize(
-    ("symbol", "old"),
+    ("symbol", "old", "new"),
     [
-        ("put", "store.held[key] = [1, 2]"),
-        ("get", "key"),
-        ("Store.get", "key in self.lost"),
-        ("Store.take", "1"),
+        ("put", "store.held[key] = [1, 2]", ""),
+        ("get", "key", ""),
+        ("Store.get", "key in self.lost", ""),
+        ("Store.get", "key in self.gone", "pass"),
+        ("Store.take", "1", ""),
+        ("put", "if_none='*'", "if_none='+'"),
     ],
 )
-def test_a_bug_that_fits_nowhere_or_twice_is_not_planted(symbol: str, old: str) -> None:
+def test_a_bug_that_fits_nowhere_or_twice_is_not_planted(symbol: str, old: str, new: str) -> None:
     """Then somebody has to look at it: what is planted is never a guess."""
     with pytest.raises(DoesNotApply):
-        Edit(f"module:{symbol}", old, "").apply(ast.parse(CODE))
+        Edit(f"module:{symbol}", old, new).apply(ast.parse(CODE))
 
 
 @pytest.mark.parametrize(

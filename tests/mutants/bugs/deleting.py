@@ -48,7 +48,7 @@ DELETING = Section(
                     "failures = [failure for failure in failures if failure.code not in _RETAINED]",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py::test_every_answer_has_its_place",
         ),
         Mutant(
             "not-tried-again",
@@ -63,7 +63,7 @@ DELETING = Section(
                     "return",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py::test_what_may_go_away_is_tried_again",
         ),
         Mutant(
             "newest-first",
@@ -75,7 +75,7 @@ DELETING = Section(
                     "ready = newest",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py::test_an_older_version_that_stays_keeps_the_newest",
         ),
         Mutant(
             "newest-forgotten",
@@ -104,7 +104,7 @@ DELETING = Section(
                     ),
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py::test_a_version_that_cannot_be_read_keeps_its_key",
         ),
         Mutant(
             "hiding-marker-removed",
@@ -138,7 +138,7 @@ DELETING = Section(
                 "log_aggregator.steps.packing.delete:_find_markers",
                 ("key in keys and version_id != NULL_VERSION", "key in keys"),
             ),
-            proof="tests/unit/steps/packing/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py::test_a_log_object_in_the_place_of_an_old_marker_stays",
         ),
         Mutant(
             "older-null-deleted",
@@ -150,7 +150,7 @@ DELETING = Section(
                     "others",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py::test_an_older_version_that_can_be_replaced_stays",
         ),
         Mutant(
             "null-without-condition",
@@ -170,7 +170,7 @@ DELETING = Section(
                 "log_aggregator.steps.packing.discard:discard",
                 ("deleter.store.head_object(target.bucket, key)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_discard.py",
+            proof="tests/unit/steps/packing/test_discard.py::test_a_list_that_may_not_have_been_written_is_looked_for",
         ),
         Mutant(
             "discards-in-any-order",
@@ -179,7 +179,7 @@ DELETING = Section(
                 "log_aggregator.steps.packing.discard:discard",
                 ("ListedVersions(ordered)", "ListedVersions([])"),
             ),
-            proof="tests/unit/steps/packing/test_discard.py",
+            proof="tests/unit/steps/packing/test_discard.py::test_discards_keep_the_order_of_versions",
         ),
         Mutant(
             "gone-is-deleted",
@@ -191,7 +191,7 @@ DELETING = Section(
                     "report.deleted += len(waiting)",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py::test_every_answer_has_its_place",
         ),
         Mutant(
             "kept-too-short",
@@ -203,7 +203,7 @@ DELETING = Section(
                     "return max(0, (today - since).days) < self.keep_originals_days - 1",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py tests/unit/steps/packing/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py::test_originals_are_kept_as_long_as_wanted",
         ),
     ),
 )

@@ -61,7 +61,7 @@ EXACTNESS = Section(
                     "is_same = len(body.data) == source.size_bytes",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_read.py",
+            proof="tests/unit/steps/packing/test_read.py::test_with_kms_both_reads_must_be_the_same",
         ),
         Mutant(
             "metadata-dropped",
@@ -99,7 +99,7 @@ EXACTNESS = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py::test_a_damaged_range_of_a_large_object_never_reaches_a_pack",
         ),
     ),
 )

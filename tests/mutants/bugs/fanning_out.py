@@ -17,7 +17,7 @@ FANNING_OUT = Section(
                     "return (task, (Listed(), Counter()))",
                 ),
             ),
-            proof="tests/simulation/test_statemachine.py tests/unit/steps/fanout",
+            proof="tests/simulation/test_statemachine.py::test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals",
         ),
         Mutant(
             "failures-of-items-lost",
@@ -29,7 +29,7 @@ FANNING_OUT = Section(
                     "str(error)",
                 ),
             ),
-            proof="tests/simulation/test_statemachine.py tests/unit/steps/fanout",
+            proof="tests/unit/steps/fanout/test_settle.py::test_a_group_that_fails_does_not_stop_the_others",
         ),
         Mutant(
             "deleted-on-trust",
@@ -74,7 +74,7 @@ FANNING_OUT = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/steps/fanout",
+            proof="tests/unit/steps/fanout/test_settle.py::test_only_what_passed_is_passed_on",
         ),
         Mutant(
             "newest-forgotten-on-the-way",
@@ -86,7 +86,7 @@ FANNING_OUT = Section(
                     "LogObject(bucket, key, version_id, etag, size_bytes, datetime.fromisoformat(modified), storage_class)",
                 ),
             ),
-            proof="tests/unit/steps/fanout",
+            proof="tests/unit/steps/fanout/test_workitems.py::test_an_item_comes_back_as_it_was",
         ),
         Mutant(
             "work-item-cut-short",
@@ -98,13 +98,13 @@ FANNING_OUT = Section(
                     "head['format'] != FORMAT_VERSION",
                 ),
             ),
-            proof="tests/unit/steps/fanout",
+            proof="tests/unit/steps/fanout/test_workitems.py::test_what_is_not_a_whole_item_is_refused",
         ),
         Mutant(
             "last-keys-unlisted",
             "what a listing function holds at its end becomes no work item",
             in_symbol("log_aggregator.steps.fanout.tasks:list_task", ("cutter.flush()", "")),
-            proof="tests/unit/steps/fanout",
+            proof="tests/unit/steps/fanout/test_tasks.py::test_tasks_find_what_one_process_finds",
         ),
         Mutant(
             "verified-is-done",
@@ -137,7 +137,7 @@ FANNING_OUT = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/steps/fanout/test_folder.py",
+            proof="tests/unit/steps/fanout/test_folder.py::test_the_first_result_of_a_piece_counts",
         ),
     ),
 )

@@ -33,7 +33,7 @@ FINDING = Section(
                     "False",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_scan.py tests/unit/steps/packing/test_run.py",
+            proof="tests/unit/steps/packing/test_scan.py::test_regions_that_are_not_wanted_are_left_and_counted",
         ),
         Mutant(
             "other-days-taken",
@@ -61,7 +61,7 @@ FINDING = Section(
                     "return listed",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_scan.py",
+            proof="tests/unit/steps/packing/test_scan.py::test_our_own_packs_are_not_logs",
         ),
         Mutant(
             "ledger-forgotten",
@@ -78,7 +78,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.ledger:read_ledger",
                 ("not (restore and _restore_index(store, target, group, key, options))", "restore"),
             ),
-            proof="tests/unit/steps/packing/test_ledger.py",
+            proof="tests/unit/steps/packing/test_ledger.py::test_a_missing_index_comes_back_from_the_pack",
         ),
         Mutant(
             "clock-behind",
@@ -101,7 +101,7 @@ FINDING = Section(
                     "upload.initiated is not None",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py::test_stale_uploads",
         ),
         Mutant(
             "failures-of-groups-lost",
@@ -109,7 +109,7 @@ FINDING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.run:run", ("result.failures += settled.failures", "")
             ),
-            proof="tests/unit/steps/packing/test_run.py tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py::test_trouble_of_the_store_keeps_originals_and_other_groups_go_on",
         ),
         Mutant(
             "not-tried-is-done",
@@ -118,7 +118,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.run:_settle_all",
                 ("settled.failures.append(Failure.of(str(group), skipped))", "_ = skipped"),
             ),
-            proof="tests/unit/steps/packing/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py::test_what_is_not_tried_is_a_failure",
         ),
         Mutant(
             "limit-ignored",
@@ -127,7 +127,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.listing:check_limit",
                 ("found.shelf.objects > rules.objects_max", "False"),
             ),
-            proof="tests/unit/steps/packing/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py::test_too_many_objects",
         ),
     ),
 )

@@ -20,7 +20,7 @@ GETTING_BACK = Section(
                     "return True",
                 ),
             ),
-            proof="tests/unit/cli/test_put_back_command.py tests/unit/steps/retrieval/test_put_back.py",
+            proof="tests/unit/steps/retrieval/test_put_back.py::test_nothing_is_overwritten",
         ),
         Mutant(
             "put-back-unlike",
@@ -32,7 +32,7 @@ GETTING_BACK = Section(
                     "(member.content_type is None or body.content_type == member.content_type) and (body.content_encoding or None) == (member.content_encoding or None)",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_put_back.py tests/unit/cli/test_put_back_command.py",
+            proof="tests/unit/steps/retrieval/test_put_back.py::test_nothing_is_overwritten",
         ),
         Mutant(
             "put-back-left-open",
@@ -47,19 +47,19 @@ GETTING_BACK = Section(
                     "raise",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_put_back.py",
+            proof="tests/unit/steps/retrieval/test_put_back.py::test_damage_is_never_put_back",
         ),
         Mutant(
             "extracted-unchecked",
             "what comes out of a pack is handed out without a look at its hash",
             in_symbol("log_aggregator.steps.retrieval.fetch:_checked", ("check.finish()", "")),
-            proof="tests/unit/steps/retrieval/test_fetch.py tests/property/test_fetching.py",
+            proof="tests/property/test_fetching.py::test_every_flipped_bit_is_found_or_harmless",
         ),
         Mutant(
             "answers-mixed-up",
             "after a pack that could not be read its neighbour gets its answers",
             in_symbol("log_aggregator.steps.retrieval.fetch:_fetch_pack", ("ranges.finish()", "")),
-            proof="tests/unit/steps/retrieval/test_fetch.py tests/property/test_fetching.py",
+            proof="tests/unit/steps/retrieval/test_fetch.py::TestSinks::test_what_nobody_takes_is_in_nobodys_way",
         ),
         Mutant(
             "no-second-pack",
@@ -67,7 +67,7 @@ GETTING_BACK = Section(
             in_symbol(
                 "log_aggregator.steps.retrieval.fetch:alternatives", ("original.spares", "()")
             ),
-            proof="tests/unit/steps/retrieval/test_fetch.py",
+            proof="tests/unit/steps/retrieval/test_fetch.py::test_the_other_pack_helps",
         ),
         Mutant(
             "thawing-is-thawed",
@@ -79,7 +79,7 @@ GETTING_BACK = Section(
                     "return State.THAWED",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_thaw.py",
+            proof="tests/unit/steps/retrieval/test_thaw.py::test_the_whole_way",
         ),
         Mutant(
             "thawed-again",
@@ -91,7 +91,7 @@ GETTING_BACK = Section(
                     "asked = list(workers.read_ahead(ask, list(states), lambda _: 1))",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_thaw.py",
+            proof="tests/unit/steps/retrieval/test_thaw.py::test_the_whole_way",
         ),
     ),
 )

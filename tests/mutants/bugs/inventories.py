@@ -14,7 +14,7 @@ INVENTORIES = Section(
                 "log_aggregator.steps.packing.group:GroupWork.delete",
                 ("self.rules.is_listing_old", "False"),
             ),
-            proof="tests/unit/steps/test_inventory.py",
+            proof="tests/unit/steps/test_inventory.py::test_a_killed_run_is_ended_by_the_same_inventory",
         ),
         Mutant(
             "discarded-by-an-inventory",
@@ -26,7 +26,7 @@ INVENTORIES = Section(
                     "careful, first = (rules, rules.window.first)",
                 ),
             ),
-            proof="tests/unit/steps/test_inventory.py",
+            proof="tests/unit/steps/test_inventory.py::test_other_regions_are_never_deleted_by_an_inventory",
         ),
         Mutant(
             "null-version-lost",
@@ -35,7 +35,7 @@ INVENTORIES = Section(
                 "log_aggregator.core.inventory.rows:RowReader._version_of",
                 ("return text or NULL_VERSION", "return text or None"),
             ),
-            proof="tests/unit/core/inventory/test_rows.py",
+            proof="tests/unit/core/inventory/test_rows.py::test_rows_come_back",
         ),
         Mutant(
             "current-versions-will-do",
@@ -44,7 +44,7 @@ INVENTORIES = Section(
                 "log_aggregator.core.inventory.manifest:check_versions",
                 ("versioning is not None and (not manifest.has_versions)", "False"),
             ),
-            proof="tests/unit/steps/test_inventory.py",
+            proof="tests/unit/steps/test_inventory.py::test_an_inventory_of_current_versions_will_not_do_for_versions",
         ),
         Mutant(
             "markers-forgotten",
@@ -56,7 +56,7 @@ INVENTORIES = Section(
                     "markers: list[DeleteMarker] = []",
                 ),
             ),
-            proof="tests/unit/core/inventory/test_sorting.py",
+            proof="tests/unit/core/inventory/test_sorting.py::test_keys_are_whole",
         ),
         Mutant(
             "half-an-inventory",
@@ -71,7 +71,7 @@ INVENTORIES = Section(
                     ("stored.size_bytes != file.size_bytes", "False"),
                 ),
             ),
-            proof="tests/unit/steps/test_inventory.py",
+            proof="tests/unit/steps/test_inventory.py::test_a_damaged_file_stops_the_run_before_it_begins",
         ),
         Mutant(
             "unfinished-inventory",
@@ -80,7 +80,7 @@ INVENTORIES = Section(
                 "log_aggregator.steps.inventory:_find_newest",
                 ("store.head_object(bucket, f'{made}{CHECKSUM}')", ""),
             ),
-            proof="tests/unit/steps/test_inventory.py",
+            proof="tests/unit/steps/test_inventory.py::test_the_newest_whole_inventory_is_taken",
         ),
         Mutant(
             "later-days-dropped",
@@ -89,7 +89,7 @@ INVENTORIES = Section(
                 "log_aggregator.steps.inventory:InventoryListing._read_window",
                 ("found = Found(held.window)", "found = Found(rules.window)"),
             ),
-            proof="tests/unit/steps/test_inventory.py",
+            proof="tests/unit/steps/test_inventory.py::test_what_does_not_fit_waits",
         ),
         Mutant(
             "anything-in-a-main-bucket",
@@ -101,7 +101,7 @@ INVENTORIES = Section(
                     "isinstance(parsed, DatedKey) and False",
                 ),
             ),
-            proof="tests/unit/steps/test_inventory.py",
+            proof="tests/unit/steps/test_inventory.py::test_a_main_bucket_is_looked_at_where_a_listing_looks",
         ),
         Mutant(
             "inventory-keys-not-decoded",
@@ -113,7 +113,7 @@ INVENTORIES = Section(
                     "values[Column.KEY] = values[Column.KEY]",
                 ),
             ),
-            proof="tests/unit/core/inventory/test_rows.py",
+            proof="tests/unit/core/inventory/test_rows.py::test_rows_come_back",
         ),
         Mutant(
             "unsorted-files-forgotten",
@@ -121,7 +121,7 @@ INVENTORIES = Section(
             in_symbol(
                 "log_aggregator.steps.fanout.sorting:check_sorted", ("done != files", "False")
             ),
-            proof="tests/simulation/test_history_by_inventory.py",
+            proof="tests/simulation/test_history_by_inventory.py::test_half_an_inventory_is_none",
         ),
         Mutant(
             "any-window",
@@ -130,13 +130,13 @@ INVENTORIES = Section(
                 "log_aggregator.steps.fanout.sorting:check_sorted",
                 ("wanted not in windows", "False"),
             ),
-            proof="tests/simulation/test_history_by_inventory.py",
+            proof="tests/simulation/test_history_by_inventory.py::test_a_run_takes_only_windows_that_were_sorted",
         ),
         Mutant(
             "folded-block-lost",
             "of a large listing what was folded last is never packed",
             in_symbol("log_aggregator.steps.packing.shelf:Shelf.parts", ("part.add(row.open)", "")),
-            proof="tests/unit/steps/packing/test_shelf.py",
+            proof="tests/unit/steps/packing/test_shelf.py::test_everything_comes_back",
         ),
         Mutant(
             "versions-parted-on-the-shelf",
@@ -148,7 +148,7 @@ INVENTORIES = Section(
                     "((_key_of(each), [each]) for each in found.sources)",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_shelf.py",
+            proof="tests/unit/steps/packing/test_shelf.py::test_everything_comes_back",
         ),
     ),
 )

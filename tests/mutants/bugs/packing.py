@@ -43,7 +43,7 @@ PACKING = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/core/test_planning.py",
+            proof="tests/unit/core/test_planning.py::test_every_member_is_in_the_id",
         ),
         Mutant(
             "wrong-offset",
@@ -63,7 +63,7 @@ PACKING = Section(
                     "return Contents(Shape.GZIP)",
                 ),
             ),
-            proof="tests/property/test_packs.py tests/unit/core/packformat/test_contents.py",
+            proof="tests/unit/core/packformat/test_contents.py::test_every_cut_of_gzip_is_damaged",
         ),
         Mutant(
             "versions-parted",
@@ -75,7 +75,7 @@ PACKING = Section(
                     "batch and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max)",
                 ),
             ),
-            proof="tests/unit/core/test_planning.py",
+            proof="tests/unit/core/test_planning.py::test_markers_go_with_the_newest_version",
         ),
         Mutant(
             "wrong-inner-offset",
@@ -103,7 +103,7 @@ PACKING = Section(
                 "log_aggregator.steps.packing.pack_writer:PackWriter.copy",
                 ("part.crc64nvme or 0", "0"),
             ),
-            proof="tests/unit/steps/packing/test_pack_writer.py tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_pack_writer.py::test_a_copied_range_counts_like_written_bytes",
         ),
         Mutant(
             "bridge-unchecked",
@@ -112,7 +112,7 @@ PACKING = Section(
                 "log_aggregator.steps.packing.large:check_bridged",
                 ("_compare(source, whole.crc, stored.crc64nvme)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py::test_a_damaged_range_of_a_large_object_never_reaches_a_pack",
         ),
         Mutant(
             "upload-gone-is-change",
@@ -127,7 +127,7 @@ PACKING = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_large.py",
+            proof="tests/unit/steps/packing/test_large.py::test_an_upload_that_somebody_aborted_is_a_failure",
         ),
         Mutant(
             "encoding-dropped",

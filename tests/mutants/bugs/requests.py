@@ -17,7 +17,7 @@ REQUESTS = Section(
                     "s3.complete_multipart_upload(**encode_upload(upload), **whole, MultipartUpload={'Parts': [encode_part(part) for part in parts]}, MpuObjectSize=size_bytes)",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_completing_states_everything",
         ),
         Mutant(
             "object-overwritten",
@@ -29,7 +29,7 @@ REQUESTS = Section(
                     "s3.put_object(Bucket=bucket, Key=key, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme), **encode_options(options))",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_options_are_sent",
         ),
         Mutant(
             "checksum-not-sent",
@@ -41,7 +41,7 @@ REQUESTS = Section(
                     "whole: dict[str, str] = {}",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_completing_states_everything",
         ),
         Mutant(
             "copy-of-anything",
@@ -53,7 +53,7 @@ REQUESTS = Section(
                     "{**encode_upload(upload), 'PartNumber': number, 'CopySource': copy_source}",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_what_is_copied",
         ),
         Mutant(
             "read-unpinned",
@@ -68,7 +68,7 @@ REQUESTS = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestReading::test_conditions_are_sent",
         ),
         Mutant(
             "delete-condition-dropped",
@@ -77,7 +77,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.store:encode_deletion",
                 ("entry['ETag'] = f'\"{deletion.etag}\"'", "pass"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_only_what_s3_names_has_failed",
         ),
         Mutant(
             "key-errors-ignored",
@@ -89,7 +89,7 @@ REQUESTS = Section(
                     "[]",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_only_what_s3_names_has_failed",
         ),
         Mutant(
             "part-checksum-for-whole",
@@ -101,7 +101,7 @@ REQUESTS = Section(
                     "True",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestReading::test_which_checksums_count",
         ),
         Mutant(
             "version-not-named",
@@ -110,7 +110,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.reading:get_with_obstore",
                 ("options['version'] = version_id", "pass"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestReading::test_conditions_are_sent",
         ),
         Mutant(
             "versions-skipped",
@@ -119,7 +119,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.listing:list_object_versions",
                 ("request['VersionIdMarker'] = start.version_id", "pass"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_markers_are_handed_back",
         ),
         Mutant(
             "keys-not-decoded",
@@ -128,7 +128,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.listing:Listing.decode",
                 ("return unquote_plus(value, errors='strict')", "return value"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_keys_are_decoded_once",
         ),
         Mutant(
             "size-not-sent",
@@ -140,7 +140,7 @@ REQUESTS = Section(
                     "s3.complete_multipart_upload(**encode_upload(upload), **whole, MultipartUpload={'Parts': [encode_part(part) for part in parts]}, IfNoneMatch='*')",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py tests/conformance/test_object_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_completing_states_everything",
         ),
         Mutant(
             "refusal-without-version-lost",
@@ -156,7 +156,7 @@ REQUESTS = Section(
                 ),
                 ("version_id in (None, deletion.version_id)", "version_id == deletion.version_id"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py",
+            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_an_error_for_no_known_entry_is_not_lost",
         ),
     ),
 )

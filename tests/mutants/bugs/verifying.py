@@ -22,7 +22,7 @@ VERIFYING = Section(
                 "log_aggregator.model:VerifiedPack.__post_init__",
                 ("self.stored.size_bytes != self.expected_size_bytes", "False"),
             ),
-            proof="tests/unit/test_model.py",
+            proof="tests/unit/test_model.py::test_a_pack_with_wrong_evidence_cannot_be_made",
         ),
         Mutant(
             "missing-checksum-accepted",
@@ -40,7 +40,7 @@ VERIFYING = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/test_model.py",
+            proof="tests/unit/test_model.py::test_a_pack_with_wrong_evidence_cannot_be_made",
         ),
         Mutant(
             "no-read-back",
@@ -66,7 +66,7 @@ VERIFYING = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/packs/test_verify.py",
+            proof="tests/unit/steps/packs/test_verify.py::test_reading_back_compares_every_member",
         ),
         Mutant(
             "index-of-another-pack",
@@ -78,7 +78,7 @@ VERIFYING = Section(
                     "False",
                 ),
             ),
-            proof="tests/unit/test_model.py",
+            proof="tests/unit/test_model.py::test_a_pack_with_wrong_evidence_cannot_be_made",
         ),
         Mutant(
             "members-not-counted",
@@ -87,7 +87,7 @@ VERIFYING = Section(
                 "log_aggregator.core.packformat.index:_parse_lines",
                 ("count != expected", "False"),
             ),
-            proof="tests/unit/core/packformat/test_index.py",
+            proof="tests/unit/core/packformat/test_index.py::test_wrong_values_are_a_bad_pack",
         ),
         Mutant(
             "taken-over-unseen",
@@ -99,7 +99,7 @@ VERIFYING = Section(
                     "False",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py::test_a_sound_pack_of_the_same_name_with_other_members_is_refused",
         ),
         Mutant(
             "taken-over-by-size",
@@ -111,7 +111,7 @@ VERIFYING = Section(
                     "stored.size_bytes == size",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py::test_an_existing_pack_of_the_same_size_keeps_its_own_index",
         ),
         Mutant(
             "foreign-index-believed",
@@ -120,7 +120,7 @@ VERIFYING = Section(
                 "log_aggregator.steps.packs.index:StoredIndex._check",
                 ("head.pack_key != self.pack_key", "False"),
             ),
-            proof="tests/unit/steps/packing/test_ledger.py",
+            proof="tests/unit/steps/packing/test_ledger.py::test_the_index_of_another_pack_is_refused",
         ),
         Mutant(
             "foreign-group-believed",
@@ -141,7 +141,7 @@ VERIFYING = Section(
                     "False",
                 ),
             ),
-            proof="tests/unit/test_model.py",
+            proof="tests/unit/test_model.py::test_a_pack_with_wrong_evidence_cannot_be_made",
         ),
     ),
 )

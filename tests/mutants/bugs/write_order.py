@@ -43,7 +43,7 @@ WRITE_ORDER = Section(
                 "log_aggregator.steps.packing.delete:delete_originals",
                 ("verify_again(deleter.store, pack)", ""),
             ),
-            proof="tests/unit/steps/packing/test_delete.py",
+            proof="tests/unit/steps/packing/test_delete.py::test_a_pack_that_changed_since_is_not_trusted",
         ),
         Mutant(
             "index-not-durable",
@@ -66,7 +66,7 @@ WRITE_ORDER = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py",
+            proof="tests/unit/steps/packing/test_group.py::test_write_order",
         ),
         Mutant(
             "delete-what-was-planned",
@@ -93,7 +93,7 @@ WRITE_ORDER = Section(
                     "[]",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_run.py",
+            proof="tests/unit/steps/packing/test_run.py::test_stale_uploads",
         ),
         Mutant(
             "abort-forgotten",
@@ -102,7 +102,7 @@ WRITE_ORDER = Section(
                 "log_aggregator.steps.packing.pack_writer:PackWriter.abort_unless_completed",
                 ("self._store.abort_multipart_upload(self._upload)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_group.py tests/unit/steps/packing/test_pack_writer.py",
+            proof="tests/unit/steps/packing/test_pack_writer.py::test_a_failure_aborts_the_upload",
         ),
     ),
 )
