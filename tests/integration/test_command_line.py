@@ -255,7 +255,7 @@ def test_server_that_goes_away_ends_with_a_clear_message(sites: Sites) -> None:
         (
             ["run", "--other-buckets", "abc", "--date", "tomorrow"],
             2,
-            "--date 'tomorrow': allowed is",
+            "--date 'tomorrow': expected a date",
         ),
         (
             ["run", "--other-buckets", "abc", "--from", "2025-01-02", "--to", "2025-01-01"],

@@ -97,11 +97,11 @@ class Forked:
 
 class ForkServer:
     """A context manager. Not thread safe. `loaded` are the modules that no command needs to import
-    any more.
+    any more; left out, all that our own commands take.
     """
 
     def __init__(self, *loaded: str) -> None:
-        self._loaded = loaded or ("log_aggregator.cli",)
+        self._loaded = loaded
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="log-aggregator-forks-")
@@ -163,8 +163,9 @@ def serve() -> None:
     """One order a line: start a command, or wait for one."""
     for name in sys.argv[1:]:
         importlib.import_module(name)
-    import_commands()
-    read_service_models()
+    if not sys.argv[1:]:
+        import_commands()
+        read_service_models()
     gc.freeze()  # the collector writes to all that it looks at; pages stay shared without it
     threads = (
         len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").exists() else 1
