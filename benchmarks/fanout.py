@@ -16,7 +16,7 @@ from benchmarks.apart import run_apart
 from benchmarks.lambda_memory import GB_SECOND_DOLLARS
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 
-from log_aggregator.core.costs import PUT_CLASS_DOLLARS
+from log_aggregator.core.costs import REQUEST_DOLLARS
 from log_aggregator.limits import KIB, MIB
 
 ACCOUNTS = 5_000
@@ -129,7 +129,7 @@ def _take(case: Case, found: Mapping[str, Any], outcome: Outcome) -> None:
             found["tasks"],
             found["plan_requests"],
             total,
-            total * PUT_CLASS_DOLLARS,
+            total * REQUEST_DOLLARS["PutObject"],
             lambda_seconds,
             lambda_seconds * LIST_FUNCTION_MB / 1024 * GB_SECOND_DOLLARS["arm64"],
             round(found["items"] * factor),

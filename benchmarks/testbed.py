@@ -30,6 +30,7 @@ from log_aggregator_lab.organisation.documents import (
 )
 from log_aggregator_lab.organisation.specification import OrganisationSpec, flat
 from log_aggregator_lab.servers.s3 import EmbeddedS3
+from log_aggregator_lab.stores.metered import MeteredStore
 from log_aggregator_lab.upload import create_bucket, upload
 
 DESTINATION = "packs-of-the-benchmark"
@@ -152,7 +153,7 @@ def run_job(
 ) -> JobResult:
     """Lists, combines, verifies and deletes. Raises BenchmarkBroken unless every object was."""
     settings = make_settings(bucket)
-    store = connect(connection, settings.readers)
+    store = MeteredStore(connect(connection, settings.readers).inner)
     with make_workers(settings) as workers:
         began = perf_counter()
         job = Job(store, workers, make_rules(settings, spec), SystemClock())

@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from cost_model.break_even import find_break_even_bytes
 from cost_model.work import Load, estimate_load_packed
 
 from log_aggregator import limits
@@ -18,7 +19,6 @@ from log_aggregator.core.costs.storage import (
     estimate_each,
     estimate_left,
     estimate_packed,
-    find_break_even_bytes,
 )
 from log_aggregator.core.planning import PackLimits
 from reference_pages.stack_prices import make_stack_prices

@@ -10,10 +10,8 @@ GIB = 1024 * MIB
 
 # S3's own (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html)
 PART_SIZE_BYTES_MIN = 5 * MIB
-PART_SIZE_BYTES_MAX = 5 * GIB
 PART_COUNT_MAX = 10_000
 COPY_RANGE_BYTES_MAX = 5 * GIB
-PUT_SIZE_BYTES_MAX = 5 * GIB
 KEY_BYTES_MAX = 1024
 LIST_PAGE_COUNT_MAX = 1_000
 DELETE_COUNT_MAX = 1_000

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from log_aggregator.core.packformat.unpack import MemberCheck, cut_member, decode_stored
 from log_aggregator.core.query import Query
 from log_aggregator.errors import GroupFailed
 from log_aggregator.model import Target
@@ -20,6 +19,7 @@ from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.catalog import list_packs
 from log_aggregator.steps.workers import Workers
 from log_aggregator_lab.organisation.synthetic import ManifestEntry, Purpose, Step
+from log_aggregator_lab.unpacking import unpack_pieces
 
 PACKED = frozenset({Purpose.LOG, Purpose.LATE})
 
@@ -124,12 +124,7 @@ def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
 
     Raises VerificationError, BadPack, NotFound, ObjectFrozen.
     """
-    check = MemberCheck(place.member)
-    stored = _read_extent(store, place)
-    for piece in cut_member(place.member, decode_stored(place.member.encoding, stored)):
-        check.take(piece)
-        yield piece
-    check.finish()
+    return unpack_pieces(place.member, _read_extent(store, place))
 
 
 def _read_extent(store: ObjectStore, place: Place) -> Iterator[bytes]:

@@ -111,6 +111,22 @@ class MemoryHarness:
         self.store.retain(bucket, key)
 
 
+class SmallPages:
+    """boto3's client, which asks for small pages of listings."""
+
+    def __init__(self, s3: Any, page_size: int) -> None:
+        self._s3, self._page_size = s3, page_size
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def list_object_versions(self, **request: Any) -> Any:
+        return self._s3.list_object_versions(**request, MaxKeys=self._page_size)
+
+    def list_objects_v2(self, **request: Any) -> Any:
+        return self._s3.list_objects_v2(**request, MaxKeys=self._page_size)
+
+
 class ServerHarness:
     """Anything that speaks S3 over HTTP. What it sets up, it sets up with boto3 alone, but for many
     plain keys.
@@ -125,7 +141,8 @@ class ServerHarness:
         self._make_room = make_room
 
     def set_page_size(self, page_size: int) -> None:
-        self.store = S3Store(self.store._clients, page_size=page_size)
+        self.store = S3Store(self.store._clients)
+        self.store._s3 = SmallPages(self._s3, page_size)
 
     def create_bucket(self, *, versioning: str | None = None, has_lock: bool = False) -> str:
         bucket = make_bucket_name()

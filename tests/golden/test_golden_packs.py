@@ -18,12 +18,12 @@ from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat import expected_pack
 from log_aggregator.core.packformat.index import decode_index, encode_index
 from log_aggregator.core.packformat.tail import decode_tail, encode_tail
-from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.errors import BadPack, VerificationError
 from log_aggregator.model import Index, PackFormat
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.rules import Level
 from log_aggregator_lab.stores.memory import MemoryStore
+from log_aggregator_lab.unpacking import unpack_member
 
 GZIP, TAR = FOLDER / "gzip.json.gz", FOLDER / "tar.tar"
 BOTH = list(FORMATS)

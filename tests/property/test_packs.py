@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat import builder as builder_module
 from log_aggregator.core.packformat.index import decode_index, encode_index
-from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.core.planning import PackLimits, Source, plan_packs
 from log_aggregator.errors import BadPack, VerificationError
 from log_aggregator.model import (
@@ -43,6 +42,7 @@ from log_aggregator.steps.rules import CombineOptions, Level
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.check import read_original_back
 from log_aggregator_lab.stores.memory import FIRST_TIME, MemoryStore
+from log_aggregator_lab.unpacking import unpack_member
 
 GROUP = Group("logs", "Other", "111111111111", date(2025, 4, 3))
 TARGET = Target("dest")

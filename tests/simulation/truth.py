@@ -17,9 +17,9 @@ from enum import StrEnum
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.index import decode_index
 from log_aggregator.core.packformat.tail import encode_tail
-from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.model import DeleteMarker, Identity, Index, LogObject, Member, Target
 from log_aggregator_lab.stores.memory import MemoryStore
+from log_aggregator_lab.unpacking import unpack_member
 
 
 class Violation(Exception):

@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import RequestFailed
@@ -33,6 +32,7 @@ from log_aggregator.steps.workers import SerialWorkers, Workers
 from log_aggregator.wiring import make_run_rules
 from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore, Killed
 from log_aggregator_lab.stores.memory import MemoryStore
+from log_aggregator_lab.unpacking import unpack_member
 
 DAY = date(2025, 4, 3)
 WINDOW = DateWindow(date(2025, 4, 2), date(2025, 4, 4))

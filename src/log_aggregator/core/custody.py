@@ -25,12 +25,10 @@ from log_aggregator.model import Group, Target, VerifiedPack
 
 FORMAT = "log-aggregator-custody"
 VERSION = 1
-FOLDER_COUNT = 1000
-"""Records in one folder: a page of a listing, so that the newest is found with two requests however
-many there are.
-"""
 
 _SEQUENCE_DIGITS = 10
+# A folder has a thousand records: a page of a listing, so that the newest is found with two
+# requests however many there are.
 _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.jsonl\.gz")
 
 

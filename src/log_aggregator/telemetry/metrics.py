@@ -42,8 +42,6 @@ UNITS = frozenset({"Count", "Bytes", "Seconds", "None"})
 """Of CloudWatch's units, those that are used here."""
 
 # The format's own limits.
-METRICS_IN_DIRECTIVE_MAX = 100
-"""The whole table is shorter than this, so no directive has to be split."""
 DIMENSIONS_IN_SET_MAX = 30
 DIMENSION_VALUE_CHARS_MAX = 1024
 

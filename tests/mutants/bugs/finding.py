@@ -76,7 +76,7 @@ FINDING = Section(
             "a pack whose run died before its index was written never gets it back",
             in_symbol(
                 "log_aggregator.steps.packing.ledger:read_ledger",
-                ("not (restore and _restore_index(store, target, group, key, options))", "restore"),
+                ("restore and _restore_index(store, target, group, key, options)", "False"),
             ),
             proof="tests/unit/steps/packing/test_ledger.py::test_a_missing_index_comes_back_from_the_pack",
         ),

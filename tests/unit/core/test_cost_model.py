@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from cost_model.break_even import find_break_even_bytes
 from cost_model.transitions import count_transitions
 from cost_model.work import (
     Load,
@@ -34,7 +35,6 @@ from log_aggregator.core.costs.storage import (
     estimate_packed,
     estimate_payback_months,
     estimate_storage,
-    find_break_even_bytes,
 )
 from log_aggregator.core.planning import PackLimits, estimate_requests, group_of, plan_packs
 from log_aggregator.core.planning import Source as PlannedSource

@@ -17,7 +17,7 @@ import pytest
 from log_aggregator.errors import AccessDenied, GroupFailed, SettingsError
 from log_aggregator.ports.store import Body
 from log_aggregator.telemetry import logs
-from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info, log_warning
+from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
 
 SECRET = "AKIAEXAMPLE-in-a-log-line"
 
@@ -85,7 +85,7 @@ def test_levels_have_lambdas_names(
     configure_logs("DEBUG")
     logger.debug("a")
     log_info("b")
-    log_warning("c")
+    logger.warning("c")
     log_error("d")
     logger.critical("e")
     assert [line["level"] for line in read_lines(capsys)] == [
@@ -108,7 +108,7 @@ def test_the_level_is_a_setting(
     configure_logs(level)
     logger.debug("a")
     log_info("b")
-    log_warning("c")
+    logger.warning("c")
     log_error("d")
     assert "".join(line["message"] for line in read_lines(capsys)) == written
 

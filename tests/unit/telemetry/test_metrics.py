@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from log_aggregator.telemetry import metrics
 from log_aggregator.telemetry.metrics import (
     METRICS,
     NAMESPACE,
@@ -26,6 +25,8 @@ VALUES_OF_DIMENSIONS = {"Stack": "prod", "Operation": "GetObject", **GROUP}
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 CLOUDWATCH_UNITS = {"Seconds", "Bytes", "Count", "None"}
+IN_DIRECTIVE_MAX = 100
+"""The format's own limit. The whole table is shorter, so no directive has to be split."""
 
 
 def check_emf(line: str) -> dict[str, Any]:
@@ -95,9 +96,7 @@ def test_the_table_is_sound() -> None:
     """No name twice, a meaning for each, nothing that the format could not hold, no account or date
     among the dimensions.
     """
-    assert (
-        len({metric.name for metric in METRICS}) == len(METRICS) <= metrics.METRICS_IN_DIRECTIVE_MAX
-    )
+    assert len({metric.name for metric in METRICS}) == len(METRICS) <= IN_DIRECTIVE_MAX
     assert all(metric.meaning.endswith(".") for metric in METRICS)
     used = {name for metric in METRICS for names in metric.dimension_sets for name in names}
     assert used == {"Stack", "Operation", "SourceBucket", "LogType"}

@@ -20,7 +20,6 @@ from xml.etree.ElementTree import ParseError, fromstring
 
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.errors import StoreError
-from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import DeleteMarker, LogObject
 from log_aggregator.ports.store import ListStart, Page
 
@@ -86,10 +85,8 @@ def replace_parsing(
     response_dict["body"] = EMPTY_DOCUMENT
 
 
-def list_object_versions(
-    client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None
-) -> Page:
-    request = make_request(bucket, prefix, page_size)
+def list_object_versions(client: Any, bucket: str, prefix: str, start: ListStart | None) -> Page:
+    request = {"Bucket": bucket, "Prefix": prefix}
     if (
         start is not None and start.key.encode() >= prefix.encode()
     ):  # one in front of the prefix says nothing, and SeaweedFS minds it
@@ -114,13 +111,11 @@ def list_object_versions(
         )
 
 
-def list_objects(
-    client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None
-) -> Page:
+def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None) -> Page:
     """StartAfter with the last key, and no continuation token: so a listing can go on anywhere, in
     any process.
     """
-    request = make_request(bucket, prefix, page_size)
+    request = {"Bucket": bucket, "Prefix": prefix}
     if start is not None and start.key:
         request["StartAfter"] = start.key
     with listing_errors("ListObjectsV2", bucket, prefix):
@@ -133,13 +128,11 @@ def list_objects(
     )
 
 
-def list_prefixes(
-    client: Any, bucket: str, prefix: str, start: ListStart | None, page_size: int | None
-) -> Page:
+def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None) -> Page:
     """All pages at once. With a delimiter servers disagree about a StartAfter inside of a prefix,
     so only S3's own token continues.
     """
-    request = {**make_request(bucket, prefix, page_size), "Delimiter": "/"}
+    request = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
     if start is not None and start.key:
         request["StartAfter"] = start.key
     objects: list[LogObject] = []
@@ -188,13 +181,6 @@ def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefi
         code="InvalidListing",
         operation=operation,
     )
-
-
-def make_request(bucket: str, prefix: str, page_size: int | None) -> dict[str, Any]:
-    request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
-    if page_size is not None and page_size < LIST_PAGE_COUNT_MAX:
-        request["MaxKeys"] = page_size
-    return request
 
 
 def make_log_objects(bucket: str, listing: Listing) -> tuple[LogObject, ...]:

@@ -32,32 +32,29 @@ GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
 
 
 class S3Store:
-    """Implements `log_aggregator.ports.ObjectStore`. Thread safe. `page_size` is for tests of
-    paging.
-    """
+    """Implements `log_aggregator.ports.ObjectStore`. Thread safe."""
 
-    def __init__(self, clients: Clients, *, page_size: int | None = None) -> None:
+    def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._s3 = clients.s3
-        self._page_size = page_size
 
     @classmethod
-    def connect(cls, settings: ClientSettings, *, page_size: int | None = None) -> S3Store:
+    def connect(cls, settings: ClientSettings) -> S3Store:
         """Makes the clients. Raises AccessDenied where there are no credentials."""
-        return cls(make_clients(settings), page_size=page_size)
+        return cls(make_clients(settings))
 
     def list_object_versions(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
-        return listing.list_object_versions(self._s3, bucket, prefix, start, self._page_size)
+        return listing.list_object_versions(self._s3, bucket, prefix, start)
 
     def list_objects(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
-        return listing.list_objects(self._s3, bucket, prefix, start, self._page_size)
+        return listing.list_objects(self._s3, bucket, prefix, start)
 
     def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
-        return listing.list_prefixes(self._s3, bucket, prefix, start, self._page_size)
+        return listing.list_prefixes(self._s3, bucket, prefix, start)
 
     def list_buckets(self) -> list[str]:
         names: list[str] = []

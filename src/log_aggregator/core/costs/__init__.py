@@ -7,7 +7,6 @@ from __future__ import annotations
 from log_aggregator.core.costs.prices import PRICES, RETRIEVALS, Prices, Retrieval, StorageClass
 from log_aggregator.core.costs.requests import (
     CHAIN_REQUESTS_PER_OBJECT,
-    PUT_CLASS_DOLLARS,
     REQUEST_DOLLARS,
     estimate_chain_dollars,
     estimate_dollars,
@@ -17,7 +16,6 @@ from log_aggregator.core.costs.requests import (
 __all__ = [
     "CHAIN_REQUESTS_PER_OBJECT",
     "PRICES",
-    "PUT_CLASS_DOLLARS",
     "REQUEST_DOLLARS",
     "RETRIEVALS",
     "Prices",

@@ -44,7 +44,6 @@ def request_dollars(prices: Prices = PRICES) -> dict[str, float]:
 
 
 REQUEST_DOLLARS: Mapping[str, float] = request_dollars()
-PUT_CLASS_DOLLARS = REQUEST_DOLLARS["PutObject"]
 
 
 def estimate_dollars(requests: Mapping[str, int], prices: Prices = PRICES) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -146,26 +146,6 @@ def estimate_packed(
     warm = packed.index_bytes * prices.standard.gb_month * months / GIB
     in_class = estimate_storage(packed.packs, storage_class, months, prices)
     return Way(estimate_dollars(packed.requests, prices) + surcharge, in_class + warm)
-
-
-def find_break_even_bytes(
-    dearer: Callable[[int], float], cheaper: Callable[[int], float], size_bytes_max: int
-) -> int | None:
-    """The smallest size from which `cheaper` costs no more than `dearer`, which it does for all
-    larger ones; None up to the limit.
-
-    Both are given a size and give dollars.
-    """
-    if cheaper(size_bytes_max) > dearer(size_bytes_max):
-        return None
-    low, high = 0, size_bytes_max
-    while low < high:
-        middle = (low + high) // 2
-        if cheaper(middle) <= dearer(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return high
 
 
 def estimate_payback_months(now: Way, later: Way, months: float) -> float | None:

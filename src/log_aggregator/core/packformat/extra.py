@@ -43,12 +43,6 @@ def encode_pieces(subfield: bytes, data: bytes) -> Iterator[bytes]:
         yield encode_extra(subfield, data[start : start + EXTRA_PIECE_BYTES_MAX])
 
 
-def pieces_length_bytes(data_length_bytes: int) -> int:
-    """How long `encode_pieces` makes data of that length."""
-    count = max(1, -(-data_length_bytes // EXTRA_PIECE_BYTES_MAX))
-    return data_length_bytes + count * OVERHEAD_BYTES
-
-
 def decode_pieces(subfield: bytes, data: bytes) -> bytes:
     """The inverse of `encode_pieces`. Raises BadPack where `data` is anything but such members, end
     to end.

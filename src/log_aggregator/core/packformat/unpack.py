@@ -15,21 +15,6 @@ from log_aggregator.limits import EXTRA_PIECE_BYTES_MAX, MIB
 from log_aggregator.model import Encoding, Member
 
 
-def unpack_member(member: Member, stored: bytes) -> bytes:
-    """The original's bytes, from the pack's bytes [offset, offset + length).
-
-    Raises BadPack where they cannot be read at all, VerificationError where they are not the
-    original's.
-    """
-    checker = MemberCheck(member)
-    data = bytearray()
-    for piece in cut_member(member, decode_stored(member.encoding, [stored])):
-        checker.take(piece)
-        data += piece
-    checker.finish()
-    return bytes(data)
-
-
 def decode_stored(encoding: Encoding, stored: Iterable[bytes]) -> Iterator[bytes]:
     """What the stored bytes of one extent decode to. Raises BadPack."""
     decoders: dict[Encoding, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
@@ -38,16 +23,6 @@ def decode_stored(encoding: Encoding, stored: Iterable[bytes]) -> Iterator[bytes
         Encoding.SEALED: _unseal,
     }
     return decoders[encoding](stored)
-
-
-def cut_member(member: Member, decoded: Iterable[bytes]) -> Iterator[bytes]:
-    """Only the member's own bytes out of what its extent decodes to."""
-    skip, left = member.inner_offset, member.size_bytes
-    for piece in decoded:
-        own = piece[skip : skip + left]
-        skip = max(0, skip - len(piece))
-        left -= len(own)
-        yield own
 
 
 class MemberCheck:

@@ -17,7 +17,6 @@ class Place:
 
     bucket: str
     versioning: BucketVersioning | None = None
-    lock: ObjectLock | None = None
 
     @property
     def where(self) -> str:
@@ -107,7 +106,7 @@ def examine_source(
     )
     if ownership is not None:
         _write_ownership(notebook, where, ownership)
-    return Place(bucket, versioning, lock)
+    return Place(bucket, versioning)
 
 
 def examine_destination(inspector: AccountInspector, notebook: Notebook, bucket: str) -> Place:
@@ -152,7 +151,7 @@ def examine_destination(inspector: AccountInspector, notebook: Notebook, bucket:
         notebook.warn(
             where, "public-access", seen, "Turn on all four settings of Block Public Access."
         )
-    return Place(bucket, versioning, lock)
+    return Place(bucket, versioning)
 
 
 def _examine_owner(

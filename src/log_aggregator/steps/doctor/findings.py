@@ -50,8 +50,8 @@ class Notebook:
 
     findings: list[Finding] = field(default_factory=list)
 
-    def ok(self, where: str, check: str, seen: str, advice: str = "") -> None:
-        self.findings.append(Finding(Level.OK, where, check, seen, advice))
+    def ok(self, where: str, check: str, seen: str) -> None:
+        self.findings.append(Finding(Level.OK, where, check, seen, ""))
 
     def note(self, where: str, check: str, seen: str, advice: str) -> None:
         self.findings.append(Finding(Level.NOTE, where, check, seen, advice))

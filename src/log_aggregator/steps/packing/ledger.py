@@ -19,7 +19,7 @@ from log_aggregator.steps.packs.index import format_of, list_all, read_index, re
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a group's packs hold. `unindexed` packs have no index and cannot give it back now
+    """What a group's packs hold, but for those that have no index and cannot give it back now
     (frozen, or copied alone).
     """
 
@@ -27,7 +27,6 @@ class Ledger:
     """From a log object's identity to the key of a pack that it is a member of; of those that were
     asked for.
     """
-    unindexed: tuple[str, ...] = ()
     written: Mapping[str, datetime] = field(default_factory=dict)
     """When each pack was written, by its key."""
 
@@ -57,16 +56,13 @@ def read_ledger(
         found.key for found in list_all(store, target.bucket, target.indexes_prefix(group))
     }
     pack_of: dict[Identity, str] = {}
-    unindexed = []
     for key in written:
-        if target.index_key(key) not in index_keys and not (
+        if target.index_key(key) in index_keys or (
             restore and _restore_index(store, target, group, key, options)
         ):
-            unindexed.append(key)
-        else:
             members = read_index(store, target, key).find_identities(wanted)
             pack_of |= dict.fromkeys(members, key)
-    return Ledger(pack_of, tuple(unindexed), written)
+    return Ledger(pack_of, written)
 
 
 def _restore_index(

@@ -46,22 +46,29 @@ def list_packs(
     return sorted(iter_packs(store, workers, target, query))
 
 
-def list_indexed(
-    store: ObjectStore, workers: Workers, target: Target, query: Query
-) -> list[CatalogEntry]:
-    """Packs that may hold what is looked for and have an index. No pack is touched, and no index is
-    read.
-    """
-    return sorted(_iter_entries(store, workers, target, query, (_INDEXES,)))
-
-
 def iter_packs(
     store: ObjectStore, workers: Workers, target: Target, query: Query
 ) -> Iterator[CatalogEntry]:
-    """The same as `list_packs`, while it is listed, in the order of the keys: one account is held
-    at a time, and a few ahead.
+    """The same as `list_packs`, while it is listed, in the order of the keys: accounts are listed
+    side by side, one is held at a time, and a few ahead; of each only the days that can match.
     """
-    return _iter_entries(store, workers, target, query, (_INDEXES, _PACKS))
+
+    def list_account(path: str) -> list[CatalogEntry]:
+        # Indexes first. Whatever has one by now has its pack, too, when the packs are listed.
+        indexes, packs = (
+            dict(_list_account(store, target, folder, path, query)) for folder in (_INDEXES, _PACKS)
+        )
+        return list(_join(indexes, packs))
+
+    paths = sorted(
+        {
+            path
+            for folder in (_INDEXES, _PACKS)
+            for path in _account_paths(store, workers, target, folder, query)
+        }
+    )
+    for entries in workers.read_ahead(list_account, paths, lambda _: _LISTING_BYTES):
+        yield from entries
 
 
 def list_folder(
@@ -83,29 +90,6 @@ def entry_of(target: Target, pack_key: str) -> CatalogEntry:
     if not pack_key.startswith(packs) or len(parts) < 7 or not parts[6] or day is None:
         raise ValueError(f"not the key of a pack: {pack_key!r}")
     return CatalogEntry(Group(parts[0], parts[1], parts[2], day), pack_key)
-
-
-def _iter_entries(
-    store: ObjectStore, workers: Workers, target: Target, query: Query, folders: tuple[str, ...]
-) -> Iterator[CatalogEntry]:
-    """Accounts side by side, and of each only the days that can match."""
-
-    def list_account(path: str) -> list[CatalogEntry]:
-        # Indexes first. Whatever has one by now has its pack, too, when the packs are listed.
-        listed = {
-            folder: dict(_list_account(store, target, folder, path, query)) for folder in folders
-        }
-        return list(_join(listed.get(_INDEXES, {}), listed.get(_PACKS, {})))
-
-    paths = sorted(
-        {
-            path
-            for folder in folders
-            for path in _account_paths(store, workers, target, folder, query)
-        }
-    )
-    for entries in workers.read_ahead(list_account, paths, lambda _: _LISTING_BYTES):
-        yield from entries
 
 
 _Listed = dict[str, tuple[Group, LogObject]]

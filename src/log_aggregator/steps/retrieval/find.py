@@ -38,7 +38,7 @@ class FoundPack:
     pack_bytes: int | None = None
     storage_class: str | None = None
     """Both as the listing said. None: there is an index and no pack, which has expired or was
-    deleted; or `find_in` was not told.
+    deleted.
     """
 
     @property
@@ -61,21 +61,6 @@ def find(
         while some := list(islice(entries, _ENTRIES_AT_ONCE)):
             yield from _search(store, workers, target, some, query, gaps)
         yield from _search_adopted(store, workers, target, query, gaps)
-    _check(gaps)
-
-
-def find_in(
-    store: ObjectStore,
-    workers: Workers,
-    target: Target,
-    entries: Iterable[CatalogEntry],
-    query: Query,
-) -> Iterator[FoundPack]:
-    """The same, of packs that are known. Indexes are read side by side, and never more of them than
-    fit.
-    """
-    gaps: list[str] = []
-    yield from _search(store, workers, target, entries, query, gaps)
     _check(gaps)
 
 

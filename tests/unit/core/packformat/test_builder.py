@@ -19,9 +19,9 @@ from log_aggregator.core.packformat.builder import (
     make_builder,
 )
 from log_aggregator.core.packformat.extra import NEWLINE
-from log_aggregator.core.packformat.unpack import unpack_member
 from log_aggregator.limits import EXTRA_PIECE_BYTES_MAX, TEXT_BLOCK_BYTES
 from log_aggregator.model import Encoding, Group, Index, LogObject, PackFormat, PackPlan, Target
+from log_aggregator_lab.unpacking import unpack_member
 
 GROUP = Group("logs", "Other", "all", date(2025, 4, 3))
 TIME = datetime(2025, 4, 3, tzinfo=UTC)

@@ -11,9 +11,10 @@ import pytest
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.extra import SEALED_PIECE, encode_pieces
-from log_aggregator.core.packformat.unpack import decode_stored, unpack_member
+from log_aggregator.core.packformat.unpack import decode_stored
 from log_aggregator.errors import BadPack, VerificationError
 from log_aggregator.model import Encoding, Member
+from log_aggregator_lab.unpacking import unpack_member
 
 TEXT = b"before\nthe line\nafter\n"
 BLOCK = gzip.compress(TEXT, mtime=0)

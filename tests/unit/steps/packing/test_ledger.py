@@ -93,12 +93,18 @@ def test_a_ledger_keeps_only_what_is_asked_for() -> None:
 def test_a_dry_run_restores_nothing() -> None:
     """To plan writes nothing, not even an index."""
     world = packed()
-    drop(world, world.targets[0].index_key(pack_keys(world)[PackFormat.GZIP]))
+    target, keys = world.targets[0], pack_keys(world)
+    wanted = {
+        member.identity
+        for key in keys.values()
+        for member in read_index(world.store, target, key).decode().members
+    }
+    lost = keys.pop(PackFormat.GZIP)
+    drop(world, target.index_key(lost))
     before = world.store.snapshot()
-    ledger = read_ledger(
-        world.store, world.targets[0], GROUP, frozenset(), WriteOptions(), restore=False
-    )
-    assert ledger.unindexed == (pack_keys(world)[PackFormat.GZIP],)
+    ledger = read_ledger(world.store, target, GROUP, wanted, WriteOptions(), restore=False)
+    assert set(ledger.pack_of.values()) == set(keys.values())
+    assert lost in ledger.written
     assert world.store.snapshot() == before
 
 

@@ -25,6 +25,7 @@ from log_aggregator.steps.packs.index import read_index
 from log_aggregator.steps.packs.verify import verify_again, verify_pack
 from log_aggregator.steps.rules import Level
 from log_aggregator_lab.stores.memory import MemoryStore
+from log_aggregator_lab.stores.metered import MeteredStore
 
 
 def packed() -> tuple[World, str]:
@@ -42,10 +43,10 @@ def test_a_pack_is_verified_without_reading_it() -> None:
     bytes, each once.
     """
     world, key = packed()
-    store = CountingStore(world.store)
+    store = MeteredStore(world.store)
     found = verify_pack(store, world.targets[0], key)
     assert store.requests == {"GetObject": 1, "HeadObject": 1}
-    back = CountingStore(world.store)
+    back = MeteredStore(world.store)
     assert (
         verify_pack(back, world.targets[0], key, Level.READ_BACK).read_back_crc64nvme
         == found.expected_crc64nvme

@@ -9,7 +9,7 @@ from tests.support.world import ACCOUNT, DAY, READS, make_world, nothing, trail_
 
 from log_aggregator.core.query import Query
 from log_aggregator.model import Group, Target
-from log_aggregator.steps.retrieval.catalog import CatalogEntry, list_indexed, list_packs
+from log_aggregator.steps.retrieval.catalog import CatalogEntry, list_packs
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
@@ -64,16 +64,12 @@ QUERIES = [
 def test_the_catalog_has_what_can_match_and_nothing_else(
     query: Query, root: str, page_size: int
 ) -> None:
-    """Of all packs exactly those whose group may hold it, sorted, whatever the pages; by indexes
-    alone, and by indexes and packs.
-    """
+    """Of all packs exactly those whose group may hold it, sorted, whatever the pages."""
     store = make_catalog(root, page_size)
     target = Target("dest", root)
     wanted = sorted(
         CatalogEntry(group, pack_key_of(group, root)) for group in GROUPS if query.may_hold(group)
     )
-    assert list_indexed(store, SerialWorkers(), target, query) == wanted
-    assert not [key for key in listings(store) if f"{root}packs/" in key]
     assert list_packs(store, SerialWorkers(), target, query) == wanted
     assert {call.operation for call in store.calls} <= {"ListObjectsV2"} <= READS
 
@@ -89,13 +85,14 @@ def test_only_the_wanted_account_and_day_are_listed() -> None:
         first=Query.of_days(DAY, DAY).first,
         last=None,
     )
-    list_indexed(store, SerialWorkers(), Target("dest"), query)
-    assert listings(store)[0] == "indexes/"
-    assert {key.rpartition("/Config/")[2] for key in listings(store)[1:]} == {f"{ACCOUNT}/"}
+    list_packs(store, SerialWorkers(), Target("dest"), query)
+    assert listings(store)[:2] == ["indexes/", "packs/"]
+    assert {key.rpartition("/Config/")[2] for key in listings(store)[2:]} == {f"{ACCOUNT}/"}
     store.calls.clear()
     query = Query(keys=(f"s3://logs/{trail_key(1)}",))
-    list_indexed(store, SerialWorkers(), Target("dest"), query)
-    assert listings(store) == [f"indexes/logs/CloudTrail/{ACCOUNT}/{DAY:%Y/%m/%d}/"]
+    list_packs(store, SerialWorkers(), Target("dest"), query)
+    day = f"logs/CloudTrail/{ACCOUNT}/{DAY:%Y/%m/%d}/"
+    assert listings(store) == [f"indexes/{day}", f"packs/{day}"]
 
 
 def test_a_range_is_listed_under_what_its_days_share() -> None:
@@ -114,8 +111,9 @@ def test_a_range_is_listed_under_what_its_days_share() -> None:
             first=Query.of_days(first, last).first,
             last=Query.of_days(first, last).last,
         )
-        list_indexed(store, SerialWorkers(), Target("dest"), query)
-        assert listings(store) == [f"indexes/logs/Config/{ACCOUNT}/{shared}"]
+        list_packs(store, SerialWorkers(), Target("dest"), query)
+        days = f"logs/Config/{ACCOUNT}/{shared}"
+        assert listings(store) == [f"indexes/{days}", f"packs/{days}"]
 
 
 def test_the_catalog_says_what_the_listings_said() -> None:

@@ -34,8 +34,7 @@ from log_aggregator.errors import (
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.store import Deletion
-from log_aggregator.steps.retrieval.catalog import list_indexed
-from log_aggregator.steps.retrieval.find import FoundPack, find, find_in
+from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore
 
@@ -276,17 +275,6 @@ def test_many_gaps_make_a_short_list() -> None:
     assert ": 60\n" in message
     assert message.count("s3://dest/indexes/") == 50
     assert "and 10 more" in message
-
-
-def test_find_in_searches_the_packs_that_it_is_given() -> None:
-    """Entries of a catalog, and no others; an index that is missing is named here, too."""
-    world = packed()
-    entries = list_indexed(world.store, SerialWorkers(), DEST, Query())[:2]
-    found = list(find_in(world.store, SerialWorkers(), DEST, entries, Query()))
-    assert [pack.pack_key for pack in found] == [entry.pack_key for entry in entries]
-    drop(world, DEST.index_key(entries[0].pack_key))
-    with pytest.raises(IncompleteSearch):
-        list(find_in(world.store, SerialWorkers(), DEST, entries, Query()))
 
 
 def test_incomplete_is_no_bad_pack() -> None:

@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 from tests.support.world import World, fail_on, flow_key, make_world, pack_gzip, trail_key
 
-from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.adopted import Said
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat import expected_pack
@@ -39,6 +38,7 @@ from log_aggregator.steps.upkeep.check import (
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
+from log_aggregator_lab.stores.metered import MeteredStore
 
 TARGET = Target("dest")
 OLD = "vpc-logs/2025/04/03/111111111111_vpcflowlogs_x.gz"
@@ -87,7 +87,7 @@ def test_what_each_level_reads() -> None:
     stored = read_index(world.store, TARGET, key)
     index, data = stored.decode(), stored.data
     size, _ = expected_pack(index, data)
-    stores = {level: CountingStore(world.store) for level in Level}
+    stores = {level: MeteredStore(world.store) for level in Level}
     for level, store in stores.items():
         verify_pack(store, TARGET, key, level)
     read = {level: store.bytes_read - len(data) for level, store in stores.items()}
