@@ -22,7 +22,7 @@ test: lint unit  ## All checks and tests
 
 unit: $(VENV)/.dev $(EMULATORS)/.installed  ## The tests without the linters
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
-	KILL_STEP=20 $(PYTEST) tests/proof/test_kill_at_every_request.py
+	KILL_STEP=20 $(PYTEST) -n 2 tests/proof/test_kill_at_every_request.py
 
 lint: $(VENV)/.dev  ## Style, types, layers
 	$(BIN)/ruff format --check .
