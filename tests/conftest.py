@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
@@ -17,6 +18,12 @@ from log_aggregator.lab.server import EmbeddedS3, find_program
 sys.path.insert(
     0, str(Path(__file__).parents[1])
 )  # tests may import from each other: `from tests.conformance.harness ...`
+
+# How long something takes here says nothing of it. What a test sets itself is put on top.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.lab.check import CheckResult, check_originals
 from log_aggregator.lab.organisation import OrganisationSpec, generate, small
@@ -27,10 +28,6 @@ from log_aggregator.model import Target
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
 
-SECONDS_MAX = 600
-"""For anything that is waited for: a hundred times what it takes on a machine that has nothing else
-to do.
-"""
 IN_BACKGROUND = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
 """How a shell without job control starts what stands before an `&`: with SIGINT ignored."""
 

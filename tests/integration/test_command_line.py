@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import SECONDS_MAX, Site, make_site
+from tests.integration.conftest import Site, make_site
 from tests.support.proxy import Action, Decide, Proxy
 from tests.support.proxy_faults import on
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.lab import server as server_module
 from log_aggregator.lab.organisation import flat, generate, late, small

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from tests.conformance.harness import run_emulator
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3.inspection import S3Inspector
@@ -79,7 +80,12 @@ class Account:
             *arguments,
         ]
         done = subprocess.run(
-            command, env=environment, text=True, capture_output=True, timeout=60, check=False
+            command,
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=SECONDS_MAX,
+            check=False,
         )
         assert done.returncode in (0, 1), done.stderr
         return done.returncode, json.loads(done.stdout)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from tests.integration.conftest import Site, make_site
 from tests.support.trails import sign_again
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.lab.digests import list_digests
 from log_aggregator.lab.organisation import OrganisationSpec, public_key_fingerprint
@@ -115,7 +116,12 @@ class Court:
             *options,
         ]
         done = subprocess.run(
-            command, check=False, env=self.environment, text=True, capture_output=True, timeout=120
+            command,
+            check=False,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=SECONDS_MAX,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -133,7 +139,12 @@ class Court:
     def call(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "log_aggregator", *arguments]
         done = subprocess.run(
-            command, check=False, env=self.environment, text=True, capture_output=True, timeout=120
+            command,
+            check=False,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=SECONDS_MAX,
         )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -163,7 +174,7 @@ class Court:
             env=self.environment | {"AWS_PAGER": ""},
             text=True,
             capture_output=True,
-            timeout=120,
+            timeout=SECONDS_MAX,
         )
         assert done.returncode in (0, 1), done.stdout + done.stderr
         return read_verdict(done)
@@ -194,7 +205,7 @@ class Court:
                 env=self.environment,
                 text=True,
                 capture_output=True,
-                timeout=120,
+                timeout=SECONDS_MAX,
             )
         )
 
@@ -454,7 +465,12 @@ def test_bad_input(court: Court) -> None:
         "cloudtrail",
     ]
     done = subprocess.run(
-        alone, check=False, env=court.site.environment, text=True, capture_output=True, timeout=120
+        alone,
+        check=False,
+        env=court.site.environment,
+        text=True,
+        capture_output=True,
+        timeout=SECONDS_MAX,
     )
     assert (done.returncode, "there is no CloudTrail" in done.stderr) == (3, True)
     nobody = court.call(

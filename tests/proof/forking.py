@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-SECONDS_MAX = 90
+SECONDS_MAX = 900
 """A command that takes longer is ended by SIGALRM."""
 
 
@@ -92,7 +92,9 @@ class ForkServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.communicate(timeout=30)  # closes its standard input, at which it ends
+        self._process.communicate(
+            timeout=SECONDS_MAX
+        )  # closes its standard input, at which it ends
         self._directory.cleanup()
 
     def start(
