@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from obstore.store import S3Store as ObstoreS3
 
@@ -20,6 +21,12 @@ from log_aggregator_lab.servers.s3 import EmbeddedS3, find_program
 sys.path.insert(
     0, str(Path(__file__).parents[1])
 )  # tests may import from each other: `from tests.conformance.harness ...`
+
+# How long something takes here says nothing of it. What a test sets itself is put on top.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

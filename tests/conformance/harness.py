@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import obstore
 import pytest
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.ports.store import ObjectStore
@@ -269,12 +270,12 @@ def run_emulator(name: str) -> Iterator[ClientSettings]:
 
 
 def wait_until_answering(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SECONDS_MAX
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            urllib.request.urlopen(url, timeout=5).close()
+            urllib.request.urlopen(url, timeout=SECONDS_MAX).close()
         except urllib.error.HTTPError as error:
             error.close()
             return

@@ -14,10 +14,10 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 from tests.e2e.local_aws import ROOT
+from tests.support.waiting import SECONDS_MAX
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 RIC_PYTHON = ROOT / ".venv-ric" / "bin" / "python"
-BUILD_SECONDS_MAX = 1_200
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 """Linux's names of processors -> Lambda's."""
 
@@ -53,7 +53,11 @@ def this_machine() -> Machine:
     """
     question = "import sys; print('%d.%d' % sys.version_info[:2])"
     answer = subprocess.run(
-        [str(RIC_PYTHON), "-c", question], capture_output=True, text=True, timeout=600, check=True
+        [str(RIC_PYTHON), "-c", question],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=True,
     )
     return Machine(answer.stdout.strip(), ARCHITECTURES[platform.machine()])
 
@@ -89,7 +93,7 @@ def build(machine: Machine, folder: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=BUILD_SECONDS_MAX,
+        timeout=SECONDS_MAX,
         check=False,
     )
     assert done.returncode == 0, (

@@ -16,6 +16,7 @@ from tests.e2e.building import BuiltTemplate, resources_of
 from tests.e2e.changes import PROGRAMS, adapt
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.packaging import fingerprint, make_artifact
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator_lab.upload import create_bucket
 
@@ -23,7 +24,7 @@ ARTIFACTS = "e2e-artifacts"
 STACK = "log-aggregator"
 _NUMBERS = count(1)
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
-WAIT = {"Delay": 1, "MaxAttempts": 600}
+WAIT = {"Delay": 1, "MaxAttempts": SECONDS_MAX}
 
 
 @dataclass(frozen=True, slots=True)

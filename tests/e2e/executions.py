@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.e2e.deployment import Deployment
+from tests.support.waiting import SECONDS_MAX
 
-EXECUTION_SECONDS_MAX = 1_200.0
 POLL_SECONDS = 0.2
 
 
@@ -87,7 +87,7 @@ def stop(deployment: Deployment, arn: str) -> None:
 def wait(deployment: Deployment, arn: str) -> Execution:
     """Raises AssertionError where it does not end in time."""
     states = deployment.aws.client("stepfunctions")
-    deadline = time.monotonic() + EXECUTION_SECONDS_MAX
+    deadline = time.monotonic() + SECONDS_MAX
     while time.monotonic() < deadline:
         found = states.describe_execution(executionArn=arn)
         if found["status"] != "RUNNING":
@@ -96,9 +96,7 @@ def wait(deployment: Deployment, arn: str) -> Execution:
                 arn, found["status"], output, found.get("error") or "", found.get("cause") or ""
             )
         time.sleep(POLL_SECONDS)
-    raise AssertionError(
-        f"{arn} has not ended in {EXECUTION_SECONDS_MAX:.0f} s\n{deployment.aws.log_tail()}"
-    )
+    raise AssertionError(f"{arn} has not ended in {SECONDS_MAX} s\n{deployment.aws.log_tail()}")
 
 
 def list_children(deployment: Deployment, execution: Execution) -> Iterator[MapChild]:
@@ -128,7 +126,7 @@ def wait_until_quiet(deployment: Deployment, machine: str) -> None:
     """
     states = deployment.aws.client("stepfunctions")
     arn = deployment.state_machine(machine)
-    deadline = time.monotonic() + EXECUTION_SECONDS_MAX
+    deadline = time.monotonic() + SECONDS_MAX
     while states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"]:
         assert time.monotonic() < deadline, f"{machine} still runs"
         time.sleep(POLL_SECONDS)

@@ -22,6 +22,7 @@ from typing import Any, Self
 
 import boto3
 from botocore.config import Config
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator_lab.servers.s3 import HOST, find_free_ports
 
@@ -29,7 +30,6 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "python"
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
-START_SECONDS_MAX = 600.0
 STOP_SECONDS_MAX = 15.0
 LOG_TAIL_BYTES = 4_000
 
@@ -115,7 +115,9 @@ class LocalAws:
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             aws_session_token=self.session_token,
-            config=Config(retries={"max_attempts": 1}, read_timeout=600, max_pool_connections=32),
+            config=Config(
+                retries={"max_attempts": 1}, read_timeout=SECONDS_MAX, max_pool_connections=32
+            ),
         )
 
     def stop(self) -> None:
@@ -163,7 +165,7 @@ class LocalAws:
         }
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
+        deadline = time.monotonic() + SECONDS_MAX
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise AssertionError(
@@ -175,5 +177,5 @@ class LocalAws:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
         raise AssertionError(
-            f"the local AWS is not ready after {START_SECONDS_MAX:.0f} s:\n{self.log_tail()}"
+            f"the local AWS is not ready after {SECONDS_MAX} s:\n{self.log_tail()}"
         )

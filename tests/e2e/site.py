@@ -16,6 +16,7 @@ from typing import Any
 from tests.e2e.building import BuiltTemplate, Machine
 from tests.e2e.deployment import Deployment, deploy
 from tests.e2e.local_aws import ACCOUNT, LocalAws
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.model import Group, Target
@@ -25,8 +26,6 @@ from log_aggregator_lab.check import CheckResult, check_originals
 from log_aggregator_lab.organisation.generate import AuxiliaryCounts, OrganisationSpec, small
 from log_aggregator_lab.organisation.synthetic import ManifestEntry, SyntheticObject
 from log_aggregator_lab.upload import create_buckets, upload
-
-COMMAND_SECONDS_MAX = 600
 
 IN_PLACE_PREFIX = "AggregatedLogs"
 """The template's default of FinalAggregationPrefix."""
@@ -197,7 +196,7 @@ class Site:
             env=environment,
             text=True,
             capture_output=True,
-            timeout=COMMAND_SECONDS_MAX,
+            timeout=SECONDS_MAX,
             check=False,
         )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -9,10 +9,10 @@ import pytest
 from tests.e2e.building import Machine
 from tests.e2e.local_aws import ROOT, LocalAws
 from tests.e2e.site import one_day
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator_lab.upload import create_buckets
 
-SECONDS_MAX = 600
 STACK = "dry"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +11,7 @@ from tests.e2e.building import BuiltTemplate, Machine
 from tests.e2e.executions import run, start, stop, wait, wait_until_quiet
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.site import Site, foreign_key, make_site, many_days, remove
+from tests.support.waiting import wait_until
 
 from log_aggregator.core.windows import WINDOW_DAYS_MAX
 from log_aggregator.model import Group
@@ -20,7 +20,6 @@ from log_aggregator_lab.organisation.synthetic import ManifestEntry
 
 DAYS = 2 * WINDOW_DAYS_MAX + 2
 WINDOWS = 3
-PACK_SECONDS_MAX = 600
 STATES_IN_BETWEEN = ("is in no pack", "is packed, but was not deleted")
 HISTORY, RUN = "ProcessHistoricalMainLogsSM", "CombineLogFilesSM"
 
@@ -88,10 +87,7 @@ def _stop_in_the_middle(site: Site, given: dict[str, str]) -> None:
     AWS would, so it is kept from it.
     """
     arn = start(site.deployment, HISTORY, given)
-    deadline = time.monotonic() + PACK_SECONDS_MAX
-    while not site.list_keys("packs/"):
-        assert time.monotonic() < deadline, "no pack"
-        time.sleep(0.02)
+    wait_until(lambda: site.list_keys("packs/"))
     stop(site.deployment, arn)
     with _no_functions(site):
         assert wait(site.deployment, arn).status == "ABORTED"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.golden.golden_packs import FOLDER, FORMATS, ORIGINALS, TARGET, make_packs
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat import expected_pack
@@ -37,7 +38,9 @@ def read(pack_format: str) -> tuple[bytes, Index, bytes]:
 
 def run(*command: str, stdin: bytes | None = None) -> bytes:
     """What a real program makes of it. It must succeed and complain of nothing."""
-    done = subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, check=True, timeout=SECONDS_MAX
+    )
     assert done.stderr == b""
     return done.stdout
 

@@ -24,6 +24,7 @@ import boto3
 import pytest
 from tests.support.forking import Done, Forked, ForkServer, Tuning
 from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
@@ -35,10 +36,6 @@ from log_aggregator_lab.organisation.synthetic import ManifestEntry
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.upload import create_bucket, create_buckets, upload
 
-SECONDS_MAX = 600
-"""For anything that is waited for: a hundred times what it takes on a machine that has nothing else
-to do.
-"""
 IN_BACKGROUND = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
 """How a shell without job control starts what stands before an `&`: with SIGINT ignored."""
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import IN_BACKGROUND, SECONDS_MAX
+from tests.integration.conftest import IN_BACKGROUND
+from tests.support.waiting import SECONDS_MAX
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 WAITING = "ctrl-C stops the server"

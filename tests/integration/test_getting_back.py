@@ -9,14 +9,14 @@ import hashlib
 import json
 import signal
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import SECONDS_MAX, Site, Sites
+from tests.integration.conftest import Site, Sites
 from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
 from tests.support.proxy_faults import on
+from tests.support.waiting import SECONDS_MAX, wait_until
 
 from log_aggregator_lab.check import PACKED
 from log_aggregator_lab.organisation.generate import flat
@@ -162,12 +162,11 @@ def test_ctrl_c_leaves_whole_files_only(large_pack: Site, tmp_path: Path, file_c
 
     def when_files_are_there(send: Action) -> Decide:
         def wait_and_send(exchange: Exchange) -> None:
-            is_first = exchange.message.headers["range"].startswith("bytes=0-")
-            deadline = time.monotonic() + SECONDS_MAX
-            while not is_first and len(list(folder.rglob("*.gz"))) < file_count:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            (pass_through if is_first else send)(exchange)
+            if exchange.message.headers["range"].startswith("bytes=0-"):
+                pass_through(exchange)
+                return
+            wait_until(lambda: len(list(folder.rglob("*.gz"))) >= file_count)
+            send(exchange)
 
         return on(lambda request: request.key.startswith("packs/"), wait_and_send)
 

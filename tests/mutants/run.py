@@ -66,7 +66,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seeds", type=int, default=SEEDS, help="seeds that the simulator tries on each"
     )
     parser.add_argument(
-        "--timeout", type=float, default=240.0, metavar="SECONDS", help="for the proof of one bug"
+        "--timeout", type=float, default=1_200.0, metavar="SECONDS", help="for the proof of one bug"
     )
     parser.add_argument(
         "--list", action="store_true", help="print the page of the bugs, and plant none"

@@ -8,6 +8,8 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 
+from tests.support.waiting import SECONDS_MAX
+
 
 class Turns:
     """Hands the turn from one job to another, whenever one of them comes to its gate."""
@@ -33,7 +35,7 @@ class Turns:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(SECONDS_MAX)
             if thread.is_alive():
                 raise TimeoutError("a simulated run hangs")
         return errors
@@ -62,5 +64,5 @@ class Turns:
 
     def _wait(self, number: int) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._turn == number, timeout=60):
+            if not self._changed.wait_for(lambda: self._turn == number, timeout=SECONDS_MAX):
                 raise TimeoutError("the turn never came")

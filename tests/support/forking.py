@@ -31,7 +31,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-SECONDS_MAX = 300
+SECONDS_MAX = 900
 """A command that takes longer is ended by SIGALRM."""
 
 OURS, AWS = "log_aggregator.__main__", "awscli.clidriver"
@@ -120,7 +120,9 @@ class ForkServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.communicate(timeout=30)  # closes its standard input, at which it ends
+        self._process.communicate(
+            timeout=SECONDS_MAX
+        )  # closes its standard input, at which it ends
         self._directory.cleanup()
 
     def start(

@@ -27,9 +27,9 @@ from types import TracebackType
 from typing import BinaryIO, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.support.waiting import SECONDS_MAX
+
 HOST = "127.0.0.1"
-SECONDS_MAX = 60.0
-"""No socket here waits longer for anything."""
 LINE_BYTES_MAX = 64 * 1024
 
 
@@ -209,7 +209,7 @@ class Proxy:
             self.faulty.clear()
             self.decide = decide or (lambda request: None)
 
-    def wait_until_idle(self, seconds: float = 20.0) -> None:
+    def wait_until_idle(self, seconds: float = SECONDS_MAX) -> None:
         """Until nothing is on its way any more: a client that was killed leaves requests behind."""
         with self._idle:
             if not self._idle.wait_for(lambda: self._busy == 0, seconds):

@@ -20,6 +20,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 from tests.support.proxy import Action, Decide, Exchange, Message, Request
+from tests.support.waiting import SECONDS_MAX
 
 STALL_SECONDS_MAX = 10.0
 
@@ -231,7 +232,7 @@ class Killer:
     def __call__(self, exchange: Exchange) -> None:
         if self.after:
             exchange.forward()
-        if not self._is_known.wait(10):
+        if not self._is_known.wait(SECONDS_MAX):
             raise TimeoutError("nobody said which process is to be killed")
         self.was_used = True
         with suppress(ProcessLookupError):  # somebody else was first

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from benchmarks import meter
 from benchmarks.meter import AREAS, REST, RUST_THREADS, Area, CpuMeter, find_owner
+from tests.support.waiting import SECONDS_MAX
 
 
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: f"{area.place}.{area.name}")
@@ -60,11 +61,17 @@ def test_inner_time_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> Non
     assert measuring.calls == 4
 
 
+CLOCK_SECONDS = 0.01
+"""What the clocks of threads may lag behind that of their process: a tick of the system's."""
+
+
 def test_all_cpu_is_accounted_for() -> None:
     """The rows add up to the CPU of all threads that still live, whether or not a wrapped function
     ran in them.
     """
-    measuring, done, ready = CpuMeter(), threading.Event(), threading.Event()
+    done, ready = threading.Event(), threading.Event()
+    before = time.process_time()
+    measuring = CpuMeter()
     began = time.process_time()
 
     def compute() -> None:
@@ -76,15 +83,16 @@ def test_all_cpu_is_accounted_for() -> None:
         compute()
         measured()
         ready.set()
-        done.wait(30)
+        done.wait(SECONDS_MAX)
 
     measured = measuring._wrap(compute, "inside", "step one")
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        ready.wait(30)
+        assert ready.wait(SECONDS_MAX)
+        at_least = time.process_time() - began
         found = measuring.read()
-        spent = time.process_time() - began
+        at_most = time.process_time() - before
     finally:
         done.set()
         thread.join()
@@ -92,5 +100,6 @@ def test_all_cpu_is_accounted_for() -> None:
         REST,
         "inside",
     }  # other tests' obstore may still live in this process
-    assert sum(seconds for _, _, seconds in found) == pytest.approx(spent, abs=0.05)
-    assert spent >= 0.4
+    spent = sum(seconds for _, _, seconds in found)
+    assert at_least - CLOCK_SECONDS <= spent <= at_most + CLOCK_SECONDS
+    assert at_least >= 0.4

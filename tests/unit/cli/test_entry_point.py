@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from tests.support.waiting import SECONDS_MAX
 
-SECONDS_MAX = 300
 LOADING = """
 import signal, sys
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.cli.progress.counting import show_bar
 
@@ -56,7 +57,7 @@ def test_a_bar_shares_the_terminal_with_nothing(tmp_path: Path) -> None:
                         check=False,
                         stdout=out,
                         stderr=err,
-                        timeout=60,
+                        timeout=SECONDS_MAX,
                     ).returncode
                     == shares
                 )

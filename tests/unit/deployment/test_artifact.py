@@ -13,6 +13,7 @@ from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+from tests.support.waiting import SECONDS_MAX
 
 from deployment import artifact
 from deployment.artifact import BuildFailed, Recipe
@@ -211,7 +212,7 @@ def test_functions_that_are_built_at_once_fetch_once(tmp_path: Path, fetched: li
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(SECONDS_MAX)
     assert len(fetched) == 1
     contents = [
         {name: (target / name).read_bytes() for name in names_in(target)} for target in targets

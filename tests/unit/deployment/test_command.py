@@ -10,6 +10,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from tests.support.waiting import SECONDS_MAX
 
 from deployment.account import Account
 from deployment.command import build_environment, parse_arguments
@@ -40,7 +41,7 @@ def deploy(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS_MAX,
         check=False,
     )
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.cloud import MODULES, Context
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator import handlers
 from log_aggregator.errors import LimitExceeded, NotFound, OutOfTime, SettingsError
@@ -89,9 +89,8 @@ def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
 
     @entry.serve("combine")
     def handler(event: Any, call: Call) -> dict[str, Any]:
-        for _ in range(1000):
-            call.job.workers.check_stop()
-            time.sleep(0.01)
+        call.job.workers.pause(SECONDS_MAX)
+        call.job.workers.check_stop()
         return {}
 
     with pytest.raises(OutOfTime):

@@ -7,12 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import SECONDS_MAX, wait_until
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.errors import CannotStart
@@ -32,8 +32,6 @@ with server.EmbeddedS3() as s3:
     print(s3.pid, *ports, flush=True)
     signal.pause()
 """
-SECONDS_MAX = 300
-"""Nothing here takes a hundredth of it on a machine that has nothing else to do."""
 
 
 def is_running(pid: int) -> bool:
@@ -47,13 +45,6 @@ def is_running(pid: int) -> bool:
 def find_sockets(ports: Iterable[object]) -> list[Path]:
     """What the server makes outside of its directory, whatever the temporary folder is."""
     return [path for port in ports for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -1,0 +1,21 @@
+"""How tests wait: for an event, and never for some time to pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+SECONDS_MAX = 600
+"""For anything that is waited for: a hundred times what it takes on a machine that has nothing else
+to do. Only what never comes takes so long.
+"""
+POLL_SECONDS = 0.01
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    """Raises TimeoutError."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"what is waited for has not come in {SECONDS_MAX} s")
+        time.sleep(POLL_SECONDS)
