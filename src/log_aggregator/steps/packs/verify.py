@@ -59,8 +59,6 @@ def _read_index(store: ObjectStore, target: Target, pack_key: str) -> tuple[Inde
     try:
         return read_index(store, target, pack_key)
     except NotFound as error:
-        if error.code == "NoSuchBucket":
-            raise
         where = f"s3://{target.bucket}/{pack_key}"
         _head(store, target, pack_key, missing="there is no such pack, and no index of it")
         raise NotFound(

@@ -341,7 +341,7 @@ class _Reader:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._refused: dict[tuple[str, str], StoreError] = {}
+        self._refused: dict[tuple[str, str], StoreError | VerificationError] = {}
 
     def read(self, read: _Read) -> _Answer:
         bucket, key = read.pack.target.bucket, read.pack.pack_key
@@ -356,12 +356,12 @@ class _Reader:
         return data
 
 
-def _explain(error: StoreError, bucket: str, key: str) -> StoreError:
+def _explain(error: StoreError, bucket: str, key: str) -> StoreError | VerificationError:
     if isinstance(error, NotFound):
         text = f"s3://{bucket}/{key}: the index is there, the pack is not"
         return NotFound(text, code=error.code, operation=error.operation)
     if error.code == "InvalidRange":
-        return StoreError(str(_too_short(bucket, key)), code=error.code, operation=error.operation)
+        return _too_short(bucket, key)
     return error
 
 
