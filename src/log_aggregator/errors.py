@@ -18,7 +18,8 @@
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
         ├── StoreError         S3 refused the request, after all retries
         │   ├── AccessDenied   grant the permission
-        │   ├── NotFound       the object, version, upload or bucket is not there
+        │   ├── NotFound       the object, version or upload is not there
+        │   ├── NoSuchBucket   look at the bucket's name: it says nothing of any object
         │   ├── PreconditionFailed   somebody else was there first
         │   └── ObjectFrozen   thaw it first: it is in an archive class
         ├── UnreadableSources  look at the named objects; all others can be packed
@@ -31,7 +32,7 @@
 
 Two questions have a branch each, so that no caller has to remember an exception to them. Does it
 say anything of this group or pack? Catch GroupFailed: Unreachable says nothing of any, and passes.
-Is it evidence against what is stored? Catch Unsound, and NotFound of an object; a refusal is none.
+Is it evidence against what is stored? Catch Unsound, and NotFound; no refusal is, nor NoSuchBucket.
 Where it only matters that the request was not done, catch RequestFailed.
 
 `exit_code` is what the command line ends with, `state_name` the error name that a state machine
@@ -194,9 +195,15 @@ class AccessDenied(StoreError):
 
 
 class NotFound(StoreError):
-    """The bucket, object, version or upload is not there."""
+    """The object, version or upload is not there."""
 
     advice = "Look at the name, and whether it should be there. Nothing was deleted because of it."
+
+
+class NoSuchBucket(StoreError):
+    """The bucket is not there, which says nothing of the objects that should be in it."""
+
+    advice = "Look at the bucket's name. Nothing was deleted because of it."
 
 
 class PreconditionFailed(StoreError):

@@ -15,7 +15,13 @@ import pytest
 from awscrt.checksums import combine_crc64nvme, crc64nvme
 from tests.conformance.harness import Harness
 
-from log_aggregator.errors import NotFound, ObjectFrozen, PreconditionFailed, StoreError
+from log_aggregator.errors import (
+    NoSuchBucket,
+    NotFound,
+    ObjectFrozen,
+    PreconditionFailed,
+    StoreError,
+)
 from log_aggregator.limits import MIB, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject, Restore
 from log_aggregator.ports.store import (
@@ -388,15 +394,15 @@ class TestListing:
         assert lab.store.list_prefixes(bucket, prefix="nothing/") == Page(objects=())
 
     def test_a_missing_bucket(self, lab: Harness) -> None:
-        """Every listing of a bucket that is not there raises NotFound."""
+        """Every listing of a bucket that is not there raises NoSuchBucket."""
         for list_page in (lab.store.list_objects, lab.store.list_object_versions):
-            with pytest.raises(NotFound, match="no-such-bucket"):
+            with pytest.raises(NoSuchBucket, match="no-such-bucket"):
                 list_page("no-such-bucket")
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchBucket):
             lab.store.list_prefixes("no-such-bucket", prefix="")
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchBucket):
             lab.store.list_multipart_uploads("no-such-bucket", prefix="")
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchBucket):
             lab.store.get_bucket_versioning("no-such-bucket")
 
 
@@ -539,7 +545,9 @@ class TestReading:
             lab.store.head_object(bucket, "k", version_id=old.version_id)
 
     def test_what_is_not_there(self, lab: Harness) -> None:
-        """A missing object, version or bucket is NotFound, and the error names it."""
+        """A missing object or version is NotFound, and the error names it; a missing bucket is
+        something else.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
         (version,) = lab.store.list_object_versions(bucket).objects
@@ -551,9 +559,8 @@ class TestReading:
             assert caught.value.code == "NoSuchKey"
             with pytest.raises(NotFound):
                 read(bucket, "k", version_id=version.version_id)
-            with pytest.raises(NotFound) as caught:
+            with pytest.raises(NoSuchBucket, match="NoSuchBucket"):
                 read("no-such-bucket", "k")
-            assert caught.value.code == "NoSuchBucket"
         with pytest.raises(NotFound):
             lab.store.head_object(bucket, "missing")
 
@@ -756,9 +763,9 @@ class TestPut:
 
     def test_a_missing_bucket(self, lab: Harness) -> None:
         """Nothing is written to a bucket that is not there, and none is made."""
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchBucket):
             put(lab.store, "no-such-bucket", "k", b"1")
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchBucket):
             lab.store.create_multipart_upload("no-such-bucket", "k", options=OPTIONS)
 
 
@@ -1090,7 +1097,7 @@ class TestDeleting:
 
     def test_a_missing_bucket(self, lab: Harness) -> None:
         """Deleting in a bucket that is not there is an error, not a success."""
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchBucket):
             lab.store.delete_objects("no-such-bucket", [Deletion("k", "v")])
 
 

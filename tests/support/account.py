@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from log_aggregator.errors import AccessDenied, NotFound, RequestFailed
+from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, RequestFailed
 from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
@@ -84,7 +84,7 @@ class FakeAccount:
 
     def _bucket(self, operation: str, name: str) -> FakeBucket:
         if name not in self.buckets:
-            raise NotFound(f"{operation} s3://{name}: NoSuchBucket", code="NoSuchBucket")
+            raise NoSuchBucket(f"{operation} s3://{name}: NoSuchBucket", code="NoSuchBucket")
         return self._ask(operation, self.buckets[name])
 
     def get_caller_identity(self) -> Caller:

@@ -18,7 +18,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from tests.support.cloud import WORK, make_cloud
-from tests.support.world import DAY, World, document, make_world, trail_key
+from tests.support.world import DAY, World, document, fail_on, make_world, trail_key
 
 from log_aggregator import limits, wiring
 from log_aggregator.adapters.s3.errors import ACTIONS
@@ -26,6 +26,7 @@ from log_aggregator.cli import commands
 from log_aggregator.core.adopted import Said
 from log_aggregator.core.costs import PRICES
 from log_aggregator.core.costs.overrides import override_prices
+from log_aggregator.errors import AccessDenied
 from log_aggregator.handlers.prepare import read_input
 from log_aggregator.handlers.split_history import check_input
 from log_aggregator.ports.store import WriteOptions
@@ -34,6 +35,7 @@ from log_aggregator.steps.fanout.tasks import FOLDERS_MAX
 from log_aggregator.steps.fanout.workitems import ItemLimits
 from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates
 from log_aggregator.telemetry.metrics import METRICS
+from log_aggregator_lab.stores.faults import FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -295,16 +297,20 @@ def test_the_fields_of_verify_are_documented(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """`verify --json` has exactly the fields of docs/reference/json.md, for packs that are right,
-    that are not, and that are frozen.
+    that are not, that are frozen, and that S3 refuses to show.
     """
     world = make_world()
-    for number in range(3):
+    for number in range(4):
         world.put("logs", trail_key(number, account=f"{number + 1:012d}"), document(number))
     assert world.run().failures == []
     damage_one_pack(world.store)
     adopt_one_aggregate(world)
     freeze_one_pack(world.store)
-    monkeypatch.setattr(wiring, "connect", lambda *_: world.store)
+    refused = world.store.list_objects("dest", prefix="packs/").objects[1].key
+    denied = fail_on(
+        lambda call: call.operation == "HeadObject" and call.key == refused, AccessDenied("no")
+    )
+    monkeypatch.setattr(wiring, "connect", lambda *_: FaultyStore(world.store, denied))
     config = tmp_path / "aggregator.toml"
     config.write_text('other_buckets = ["logs"]\ndestination_bucket = "dest"\n', encoding="utf-8")
     arguments = [

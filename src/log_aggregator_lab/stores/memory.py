@@ -23,6 +23,7 @@ from awscrt.checksums import crc64nvme as compute_crc64nvme
 
 from log_aggregator.errors import (
     AccessDenied,
+    NoSuchBucket,
     NotFound,
     ObjectFrozen,
     PreconditionFailed,
@@ -61,7 +62,7 @@ KINDS: dict[str, type[StoreError]] = {
     "AccessDenied": AccessDenied,
     "InvalidObjectState": ObjectFrozen,
     "MethodNotAllowed": NotFound,  # the version is a delete marker
-    "NoSuchBucket": NotFound,
+    "NoSuchBucket": NoSuchBucket,
     "NoSuchKey": NotFound,
     "NoSuchUpload": NotFound,
     "NoSuchVersion": NotFound,

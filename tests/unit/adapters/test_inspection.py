@@ -21,7 +21,7 @@ from log_aggregator.adapters.s3.inspection import (
     parse_lifecycle_rule,
     to_method,
 )
-from log_aggregator.errors import AccessDenied, NotFound, StoreError
+from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, StoreError
 from log_aggregator.ports.account import (
     BucketVersioning,
     Decision,
@@ -160,7 +160,7 @@ def test_nothing_configured_is_an_answer(
     canned.answers = [s3_error(code, 404)]
     getattr(inspector, method)("b")
     canned.answers = [s3_error("NoSuchBucket", 404)]
-    with pytest.raises(NotFound):
+    with pytest.raises(NoSuchBucket):
         getattr(inspector, method)("b")
     canned.answers = [s3_error("AccessDenied", 403)]
     with pytest.raises(AccessDenied):
@@ -172,7 +172,7 @@ def test_head_tells_the_region(canned: CannedS3, inspector: S3Inspector) -> None
     canned.answers = [Answer(headers={"x-amz-bucket-region": "eu-west-1"})]
     assert inspector.head_bucket("b") == "eu-west-1"
     canned.answers = [Answer(404)]
-    with pytest.raises(NotFound):
+    with pytest.raises(NoSuchBucket):
         inspector.head_bucket("b")
     canned.answers = [Answer(403)]
     with pytest.raises(AccessDenied):
@@ -313,7 +313,7 @@ def test_disabled_rules_are_not_told(canned: CannedS3, inspector: S3Inspector) -
         ("GetRole", "SomethingForbidden", 403, AccessDenied),
         ("GetRole", "NoSuchEntity", 404, NotFound),
         ("DescribeKey", "NotFoundException", 400, NotFound),
-        ("HeadBucket", "404", 404, NotFound),
+        ("HeadBucket", "404", 404, NoSuchBucket),
         ("DescribeKey", "404", 404, StoreError),
         ("DescribeTrails", "UnknownOperationException", 404, StoreError),
     ],

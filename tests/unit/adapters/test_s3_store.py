@@ -30,6 +30,7 @@ from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
 from log_aggregator.adapters.s3.store import NOT_IN_XML
 from log_aggregator.errors import (
     AccessDenied,
+    NoSuchBucket,
     NotFound,
     ObjectFrozen,
     PreconditionFailed,
@@ -736,7 +737,7 @@ class TestErrors:
             (400, "ExpiredToken", AccessDenied),
             (404, "NoSuchKey", NotFound),
             (404, "NoSuchVersion", NotFound),
-            (404, "NoSuchBucket", NotFound),
+            (404, "NoSuchBucket", NoSuchBucket),
             (405, "MethodNotAllowed", NotFound),
             (412, "PreconditionFailed", PreconditionFailed),
             (416, "InvalidRange", StoreError),

@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError
 
 from log_aggregator.errors import (
     AccessDenied,
+    NoSuchBucket,
     NotFound,
     ObjectFrozen,
     PreconditionFailed,
@@ -35,7 +36,7 @@ ERRORS: dict[str, type[RequestFailed]] = {
     "PreconditionFailed": PreconditionFailed,
     # a 409: another writer of the same key is at it
     "ConditionalRequestConflict": PreconditionFailed,
-    "NoSuchBucket": NotFound,
+    "NoSuchBucket": NoSuchBucket,
     "NoSuchKey": NotFound,
     "NoSuchVersion": NotFound,
     "NoSuchUpload": NotFound,

@@ -25,7 +25,7 @@ from log_aggregator.adapters.s3.clients import (
     make_session,
 )
 from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
-from log_aggregator.errors import AccessDenied, NotFound, RequestFailed, StoreError
+from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, RequestFailed, StoreError
 from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
@@ -328,7 +328,9 @@ def kind_of(operation: str, code: str, status: int) -> type[RequestFailed]:
     """
     if code in DENIED_CODES or (status == HTTPStatus.FORBIDDEN and code not in ERRORS):
         return AccessDenied
-    if code in MISSING_CODES or (status == HTTPStatus.NOT_FOUND and operation.startswith("Head")):
+    if status == HTTPStatus.NOT_FOUND and operation == "HeadBucket":
+        return NoSuchBucket
+    if code in MISSING_CODES:
         return NotFound
     return ERRORS.get(code, StoreError)
 

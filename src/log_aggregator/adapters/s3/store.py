@@ -179,8 +179,6 @@ class S3Store:
             with store_errors("DeleteObject", bucket, deletion.key):
                 self._s3.delete_object(Bucket=bucket, Key=deletion.key, **condition)
         except (AccessDenied, NotFound, PreconditionFailed) as error:
-            if error.code == "NoSuchBucket":
-                raise
             return (
                 []
                 if error.code in GONE_CODES

@@ -19,7 +19,7 @@ from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import GroupFailed, NotFound, StoreError, Unsound
+from log_aggregator.errors import GroupFailed, NoSuchBucket, NotFound, StoreError, Unsound
 from log_aggregator.limits import KIB
 from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
@@ -146,7 +146,7 @@ def _list_account_folders(store: ObjectStore, bucket: str) -> list[AccountFolder
     """None where the bucket is gone: its logs are in packs."""
     try:
         return MainTree(store, bucket).list_accounts(Selection())
-    except NotFound:
+    except NoSuchBucket:
         return []
 
 
@@ -164,6 +164,7 @@ class TrailFiles:
     read_from: ReadFrom
     failures: list[tuple[str, GroupFailed]] = field(default_factory=list)
     _emptied: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _gone: dict[str, NoSuchBucket] = field(default_factory=dict)
 
     def list_digests(self, window: DateWindow) -> dict[date, list[Copy]]:
         """By the day in which their hour ended. Raises StoreError."""
@@ -198,9 +199,22 @@ class TrailFiles:
         found: dict[tuple[str, str], Copy] = {}
         if self.read_from is not ReadFrom.PACKS:
             found |= self._find_originals(group, wanted)
-        missing = {key for bucket, key in wanted if (bucket, key) not in found}
+        found |= self._find_in_packs(group, wanted, found)
+        gone = {bucket for bucket, key in wanted if (bucket, key) not in found} & self._gone.keys()
+        self.failures += [(f"s3://{bucket}/", self._gone[bucket]) for bucket in sorted(gone)]
+        return found
+
+    def _find_in_packs(
+        self,
+        group: Group | None,
+        wanted: Collection[tuple[str, str]],
+        originals: Collection[tuple[str, str]],
+    ) -> dict[tuple[str, str], Copy]:
+        """Those of which there is no original."""
+        missing = {key for bucket, key in wanted if (bucket, key) not in originals}
         if group is None or not missing or self.read_from is ReadFrom.ORIGINALS:
-            return found
+            return {}
+        found: dict[tuple[str, str], Copy] = {}
         query = Query.of_days(group.date, group.date)
         for target in self.targets:
             entries = self._list_packs(target, group.bucket, group.log_type, group.account, query)
@@ -227,8 +241,8 @@ class TrailFiles:
                 for listed in list_all(self.store, bucket, folder):
                     if (bucket, listed.key) in wanted:
                         found[bucket, listed.key] = _copy_of(listed)
-            except NotFound:
-                continue
+            except NoSuchBucket as error:  # all of them may be in packs
+                self._gone[bucket] = error
         return found
 
     @property
@@ -391,10 +405,10 @@ def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
     """A member that is not what its index says is as bad as a changed log; what could not be read
     at all says nothing.
     """
-    if isinstance(error, NotFound) and copy.place is None:
-        return Reading(copy, flaw=NOT_FOUND)
-    if isinstance(error, NotFound) and error.code != "NoSuchBucket":
-        return Reading(copy, flaw=Flaw(f"not found: its pack {copy.where} is gone"))
+    if isinstance(error, NotFound):
+        is_original = copy.place is None
+        gone = NOT_FOUND if is_original else Flaw(f"not found: its pack {copy.where} is gone")
+        return Reading(copy, flaw=gone)
     if isinstance(error, Unsound) or (
         isinstance(error, StoreError) and error.code == "InvalidRange"
     ):

@@ -121,9 +121,7 @@ def read_records(
         key = record_key(target, sequence)
         try:
             data = store.get_object(target.bucket, key).data
-        except NotFound as error:
-            if error.code == "NoSuchBucket":
-                raise
+        except NotFound:
             return StoredRecord(sequence, key, None, None, "it is gone")
         try:
             return StoredRecord(sequence, key, hash_record(data), decode_record(data))
@@ -252,9 +250,7 @@ def _check_indexes(
         index_key = target.index_key(pack_key)
         try:
             sha256 = read_index(store, target, pack_key).sha256
-        except NotFound as error:
-            if error.code == "NoSuchBucket":
-                raise
+        except NotFound:
             return Finding(index_key, f"record {sequence} names it, and it is not there")
         if sha256 != hashes[pack_key]:
             return Finding(index_key, f"it is not what record {sequence} says: its SHA-256 differs")

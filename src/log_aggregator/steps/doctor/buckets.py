@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from log_aggregator.errors import AccessDenied, NotFound, RequestFailed
+from log_aggregator.errors import AccessDenied, NoSuchBucket, RequestFailed
 from log_aggregator.ports.account import AccountInspector, BucketVersioning, Caller, ObjectLock
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
@@ -36,7 +36,7 @@ def examine_place(
     where = locate(bucket)
     try:
         region = inspector.head_bucket(bucket)
-    except NotFound:
+    except NoSuchBucket:
         notebook.problem(
             where,
             "exists",

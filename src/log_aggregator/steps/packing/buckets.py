@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from log_aggregator.errors import CannotStart, NotFound, RequestFailed
+from log_aggregator.errors import CannotStart, NoSuchBucket, RequestFailed
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.job import Job
 
@@ -54,7 +54,7 @@ def read_versioning(store: ObjectStore, bucket: str) -> str | None:
     """
     try:
         return store.get_bucket_versioning(bucket)
-    except NotFound:
+    except NoSuchBucket:
         raise CannotStart(f"there is no bucket {bucket!r} in this account and region") from None
     except RequestFailed as error:
         raise CannotStart(f"bucket {bucket!r} cannot be looked at: {error}") from error

@@ -59,8 +59,6 @@ def _read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredInde
     try:
         return read_index(store, target, pack_key)
     except NotFound as error:
-        if error.code == "NoSuchBucket":
-            raise
         try:
             store.head_object(target.bucket, pack_key)
         except NotFound as missing:

@@ -341,7 +341,7 @@ class _Reader:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._refused: dict[tuple[str, str], StoreError] = {}
+        self._refused: dict[tuple[str, str], StoreError | VerificationError] = {}
 
     def read(self, read: _Read) -> _Answer:
         bucket, key = read.pack.target.bucket, read.pack.pack_key

@@ -164,8 +164,7 @@ def _blame(place: Place, error: GroupFailed) -> Broken | Unchecked:
     """That it is damaged or missing is said of a pack only where that was seen."""
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
     failure = Failure(place.name, error.state_name, str(error), advice)
-    is_missing = isinstance(error, NotFound) and error.code != "NoSuchBucket"
-    if isinstance(error, Unsound) or is_missing:
+    if isinstance(error, (Unsound, NotFound)):
         return Broken(place, failure)
     return Unchecked(place, failure)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from log_aggregator.core.packformat.index import TOOL, encode_index
 from log_aggregator.core.planning import pack_id
-from log_aggregator.errors import BadPack, NotFound, VerificationError
+from log_aggregator.errors import BadPack, NoSuchBucket, VerificationError
 from log_aggregator.model import (
     Encoding,
     Index,
@@ -157,7 +157,7 @@ def _versions(store: ObjectStore, bucket: str, key: str) -> Iterator[LogObject]:
             same = [each for each in page.objects if each.key == key]
             yield from (each if has_versions else replace(each, version_id=None) for each in same)
             start = page.next_start if same or page.markers else None
-    except NotFound:  # the bucket is gone
+    except NoSuchBucket:
         return
 
 

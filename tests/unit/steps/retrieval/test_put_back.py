@@ -148,7 +148,7 @@ def test_elsewhere() -> None:
     )
     assert world.store.list_objects("logs").objects == ()
     assert [failure.error for failure in put(world, Place("no-such-bucket")).failures] == [
-        "NotFound"
+        "NoSuchBucket"
     ] * 4
 
 
