@@ -297,8 +297,9 @@ class Failure:
     advice: str
 
     @classmethod
-    def of(cls, where: str, error: LogAggregatorError) -> Failure:
-        return cls(where, error.state_name, str(error), error.advice)
+    def of(cls, where: str, error: LogAggregatorError, advice: str | None = None) -> Failure:
+        """With the error's own advice, unless there is a better one here."""
+        return cls(where, error.state_name, str(error), error.advice if advice is None else advice)
 
 
 @contextlib.contextmanager

@@ -282,6 +282,20 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedMember:
+    """A member, and the pack that holds it."""
+
+    target: Target
+    pack_key: str
+    member: Member
+
+    @property
+    def where(self) -> str:
+        """The pack's address."""
+        return f"s3://{self.target.bucket}/{self.pack_key}"
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenPack:
     """A pack and its index that S3 has accepted. Nothing has been checked yet."""
 

@@ -11,9 +11,8 @@ from datetime import date
 
 from log_aggregator.core.query import Query
 from log_aggregator.errors import GroupFailed
-from log_aggregator.model import Target
+from log_aggregator.model import PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.cloudtrail.files import Place
 from log_aggregator.steps.packs.index import list_all, read_index
 from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.catalog import list_packs
@@ -84,20 +83,20 @@ def check_originals(
 
 def _list_places(
     store: ObjectStore, workers: Workers, target: Target, first: date, last: date
-) -> Iterator[tuple[Identity, Place]]:
+) -> Iterator[tuple[Identity, PackedMember]]:
     for entry in list_packs(store, workers, target, Query.of_days(first, last)):
         index = read_index(store, target, entry.pack_key).decode()
         for member in index.members:
             yield (
                 (index.group.bucket, member.key, member.version_id),
-                Place(target, entry.pack_key, member),
+                PackedMember(target, entry.pack_key, member),
             )
 
 
 def _check_packed(
     store: ObjectStore,
     entry: ManifestEntry,
-    places: dict[Identity, Place],
+    places: dict[Identity, PackedMember],
     remaining: set[tuple[str, str]],
 ) -> str | None:
     place = places.get((entry.bucket, entry.key, entry.version_id))
@@ -118,7 +117,7 @@ def _check_packed(
     return None
 
 
-def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
+def read_original_back(store: ObjectStore, place: PackedMember) -> Iterator[bytes]:
     """The original's bytes, piece by piece. They are right only once the iterator has ended without
     an error.
 
@@ -127,7 +126,7 @@ def read_original_back(store: ObjectStore, place: Place) -> Iterator[bytes]:
     return unpack_pieces(place.member, _read_extent(store, place))
 
 
-def _read_extent(store: ObjectStore, place: Place) -> Iterator[bytes]:
+def _read_extent(store: ObjectStore, place: PackedMember) -> Iterator[bytes]:
     first, end = place.member.offset, place.member.offset + place.member.length_bytes
     reader = PackReader(store, place.target.bucket, place.pack_key)
     return (body.data for body in reader.read_pieces(first, end))

@@ -26,9 +26,8 @@ from tests.support.world import access_key, document, flow_key, pack_gzip, trail
 from log_aggregator.core.query import Query
 from log_aggregator.errors import LogAggregatorError
 from log_aggregator.limits import MIB
-from log_aggregator.model import Identity, Member, Target
+from log_aggregator.model import Identity, Member, PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.cloudtrail.files import Place
 from log_aggregator.steps.packs.index import list_all
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.retrieval.catalog import list_packs
@@ -70,7 +69,7 @@ class Original:
         return f"{self.bucket}/{self.key} {self.identity[1]}"
 
 
-Packed = list[tuple[str, Member, Place]]
+Packed = list[tuple[str, Member, PackedMember]]
 """(source bucket, member, where it lies)"""
 
 
@@ -234,7 +233,7 @@ class Day:
             if entry.index_bytes is not None:
                 index = verify_pack(self.store, self.target, entry.pack_key, Level.READ_BACK).index
                 found += [
-                    (index.group.bucket, member, Place(self.target, entry.pack_key, member))
+                    (index.group.bucket, member, PackedMember(self.target, entry.pack_key, member))
                     for member in index.members
                 ]
         return found
@@ -266,7 +265,7 @@ class Day:
             )
         ]
 
-    def _find_loss(self, original: Original, place: Place | None) -> str | None:
+    def _find_loss(self, original: Original, place: PackedMember | None) -> str | None:
         if place is None:
             return f"{original}: neither in its bucket nor in a pack"
         try:

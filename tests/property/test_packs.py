@@ -29,11 +29,11 @@ from log_aggregator.model import (
     Identity,
     KeyFacts,
     LogObject,
+    PackedMember,
     PackFormat,
     PackPlan,
     Target,
 )
-from log_aggregator.steps.cloudtrail.files import Place
 from log_aggregator.steps.packing import pack_writer as packwriter
 from log_aggregator.steps.packing.combine import combine
 from log_aggregator.steps.packs.index import list_all, read_index, read_tail
@@ -178,7 +178,7 @@ def test_what_is_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> 
                     == original.data
                 )
                 assert (
-                    b"".join(read_original_back(store, Place(TARGET, plan.key, member)))
+                    b"".join(read_original_back(store, PackedMember(TARGET, plan.key, member)))
                     == original.data
                 )
                 assert dict(member.metadata) == dict(original.metadata)

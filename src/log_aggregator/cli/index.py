@@ -243,12 +243,8 @@ def _try(where: str, work: Callable[[], T]) -> T | Failure:
     try:
         return work()
     except (GroupFailed, SettingsError) as error:
-        return Failure(
-            where,
-            error.state_name,
-            str(error),
-            next((text for kind, text in ADVICE.items() if isinstance(error, kind)), ""),
-        )
+        advice = next((text for kind, text in ADVICE.items() if isinstance(error, kind)), "")
+        return Failure.of(where, error, advice)
 
 
 def _each(workers: Workers, work: Callable[[Any], T], items: list[Any], what: str) -> list[T]:

@@ -19,7 +19,7 @@ from log_aggregator.errors import SettingsError
 from log_aggregator.model import Target
 from log_aggregator.settings import Settings
 from log_aggregator.steps.retrieval.catalog import entry_of
-from log_aggregator.steps.upkeep.check import Place
+from log_aggregator.steps.upkeep.check import PackPlace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,7 +80,7 @@ def pack_options(function: F) -> F:
     return click.argument("packs", metavar="[PACK]...", nargs=-1)(decorated)  # type: ignore[no-any-return]
 
 
-def find_places(texts: Iterable[str], targets: Iterable[Target]) -> list[Place]:
+def find_places(texts: Iterable[str], targets: Iterable[Target]) -> list[PackPlace]:
     """Packs, by keys or `s3://bucket/key`; the keys of indexes stand for theirs. Raises
     SettingsError.
     """
@@ -88,7 +88,7 @@ def find_places(texts: Iterable[str], targets: Iterable[Target]) -> list[Place]:
     return list(dict.fromkeys(_find_place(text, known) for text in texts))
 
 
-def _find_place(text: str, targets: list[Target]) -> Place:
+def _find_place(text: str, targets: list[Target]) -> PackPlace:
     bucket, key = (
         text.removeprefix("s3://").split("/", 1)
         if text.startswith("s3://") and "/" in text[5:]
@@ -109,12 +109,12 @@ def _find_place(text: str, targets: list[Target]) -> Place:
     return places[0]
 
 
-def _place_in(target: Target, key: str) -> Place | None:
+def _place_in(target: Target, key: str) -> PackPlace | None:
     if key.startswith(f"{target.root}{ADOPTED}"):
-        return Place(target, key, is_adopted=True)
+        return PackPlace(target, key, is_adopted=True)
     try:
         pack_key = target.pack_key(key) if key.startswith(f"{target.root}indexes/") else key
-        return Place(target, entry_of(target, pack_key).pack_key)
+        return PackPlace(target, entry_of(target, pack_key).pack_key)
     except ValueError:
         return None
 

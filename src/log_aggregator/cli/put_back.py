@@ -31,7 +31,12 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.retrieval.catalog import list_source_buckets
 from log_aggregator.steps.retrieval.fetch import VersionChoice, Wanted, choose, tolerate_gaps
 from log_aggregator.steps.retrieval.find import find
-from log_aggregator.steps.retrieval.put_back import Place, check_keys, limit_originals, put_back
+from log_aggregator.steps.retrieval.put_back import (
+    ReturnAddress,
+    check_keys,
+    limit_originals,
+    put_back,
+)
 from log_aggregator.wiring import PUT_BACK_WRITERS, open_job
 
 
@@ -82,7 +87,7 @@ def put_back_command(
     require_condition(query)
     if to_bucket is not None and (not to_bucket or "/" in to_bucket):
         raise SettingsError(f"--to-bucket {to_bucket!r}: allowed is the name of a bucket")
-    place = Place(to_bucket, prefix)
+    address = ReturnAddress(to_bucket, prefix)
     gaps: list[Failure] = []
     connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings, writers=PUT_BACK_WRITERS) as job:
@@ -91,27 +96,27 @@ def put_back_command(
         wanted = limit_originals(
             choose(found, VersionChoice(newest_only=True, version_id=version_id)), objects_max
         )
-        check_keys(wanted, place, targets)
+        check_keys(wanted, address, targets)
         if not wanted and not gaps:
             raise NoSuchOriginal("nothing found: no pack holds what is looked for")
-        warnings = [WARNING] if goes_to_a_source(job, wanted, place) else []
+        warnings = [WARNING] if goes_to_a_source(job, wanted, address) else []
         if dry_run:
-            planned = describe_put_back_plan(wanted, place, gaps, warnings)
+            planned = describe_put_back_plan(wanted, address, gaps, warnings)
             _print(planned, render_put_back_plan(planned), as_json=as_json)
             return 1 if gaps else 0
         with show_fetching("putting back", is_quiet=as_json) as progress:
-            result = put_back(store, workers, wanted, place, progress)
+            result = put_back(store, workers, wanted, address, progress)
     result.failures += gaps
     described = describe_put_back(result, job.requests, warnings)
     _print(described, render_put_back(described), as_json=as_json)
     return 1 if result.failures else 0
 
 
-def goes_to_a_source(job: Job, wanted: Sequence[Wanted], place: Place) -> bool:
+def goes_to_a_source(job: Job, wanted: Sequence[Wanted], address: ReturnAddress) -> bool:
     """Whether a run would find them there: every bucket that something was packed from is one, and
     every one that is to be.
     """
-    if place.bucket is None:
+    if address.bucket is None:
         return True
     packed = {
         name for target in job.list_targets() for name in list_source_buckets(job.store, target)
@@ -119,11 +124,11 @@ def goes_to_a_source(job: Job, wanted: Sequence[Wanted], place: Place) -> bool:
     others = job.rules.other_buckets
     names = {name for name in others if not name.endswith("*")}
     beginnings = tuple(name.rstrip("*") for name in others if name.endswith("*"))
-    return place.bucket in {
+    return address.bucket in {
         *packed,
         *names,
         *job.rules.main_buckets,
-    } or place.bucket.startswith(beginnings or ("\n",))
+    } or address.bucket.startswith(beginnings or ("\n",))
 
 
 def _print(described: dict[str, Any], lines: Iterator[str], *, as_json: bool) -> None:

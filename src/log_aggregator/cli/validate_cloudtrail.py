@@ -140,7 +140,7 @@ def validate_cloudtrail(
         archives = targets if key_source != KeySource.CLOUDTRAIL else ()
         keys = KeyRing(job.store, archives, trail_keys, request.first, request.last)
         places = _find_places(job, targets, query, request)
-        listing = Listing(is_on=verbose, is_text=not as_json)
+        watcher = Watcher(is_on=verbose, is_text=not as_json)
         if not as_json:
             click.echo(
                 f"Validating log files of trails in {_name_accounts(places)} between "
@@ -149,9 +149,9 @@ def validate_cloudtrail(
             )
         is_quiet = as_json or verbose
         with nullcontext() if is_quiet else show_bar("validating", None) as show:
-            listing.show = show
-            result = validate(job.store, job.workers, targets, places, request, keys, listing)
-    return _report(result, request, keys, listing, as_json=as_json)
+            watcher.show = show
+            result = validate(job.store, job.workers, targets, places, request, keys, watcher)
+    return _report(result, request, keys, watcher, as_json=as_json)
 
 
 def _find_places(
@@ -180,7 +180,7 @@ def make_request(
     return Request(query.first, max(query.first, last), query.regions, frozenset(trails), read_from)
 
 
-class Listing:
+class Watcher:
     """What is told while the validation goes on: lines for valid files too, or a bar."""
 
     def __init__(self, *, is_on: bool, is_text: bool) -> None:
@@ -215,18 +215,18 @@ class Listing:
 
 
 def _report(
-    result: Validation, request: Request, keys: KeyRing, listing: Listing, *, as_json: bool
+    result: Validation, request: Request, keys: KeyRing, watcher: Watcher, *, as_json: bool
 ) -> int:
-    described = describe_validation(result, request, keys, listing.valid, listing.unlisted)
-    if listing.is_printed:
+    described = describe_validation(result, request, keys, watcher.valid, watcher.unlisted)
+    if watcher.is_printed:
         described["unlisted"] = 0
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:
-        lines = [] if listing.is_printed else list(render_findings(result.findings))
+        lines = [] if watcher.is_printed else list(render_findings(result.findings))
         click.echo(
             "\n".join(
-                [*lines, *([""] if lines or listing.is_printed else []), *render_summary(described)]
+                [*lines, *([""] if lines or watcher.is_printed else []), *render_summary(described)]
             )
         )
     for region, error in sorted(keys.failures.items()):

@@ -23,7 +23,7 @@ from log_aggregator.reports.verify import Sample, describe_verify, render_verify
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.rules import Level
-from log_aggregator.steps.upkeep.check import Finding, Place, Sound, check_places, list_places
+from log_aggregator.steps.upkeep.check import Finding, PackPlace, Sound, check_places, list_places
 from log_aggregator.wiring import open_job
 
 SEED_MAX = 10**6
@@ -97,14 +97,14 @@ def verify(
     return 0 if all(isinstance(finding, Sound) for finding in findings) else 1
 
 
-def _choose(job: Job, choice: PackChoice, query: Query) -> list[Place]:
+def _choose(job: Job, choice: PackChoice, query: Query) -> list[PackPlace]:
     targets = job.list_targets()
     if choice.keys:
         return find_places(choice.keys, targets)
     return list(list_places(job.store, job.workers, targets, query))
 
 
-def _check_all(job: Job, places: Sequence[Place], level: Level) -> list[Finding]:
+def _check_all(job: Job, places: Sequence[PackPlace], level: Level) -> list[Finding]:
     findings = []
     with show_bar("verifying", len(places)) as show:
         for finding in check_places(job.store, job.workers, places, level):

@@ -11,7 +11,7 @@ from log_aggregator.errors import Failure
 from log_aggregator.reports.failures import name_failed, printable, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.steps.retrieval.fetch import Wanted
-from log_aggregator.steps.retrieval.put_back import Place, PutBackResult
+from log_aggregator.steps.retrieval.put_back import PutBackResult, ReturnAddress
 
 WARNING = (
     "what is put back into a bucket that logs are taken from is packed again, and deleted, "
@@ -23,13 +23,16 @@ _SHOWN_MAX = 20
 
 
 def describe_put_back_plan(
-    wanted: Sequence[Wanted], place: Place, failures: Sequence[Failure], warnings: Sequence[str]
+    wanted: Sequence[Wanted],
+    address: ReturnAddress,
+    failures: Sequence[Failure],
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     """What `put-back --dry-run --json` writes."""
     originals = []
     for each in wanted:
         for member in each.pack.members:
-            bucket, key = place.of(each, member)
+            bucket, key = address.of(each, member)
             originals.append(
                 {
                     "bucket": bucket,

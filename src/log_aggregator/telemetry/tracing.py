@@ -54,14 +54,14 @@ Annotation = str | int | float | bool | date | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Parent:
     """Where a new span belongs: its trace, and its parent."""
 
     trace_id: str
     parent_id: str
 
 
-_current: ContextVar[_Place | None] = ContextVar("current", default=None)
+_current: ContextVar[_Parent | None] = ContextVar("current", default=None)
 
 
 @contextlib.contextmanager
@@ -74,21 +74,21 @@ def span(name: str, **annotations: Annotation) -> Iterator[None]:
     X-Ray does not take, sampled or not, so that the first test finds it.
     """
     noted = _check_annotations(annotations)
-    place, daemon = _find_place(), _find_daemon()
-    if place is None or daemon is None:
+    parent, daemon = _find_parent(), _find_daemon()
+    if parent is None or daemon is None:
         yield
         return
     span_id = _make_id()
     document: dict[str, object] = {
         "name": _NOT_IN_NAME.sub("_", name)[:NAME_CHARS_MAX],
         "id": span_id,
-        "trace_id": place.trace_id,
-        "parent_id": place.parent_id,
+        "trace_id": parent.trace_id,
+        "parent_id": parent.parent_id,
         "type": "subsegment",
         "annotations": noted,
     }
     started, began = time.time(), time.perf_counter()
-    token = _current.set(_Place(place.trace_id, span_id))
+    token = _current.set(_Parent(parent.trace_id, span_id))
     try:
         yield
     except BaseException as error:
@@ -127,7 +127,7 @@ def _check_annotations(
     return checked
 
 
-def _find_place() -> _Place | None:
+def _find_parent() -> _Parent | None:
     """None where the trace is not sampled."""
     fields = dict(
         part.strip().partition("=")[::2] for part in os.environ.get(TRACE_VARIABLE, "").split(";")
@@ -139,12 +139,12 @@ def _find_place() -> _Place | None:
         or not _SPAN_ID.fullmatch(parent_id)
     ):
         return None
-    # A thread that an earlier invocation left behind may still hold a place in that one's trace.
+    # A thread that an earlier invocation left behind may still hold a parent in that one's trace.
     current = _current.get()
     return (
         current
         if current is not None and current.trace_id == trace_id
-        else _Place(trace_id, parent_id)
+        else _Parent(trace_id, parent_id)
     )
 
 

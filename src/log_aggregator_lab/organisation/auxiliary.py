@@ -15,7 +15,7 @@ from log_aggregator_lab.organisation.cloudtrail import midnight
 from log_aggregator_lab.organisation.compression import gzip_member
 from log_aggregator_lab.organisation.specification import OrganisationSpec
 from log_aggregator_lab.organisation.synthetic import Oddity, Purpose, SyntheticObject
-from log_aggregator_lab.organisation.text_documents import Place
+from log_aggregator_lab.organisation.text_documents import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class AuxiliarySource:
 
     name: str
     bucket_field: str
-    key: Callable[[Place, Random], str]
-    line: Callable[[Place, Random], str] | None
+    key: Callable[[Origin, Random], str]
+    line: Callable[[Origin, Random], str] | None
     header: str = ""
     is_gzip: bool = True
     line_count_max: int = 60
@@ -53,16 +53,16 @@ def list_source(
     random = Random(f"{spec.seed}/{source.name}/{day}/{purpose}/{key_prefix}")
     for number in range(count):
         account, region = spec.chains[number % len(spec.chains)]
-        place = Place(
+        origin = Origin(
             account,
             region,
             midnight(day) + timedelta(seconds=number * 86_400 // count // 300 * 300),
         )
-        key = key_prefix + source.key(place, random)
+        key = key_prefix + source.key(origin, random)
         yield SyntheticObject(
             bucket=getattr(spec, source.bucket_field),
             key=key,
-            make=partial(_body, source.name, f"{spec.seed}/{key}", place, spec.compression_level),
+            make=partial(_body, source.name, f"{spec.seed}/{key}", origin, spec.compression_level),
             source=source.name.replace("_", "-"),
             purpose=purpose,
             day=day,
@@ -74,84 +74,85 @@ def source_named(name: str) -> AuxiliarySource:
     return _SOURCES_BY_NAME[name]
 
 
-def _body(name: str, seed: str, place: Place, level: int) -> bytes:
+def _body(name: str, seed: str, origin: Origin, level: int) -> bytes:
     source, random = _SOURCES_BY_NAME[name], Random(seed)
     if source.line is None:
         return text_documents.empty_parquet(random)
     # Squared, so that most logs are short, as they are.
     count = 1 + int(random.random() ** 2 * source.line_count_max)
     lines = [source.header] if source.header else []
-    lines += (source.line(place, random) for _ in range(count))
+    lines += (source.line(origin, random) for _ in range(count))
     text = "".join(f"{line}\n" for line in lines).encode()
     return gzip_member(text, level) if source.is_gzip else text
 
 
-def _flow_key(place: Place, random: Random, suffix: str = "log.gz", root: str = "") -> str:
+def _flow_key(origin: Origin, random: Random, suffix: str = "log.gz", root: str = "") -> str:
     name = (
-        f"{place.account}_vpcflowlogs_{place.region}_fl-0a1b2c3d4e5f60718_"
-        f"{place.when:%Y%m%dT%H%MZ}_{random.getrandbits(32):08x}.{suffix}"
-    )
-    return f"{root}AWSLogs/{place.account}/vpcflowlogs/{place.region}/{place.when:%Y/%m/%d}/{name}"
-
-
-def _flow_parquet_key(place: Place, random: Random) -> str:
-    return _flow_key(place, random, "log.parquet", "parquet/")
-
-
-def _alb_key(place: Place, random: Random) -> str:
-    return _elb_key(
-        place, "app.web.50dc6c495c0c9188", f"10.0.1.7_{random.getrandbits(40):010x}.log.gz"
-    )
-
-
-def _clb_key(place: Place, random: Random) -> str:
-    return _elb_key(place, "old-lb", f"10.0.2.9_{random.getrandbits(40):010x}.log")
-
-
-def _elb_key(place: Place, balancer: str, ending: str) -> str:
-    name = (
-        f"{place.account}_elasticloadbalancing_{place.region}_{balancer}_"
-        f"{place.when:%Y%m%dT%H%MZ}_{ending}"
+        f"{origin.account}_vpcflowlogs_{origin.region}_fl-0a1b2c3d4e5f60718_"
+        f"{origin.when:%Y%m%dT%H%MZ}_{random.getrandbits(32):08x}.{suffix}"
     )
     return (
-        f"AWSLogs/{place.account}/elasticloadbalancing/{place.region}/{place.when:%Y/%m/%d}/{name}"
+        f"{root}AWSLogs/{origin.account}/vpcflowlogs/{origin.region}/{origin.when:%Y/%m/%d}/{name}"
     )
 
 
-def _access_key(place: Place, random: Random) -> str:
-    moment = place.when + timedelta(seconds=random.randrange(300))
+def _flow_parquet_key(origin: Origin, random: Random) -> str:
+    return _flow_key(origin, random, "log.parquet", "parquet/")
+
+
+def _alb_key(origin: Origin, random: Random) -> str:
+    return _elb_key(
+        origin, "app.web.50dc6c495c0c9188", f"10.0.1.7_{random.getrandbits(40):010x}.log.gz"
+    )
+
+
+def _clb_key(origin: Origin, random: Random) -> str:
+    return _elb_key(origin, "old-lb", f"10.0.2.9_{random.getrandbits(40):010x}.log")
+
+
+def _elb_key(origin: Origin, balancer: str, ending: str) -> str:
+    name = (
+        f"{origin.account}_elasticloadbalancing_{origin.region}_{balancer}_"
+        f"{origin.when:%Y%m%dT%H%MZ}_{ending}"
+    )
+    folder = f"AWSLogs/{origin.account}/elasticloadbalancing/{origin.region}"
+    return f"{folder}/{origin.when:%Y/%m/%d}/{name}"
+
+
+def _access_key(origin: Origin, random: Random) -> str:
+    moment = origin.when + timedelta(seconds=random.randrange(300))
     return f"{moment:%Y-%m-%d-%H-%M-%S}-{random.getrandbits(64):016X}"
 
 
-def _waf_key(place: Place, random: Random) -> str:
+def _waf_key(origin: Origin, random: Random) -> str:
     name = (
-        f"{place.account}_waflogs_{place.region}_front-door_{place.when:%Y%m%dT%H%MZ}_"
+        f"{origin.account}_waflogs_{origin.region}_front-door_{origin.when:%Y%m%dT%H%MZ}_"
         f"{random.getrandbits(32):08x}.log.gz"
     )
     return (
-        f"AWSLogs/{place.account}/WAFLogs/{place.region}/front-door/{place.when:%Y/%m/%d/%H/%M}/"
+        f"AWSLogs/{origin.account}/WAFLogs/{origin.region}/front-door/{origin.when:%Y/%m/%d/%H/%M}/"
         f"{name}"
     )
 
 
-def _dns_key(place: Place, random: Random) -> str:
-    vpc = f"vpc-0a1b2c3d4e5f6{place.account[:4]}"
+def _dns_key(origin: Origin, random: Random) -> str:
+    vpc = f"vpc-0a1b2c3d4e5f6{origin.account[:4]}"
     name = (
-        f"{vpc}_vpcdnsquerylogs_{place.account}_{place.when:%Y%m%dT%H%MZ}_"
+        f"{vpc}_vpcdnsquerylogs_{origin.account}_{origin.when:%Y%m%dT%H%MZ}_"
         f"{random.getrandbits(32):08x}.log.gz"
     )
-    return f"AWSLogs/{place.account}/vpcdnsquerylogs/{vpc}/{place.when:%Y/%m/%d}/{name}"
+    return f"AWSLogs/{origin.account}/vpcdnsquerylogs/{vpc}/{origin.when:%Y/%m/%d}/{name}"
 
 
-def _cloudfront_key(place: Place, random: Random) -> str:
-    return f"EEXAMPLE{place.account[:6]}.{place.when:%Y-%m-%d-%H}.{random.getrandbits(32):08x}.gz"
+def _cloudfront_key(origin: Origin, random: Random) -> str:
+    return f"EEXAMPLE{origin.account[:6]}.{origin.when:%Y-%m-%d-%H}.{random.getrandbits(32):08x}.gz"
 
 
-def _guardduty_key(place: Place, random: Random) -> str:
+def _guardduty_key(origin: Origin, random: Random) -> str:
     hexes = f"{random.getrandbits(128):032x}"
     identity = f"{hexes[:8]}-{hexes[8:12]}-4{hexes[13:16]}-a{hexes[17:20]}-{hexes[20:]}"
     return (
-        f"AWSLogs/{place.account}/GuardDuty/{place.region}/{place.when:%Y/%m/%d}/"
+        f"AWSLogs/{origin.account}/GuardDuty/{origin.region}/{origin.when:%Y/%m/%d}/"
         f"{identity}.jsonl.gz"
     )
 

@@ -24,7 +24,7 @@ _FLOW_COLUMNS = ("account_id", "interface_id", "srcaddr", "dstaddr", "action", "
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Origin:
     """Where and when a line, or a whole log, comes from."""
 
     account: str
@@ -32,17 +32,17 @@ class Place:
     when: datetime
 
 
-def flow_line(place: Place, random: Random) -> str:
-    start = int(place.when.timestamp())
+def flow_line(origin: Origin, random: Random) -> str:
+    start = int(origin.when.timestamp())
     action = "REJECT" if random.random() < 0.2 else "ACCEPT"
     ports = f"{random.randrange(1024, 65536)} {random.choice((22, 53, 80, 443, 5432))}"
     addresses = f"eni-{random.getrandbits(68):017x} {_address(random)} {_address(random)}"
     volume = f"{random.randrange(1, 200)} {random.randrange(40, 200_000)}"
-    return f"2 {place.account} {addresses} {ports} 6 {volume} {start} {start + 60} {action} OK"
+    return f"2 {origin.account} {addresses} {ports} 6 {volume} {start} {start + 60} {action} OK"
 
 
-def alb_line(place: Place, random: Random) -> str:
-    moment = f"{place.when:%Y-%m-%dT%H:%M:%S}"
+def alb_line(origin: Origin, random: Random) -> str:
+    moment = f"{origin.when:%Y-%m-%dT%H:%M:%S}"
     head = (
         f"https {moment}.{random.randrange(10**6):06}Z app/web/50dc6c495c0c9188 "
         f"{_address(random)}:{random.randrange(1024, 65536)}"
@@ -50,7 +50,7 @@ def alb_line(place: Place, random: Random) -> str:
     times = f"0.{random.randrange(1000):03} 0.{random.randrange(1000):03} 0.000"
     volume = f"{random.randrange(40, 900)} {random.randrange(100, 90_000)}"
     target = (
-        f"arn:aws:elasticloadbalancing:{place.region}:{place.account}:targetgroup/web/"
+        f"arn:aws:elasticloadbalancing:{origin.region}:{origin.account}:targetgroup/web/"
         f"{random.getrandbits(64):016x}"
     )
     trace = f"Root=1-{random.getrandbits(32):08x}-{random.getrandbits(96):024x}"
@@ -64,35 +64,35 @@ def alb_line(place: Place, random: Random) -> str:
     )
 
 
-def clb_line(place: Place, random: Random) -> str:
+def clb_line(origin: Origin, random: Random) -> str:
     times = (
         f"0.{random.randrange(10**6):06} 0.{random.randrange(10**6):06} 0.000037 200 200 0 "
         f"{random.randrange(20_000)}"
     )
     client = f"{_address(random)}:{random.randrange(1024, 65536)}"
-    moment = f"{place.when:%Y-%m-%dT%H:%M:%S}.{random.randrange(10**6):06}Z"
+    moment = f"{origin.when:%Y-%m-%dT%H:%M:%S}.{random.randrange(10**6):06}Z"
     return (
         f'{moment} old-lb {client} 10.0.2.9:80 {times} "GET http://old.example.com:80/ HTTP/1.1" '
         '"curl/8.5.0" - -'
     )
 
 
-def access_line(place: Place, random: Random) -> str:
+def access_line(origin: Origin, random: Random) -> str:
     owner = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
     request = f"{random.getrandbits(64):016X}"
-    key = f"o-exampleorg1/AWSLogs/{place.account}/CloudTrail/{random.getrandbits(48):012x}.json.gz"
+    key = f"o-exampleorg1/AWSLogs/{origin.account}/CloudTrail/{random.getrandbits(48):012x}.json.gz"
     return (
-        f"{owner} aws-controltower-logs [{place.when:%d/%b/%Y:%H:%M:%S} +0000] "
+        f"{owner} aws-controltower-logs [{origin.when:%d/%b/%Y:%H:%M:%S} +0000] "
         f"{_address(random)} svc:cloudtrail.amazonaws.com {request} "
         f'REST.PUT.OBJECT {key} "PUT /{key} HTTP/1.1" 200 - - '
         f"{random.randrange(400, 30_000)} {random.randrange(10, 300)} "
         f'{random.randrange(5, 90)} "-" "cloudtrail.amazonaws.com" - '
         f"{random.randbytes(24).hex()} SigV4 TLS_AES_128_GCM_SHA256 AuthHeader "
-        f"aws-controltower-logs.s3.{place.region}.amazonaws.com TLSv1.3 - -"
+        f"aws-controltower-logs.s3.{origin.region}.amazonaws.com TLSv1.3 - -"
     )
 
 
-def waf_line(place: Place, random: Random) -> str:
+def waf_line(origin: Origin, random: Random) -> str:
     action = random.choice(("ALLOW", "ALLOW", "ALLOW", "BLOCK"))
     request = {
         "clientIp": _address(random),
@@ -103,10 +103,10 @@ def waf_line(place: Place, random: Random) -> str:
         "requestId": f"{random.getrandbits(128):032x}",
     }
     line = {
-        "timestamp": int(place.when.timestamp()) * 1000 + random.randrange(1000),
+        "timestamp": int(origin.when.timestamp()) * 1000 + random.randrange(1000),
         "formatVersion": 1,
         "webaclId": (
-            f"arn:aws:wafv2:{place.region}:{place.account}:regional/webacl/front-door/1f2e3d4c"
+            f"arn:aws:wafv2:{origin.region}:{origin.account}:regional/webacl/front-door/1f2e3d4c"
         ),
         "terminatingRuleId": "Default_Action",
         "action": action,
@@ -115,13 +115,13 @@ def waf_line(place: Place, random: Random) -> str:
     return _compact(line)
 
 
-def dns_line(place: Place, random: Random) -> str:
+def dns_line(origin: Origin, random: Random) -> str:
     line = {
         "version": "1.100000",
-        "account_id": place.account,
-        "region": place.region,
+        "account_id": origin.account,
+        "region": origin.region,
         "vpc_id": "vpc-0a1b2c3d4e5f60718",
-        "query_timestamp": f"{place.when:%Y-%m-%dT%H:%M:%SZ}",
+        "query_timestamp": f"{origin.when:%Y-%m-%dT%H:%M:%SZ}",
         "query_name": f"host-{random.randrange(10**4)}.internal.example.com.",
         "query_type": random.choice(("A", "AAAA")),
         "query_class": "IN",
@@ -135,8 +135,8 @@ def dns_line(place: Place, random: Random) -> str:
     return _compact(line)
 
 
-def cloudfront_line(place: Place, random: Random) -> str:
-    moment = place.when.replace(minute=random.randrange(60), second=random.randrange(60))
+def cloudfront_line(origin: Origin, random: Random) -> str:
+    moment = origin.when.replace(minute=random.randrange(60), second=random.randrange(60))
     fields = (
         f"{moment:%Y-%m-%d}",
         f"{moment:%H:%M:%S}",
@@ -157,16 +157,16 @@ def cloudfront_line(place: Place, random: Random) -> str:
     return "\t".join(fields)
 
 
-def guardduty_line(place: Place, random: Random) -> str:
+def guardduty_line(origin: Origin, random: Random) -> str:
     identity = f"{random.getrandbits(128):032x}"
     line = {
         "schemaVersion": "2.0",
-        "accountId": place.account,
-        "region": place.region,
+        "accountId": origin.account,
+        "region": origin.region,
         "partition": "aws",
         "id": identity,
         "arn": (
-            f"arn:aws:guardduty:{place.region}:{place.account}:detector/"
+            f"arn:aws:guardduty:{origin.region}:{origin.account}:detector/"
             f"12abc34d567e8fa901bc2d34e56789f0/finding/{identity}"
         ),
         "type": random.choice(
@@ -181,7 +181,7 @@ def guardduty_line(place: Place, random: Random) -> str:
             "archived": False,
         },
         "severity": random.choice((2, 5, 8)),
-        "createdAt": f"{place.when:%Y-%m-%dT%H:%M:%S}.000Z",
+        "createdAt": f"{origin.when:%Y-%m-%dT%H:%M:%S}.000Z",
         "title": "A synthetic finding",
     }
     return _compact(line)

@@ -125,7 +125,7 @@ REQUESTS = Section(
             "keys-not-decoded",
             "keys with signs that a URL cannot hold are listed as other keys",
             in_symbol(
-                "log_aggregator.adapters.s3.listing:Listing.decode",
+                "log_aggregator.adapters.s3.listing:RawPage.decode",
                 ("return unquote_plus(value, errors='strict')", "return value"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_keys_are_decoded_once",

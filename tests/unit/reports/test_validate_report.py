@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.support.trails import BUCKET, SPEC, Trails, trails
 
-from log_aggregator.cli.validate_cloudtrail import Listing
+from log_aggregator.cli.validate_cloudtrail import Watcher
 from log_aggregator.errors import AccessDenied
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.steps.cloudtrail.findings import Finding, Kind, Request, State, Validation
@@ -112,11 +112,11 @@ def test_valid_files_that_are_listed_have_an_end(monkeypatch: pytest.MonkeyPatch
     counted.
     """
     monkeypatch.setattr(sys.modules["log_aggregator.cli.validate_cloudtrail"], "FINDINGS_MAX", 3)
-    listing = Listing(is_on=True, is_text=False)
+    watcher = Watcher(is_on=True, is_text=False)
     for _ in range(2):
-        listing([finding(State.VALID), finding(State.INVALID), finding(State.VALID)])
+        watcher([finding(State.VALID), finding(State.INVALID), finding(State.VALID)])
     site = trails()
     described = describe_validation(
-        site.validate(), REQUEST, site.ring, listing.valid, listing.unlisted
+        site.validate(), REQUEST, site.ring, watcher.valid, watcher.unlisted
     )
     assert (len(described["findings"]), described["unlisted"]) == (3, 1)

@@ -37,7 +37,7 @@ EMPTY_DOCUMENT = b"<ListBucketResult/>"
 
 
 @dataclass(slots=True)
-class Listing:
+class RawPage:
     """A page as it came: `fields` of the page itself, and of every entry, in order."""
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Listing:
 
 
 def register_fast_parsing(client: Any) -> None:
-    """Listings of this client come as a Listing under PARSED.
+    """Listings of this client come as a RawPage under PARSED.
 
     A pattern with a wildcard for the service runs before botocore's own handlers, one of which
     would parse the whole page once more, only to see whether it is an error.
@@ -172,9 +172,9 @@ def listing_errors(operation: str, bucket: str, prefix: str) -> Iterator[None]:
             raise StoreError(message, code="InvalidListing", operation=operation) from error
 
 
-def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefix: str) -> Listing:
+def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefix: str) -> RawPage:
     listing = response.get(PARSED)
-    if isinstance(listing, Listing):
+    if isinstance(listing, RawPage):
         return listing
     raise StoreError(
         f"{operation} s3://{bucket}/{prefix}: the answer is not a listing",
@@ -183,7 +183,7 @@ def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefi
     )
 
 
-def make_log_objects(bucket: str, listing: Listing) -> tuple[LogObject, ...]:
+def make_log_objects(bucket: str, listing: RawPage) -> tuple[LogObject, ...]:
     return tuple(
         make_log_object(bucket, entry, listing.decode(entry["Key"]), None)
         for entry in listing.select("Contents")
@@ -215,7 +215,7 @@ def make_delete_marker(bucket: str, entry: Mapping[str, str], key: str) -> Delet
     )
 
 
-def find_next_version(bucket: str, prefix: str, listing: Listing) -> ListStart | None:
+def find_next_version(bucket: str, prefix: str, listing: RawPage) -> ListStart | None:
     """Where S3 says that the next page begins; its markers are handed back exactly."""
     if not listing.is_truncated:
         return None
@@ -230,13 +230,13 @@ def lost(operation: str, bucket: str, prefix: str) -> StoreError:
     return StoreError(message, code="InvalidListing", operation=operation)
 
 
-def parse_listing(body: bytes) -> Listing:
+def parse_listing(body: bytes) -> RawPage:
     """Raises ParseError, and ValueError where the document is not a listing."""
     root = fromstring(body)  # noqa: S314 - the document is S3's own answer
     names = LocalNames()
     if not names[root.tag].startswith("List"):
         raise ValueError(root.tag)
-    listing = Listing()
+    listing = RawPage()
     for element in root:
         name = names[element.tag]
         if name not in ENTRY_FIELDS:

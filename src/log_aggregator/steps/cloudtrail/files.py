@@ -21,7 +21,7 @@ from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import GroupFailed, NoSuchBucket, NotFound, StoreError, Unsound
 from log_aggregator.limits import KIB
-from log_aggregator.model import Group, LogObject, Member, Target
+from log_aggregator.model import Group, LogObject, Member, PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.prefixes import AccountFolder, MainTree
@@ -65,22 +65,18 @@ class AccountPlaces:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A digest or log that is there: in a pack, or, without a place, in its own bucket."""
+    """A digest or log that is there: in a pack, or in its own bucket."""
 
     bucket: str
     key: str
     size_bytes: int
     etag: str
-    place: Place | None = None
+    packed: PackedMember | None = None
 
     @property
     def where(self) -> str:
         """What to look at when it cannot be read."""
-        return (
-            f"s3://{self.place.target.bucket}/{self.place.pack_key}"
-            if self.place
-            else f"s3://{self.bucket}/{self.key}"
-        )
+        return self.packed.where if self.packed else f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +311,7 @@ class TrailFiles:
                     member.key,
                     member.size_bytes,
                     member.etag,
-                    Place(target, entry.pack_key, member),
+                    PackedMember(target, entry.pack_key, member),
                 )
                 if _is_newer(copy, found.get((bucket, member.key))):
                     found[bucket, member.key] = copy
@@ -342,16 +338,16 @@ def read_copies(
 ) -> Iterator[Reading[T]]:
     """Every copy once, in any order. Raises Unreachable."""
     copies = list(copies)
-    originals = [copy for copy in copies if copy.place is None]
+    originals = [copy for copy in copies if copy.packed is None]
     yield from workers.read_ahead(
         lambda copy: _read_original(store, copy, use),
         originals,
         lambda copy: min(copy.size_bytes, READ_BYTES),
     )
     packed = {
-        (copy.place.pack_key, copy.place.member.identity): copy
+        (copy.packed.pack_key, copy.packed.member.identity): copy
         for copy in copies
-        if copy.place is not None
+        if copy.packed is not None
     }
     for fetched in fetch(store, workers, _plan_fetch(packed.values())):
         copy = packed[fetched.pack.pack_key, fetched.member.identity]
@@ -372,10 +368,10 @@ def group_of_key(bucket: str, key: str) -> Group | None:
 
 def _plan_fetch(copies: Iterable[Copy]) -> Iterator[Wanted]:
     """Pack by pack, the members of each from front to end."""
-    by_pack: dict[tuple[Target, str], list[Place]] = {}
+    by_pack: dict[tuple[Target, str], list[PackedMember]] = {}
     for copy in copies:
-        if copy.place is not None:
-            by_pack.setdefault((copy.place.target, copy.place.pack_key), []).append(copy.place)
+        if copy.packed is not None:
+            by_pack.setdefault((copy.packed.target, copy.packed.pack_key), []).append(copy.packed)
     for (target, pack_key), places in by_pack.items():
         group = entry_of(target, pack_key).group
         members = tuple(
@@ -406,13 +402,13 @@ def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
     at all says nothing.
     """
     if isinstance(error, NotFound):
-        is_original = copy.place is None
+        is_original = copy.packed is None
         gone = NOT_FOUND if is_original else Flaw(f"not found: its pack {copy.where} is gone")
         return Reading(copy, flaw=gone)
     if isinstance(error, Unsound) or (
         isinstance(error, StoreError) and error.code == "InvalidRange"
     ):
-        text = f"damaged in its pack {copy.where}" if copy.place else "shorter than it was listed"
+        text = f"damaged in its pack {copy.where}" if copy.packed else "shorter than it was listed"
         return Reading(copy, flaw=Flaw(text))
     return Reading(copy, error=error)
 
@@ -422,15 +418,6 @@ def _copy_of(found: LogObject) -> Copy:
 
 
 def _is_newer(copy: Copy, other: Copy | None) -> bool:
-    if other is None or other.place is None or copy.place is None:
+    if other is None or other.packed is None or copy.packed is None:
         return other is None
-    return copy.place.member.last_modified > other.place.member.last_modified
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an original lies."""
-
-    target: Target
-    pack_key: str
-    member: Member
+    return copy.packed.member.last_modified > other.packed.member.last_modified

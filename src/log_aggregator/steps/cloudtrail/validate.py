@@ -392,7 +392,7 @@ class _AccountValidation:
         )
         where = (
             copy.where
-            if copy.place or kind is not Kind.LOG
+            if copy.packed or kind is not Kind.LOG
             else f"s3://{copy.bucket}/{copy.key.rpartition('/')[0]}/"
         )
         self.failed.setdefault(cause or where, error)
@@ -438,7 +438,7 @@ def _day_of(identity: Identity, claims: Sequence[Claim]) -> date:
 
 
 def _place_of(copy: Copy) -> str:
-    return copy.where if copy.place else ""
+    return copy.where if copy.packed else ""
 
 
 def _format(time: datetime) -> str:

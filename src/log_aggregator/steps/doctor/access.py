@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from log_aggregator.model import Target
-from log_aggregator.steps.doctor.buckets import Place, locate
+from log_aggregator.steps.doctor.buckets import KnownBucket, locate
 from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.permissions import (
     ABORT,
@@ -38,10 +38,10 @@ s3:AbortMultipartUpload is not
 
 
 def examine_source_access(
-    notebook: Notebook, simulation: Simulation, place: Place, keep_originals_days: int
+    notebook: Notebook, simulation: Simulation, known: KnownBucket, keep_originals_days: int
 ) -> None:
     """May a run list, read and delete here?"""
-    bucket = place.bucket
+    bucket = known.bucket
     log = simulation.object_arn(bucket, ANY_LOG)
     advice = f"See {DOCUMENTS}, the first document."
     verdicts = [
@@ -49,9 +49,9 @@ def examine_source_access(
         simulation.examine(READ_SOURCE, log),
     ]
     write_verdict(
-        notebook, place.where, "read", "listing and reading sources", verdicts, advice=advice
+        notebook, known.where, "read", "listing and reading sources", verdicts, advice=advice
     )
-    status = place.versioning.status if place.versioning is not None else "Enabled"
+    status = known.versioning.status if known.versioning is not None else "Enabled"
     needed = {"Enabled": DELETE_VERSIONS, None: DELETE_UNVERSIONED}.get(status, DELETE_ANY)
     advice = (
         f"See {DOCUMENTS}, the third document. Left out on purpose, packs are written and every "
@@ -60,7 +60,7 @@ def examine_source_access(
     verdict = simulation.examine(needed, log)
     write_verdict(
         notebook,
-        place.where,
+        known.where,
         "delete",
         "deleting originals",
         [verdict],

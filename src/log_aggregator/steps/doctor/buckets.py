@@ -12,7 +12,7 @@ from log_aggregator.steps.doctor.findings import Notebook, advise
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KnownBucket:
     """A bucket that exists, and what is known of it. `versioning` None: could not be checked."""
 
     bucket: str
@@ -27,7 +27,7 @@ def locate(bucket: str) -> str:
     return f"s3://{bucket}"
 
 
-def examine_place(
+def examine_existence(
     inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str
 ) -> bool:
     """Is the bucket there, in the client's region, and this account's? HeadBucket tells the region
@@ -79,7 +79,7 @@ def examine_place(
 
 def examine_source(
     inspector: AccountInspector, notebook: Notebook, bucket: str, keep_originals_days: int
-) -> Place:
+) -> KnownBucket:
     """Can originals be deleted here, and read?"""
     where = locate(bucket)
     versioning = notebook.ask(
@@ -106,10 +106,12 @@ def examine_source(
     )
     if ownership is not None:
         _write_ownership(notebook, where, ownership)
-    return Place(bucket, versioning)
+    return KnownBucket(bucket, versioning)
 
 
-def examine_destination(inspector: AccountInspector, notebook: Notebook, bucket: str) -> Place:
+def examine_destination(
+    inspector: AccountInspector, notebook: Notebook, bucket: str
+) -> KnownBucket:
     """Are packs safe here?"""
     where = locate(bucket)
     versioning = notebook.ask(
@@ -151,7 +153,7 @@ def examine_destination(inspector: AccountInspector, notebook: Notebook, bucket:
         notebook.warn(
             where, "public-access", seen, "Turn on all four settings of Block Public Access."
         )
-    return Place(bucket, versioning)
+    return KnownBucket(bucket, versioning)
 
 
 def _examine_owner(

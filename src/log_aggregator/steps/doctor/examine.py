@@ -34,7 +34,7 @@ from log_aggregator.steps.doctor.account import (
 )
 from log_aggregator.steps.doctor.buckets import (
     examine_destination,
-    examine_place,
+    examine_existence,
     examine_source,
     locate,
 )
@@ -113,7 +113,7 @@ class Examination:
         sources = [
             bucket
             for bucket in names
-            if examine_place(self.inspector, self.notebook, self.caller, bucket)
+            if examine_existence(self.inspector, self.notebook, self.caller, bucket)
         ]
         services = self._examine_services()
         for bucket in sources:
@@ -160,7 +160,7 @@ class Examination:
 
     def _examine_source(self, bucket: str, services: Services) -> None:
         where, keep_days = locate(bucket), self.rules.group.keep_originals_days
-        place = examine_source(self.inspector, self.notebook, bucket, keep_days)
+        known = examine_source(self.inspector, self.notebook, bucket, keep_days)
         encryption = self._examine_encryption(bucket)
         for key_id in sorted(services.keys(bucket)):
             self._examine_key(KeyUse(key_id, where, writes=False))
@@ -173,7 +173,7 @@ class Examination:
         lifecycle = self._ask_lifecycle(bucket)
         if lifecycle is not None:
             examine_source_rules(self.notebook, where, lifecycle, keep_days)
-        examine_source_access(self.notebook, self.simulation, place, keep_days)
+        examine_source_access(self.notebook, self.simulation, known, keep_days)
         if self.is_in_place:
             self._examine_target(self.rules.target(bucket), lifecycle)
 
@@ -188,7 +188,7 @@ class Examination:
 
     def _examine_destination(self, target: Target, sources: Sequence[str]) -> None:
         examine_own_name(self.notebook, target, sources)
-        if not examine_place(self.inspector, self.notebook, self.caller, target.bucket):
+        if not examine_existence(self.inspector, self.notebook, self.caller, target.bucket):
             return
         examine_destination(self.inspector, self.notebook, target.bucket)
         encryption = self._examine_encryption(target.bucket)

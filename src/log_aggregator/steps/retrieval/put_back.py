@@ -46,7 +46,7 @@ _CONTENT_TYPE_DEFAULT = "binary/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReturnAddress:
     """Where originals go: each to its own bucket, or all to one; and in front of their keys a
     prefix.
     """
@@ -91,7 +91,7 @@ def limit_originals(wanted: Iterable[Wanted], originals_max: int) -> list[Wanted
     return taken
 
 
-def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]) -> None:
+def check_keys(wanted: Iterable[Wanted], address: ReturnAddress, targets: Iterable[Target]) -> None:
     """Raises SettingsError where members of an adopted aggregate would go among the logs, as which
     they would be packed: their keys are made up; and where anything would go among packs and
     indexes, as which it would be read.
@@ -104,7 +104,7 @@ def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]
             (
                 where
                 for member in each.pack.members
-                if (where := "/".join(place.of(each, member))).startswith(own)
+                if (where := "/".join(address.of(each, member))).startswith(own)
             ),
             None,
         )
@@ -113,7 +113,7 @@ def check_keys(wanted: Iterable[Wanted], place: Place, targets: Iterable[Target]
                 f"s3://{taken}: allowed is a place that is not among packs and indexes; "
                 "another --to-bucket or --prefix"
             )
-        if place.bucket is None and any(FLAG in member.flags for member in each.pack.members):
+        if address.bucket is None and any(FLAG in member.flags for member in each.pack.members):
             raise SettingsError(
                 f"{each.pack.where} was adopted, and its "
                 "members' own keys are lost;"
@@ -125,12 +125,12 @@ def put_back(
     store: ObjectStore,
     workers: Workers,
     wanted: Iterable[Wanted],
-    place: Place,
+    address: ReturnAddress,
     progress: FetchProgress,
 ) -> PutBackResult:
     """Writes what is wanted. What fails is listed and the rest goes on. Raises Unreachable."""
     result = PutBackResult()
-    for original, future in _start_all(store, workers, wanted, place):
+    for original, future in _start_all(store, workers, wanted, address):
         try:
             outcome = future.result()
         except GroupFailed as error:
@@ -145,7 +145,7 @@ def put_back(
 
 
 def _start_all(
-    store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], place: Place
+    store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], address: ReturnAddress
 ) -> Iterator[tuple[Fetched, Future[Outcome]]]:
     """Small ones are written side by side, as many as the workers allow; large ones by the one who
     reads them.
@@ -153,17 +153,21 @@ def _start_all(
     pending: deque[tuple[Fetched, Future[Outcome]]] = deque()
     given_up: set[str] = set()
     for original in fetch(store, workers, wanted):
-        pending.append((original, _start(store, workers, original, place, given_up)))
+        pending.append((original, _start(store, workers, original, address, given_up)))
         while len(pending) > _PENDING_MAX:
             yield pending.popleft()
     yield from pending
 
 
 def _start(
-    store: ObjectStore, workers: Workers, original: Fetched, place: Place, given_up: set[str]
+    store: ObjectStore,
+    workers: Workers,
+    original: Fetched,
+    address: ReturnAddress,
+    given_up: set[str],
 ) -> Future[Outcome]:
     """Out of another pack that holds it too, where the first one cannot be read."""
-    bucket, key = place.of(original, original.member)
+    bucket, key = address.of(original, original.member)
     done: Future[Outcome] = Future()
     first: GroupFailed | None = None
     for each in alternatives(store, workers, original, given_up):

@@ -26,7 +26,7 @@ from log_aggregator.steps.workers import Workers
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class PackPlace:
     """A pack by its key, or an adopted aggregate by the key of its index."""
 
     target: Target
@@ -44,7 +44,7 @@ class Place:
 class Sound:
     """It is what its index says, as far as it was looked at."""
 
-    place: Place
+    place: PackPlace
     member_count: int
     size_bytes: int
 
@@ -55,7 +55,7 @@ class Frozen:
     compared and is right, where S3 has one.
     """
 
-    place: Place
+    place: PackPlace
     has_checksum: bool
 
 
@@ -63,7 +63,7 @@ class Frozen:
 class Broken:
     """It is not what its index says, or that cannot be shown."""
 
-    place: Place
+    place: PackPlace
     failure: Failure
 
 
@@ -78,7 +78,7 @@ _BYTES_PER_INDEX_BYTE = 8
 class Unchecked:
     """S3 refused to show it, so nothing can be said of it."""
 
-    place: Place
+    place: PackPlace
     failure: Failure
 
 
@@ -98,23 +98,23 @@ _ADVICE = (
 
 def list_places(
     store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query
-) -> Iterator[Place]:
+) -> Iterator[PackPlace]:
     """All packs that a query is about, those that lost their index and those of which only that is
     left, and adopted aggregates.
     """
     for target in targets:
         yield from (
-            Place(target, entry.pack_key, index_bytes=entry.index_bytes)
+            PackPlace(target, entry.pack_key, index_bytes=entry.index_bytes)
             for entry in iter_packs(store, workers, target, query)
         )
         yield from (
-            Place(target, entry.index_key, is_adopted=True)
+            PackPlace(target, entry.index_key, is_adopted=True)
             for entry in list_adopted(store, workers, target, query)
         )
 
 
 def check_places(
-    store: ObjectStore, workers: Workers, places: Sequence[Place], level: Level
+    store: ObjectStore, workers: Workers, places: Sequence[PackPlace], level: Level
 ) -> Iterator[Finding]:
     """What each of them turns out to be, as it comes: few at once where packs are read, else as
     many as their indexes fit into memory.
@@ -122,7 +122,7 @@ def check_places(
     Raises Unreachable: without S3 nothing can be said of any.
     """
 
-    def check(place: Place) -> Finding:
+    def check(place: PackPlace) -> Finding:
         return _check(store, place, level)
 
     return (
@@ -132,7 +132,7 @@ def check_places(
     )
 
 
-def _memory_bytes(place: Place) -> int:
+def _memory_bytes(place: PackPlace) -> int:
     return (
         _INDEX_BYTES_TYPICAL
         if place.index_bytes is None
@@ -140,7 +140,7 @@ def _memory_bytes(place: Place) -> int:
     )
 
 
-def _check(store: ObjectStore, place: Place, level: Level) -> Finding:
+def _check(store: ObjectStore, place: PackPlace, level: Level) -> Finding:
     try:
         return _look(store, place, level)
     except ObjectFrozen:
@@ -149,7 +149,7 @@ def _check(store: ObjectStore, place: Place, level: Level) -> Finding:
         return _blame(place, error)
 
 
-def _check_frozen(store: ObjectStore, place: Place) -> Finding:
+def _check_frozen(store: ObjectStore, place: PackPlace) -> Finding:
     """What can be said of it without reading it."""
     try:
         _look(store, place, Level.CHECKSUM)
@@ -160,7 +160,7 @@ def _check_frozen(store: ObjectStore, place: Place) -> Finding:
     return Frozen(place, has_checksum=True)
 
 
-def _blame(place: Place, error: GroupFailed) -> Broken | Unchecked:
+def _blame(place: PackPlace, error: GroupFailed) -> Broken | Unchecked:
     """That it is damaged or missing is said of a pack only where that was seen."""
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
     failure = Failure(place.name, error.state_name, str(error), advice)
@@ -169,7 +169,7 @@ def _blame(place: Place, error: GroupFailed) -> Broken | Unchecked:
     return Unchecked(place, failure)
 
 
-def _look(store: ObjectStore, place: Place, level: Level) -> Sound:
+def _look(store: ObjectStore, place: PackPlace, level: Level) -> Sound:
     if place.is_adopted:
         adopted = check_adopted(store, place.target, place.key, read_back=level is Level.READ_BACK)
         return Sound(place, adopted.member_count, adopted.aggregate.size_bytes)

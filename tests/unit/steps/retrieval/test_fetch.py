@@ -46,7 +46,7 @@ from log_aggregator.steps.retrieval.fetch import (
     tolerate_gaps,
 )
 from log_aggregator.steps.retrieval.find import find
-from log_aggregator.steps.retrieval.put_back import Place, put_back
+from log_aggregator.steps.retrieval.put_back import ReturnAddress, put_back
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
 from log_aggregator_lab.stores.faults import FaultyStore
 
@@ -201,7 +201,7 @@ def test_the_other_pack_helps() -> None:
         world.store,
         SerialWorkers(),
         choose([pack, twin], VersionChoice(newest_only=True)),
-        Place("audit"),
+        ReturnAddress("audit"),
         FetchProgress(),
     )
     assert (put.written, put.lost) == (2, 0)

@@ -33,12 +33,17 @@ from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.retrieval.fetch import FetchProgress, VersionChoice, choose
 from log_aggregator.steps.retrieval.find import find
-from log_aggregator.steps.retrieval.put_back import Place, PutBackResult, limit_originals, put_back
+from log_aggregator.steps.retrieval.put_back import (
+    PutBackResult,
+    ReturnAddress,
+    limit_originals,
+    put_back,
+)
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers
 from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
 
 TARGET = Target("dest")
-HOME = Place()
+HOME = ReturnAddress()
 NEWEST = VersionChoice(newest_only=True)
 
 
@@ -62,14 +67,14 @@ def packed(**more: Any) -> World:
 
 def put(
     world: World,
-    place: Place = HOME,
+    address: ReturnAddress = HOME,
     *,
     store: ObjectStore | None = None,
     choice: VersionChoice = NEWEST,
 ) -> PutBackResult:
     packs = find(world.store, SerialWorkers(), [TARGET], Query())
     return put_back(
-        store or world.store, SerialWorkers(), choose(packs, choice), place, FetchProgress()
+        store or world.store, SerialWorkers(), choose(packs, choice), address, FetchProgress()
     )
 
 
@@ -141,13 +146,13 @@ def test_elsewhere() -> None:
     """Another bucket and a prefix take them all, and the source bucket stays empty."""
     world = packed()
     world.store.create_bucket("audit")
-    result = put(world, Place("audit", "2026/"))
+    result = put(world, ReturnAddress("audit", "2026/"))
     assert (result.written, result.failures) == (4, [])
     assert sorted(each.key for each in world.store.list_objects("audit").objects) == sorted(
         f"2026/{stored.source.key}" for stored in world.originals
     )
     assert world.store.list_objects("logs").objects == ()
-    assert [failure.error for failure in put(world, Place("no-such-bucket")).failures] == [
+    assert [failure.error for failure in put(world, ReturnAddress("no-such-bucket")).failures] == [
         "NoSuchBucket"
     ] * 4
 
@@ -161,7 +166,11 @@ def test_versions() -> None:
     put(world)
     assert world.store.get_object("logs", trail_key(1)).data == document(2)
     world.store.create_bucket("audit")
-    put(world, Place("audit"), choice=VersionChoice(newest_only=True, version_id=first.version_id))
+    put(
+        world,
+        ReturnAddress("audit"),
+        choice=VersionChoice(newest_only=True, version_id=first.version_id),
+    )
     assert world.store.get_object("audit", trail_key(1)).data == document(1)
 
 

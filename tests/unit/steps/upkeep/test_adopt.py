@@ -32,9 +32,8 @@ from log_aggregator.errors import (
     SettingsError,
     VerificationError,
 )
-from log_aggregator.model import Index, StoredObject, Target, VerifiedPack
+from log_aggregator.model import Index, PackedMember, StoredObject, Target, VerifiedPack
 from log_aggregator.ports.store import Body, WriteOptions
-from log_aggregator.steps.cloudtrail.files import Place
 from log_aggregator.steps.packs.index import list_all, read_index
 from log_aggregator.steps.retrieval.adopted import check_adopted, list_adopted
 from log_aggregator.steps.retrieval.find import FoundPack, find
@@ -88,7 +87,7 @@ def test_an_adopted_aggregate_is_found_and_its_members_come_back() -> None:
     assert (pack.target, pack.pack_key, pack.group) == (Target("old"), KEY, adopted.aggregate.group)
     assert (pack.pack_bytes, pack.storage_class) == (len(b"".join(PARTS)), "STANDARD")
     data = [
-        b"".join(read_original_back(store, Place(pack.target, pack.pack_key, member)))
+        b"".join(read_original_back(store, PackedMember(pack.target, pack.pack_key, member)))
         for member in pack.members
     ]
     assert b"".join(data) == b"".join(PARTS)

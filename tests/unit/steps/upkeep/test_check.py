@@ -29,7 +29,7 @@ from log_aggregator.steps.upkeep.check import (
     Broken,
     Finding,
     Frozen,
-    Place,
+    PackPlace,
     Sound,
     Unchecked,
     check_places,
@@ -211,7 +211,7 @@ def test_each_kind_of_damage_has_its_own_message(name: str) -> None:
     findings = check_all(world)
     (broken,) = [finding for finding in findings if isinstance(finding, Broken)]
     assert len(findings) == 3
-    assert broken.place == Place(TARGET, key)
+    assert broken.place == PackPlace(TARGET, key)
     assert (broken.failure.where, broken.failure.error) == (f"s3://dest/{key}", error)
     assert message in broken.failure.message
     assert "kept" not in broken.failure.advice
@@ -257,7 +257,7 @@ def test_frozen_packs_are_neither_right_nor_broken(level: Level) -> None:
         world.store.put("dest", key, data, storage_class="DEEP_ARCHIVE", with_checksum=has_checksum)
         assert [
             finding for finding in check_all(world, level) if not isinstance(finding, Sound)
-        ] == [Frozen(Place(TARGET, key), has_checksum)]
+        ] == [Frozen(PackPlace(TARGET, key), has_checksum)]
     world.store.put("dest", key, data, storage_class="DEEP_ARCHIVE", with_checksum=True)
     assert all(isinstance(finding, Sound) for finding in check_all(world, Level.CHECKSUM))
     world.store.put("dest", key, data[:-1], storage_class="DEEP_ARCHIVE", with_checksum=True)
