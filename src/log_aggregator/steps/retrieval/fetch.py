@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Protocol
 
 from log_aggregator.core.packformat.extents import Extent, MergeLimits, plan_extents, plan_ranges
-from log_aggregator.core.packformat.unpack import MemberCheck, decode_stored
+from log_aggregator.core.packformat.unpack import MemberCheck
 from log_aggregator.core.versions import choose_versions
 from log_aggregator.errors import (
     BadPack,
@@ -22,13 +22,18 @@ from log_aggregator.errors import (
     GroupFailed,
     IncompleteSearch,
     StoreError,
-    VerificationError,
 )
 from log_aggregator.model import Identity, Member
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import naming
-from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.find import FoundPack
+from log_aggregator.steps.retrieval.reading import (
+    Answer,
+    DecodedExtent,
+    PackRanges,
+    PackRead,
+    ReadAhead,
+)
 from log_aggregator.steps.workers import Workers
 
 _BATCH_MEMBERS_MAX = 20_000
@@ -211,8 +216,8 @@ def fetch(
     """
     for batch in _batches(wanted):
         plans = [_plan(each, limits) for each in batch]
-        reader = _Reader(store)
-        reads = [_Read(plan.pack, first, last) for plan in plans for first, last in plan.ranges]
+        reader = ReadAhead(store)
+        reads = [PackRead(plan.pack, first, last) for plan in plans for first, last in plan.ranges]
         answers = workers.read_ahead(reader.read, reads, lambda read: read.last - read.first)
         for plan in plans:
             yield from _fetch_pack(plan, answers)
@@ -287,7 +292,7 @@ def _plan(wanted: Wanted, limits: MergeLimits) -> _Plan:
     )
 
 
-def _fetch_pack(plan: _Plan, answers: Iterator[_Answer]) -> Iterator[Fetched]:
+def _fetch_pack(plan: _Plan, answers: Iterator[Answer]) -> Iterator[Fetched]:
     if plan.error is not None:
         for member in plan.pack.members:
             yield Fetched(
@@ -297,9 +302,9 @@ def _fetch_pack(plan: _Plan, answers: Iterator[_Answer]) -> Iterator[Fetched]:
                 _failing(plan.error),
                 plan.spares.get(member.identity, ()),
             )
-    ranges = _Ranges(plan, answers)
+    ranges = PackRanges(plan.ranges, answers)
     for extent in plan.extents:
-        decoded = _Decoded(extent, ranges, plan.pack)
+        decoded = DecodedExtent(extent, ranges, plan.pack)
         for member in extent.members:
             yield Fetched(
                 plan.pack,
@@ -316,110 +321,9 @@ def _failing(error: BadPack) -> Iterator[bytes]:
     yield b""
 
 
-def _checked(member: Member, decoded: _Decoded) -> Iterator[bytes]:
+def _checked(member: Member, decoded: DecodedExtent) -> Iterator[bytes]:
     check = MemberCheck(member)
     for piece in decoded.cut(member):
         check.take(piece)
         yield piece
     check.finish()
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    pack: FoundPack
-    first: int
-    last: int
-
-
-_Answer = bytes | StoreError | VerificationError
-
-
-class _Reader:
-    """Reads ranges, in the workers' threads. A pack that was refused once is not asked for
-    again.
-    """
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-        self._refused: dict[tuple[str, str], StoreError | VerificationError] = {}
-
-    def read(self, read: _Read) -> _Answer:
-        bucket, key = read.pack.target.bucket, read.pack.pack_key
-        if (refused := self._refused.get((bucket, key))) is not None:
-            return refused
-        try:
-            return PackReader(self._store, bucket, key).read(read.first, read.last).data
-        except StoreError as error:
-            return self._refused.setdefault((bucket, key), error)
-        except VerificationError as error:
-            return error
-
-
-class _Ranges:
-    """The ranges of one pack that were read, as one stream with gaps."""
-
-    def __init__(self, plan: _Plan, answers: Iterator[_Answer]) -> None:
-        self._waiting = list(reversed(plan.ranges))
-        self._answers = answers
-        self._first = self._last = 0
-        self._held: _Answer = b""
-
-    def read(self, first: int, last: int) -> Iterator[bytes]:
-        """Bytes [first, last). What lies before is gone then."""
-        while first < last:
-            while first >= self._last:
-                self._next()
-            if not isinstance(self._held, bytes):
-                raise self._held
-            end = min(last, self._last)
-            yield self._held[first - self._first : end - self._first]
-            first = end
-
-    def finish(self) -> None:
-        """Takes what nobody asked for, so that the next pack's answers come next."""
-        while self._waiting:
-            self._next()
-
-    def _next(self) -> None:
-        self._first, self._last = self._waiting.pop()
-        self._held = next(self._answers)
-
-
-class _Decoded:
-    """What an extent decodes to, of which its members are cut one after the other."""
-
-    def __init__(self, extent: Extent, ranges: _Ranges, pack: FoundPack) -> None:
-        self._pieces = decode_stored(extent.encoding, ranges.read(extent.first, extent.last))
-        self._pack = pack
-        self._position = 0
-        self._held = b""
-        self._error: GroupFailed | None = None
-
-    def cut(self, member: Member) -> Iterator[bytes]:
-        """The member's bytes. Raises what was raised before, too: nothing behind a damaged place
-        can be had.
-        """
-        if self._error is not None:
-            raise self._error
-        try:
-            with naming(self._pack.where):
-                yield from self._cut(member.inner_offset, member.inner_offset + member.size_bytes)
-        except GroupFailed as error:
-            self._error = error
-            raise
-
-    def _cut(self, first: int, last: int) -> Iterator[bytes]:
-        if first < self._position:
-            raise BadPack("members overlap in the index")
-        while self._position < last:
-            if not self._held:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    return  # too short, which the member's own check says
-                self._held = piece
-            skip = min(len(self._held), max(0, first - self._position))
-            piece = self._held[skip : last - self._position]
-            self._position += skip + len(piece)
-            self._held = self._held[skip + len(piece) :]
-            if piece:
-                yield piece
