@@ -18,7 +18,7 @@ from log_aggregator.errors import AccessDenied, StoreError
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
-from log_aggregator.steps.cloudtrail.files import find_accounts
+from log_aggregator.steps.cloudtrail.accounts import find_accounts
 from log_aggregator.steps.cloudtrail.findings import Finding, Request, State, Validation
 from log_aggregator.steps.cloudtrail.public_keys import KeyRing
 from log_aggregator.steps.cloudtrail.validate import validate

@@ -26,7 +26,7 @@ from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.settings import Settings
-from log_aggregator.steps.cloudtrail.files import AccountPlaces, ReadFrom, find_accounts
+from log_aggregator.steps.cloudtrail.accounts import AccountPlaces, ReadFrom, find_accounts
 from log_aggregator.steps.cloudtrail.findings import (
     FINDINGS_MAX,
     Finding,

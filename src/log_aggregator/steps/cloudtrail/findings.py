@@ -10,7 +10,7 @@ from enum import StrEnum
 from log_aggregator.core.digests import PERIOD, Chain, DigestName
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Failure
-from log_aggregator.steps.cloudtrail.files import ReadFrom
+from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 
 FINDINGS_MAX = 100_000
 """Of all accounts together: 60 MB or so."""

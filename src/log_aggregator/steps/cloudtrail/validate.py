@@ -9,13 +9,12 @@ name them have been read, so that each index is read once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from log_aggregator.core.digests import (
     INVALID_FORMAT,
-    NOT_FOUND,
     Chain,
     Digest,
     DigestName,
@@ -25,9 +24,11 @@ from log_aggregator.core.digests import (
 )
 from log_aggregator.core.times import encode_time
 from log_aggregator.core.windows import split_window
-from log_aggregator.errors import Failure, GroupFailed
+from log_aggregator.errors import GroupFailed
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.cloudtrail.accounts import AccountPlaces
+from log_aggregator.steps.cloudtrail.copies import Copy, read_copies
 from log_aggregator.steps.cloudtrail.digests import (
     Claim,
     ReadDigest,
@@ -37,22 +38,16 @@ from log_aggregator.steps.cloudtrail.digests import (
     find_signature,
     use_digest,
 )
-from log_aggregator.steps.cloudtrail.files import (
-    AccountPlaces,
-    Copy,
-    TrailFiles,
-    group_of_key,
-    read_copies,
-)
+from log_aggregator.steps.cloudtrail.files import TrailFiles, group_of_key
 from log_aggregator.steps.cloudtrail.findings import (
     Finding,
     Kind,
     Request,
     State,
-    Tally,
     Validation,
     kind_of,
 )
+from log_aggregator.steps.cloudtrail.notes import AccountNotes, Watch
 from log_aggregator.steps.cloudtrail.public_keys import KeyRing
 from log_aggregator.steps.workers import Workers
 
@@ -62,15 +57,8 @@ DAYS_AT_ONCE = 31
 LATE = timedelta(hours=2)
 """A chain that ends so long before the end of the range has been cut off, or its trail was."""
 
-LINES_MAX = 10_000
-"""Findings of one account that are kept; `watch` is told all of them."""
-
 Identity = tuple[str, str]
 """(bucket, key)"""
-
-Watch = Callable[[Sequence[Finding]], None]
-"""Is told what was found, valid files too, a day of an account at a time, and from several threads.
-"""
 
 
 def validate(
@@ -88,7 +76,8 @@ def validate(
 
     def validate_account(places: AccountPlaces) -> Validation:
         files = TrailFiles(store, workers, targets, places, request.window, request.read_from)
-        return _AccountValidation(store, workers, files, request, keys, watch).run()
+        notes = AccountNotes(watch)
+        return _AccountValidation(store, workers, files, request, keys, notes).run()
 
     result = Validation()
     for found in workers.each(validate_account, accounts):
@@ -123,14 +112,11 @@ class _AccountValidation:
     files: TrailFiles
     request: Request
     keys: KeyRing
-    watch: Watch
-    result: Validation = field(default_factory=Validation)
-    found: list[Finding] = field(default_factory=list)
+    notes: AccountNotes
     claims: dict[Identity, list[Claim]] = field(default_factory=dict)
     chains: dict[Chain, _ChainState] = field(default_factory=dict)
     pending: dict[Group | None, dict[Identity, _Named]] = field(default_factory=dict)
     seen_backfills: dict[Identity, tuple[str, str]] = field(default_factory=dict)
-    failed: dict[str, GroupFailed] = field(default_factory=dict)
 
     def run(self) -> Validation:
         for window in reversed(list(split_window(self.request.window, DAYS_AT_ONCE))):
@@ -139,9 +125,9 @@ class _AccountValidation:
                 self._check_day(day, by_day[day])
         self._check_missing(date.min)
         self._check_logs(date.min)
-        self._tell()
-        self._take_failures()
-        return self.result
+        self.notes.tell()
+        self.notes.take_failures(self.files.failures)
+        return self.notes.result
 
     def _check_day(self, day: date, copies: Sequence[Copy]) -> None:
         names = {
@@ -156,7 +142,7 @@ class _AccountValidation:
         self._check_digests(wanted)
         self._check_missing(day)
         self._check_logs(day)
-        self._tell()
+        self.notes.tell()
 
     # Digests
 
@@ -178,11 +164,11 @@ class _AccountValidation:
             self._note_chain(name)
             claims = self.claims.pop((name.chain.bucket, name.key), [])
             if reading.error is not None:
-                self._leave_unchecked(
+                self.notes.leave_unchecked(
                     kind_of(name.chain), [name.chain], reading.copy, reading.error
                 )
             elif reading.value is None:
-                self._reject(name.chain, reading.copy, reading.flaw or INVALID_FORMAT)
+                self.notes.reject(name.chain, reading.copy, reading.flaw or INVALID_FORMAT)
             else:
                 self._check_digest(name, reading.copy, reading.value, claims)
 
@@ -191,7 +177,7 @@ class _AccountValidation:
     ) -> None:
         digest = read.parsed
         if isinstance(digest, Flaw):
-            self._reject(name.chain, copy, digest)
+            self.notes.reject(name.chain, copy, digest)
             return
         signature, is_borrowed = find_signature(read.metadata, claims)
         try:
@@ -199,7 +185,7 @@ class _AccountValidation:
                 digest, signature, claims
             )
         except GroupFailed as error:
-            self._leave_unchecked(
+            self.notes.leave_unchecked(
                 kind_of(name.chain),
                 [name.chain],
                 copy,
@@ -208,18 +194,18 @@ class _AccountValidation:
             )
             return
         if flaw is not None:
-            self._reject(name.chain, copy, flaw)
+            self.notes.reject(name.chain, copy, flaw)
             return
         text = (
             "the signature is the one that the next digest holds; the object has none"
             if is_borrowed
             else ""
         )
-        self._add(
-            Finding(kind_of(name.chain), State.VALID, copy.bucket, copy.key, text, _place_of(copy)),
+        self.notes.add(
+            Finding(kind_of(name.chain), State.VALID, copy.bucket, copy.key, text, copy.pack),
             [name.chain],
         )
-        self.result.tallies[name.chain].cover(
+        self.notes.result.tallies[name.chain].cover(
             max(digest.start, self.request.first), min(digest.end, self.request.last)
         )
         if name.chain.is_backfill:
@@ -255,7 +241,7 @@ class _AccountValidation:
         if seen is None:
             self.claims.setdefault(identity, []).append(claim)
         elif (claim.link.sha256 or seen[0], claim.link.signature) != seen:
-            self._add(
+            self.notes.add(
                 Finding(kind_of(claim.chain), State.INVALID, *identity, broken_link(claim).text),
                 [claim.chain],
             )
@@ -277,7 +263,7 @@ class _AccountValidation:
                     "is the newest of its trail: nothing shows what was delivered from "
                     f"{_format(name.end)} to {_format(self.request.last)}"
                 )
-                self._add(Finding(kind, State.NOTE, chain.bucket, name.key, text), [])
+                self.notes.add(Finding(kind, State.NOTE, chain.bucket, name.key, text), [])
         elif chain.is_backfill:
             pass  # they come when CloudTrail needs them, not by the hour
         elif state.began is not None:
@@ -285,13 +271,13 @@ class _AccountValidation:
                 f"No log files were delivered by CloudTrail between {_format(name.end)} and "
                 f"{_format(state.began)}"
             )
-            self._add(Finding(kind, State.GAP, chain.bucket, name.key, text), [])
+            self.notes.add(Finding(kind, State.GAP, chain.bucket, name.key, text), [])
         elif (
             state.expected not in (None, (chain.bucket, name.key))
             and state.expected_end is not None
             and name.end > state.expected_end
         ):
-            self._add(
+            self.notes.add(
                 Finding(
                     kind,
                     State.NOTE,
@@ -342,87 +328,27 @@ class _AccountValidation:
             copy = reading.copy
             for chain, sha256 in wanted[copy.bucket, copy.key].hashes:
                 if reading.error is not None:
-                    self._leave_unchecked(Kind.LOG, [chain], copy, reading.error)
+                    self.notes.leave_unchecked(Kind.LOG, [chain], copy, reading.error)
                     continue
                 flaw = reading.flaw or (
                     reading.value.compare(sha256) if reading.value is not None else INVALID_FORMAT
                 )
                 state = State.INVALID if flaw else State.VALID
-                self._add(
+                self.notes.add(
                     Finding(
                         Kind.LOG,
                         state,
                         copy.bucket,
                         copy.key,
                         flaw.text if flaw else "",
-                        _place_of(copy),
+                        copy.pack,
                     ),
                     [chain],
                 )
 
-    # What was found
-
-    def _reject(self, chain: Chain, copy: Copy, flaw: Flaw) -> None:
-        self._add(
-            Finding(
-                kind_of(chain), State.INVALID, copy.bucket, copy.key, flaw.text, _place_of(copy)
-            ),
-            [chain],
-        )
-
     def _miss(self, kind: Kind, identity: Identity, chains: Sequence[Chain]) -> None:
         """Nobody has it; or, where packs could not be looked into, nobody knows."""
-        state, text = State.INVALID, NOT_FOUND.text
-        if self.files.failures:
-            state, text = State.UNCHECKED, "not found in what could be read"
-        self._add(Finding(kind, state, *identity, text), chains)
-
-    def _leave_unchecked(
-        self,
-        kind: Kind,
-        chains: Sequence[Chain],
-        copy: Copy,
-        error: GroupFailed,
-        cause: str | None = None,
-    ) -> None:
-        """`cause` is what could not be read, where it is not the file itself."""
-        self._add(
-            Finding(kind, State.UNCHECKED, copy.bucket, copy.key, str(error), _place_of(copy)),
-            chains,
-        )
-        where = (
-            copy.where
-            if copy.packed or kind is not Kind.LOG
-            else f"s3://{copy.bucket}/{copy.key.rpartition('/')[0]}/"
-        )
-        self.failed.setdefault(cause or where, error)
-
-    def _add(self, finding: Finding, chains: Sequence[Chain]) -> None:
-        for chain in chains:
-            tally = self.result.tallies.setdefault(chain, Tally())
-            (tally.logs if finding.kind is Kind.LOG else tally.digests)[finding.state] += 1
-        self.found.append(finding)
-        if finding.state is State.VALID:
-            return
-        if len(self.result.findings) < LINES_MAX:
-            self.result.findings.append(finding)
-        else:
-            self.result.unlisted += 1
-
-    def _tell(self) -> None:
-        if self.found:
-            self.watch(self.found)
-            self.found = []
-
-    def _take_failures(self) -> None:
-        """One for each pack or folder, however many files it concerns."""
-        self.result.failures += [
-            Failure.of(where, error) for where, error in dict(self.files.failures).items()
-        ]
-        self.result.failures += [
-            Failure.of(where, error)
-            for where, error in sorted(self.failed.items(), key=lambda item: item[0])
-        ]
+        self.notes.miss(kind, identity, chains, is_certain=not self.files.failures)
 
 
 def _use_log(_: Mapping[str, str], pieces: Iterable[bytes]) -> LogHash:
@@ -435,10 +361,6 @@ def _use_log(_: Mapping[str, str], pieces: Iterable[bytes]) -> LogHash:
 def _day_of(identity: Identity, claims: Sequence[Claim]) -> date:
     name = parse_digest_key(*identity)
     return name.end.date() if name is not None else claims[0].by.start.date()
-
-
-def _place_of(copy: Copy) -> str:
-    return copy.where if copy.packed else ""
 
 
 def _format(time: datetime) -> str:

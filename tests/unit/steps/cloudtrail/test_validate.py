@@ -16,7 +16,7 @@ from tests.support.trails import BUCKET, SPEC, TARGET, Denying, Trails, problems
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.digests import PERIOD
 from log_aggregator.errors import AccessDenied, StoreError, Unreachable
-from log_aggregator.steps.cloudtrail.files import ReadFrom
+from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 from log_aggregator.steps.cloudtrail.findings import Kind, State, Validation
 from log_aggregator.steps.cloudtrail.public_keys import KeySource, archive_keys
 from log_aggregator.steps.packs.index import list_all
@@ -604,7 +604,7 @@ def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an account only so many findings are kept; the others are counted, and told to whoever
     watches.
     """
-    monkeypatch.setattr("log_aggregator.steps.cloudtrail.validate.LINES_MAX", 3)
+    monkeypatch.setattr("log_aggregator.steps.cloudtrail.notes.LINES_MAX", 3)
     site = trails(accounts=1)
     delete_all(site, site.log_keys)
     result = site.validate()

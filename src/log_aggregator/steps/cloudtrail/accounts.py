@@ -1,0 +1,88 @@
+"""The accounts that have trails, and where their files may lie: in which buckets, and in packs of
+which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from log_aggregator.core.digests import DIGEST_LOG_TYPE
+from log_aggregator.errors import NoSuchBucket
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packing.prefixes import AccountFolder, MainTree
+from log_aggregator.steps.packing.selection import Selection
+
+
+class ReadFrom(StrEnum):
+    """Which copies are validated. With BOTH an original that is still there is preferred, as AWS's
+    own tool would see it.
+    """
+
+    BOTH = "both"
+    ORIGINALS = "originals"
+    PACKS = "packs"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlaces:
+    """Where an account's trails may have files: `folders` are (bucket,
+    `.../AWSLogs/.../<account>/`), `packed` (target, source bucket).
+    """
+
+    account: str
+    folders: tuple[tuple[str, str], ...] = ()
+    packed: tuple[tuple[Target, str], ...] = ()
+
+
+def find_accounts(
+    store: ObjectStore,
+    targets: Iterable[Target],
+    main_buckets: Iterable[str],
+    buckets: Collection[str],
+    read_from: ReadFrom,
+) -> list[AccountPlaces]:
+    """The accounts that have digests in packs, and those that have a folder in a bucket: the named
+    ones, or else the main buckets and all that packs were made from. Raises StoreError.
+    """
+    folders: dict[str, list[tuple[str, str]]] = {}
+    packed: dict[str, list[tuple[Target, str]]] = {}
+    for target in targets:
+        for bucket, account in _list_packed(store, target, buckets):
+            packed.setdefault(account, []).append((target, bucket))
+    known = [*main_buckets, *(bucket for places in packed.values() for _, bucket in places)]
+    for bucket in dict.fromkeys([] if read_from is ReadFrom.PACKS else sorted(buckets) or known):
+        for folder in _list_account_folders(store, bucket):
+            folders.setdefault(folder.account, []).append((bucket, folder.prefix))
+    if read_from is ReadFrom.ORIGINALS:
+        packed = {}
+    return [
+        AccountPlaces(account, tuple(folders.get(account, ())), tuple(packed.get(account, ())))
+        for account in sorted({*folders, *packed})
+    ]
+
+
+def _list_packed(
+    store: ObjectStore, target: Target, buckets: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """(source bucket, account) of all packs of digests, whether they have their index or not."""
+    found = set()
+    for folder in (f"{target.root}indexes/", f"{target.root}packs/"):
+        for prefix in store.list_prefixes(target.bucket, prefix=folder).prefixes:
+            bucket = prefix.removeprefix(folder).rstrip("/")
+            if not buckets or bucket in buckets:
+                accounts = store.list_prefixes(
+                    target.bucket, prefix=f"{prefix}{DIGEST_LOG_TYPE}/"
+                ).prefixes
+                found |= {(bucket, account.rstrip("/").rpartition("/")[2]) for account in accounts}
+    yield from sorted(found)
+
+
+def _list_account_folders(store: ObjectStore, bucket: str) -> list[AccountFolder]:
+    """None where the bucket is gone: its logs are in packs."""
+    try:
+        return MainTree(store, bucket).list_accounts(Selection())
+    except NoSuchBucket:
+        return []

@@ -1,0 +1,94 @@
+"""What is found in one account while its trails are validated, taken down as it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from log_aggregator.core.digests import NOT_FOUND, Chain, Flaw
+from log_aggregator.errors import Failure, GroupFailed
+from log_aggregator.steps.cloudtrail.copies import Copy
+from log_aggregator.steps.cloudtrail.findings import (
+    Finding,
+    Kind,
+    State,
+    Tally,
+    Validation,
+    kind_of,
+)
+
+LINES_MAX = 10_000
+"""Findings of one account that are kept; `watch` is told all of them."""
+
+Watch = Callable[[Sequence[Finding]], None]
+"""Is told what was found, valid files too, a day of an account at a time, and from several threads.
+"""
+
+
+@dataclass(slots=True)
+class AccountNotes:
+    """Tallies and findings of one account, and why what was not checked could not be."""
+
+    watch: Watch
+    result: Validation = field(default_factory=Validation)
+    _untold: list[Finding] = field(default_factory=list)
+    _failed: dict[str, GroupFailed] = field(default_factory=dict)
+
+    def add(self, finding: Finding, chains: Sequence[Chain]) -> None:
+        for chain in chains:
+            tally = self.result.tallies.setdefault(chain, Tally())
+            (tally.logs if finding.kind is Kind.LOG else tally.digests)[finding.state] += 1
+        self._untold.append(finding)
+        if finding.state is State.VALID:
+            return
+        if len(self.result.findings) < LINES_MAX:
+            self.result.findings.append(finding)
+        else:
+            self.result.unlisted += 1
+
+    def reject(self, chain: Chain, copy: Copy, flaw: Flaw) -> None:
+        found = Finding(kind_of(chain), State.INVALID, copy.bucket, copy.key, flaw.text, copy.pack)
+        self.add(found, [chain])
+
+    def miss(
+        self, kind: Kind, identity: tuple[str, str], chains: Sequence[Chain], *, is_certain: bool
+    ) -> None:
+        """Of what is nowhere; or, not for certain, nowhere in what could be read."""
+        state, text = State.INVALID, NOT_FOUND.text
+        if not is_certain:
+            state, text = State.UNCHECKED, "not found in what could be read"
+        self.add(Finding(kind, state, *identity, text), chains)
+
+    def leave_unchecked(
+        self,
+        kind: Kind,
+        chains: Sequence[Chain],
+        copy: Copy,
+        error: GroupFailed,
+        cause: str | None = None,
+    ) -> None:
+        """`cause` is what could not be read, where it is not the file itself."""
+        self.add(
+            Finding(kind, State.UNCHECKED, copy.bucket, copy.key, str(error), copy.pack), chains
+        )
+        where = (
+            copy.where
+            if copy.packed or kind is not Kind.LOG
+            else f"s3://{copy.bucket}/{copy.key.rpartition('/')[0]}/"
+        )
+        self._failed.setdefault(cause or where, error)
+
+    def tell(self) -> None:
+        """What was found since it was told the last time."""
+        if self._untold:
+            self.watch(self._untold)
+            self._untold = []
+
+    def take_failures(self, failures: Iterable[tuple[str, GroupFailed]]) -> None:
+        """These, and one for each pack or folder that could not be read, however many files it
+        concerns.
+        """
+        own = sorted(self._failed.items(), key=lambda item: item[0])
+        self.result.failures += [
+            Failure.of(where, error) for where, error in [*dict(failures).items(), *own]
+        ]
