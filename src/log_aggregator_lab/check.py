@@ -13,7 +13,8 @@ from log_aggregator.core.query import Query
 from log_aggregator.errors import GroupFailed
 from log_aggregator.model import PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.catalog import list_packs
 from log_aggregator.steps.workers import Workers

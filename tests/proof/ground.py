@@ -28,7 +28,7 @@ from log_aggregator.errors import LogAggregatorError
 from log_aggregator.limits import MIB
 from log_aggregator.model import Identity, Member, PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.retrieval.catalog import list_packs
 from log_aggregator.steps.rules import Level

@@ -36,7 +36,8 @@ from log_aggregator.model import (
 )
 from log_aggregator.steps.packing import pack_writer as packwriter
 from log_aggregator.steps.packing.combine import combine
-from log_aggregator.steps.packs.index import list_all, read_index, read_tail
+from log_aggregator.steps.packs.index import read_index, read_tail
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.rules import CombineOptions, Level
 from log_aggregator.steps.workers import SerialWorkers

@@ -10,12 +10,13 @@ from typing import Any
 from tests.support.world import World
 
 from log_aggregator.core.inventory.rows import Entry
-from log_aggregator.ports.store import ListStart, ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.inventory import InventoryListing, find_inventory, narrow_job
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.packs.pages import list_pages
 from log_aggregator.steps.rules import RunRules
 from log_aggregator_lab.inventory import InventorySpec, write_inventory
 from log_aggregator_lab.stores.memory import MemoryStore
@@ -26,15 +27,11 @@ MADE = datetime(2025, 4, 5, 0, 30, tzinfo=UTC)
 
 def entries_of(store: ObjectStore, bucket: str) -> Iterator[Entry]:
     """Everything in a bucket, as it lies there now."""
-    start: ListStart | None = ListStart()
     is_versioned = store.get_bucket_versioning(bucket) is not None
-    while start is not None:
-        page = (store.list_object_versions if is_versioned else store.list_objects)(
-            bucket, start=start if start.key else None
-        )
+    list_page = store.list_object_versions if is_versioned else store.list_objects
+    for page in list_pages(list_page, bucket, ""):
         yield from page.objects
         yield from page.markers
-        start = page.next_start
 
 
 def take_inventory(store: MemoryStore, bucket: str = "logs", **options: Any) -> str:

@@ -25,7 +25,7 @@ from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.packing.scan import list_in_chunks
 from log_aggregator.steps.packing.selection import Selection
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.rules import Level, Rules, RunRules
 from log_aggregator.steps.workers import SerialWorkers, Workers

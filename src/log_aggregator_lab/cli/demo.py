@@ -21,7 +21,7 @@ from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.reports.run import render_run
 from log_aggregator.settings import Settings, read_settings
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.wiring import Connection, connect, make_workers
 from log_aggregator_lab.check import check_originals
 from log_aggregator_lab.organisation.generate import demo as demo_spec

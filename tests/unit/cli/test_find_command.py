@@ -18,7 +18,7 @@ from tests.support.world import (
 from tests.unit.cli.conftest import Command, Outcome
 
 from log_aggregator.model import Target
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator_lab.stores.faults import FaultyStore
 
 OTHER = "222222222222"

@@ -30,7 +30,7 @@ from log_aggregator.errors import NoSuchOriginal, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.ports.store import Body
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 
 OLD = "vpc-logs/2023/04/03/111111111111_vpcflowlogs_x.gz"
 

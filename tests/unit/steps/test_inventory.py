@@ -47,7 +47,7 @@ from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.steps.packing.prefixes import is_main_log
 from log_aggregator.steps.packing.selection import Left
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator_lab.stores.memory import MemoryStore
 
 

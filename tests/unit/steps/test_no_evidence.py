@@ -18,7 +18,7 @@ from log_aggregator.core.adopted import Said as Adoption
 from log_aggregator.core.query import Query
 from log_aggregator.errors import AccessDenied, NoSuchBucket, RequestFailed, StoreError, Unreachable
 from log_aggregator.ports.store import ObjectStore, WriteOptions
-from log_aggregator.steps.cloudtrail.files import ReadFrom
+from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 from log_aggregator.steps.cloudtrail.findings import State
 from log_aggregator.steps.custody.trace import trace
 from log_aggregator.steps.custody.walk import WalkRules, walk_chain

@@ -15,7 +15,7 @@ from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import GroupFailed, NoSuchBucket
+from log_aggregator.errors import GroupFailed, NoSuchBucket, NotFound
 from log_aggregator.limits import KIB
 from log_aggregator.model import Group, LogObject, Member, PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
@@ -23,7 +23,8 @@ from log_aggregator.steps.cloudtrail.accounts import AccountPlaces, ReadFrom
 from log_aggregator.steps.cloudtrail.copies import Copy
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.scan import list_window
-from log_aggregator.steps.packs.index import list_all, read_index, read_tail
+from log_aggregator.steps.packs.index import read_index, read_tail
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, list_packs
 from log_aggregator.steps.workers import SerialWorkers, Workers
 

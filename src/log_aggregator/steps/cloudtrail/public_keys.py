@@ -38,7 +38,7 @@ from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import RunResult
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 
 FORMAT = "log-aggregator-cloudtrail-key"
 VERSION = 1

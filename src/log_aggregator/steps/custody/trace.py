@@ -15,7 +15,8 @@ from log_aggregator.model import Group, LogObject, Member, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.custody.walk import list_records, read_records
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.workers import Workers
 

@@ -22,9 +22,10 @@ from log_aggregator.core.custody import (
 )
 from log_aggregator.errors import BadPack, NotFound
 from log_aggregator.model import LogObject, Target
-from log_aggregator.ports.store import ListStart, ObjectStore
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.packs.pages import list_all, list_pages
 from log_aggregator.steps.workers import Workers
 
 PENDING_HOURS_MAX = 24
@@ -145,11 +146,7 @@ def _list_versions(store: ObjectStore, target: Target, walked: Walked) -> dict[i
     replaced or deleted shows.
     """
     current: dict[int, LogObject] = {}
-    start: ListStart | None = ListStart()
-    while start is not None:
-        page = store.list_object_versions(
-            target.bucket, prefix=custody_prefix(target), start=start if start.key else None
-        )
+    for page in list_pages(store.list_object_versions, target.bucket, custody_prefix(target)):
         for marker in page.markers:
             walked.findings.append(
                 Finding(marker.key, f"it was deleted at {marker.last_modified:%Y-%m-%d %H:%M:%S}Z")
@@ -164,7 +161,6 @@ def _list_versions(store: ObjectStore, target: Target, walked: Walked) -> dict[i
                 )
             else:
                 current[sequence] = entry
-        start = page.next_start
     return current
 
 

@@ -40,7 +40,7 @@ from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import GroupResult, RunResult
 from log_aggregator.steps.packing.selection import Selection
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.rules import RunRules
 
 ATTEMPTS_MAX = 50

@@ -31,7 +31,7 @@ from log_aggregator.steps.inventory import (
 )
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.selection import Selection
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import Workers
 

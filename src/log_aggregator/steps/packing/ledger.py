@@ -14,7 +14,8 @@ from datetime import datetime
 from log_aggregator.errors import ObjectFrozen
 from log_aggregator.model import Group, Identity, PackFormat, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
-from log_aggregator.steps.packs.index import format_of, list_all, read_index, restore_index
+from log_aggregator.steps.packs.index import format_of, read_index, restore_index
+from log_aggregator.steps.packs.pages import list_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.index import decode_index, find_identities, find_members
 from log_aggregator.core.packformat.tail import decode_locator, decode_tail, tail_end_bytes
 from log_aggregator.errors import BadPack, PreconditionFailed
-from log_aggregator.model import Group, Identity, Index, LogObject, Member, PackFormat, Target
-from log_aggregator.ports.store import ListStart, ObjectStore, WriteOptions
+from log_aggregator.model import Group, Identity, Index, Member, PackFormat, Target
+from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packs.ranges import RangeReader
 
 
@@ -132,12 +132,3 @@ def format_of(group: Group, target: Target, pack_key: str) -> PackFormat:
     if "/" in pack_key.removeprefix(target.packs_prefix(group)):
         return PackFormat.COPY
     return PackFormat.TAR if pack_key.endswith(".tar") else PackFormat.GZIP
-
-
-def list_all(store: ObjectStore, bucket: str, prefix: str) -> Iterator[LogObject]:
-    """All current objects under a prefix."""
-    start: ListStart | None = ListStart()
-    while start is not None:
-        page = store.list_objects(bucket, prefix=prefix, start=start if start.key else None)
-        yield from page.objects
-        start = page.next_start

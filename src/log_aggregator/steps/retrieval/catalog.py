@@ -13,6 +13,7 @@ from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Group, LogObject, Target
 from log_aggregator.ports.store import ListStart, ObjectStore
+from log_aggregator.steps.packs.pages import list_pages
 from log_aggregator.steps.workers import Workers
 
 _INDEXES = "indexes/"
@@ -169,16 +170,12 @@ def _list_days(
     slash.
     """
     shared = _shared_path(window)
-    start: ListStart | None = ListStart(
-        "" if window.first == date.min else f"{prefix}{window.first:%Y/%m/%d}/"
-    )
-    while start is not None:
-        page = store.list_objects(
-            bucket, prefix=f"{prefix}{shared}", start=start if start.key else None
-        )
+    start = None if window.first == date.min else ListStart(f"{prefix}{window.first:%Y/%m/%d}/")
+    for page in list_pages(store.list_objects, bucket, f"{prefix}{shared}", start):
         yield from page.objects
         day = _day_of(page.objects[-1].key.removeprefix(prefix)) if page.objects else None
-        start = None if day is not None and day > window.last else page.next_start
+        if day is not None and day > window.last:
+            return
 
 
 def _shared_path(window: DateWindow) -> str:

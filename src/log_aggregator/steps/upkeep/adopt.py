@@ -26,7 +26,8 @@ from log_aggregator.errors import (
 )
 from log_aggregator.model import OWN_FOLDERS, LogObject, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
-from log_aggregator.steps.packs.index import list_all, naming
+from log_aggregator.steps.packs.index import naming
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.stream import ObjectStream
 
 

@@ -24,15 +24,15 @@ from log_aggregator.model import (
     StoredObject,
     Target,
 )
-from log_aggregator.ports.store import Body, ListStart, ObjectStore, WriteOptions
+from log_aggregator.ports.store import Body, ObjectStore, WriteOptions
 from log_aggregator.steps.packs.index import (
     format_of,
-    list_all,
     read_index,
     read_tail,
     restore_index,
     write_index,
 )
+from log_aggregator.steps.packs.pages import list_all, list_pages
 from log_aggregator.steps.packs.ranges import RangeReader
 from log_aggregator.steps.packs.stream import ObjectStream
 from log_aggregator.steps.packs.verify import verify_pack
@@ -149,14 +149,11 @@ def _versions(store: ObjectStore, bucket: str, key: str) -> Iterator[LogObject]:
     """
     try:
         has_versions = store.get_bucket_versioning(bucket) is not None
-        start: ListStart | None = ListStart()
-        while start is not None:
-            page = store.list_object_versions(
-                bucket, prefix=key, start=start if start.key else None
-            )
+        for page in list_pages(store.list_object_versions, bucket, key):
             same = [each for each in page.objects if each.key == key]
             yield from (each if has_versions else replace(each, version_id=None) for each in same)
-            start = page.next_start if same or page.markers else None
+            if not same and not page.markers:
+                return
     except NoSuchBucket:
         return
 

@@ -32,7 +32,7 @@ from log_aggregator.steps.cloudtrail.public_keys import (
     archive_run_keys,
     read_archived_key,
 )
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator_lab.servers.trail_api import LabTrailKeys
 from log_aggregator_lab.stores.faults import FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore

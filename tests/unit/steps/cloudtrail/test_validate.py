@@ -19,7 +19,7 @@ from log_aggregator.errors import AccessDenied, StoreError, Unreachable
 from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 from log_aggregator.steps.cloudtrail.findings import Kind, State, Validation
 from log_aggregator.steps.cloudtrail.public_keys import KeySource, archive_keys
-from log_aggregator.steps.packs.index import list_all
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator_lab.servers.trail_api import LabTrailKeys
 

@@ -34,7 +34,8 @@ from log_aggregator.errors import (
 )
 from log_aggregator.model import Index, PackedMember, StoredObject, Target, VerifiedPack
 from log_aggregator.ports.store import Body, WriteOptions
-from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.retrieval.adopted import check_adopted, list_adopted
 from log_aggregator.steps.retrieval.find import FoundPack, find
 from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates

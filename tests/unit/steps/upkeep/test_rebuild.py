@@ -12,7 +12,8 @@ from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import AccessDenied, BadPack, NotFound, ObjectFrozen, VerificationError
 from log_aggregator.model import LogObject, PackFormat, Target
 from log_aggregator.ports.store import WriteOptions
-from log_aggregator.steps.packs.index import list_all, read_index
+from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.retrieval.catalog import entry_of
 from log_aggregator.steps.upkeep.rebuild import Rebuilt, rebuild_index
 from log_aggregator_lab.stores.faults import FaultyStore
