@@ -20,11 +20,11 @@ from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
-from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.jsontext import decoding, encode_json_line
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
-from log_aggregator.core.packformat.index import decode_member, encode_member, reading_index
+from log_aggregator.core.packformat.index import decode_member, encode_member
 from log_aggregator.core.packformat.split import GzipMember
 from log_aggregator.core.query import Query
 from log_aggregator.core.times import decode_time, encode_time
@@ -151,7 +151,7 @@ def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
     """The first line, and the members one by one. Raises BadPack, also while the members are
     taken.
     """
-    with reading_index():
+    with decoding("the index"):
         lines = gzip.GzipFile(fileobj=io.BytesIO(data))
         adopted = _parse_head(json.loads(lines.readline()))
     return adopted, _members(adopted, lines)
@@ -258,7 +258,7 @@ def _parse_head(line: dict[str, Any]) -> Adopted:
 
 def _members(adopted: Adopted, lines: Iterable[bytes]) -> Iterator[Member]:
     count = 0
-    with reading_index():
+    with decoding("the index"):
         for line in lines:
             count += 1
             yield decode_member(line)

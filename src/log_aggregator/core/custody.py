@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
-from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.jsontext import decoding, encode_json_line
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
+from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.times import decode_time, encode_time
-from log_aggregator.errors import BadPack
 from log_aggregator.model import Group, Target, VerifiedPack
 
 FORMAT = "log-aggregator-custody"
@@ -233,26 +233,15 @@ def decode_record(data: bytes) -> Record:
     """The inverse of `encode_record`. Raises BadPack: no record, cut short, totals that are not
     those of its groups.
     """
-    try:
+    with decoding("the custody record"):
         return _parse(_inflate(data).splitlines())
-    except (
-        zlib.error,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        raise BadPack(f"the custody record cannot be read: {type(error).__name__}") from error
 
 
 def _inflate(data: bytes) -> bytes:
     """Exactly one gzip member with our own header: nothing may hide beside it."""
     if not data.startswith(GZIP_HEADER):
         raise ValueError("not a record's header")
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    inflater = zlib.decompressobj(GZIP_WBITS)
     text = inflater.decompress(data)
     if not inflater.eof or inflater.unused_data:
         raise ValueError("not one whole gzip member")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.rsa import PublicKey, verify
 from log_aggregator.limits import MIB
 
@@ -29,8 +30,6 @@ PERIOD = timedelta(hours=1)
 DIGEST_BYTES_MAX = 256 * MIB
 """Inflated. Half a kilobyte for each log that is named, so this is half a million logs in an hour.
 """
-
-_GZIP_WBITS = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ def inflate(data: bytes, bytes_max: int) -> bytes | None:
     """What one whole gzip member inflates to. None: not gzip, damaged, cut short, larger than
     `bytes_max`, or anything behind it.
     """
-    inflater = zlib.decompressobj(_GZIP_WBITS)
+    inflater = zlib.decompressobj(GZIP_WBITS)
     try:
         inflated = inflater.decompress(data, bytes_max)
     except zlib.error:
@@ -196,7 +195,7 @@ class LogHash:
     """The SHA-256 of a log's inflated bytes, of which no more than a piece is held at a time."""
 
     def __init__(self) -> None:
-        self._inflater = zlib.decompressobj(_GZIP_WBITS)
+        self._inflater = zlib.decompressobj(GZIP_WBITS)
         self._hash = hashlib.sha256()
         self._is_damaged = False
         self._has_more = False

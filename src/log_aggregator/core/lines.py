@@ -6,11 +6,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from log_aggregator.core.packformat.contents import looks_like_gzip, looks_like_text
+from log_aggregator.core.packformat.inflate import inflate_members
 from log_aggregator.errors import NoLines
-from log_aggregator.limits import KIB
-
-_ANY_GZIP = 31  # zlib's window bits for a gzip member
-_INFLATED_BYTES = 256 * KIB
 
 
 def iter_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -50,20 +47,7 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _inflate(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """All gzip members of a stream. Whatever inflates a thousandfold costs time, never memory."""
-    inflater = zlib.decompressobj(_ANY_GZIP)
     try:
-        for piece in pieces:
-            rest = piece
-            while rest:
-                if inflater.eof:
-                    inflater = zlib.decompressobj(_ANY_GZIP)
-                yield inflater.decompress(rest, _INFLATED_BYTES)
-                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-        while not inflater.eof:
-            held_back = inflater.decompress(b"", _INFLATED_BYTES)
-            if not held_back and not inflater.eof:
-                raise NoLines("damaged gzip")
-            yield held_back
-    except zlib.error:
+        yield from inflate_members(pieces)
+    except (zlib.error, EOFError):
         raise NoLines("damaged gzip") from None

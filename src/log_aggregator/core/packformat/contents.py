@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-_SLICE_BYTES = 64 * 1024
-_INFLATED_BYTES = 256 * 1024
-"""How much comes out at once: enough that most logs take one call."""
+from log_aggregator.core.packformat.inflate import (
+    GZIP_WBITS,
+    INFLATED_BYTES,
+    SLICE_BYTES,
+    cut_slices,
+    inflate_members,
+)
+
 _GZIP_MAGIC = b"\x1f\x8b"
-_ANY_GZIP = 31  # zlib's window bits for a gzip member
 
 
 class Shape(StrEnum):
@@ -67,43 +70,21 @@ def _inflate_ends(data: bytes) -> tuple[bytes, bytes] | None:
     """The first two and the last byte of what `data` inflates to, over all its members; None where
     it is not whole gzip.
     """
-    if len(data) <= _SLICE_BYTES:
+    if len(data) <= SLICE_BYTES:
         # Nearly every log is one small member: a single call, because each takes the interpreter's
         # lock anew.
-        inflater = zlib.decompressobj(_ANY_GZIP)
+        inflater = zlib.decompressobj(GZIP_WBITS)
         try:
-            whole = inflater.decompress(data, _INFLATED_BYTES)
+            whole = inflater.decompress(data, INFLATED_BYTES)
         except zlib.error:
             return None
         if inflater.eof and not inflater.unused_data:
             return (whole[:2], whole[-1:])
     first, last = b"", b""
     try:
-        for piece in _inflate(data):
+        for piece in inflate_members(cut_slices(data)):
             first = first if len(first) > 1 else (first + piece[:2])[:2]
             last = piece[-1:] or last
     except (zlib.error, EOFError):
         return None
     return (first, last)
-
-
-def _inflate(data: bytes) -> Iterator[bytes]:
-    """At most 64 KiB in and 256 KiB out at a time: what inflates a thousandfold costs time, never
-    memory.
-
-    Raises zlib.error, EOFError.
-    """
-    inflater = zlib.decompressobj(_ANY_GZIP)
-    view = memoryview(data)
-    for start in range(0, len(view), _SLICE_BYTES):
-        rest = bytes(view[start : start + _SLICE_BYTES])
-        while rest:
-            if inflater.eof:
-                inflater = zlib.decompressobj(_ANY_GZIP)
-            yield inflater.decompress(rest, _INFLATED_BYTES)
-            rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-    while not inflater.eof:
-        held_back = inflater.decompress(b"", _INFLATED_BYTES)
-        if not held_back and not inflater.eof:
-            raise EOFError
-        yield held_back

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import json
 import sys
-import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
-from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.jsontext import decoding, encode_json_line
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
@@ -41,7 +39,7 @@ def decode_index(data: bytes) -> Index:
     """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version,
     wrong count of members.
     """
-    with reading_index():
+    with decoding("the index"):
         head, lines = _open(data)
         # One line at a time: a hundred thousand members as dictionaries take three times the
         # memory of the members.
@@ -52,7 +50,7 @@ def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[Index, li
     """(the index without its members, those wanted that are its members). Raises BadPack as
     `decode_index` does.
     """
-    with reading_index():
+    with decoding("the index"):
         head, lines = _open(data)
         return head, [identity for identity in map(_parse_identity, lines) if identity in wanted]
 
@@ -61,7 +59,7 @@ def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list
     """(the index without its members, those members whose keys are wanted), in the index's order.
     Raises BadPack as `decode_index` does.
     """
-    with reading_index():
+    with decoding("the index"):
         head, lines = _open(data)
         return head, [_parse_member(line) for line in lines if wants(line["key"])]
 
@@ -72,28 +70,8 @@ def encode_member(member: Member) -> bytes:
 
 
 def decode_member(line: bytes) -> Member:
-    """The inverse. Raises what `reading_index` makes BadPack of."""
+    """The inverse. Raises what `decoding` makes BadPack of."""
     return _parse_member(json.loads(line))
-
-
-@contextlib.contextmanager
-def reading_index() -> Iterator[None]:
-    """Whatever goes wrong while an index is read says that it is none. Raises BadPack."""
-    try:
-        yield
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        RecursionError,  # JSON that is nested too deep
-    ) as error:
-        raise BadPack(f"the index cannot be read: {type(error).__name__}") from error
 
 
 def _pack_line(index: Index) -> dict[str, object]:

@@ -8,13 +8,11 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
+from log_aggregator.core.packformat.inflate import GZIP_WBITS, INFLATED_BYTES, cut_slices
 from log_aggregator.errors import BadPack
 
-_SLICE_BYTES = 64 * 1024
-_INFLATED_BYTES = 256 * 1024
-"""What inflates a thousandfold costs time, never memory."""
-_GZIP = 31  # zlib's window bits for a gzip member
 _MAGIC = b"\x1f\x8b"
 
 
@@ -36,7 +34,7 @@ def split_gzip(pieces: Iterable[bytes]) -> Iterator[GzipMember]:
     """
     current: _Current | None = None
     offset = 0
-    for data in _slices(pieces):
+    for data in chain.from_iterable(map(cut_slices, pieces)):
         rest = data
         while rest:
             if current is None:
@@ -61,7 +59,7 @@ class _Current:
     def __init__(self, offset: int) -> None:
         self._offset = offset
         self._length_bytes = 0
-        self._inflater = zlib.decompressobj(_GZIP)
+        self._inflater = zlib.decompressobj(GZIP_WBITS)
         self._digest = hashlib.sha256()
         self._begin = b""
 
@@ -83,7 +81,7 @@ class _Current:
         """
         while not self._inflater.eof:
             try:
-                held_back = self._inflater.decompress(b"", _INFLATED_BYTES)
+                held_back = self._inflater.decompress(b"", INFLATED_BYTES)
             except zlib.error:
                 held_back = b""
             if not held_back and not self._inflater.eof:
@@ -109,7 +107,7 @@ class _Current:
 
     def _inflate(self, data: bytes) -> bytes:
         try:
-            self._inflater.decompress(data, _INFLATED_BYTES)
+            self._inflater.decompress(data, INFLATED_BYTES)
         except zlib.error:
             raise BadPack(
                 f"the gzip member at byte {self._offset} is damaged"
@@ -117,10 +115,3 @@ class _Current:
                 else self._foreign
             ) from None
         return self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-
-
-def _slices(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    for piece in pieces:
-        view = memoryview(piece)
-        for start in range(0, len(view), _SLICE_BYTES):
-            yield bytes(view[start : start + _SLICE_BYTES])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat.extra import OVERHEAD_BYTES, SEALED_PIECE, decode_extra
+from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.errors import BadPack, VerificationError
 from log_aggregator.limits import EXTRA_PIECE_BYTES_MAX, MIB
 from log_aggregator.model import Encoding, Member
@@ -55,7 +56,7 @@ class MemberCheck:
 
 
 def _inflate(stored: Iterable[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(31)
+    inflater = zlib.decompressobj(GZIP_WBITS)
     for piece in stored:
         rest = piece
         while rest:
