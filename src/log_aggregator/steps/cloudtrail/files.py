@@ -16,21 +16,19 @@ from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import GroupFailed, NoSuchBucket, NotFound
-from log_aggregator.limits import KIB
 from log_aggregator.model import Group, LogObject, Member, PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.cloudtrail.accounts import AccountPlaces, ReadFrom
 from log_aggregator.steps.cloudtrail.copies import Copy
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.scan import list_window
-from log_aggregator.steps.packs.index import read_index, read_tail
+from log_aggregator.steps.packs.index import estimate_index_memory, read_index, read_tail
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, list_packs
 from log_aggregator.steps.workers import SerialWorkers, Workers
 
 LOG_SERVICE = "CloudTrail"
 
-_INDEX_BYTES_TYPICAL = 64 * KIB
 _DAY = timedelta(days=1)
 
 
@@ -188,7 +186,7 @@ class TrailFiles:
 
         found: dict[tuple[str, str], Copy] = {}
         for entry, members in self.workers.read_ahead(
-            look, entries, lambda _: _INDEX_BYTES_TYPICAL
+            look, entries, lambda _: estimate_index_memory(None)
         ):
             if isinstance(members, GroupFailed):
                 self.failures.append((f"s3://{target.bucket}/{entry.pack_key}", members))

@@ -11,6 +11,7 @@ from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.index import decode_index, find_identities, find_members
 from log_aggregator.core.packformat.tail import decode_locator, decode_tail, tail_end_bytes
 from log_aggregator.errors import BadPack, PreconditionFailed
+from log_aggregator.limits import KIB
 from log_aggregator.model import Group, Identity, Index, Member, PackFormat, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packs.ranges import RangeReader
@@ -62,6 +63,20 @@ class StoredIndex:
             raise BadPack(f"{self.where} is the index of another pack, {head.pack_key}")
         if not self.pack_key.startswith(self.target.packs_prefix(head.group)):
             raise BadPack(f"{self.where} is the index of another group, {head.group}")
+
+
+def estimate_index_memory(stored_bytes: int | None) -> int:
+    """What reading an index takes in memory, about, by the size that was listed; None where nobody
+    knows it.
+    """
+    return _BYTES_TYPICAL if stored_bytes is None else _BYTES_PER_STORED_BYTE * stored_bytes
+
+
+_BYTES_TYPICAL = 64 * KIB
+_BYTES_PER_STORED_BYTE = 8
+"""A CloudTrail log takes 774 bytes as a member in memory and 100 in its stored index; measured with
+20,000 of them.
+"""
 
 
 def read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:

@@ -22,12 +22,10 @@ from log_aggregator.core.query import Query
 from log_aggregator.errors import BadPack, GroupFailed, NotFound, ObjectFrozen, VerificationError
 from log_aggregator.model import Group, Member, StoredObject, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.index import naming
+from log_aggregator.steps.packs.index import estimate_index_memory, naming
 from log_aggregator.steps.packs.stream import ObjectStream
 from log_aggregator.steps.retrieval.catalog import list_folder
 from log_aggregator.steps.workers import Workers
-
-_INDEX_BYTES_TYPICAL = 64 * 1024
 
 T = TypeVar("T")
 
@@ -87,7 +85,7 @@ def find_adopted(
             FoundAggregate(aggregate, wanted, _head_if_there(store, aggregate)) if wanted else None
         )
 
-    for found in workers.read_ahead(read, entries, lambda _: _INDEX_BYTES_TYPICAL):
+    for found in workers.read_ahead(read, entries, lambda _: estimate_index_memory(None)):
         if found is not None:
             yield found
 

@@ -12,7 +12,7 @@ from log_aggregator.core.query import Query
 from log_aggregator.errors import BadPack, GroupFailed, IncompleteSearch, NotFound, ObjectFrozen
 from log_aggregator.model import Group, Member, PackFormat, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.packs.index import estimate_index_memory, read_index
 from log_aggregator.steps.retrieval.adopted import find_adopted
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, iter_packs
 from log_aggregator.steps.workers import Workers
@@ -20,9 +20,6 @@ from log_aggregator.steps.workers import Workers
 _ENTRIES_AT_ONCE = 2048
 """So many entries of the catalog are known before their indexes are read, however many there are.
 """
-_INDEX_BYTES_TYPICAL = 64 * 1024
-_BYTES_PER_INDEX_BYTE = 8
-"""What an index takes in memory for each byte that it is stored in, about."""
 _NAMED_MAX = 50
 
 
@@ -85,7 +82,9 @@ def _search(
         except (BadPack, NotFound, ObjectFrozen) as error:
             return _Unread(str(error))
 
-    for found in workers.read_ahead(read, entries, _memory_bytes):
+    for found in workers.read_ahead(
+        read, entries, lambda entry: estimate_index_memory(entry.index_bytes)
+    ):
         if isinstance(found, _Unread):
             gaps.append(found.message)
         elif found.members:
@@ -131,14 +130,6 @@ def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: 
         tuple(members),
         entry.pack_bytes,
         entry.storage_class,
-    )
-
-
-def _memory_bytes(entry: CatalogEntry) -> int:
-    return (
-        _BYTES_PER_INDEX_BYTE * entry.index_bytes
-        if entry.index_bytes is not None
-        else _INDEX_BYTES_TYPICAL
     )
 
 

@@ -18,6 +18,7 @@ from log_aggregator.errors import (
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packs.index import estimate_index_memory
 from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.retrieval.adopted import check_adopted, list_adopted
 from log_aggregator.steps.retrieval.catalog import iter_packs
@@ -65,13 +66,6 @@ class Broken:
 
     place: PackPlace
     failure: Failure
-
-
-_INDEX_BYTES_TYPICAL = 64 * 1024
-_BYTES_PER_INDEX_BYTE = 8
-"""A CloudTrail log takes 774 bytes as a member in memory and 100 in its stored index; measured with
-20,000 of them.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +122,9 @@ def check_places(
     return (
         workers.each(check, places)
         if level is Level.READ_BACK
-        else workers.read_ahead(check, places, _memory_bytes)
-    )
-
-
-def _memory_bytes(place: PackPlace) -> int:
-    return (
-        _INDEX_BYTES_TYPICAL
-        if place.index_bytes is None
-        else _BYTES_PER_INDEX_BYTE * place.index_bytes
+        else workers.read_ahead(
+            check, places, lambda place: estimate_index_memory(place.index_bytes)
+        )
     )
 
 
