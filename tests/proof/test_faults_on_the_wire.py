@@ -54,6 +54,7 @@ FAULTS: dict[str, Action] = {
 }
 MULTIPART = ("CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload")
 SHORT = Tuning(timeout_seconds=1.0)
+"""Where no answer comes. Elsewhere it would be a fault of its own on a machine that is slow."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -64,7 +65,7 @@ def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> N
     """
     day = make_day(ground, "large" if operation in MULTIPART else "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault], times=1))
-    done = day.run(SHORT)
+    done = day.run()
     assert done.code in (0, 1, 3), done
     assert "Traceback" not in done.err
     assert ground.proxy.faulty
@@ -81,7 +82,7 @@ def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
     """
     day = make_day(ground, "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault]))
-    done = day.run(SHORT)
+    done = day.run()
     # An answer without a body is cut in its head: what is left is an answer that lacks headers, a
     # checksum for one.
     is_readable = fault == "truncated" and operation in ("HeadObject", "PutObject")
@@ -121,7 +122,7 @@ def test_a_damaged_body_is_never_packed(ground: Ground, damage: Action, times: i
             times=times,
         )
     )
-    done = day.run(SHORT)
+    done = day.run()
     assert done.code == (0 if times == 1 else 1), done
     assert_mended(day)
 
@@ -131,7 +132,7 @@ def test_a_checksum_that_is_missing_or_wrong(ground: Ground, damage: Action) -> 
     """Without a checksum the pack is read back; with a wrong one nothing is deleted."""
     day = make_day(ground, "small")
     ground.proxy.restart(on(lambda request: request.operation == "HeadObject", damage))
-    done = day.run(SHORT)
+    done = day.run()
     if damage is falsify_checksums:
         assert done.code == 1, done
         assert len(day.in_place()) >= len(day.originals)
@@ -159,7 +160,7 @@ def test_a_conditional_write_that_is_refused(
     ground.proxy.restart(
         on(lambda request: request.operation == operation, fail(status, code), times=1)
     )
-    done = day.run(SHORT)
+    done = day.run()
     assert done.code in (0, 1), done
     assert_mended(day)
 
@@ -172,7 +173,7 @@ def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
     day = make_day(ground, "small")
     refusal = Refusal(code, ground.server.access_key, ground.server.secret_key)
     ground.proxy.restart(on(lambda request: request.operation == "DeleteObjects", refusal, times=3))
-    done = day.run(SHORT)
+    done = day.run()
     assert done.code in (0, 1), done
     if code == "AccessDenied":
         assert done.code == 1
@@ -211,7 +212,7 @@ def test_by_chance(ground: Ground, seed: int) -> None:
     """Everything at once, with one request in ten: nothing is lost, and the next run is done."""
     day = make_day(ground, "large" if seed % 4 == 0 else "small")
     ground.proxy.restart(by_chance(seed, 0.1, choices))
-    done = day.run(SHORT)
+    done = day.run()
     assert done.code in (0, 1, 3), done
     assert "Traceback" not in done.err
     assert_mended(day, f"seed {seed}")

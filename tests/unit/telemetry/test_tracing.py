@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import json
 import re
+import select
 import socket
 import threading
 import time
@@ -44,11 +45,8 @@ class Daemon:
 
     def is_quiet(self) -> bool:
         """Nothing is waiting. Over loopback a datagram is there as soon as it was sent."""
-        try:
-            self._socket.recv(70_000, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        return False
+        readable, _, _ = select.select([self._socket], [], [], 0)
+        return not readable
 
     def close(self) -> None:
         self._socket.close()
