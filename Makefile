@@ -31,13 +31,13 @@ lint: $(VENV)/.dev  ## Style, types, layers
 	$(BIN)/lint-imports
 
 e2e: $(VENV)/.dev $(MINISTACK)/.installed $(RIC)/.installed $(SAM)/.installed  ## Build, deploy to a local AWS, run both state machines, check what they did
-	$(PYTEST) -n 2 --dist loadfile tests/e2e
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
 
 simulate: $(VENV)/.dev  ## Runs through random faults, against a reference model (SEED=1 COUNT=10000)
 	$(BIN)/python -m tests.simulation.simulate --seed $(or $(SEED),1) --count $(or $(COUNT),10000)
 
 proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, put every fault on the wire, plan by inventories of a million keys, see that every way that is benchmarked does its work
-	$(PYTEST) -n 2 tests/proof
+	$(PYTEST) -n 2 --dist worksteal tests/proof
 
 fuzz: $(FUZZ)/.installed  ## Fuzz everything that reads what others wrote (SECONDS=30 for each)
 	$(FUZZ)/bin/python tests/fuzz/run.py --seconds $(or $(SECONDS),30)
