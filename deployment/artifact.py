@@ -182,8 +182,7 @@ def prune(folder: Path) -> None:
     for service in (folder / "botocore" / "data").iterdir():
         if service.is_dir() and service.name not in BOTOCORE_SERVICES:
             shutil.rmtree(str(service))
-    for useless in (folder / "bin", folder / "boto3" / "data", folder / "boto3" / "examples"):
-        shutil.rmtree(str(useless), ignore_errors=True)
+    shutil.rmtree(str(folder / "bin"), ignore_errors=True)
     for info in folder.glob("*.dist-info"):
         _prune_dist_info(info)
     for pattern in ("**/__pycache__", "**/tests", "**/*.pyi", "**/examples-*.json*"):

@@ -1,8 +1,8 @@
 """The only place that builds adapters, and that turns settings into the rules of the steps.
 
-An adapter is imported where it is built. boto3 takes twice as long to import as a command does
-without it, and a help text or a wrong option should not wait for it. `handlers.entry` imports it at
-once, because a function has more processor time while it is loaded than later.
+An adapter is imported where it is built. AWS's clients take longer to import than all the rest of a
+command, and a help text or a wrong option should not wait for them. `handlers.entry` imports them
+at once, because a function has more processor time while it is loaded than later.
 """
 
 from __future__ import annotations

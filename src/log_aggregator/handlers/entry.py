@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-# boto3, at once: a function has more processor time while it is loaded than in its first call
+# At once: a function has more processor time while it is loaded than in its first call.
 import log_aggregator.adapters.s3.store  # noqa: F401
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.windows import DateWindow

@@ -180,10 +180,11 @@ def test_a_cold_start_imports_little() -> None:
         "cryptography",
         "pyarrow",
         "arro3",
+        "boto3",
         "asyncio",
         "hypothesis",
     } == set()
-    assert {"boto3", "obstore", "awscrt.checksums"} <= set(loaded)
+    assert {"botocore.session", "obstore", "awscrt.checksums"} <= set(loaded)
     assert [
         name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator_lab"))
     ] == []
