@@ -33,11 +33,13 @@ from benchmarks import (
     peers,
     planning,
     scale,
+    startup,
 )
 from benchmarks.machine import describe_machine
 from benchmarks.report import Options, Outcome, render_outcome, render_summary
 
 BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
+    "startup": startup.measure,
     "pages": pages.measure,
     "listing": listing.measure,
     "find": find.measure,
