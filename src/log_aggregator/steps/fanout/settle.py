@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from log_aggregator.errors import Failure, GroupFailed, Unreachable
@@ -100,7 +100,7 @@ class ItemWork:
         return ItemResult(_each(self.job.workers, delete_one, states), verified.requests)
 
     def _work_on(self, bucket: SourceBucket) -> GroupWork:
-        return replace(GroupWork.of(self.job, bucket), today=self.today)
+        return GroupWork.of(self.job, bucket, self.today)
 
 
 def _each(

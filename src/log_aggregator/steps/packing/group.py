@@ -66,10 +66,11 @@ class GroupWork:
     today: date
 
     @classmethod
-    def of(cls, job: Job, bucket: SourceBucket) -> GroupWork:
+    def of(cls, job: Job, bucket: SourceBucket, today: date) -> GroupWork:
+        """`today` is the same for all buckets of a run, also around midnight."""
         rules = job.rules
         target = rules.target(bucket.name)
-        return cls(job.store, job.workers, bucket, target, rules.group, job.today)
+        return cls(job.store, job.workers, bucket, target, rules.group, today)
 
     def plan(self, group: Group, found: GroupSources, *, restore: bool = False) -> GroupPlan:
         """Looks at the packs that a group has, and plans packs for the log objects that are in

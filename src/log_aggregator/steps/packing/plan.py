@@ -115,7 +115,8 @@ def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> Ru
     buckets = {bucket.name: bucket for bucket in find_buckets(job)}
     listing = listing or BucketListing(job, progress)
     job = job.for_listing(is_old=listing.is_old)
-    works = {name: GroupWork.of(job, bucket) for name, bucket in buckets.items()}
+    today = job.today
+    works = {name: GroupWork.of(job, bucket, today) for name, bucket in buckets.items()}
     for found in listing.windows(buckets, job.rules.selection):
         check_limit(found, job.rules)
         result.selection.merge_counts(found.selection)

@@ -64,7 +64,8 @@ def run(job: Job, progress: Progress, listing: Listing | None = None) -> RunResu
         result.add_seconds({"list": time.perf_counter() - began})
         result.selection.merge_counts(found.selection)
         progress.planned(len(found.shelf.groups), found.shelf.objects)
-        works = {name: GroupWork.of(job, bucket) for name, bucket in buckets.items()}
+        today = job.today
+        works = {name: GroupWork.of(job, bucket, today) for name, bucket in buckets.items()}
         for settled in _settle_all(job.workers, found.shelf, works, progress):
             result.groups.append(settled)
             result.add_seconds(settled.seconds)
