@@ -7,17 +7,19 @@ from typing import NoReturn
 
 import click
 
-from deployment.command import announce, deploy
+from deployment.command import deploy
+from log_aggregator.cli.printing import guard_streams, print_error, print_usage_error
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
 from log_aggregator.signals import interrupt, on_stop
 
 
 def main() -> NoReturn:
     on_stop(interrupt)
+    guard_streams()
     try:
         deploy.main(prog_name="./deploy", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        print_usage_error(error)
         sys.exit(SettingsError.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_fail(Interrupted("stopped; nothing was changed")))
@@ -27,9 +29,7 @@ def main() -> NoReturn:
 
 
 def _fail(error: LogAggregatorError) -> int:
-    announce(str(error))
-    if error.advice and not isinstance(error, Interrupted):
-        click.echo(f"  {error.advice}", err=True)
+    print_error("deploy", error, "" if isinstance(error, Interrupted) else error.advice)
     return error.exit_code
 
 

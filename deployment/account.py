@@ -175,10 +175,11 @@ def _owner_in_name(name: str, account: Account) -> str:
 def _raise(account: Account, problems: list[Problem]) -> None:
     if not problems:
         return
-    text = "\n  ".join(problem.text for problem in problems)
+    first, *more = (problem.text for problem in problems)
     if any(problem.other_account for problem in problems):
         raise WrongAccount(
             f"you are in account {account.account_id} ({account.arn}); "
-            f"the Log Archive account, which owns the buckets, is another one:\n  {text}"
+            f"the Log Archive account, which owns the buckets, is another one:",
+            lines=[f"  {text}" for text in (first, *more)],
         )
-    raise SettingsError(text)
+    raise SettingsError(first, lines=[f"  {text}" for text in more])

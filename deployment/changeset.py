@@ -187,17 +187,11 @@ def _wait_until_ready(cloudformation: Any, change_set: ChangeSet, sleep: Sleep) 
             if any(text in reason for text in NO_CHANGES):
                 change_set.is_empty = True
                 return
-            reasons = "\n  ".join(
-                [
-                    reason,
-                    *read_validation(
-                        cloudformation,
-                        StackName=change_set.stack.name,
-                        ChangeSetName=change_set.name,
-                    ),
-                ]
+            named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.name}
+            reasons = [reason, *read_validation(cloudformation, **named)]
+            raise DeploymentFailed(
+                "CloudFormation refuses the change set:", lines=[f"  {each}" for each in reasons]
             )
-            raise DeploymentFailed(f"CloudFormation refuses the change set:\n  {reasons}")
         sleep(POLL_SECONDS)
     raise DeploymentFailed(
         f"the change set of stack {change_set.stack.name} is not ready after "

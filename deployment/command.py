@@ -28,6 +28,7 @@ from deployment.rendering import render_changes, render_first_steps, render_outp
 from deployment.samcli import Sam, find_sam
 from deployment.stack import Event, Stack, read_stack
 from deployment.template import Template, read_template
+from log_aggregator.cli.printing import print_line, print_lines
 from log_aggregator.errors import Interrupted, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -260,9 +261,9 @@ def change(
     try:
         with open_change_set(cloudformation, stack, request) as change_set:
             if change_set.is_empty:
-                click.echo(f"No changes: stack {stack.name} is as it should be.")
+                print_line(f"No changes: stack {stack.name} is as it should be.")
                 return
-            click.echo("\n".join(render_changes(change_set.changes)))
+            print_lines(render_changes(change_set.changes))
             if wishes.dry_run or not confirm(wishes, change_set):
                 announce("removing the change set again; nothing was changed")
                 return
@@ -273,16 +274,8 @@ def change(
         ) from None
     announce(f"stack {stack.name}: {done.status}")
     values = template.effective(configuration.parameters, done.parameters)
-    click.echo(
-        "\n".join(
-            [
-                "",
-                *render_outputs(done.outputs),
-                "",
-                *render_first_steps(values, done.outputs, account.region),
-            ]
-        )
-    )
+    first_steps = render_first_steps(values, done.outputs, account.region)
+    print_lines(["", *render_outputs(done.outputs), "", *first_steps])
 
 
 def confirm(wishes: Wishes, change_set: ChangeSet) -> bool:
@@ -313,4 +306,4 @@ def parse_arguments(arguments: tuple[str, ...]) -> dict[str, str]:
 
 
 def announce(text: str) -> None:
-    click.echo(f"deploy: {text}", err=True)
+    print_line(f"deploy: {text}", err=True)

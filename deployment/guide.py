@@ -15,6 +15,7 @@ import click
 from deployment.account import REGION_IF_NONE, Account, Bucket, list_buckets, split_names
 from deployment.configuration import render_samconfig
 from deployment.errors import aws_errors
+from log_aggregator.cli.printing import print_line, print_lines
 from log_aggregator.errors import CannotStart, LogAggregatorError
 
 CONTROL_TOWER_BEGINNINGS = (
@@ -71,11 +72,12 @@ class Answers:
 
 def guide(account: Account, example: Path, target: Path) -> None:
     """Asks, and writes the file. Nothing is written when it is left half-way."""
-    click.echo(
+    print_line(
         f"There is no {target} yet. A few questions; Enter takes what is in [brackets], "
-        "ctrl-C leaves everything as it is.\n",
+        "ctrl-C leaves everything as it is.",
         err=True,
     )
+    print_line("", err=True)
     answers = ask(look_around(account))
     try:
         text = render_samconfig(
@@ -84,9 +86,8 @@ def guide(account: Account, example: Path, target: Path) -> None:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CannotStart(f"{error.filename}: {error.strerror}") from None
-    click.echo(
-        f"\nwritten: {target}; every other parameter has a line there, with its default", err=True
-    )
+    text = f"written: {target}; every other parameter has a line there, with its default"
+    print_lines(["", text], err=True)
 
 
 def look_around(account: Account) -> Findings:
@@ -172,13 +173,13 @@ def ask(found: Findings) -> Answers:
 
 def ask_main(found: Findings) -> str:
     if found.main:
-        click.echo(
+        print_line(
             "Control Tower's buckets in this account: "
             + ", ".join(bucket.name for bucket in found.main),
             err=True,
         )
     else:
-        click.echo(
+        print_line(
             f"Account {found.account_id} has no bucket of Control Tower's. Is it the Log "
             "Archive account?",
             err=True,
@@ -193,9 +194,9 @@ def ask_main(found: Findings) -> str:
 def ask_others(proposed: Sequence[Bucket]) -> str:
     """None unless named: what is named is packed, and its originals are deleted."""
     if proposed:
-        click.echo("Other buckets that sound of logs:", err=True)
+        print_line("Other buckets that sound of logs:", err=True)
         for number, bucket in enumerate(proposed, start=1):
-            click.echo(f"  {number}  {bucket.name}", err=True)
+            print_line(f"  {number}  {bucket.name}", err=True)
     question = (
         "Other buckets whose logs are to be packed: numbers, names, or beginnings ending in *, "
         "with commas; `all`, or empty for none"
@@ -205,7 +206,7 @@ def ask_others(proposed: Sequence[Bucket]) -> str:
         names = choose(answer, proposed)
         if names is not None:
             return ",".join(names)
-        click.echo(
+        print_line(
             f"  {answer!r}: allowed are numbers of the list, bucket names, and beginnings "
             "ending in *",
             err=True,
@@ -248,4 +249,4 @@ def _ask(question: str, default: str | None, allowed: str) -> str:
         )
         if re.fullmatch(allowed, answer):
             return answer
-        click.echo(f"  {answer!r} does not look like it", err=True)
+        print_line(f"  {answer!r} does not look like it", err=True)

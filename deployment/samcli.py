@@ -58,7 +58,7 @@ class Sam:
             errors="replace"
         )  # text=True would make lines of the carriage returns
         if done.returncode != 0:
-            raise DeploymentFailed(f"sam {arguments[0]} failed:\n{_ending(said)}")
+            raise DeploymentFailed(f"sam {arguments[0]} failed:", lines=_ending(said))
         return said
 
 
@@ -102,9 +102,8 @@ def read_version(program: str) -> tuple[int, ...]:
         raise NoSamCli(f"{program} does not start: {error}") from None
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", done.stdout)
     if not found:
-        raise NoSamCli(
-            f"{program} --version does not say a version: {_ending(done.stdout + done.stderr)}"
-        )
+        first, *more = _ending(done.stdout + done.stderr) or [""]
+        raise NoSamCli(f"{program} --version does not say a version: {first}", lines=more)
     return tuple(int(number) for number in found.groups())
 
 
@@ -112,7 +111,7 @@ def _dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-def _ending(text: str) -> str:
+def _ending(text: str) -> list[str]:
     """The last lines without those of progress, which sam writes over with carriage returns."""
     lines = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
-    return "\n".join([line for line in lines if line][-LINES_SHOWN:])
+    return [line for line in lines if line][-LINES_SHOWN:]

@@ -197,8 +197,10 @@ def _check_end(cloudformation: Any, stack: Stack, failures: list[Event]) -> Stac
     reasons = list(_reasons(stack, failures))
     if any("DescribeEvents" in reason for reason in reasons):
         reasons += read_validation(cloudformation, StackName=stack.name)
-    lines = "\n  ".join(reasons)
-    raise DeploymentFailed(f"stack {stack.name} ended as {stack.status or 'deleted'}:\n  {lines}")
+    raise DeploymentFailed(
+        f"stack {stack.name} ended as {stack.status or 'deleted'}:",
+        lines=[f"  {reason}" for reason in reasons],
+    )
 
 
 def _reasons(stack: Stack, failures: list[Event]) -> Iterator[str]:

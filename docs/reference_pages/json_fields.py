@@ -26,7 +26,8 @@ def make_json() -> Iterator[str]:
         "there; `find` writes one on each line."
     )
     yield (
-        "`[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as "
+        "Characters that act on a terminal or do not show are written as `\\u001b` and the like, so "
+        "that the values are the same. `[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as "
         "`YYYY-MM-DD`."
     )
     examples = {"run": flatten(_example_run()), "plan": flatten(_example_plan())}

@@ -42,16 +42,25 @@ sees. No error's text ever holds contents of a log.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from log_aggregator.escapes import escape
+
 
 class LogAggregatorError(Exception):
-    """Base of everything that this package raises on purpose."""
+    """Base of everything that this package raises on purpose.
+
+    Its text is made of what comes from outside, so it is escaped here. `lines` are further lines of
+    it: no other line break is one.
+    """
 
     exit_code: ClassVar[int] = 1
     advice: ClassVar[str] = ""
+
+    def __init__(self, message: str = "", *, lines: Iterable[str] = ()) -> None:
+        super().__init__("\n".join(map(escape, [message, *lines])))
 
     @property
     def state_name(self) -> str:

@@ -11,8 +11,8 @@ import click
 
 from log_aggregator import __version__
 from log_aggregator.cli.commands import COMMANDS, LazyCommands
+from log_aggregator.cli.printing import guard_streams, print_error, print_usage_error
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
-from log_aggregator.reports.failures import printable_lines
 
 EXIT_CODES = """\b
 Exit codes:
@@ -44,10 +44,11 @@ def main() -> NoReturn:
     """The entry point: turns every error into a line that says what to do, and into the exit
     code.
     """
+    guard_streams()
     try:
         code = commands.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        print_usage_error(error)
         code = SettingsError.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = _fail(Interrupted("stopped"))
@@ -57,7 +58,5 @@ def main() -> NoReturn:
 
 
 def _fail(error: LogAggregatorError) -> int:
-    click.echo(f"log-aggregator: {printable_lines(str(error))}", err=True)
-    if error.advice:
-        click.echo(f"  {error.advice}", err=True)
+    print_error("log-aggregator", error, error.advice)
     return error.exit_code

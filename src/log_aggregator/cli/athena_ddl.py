@@ -7,6 +7,7 @@ import re
 import click
 
 from log_aggregator.cli.options import target_options
+from log_aggregator.cli.printing import print_line, print_lines
 from log_aggregator.core.athena import FLOW_FIELDS, Scope, make_views, render_statements
 from log_aggregator.core.times import parse_date
 from log_aggregator.errors import SettingsError
@@ -109,16 +110,11 @@ def athena_ddl(
         source_buckets,
         accounts,
     )
-    click.echo(
-        "\n\n".join(
-            [
-                _HEAD,
-                *render_statements(
-                    scope, make_views(scope, list(dict.fromkeys(log_types)), fields)
-                ),
-            ]
-        )
-    )
+    print_line(_HEAD)
+    for statement in render_statements(
+        scope, make_views(scope, list(dict.fromkeys(log_types)), fields)
+    ):
+        print_lines(["", *statement.split("\n")])
     return 0
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import click
 
@@ -15,6 +13,7 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
+from log_aggregator.cli.printing import print_report
 from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.custody import (
@@ -93,7 +92,7 @@ def verify_custody(
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         chains = [walk_chain(job, target, rules) for target in job.list_targets()]
     described = describe_walk(chains)
-    _show(described, render_walk(described), as_json=as_json)
+    print_report(described, render_walk(described), as_json=as_json)
     return 1 if described["findings"] else 0
 
 
@@ -129,7 +128,7 @@ def show_custody(
         raise NotFound(
             f"{run!r}: no record of a run of that name or number; `custody show` lists the newest"
         )
-    _show(
+    print_report(
         {"records": found},
         (line for record in found for line in render_record(record, in_full=run is not None)),
         as_json=as_json,
@@ -168,7 +167,7 @@ def trace_custody(
             incomplete = error
     described = [describe_life(life) for life in lives]
     if described:
-        _show(
+        print_report(
             {"lives": described},
             (line for life in described for line in render_life(life)),
             as_json=as_json,
@@ -197,7 +196,3 @@ def _parse_expected(text: str) -> tuple[int, str]:
             f"--expect {text!r}: allowed is NUMBER:SHA256, as `custody verify` shows it"
         )
     return int(found["sequence"]), found["sha256"]
-
-
-def _show(described: dict[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
-    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))

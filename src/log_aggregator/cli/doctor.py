@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import click
@@ -13,6 +12,7 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
+from log_aggregator.cli.printing import print_report
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
 from log_aggregator.reports.doctor import describe_findings, render_findings
@@ -62,9 +62,5 @@ def doctor(
     connection = make_connection(profile, region, endpoint_url)
     findings = examine(connect_inspector(connection), connect(connection), clock, rules, role_arns)
     described = describe_findings(findings)
-    click.echo(
-        json.dumps(described, indent=2, ensure_ascii=False)
-        if as_json
-        else "\n".join(render_findings(described))
-    )
+    print_report(described, render_findings(described), as_json=as_json)
     return 1 if described["problems"] else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
+from log_aggregator.cli.printing import print_json, print_line, print_lines
 from log_aggregator.cli.progress.counting import shares_terminal
 from log_aggregator.cli.progress.fetching import show_fetching
 from log_aggregator.cli.query_options import query_options
@@ -246,7 +246,8 @@ def pick_one(
         place for place in places if version_id is None or place[1].version_id == version_id
     ]
     if not matching and failures:
-        raise IncompleteSearch(f"{key}: not found, but {failures[0].message}")
+        gap, *gaps = failures[0].message.split("\n")
+        raise IncompleteSearch(f"{key}: not found, but {gap}", lines=gaps)
     if not matching:
         versions = ", ".join(str(member.version_id) for _, member in places)
         raise NoSuchOriginal(
@@ -254,7 +255,7 @@ def pick_one(
         )
     if version_id is None and len(matching) > 1:
         others = format_count(len(matching) - 1, "other version is", "other versions are")
-        click.echo(f"the newest of several; {others} packed too (--version-id)", err=True)
+        print_line(f"the newest of several; {others} packed too (--version-id)", err=True)
     wanted, member = max(matching, key=lambda place: age_of(place[1]))
     return Wanted(
         replace(wanted.pack, members=(member,)), frozenset([member.identity]), wanted.spares
@@ -266,6 +267,6 @@ def report(described: dict[str, Any], *, as_json: bool) -> None:
     originals.
     """
     if as_json:
-        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+        print_json(described)
     else:
-        click.echo("\n".join(render_fetch(described)), err=True)
+        print_lines(render_fetch(described), err=True)

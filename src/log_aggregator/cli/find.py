@@ -10,6 +10,7 @@ from itertools import islice
 import click
 
 from log_aggregator.cli.options import connection_options, make_connection, target_options
+from log_aggregator.cli.printing import print_json_lines, print_line, print_lines
 from log_aggregator.cli.progress.counting import shares_terminal, show_bar
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
@@ -77,18 +78,21 @@ def find(
             for found in _show_progress(packs, job, is_shown=only_count or not shares_terminal()):
                 tally.add(found)
                 if not only_count:
-                    _print(_lines(found, only_packs=only_packs, as_json=as_json))
+                    _print(found, only_packs=only_packs, as_json=as_json)
         except IncompleteSearch as error:
             incomplete = error
     if only_count:
-        click.echo(json.dumps(tally.describe()) if as_json else tally.render())
+        if as_json:
+            print_json_lines([json.dumps(tally.describe())])
+        else:
+            print_line(tally.render())
     indexes = format_count(job.requests.get("GetObject", 0), "index read", "indexes read")
     if incomplete is not None:
-        click.echo(f"{tally.render()}; {indexes}", err=True)
+        print_line(f"{tally.render()}; {indexes}", err=True)
         raise incomplete
     if not tally.members:
         raise NoSuchOriginal(f"nothing found; {indexes}")
-    click.echo(indexes if only_count else f"{tally.render()}; {indexes}", err=True)
+    print_line(indexes if only_count else f"{tally.render()}; {indexes}", err=True)
     return 0
 
 
@@ -108,6 +112,10 @@ def _lines(found: FoundPack, *, only_packs: bool, as_json: bool) -> Iterator[str
         yield from render_members(found)
 
 
-def _print(lines: Iterator[str]) -> None:
+def _print(found: FoundPack, *, only_packs: bool, as_json: bool) -> None:
+    lines = _lines(found, only_packs=only_packs, as_json=as_json)
     while some := list(islice(lines, _LINES_AT_ONCE)):
-        click.echo("\n".join(some))
+        if as_json:
+            print_json_lines(some)
+        else:
+            print_lines(some)

@@ -4,7 +4,6 @@ packed.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -19,6 +18,7 @@ from log_aggregator.cli.options import (
     target_writing_options,
 )
 from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
+from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.adopted import Adopted, Aggregate, Said
@@ -103,7 +103,7 @@ def rebuild(
     described = describe_rebuild(
         [(target, entry.pack_key) for target, entry in entries], rebuilt, failures, dry_run=dry_run
     )
-    _show(
+    print_report(
         described,
         render_rebuild(described, "as named" if choice.keys else choice.describe(query)),
         as_json=as_json,
@@ -180,7 +180,7 @@ def adopt(
             else:
                 (planned if dry_run else known).append(result[0])
     described = describe_adopt(done, planned, known, failures, target)
-    _show(described, render_adopt(described), as_json=as_json)
+    print_report(described, render_adopt(described), as_json=as_json)
     return 1 if failures else 0
 
 
@@ -254,7 +254,3 @@ def _each(workers: Workers, work: Callable[[Any], T], items: list[Any], what: st
             results.append(result)
             show(len(results))
     return results
-
-
-def _show(described: dict[str, Any], lines: Any, *, as_json: bool) -> None:
-    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))

@@ -20,6 +20,7 @@ from log_aggregator.core.lines import iter_lines
 from log_aggregator.core.paths import PathNames, encode_segments, name_version
 from log_aggregator.core.times import encode_time
 from log_aggregator.errors import GroupFailed, OutputFailed, SettingsError
+from log_aggregator.escapes import escape_json
 from log_aggregator.limits import MIB
 from log_aggregator.model import Member
 from log_aggregator.steps.retrieval.fetch import Fetched
@@ -266,7 +267,7 @@ def describe_member(bucket: str, member: Member) -> bytes:
         "content_encoding": member.content_encoding,
         "metadata": dict(sorted(member.metadata.items())),
     }
-    return json.dumps(described, indent=2, ensure_ascii=False).encode() + b"\n"
+    return escape_json(json.dumps(described, indent=2, ensure_ascii=False)).encode() + b"\n"
 
 
 def silence_stdout() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
@@ -15,6 +13,7 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
+from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.fetching import show_fetching
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.query import Query
@@ -102,13 +101,13 @@ def put_back_command(
         warnings = [WARNING] if goes_to_a_source(job, wanted, address) else []
         if dry_run:
             planned = describe_put_back_plan(wanted, address, gaps, warnings)
-            _print(planned, render_put_back_plan(planned), as_json=as_json)
+            print_report(planned, render_put_back_plan(planned), as_json=as_json)
             return 1 if gaps else 0
         with show_fetching("putting back", is_quiet=as_json) as progress:
             result = put_back(store, workers, wanted, address, progress)
     result.failures += gaps
     described = describe_put_back(result, job.requests, warnings)
-    _print(described, render_put_back(described), as_json=as_json)
+    print_report(described, render_put_back(described), as_json=as_json)
     return 1 if result.failures else 0
 
 
@@ -129,7 +128,3 @@ def goes_to_a_source(job: Job, wanted: Sequence[Wanted], address: ReturnAddress)
         *names,
         *job.rules.main_buckets,
     } or address.bucket.startswith(beginnings or ("\n",))
-
-
-def _print(described: dict[str, Any], lines: Iterator[str], *, as_json: bool) -> None:
-    click.echo(json.dumps(described, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
+from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.run import make_progress
 from log_aggregator.core.costs import PRICES, Prices
 from log_aggregator.core.costs.overrides import override_prices
@@ -159,10 +159,7 @@ def do_run(
 ) -> int:
     """Runs, prints, and gives the exit code."""
     described = measure_run(settings, window, connection, inventories, is_quiet=as_json)
-    if as_json:
-        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
-    else:
-        click.echo("\n".join(render_run(described)))
+    print_report(described, render_run(described), as_json=as_json)
     return 1 if described["failures"] else 0
 
 
@@ -212,11 +209,7 @@ def show_plan(
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)
-    click.echo(
-        json.dumps(described, indent=2, ensure_ascii=False)
-        if as_json
-        else "\n".join(render_plan(described))
-    )
+    print_report(described, render_plan(described), as_json=as_json)
     return 1 if described["failures"] else 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.output import prepare_folder
+from log_aggregator.cli.printing import print_json, print_lines
 from log_aggregator.cli.progress.thawing import show_waiting
 from log_aggregator.cli.query_options import query_options
 from log_aggregator.core.costs import RETRIEVALS
@@ -142,7 +142,7 @@ def thaw(
         options = price_tiers(states, days)
         described = describe_thaw(states, options, days)
         if not as_json:
-            click.echo("\n".join(render_thaw(described)))
+            print_lines(render_thaw(described))
         if not dry_run:
             check_price(states, options, tier, dollars_max, is_agreed=is_agreed)
             asked, refused = start_thawing(store, workers, states, days=days, tier=tier)
@@ -158,14 +158,13 @@ def thaw(
             )
         described["failures"] = describe_failures(failures)
         if not as_json:
-            for line in render_outcome(described, waited=waits or folder is not None):
-                click.echo(line)
+            print_lines(render_outcome(described, waited=waits or folder is not None))
         if destination is not None:
             extracted = extract_found(job, query, destination)
             described["extracted"] = extracted
             failures += [Failure(**each) for each in extracted["failures"]]
     if as_json:
-        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+        print_json(described)
     return 1 if failures else 0
 
 
@@ -257,5 +256,5 @@ def extract_found(job: Job, query: Query, destination: Destination) -> dict[str,
     result.failures += gaps
     described = describe_fetch(result, name, job.requests)
     if not destination.as_json:
-        click.echo("\n".join(render_fetch(described)), err=True)
+        print_lines(render_fetch(described), err=True)
     return described

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -18,6 +16,7 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
+from log_aggregator.cli.printing import print_json, print_line, print_lines
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.query import Query
@@ -142,11 +141,12 @@ def validate_cloudtrail(
         places = _find_places(job, targets, query, request)
         watcher = Watcher(is_on=verbose, is_text=not as_json)
         if not as_json:
-            click.echo(
+            text = (
                 f"Validating log files of trails in {_name_accounts(places)} between "
                 f"{encode_time(request.first, 'seconds')} and "
-                f"{encode_time(request.last, 'seconds')}\n"
+                f"{encode_time(request.last, 'seconds')}"
             )
+            print_lines([text, ""])
         is_quiet = as_json or verbose
         with nullcontext() if is_quiet else show_bar("validating", None) as show:
             watcher.show = show
@@ -202,7 +202,7 @@ class Watcher:
         with self._lock:
             self._count += len(findings)
             if self.is_printed:
-                sys.stdout.writelines(f"{line}\n" for line in render_findings(findings))
+                print_lines(render_findings(findings), tabbed=True)
             elif self._is_on:
                 self._keep([finding for finding in findings if finding.state is State.VALID])
             elif self.show is not None:
@@ -221,16 +221,15 @@ def _report(
     if watcher.is_printed:
         described["unlisted"] = 0
     if as_json:
-        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+        print_json(described)
     else:
-        lines = [] if watcher.is_printed else list(render_findings(result.findings))
-        click.echo(
-            "\n".join(
-                [*lines, *([""] if lines or watcher.is_printed else []), *render_summary(described)]
-            )
-        )
+        if not watcher.is_printed:
+            print_lines(render_findings(result.findings), tabbed=True)
+        if watcher.is_printed or result.findings:
+            print_line("")
+        print_lines(render_summary(described))
     for region, error in sorted(keys.failures.items()):
-        click.echo(f"CloudTrail gave no public keys for {region}: {error}", err=True)
+        print_line(f"CloudTrail gave no public keys for {region}: {error}", err=True)
     return 0 if result.is_sound else 1
 
 

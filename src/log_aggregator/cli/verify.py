@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.pack_options import PackChoice, find_places, pack_options
+from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.core.query import Query
 from log_aggregator.core.sampling import choose_sample
@@ -86,14 +86,8 @@ def verify(
             places = [place for place in places if place.name in chosen]
         findings = _check_all(job, places, Level(level))
     described = describe_verify(findings, Level(level), taken)
-    if as_json:
-        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
-    else:
-        click.echo(
-            "\n".join(
-                render_verify(described, "as named" if choice.keys else choice.describe(query))
-            )
-        )
+    days = "as named" if choice.keys else choice.describe(query)
+    print_report(described, render_verify(described, days), as_json=as_json)
     return 0 if all(isinstance(finding, Sound) for finding in findings) else 1
 
 

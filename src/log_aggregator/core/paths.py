@@ -2,8 +2,8 @@
 two on the same path.
 
 A key is any text of up to 1,024 bytes. Its segments become folders and a file; what a file system
-cannot hold or would take for something else is written with percent signs, and a percent sign
-itself always, so that nothing else can look like it.
+cannot hold or would take for something else, and what is not harmless to show (`escapes`), is
+written with percent signs, and a percent sign itself always, so that nothing else can look like it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import re
 import unicodedata
 
+from log_aggregator.escapes import replace_harmful
 from log_aggregator.model import Member
 
 NAME_BYTES_MAX = 220
@@ -19,7 +20,7 @@ NAME_BYTES_MAX = 220
 that.
 """
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f%/\\\ud800-\udfff]")
+_UNSAFE = re.compile(r"[%/\\]")
 _EXTENSIONS = re.compile(r"(?:\.(?:json|log|txt|csv|parquet|zip|gz|gzip))+\Z")
 
 
@@ -88,10 +89,11 @@ class PathNames:
 def _encode(segment: str) -> str:
     if segment in ("", ".", ".."):
         return "%" + segment.replace(".", "%2E")
-    return _UNSAFE.sub(
-        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")),
-        segment,
-    )
+    return replace_harmful(_UNSAFE.sub(lambda found: _percent(found[0]), segment), _percent)
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
 
 
 def _shorten(name: str) -> str:

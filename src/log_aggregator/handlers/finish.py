@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from log_aggregator.errors import Failure, RunFailed
+from log_aggregator.escapes import escape
 from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.metrics import write_run_metrics
 from log_aggregator.reports.run import Measured, describe_run
@@ -56,7 +57,8 @@ def handler(event: Event, call: Call) -> Result:
         write_run_metrics(folder.run, described, summary.left_behind)
     where = f"s3://{folder.bucket}/{folder.result_key}"
     if described["failures"]:
-        raise RunFailed(describe_failures(described["failures"], where))
+        head, *named = describe_failures(described["failures"], where).split("\n")
+        raise RunFailed(head, lines=named)
     done = {name: described[name] for name in ("objects", "planned", "dollars", "custody")}
     return {"run": folder.run, "result": where, **done, "packs": len(described["packs"])}
 
@@ -64,7 +66,7 @@ def handler(event: Event, call: Call) -> Result:
 def describe_failures(failures: Sequence[Mapping[str, str]], where: str) -> str:
     """How many, where the whole list is, and the first of them."""
     named = [
-        f"{failure['where']}: {failure['error']}: {failure['message']}"
+        f"{escape(failure['where'])}: {failure['error']}: {failure['message']}"
         for failure in failures[:NAMED_FAILURES_MAX]
     ]
     head = (

@@ -24,5 +24,6 @@ def handler(event: Event, call: Call) -> Result:
             f"{len(failed)} of {len(windows)} runs failed; start the same range again, and only "
             "what is left is done. Executions:"
         )
-        raise RunFailed("\n".join([head, *failed])[:CAUSE_CHARS_MAX])
+        head, *named = "\n".join([head, *failed])[:CAUSE_CHARS_MAX].split("\n")
+        raise RunFailed(head, lines=named)
     return {"run": event["run"], "windows": len(windows)}

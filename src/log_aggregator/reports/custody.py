@@ -10,7 +10,6 @@ from typing import Any
 
 from log_aggregator.core.custody import describe_entry
 from log_aggregator.core.times import encode_time
-from log_aggregator.reports.failures import printable
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.custody.trace import Life, Mention
 from log_aggregator.steps.custody.walk import StoredRecord, Walked
@@ -36,10 +35,7 @@ def render_walk(described: Mapping[str, Any]) -> Iterator[str]:
         if chain["newest"] is not None:
             yield f"  newest    {chain['newest']['sequence']}:{chain['newest']['sha256']}"
         for name, label in (("findings", "  WRONG     "), ("notes", "  note      ")):
-            yield from (
-                f"{label}{printable(finding['where'])}: {printable(finding['what'])}"
-                for finding in chain[name]
-            )
+            yield from (f"{label}{finding['where']}: {finding['what']}" for finding in chain[name])
 
 
 def describe_record(found: StoredRecord) -> dict[str, Any]:
@@ -92,7 +88,7 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
         f"{totals['retained']:,}, discarded {totals['discarded']:,}"
     )
     yield from (
-        f"  FAILED    {printable(where)}: {error}: {printable(message)}"
+        f"  FAILED    {where}: {error}: {message}"
         for where, error, message in described["failures"]
     )
     if in_full:
@@ -130,17 +126,17 @@ def describe_life(life: Life) -> dict[str, Any]:
 def render_life(described: Mapping[str, Any]) -> Iterator[str]:
     pack, index = described["pack"], described["index"]
     version = f"  version {described['version_id']}" if described["version_id"] else ""
-    yield f"s3://{described['bucket']}/{printable(described['key'])}{version}"
+    yield f"s3://{described['bucket']}/{described['key']}{version}"
     yield (
         f"  delivered {described['last_modified']}  {described['bytes']:,} bytes, ETag "
         f"{described['etag']}"
     )
-    yield f"  packed    s3://{pack['bucket']}/{printable(pack['key'])}"
+    yield f"  packed    s3://{pack['bucket']}/{pack['key']}"
     yield (
         f"            {pack['length']:,} bytes from {pack['offset']:,} on; SHA-256 of the "
         f"original {described['sha256'] or 'not known'}"
     )
-    yield f"  indexed   {index['written']}  s3://{pack['bucket']}/{printable(index['key'])}"
+    yield f"  indexed   {index['written']}  s3://{pack['bucket']}/{index['key']}"
     yield f"            SHA-256 {index['sha256']}, {_index_words(described)}"
     for mention in described["records"]:
         yield f"  {mention['ended'][:19]}Z  run {mention['run']}, record {mention['sequence']}"
@@ -178,7 +174,7 @@ def _render_group(group: Mapping[str, Any]) -> Iterator[str]:
             else f"verified, index {pack['index_sha256']}"
         )
         yield (
-            f"    {'new' if pack['is_new'] else 'old'} {printable(pack['key'])}: "
+            f"    {'new' if pack['is_new'] else 'old'} {pack['key']}: "
             f"{format_count(pack['members'], 'member')}, {state}"
         )
     if group["discard_list"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from log_aggregator.errors import IncompleteSearch
+from log_aggregator.escapes import escape
 
 _SHOWN_MAX = 50
 
@@ -15,12 +16,19 @@ def render_failed(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[
         return
     yield f"{what}:"
     for failure in failures[:_SHOWN_MAX]:
-        message = failure["message"].removeprefix(f"{failure['where']}: ")
-        yield f"  {printable(failure['where'])}: {failure['error']}: {printable_lines(message)}"
+        yield from render_failure(failure)
     if len(failures) > _SHOWN_MAX:
         yield f"  ... and {len(failures) - _SHOWN_MAX:,} more; --json names all"
     for advice in dict.fromkeys(failure["advice"] for failure in failures if failure["advice"]):
         yield f"    {advice}"
+
+
+def render_failure(failure: Mapping[str, str], label: str = "") -> Iterator[str]:
+    """A line, and more where the message has more: its line breaks are an error's own."""
+    where = failure["where"]
+    first, *more = failure["message"].removeprefix(f"{escape(where)}: ").split("\n")
+    yield f"  {label}{where}: {failure['error']}: {first}"
+    yield from more
 
 
 def name_failed(failures: Sequence[Mapping[str, str]], lost: str | None) -> str:
@@ -31,15 +39,3 @@ def name_failed(failures: Sequence[Mapping[str, str]], lost: str | None) -> str:
     return ", and ".join(
         filter(None, [lost, "not everything could be searched" if is_incomplete else None])
     )
-
-
-def printable(text: str) -> str:
-    """A key may hold anything, line breaks and a terminal's commands included: whoever may write to
-    a log bucket chooses it.
-    """
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-
-
-def printable_lines(text: str) -> str:
-    """The same of a text of several lines."""
-    return "\n".join(map(printable, text.split("\n")))

@@ -13,7 +13,6 @@ from typing import Any
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.times import encode_time
 from log_aggregator.model import NO_ACCOUNT, Member
-from log_aggregator.reports.failures import printable
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.retrieval.find import FoundPack
 
@@ -69,7 +68,7 @@ def render_pack(found: FoundPack) -> str:
     return (
         f"{found.group.date}  {account:<12}  {found.group.log_type:<20}  {count:>7}  "
         f"{size:>9}  {found.storage_class or GONE:<12}"
-        f"  {printable(f's3://{found.target.bucket}/{found.pack_key}')}"
+        f"  s3://{found.target.bucket}/{found.pack_key}"
     )
 
 
@@ -82,7 +81,7 @@ def render_members(found: FoundPack) -> Iterator[str]:
         version = f"  version {member.version_id}" if versions[member.key] > 1 else ""
         yield (
             f"{format_bytes(member.size_bytes):>14}  "
-            f"{printable(f's3://{found.group.bucket}/{member.key}')}{version}"
+            f"s3://{found.group.bucket}/{member.key}{version}"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from log_aggregator.core.adopted import Adopted, Aggregate
 from log_aggregator.errors import Failure
 from log_aggregator.model import Target
-from log_aggregator.reports.failures import printable, render_failed
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.upkeep.rebuild import Rebuilt
 
@@ -58,7 +58,7 @@ def render_rebuild(described: Mapping[str, Any], days: str) -> Iterator[str]:
             f"{format_count(len(described['packs']), 'index', 'indexes')} would be made anew; "
             f"{days}"
         )
-        yield from (f"  s3://{row['bucket']}/{printable(row['key'])}" for row in described["packs"])
+        yield from (f"  s3://{row['bucket']}/{row['key']}" for row in described["packs"])
         return
     rows = described["rebuilt"]
     members = format_count(sum(row["members"] for row in rows), "member")
@@ -67,7 +67,7 @@ def render_rebuild(described: Mapping[str, Any], days: str) -> Iterator[str]:
         known = (
             "" if row["identity_known"] else "; version id, ETag and time of the original are lost"
         )
-        yield f"  s3://{row['bucket']}/{printable(row['key'])}{known}"
+        yield f"  s3://{row['bucket']}/{row['key']}{known}"
     if described["present"]:
         count = len(described["present"])
         have = format_count(count, "pack has its index", "packs have their indexes")
@@ -122,7 +122,7 @@ def render_adopt(described: Mapping[str, Any]) -> Iterator[str]:
             yield f"{format_count(len(rows), 'aggregate')} {verb}: {size}{members}"
         for row in rows:
             yield (
-                f"  s3://{row['bucket']}/{printable(row['key'])}: {row['source_bucket']} "
+                f"  s3://{row['bucket']}/{row['key']}: {row['source_bucket']} "
                 f"{row['log_type']} {row['account']} {row['date']}"
             )
     if described["known"]:

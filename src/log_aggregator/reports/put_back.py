@@ -8,7 +8,7 @@ from typing import Any
 
 from log_aggregator.core.costs import estimate_dollars
 from log_aggregator.errors import Failure
-from log_aggregator.reports.failures import name_failed, printable, render_failed
+from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.steps.retrieval.fetch import Wanted
 from log_aggregator.steps.retrieval.put_back import PutBackResult, ReturnAddress
@@ -57,7 +57,7 @@ def render_put_back_plan(described: Mapping[str, Any]) -> Iterator[str]:
         f" {format_count(described['packs'], 'pack')}, would be written:"
     )
     for original in originals[:_SHOWN_MAX]:
-        yield f"  s3://{original['bucket']}/{printable(original['key'])}"
+        yield f"  s3://{original['bucket']}/{original['key']}"
     if len(originals) > _SHOWN_MAX:
         yield f"  ... and {len(originals) - _SHOWN_MAX:,} more; --json names all"
     yield from _render_warnings(described)

@@ -8,6 +8,7 @@ from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.core.custody import sum_counts
+from log_aggregator.reports.failures import render_failure
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars, format_times
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.selection import Left, Selection
@@ -173,7 +174,7 @@ def render_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
         return
     yield f"{format_count(len(failures), 'group')} failed; their originals were kept:"
     for failure in failures:
-        yield f"  {failure['where']}: {failure['error']}: {failure['message']}"
+        yield from render_failure(failure)
         if failure["advice"]:
             yield f"    {failure['advice']}"
 

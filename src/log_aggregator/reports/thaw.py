@@ -9,7 +9,7 @@ from typing import Any
 
 from log_aggregator.core.times import encode_time
 from log_aggregator.errors import Failure
-from log_aggregator.reports.failures import name_failed, printable, render_failed
+from log_aggregator.reports.failures import name_failed, render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.steps.retrieval.thaw import PackState, State, TierOption
 
@@ -58,7 +58,7 @@ def render_thaw(described: Mapping[str, Any]) -> Iterator[str]:
             f"{pack['state']:<9}{until} {pack['storage_class']:<13} "
             f"{format_bytes(pack['bytes']):>10}"
         )
-        yield f"  {state}  s3://{pack['bucket']}/{printable(pack['key'])}"
+        yield f"  {state}  s3://{pack['bucket']}/{pack['key']}"
     if len(packs) > _PACKS_SHOWN_MAX:
         yield f"  ... and {len(packs) - _PACKS_SHOWN_MAX:,} more; --json names all"
     for state, total in described["totals"].items():

@@ -12,7 +12,8 @@ from typing import Any
 
 from log_aggregator.core.digests import Chain
 from log_aggregator.core.times import encode_time
-from log_aggregator.reports.failures import printable, render_failed
+from log_aggregator.escapes import escape
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.cloudtrail.findings import (
     Finding,
@@ -69,10 +70,10 @@ def describe_validation(
 
 
 def render_findings(findings: Iterable[Finding]) -> Iterator[str]:
-    """A line for each file."""
+    """A line for each file. Tabs part what is in it, so there are none in its parts."""
     for finding in findings:
-        place = f"{_LINE_NAMES[finding.kind]}\ts3://{finding.bucket}/{printable(finding.key)}\t"
-        text = printable(finding.text)
+        where, text = escape(f"s3://{finding.bucket}/{finding.key}"), escape(finding.text)
+        place = f"{_LINE_NAMES[finding.kind]}\t{where}\t"
         if finding.state is State.VALID:
             yield place + "valid" + (f": {text}" if text else "")
         elif finding.state is State.GAP:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from log_aggregator.reports.failures import printable, render_failed
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.rules import Level
 from log_aggregator.steps.upkeep.check import Broken, Finding, Frozen, Sound, Unchecked
@@ -104,5 +104,5 @@ def _render_frozen(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
         checksum = (
             "its checksum is right" if row["checksum_compared"] else "and S3 has no checksum of it"
         )
-        yield f"  s3://{row['bucket']}/{printable(row['key'])}: {checksum}"
+        yield f"  s3://{row['bucket']}/{row['key']}: {checksum}"
     yield f"    {THAW}"

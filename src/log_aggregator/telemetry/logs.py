@@ -30,6 +30,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 
 from log_aggregator.errors import LogAggregatorError, SettingsError
+from log_aggregator.escapes import escape_json
 
 LOGGER_NAME = "log_aggregator"
 
@@ -115,7 +116,7 @@ class JsonFormatter(logging.Formatter):
         error = record.exc_info[1] if record.exc_info else None
         # The first `own` puts its fields in front, the second lets them win.
         line = {**own, **_bound.get(), **fields, **own, **(_describe_error(error) if error else {})}
-        return json.dumps(line, default=_describe_value)
+        return escape_json(json.dumps(line, default=_describe_value))
 
 
 def _format_time(seconds: float) -> str:

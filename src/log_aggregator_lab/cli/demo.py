@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.printing import print_heading, print_line, print_lines
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.run import measure_run
 from log_aggregator.core.windows import DateWindow
@@ -53,7 +54,7 @@ DESTINATION = "all-aggregated-logs-111122223333-eu-west-1"
 def demonstrate(seed: int, *, keep: bool) -> int:
     """Runs the demo, and gives the exit code."""
     spec = demo_spec(seed)
-    _title("1. An S3 server on this machine, and a synthetic organisation")
+    print_heading("1. An S3 server on this machine, and a synthetic organisation")
     with EmbeddedS3() as server:
         connection = Connection(
             None, server.region, server.endpoint_url, server.access_key, server.secret_key
@@ -62,17 +63,19 @@ def demonstrate(seed: int, *, keep: bool) -> int:
         entries = _put_logs(spec, server)
         store = connect(connection)
         before = _count(store, [*spec.buckets])
-        _title(f"2. The nightly job for {spec.first_day}: list, pack, verify, delete")
+        print_heading(f"2. The nightly job for {spec.first_day}: list, pack, verify, delete")
         first = _run(settings, spec, connection)
         arrived = _put_late_logs(spec, server)
-        _title(f"3. {len(arrived)} logs arrive late; the next run puts them into additional packs")
+        print_heading(
+            f"3. {len(arrived)} logs arrive late; the next run puts them into additional packs"
+        )
         entries += arrived
         second = _run(settings, spec, connection)
-        _title("4. What was there, and what is there now")
+        print_heading("4. What was there, and what is there now")
         _show_counts(before, _count(store, [*spec.buckets, DESTINATION]))
-        _title("5. Is every original still to be had, byte for byte?")
+        print_heading("5. Is every original still to be had, byte for byte?")
         problems = _check(settings, store, spec, entries)
-        _title("Where to look next")
+        print_heading("Where to look next")
         _show_next(store, spec, server, entries, keep=keep)
         if keep:
             _wait()
@@ -97,13 +100,13 @@ def _put_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestEntry]
     create_bucket(DESTINATION, server, is_versioned=True)
     with show_bar("uploading", None) as show:
         report = upload(generate(spec), server, progress=lambda done, _: show(done))
-    click.echo(
+    print_line(
         f"  {format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)},"
         f" of {format_count(spec.accounts, 'account')} in "
         f"{format_count(len(spec.regions), 'region')}:"
         " CloudTrail with signed digests, Config, flow logs, access logs, ..."
     )
-    click.echo(
+    print_line(
         "  and what real buckets have: old versions, delete markers, damaged gzip, parquet, "
         "markers, unknown files"
     )
@@ -119,8 +122,7 @@ def _run(settings: Settings, spec: OrganisationSpec, connection: Connection) -> 
     described = measure_run(
         settings, window, connection, is_quiet=not sys.stderr.isatty(), connect_keys=keys
     )
-    for line in render_run(described):
-        click.echo(f"  {line}")
+    print_lines(f"  {line}" for line in render_run(described))
     return described
 
 
@@ -133,11 +135,11 @@ def _count(store: ObjectStore, buckets: Iterable[str]) -> dict[str, Counter[str]
 
 
 def _show_counts(before: dict[str, Counter[str]], after: dict[str, Counter[str]]) -> None:
-    click.echo(f"  {'bucket':<56}{'before':>20}{'now':>20}")
+    print_line(f"  {'bucket':<56}{'before':>20}{'now':>20}")
     for bucket, now in after.items():
         then = before.get(bucket, Counter())
-        click.echo(f"  {bucket:<56}{_show(then):>20}{_show(now):>20}")
-    click.echo(
+        print_line(f"  {bucket:<56}{_show(then):>20}{_show(now):>20}")
+    print_line(
         "  What is left in the log buckets: logs of other days and regions, markers, deleted "
         "keys, unknown files."
     )
@@ -155,18 +157,18 @@ def _check(
         result = check_originals(
             store, workers, [Target(DESTINATION)], entries, spec.first_day, spec.first_day
         )
-    click.echo(
+    print_line(
         f"  {format_count(result.found_in_packs, 'original')} "
         f"({format_bytes(result.found_bytes)}) read back out of the packs,"
         " compared with what was put there: "
         f"{'all the same' if not result.problems else 'NOT all the same'}"
     )
-    click.echo(
+    print_line(
         f"  {format_count(result.still_there, 'other object')} had to stay, and stayed "
         f"({time.perf_counter() - began:.1f} s)"
     )
     for problem in result.problems[:20]:
-        click.echo(f"  PROBLEM: {problem}")
+        print_line(f"  PROBLEM: {problem}")
     return result.problems
 
 
@@ -181,17 +183,17 @@ def _show_next(
     packs = [found.key for found in list_all(store, DESTINATION, "packs/")]
     digest = next(entry for entry in entries if entry.source == "digest" and entry.purpose == "log")
     program = sys.argv[0] if sys.argv[0].startswith(".") else "log-aggregator"
-    click.echo(f"  One of the {len(packs)} packs: s3://{DESTINATION}/{packs[0]}")
-    click.echo(
+    print_line(f"  One of the {len(packs)} packs: s3://{DESTINATION}/{packs[0]}")
+    print_line(
         "  `zcat` shows its logs, one document on each line; docs/internals/pack-format.md "
         "says how it is built."
     )
     if keep:
         day = f"--date {spec.first_day} --destination-bucket {DESTINATION}"
         account = digest.key.partition("/CloudTrail")[0].rpartition("/")[2]
-        click.echo("  The server stays up. In another terminal, in this folder:")
-        click.echo(f"    export AWS_ENDPOINT_URL={server.endpoint_url} AWS_REGION={server.region}")
-        click.echo(
+        print_line("  The server stays up. In another terminal, in this folder:")
+        print_line(f"    export AWS_ENDPOINT_URL={server.endpoint_url} AWS_REGION={server.region}")
+        print_line(
             f"    export AWS_ACCESS_KEY_ID={server.access_key} "
             f"AWS_SECRET_ACCESS_KEY={server.secret_key}"
         )
@@ -201,28 +203,23 @@ def _show_next(
             "validate-cloudtrail",
             "verify",
         ):
-            click.echo(f"    {program} {command} {day}")
-        click.echo(f"    {program} custody verify --destination-bucket {DESTINATION}")
+            print_line(f"    {program} {command} {day}")
+        print_line(f"    {program} custody verify --destination-bucket {DESTINATION}")
     else:
-        click.echo(
+        print_line(
             "  `make demo KEEP=1` leaves the server running, so that you can look around and "
             "extract logs."
         )
-    click.echo(
+    print_line(
         f"  Your own buckets: write aggregator.toml (see README.md), then `{program} plan`, "
         "which changes nothing."
     )
 
 
 def _wait() -> None:
-    click.echo("\nctrl-C stops the server and removes everything.")
+    print_lines(["", "ctrl-C stops the server and removes everything."])
     try:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        click.echo("stopped")
-
-
-def _title(text: str) -> None:
-    click.echo()
-    click.secho(text, bold=True)
+        print_line("stopped")

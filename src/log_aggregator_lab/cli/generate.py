@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import click
 
 from log_aggregator.cli.options import connection_options, json_option
+from log_aggregator.cli.printing import print_json, print_lines
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.core.times import parse_date
 from log_aggregator.reports.numbers import format_bytes, format_count
@@ -125,18 +125,18 @@ def generate_into_buckets(
             "buckets": spec.buckets,
             "seconds": round(report.seconds, 3),
         }
-        click.echo(json.dumps(result, indent=2))
+        print_json(result)
         return 0
-    click.echo(
-        f"{format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)}, "
-        f"in {format_count(len(spec.buckets), 'bucket')}:"
-    )
-    for name in spec.buckets:
-        click.echo(f"  {name}")
-    click.echo(
-        f"Next:\n  log-aggregator plan --date {spec.first_day} "
-        f"{_source_options(spec, wishes.bucket)}"
-    )
+    size = format_bytes(report.size_bytes)
+    buckets = format_count(len(spec.buckets), "bucket")
+    options = _source_options(spec, wishes.bucket)
+    lines = [
+        f"{format_count(report.object_count, 'object')}, {size}, in {buckets}:",
+        *(f"  {name}" for name in spec.buckets),
+        "Next:",
+        f"  log-aggregator plan --date {spec.first_day} {options}",
+    ]
+    print_lines(lines)
     return 0
 
 

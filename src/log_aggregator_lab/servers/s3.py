@@ -272,8 +272,8 @@ class EmbeddedS3:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise CannotStart(
-                    "the embedded S3 server ended while it was starting; its log ends "
-                    f"with:\n{self._log_tail()}"
+                    "the embedded S3 server ended while it was starting; its log ends with:",
+                    lines=self._log_tail().split("\n"),
                 )
             with suppress(OSError, http.client.HTTPException):
                 # a conflict: an earlier request made it, whose answer took too long
@@ -283,7 +283,8 @@ class EmbeddedS3:
             time.sleep(0.02)
         raise CannotStart(
             f"the embedded S3 server is not ready after {START_SECONDS_MAX:.0f} s; its log "
-            f"ends with:\n{self._log_tail()}"
+            "ends with:",
+            lines=self._log_tail().split("\n"),
         )
 
     def _request(self, method: str, bucket: str) -> int:

@@ -591,5 +591,5 @@ def fail(
     code: str, operation: str, bucket: str, key: str = "", kind: type[StoreError] | None = None
 ) -> Never:
     where = f"s3://{bucket}/{key}"
-    message = f"{operation} {where if where.isprintable() else repr(where)}: {code}"
+    message = f"{operation} {where}: {code}"
     raise (kind or KINDS.get(code, StoreError))(message, code=code, operation=operation)

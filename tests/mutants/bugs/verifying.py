@@ -143,5 +143,14 @@ VERIFYING = Section(
             ),
             proof="tests/unit/test_model.py::test_a_pack_with_wrong_evidence_cannot_be_made",
         ),
+        Mutant(
+            "refusal-is-damage",
+            "a pack that S3 refuses to show is reported as broken",
+            in_symbol(
+                "log_aggregator.steps.upkeep.check:_blame",
+                ("isinstance(error, (Unsound, NotFound))", "True"),
+            ),
+            proof="tests/unit/steps/test_no_evidence.py",
+        ),
     ),
 )

@@ -109,7 +109,7 @@ def test_the_entry_point_loads_next_to_nothing_by_itself() -> None:
         capture_output=True,
         timeout=SECONDS_MAX,
     )
-    names = ["", ".__main__", ".errors", ".signals"]
+    names = ["", ".__main__", ".errors", ".escapes", ".signals"]
     assert done.stdout.strip() == str([f"log_aggregator{name}" for name in names])
 
 

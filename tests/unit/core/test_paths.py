@@ -12,12 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from log_aggregator.core.paths import NAME_BYTES_MAX, PathNames, encode_segments, name_version
+from log_aggregator.escapes import is_harmless
 from log_aggregator.model import Member
 
 keys = st.text(min_size=1, max_size=40).filter(
     lambda key: len(key.encode("utf-8", "surrogatepass")) <= 1024
 )
-tricky = st.text(st.sampled_from("aAäÄ/.%~2E\\\x00ß"), min_size=1, max_size=6)
+tricky = st.text(st.sampled_from("aAäÄ/.%~2E\\\x00ß\x9b\u200b"), min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,8 @@ tricky = st.text(st.sampled_from("aAäÄ/.%~2E\\\x00ß"), min_size=1, max_size=6
         ("a\x00b\n\x7f", ["a%00b%0A%7F"]),
         ("100%/%2E%2E", ["100%25", "%252E%252E"]),
         ("back\\slash", ["back%5Cslash"]),
-        ("日本語/🙂", ["日本語", "🙂"]),
+        ("日本語/🙂/ü/e\u0301", ["日本語", "🙂", "ü", "e\u0301"]),
+        ("\x9b\u202e/\ufeffa", ["%C2%9B%E2%80%AE", "%EF%BB%BFa"]),
     ],
 )
 def test_segments(key: str, segments: list[str]) -> None:
@@ -47,10 +49,11 @@ def test_segments(key: str, segments: list[str]) -> None:
 @given(st.lists(st.one_of(keys, tricky), unique=True, max_size=30))
 @example(["a", "a/b", "a/b/c", "A/b", "A", "a%folder/b", "a%25folder"])
 @example(["a/b", "a"])
+@example(["a\x1b", "a%1B", "a\u200b", "a", "a%E2%80%8B", "\u202ea"])
 @example(["x" * 300 + ".json.gz", "x" * 301 + ".json.gz", "x" * 300 + "/y"])
 def test_every_key_gets_a_safe_path_of_its_own(some: list[str]) -> None:
-    """No path leads anywhere else, is too long, is another one's folder, or differs from another
-    only by case or Unicode form.
+    """No path leads anywhere else, is too long, acts or hides where it is shown, is another one's
+    folder, or differs from another only by case or Unicode form.
     """
     names = PathNames()
     paths = [names.place(encode_segments(key), key) for key in some]
@@ -59,6 +62,7 @@ def test_every_key_gets_a_safe_path_of_its_own(some: list[str]) -> None:
             name not in ("", ".", "..") and "/" not in name and "\x00" not in name for name in path
         )
         assert all(len(name.encode()) <= NAME_BYTES_MAX + 17 for name in path)
+        assert all(map(is_harmless, path))
     texts = ["/".join(path).casefold() for path in paths]
     assert len(set(texts)) == len(texts)
     assert not [one for one in texts for other in texts if other.startswith(one + "/")]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from log_aggregator.errors import AccessDenied, GroupFailed, SettingsError
+from log_aggregator.escapes import is_harmless
 from log_aggregator.ports.store import Body
 from log_aggregator.telemetry import logs
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
@@ -36,6 +37,16 @@ def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     output = capsys.readouterr()
     assert output.err == ""
     return [json.loads(line) for line in output.out.splitlines()]
+
+
+def test_nothing_harmful_is_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reads logs on a terminal is not at their mercy; programs read the same values."""
+    configure_logs()
+    key = "a\x00\x1b[2J\x7f\x9b\u202e\u2028\U000e0041ü"
+    log_info(key, key=key)
+    written = capsys.readouterr().out
+    assert is_harmless(written.removesuffix("\n"))
+    assert (json.loads(written)["message"], json.loads(written)["key"]) == (key, key)
 
 
 def test_a_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -301,6 +312,7 @@ def test_it_costs_a_cold_start_nothing_but_the_standard_library() -> None:
     wanted = [
         "",
         ".errors",
+        ".escapes",
         ".telemetry",
         ".telemetry.logs",
         ".telemetry.metrics",

@@ -154,9 +154,7 @@ def make_error(
     code = one_line(code)
     kind = ERRORS.get(code) or STATUSES.get(status, StoreError)
     where = f"s3://{bucket}/{key}" if bucket else "S3"
-    text = (
-        f"{operation} {where if where.isprintable() else repr(where)}: {code or status or 'failed'}"
-    )
+    text = f"{operation} {where}: {code or status or 'failed'}"
     if message:
         text += f": {one_line(message)}"
     if code in REGION_CODES:

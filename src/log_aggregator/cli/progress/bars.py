@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -13,6 +15,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from log_aggregator.cli.printing import own_stream
 
 
 def make_counting_bars() -> Progress:
@@ -44,4 +48,13 @@ def make_changing_line() -> Progress:
 
 
 def _make(*columns: ProgressColumn) -> Progress:
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    """Below the guard, for colours and moves are our own; and what others write meanwhile goes
+    where it would go without a bar, not through it.
+    """
+    return Progress(
+        *columns,
+        console=Console(file=own_stream(sys.stderr)),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from log_aggregator.cli.printing import print_line
+
 LINE_SECONDS_MIN = 10.0
 
 
@@ -41,7 +43,7 @@ def show_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 def say(text: str) -> None:
     """A line on standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
+    print_line(text, err=True)
 
 
 def _make_lines(what: str, total: int | None) -> Callable[[int], None]:

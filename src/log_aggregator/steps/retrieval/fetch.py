@@ -23,6 +23,7 @@ from log_aggregator.errors import (
     IncompleteSearch,
     StoreError,
 )
+from log_aggregator.escapes import escape
 from log_aggregator.model import Identity, Member
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import naming
@@ -100,7 +101,7 @@ class Losses:
     def add(self, original: Fetched, error: GroupFailed) -> None:
         self.lost += 1
         pack = original.pack.where
-        failure = Failure.of(pack if pack in str(error) else original.where, error)
+        failure = Failure.of(pack if escape(pack) in str(error) else original.where, error)
         if failure not in self._said:
             self._said.add(failure)
             self.failures.append(failure)

@@ -137,7 +137,7 @@ def _check(gaps: list[str]) -> None:
     if not gaps:
         return
     more = [f"... and {len(gaps) - _NAMED_MAX:,} more"] if len(gaps) > _NAMED_MAX else []
-    named = "\n  ".join([*sorted(gaps)[:_NAMED_MAX], *more])
     raise IncompleteSearch(
-        f"packs whose members were not searched, for want of an index: {len(gaps):,}\n  {named}"
+        f"packs whose members were not searched, for want of an index: {len(gaps):,}",
+        lines=[f"  {gap}" for gap in [*sorted(gaps)[:_NAMED_MAX], *more]],
     )
