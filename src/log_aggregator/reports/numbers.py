@@ -5,10 +5,12 @@ from __future__ import annotations
 
 def format_bytes(count: int) -> str:
     """1,234 -> "1.2 KB"; decimal units, as AWS bills them."""
-    value = float(count)
-    for unit in ("bytes", "KB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+    if count < 1000:
+        return format_count(count, "byte")
+    value = count / 1000
+    for unit in ("KB", "MB", "GB", "TB"):
+        if round(value, 1) < 1000 or unit == "TB":
+            return f"{value:,.1f} {unit}"
         value /= 1000
     raise ValueError("not reached: the largest unit takes every value")
 

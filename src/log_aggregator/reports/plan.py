@@ -9,7 +9,7 @@ from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.core.listed import encode_group
-from log_aggregator.reports.failures import render_failure
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.reports.run import describe_left, render_inventories, render_left
 from log_aggregator.reports.ways import Comparison, describe_ways, render_ways
@@ -95,12 +95,8 @@ def render_plan(plan: Mapping[str, Any]) -> Iterator[str]:
     if plan["objects"]["to_pack"]:
         yield ""
         yield from render_ways(plan["comparison"])
-    yield from _render_plan_failures(plan["failures"])
-
-
-def _render_plan_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
-    for failure in failures:
-        yield from render_failure(failure, "cannot be planned: ")
+    failures = plan["failures"]
+    yield from render_failed(failures, f"{format_count(len(failures), 'group')} cannot be planned")
 
 
 def _describe_group(plan: PlannedGroup) -> dict[str, Any]:

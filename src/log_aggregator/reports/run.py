@@ -8,7 +8,7 @@ from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.core.custody import sum_counts
-from log_aggregator.reports.failures import render_failure
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars, format_times
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.selection import Left, Selection
@@ -172,11 +172,9 @@ def render_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
     if not failures:
         yield "Nothing failed."
         return
-    yield f"{format_count(len(failures), 'group')} failed; their originals were kept:"
-    for failure in failures:
-        yield from render_failure(failure)
-        if failure["advice"]:
-            yield f"    {failure['advice']}"
+    yield from render_failed(
+        failures, f"{format_count(len(failures), 'group')} failed; their originals were kept"
+    )
 
 
 def _render_kept(objects: Mapping[str, int]) -> Iterator[str]:
