@@ -52,7 +52,7 @@ from log_aggregator.core.query import Query
 from log_aggregator.core.rsa import parse_public_key
 from log_aggregator.core.skipscan import next_start
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import BadInventory, BadPack, NoLines, SettingsError, StoreError
+from log_aggregator.errors import BadInventory, BadPack, NoLines, RequestFailed, SettingsError
 from log_aggregator.limits import KEY_BYTES_MAX
 from log_aggregator.model import Encoding, Group, Index, Member, PackFormat, Target
 from log_aggregator.settings import Settings, read_settings
@@ -216,8 +216,8 @@ def check_listing(data: bytes) -> None:
 
 
 def check_headers(data: bytes) -> None:
-    """S3's headers and error texts: whatever stands there, a value or a StoreError of one line
-    comes of it.
+    """S3's headers and error texts: whatever stands there, a value or a RequestFailed of one
+    line comes of it.
     """
     text = data.decode("utf-8", "replace")
     restore = parse_restore(text)
@@ -225,7 +225,7 @@ def check_headers(data: bytes) -> None:
     crc = decode_crc(text)
     assert crc is None or 0 <= crc < 1 << 64
     error = make_error("GetObject", "logs", text[:50], *parse_obstore_error(text))
-    assert isinstance(error, StoreError)
+    assert isinstance(error, RequestFailed)
     assert "\n" not in str(error)
 
 

@@ -16,18 +16,18 @@ def render_failed(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[
         return
     yield f"{what}:"
     for failure in failures[:_SHOWN_MAX]:
-        yield from render_failure(failure)
+        yield from _render_failure(failure)
     if len(failures) > _SHOWN_MAX:
         yield f"  ... and {len(failures) - _SHOWN_MAX:,} more; --json names all"
     for advice in dict.fromkeys(failure["advice"] for failure in failures if failure["advice"]):
         yield f"    {advice}"
 
 
-def render_failure(failure: Mapping[str, str], label: str = "") -> Iterator[str]:
+def _render_failure(failure: Mapping[str, str]) -> Iterator[str]:
     """A line, and more where the message has more: its line breaks are an error's own."""
     where = failure["where"]
     first, *more = failure["message"].removeprefix(f"{escape(where)}: ").split("\n")
-    yield f"  {label}{where}: {failure['error']}: {first}"
+    yield f"  {where}: {failure['error']}: {first}"
     yield from more
 
 

@@ -59,7 +59,7 @@ def test_a_place_is_named_once() -> None:
 
 def test_a_message_of_several_lines_stays_one() -> None:
     """What could not be searched is a list."""
-    described = describe(("indexes", IncompleteSearch("not searched: 2\n  one\n  two")))
+    described = describe(("indexes", IncompleteSearch("not searched: 2", lines=["  one", "  two"])))
     text = "\n".join(render_failed(described, "failed"))
     assert "not searched: 2\n  one\n  two\n" in text
 

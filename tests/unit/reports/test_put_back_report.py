@@ -20,11 +20,11 @@ from log_aggregator.reports.put_back import (
 )
 from log_aggregator.steps.retrieval.fetch import FetchProgress, VersionChoice, Wanted, choose
 from log_aggregator.steps.retrieval.find import find
-from log_aggregator.steps.retrieval.put_back import Place, PutBackResult, put_back
+from log_aggregator.steps.retrieval.put_back import PutBackResult, ReturnAddress, put_back
 from log_aggregator.steps.workers import SerialWorkers
 
 REQUESTS = {"GetObject": 2, "PutObject": 3}
-AUDIT = Place("audit", "case-7/")
+AUDIT = ReturnAddress("audit", "case-7/")
 
 
 def packed(count: int) -> tuple[World, list[Wanted]]:
@@ -82,7 +82,7 @@ def test_a_warning_is_in_both() -> None:
     reads so.
     """
     _, wanted = packed(1)
-    planned = describe_put_back_plan(wanted, Place(), [], [WARNING])
+    planned = describe_put_back_plan(wanted, ReturnAddress(), [], [WARNING])
     done = describe_put_back(PutBackResult(), {}, [WARNING])
     assert planned["warnings"] == done["warnings"] == [WARNING]
     for lines in (render_put_back_plan(planned), render_put_back(done)):

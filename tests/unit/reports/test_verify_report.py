@@ -14,7 +14,7 @@ from log_aggregator.ports.store import WriteOptions
 from log_aggregator.reports.verify import THAW, Sample, describe_verify, render_verify
 from log_aggregator.steps.rules import Level
 from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates
-from log_aggregator.steps.upkeep.check import Frozen, Place, check_places, list_places
+from log_aggregator.steps.upkeep.check import Frozen, PackPlace, check_places, list_places
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import FaultyStore
 
@@ -93,7 +93,7 @@ def test_one_is_one() -> None:
 
 def test_a_frozen_pack_says_what_is_known_of_it() -> None:
     """Whether its checksum was compared; the way out is told once, for all of them."""
-    frozen = [Frozen(Place(TARGET, f"packs/{number}"), number > 0) for number in range(3)]
+    frozen = [Frozen(PackPlace(TARGET, f"packs/{number}"), number > 0) for number in range(3)]
     described = describe_verify(frozen, Level.READ_BACK, None)
     assert [row["checksum_compared"] for row in described["frozen"]] == [False, True, True]
     lines = list(render_verify(described, ""))
