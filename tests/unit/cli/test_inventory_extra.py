@@ -28,7 +28,7 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 from tests.support.inventories import run_by_inventory, take_inventory
-from tests.unit.cli.test_inventory_command import make_filled_world
+from tests.unit.cli.test_inventory_extra import make_filled_world
 world = make_filled_world()
 result = run_by_inventory(world, take_inventory(world.store))
 print(sum(group.deleted for group in result.groups))
