@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from log_aggregator.errors import Interrupted
-from log_aggregator.signals import interrupt, on_stop
+from log_aggregator.signals import interrupt, on_stop, send_again
 
 GARBAGE_THRESHOLD = 100_000
 """Importing makes many objects that all stay. With Python's 700 the collector walks over them again
@@ -25,6 +25,7 @@ and again, which takes a twentieth of the time until a command begins.
 
 def main() -> NoReturn:
     on_stop(_end_at_once)
+    sys.unraisablehook = send_again
     gc.set_threshold(GARBAGE_THRESHOLD)
     from log_aggregator.cli import main as run  # noqa: PLC0415 - see above
 

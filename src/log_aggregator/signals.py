@@ -11,10 +11,14 @@ command could not be stopped. SIGHUP stays ignored where it is: that is what noh
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
+
+AGAIN_SECONDS = 0.05
 
 
 def on_stop(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
@@ -35,3 +39,15 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
             return
         error = error.__context__
     raise KeyboardInterrupt
+
+
+def send_again(lost: sys.UnraisableHookArgs) -> None:
+    """A `sys.unraisablehook`: what was raised while Python closed a generator or freed an object
+    goes nowhere. A stop comes again a moment later, when something can be raised.
+    """
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+    again.daemon = True
+    again.start()

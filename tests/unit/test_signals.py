@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.support.waiting import SECONDS_MAX
 
-from log_aggregator.signals import interrupt, on_stop
+from log_aggregator.signals import interrupt, on_stop, send_again
 
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -81,3 +84,22 @@ def test_another_error_is_no_stop() -> None:
         int("another error")
     except ValueError:
         assert is_stopped_by(signal.SIGINT)
+
+
+def test_a_lost_one_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is raised while a generator is freed goes nowhere."""
+
+    def stopped_when_freed() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            signal.raise_signal(signal.SIGINT)
+
+    def go_on() -> None:
+        next(stopped_when_freed())
+        threading.Event().wait(SECONDS_MAX)
+
+    on_stop(interrupt)
+    monkeypatch.setattr(sys, "unraisablehook", send_again)
+    with pytest.raises(KeyboardInterrupt):
+        go_on()
