@@ -79,12 +79,12 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise BuildFailed(
-                f"LAMBDA_ARCHITECTURE={self.architecture}: allowed is {' or '.join(ARCHITECTURES)}"
+                f"LAMBDA_ARCHITECTURE={self.architecture}: expected {' or '.join(ARCHITECTURES)}"
             )
         found = re.fullmatch(r"3\.(\d{1,2})", self.python_version)
         if not found or int(found[1]) < PYTHON_MINOR_MIN:
             raise BuildFailed(
-                f"LAMBDA_PYTHON={self.python_version}: allowed is 3.{PYTHON_MINOR_MIN} or "
+                f"LAMBDA_PYTHON={self.python_version}: expected 3.{PYTHON_MINOR_MIN} or "
                 "newer, such as 3.12"
             )
 

@@ -301,7 +301,7 @@ def parse_arguments(arguments: tuple[str, ...]) -> dict[str, str]:
     """KEY=VALUE, the value as it is: the shell has taken its quotes off already."""
     for argument in arguments:
         if "=" not in argument:
-            raise SettingsError(f"--parameter {argument!r}: allowed is KEY=VALUE")
+            raise SettingsError(f"--parameter {argument!r}: expected KEY=VALUE")
     return parse_pairs("--parameter", dict(argument.split("=", 1) for argument in arguments))
 
 

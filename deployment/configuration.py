@@ -41,7 +41,7 @@ class Configuration:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", self.stack_name):
             raise SettingsError(
-                f"stack_name = {self.stack_name!r}: allowed are letters, digits and hyphens, "
+                f"stack_name = {self.stack_name!r}: expected letters, digits and hyphens, "
                 "a letter first"
             )
 
@@ -96,7 +96,7 @@ def parse_pairs(name: str, value: Any) -> dict[str, str]:
     if isinstance(value, list):
         return {key: text for item in value for key, text in parse_pairs(name, item).items()}
     if not isinstance(value, str):
-        raise SettingsError(f"{name} = {value!r}: allowed is a table of names and values")
+        raise SettingsError(f"{name} = {value!r}: expected a table of names and values")
     try:
         words = shlex.split(value)
     except ValueError as error:
@@ -109,7 +109,7 @@ def _parse_pair(name: str, word: str) -> tuple[str, str]:
         r"ParameterKey=([^,]+),ParameterValue=(.*)", word, re.DOTALL
     ) or re.fullmatch(r"([^=]+)=(.*)", word, re.DOTALL)
     if not found:
-        raise SettingsError(f"{name}: {word!r}: allowed is NAME=VALUE")
+        raise SettingsError(f"{name}: {word!r}: expected NAME=VALUE")
     return found[1], found[2]
 
 
@@ -155,7 +155,7 @@ def _section(document: Mapping[str, Any], command: str) -> Mapping[str, Any]:
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise SettingsError(f"{name} = {value!r}: allowed is a string")
+        raise SettingsError(f"{name} = {value!r}: expected a string")
     return value
 
 
@@ -166,5 +166,5 @@ def _as_text(name: str, key: str, value: Any) -> str:
     if isinstance(value, (str, int, float)):
         return str(value)
     raise SettingsError(
-        f"{name}.{key} = {value!r}: allowed is a string, a number or a list of strings"
+        f"{name}.{key} = {value!r}: expected a string, a number or a list of strings"
     )

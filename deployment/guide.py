@@ -207,8 +207,7 @@ def ask_others(proposed: Sequence[Bucket]) -> str:
         if names is not None:
             return ",".join(names)
         print_line(
-            f"  {answer!r}: allowed are numbers of the list, bucket names, and beginnings "
-            "ending in *",
+            f"  {answer!r}: expected numbers of the list, bucket names, and beginnings ending in *",
             err=True,
         )
 

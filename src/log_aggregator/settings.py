@@ -132,7 +132,7 @@ def _parse(row: Setting, value: Any) -> Any:
     try:
         return row.parse(value)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        raise SettingsError(f"{row.name} = {value!r}: allowed is {row.allowed}") from None
+        raise SettingsError(f"{row.name} = {value!r}: expected {row.allowed}") from None
 
 
 def _check_together(settings: Settings) -> None:
@@ -148,12 +148,12 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.verify == "read-back" and settings.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
         raise SettingsError(
-            "verify = 'read-back': allowed is 'checksum' with storage_class = "
+            "verify = 'read-back': expected 'checksum' with storage_class = "
             f"{settings.storage_class!r}, which cannot be read"
         )
     if settings.pack_size_max < settings.part_size:
         raise SettingsError(
-            f"pack_size_max = {settings.pack_size_max}: allowed is part_size "
+            f"pack_size_max = {settings.pack_size_max}: expected part_size "
             f"({settings.part_size}) or more"
         )
 

@@ -80,7 +80,7 @@ def _wrong_input_touches_nothing(site: Site) -> None:
     """
     before = site.inventory()
     for given, word in (
-        ({"dat": "2026-01-01"}, "allowed are date"),
+        ({"dat": "2026-01-01"}, "expected date"),
         ({"date": "yesterday"}, "such as"),
         ({"bucket_name": "x"}, "bucket_name"),
     ):

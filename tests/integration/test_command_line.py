@@ -250,8 +250,8 @@ def test_server_that_goes_away_ends_with_a_clear_message(sites: Sites) -> None:
         ),
         (["run", "--other-buckets", "no-such-*"], 3, "no bucket whose name begins with 'no-such-'"),
         (["run"], 2, "no bucket is named"),
-        (["run", "--other-buckets", "UPPER"], 2, "other_buckets = 'UPPER': allowed is"),
-        (["run", "--other-buckets", "abc", "--verify", "never"], 2, "verify = 'never': allowed is"),
+        (["run", "--other-buckets", "UPPER"], 2, "other_buckets = 'UPPER': expected"),
+        (["run", "--other-buckets", "abc", "--verify", "never"], 2, "verify = 'never': expected"),
         (
             ["run", "--other-buckets", "abc", "--date", "tomorrow"],
             2,

@@ -92,7 +92,7 @@ def athena_ddl(
     """
     if settings.destination_bucket is None:
         raise SettingsError(
-            "--destination-bucket: allowed is the bucket that holds the packs; of its own "
+            "--destination-bucket: expected the bucket that holds the packs; of its own "
             "ones, also --folder"
         )
     _check("--database", [database], _DATABASE, "small letters, digits and _")
@@ -123,4 +123,4 @@ def _check(
 ) -> None:
     for value in values:
         if not allowed.fullmatch(value):
-            raise SettingsError(f"{option} {value!r}: allowed is {what}")
+            raise SettingsError(f"{option} {value!r}: expected {what}")

@@ -157,7 +157,7 @@ def trace_custody(
     """
     bucket, slash, rest = key.removeprefix("s3://").partition("/")
     if not key.startswith("s3://") or not slash or not rest:
-        raise SettingsError(f"{key!r}: allowed is s3://BUCKET/KEY")
+        raise SettingsError(f"{key!r}: expected s3://BUCKET/KEY")
     lives: list[Life] = []
     incomplete: IncompleteSearch | None = None
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
@@ -193,6 +193,6 @@ def _parse_expected(text: str) -> tuple[int, str]:
     found = _EXPECTED.fullmatch(text)
     if found is None:
         raise SettingsError(
-            f"--expect {text!r}: allowed is NUMBER:SHA256, as `custody verify` shows it"
+            f"--expect {text!r}: expected NUMBER:SHA256, as `custody verify` shows it"
         )
     return int(found["sequence"]), found["sha256"]

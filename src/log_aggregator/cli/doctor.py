@@ -53,7 +53,7 @@ def doctor(
     for arn in role_arns:
         if not ROLE_ARN.fullmatch(arn):
             raise SettingsError(
-                f"--role-arn {arn!r}: allowed is the ARN of a role, such as "
+                f"--role-arn {arn!r}: expected the ARN of a role, such as "
                 "arn:aws:iam::111122223333:role/aggregator"
             )
     clock = SystemClock()

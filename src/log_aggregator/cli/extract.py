@@ -109,7 +109,7 @@ def extract(
     wanted are read from a pack, neighbours together, and every original is compared with the hash
     in the index before its file gets its name, or before it is put out.
 
-    Exit code 1 where nothing is found, and where something could not be had; the rest is there all
+    Exit code 1 where nothing is found, and where something could not be read; the rest is there all
     the same.
     """
     destination = Destination(

@@ -69,7 +69,7 @@ def find(
     others have been searched.
     """
     if only_packs and only_count:
-        raise SettingsError("--packs, --count: allowed is one of them")
+        raise SettingsError("--packs, --count: expected one of them")
     tally = Tally()
     incomplete: IncompleteSearch | None = None
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:

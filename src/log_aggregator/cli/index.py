@@ -154,7 +154,7 @@ def adopt(
     said = _parse_said(bucket, log_type, account, date_)
     place = re.fullmatch("s3://([^/]+)/(.*)", where, re.DOTALL)
     if place is None:
-        raise SettingsError(f"{where!r}: allowed is s3://bucket/key, or s3://bucket/prefix/")
+        raise SettingsError(f"{where!r}: expected s3://bucket/key, or s3://bucket/prefix/")
     done: list[Adopted] = []
     known: list[Aggregate] = []
     planned: list[Aggregate] = []
@@ -230,7 +230,7 @@ def _parse_said(
 
 def _one(values: frozenset[str]) -> str | None:
     if len(values) > 1:
-        raise SettingsError(f"{', '.join(sorted(values))}: allowed is one of them")
+        raise SettingsError(f"{', '.join(sorted(values))}: expected one of them")
     return next(iter(values), None)
 
 

@@ -199,7 +199,7 @@ def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
 
 
 def check_free(path: Path, *, force: bool) -> None:
-    """Raises SettingsError where a file would be overwritten that nobody gave leave for, or
+    """Raises SettingsError where a file would be overwritten without --force, or
     something that is no file.
     """
     if path.is_dir():

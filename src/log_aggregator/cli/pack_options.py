@@ -36,9 +36,9 @@ class PackChoice:
     def __post_init__(self) -> None:
         has_dates = any(text is not None for text in self.dates)
         if self.keys and (has_dates or self.all_ or self.filters != Query()):
-            raise SettingsError("PACK: allowed are either keys of packs, or dates and filters")
+            raise SettingsError("PACK: expected either keys of packs, or dates and filters")
         if self.all_ and has_dates:
-            raise SettingsError("--all: allowed is either --all, or --date, or --from and --to")
+            raise SettingsError("--all: expected either --all, or --date, or --from and --to")
 
     def query(self, settings: Settings) -> Query:
         """For packs that are not named one by one. Raises SettingsError."""
@@ -101,11 +101,9 @@ def _find_place(text: str, targets: list[Target]) -> PackPlace:
     ]
     if not places:
         names = ", ".join(f"s3://{target.bucket}/{target.root}packs/..." for target in targets)
-        raise SettingsError(f"{text}: not the key of a pack; allowed is {names}")
+        raise SettingsError(f"{text}: not the key of a pack; expected {names}")
     if len(places) > 1:
-        raise SettingsError(
-            f"{text}: packs are in {len(places)} buckets; allowed is s3://bucket/key"
-        )
+        raise SettingsError(f"{text}: packs are in {len(places)} buckets; expected s3://bucket/key")
     return places[0]
 
 

@@ -85,7 +85,7 @@ def put_back_command(
     """
     require_condition(query)
     if to_bucket is not None and (not to_bucket or "/" in to_bucket):
-        raise SettingsError(f"--to-bucket {to_bucket!r}: allowed is the name of a bucket")
+        raise SettingsError(f"--to-bucket {to_bucket!r}: expected the name of a bucket")
     address = ReturnAddress(to_bucket, prefix)
     gaps: list[Failure] = []
     connection = make_connection(profile, region, endpoint_url)

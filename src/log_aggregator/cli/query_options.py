@@ -108,7 +108,7 @@ def _parse_account(text: str) -> str:
         return NO_ACCOUNT
     if not re.fullmatch("[0-9]{12}", text):
         raise SettingsError(
-            f"--account {text!r}: allowed are the twelve digits of an account, or "
+            f"--account {text!r}: expected the twelve digits of an account, or "
             f"{_WITHOUT_ACCOUNT!r} for logs whose keys name no account;"
             " left out, it is every account"
         )
@@ -130,7 +130,7 @@ def _parse_log_type(text: str) -> str:
 
 def _parse_region(text: str) -> str:
     if not re.fullmatch("[a-z][a-z0-9-]*", text):
-        raise SettingsError(f"--log-region {text!r}: allowed is a region such as eu-west-1")
+        raise SettingsError(f"--log-region {text!r}: expected a region such as eu-west-1")
     return text
 
 
@@ -138,7 +138,7 @@ def _parse_bucket(text: str) -> str:
     name = text.removeprefix("s3://").rstrip("/")
     if not re.fullmatch("[a-z0-9][a-z0-9._-]{1,62}", name):
         raise SettingsError(
-            f"--bucket {text!r}: allowed is the name of the bucket that the logs were in"
+            f"--bucket {text!r}: expected the name of the bucket that the logs were in"
         )
     return name
 
@@ -149,7 +149,7 @@ def _parse_key(text: str) -> str:
     )
     if not (bucket and slash and key):
         raise SettingsError(
-            f"--key {text!r}: allowed is a key, s3://bucket/key, or either with *, ? or [abc] in it"
+            f"--key {text!r}: expected a key, s3://bucket/key, or either with *, ? or [abc] in it"
         )
     return text
 
@@ -159,7 +159,7 @@ def _parse_range(
 ) -> tuple[datetime | None, datetime | None]:
     if date_ is not None:
         if from_ is not None or to_ is not None:
-            raise SettingsError("--date: allowed is either --date, or --from and --to")
+            raise SettingsError("--date: expected either --date, or --from and --to")
         day = _parse_day(date_)
         return datetime.combine(day, time.min, UTC), datetime.combine(day, time.max, UTC)
     first = None if from_ is None else _parse_moment("--from", from_, time.min)

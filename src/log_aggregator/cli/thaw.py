@@ -205,7 +205,7 @@ def check_price(
             }
         )
         raise SettingsError(
-            f"--tier {tier}: allowed is another one, because {', '.join(classes)} does not know it"
+            f"--tier {tier}: expected another one, because {', '.join(classes)} does not know it"
         )
     if option.dollars > dollars_max and not is_agreed:
         raise LimitExceeded(

@@ -116,6 +116,6 @@ def _parse_percent(text: str | None) -> float | None:
         percent = 0.0
     if not 0 < percent <= 100:
         raise SettingsError(
-            f"--sample {text!r}: allowed is a share such as 5%, more than 0 and at most 100"
+            f"--sample {text!r}: expected a share such as 5%, more than 0 and at most 100"
         )
     return percent

@@ -36,7 +36,7 @@ def make_window(asked: Days, today: date, look_back_days: int, days_kept: int = 
     if asked.day is not None:
         if asked.first is not None or asked.last is not None:
             raise SettingsError(
-                f"{day_name}: allowed is either {day_name}, or {first_name} and {last_name}"
+                f"{day_name}: expected either {day_name}, or {first_name} and {last_name}"
             )
         day = _parse_day(day_name, asked.day, today)
         return DateWindow(day, day)

@@ -80,26 +80,26 @@ def read_input(given: Mapping[str, Any]) -> Asked:
     )
     unknown = sorted(set(given) - set(allowed))
     if unknown:
-        raise SettingsError(f"input: {unknown[0]!r} is not known; allowed are {', '.join(allowed)}")
+        raise SettingsError(f"input: {unknown[0]!r} is not known; expected {', '.join(allowed)}")
     texts = {name: given.get(name) for name in allowed[:4]}
     for name, value in texts.items():
         if value is not None and not isinstance(value, str):
-            raise SettingsError(f"input: {name} = {value!r}: allowed is text")
+            raise SettingsError(f"input: {name} = {value!r}: expected text")
     look_back_days = given.get("look_back_days")
     if look_back_days is not None and (
         type(look_back_days) is not int or not 0 <= look_back_days <= _LOOK_BACK_DAYS_MAX
     ):
         raise SettingsError(
-            f"input: look_back_days = {look_back_days!r}: allowed is a number from 0 to "
+            f"input: look_back_days = {look_back_days!r}: expected a number from 0 to "
             f"{_LOOK_BACK_DAYS_MAX}"
         )
     dry_run = given.get("dry_run", False)
     if not isinstance(dry_run, bool):
-        raise SettingsError(f"input: dry_run = {dry_run!r}: allowed is true or false")
+        raise SettingsError(f"input: dry_run = {dry_run!r}: expected true or false")
     inventory = given.get("inventory", "")
     if not isinstance(inventory, str) or (inventory and not _RUN.fullmatch(inventory)):
         raise SettingsError(
-            f"input: inventory = {inventory!r}: allowed is the name of a run that sorted "
+            f"input: inventory = {inventory!r}: expected the name of a run that sorted "
             "one; the work on history sets it"
         )
     days = Days(texts["date"], texts["start_date"], texts["end_date"])
@@ -136,6 +136,6 @@ def _window(asked: Asked, call: Call) -> DateWindow:
 def _check_bucket(job: Job, name: str | None) -> None:
     if name is not None and name not in job.list_source_buckets():
         raise SettingsError(
-            f"input: bucket_name = {name!r}: allowed are the buckets that the stack names, "
+            f"input: bucket_name = {name!r}: expected the buckets that the stack names, "
             "which its permissions are for"
         )

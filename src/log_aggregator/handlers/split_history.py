@@ -72,7 +72,7 @@ def check_input(given: Mapping[str, Any], buckets: Sequence[str]) -> None:
         )
     if given["bucket_name"] not in buckets:
         raise SettingsError(
-            f"input: bucket_name = {given['bucket_name']!r}: allowed is {', '.join(buckets)}"
+            f"input: bucket_name = {given['bucket_name']!r}: expected {', '.join(buckets)}"
         )
 
 

@@ -42,7 +42,7 @@ def render_fetch(described: Mapping[str, Any]) -> Iterator[str]:
             " `log-aggregator verify` tells which"
         )
     lost = (
-        f"{format_count(described['lost'], 'original')} could not be had"
+        f"{format_count(described['lost'], 'original')} could not be read"
         if described["lost"]
         else None
     )

@@ -199,7 +199,7 @@ def find_inventory(store: ObjectStore, location: str) -> Inventory:
     found = _LOCATION.fullmatch(location)
     if found is None:
         raise SettingsError(
-            f"inventory {location}: allowed is s3://BUCKET/.../manifest.json, or the folder "
+            f"inventory {location}: expected s3://BUCKET/.../manifest.json, or the folder "
             "of an inventory's configuration"
         )
     bucket, key = found["bucket"], found["key"]

@@ -63,7 +63,7 @@ def configure_logs(level: str = "") -> None:
     """
     wanted = (level or "INFO").upper()
     if wanted not in _LEVELS:
-        raise SettingsError(f"log_level = {level!r}: allowed is {', '.join(_LEVELS)}")
+        raise SettingsError(f"log_level = {level!r}: expected {', '.join(_LEVELS)}")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     _logger.handlers[:] = [handler]

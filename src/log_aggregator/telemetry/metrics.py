@@ -276,7 +276,7 @@ def _check_dimensions(dimensions: Mapping[str, str], used: set[str]) -> None:
     for name, value in dimensions.items():
         if not _DIMENSION_VALUE.fullmatch(value):
             raise ValueError(
-                f"{name} = {value!r}: allowed is printable ASCII, at most "
+                f"{name} = {value!r}: expected printable ASCII, at most "
                 f"{DIMENSION_VALUE_CHARS_MAX} characters"
             )
 

@@ -111,7 +111,7 @@ def _check_annotations(
     for key, value in annotations.items():
         if not _ANNOTATION_KEY.fullmatch(key):
             raise ValueError(
-                f"annotation {key!r}: allowed are letters, digits and underscores of ASCII"
+                f"annotation {key!r}: expected letters, digits and underscores of ASCII"
             )
         if isinstance(value, date):
             checked[key] = value.isoformat()
@@ -121,7 +121,7 @@ def _check_annotations(
             checked[key] = value
         elif value is not None:
             raise ValueError(
-                f"annotation {key}: allowed is text, a finite number, a boolean or a date, "
+                f"annotation {key}: expected text, a finite number, a boolean or a date, "
                 f"not {type(value).__name__}"
             )
     return checked

@@ -338,12 +338,12 @@ class TestFolder:
         world.store.delete("dest", TARGET.index_key(first.pack_key))
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "one"))
         assert "not everything could be searched:" in done.err
-        assert "could not be had" not in done.err
+        assert "could not be read" not in done.err
         world.store.delete("dest", second.pack_key)
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "two"))
         lost = len(second.members)
         assert (
-            f"{lost} original{'s' * (lost > 1)} could not be had, and not everything could "
+            f"{lost} original{'s' * (lost > 1)} could not be read, and not everything could "
             "be searched:" in done.err
         )
         assert (

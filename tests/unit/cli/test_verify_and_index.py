@@ -160,31 +160,31 @@ def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["verify", "nonsense"], "nonsense: not the key of a pack; allowed is s3://dest/packs/..."),
+        (["verify", "nonsense"], "nonsense: not the key of a pack; expected s3://dest/packs/..."),
         (["verify", "s3://other/packs/a/b/c/2025/04/03/x.gz"], "not the key of a pack"),
         (
             ["verify", "packs/a/b/c/2025/04/03/x.gz", "--all"],
             "either keys of packs, or dates and filters",
         ),
         (["verify", "packs/a/b/c/2025/04/03/x.gz", "--date", "2025-04-03"], "either keys of packs"),
-        (["verify", "--all", "--date", "2025-04-03"], "--all: allowed is either"),
-        (["verify", "--all", "--account", "12"], "--account '12': allowed are the twelve digits"),
-        (["verify", "--all", "--sample", "0"], "--sample '0': allowed is a share such as 5%"),
-        (["verify", "--all", "--sample", "lots"], "--sample 'lots': allowed is"),
+        (["verify", "--all", "--date", "2025-04-03"], "--all: expected either"),
+        (["verify", "--all", "--account", "12"], "--account '12': expected the twelve digits"),
+        (["verify", "--all", "--sample", "0"], "--sample '0': expected a share such as 5%"),
+        (["verify", "--all", "--sample", "lots"], "--sample 'lots': expected"),
         (["verify", "--all", "--seed", "1"], "--seed: allowed only with --sample"),
         (
             ["index", "rebuild", "adopted/a/b/c/2025/04/03/0123456789ab.index.jsonl.gz"],
             "an adopted aggregate is no pack",
         ),
-        (["index", "adopt", "old/key"], "allowed is s3://bucket/key"),
-        (["index", "adopt", "s3://old"], "allowed is s3://bucket/key"),
+        (["index", "adopt", "old/key"], "expected s3://bucket/key"),
+        (["index", "adopt", "s3://old"], "expected s3://bucket/key"),
         (
             ["index", "adopt", "s3://old/", "--date", "x"],
             "--date 'x': expected a date such as 2026-01-31",
         ),
         (
             ["index", "adopt", "s3://old/", "--account", "111111111111,222222222222"],
-            "allowed is one of them",
+            "expected one of them",
         ),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_bare_key_needs_its_bucket_where_there_are_several(
     """Packs in place: the same key may be in each of them."""
     targets = [Target("dest"), Target("logs")]
     monkeypatch.setattr(Job, "list_targets", lambda _: targets)
-    with pytest.raises(SettingsError, match="packs are in 2 buckets; allowed is s3://bucket/key"):
+    with pytest.raises(SettingsError, match="packs are in 2 buckets; expected s3://bucket/key"):
         shell.call("verify", shell.keys()[0])
     assert "1 pack verified" in shell.call("verify", f"s3://dest/{shell.keys()[0]}")
 

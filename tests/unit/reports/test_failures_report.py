@@ -83,7 +83,7 @@ def test_many_are_cut_and_it_says_so(count: int, hidden: str | None) -> None:
 @pytest.mark.parametrize(
     ("lost", "error", "heading"),
     [
-        ("1 original could not be had", BadPack("torn"), "1 original could not be had"),
+        ("1 original could not be read", BadPack("torn"), "1 original could not be read"),
         (None, IncompleteSearch("gap"), "not everything could be searched"),
         ("2 failed", IncompleteSearch("gap"), "2 failed, and not everything could be searched"),
     ],

@@ -126,7 +126,7 @@ def test_the_level_is_a_setting(
 
 def test_an_unknown_level_is_a_wrong_setting() -> None:
     """It is named, with what is allowed."""
-    with pytest.raises(SettingsError, match=r"log_level = 'LOUD': allowed is DEBUG, INFO"):
+    with pytest.raises(SettingsError, match=r"log_level = 'LOUD': expected DEBUG, INFO"):
         configure_logs("LOUD")
 
 

@@ -72,13 +72,13 @@ def _check_names(values: Iterable[str], known: Iterable[str], where: str) -> Non
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise SettingsError(f"{where} = {value!r}: allowed is a table of prices")
+        raise SettingsError(f"{where} = {value!r}: expected a table of prices")
     return value
 
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        raise SettingsError(f"{where} = {value!r}: allowed is one line of text")
+        raise SettingsError(f"{where} = {value!r}: expected one line of text")
     return value
 
 
@@ -89,11 +89,11 @@ def _price(value: Any, where: str) -> float:
         or not isfinite(value)
         or value < 0
     ):
-        raise SettingsError(f"{where} = {value!r}: allowed is a number of dollars, 0 or more")
+        raise SettingsError(f"{where} = {value!r}: expected a number of dollars, 0 or more")
     return float(value)
 
 
 def _cooled(value: Any, count: int, where: str) -> tuple[float, ...]:
     if not isinstance(value, list) or len(value) != count:
-        raise SettingsError(f"{where} = {value!r}: allowed is a list of {count} prices")
+        raise SettingsError(f"{where} = {value!r}: expected a list of {count} prices")
     return tuple(_price(each, where) for each in value)

@@ -92,7 +92,7 @@ def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: 
     """Archives what a run's digests may have been signed with, in every target that got digests of
     a region.
 
-    A backfill digest may have been signed as late as now. What cannot be had is a failure of the
+    A backfill digest may have been signed as late as now. What cannot be read is a failure of the
     run, which takes nothing back; the next run that sees digests asks again. `connect` gives None
     where there is no CloudTrail to ask.
     """

@@ -97,7 +97,7 @@ def check_bucket_to_empty(bucket: str, others: Collection[str]) -> None:
     for other in others:
         if bucket == other or (other.endswith("*") and bucket.startswith(other.removesuffix("*"))):
             raise SettingsError(
-                f"access_log_bucket = {bucket!r}: allowed is a bucket that nothing else is "
+                f"access_log_bucket = {bucket!r}: expected a bucket that nothing else is "
                 f"done with; this is also {other!r}"
             )
 

@@ -95,7 +95,7 @@ class Losses:
 
     failures: list[Failure] = field(default_factory=list)
     lost: int = 0
-    """How many originals could not be had."""
+    """How many originals could not be read."""
     _said: set[Failure] = field(default_factory=set, repr=False)
 
     def add(self, original: Fetched, error: GroupFailed) -> None:
@@ -115,7 +115,7 @@ class FetchResult(Losses):
     size_bytes: int = 0
     packs: int = 0
     rescued: int = 0
-    """Those of the originals that could not be had out of one pack, but out of another one."""
+    """Those of the originals that could not be read out of one pack, but out of another one."""
 
 
 class FetchProgress:

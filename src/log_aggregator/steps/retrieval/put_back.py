@@ -110,7 +110,7 @@ def check_keys(wanted: Iterable[Wanted], address: ReturnAddress, targets: Iterab
         )
         if taken is not None:
             raise SettingsError(
-                f"s3://{taken}: allowed is a place that is not among packs and indexes; "
+                f"s3://{taken}: expected a place that is not among packs and indexes; "
                 "another --to-bucket or --prefix"
             )
         if address.bucket is None and any(FLAG in member.flags for member in each.pack.members):

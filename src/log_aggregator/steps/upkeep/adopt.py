@@ -45,7 +45,7 @@ def list_aggregates(
     )
     if key.startswith(own or ("\n",)):
         raise SettingsError(
-            f"s3://{bucket}/{key}: packs have their own index; allowed is what another program made"
+            f"s3://{bucket}/{key}: packs have their own index; expected what another program made"
         )
     is_empty = True
     for found in list_all(store, bucket, key):
