@@ -73,7 +73,7 @@ def demonstrate(seed: int, *, keep: bool) -> int:
         second = _run(settings, spec, connection)
         print_heading("4. What was there, and what is there now")
         _show_counts(before, _count(store, [*spec.buckets, DESTINATION]))
-        print_heading("5. Is every original still to be had, byte for byte?")
+        print_heading("5. Can every original be read back, byte for byte?")
         problems = _check(settings, store, spec, entries)
         print_heading("Where to look next")
         _show_next(store, spec, server, entries, keep=keep)
