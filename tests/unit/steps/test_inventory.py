@@ -452,8 +452,8 @@ def test_buckets_are_those_of_the_settings() -> None:
     ],
 )
 def test_what_is_no_location(location: str) -> None:
-    """The message says what is allowed."""
-    with pytest.raises(SettingsError, match=r"inventory .*allowed"):
+    """The message says what is expected."""
+    with pytest.raises(SettingsError, match=r"inventory .*: expected s3:"):
         find_inventory(MemoryStore(), location)
 
 
