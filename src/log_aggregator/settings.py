@@ -13,6 +13,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from log_aggregator.core.layouts.declarations import read_declarations
+from log_aggregator.core.layouts.declared import Layouts
+from log_aggregator.core.layouts.pattern import PatternError
+from log_aggregator.core.layouts.regions import REGION
 from log_aggregator.errors import SettingsError
 from log_aggregator.limits import GIB, MIB
 
@@ -69,6 +73,7 @@ class Settings:
     verify: str = "checksum"
     keep_originals_days: int = 0
     holds: HoldSettings = field(default_factory=HoldSettings)
+    layouts: Layouts = field(default_factory=Layouts)
     objects_max: int = 50_000_000
     part_size: int = 16 * MIB
     copy_size_min: int = 16 * MIB
@@ -131,6 +136,8 @@ def read_toml(path: Path, option: str) -> Mapping[str, Any]:
 def _parse(row: Setting, value: Any) -> Any:
     try:
         return row.parse(value)
+    except PatternError as error:
+        raise SettingsError(str(error)) from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         raise SettingsError(f"{row.name} = {value!r}: expected {row.allowed}") from None
 
@@ -245,7 +252,6 @@ def _date_range(value: Any) -> tuple[date, date]:
 
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _BUCKET_OR_PREFIX = r"[a-z0-9][a-z0-9.-]{0,62}\*?"
-_REGION = r"[a-z]{2,4}(-[a-z]+)+-\d"
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -268,7 +274,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "aggregation_regions",
-        _words(_REGION),
+        _words(REGION),
         "a list of regions such as eu-west-1",
         "Regions whose logs are packed. Left out: all.",
     ),
@@ -345,6 +351,14 @@ SETTINGS: tuple[Setting, ...] = (
         _holds,
         "a table with lists buckets, accounts, prefixes, dates",
         "What is never touched: neither packed nor deleted.",
+        on_command_line=False,
+    ),
+    Setting(
+        "layouts",
+        read_declarations,
+        "tables with name, pattern, and perhaps buckets, kind, date",
+        "Layouts of free keys, which are left alone unless they are declared; see "
+        "docs/how-to/declare-your-logs.md.",
         on_command_line=False,
     ),
     Setting(

@@ -185,6 +185,7 @@ def make_rules(settings: Settings, window: DateWindow) -> RunRules:
             settings.keep_originals_days,
         ),
         objects_max=settings.objects_max,
+        layouts=settings.layouts,
     )
 
 

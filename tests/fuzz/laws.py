@@ -34,7 +34,7 @@ from log_aggregator.core.digests import Digest, Flaw, parse_digest
 from log_aggregator.core.inventory.manifest import OPTIONAL_FIELDS, parse_manifest
 from log_aggregator.core.inventory.rows import RowReader
 from log_aggregator.core.inventory.sorting import encode_run, gather_keys, merge_runs
-from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
+from log_aggregator.core.layouts import Dated, NoLog, Unknown, parse_key
 from log_aggregator.core.lines import iter_lines
 from log_aggregator.core.packformat.contents import Shape, inspect
 from log_aggregator.core.packformat.deflate import GZIP_HEADER
@@ -80,7 +80,7 @@ def check_key(data: bytes) -> None:
     """
     key = data.decode("utf-8", "replace")[:KEY_BYTES_MAX]
     parsed = parse_key(key)
-    assert isinstance(parsed, Dated | Marker | Unknown)
+    assert isinstance(parsed, Dated | NoLog | Unknown)
     start = next_start(key, WINDOW)
     assert start is None or (start > key and len(start.encode()) <= KEY_BYTES_MAX)
     assert isinstance(Query(keys=(key,)).matches("logs", key), bool) if key else True

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
+from log_aggregator.core.layouts import Dated, NoLog, Unknown, parse_key
 from log_aggregator.core.layouts.grammar import (
     COMPACT,
     DASHED,
@@ -143,4 +143,4 @@ def test_every_key_has_an_answer(key: str) -> None:
     reason.
     """
     parsed = parse_key(key)
-    assert isinstance(parsed, Dated) or (isinstance(parsed, Unknown | Marker) and parsed.reason)
+    assert isinstance(parsed, Dated) or (isinstance(parsed, Unknown | NoLog) and parsed.reason)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from log_aggregator.core.layouts import Dated, DateGrammar, Marker, parse_key
+from log_aggregator.core.layouts import Dated, DateGrammar, parse_key
 from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.windows import DateWindow
@@ -186,7 +186,7 @@ def _scope_of_beginning(bucket: str | None, beginning: str) -> _Scope:
     position says of one of them.
     """
     parsed = parse_key(beginning + "x")
-    position = None if isinstance(parsed, Marker) else parsed.position
+    position = parsed.position
     if position is None or not beginning.startswith(position.stem):
         return _Scope(bucket)
     days = _days_of(position.grammar, beginning.removeprefix(position.stem))

@@ -12,7 +12,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 
-from log_aggregator.core.layouts import DateGrammar, DatePosition, Marker, Parsed, parse_key
+from log_aggregator.core.layouts import DateGrammar, DatePosition
+from log_aggregator.core.layouts.declared import BUILT_IN
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import KEY_BYTES_MAX
 
@@ -20,18 +21,20 @@ from log_aggregator.limits import KEY_BYTES_MAX
 def next_start(
     last_key: str,
     window: DateWindow,
-    parse: Callable[[str], Parsed] = parse_key,
+    position_of: Callable[[str], DatePosition | None] = BUILT_IN.position,
     *,
     skip_prefixes: tuple[str, ...] = (),
 ) -> str | None:
     """Behind which key (exclusive, as StartAfter and KeyMarker are) to go on after a page that
     ended with `last_key`.
 
-    None: take the next page. What is returned sorts behind `last_key`, and no key between the two
-    is dated in the window, except those that begin with one of `skip_prefixes`, which are jumped
+    `position_of` is that of the bucket's layouts. None: take the next page. What is returned sorts
+    behind `last_key`, and no key between the two is dated in the window, except those that begin with one of `skip_prefixes`, which are jumped
     over whatever they are.
     """
-    target = _skipped_end(last_key, skip_prefixes) or _target(last_key, window, parse(last_key))
+    target = _skipped_end(last_key, skip_prefixes) or _target(
+        last_key, window, position_of(last_key)
+    )
     if target is None:
         return None
     start = _just_before(target)
@@ -46,11 +49,10 @@ def _skipped_end(last_key: str, skip_prefixes: tuple[str, ...]) -> str | None:
     )
 
 
-def _target(last_key: str, window: DateWindow, parsed: Parsed) -> str | None:
+def _target(last_key: str, window: DateWindow, position: DatePosition | None) -> str | None:
     """The first place behind `last_key` where something wanted can stand."""
-    if isinstance(parsed, Marker) or parsed.position is None:
+    if position is None:
         return None
-    position = parsed.position
     stops = _stops(window, position.grammar, None if position.whole_stem else position.year)
     rest = last_key[len(position.stem) :]
     if rest.startswith(stops):

@@ -15,8 +15,10 @@ from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, encode_i
 @serve("list")
 def handler(event: Event, call: Call) -> Result:
     """A listing task -> its name. What it found lies in the run's folder."""
-    task = ListingTask.decode(event)
     folder = call.folder(event["run"])
+    record = read_record(folder)
+    job = call.job_of(record)
+    task = ListingTask.decode(event, job.rules)
     done = {"run": folder.run, "kind": task.kind, "task": task.task}
     if folder.find_json(folder.listed_key(task.kind, task.task)) is not None:
         return done
@@ -32,9 +34,7 @@ def handler(event: Event, call: Call) -> Result:
         folder.write(folder.work_key(task.kind, name), encode_item(item))
         return name
 
-    record = read_record(folder)
     late_before = record.late_before(call.settings.look_back_days)
-    job = call.job_of(record)
     cut = Cut(ItemLimits(), job.rules.group.combine.limits, late_before, write_item)
     if task.inventory:
         entries = (

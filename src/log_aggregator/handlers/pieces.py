@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from log_aggregator.handlers.entry import Call, Event, Result
 from log_aggregator.model import Group
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
+from log_aggregator.steps.fanout.gather import read_record
 from log_aggregator.steps.fanout.results import ItemResult, decode_item_result, encode_item_result
 from log_aggregator.steps.fanout.workitems import WorkItem, decode_item
 from log_aggregator.telemetry.memory import peak_memory_bytes
@@ -34,7 +35,8 @@ class Piece:
         return self.folder.find_json(self._key(step)) is not None
 
     def read_item(self) -> WorkItem:
-        return decode_item(self.folder.read(self.folder.work_key(self.kind, self.item)))
+        data = self.folder.read(self.folder.work_key(self.kind, self.item))
+        return decode_item(data, self.call.job_of(read_record(self.folder)).rules.layouts_of)
 
     def read(self, step: Step) -> ItemResult:
         """Raises NotFound where the step did not come to its end."""

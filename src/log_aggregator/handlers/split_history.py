@@ -84,5 +84,5 @@ def _plan_sorting(call: Call, location: str, bucket: str, window: DateWindow) ->
             f"{inventory.manifest.source_bucket!r}, not of {bucket!r}"
         )
     check_age(inventory, window)
-    source = InventorySource.of(look_at_bucket(call.job.store, bucket), call.job.rules)
+    source = InventorySource.of(look_at_bucket(call.job, bucket), call.job.rules)
     return plan_sorting(inventory, source, window)

@@ -82,7 +82,7 @@ def describe_left(selection: Selection) -> dict[str, int]:
     """How many objects were left alone, by reason."""
     reasons = {
         Left.UNKNOWN: "unknown",
-        Left.MARKER: "markers",
+        Left.NO_LOG: "no_log",
         Left.HELD: "held",
         Left.DELETED: "deleted_keys",
         Left.FROZEN: "frozen",
@@ -154,7 +154,7 @@ def render_left(objects: Mapping[str, int], samples: Mapping[str, str]) -> Itera
     """What was left alone, and why."""
     meanings = {
         "unknown": "of unknown layout or date",
-        "markers": "markers or empty",
+        "no_log": "no logs, or empty",
         "held": "held by the settings",
         "deleted_keys": "deleted by somebody else",
         "frozen": "in an archive class",

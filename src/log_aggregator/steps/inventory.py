@@ -30,7 +30,6 @@ from log_aggregator.core.inventory.manifest import (
 from log_aggregator.core.inventory.rows import Columns, Entry, RowReader
 from log_aggregator.core.inventory.sorting import Dated, EntrySorter, gather_keys
 from log_aggregator.core.layouts import Dated as DatedKey
-from log_aggregator.core.layouts import parse_key
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     BadInventory,
@@ -130,9 +129,9 @@ class InventoryListing:
         if is_first:  # a second reading sees the same keys again
             found.selection.merge_counts(left)
         wanted = replace(rules, window=held.window)
-        for name in buckets:
+        for name, bucket in buckets.items():
             entries = (entry for _, entry in held.sorters[name].merge(name))
-            for chunk in select_in_chunks(name, gather_keys(entries), wanted):
+            for chunk in select_in_chunks(bucket, gather_keys(entries), wanted):
                 self._job.workers.check_stop()
                 found.take(chunk)
         return found
@@ -297,13 +296,11 @@ class InventorySource:
     bucket: SourceBucket
     skipped: tuple[str, ...]
     """What begins with one of these is our own."""
-    is_main: bool
     organization_id: str | None
 
     @classmethod
     def of(cls, bucket: SourceBucket, rules: RunRules) -> InventorySource:
-        own, is_main = rules.own_prefixes(bucket.name), rules.is_main(bucket.name)
-        return cls(bucket, own, is_main, rules.organization_id)
+        return cls(bucket, rules.own_prefixes(bucket.name), rules.organization_id)
 
 
 def find_dated(
@@ -313,10 +310,10 @@ def find_dated(
     for entry in rows:
         if entry.key.startswith(source.skipped):
             continue
-        parsed = parse_key(entry.key)
+        parsed = source.bucket.layouts.read(entry.key)
         if (
             isinstance(parsed, DatedKey)
-            and source.is_main
+            and source.bucket.is_main
             and not is_main_log(entry.key, source.organization_id)
         ):
             left.leave(Left.UNKNOWN)
@@ -328,7 +325,7 @@ def find_dated(
             left.leave(Left.OTHER_DATE)
         elif isinstance(entry, LogObject):
             listed = [ListedKey(entry.key, (entry,))]
-            left.merge_counts(select(source.bucket.name, listed, rules))
+            left.merge_counts(select(source.bucket, listed, rules))
 
 
 class _Checked:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from log_aggregator.core.layouts.declared import BUILT_IN, BucketLayouts, Layouts
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import OWN_FOLDERS, KeyFacts, Target
@@ -91,6 +92,11 @@ class RunRules:
     selection: Rules
     group: GroupRules
     objects_max: int
+    layouts: Layouts = field(default_factory=Layouts)
+
+    def layouts_of(self, source_bucket: str) -> BucketLayouts:
+        """How its keys are read. In a main bucket only what is built in counts."""
+        return BUILT_IN if self.is_main(source_bucket) else self.layouts.of(source_bucket)
 
     def target(self, source_bucket: str) -> Target:
         """Where the packs of a bucket's logs go."""

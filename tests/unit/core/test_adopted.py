@@ -18,7 +18,7 @@ from log_aggregator.core.adopted import (
     group_of_aggregate,
     member_key,
 )
-from log_aggregator.core.layouts import Marker, parse_key
+from log_aggregator.core.layouts import NoLog, parse_key
 from log_aggregator.core.packformat.index import decode_index, encode_index
 from log_aggregator.core.packformat.split import GzipMember
 from log_aggregator.core.query import Query
@@ -163,7 +163,7 @@ def test_its_key_lies_beside_packs_and_indexes_and_is_left_alone() -> None:
     for target in (Target("dest"), Target("src", "aggregated/")):
         key = adopted.aggregate.index_key(target)
         assert key.startswith(f"{target.root}adopted/src/Other/all/2023/04/03/")
-        assert isinstance(parse_key(key), Marker)
+        assert isinstance(parse_key(key), NoLog)
     other = Aggregate(
         "there",
         "a/2023/04/03/x.json.gz",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from log_aggregator.core.layouts import LAYOUTS, Dated, Marker, Unknown, parse_key
+from log_aggregator.core.layouts import LAYOUTS, Dated, NoLog, Unknown, parse_key
 from log_aggregator.core.layouts.grammar import COMPACT, SLASHED
 from log_aggregator.model import ContentKind, KeyFacts
 
@@ -63,7 +63,7 @@ def test_what_is_no_log_is_a_marker(example: dict[str, Any]) -> None:
     """Probe files, folders, data written over in place and packs are never packed, although some of
     them carry a date.
     """
-    assert isinstance(parse_key(example["key"]), Marker)
+    assert isinstance(parse_key(example["key"]), NoLog)
 
 
 def test_every_row_has_an_example() -> None:

@@ -20,7 +20,7 @@ from itertools import chain, groupby, islice
 import pyarrow.parquet
 import pytest
 
-from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
+from log_aggregator.core.layouts import Dated, NoLog, Unknown, parse_key
 from log_aggregator.limits import MIB
 from log_aggregator_lab.organisation import generate as organisation
 from log_aggregator_lab.organisation.generate import (
@@ -155,11 +155,11 @@ def test_every_log_key_is_dated_with_its_day(spec: OrganisationSpec) -> None:
 
 
 def test_what_is_no_log_is_not_dated() -> None:
-    """Marker objects are Marker, strangers are Unknown: neither may ever look like a log by its
+    """NoLog objects are NoLog, strangers are Unknown: neither may ever look like a log by its
     key.
     """
     without_day = [item for item in generate(small(1)) if item.day is None]
-    kinds = {Purpose.MARKER: Marker, Purpose.UNKNOWN: Unknown}
+    kinds = {Purpose.MARKER: NoLog, Purpose.UNKNOWN: Unknown}
     assert {item.purpose for item in without_day} == set(kinds)
     for item in without_day:
         assert isinstance(parse_key(item.key), kinds[item.purpose]), item.key

@@ -1,10 +1,12 @@
-"""Key layouts: which log a key names, and where its date stands. `parse_key` is the door."""
+"""Key layouts: which log a key names, and where its date stands. `parse_key` is the door to those
+that are built in, `Layouts` to those that are declared, too.
+"""
 
 from log_aggregator.core.layouts.grammar import DateGrammar
 from log_aggregator.core.layouts.parse import (
     Dated,
     DatePosition,
-    Marker,
+    NoLog,
     Parsed,
     Unknown,
     parse_key,
@@ -17,7 +19,7 @@ __all__ = [
     "DatePosition",
     "Dated",
     "Layout",
-    "Marker",
+    "NoLog",
     "Parsed",
     "Unknown",
     "parse_key",

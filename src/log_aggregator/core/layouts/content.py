@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from log_aggregator.model import ContentKind
 
-_TEXT_SUFFIXES = frozenset({"log", "txt", "json", "jsonl", "ndjson", "csv", "tsv"})
+_BINARY_SUFFIXES = frozenset(
+    (
+        "parquet parq orc avro arrow feather zip tar tgz tbz2 jar bz2 xz zst zstd lz4 lzo lzma "
+        "snappy sz br 7z rar z pcap pcapng evtx etl bson rdb db sqlite png jpg jpeg gif webp wav "
+        "mp3 mp4 webm pdf docx xlsx pb bin exe"
+    ).split()  # noqa: SIM905 - a list of forty strings takes forty lines
+)
 
 
 def content_kind(key: str, *, is_document: bool) -> ContentKind:
-    """By the last suffix: gzip, known text or no suffix at all; everything else is never
-    concatenated.
+    """By the last suffix that is not a date or a number: `access.log.2025-04-03` is a `.log`.
+
+    gzip, or a format that must not be concatenated; everything else is taken for text until its
+    bytes are read, since a gzip pack carries what turns out to be binary just as well.
     """
-    name = key[key.rfind("/") + 1 :]
-    _, dot, suffix = name.rpartition(".")
-    suffix = suffix.lower()
-    if not dot or suffix in _TEXT_SUFFIXES:
-        return ContentKind.TEXT
-    if suffix == "gz":
+    suffixes = key[key.rfind("/") + 1 :].lower().split(".")[1:]
+    named = [suffix for suffix in suffixes if not _is_count(suffix)]
+    last = named[-1] if named else ""
+    if last == "gz":
         return ContentKind.GZIP_DOCUMENT if is_document else ContentKind.GZIP_LINES
-    return ContentKind.BINARY
+    return ContentKind.BINARY if last in _BINARY_SUFFIXES else ContentKind.TEXT
+
+
+def _is_count(suffix: str) -> bool:
+    """A date, a time or the number of a rotation ("2025-04-03-10", "1")."""
+    return not suffix.strip("0123456789-_tz")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 YEAR_MIN = 2006
 """S3 began in March 2006; nothing that it holds was logged to it before."""
@@ -18,6 +19,13 @@ CENTURIES = ("19", "20")
 _YEAR = "(?P<year>[0-9]{4})"
 _PADDED = "(?P<month>[0-9]{2})%s(?P<day>[0-9]{2})"
 _FREE = "(?P<month>[0-9]{1,2})%s(?P<day>[0-9]{1,2})"
+
+
+class Read(NamedTuple):
+    """A date that was read, and where it ends in the key."""
+
+    date: date
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +44,15 @@ class DateGrammar:
     forms: tuple[str, ...]
     centuries: tuple[str, ...] = ()
 
-    def read(self, key: str, start: int) -> tuple[date, int] | None:
+    def read(self, key: str, start: int) -> Read | None:
         """The date that begins at `start`, and where it ends, without the separator behind it.
         None: there is no valid one.
         """
         found = self.pattern.match(key, start)
         if found is None:
             return None
-        day = _valid_date(int(found["year"]), int(found["month"]), int(found["day"]))
-        return None if day is None else (day, found.end())
+        day = valid_date(int(found["year"]), int(found["month"]), int(found["day"]))
+        return None if day is None else Read(day, found.end())
 
     def spell(self, day: date) -> frozenset[str]:
         """Every beginning that a date of that day can have."""
@@ -55,7 +63,8 @@ class DateGrammar:
         return self.year_form.format(year)
 
 
-def _valid_date(year: int, month: int, day: int) -> date | None:
+def valid_date(year: int, month: int, day: int) -> date | None:
+    """None where there is no such day, or none that S3 can have held."""
     if not YEAR_MIN <= year <= YEAR_MAX:
         return None
     try:
@@ -94,10 +103,10 @@ SLASHED_OPEN = DateGrammar(
     centuries=CENTURIES,
 )
 DASHED = DateGrammar(
-    name="YYYY-MM-DD",
-    pattern=re.compile(_YEAR + "-" + _PADDED % "-" + "(?![0-9])"),
+    name="YYYY-MM-DD",  # and "2025-04/03", a folder for each month
+    pattern=re.compile(_YEAR + "-" + _PADDED % "[-/]" + "(?![0-9])"),
     year_form="{:04d}-",
-    forms=("{0:%Y-%m-%d}",),
+    forms=("{0:%Y-%m-%d}", "{0:%Y-%m/%d}"),
     centuries=CENTURIES,
 )
 HIVE = DateGrammar(

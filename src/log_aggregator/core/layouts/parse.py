@@ -1,70 +1,73 @@
-"""What a key says: whose log it is and of which day.
+"""What a key says for certain: whose log it is and of which day.
 
-A key is read from left to right. The first thing in it that is a *claim* decides, and nothing
-behind it is looked at:
+    head     a folder that says whose keys these are: `AWSLogs/`, `AWSAppFabric/`. What stands
+             behind it says the date.
+    name     how S3, Firehose and CloudFront call their objects, wherever these lie.
+    claim    four digits 19xx or 20xx, no digit before, "/" or "-" and a digit behind, but not such
+             a year again ("logs-2024/2025-04-03": the second one claims); or `year=YYYY/month=`
+             and a digit. One thing is passed over: the segment behind `<account>/<region>/`, where
+             S3 writes a bucket's name.
 
-    head         a text that says whose key this is: `AWSLogs/`, a CloudFront distribution's id ...
-                 (`table.Head`)
-    year         four digits 19xx or 20xx, no digit before, "/" or "-" and a digit behind, but not
-                 such a year again ("logs-2024/2025-04-03": the second one claims); or
-                 `year=YYYY/month=` and a digit
-    compact      eight digits 19xxxxxx or 20xxxxxx that stand alone and begin no UUID; weaker than
-                 `AWSLogs/`, also where it comes first
+A key with a head is dated by its row. Claims in front of the head must be that very date. A key
+with a name is dated by its first claim, and every claim must be a valid date within a day of the
+one in the name. If not, dates disagree, and the key is unknown. A key with neither is a free key:
+its layout must be declared (`declared`), and whatever else is found in it is a hint (`hints`).
 
-A claim whose date is not there, or not valid, makes the key unknown; a later date is never taken
-instead. One thing is passed over: the segment behind `<account>/<region>/`. There S3 writes a
-bucket's name, which may look like a date.
-
-Why: the skip-scan jumps over keys unseen, so a key's date must follow from what it has in common
-with its neighbours.
+Why so strict: the skip-scan jumps over keys unseen, so a key's date must follow from what it has in
+common with its neighbours.
 
     Law 1. Where a row with a head names every segment, every key that begins with the stem has its
     date right behind it, in the row's grammar, or has none (`whole_stem`).
 
-    Proof. The stem begins with or holds the head. All that is tested in front of the head and in it
-    lies inside the stem, so the head wins in every such key. The row's pattern matched inside the
-    stem, each of its segments ends in a separator, and no two rows match one stem.
+    Proof. The stem holds the head, and all that stands in front of it: the head wins in every such
+    key, the row's pattern matched inside the stem, each of its segments ends in a separator, and no
+    two rows match one stem.
 
-    Law 2. Let a free date stand at `stem`, in the year Y. Every key that begins with P, the stem
-    and Y and what the grammar writes between year and month, and goes on with a digit, has its date
-    at that place, in year Y, or has none; except for keys where "19" or "20" stands behind P
-    (`DateGrammar.centuries`).
+    Law 2. Let a key's first claim be a valid date at `stem`, in the year Y, in front of any head.
+    Every key that begins with P, the stem and Y and what the grammar writes between year and month,
+    and goes on with a digit, is of the date at that place, in year Y, or is unknown; except for
+    keys where "19" or "20" stands behind P (`DateGrammar.centuries`). For what follows the service
+    of a row whose date may stand anywhere ("vended") the same holds behind its stem.
 
     Proof. In such a key the year at `stem` claims, since a digit follows that does not begin
-    another year. Could anything in front of it win there that did not in the first key? It would
-    begin inside the stem and be decided by characters behind P and its digit, so it would hold the
-    whole year with separator and digit. No head can hold one (see `table.Head`), nor can eight
-    digits; an earlier year looks at five characters behind its separator, and the later one is six
-    long; where that one would be the second group of what looks like a UUID, "20250403-2025-04ab-",
-    it is no valid date; and the passed-over segment ends before the claim, while what is tested at
-    its beginning is again a head or a year.
+    another year, and it is the first claim: another one would begin inside the stem and be decided
+    by characters behind P and its digit, so it would hold the whole year with separator and digit.
+    An earlier year looks at five characters behind its separator, and the later one is six long;
+    and the passed-over segment ends before the claim, while what is tested at its beginning is
+    again a head or a claim. A key with a name is of its first claim's date. A key with a head
+    behind the claim is of that date or is unknown, and no head can begin inside the stem and end
+    behind P (see `table.Head`). All other keys are unknown.
 
 Keys of other years under the same stem prove nothing: among flat access logs "2024-12-01-..." and
 "2025-04-03-..." there may be "202412345678/us-east-1/bucket/2025/04/03/...", which is dated
-elsewhere. A compact date proves nothing at all (between "20250401" and "20250403" lies the account
-202504021234), so only rows with a head jump by compact dates; and what has a position never depends
-on a compact date before it, since only `AWSLogs/`, inside the stem, goes before one.
+elsewhere. Compact dates claim nothing (between "20250401" and "20250403" lies the account
+202504021234); only behind a head's stem, and in declared layouts, are they jumped by.
 
-When no claim is found, and only then, a key that ends like an S3 access log is taken for one:
-`logs202025-04-03-10-...` with the prefix "logs20". It carries no position, so nothing jumps from
-it, and no other key's law speaks of it: those keys hold a claim.
+An access log whose prefix ends in a digit, `logs202025-04-03-10-...`, is known by its name and has
+no claim. It carries no position, so nothing jumps from it, and no other key's law speaks of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from datetime import timedelta
 
-from log_aggregator.core.layouts.facts import Read, facts_of_free_date, facts_of_row
-from log_aggregator.core.layouts.grammar import COMPACT, DASHED, HIVE, SLASHED_OPEN, DateGrammar
-from log_aggregator.core.layouts.markers import marker_reason
+from log_aggregator.core.layouts.facts import facts_of_row, region_in
+from log_aggregator.core.layouts.grammar import (
+    COMPACT,
+    DASHED,
+    HIVE,
+    SLASHED_OPEN,
+    DateGrammar,
+    Read,
+)
+from log_aggregator.core.layouts.no_log import no_free_log_reason, no_log_reason
+from log_aggregator.core.layouts.pattern import DISAGREEING_DATES
+from log_aggregator.core.layouts.regions import REGION
 from log_aggregator.core.layouts.table import (
-    ACCESS_LOG_END,
     HEAD_TEXTS,
     LAYOUTS,
-    REGION,
     UNDATED_SERVICES,
     Head,
     Layout,
@@ -91,134 +94,171 @@ class DatePosition:
 @dataclass(frozen=True, slots=True)
 class Dated:
     """A log object's key: it can be packed. `position` None: nothing may be jumped over from
-    here.
+    here. `layout` is the name of its row, or of its declaration.
     """
 
     facts: KeyFacts
     position: DatePosition | None
+    layout: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Left alone and reported. `position` is where the date should have been, if a head says so."""
+    """Left alone and reported. `position` is where the date should have been."""
 
     reason: str
     position: DatePosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Marker:
-    """Never packed, never deleted: not a log, or written over in place, or a pack of ours."""
+class NoLog:
+    """Never packed, never deleted: not a log, or written over in place, or a pack of ours.
+    `position` is that of the first claim.
+    """
 
     reason: str
+    position: DatePosition | None = None
 
 
-Parsed = Dated | Unknown | Marker
+Parsed = Dated | Unknown | NoLog
 
 NO_DATE = "no date in the key"
 INVALID_DATE = "what stands where the date should be is no valid date"
-AMBIGUOUS_DATE = "a date stands in front of AWSLogs/"
+DAY_FIRST = "the year may be the end of a date that is written day first"
 OTHER_LAYOUT = "the key does not look as its log type's keys do"
+NOT_DECLARED = "no layout is declared for such keys"
+
+ONE_DAY = timedelta(days=1)
+"""Dates in one key may differ so much: a log that was begun before midnight and written after."""
 
 
 def parse_key(key: str) -> Parsed:
-    """What the key says by its layout. Every key has exactly one answer, and it depends on nothing
+    """What the key says for certain. Every key has exactly one answer, and it depends on nothing
     but the key.
     """
-    reason = marker_reason(key)
+    head, claims = _find_head_and_claims(key)
+    reason = no_log_reason(key)
     if reason is not None:
-        return Marker(reason)
-    claim = _first_claim(key)
-    if claim is None:
-        return _parse_access_log_behind_digits(key)
-    return _CLAIMS[claim.lastgroup or ""](key, claim.start())
+        return NoLog(reason, _first_position(key, claims))
+    if head is not None:
+        return _agree_with_front(key, claims, _HEAD_PARSERS[head.lastgroup or ""](key, head))
+    return _parse_name(key, claims)
 
 
-def _first_claim(key: str) -> re.Match[str] | None:
-    compact = None
-    for found in _CLAIM.finditer(key):
-        if found.lastgroup == "passed_over":
-            continue
-        if found.lastgroup == "compact":
-            compact = compact or found
-            continue
-        # `AWSLogs/` is followed by a date of its own; in front of anything else the compact date is
-        # the leftmost one.
-        return found if compact is None or found.lastgroup == Head.AWSLOGS else compact
-    return compact
+def _find_head_and_claims(key: str) -> tuple[re.Match[str] | None, list[re.Match[str]]]:
+    """The first head, and the claims in front of it, or in the whole key."""
+    claims: list[re.Match[str]] = []
+    for found in _HEAD_OR_CLAIM.finditer(key):
+        if found.lastgroup in HEAD_TEXTS:
+            return found, claims
+        if found.lastgroup != "passed_over":
+            claims.append(found)
+    return None, claims
 
 
-def _parse_head(key: str, start: int, layouts: tuple[Layout, ...]) -> Dated | Unknown:
-    for layout in layouts:
-        stem = compiled(layout.stem).match(key, start)
-        if stem is not None:
-            return _parse_behind_stem(key, stem, layout)
-    return Unknown(OTHER_LAYOUT)
+def _agree_with_front(key: str, claims: list[re.Match[str]], parsed: Parsed) -> Parsed:
+    """A dated folder in front of a head must be of the very day: the skip-scan jumps by it."""
+    if not claims or not isinstance(parsed, Dated):
+        return parsed
+    position = _first_position(key, claims)
+    days = {read.date if (read := _read_claim(key, claim)) else None for claim in claims}
+    if days == {parsed.facts.date}:
+        return Dated(parsed.facts, position, parsed.layout)
+    return Unknown(DISAGREEING_DATES, position)
 
 
-def _parse_aws_logs(key: str, start: int) -> Dated | Unknown:
-    front = _AWS_LOGS_SERVICE.match(key, start)
+def _parse_aws_logs(key: str, head: re.Match[str]) -> Dated | Unknown:
+    front = _AWS_LOGS_SERVICE.match(key, head.start())
     if front is None:
         return Unknown(OTHER_LAYOUT)
     service = front["service"]
     if service in UNDATED_SERVICES:
         return Unknown(NO_DATE)
-    return _parse_head(key, start, _AWS_LOGS_ROWS.get(service, _VENDED_ROWS))
+    return _parse_rows(key, head.start(), _AWS_LOGS_ROWS.get(service, _VENDED_ROWS))
 
 
-def _parse_behind_stem(key: str, stem: re.Match[str], layout: Layout) -> Dated | Unknown:
-    if layout.grammar is None:
-        return _parse_first_date(key, stem, layout)
-    read = layout.grammar.read(key, stem.end())
+def _parse_app_fabric(key: str, head: re.Match[str]) -> Dated | Unknown:
+    return _parse_rows(key, head.start(), _APPFABRIC_ROWS)
+
+
+def _parse_rows(key: str, start: int, layouts: tuple[Layout, ...]) -> Dated | Unknown:
+    for layout in layouts:
+        stem = compiled(layout.stem).match(key, start)
+        if stem is not None:
+            if layout.grammar is None:
+                return _parse_first_date(key, stem, layout)
+            return _parse_behind_stem(key, stem, layout, layout.grammar)
+    return Unknown(OTHER_LAYOUT)
+
+
+def _parse_behind_stem(
+    key: str, stem: re.Match[str], layout: Layout, grammar: DateGrammar
+) -> Dated | Unknown:
+    read = grammar.read(key, stem.end())
     position = DatePosition(
-        key[: stem.end()], layout.grammar, read[0].year if read else None, whole_stem=True
+        key[: stem.end()], grammar, read.date.year if read else None, whole_stem=True
     )
     if read is None:
         return Unknown(INVALID_DATE, position)
-    return Dated(facts_of_row(key, stem, layout, read), position)
+    return Dated(facts_of_row(key, stem.groupdict(), layout, read), position, layout.name)
 
 
 def _parse_first_date(key: str, stem: re.Match[str], layout: Layout) -> Dated | Unknown:
-    found = _DATE_CLAIM.search(key, stem.end())
+    found = list(_DATE_CLAIM.finditer(key, stem.end()))
+    if not found:
+        return Unknown(NO_DATE)
+    position = _first_position(key, found)
+    read = _read_claim(key, found[0])
+    if read is None:
+        return Unknown(INVALID_DATE)
+    if _DAY_FIRST.search(key, 0, found[0].start()):
+        return Unknown(DAY_FIRST, position)
+    others = (other.date for claim in found[1:] if (other := _read_claim(key, claim)))
+    if any(abs(other - read.date) > ONE_DAY for other in others):
+        return Unknown(DISAGREEING_DATES, position)
+    named = stem.groupdict()
+    region = region_in(key[stem.end() - 1 : found[0].start()])
+    named |= {"region": region} if region else {}
+    return Dated(facts_of_row(key, named, layout, read), position, layout.name)
+
+
+def _parse_name(key: str, claims: list[re.Match[str]]) -> Parsed:
+    position = _first_position(key, claims)
+    found = next(
+        ((row, name) for row in _NAMED_ROWS if (name := compiled(row.stem).search(key))), None
+    )
     if found is None:
-        return Unknown(NO_DATE)
-    grammar = _GRAMMARS[found.lastgroup or ""]
-    read = grammar.read(key, found.start())
-    if read is None:
-        return Unknown(INVALID_DATE)
-    return Dated(
-        facts_of_row(key, stem, layout, read), _year_position(key, found.start(), grammar, read)
-    )
+        reason = no_free_log_reason(key)
+        return NoLog(reason, position) if reason else Unknown(NOT_DECLARED, position)
+    layout, name = found
+    named = DASHED.read(key, name.start("date"))
+    if named is None:
+        return Unknown(INVALID_DATE, position)
+    reads = [_read_claim(key, claim) for claim in claims]
+    if not all(read and abs(read.date - named.date) <= ONE_DAY for read in reads):
+        return Unknown(DISAGREEING_DATES, position)
+    read = reads[0] or named if reads else named
+    return Dated(facts_of_row(key, name.groupdict(), layout, read), position, layout.name)
 
 
-def _parse_free(key: str, start: int, grammar: DateGrammar) -> Dated | Unknown:
-    read = grammar.read(key, start)
-    if read is None:
-        return Unknown(INVALID_DATE)
-    if "/AWSLogs/" in key[read[1] :]:
-        return Unknown(AMBIGUOUS_DATE)
-    return Dated(
-        facts_of_free_date(key, start, grammar, read), _year_position(key, start, grammar, read)
-    )
+def _read_claim(key: str, claim: re.Match[str]) -> Read | None:
+    return GRAMMARS[claim.lastgroup or ""].read(key, claim.start())
 
 
-def _year_position(key: str, start: int, grammar: DateGrammar, read: Read) -> DatePosition | None:
-    return (
-        None
-        if grammar is COMPACT
-        else DatePosition(key[:start], grammar, read[0].year, whole_stem=False)
-    )
+def _first_position(key: str, claims: list[re.Match[str]]) -> DatePosition | None:
+    """Of the first claim. None where that is a compact date, or no date: nothing jumps from
+    there.
+    """
+    if not claims:
+        return None
+    claim = claims[0]
+    grammar, read = GRAMMARS[claim.lastgroup or ""], _read_claim(key, claim)
+    if read is None or grammar is COMPACT:
+        return None
+    return DatePosition(key[: claim.start()], grammar, read.date.year, whole_stem=False)
 
 
-def _parse_access_log_behind_digits(key: str) -> Dated | Unknown:
-    found = _ACCESS_LOG.search(key)
-    read = DASHED.read(key, found.start()) if found else None
-    if found is None or read is None:
-        return Unknown(NO_DATE)
-    return Dated(facts_of_free_date(key, found.start(), DASHED, read), None)
-
-
-_GRAMMARS = {"slashed": SLASHED_OPEN, "dashed": DASHED, "hive": HIVE, "compact": COMPACT}
+GRAMMARS = {"slashed": SLASHED_OPEN, "dashed": DASHED, "hive": HIVE, "compact": COMPACT}
 
 _YEAR = "(?:19|20)[0-9]{2}"
 _MONTH_BEHIND = f"(?=[0-9])(?!{_YEAR}[/-])"
@@ -240,15 +280,16 @@ _PASSED_OVER = {
         f"{'|'.join(_YEAR_CLAIMS.values())})[^/]*(?:/|\\Z)"
     )
 }
+# "04-03-2025-" is a date whose day or month stands first, and what follows it is an hour.
+_DAY_FIRST = re.compile(r"(?<![0-9])[0-9]{2}[-/][0-9]{2}[-/]\Z")
 
 
 def _any_of(named: dict[str, str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in named.items()))
 
 
-_CLAIM = _any_of(_PASSED_OVER | _HEAD_CLAIMS | _YEAR_CLAIMS | _COMPACT_CLAIM)
+_HEAD_OR_CLAIM = _any_of(_PASSED_OVER | _HEAD_CLAIMS | _YEAR_CLAIMS)
 _DATE_CLAIM = _any_of(_YEAR_CLAIMS | _COMPACT_CLAIM)
-_ACCESS_LOG = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}" + ACCESS_LOG_END)
 
 
 def _rows(head: Head) -> tuple[Layout, ...]:
@@ -264,13 +305,6 @@ _AWS_LOGS_ROWS = {
     for row in _rows(Head.AWSLOGS)
     if row.service
 }
-
-_CLAIMS: dict[str, Callable[[str, int], Dated | Unknown]] = {
-    Head.AWSLOGS: _parse_aws_logs,
-    **{
-        head: partial(_parse_head, layouts=_rows(head))
-        for head in HEAD_TEXTS
-        if head is not Head.AWSLOGS
-    },
-    **{name: partial(_parse_free, grammar=grammar) for name, grammar in _GRAMMARS.items()},
-}
+_APPFABRIC_ROWS = _rows(Head.APPFABRIC)
+_NAMED_ROWS = _rows(Head.NAME)
+_HEAD_PARSERS = {Head.AWSLOGS.value: _parse_aws_logs, Head.APPFABRIC.value: _parse_app_fabric}

@@ -1,13 +1,16 @@
-"""The layouts: one row for each way in which AWS writes the keys of a log type.
+"""The layouts that are built in: one row for each way in which AWS writes the keys of a log type.
 
-Rows with a head are found by it (`Head`); their `stem` is everything from the head up to the date,
-always the same number of segments, so that the text before the date alone says where the date
-stands. Free rows have no head: the date is found first (see `parse`), and the row only gives it a
-name by what stands before and behind it.
+Only keys that cannot be mistaken have a row. Rows with a head in front (`AWSLogs/`) are found by
+it; their `stem` is everything from the head up to the date, always the same number of segments, so
+that the text before the date alone says where the date stands. Rows with a name are found by how
+the object's own name ends. Everything else is a free key, and is left alone until the settings
+declare its layout (`declared`).
 
 Sources: "Log file names" and the like in the user guides of the services;
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html,
 https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html,
+https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html,
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/AccessLogs.html,
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html.
 """
 
@@ -23,34 +26,26 @@ from log_aggregator.core.layouts.grammar import (
     DASHED,
     HIVE,
     SLASHED,
-    SLASHED_OPEN,
     SLASHED_UNPADDED,
     DateGrammar,
 )
+from log_aggregator.core.layouts.regions import REGION
 from log_aggregator.model import ContentKind
 
 
 class Head(StrEnum):
-    """A text that says whose key this is. None of them can hold a year that a separator and a digit
-    follow; `parse` rests on it.
+    """What says whose key it is. No text of `HEAD_TEXTS` can hold a year that a separator and a
+    digit follow; `parse` rests on it.
     """
 
     AWSLOGS = "awslogs"
-    CLOUDFRONT = "cloudfront"
     APPFABRIC = "appfabric"
-    SECURITY_LAKE = "security_lake"
-    FREE = "free"
+    NAME = "name"
 
 
-REGION = "[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}"
 DISTRIBUTION = "E[A-Z0-9]{9,14}"
 
-HEAD_TEXTS: dict[Head, str] = {
-    Head.AWSLOGS: "AWSLogs/",
-    Head.CLOUDFRONT: DISTRIBUTION + r"\.",
-    Head.APPFABRIC: "AWSAppFabric/",
-    Head.SECURITY_LAKE: rf"region=(?:{REGION})/accountId=(?:[0-9]{{12}}|[a-z]+)/eventDay=",
-}
+HEAD_TEXTS: dict[Head, str] = {Head.AWSLOGS: "AWSLogs/", Head.APPFABRIC: "AWSAppFabric/"}
 
 UNDATED_SERVICES = frozenset({"Macie"})
 """Services under `AWSLogs/` whose keys carry no date, whatever their random identifiers may look
@@ -62,12 +57,11 @@ OTHER = "Other"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One row. `stem` and `tail` are regular expressions; the groups `account`, `region` and
-    `service` of `stem` say what they are called.
+    """One row. `stem` is a regular expression; its groups `account`, `region` and `service` say
+    what they are called. Of a row with a name it is the whole end of the key, with a group `date`.
 
     `log_type` None: it is the service's name. `grammar` None: the date is the first one behind the
-    stem, wherever it stands. `kind` None: the content kind follows from the key's suffix. `tail` is
-    what must stand behind a free row's date.
+    stem, wherever it stands. `kind` None: the content kind follows from the key's suffix.
     """
 
     name: str
@@ -78,7 +72,6 @@ class Layout:
     service: str | None = None
     is_document: bool = False
     kind: ContentKind | None = None
-    tail: str | None = None
 
 
 @functools.cache
@@ -88,6 +81,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 _ANY_REGION = "(?P<region>[a-z][a-z0-9-]*)/"
+_HIVE_REGION = f"(?:aws-)?region={_ANY_REGION}"
 _SEGMENT = "[^/]+/"
 
 
@@ -97,7 +91,9 @@ def _aws_logs(
     grammar: DateGrammar | None,
     name: str = "",
     *,
+    log_type: str | None = None,
     is_document: bool = False,
+    kind: ContentKind | None = None,
 ) -> Layout:
     """A row under `AWSLogs/[<organisation>/]<account>/<service>/`, with or without the names that
     Hive wants.
@@ -111,40 +107,40 @@ def _aws_logs(
         Head.AWSLOGS,
         front + middle,
         grammar,
-        service=service or None,
-        is_document=is_document,
+        log_type,
+        service or None,
+        is_document,
+        kind,
     )
 
 
-def _free(
-    name: str,
-    log_type: str,
-    grammar: DateGrammar,
-    stem: str = "",
-    tail: str = "",
-    kind: ContentKind | None = None,
-) -> Layout:
-    return Layout(name, Head.FREE, stem, grammar, log_type, tail=tail, kind=kind)
+def _documents(service: str, grammar: DateGrammar) -> tuple[Layout, Layout]:
+    """One JSON document an object: as AWS writes them, and copied into folders that Hive reads."""
+    return (
+        _aws_logs(service, _ANY_REGION, grammar, is_document=True),
+        _aws_logs(service, _HIVE_REGION, HIVE, f"{service}-hive", is_document=True),
+    )
 
 
-_ACCESS_LOG_TIME = "-[0-9]{2}-[0-9]{2}-[0-9]{2}"
-ACCESS_LOG_END = _ACCESS_LOG_TIME + r"-[0-9A-F]{16}\Z"
-_ACCESS_LOG_NAME = "/[0-9]{4}-[0-9]{2}-[0-9]{2}" + ACCESS_LOG_END
+def _named(name: str, log_type: str, end: str, kind: ContentKind | None = None) -> Layout:
+    return Layout(name, Head.NAME, end, DASHED, log_type, kind=kind)
+
+
+_DATE = "(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+_TIME = "-[0-9]{2}-[0-9]{2}-[0-9]{2}"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_FIREHOSE_NAME = (
-    rf"/[0-9]{{2}}/[^/]+-[0-9]+-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_ACCESS_LOG_TIME}-{_UUID}[^/]*\Z"
-)
+_ACCESS_LOG_END = rf"{_DATE}{_TIME}-[0-9A-F]{{16}}\Z"
 _APPFABRIC = "AWSAppFabric/AuditLog/(?:RAW|OCSF)/%s/[^/]+/[^/]+/[^/]+/"
 
 LAYOUTS: tuple[Layout, ...] = (
-    _aws_logs("CloudTrail", _ANY_REGION, SLASHED, is_document=True),
-    _aws_logs("CloudTrail-Digest", _ANY_REGION, SLASHED, is_document=True),
-    _aws_logs("CloudTrail-Insight", _ANY_REGION, SLASHED, is_document=True),
-    _aws_logs("CloudTrail-NetworkActivity", _ANY_REGION, SLASHED, is_document=True),
-    _aws_logs("CloudTrail-Aggregated", _ANY_REGION, SLASHED, is_document=True),
-    _aws_logs("Config", _ANY_REGION, SLASHED_UNPADDED, is_document=True),
+    *_documents("CloudTrail", SLASHED),
+    *_documents("CloudTrail-Digest", SLASHED),
+    *_documents("CloudTrail-Insight", SLASHED),
+    *_documents("CloudTrail-NetworkActivity", SLASHED),
+    *_documents("CloudTrail-Aggregated", SLASHED),
+    *_documents("Config", SLASHED_UNPADDED),
     _aws_logs("vpcflowlogs", _ANY_REGION, SLASHED),
-    _aws_logs("vpcflowlogs", "aws-region=" + _ANY_REGION, HIVE, "vpcflowlogs-hive"),
+    _aws_logs("vpcflowlogs", _HIVE_REGION, HIVE, "vpcflowlogs-hive"),
     _aws_logs("elasticloadbalancing", _ANY_REGION, SLASHED),
     _aws_logs("CloudFront", DISTRIBUTION + r"\.", DASHED),
     _aws_logs("CloudFront", DISTRIBUTION + "/", SLASHED, "CloudFront-directories"),
@@ -156,16 +152,17 @@ LAYOUTS: tuple[Layout, ...] = (
     _aws_logs("globalaccelerator", _ANY_REGION, SLASHED),
     _aws_logs("GuardDuty", _ANY_REGION, SLASHED),
     _aws_logs("KafkaBrokerLogs", _ANY_REGION + _SEGMENT, DASHED),
+    _aws_logs("KafkaConnectLogs", _ANY_REGION + _SEGMENT, DASHED),
     _aws_logs("redshift", _ANY_REGION, SLASHED),
     _aws_logs("BedrockModelInvocationLogs", _ANY_REGION, SLASHED),
-    _aws_logs("", "", None, "vended"),
-    Layout(
-        "CloudFront-legacy",
-        Head.CLOUDFRONT,
-        HEAD_TEXTS[Head.CLOUDFRONT],
+    _aws_logs(
+        "s3accesslog",
+        _ANY_REGION + _SEGMENT,
         DASHED,
-        "CloudFront",
+        log_type="S3AccessLogs",
+        kind=ContentKind.TEXT,
     ),
+    _aws_logs("", "", None, "vended"),
     Layout("AppFabric", Head.APPFABRIC, _APPFABRIC % "JSON", COMPACT, "AppFabric"),
     Layout(
         "AppFabric-parquet",
@@ -175,27 +172,18 @@ LAYOUTS: tuple[Layout, ...] = (
         "AppFabric",
         kind=ContentKind.BINARY,
     ),
-    Layout(
-        "SecurityLake",
-        Head.SECURITY_LAKE,
-        rf"region=(?P<region>{REGION})/accountId=(?:(?P<account>[0-9]{{12}})|[a-z]+)/eventDay=",
-        COMPACT,
-        "SecurityLake",
-    ),
-    _free("S3AccessLogs", "S3AccessLogs", DASHED, tail=ACCESS_LOG_END, kind=ContentKind.TEXT),
-    _free(
+    _named(
         "S3AccessLogs-partitioned",
         "S3AccessLogs",
-        SLASHED_OPEN,
-        stem=rf"(?<![0-9])[0-9]{{12}}/{REGION}/[a-z0-9._-]+/\Z",
-        tail=_ACCESS_LOG_NAME,
-        kind=ContentKind.TEXT,
+        rf"(?<![0-9])(?P<account>[0-9]{{12}})/(?P<region>{REGION})/[a-z0-9._-]+/"
+        rf"[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/{_ACCESS_LOG_END}",
+        ContentKind.TEXT,
     ),
-    _free("Firehose", "Firehose", SLASHED_OPEN, tail=_FIREHOSE_NAME),
-    _free("Connect", "Connect", SLASHED_OPEN, stem=r"(?:\A|/)connect/[^/]+/[^/]+/\Z"),
-    _free("Backup", "Backup", SLASHED_OPEN, stem=rf"(?:\A|/)Backup/[0-9]{{12}}/{REGION}/\Z"),
-    _free("Other-slashed", OTHER, SLASHED_OPEN),
-    _free("Other-dashed", OTHER, DASHED),
-    _free("Other-hive", OTHER, HIVE),
-    _free("Other-compact", OTHER, COMPACT),
+    _named("S3AccessLogs", "S3AccessLogs", _ACCESS_LOG_END, ContentKind.TEXT),
+    _named("Firehose", "Firehose", rf"[^/]+-[0-9]+-{_DATE}{_TIME}-{_UUID}[^/]*\Z"),
+    _named(
+        "CloudFront-legacy",
+        "CloudFront",
+        rf"(?:\A|(?<=/)){DISTRIBUTION}\.{_DATE}-[0-9]{{2}}\.[^/]+\Z",
+    ),
 )

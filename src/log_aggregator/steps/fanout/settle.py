@@ -43,7 +43,7 @@ class ItemWork:
         """Writes the packs of all groups. What an earlier call has packed is found in the packs,
         not done again.
         """
-        work = self._work_on(SourceBucket(item.bucket, item.versioning))
+        work = self._work_on(SourceBucket.of(self.job.rules, item.bucket, item.versioning))
 
         def combine_one(position: int) -> GroupState:
             group, found = item.groups[position]
@@ -82,7 +82,7 @@ class ItemWork:
         What goes is what stands in the verified index and was listed for this item, and nothing
         else.
         """
-        work = self._work_on(SourceBucket(item.bucket, item.versioning))
+        work = self._work_on(SourceBucket.of(self.job.rules, item.bucket, item.versioning))
 
         def delete_one(position: int) -> GroupState:
             state = states[position]

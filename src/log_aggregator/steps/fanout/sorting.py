@@ -86,9 +86,8 @@ class SortTask:
             (InventoryFile(**item["file"]),),
         )
         source = InventorySource(
-            SourceBucket(item["bucket"], item["versioning"]),
+            SourceBucket(item["bucket"], item["versioning"], is_main=True),
             tuple(item["skipped"]),
-            is_main=True,
             organization_id=item["organization_id"],
         )
         window = DateWindow(date.fromisoformat(item["first"]), date.fromisoformat(item["last"]))

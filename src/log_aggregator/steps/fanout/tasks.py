@@ -28,6 +28,7 @@ from log_aggregator.steps.packing.buckets import (
 from log_aggregator.steps.packing.prefixes import AWS_LOGS, MainTree, list_folders
 from log_aggregator.steps.packing.scan import list_in_chunks
 from log_aggregator.steps.packing.selection import Selection, select_in_chunks
+from log_aggregator.steps.rules import RunRules
 
 FOLDERS_MAX = 50
 """Accounts in one task: with three services of a page or two each some 250 requests, seconds; in a
@@ -68,9 +69,9 @@ class ListingTask:
         }
 
     @classmethod
-    def decode(cls, item: Mapping[str, Any]) -> ListingTask:
+    def decode(cls, item: Mapping[str, Any], rules: RunRules) -> ListingTask:
         kind = Kind(item["kind"])
-        bucket = SourceBucket(item["bucket"], item["versioning"])
+        bucket = SourceBucket.of(rules, item["bucket"], item["versioning"])
         window = DateWindow(date.fromisoformat(item["first"]), date.fromisoformat(item["last"]))
         prefixes, skipped = tuple(item["prefixes"]), tuple(item["skipped"])
         return cls(kind, item["task"], bucket, prefixes, skipped, window, item["inventory"])
@@ -146,7 +147,7 @@ def plan_inventory_listing(job: Job, bucket: str, inventory: str) -> ListingPlan
     plan = ListingPlan(buckets=[bucket])
     kind, window = _kind_of(job, bucket), job.rules.selection.window
     own = job.rules.own_prefixes(bucket)
-    found = look_at_bucket(job.store, bucket)
+    found = look_at_bucket(job, bucket)
     plan.tasks[kind].append(ListingTask(kind, "00001", found, (), own, window, inventory))
     return plan
 
@@ -158,7 +159,7 @@ def list_inventory_task(job: Job, task: ListingTask, entries: Iterable[Entry], c
     wanted = replace(job.rules.selection, window=task.window, discard_other_regions=False)
     listed = Listed()
     cutter = _Cutter(task.bucket, cut, listed)
-    for selection in select_in_chunks(task.bucket.name, gather_keys(entries), wanted):
+    for selection in select_in_chunks(task.bucket, gather_keys(entries), wanted):
         job.workers.check_stop()
         cutter.take(selection)
     cutter.flush()
@@ -190,7 +191,7 @@ def list_task(job: Job, task: ListingTask, cut: Cut) -> Listed:
 
 
 def _plan_bucket(job: Job, name: str, plan: ListingPlan) -> None:
-    bucket = look_at_bucket(job.store, name)
+    bucket = look_at_bucket(job, name)
     plan.buckets.append(name)
     kind, window = _kind_of(job, name), job.rules.selection.window
     own = job.rules.own_prefixes(name)

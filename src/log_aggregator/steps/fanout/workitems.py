@@ -10,13 +10,14 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.layouts import Dated
+from log_aggregator.core.layouts.declared import BucketLayouts
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.planning import PackLimits, cut_sources, group_of
 from log_aggregator.errors import BadPack
@@ -93,13 +94,17 @@ def encode_item(item: WorkItem) -> bytes:
     )
 
 
-def decode_item(data: bytes) -> WorkItem:
-    """The inverse of `encode_item`. Raises BadPack where it is not one, or not a whole one."""
+def decode_item(data: bytes, layouts_of: Callable[[str], BucketLayouts]) -> WorkItem:
+    """The inverse of `encode_item`. `layouts_of` a bucket say how its keys are read. Raises
+    BadPack where it is not one, or not a whole one.
+    """
     try:
         lines = map(json.loads, gzip.decompress(data).splitlines())
         head = next(lines)
         item = WorkItem(
-            head["bucket"], head["versioning"], list(_read_groups(head["bucket"], lines))
+            head["bucket"],
+            head["versioning"],
+            list(_read_groups(head["bucket"], lines, layouts_of(head["bucket"]))),
         )
         if (head["format"], head["objects"]) != (FORMAT_VERSION, item.objects):
             raise BadPack(
@@ -171,7 +176,9 @@ def _lines(item: WorkItem) -> Iterator[Any]:
         yield from encode_entries(found)
 
 
-def _read_groups(bucket: str, lines: Iterable[Any]) -> Iterator[tuple[Group, GroupSources]]:
+def _read_groups(
+    bucket: str, lines: Iterable[Any], layouts: BucketLayouts
+) -> Iterator[tuple[Group, GroupSources]]:
     group: Group | None = None
     for is_head, run in groupby(lines, key=lambda line: isinstance(line, dict)):
         if is_head:
@@ -181,16 +188,20 @@ def _read_groups(bucket: str, lines: Iterable[Any]) -> Iterator[tuple[Group, Gro
                 )
         elif group is not None:
             found = decode_entries(group, run)
-            _check_keys(group, found)
+            _check_keys(layouts, group, found)
             yield group, found
 
 
-def _check_keys(group: Group, found: GroupSources) -> None:
+def _check_keys(layouts: BucketLayouts, group: Group, found: GroupSources) -> None:
     """An item comes from outside, and its log objects will be deleted. Raises ValueError where a
     key is not one of its group's.
     """
+    written: dict[str, datetime] = {}
     for source in found.sources:
-        parsed = parse_key(source.log_object.key)
+        key, when = source.log_object.key, source.log_object.last_modified
+        written[key] = max(when, written.get(key, when))
+    for source in found.sources:
+        parsed = layouts.read(source.log_object.key, written[source.log_object.key])
         if (
             not isinstance(parsed, Dated)
             or parsed.facts != source.facts

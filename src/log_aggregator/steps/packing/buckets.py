@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from log_aggregator.core.layouts.declared import BUILT_IN, BucketLayouts
 from log_aggregator.errors import CannotStart, NoSuchBucket, RequestFailed
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.job import Job
+from log_aggregator.steps.rules import RunRules
 
 
 @dataclass(frozen=True, slots=True)
 class SourceBucket:
-    """A bucket that logs are taken from. `versioning` is Enabled, Suspended or None."""
+    """A bucket that logs are taken from. `versioning` is Enabled, Suspended or None. `layouts` say
+    how its keys are read.
+    """
 
     name: str
     versioning: str | None
+    layouts: BucketLayouts = BUILT_IN
+    is_main: bool = False
+
+    @classmethod
+    def of(cls, rules: RunRules, name: str, versioning: str | None) -> SourceBucket:
+        """A bucket of a run."""
+        return cls(name, versioning, rules.layouts_of(name), rules.is_main(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +43,14 @@ def find_buckets(job: Job) -> list[SourceBucket]:
     """The buckets that logs are taken from; each is looked at, so that a wrong name ends the run
     before it begins. Raises CannotStart.
     """
-    buckets = [look_at_bucket(job.store, name) for name in job.list_source_buckets()]
+    buckets = [look_at_bucket(job, name) for name in job.list_source_buckets()]
     check_destination(job)
     return buckets
 
 
-def look_at_bucket(store: ObjectStore, name: str) -> SourceBucket:
+def look_at_bucket(job: Job, name: str) -> SourceBucket:
     """Raises CannotStart where it is not there or may not be looked at."""
-    return SourceBucket(name, read_versioning(store, name))
+    return SourceBucket.of(job.rules, name, read_versioning(job.store, name))
 
 
 def check_destination(job: Job) -> None:

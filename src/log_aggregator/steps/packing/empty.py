@@ -28,7 +28,7 @@ from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.errors import SettingsError
 from log_aggregator.model import DeleteMarker, LogObject
 from log_aggregator.ports.store import Deletion, ListStart, ObjectStore, Page
-from log_aggregator.steps.packing.buckets import SourceBucket, look_at_bucket
+from log_aggregator.steps.packing.buckets import SourceBucket, read_versioning
 from log_aggregator.steps.packing.delete import Deleter, DeletionReport, deletion_of
 from log_aggregator.steps.workers import Workers
 
@@ -74,7 +74,7 @@ def empty_access_logs(
     told to stop; StoreError where S3 keeps failing. The next call goes on.
     """
     check_bucket_to_empty(bucket, others)
-    deleter = Deleter(store, workers, look_at_bucket(store, bucket))
+    deleter = Deleter(store, workers, SourceBucket(bucket, read_versioning(store, bucket)))
     start: ListStart | None = None
     is_more = True
     while is_more:

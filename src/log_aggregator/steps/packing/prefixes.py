@@ -11,6 +11,7 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import ListedKey
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.selection import Left, Selection, select
 from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import Workers
@@ -152,7 +153,7 @@ class MainTree:
         """The prefixes right under one; objects there are reported, as no log lies there."""
         page = self.store.list_prefixes(self.bucket, prefix=prefix)
         keys = (ListedKey(found.key, (found,)) for found in page.objects)
-        seen.merge(select(self.bucket, keys, _NOTHING))
+        seen.merge(select(SourceBucket(self.bucket, None, is_main=True), keys, _NOTHING))
         return page.prefixes
 
     def _leave_unknown(self, prefix: str, reason: str, seen: Selection) -> None:

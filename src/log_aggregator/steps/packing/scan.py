@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from datetime import date
 
-from log_aggregator.core.layouts import Marker, parse_key
 from log_aggregator.core.skipscan import next_start
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import DeleteMarker, Identity, ListedKey, LogObject
@@ -31,7 +30,7 @@ def list_in_chunks(
 ) -> Iterator[Selection]:
     """Everything in an area that the rules want, and what was left alone, chunk by chunk."""
     yield from select_in_chunks(
-        area.bucket.name, _list_others(store, area, rules.window), rules, on_progress
+        area.bucket, _list_others(store, area, rules.window), rules, on_progress
     )
 
 
@@ -51,7 +50,9 @@ def list_window(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[
             start = page.next_start
             continue
         last_key = entries[-1].key
-        jump = next_start(last_key, window, skip_prefixes=area.skipped)
+        jump = next_start(
+            last_key, window, area.bucket.layouts.position, skip_prefixes=area.skipped
+        )
         complete = [entry for entry in entries if entry.key != last_key]
         held = [] if jump else entries[len(complete) :]
         yield from _whole_keys(complete)
@@ -67,7 +68,7 @@ def find_present(
     if not wanted:
         return set()
     keys = sorted({key for key, *_ in wanted})
-    stems = {_stem_of(key) for key in keys}
+    stems = {_stem_of(key, bucket) for key in keys}
     prefixes = sorted(stems) if len(stems) <= _STEMS_MAX else [_common_prefix(keys[0], keys[-1])]
     listed = (
         found
@@ -82,10 +83,10 @@ def find_present(
     }
 
 
-def _stem_of(key: str) -> str:
+def _stem_of(key: str, bucket: SourceBucket) -> str:
     """What stands before the date: where a day of one account, service and region begins."""
-    parsed = parse_key(key)
-    return key if isinstance(parsed, Marker) or parsed.position is None else parsed.position.stem
+    position = bucket.layouts.position(key)
+    return key if position is None else position.stem
 
 
 def _common_prefix(first: str, last: str) -> str:

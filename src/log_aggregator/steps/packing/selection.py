@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 
-from log_aggregator.core.layouts import Dated, Marker, Unknown, parse_key
+from log_aggregator.core.layouts import Dated, NoLog, Unknown
+from log_aggregator.core.layouts.regions import is_region, parent_region
 from log_aggregator.core.planning import Source, group_of
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import DeleteMarker, Group, Identity, KeyFacts, ListedKey, LogObject
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.rules import Rules
 
 FROZEN_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -23,7 +25,7 @@ class Left(StrEnum):
     """Why a key was left where it is."""
 
     UNKNOWN = "unknown"  # no date, or a layout that is not known
-    MARKER = "marker"  # written by a service to test, overwritten in place, or empty
+    NO_LOG = "no-log"  # a table, a manifest, a query's result ..., or empty
     DELETED = "deleted"  # its newest entry is a delete marker
     HELD = "held"  # by the setting `holds`
     OTHER_REGION = "other-region"  # by the setting `aggregation_regions`
@@ -92,7 +94,7 @@ class Selection:
         self.left[reason] += count
 
 
-def select(bucket: str, keys: Iterable[ListedKey], rules: Rules) -> Selection:
+def select(bucket: SourceBucket, keys: Iterable[ListedKey], rules: Rules) -> Selection:
     """Sorts out a bucket's listing."""
     selection = Selection()
     for listed in keys:
@@ -101,7 +103,7 @@ def select(bucket: str, keys: Iterable[ListedKey], rules: Rules) -> Selection:
 
 
 def select_in_chunks(
-    bucket: str,
+    bucket: SourceBucket,
     keys: Iterable[ListedKey],
     rules: Rules,
     on_progress: Callable[[int], None] = lambda _: None,
@@ -115,13 +117,13 @@ def select_in_chunks(
         on_progress(len(chunk))
 
 
-def _sort_out(bucket: str, listed: ListedKey, rules: Rules, selection: Selection) -> None:
-    parsed = parse_key(listed.key)
+def _sort_out(bucket: SourceBucket, listed: ListedKey, rules: Rules, selection: Selection) -> None:
+    parsed = bucket.layouts.read_listed(listed)
     if isinstance(parsed, Unknown):
         selection.leave(Left.UNKNOWN)
-        selection.add_sample(f"s3://{bucket}/{listed.key}", parsed.reason)
-    elif isinstance(parsed, Marker):
-        selection.leave(Left.MARKER)
+        selection.add_sample(f"s3://{bucket.name}/{listed.key}", parsed.reason)
+    elif isinstance(parsed, NoLog):
+        selection.leave(Left.NO_LOG)
     elif parsed.facts.date not in rules.window:
         selection.leave(Left.OTHER_DATE)
     else:
@@ -129,7 +131,7 @@ def _sort_out(bucket: str, listed: ListedKey, rules: Rules, selection: Selection
 
 
 def _take(
-    bucket: str, listed: ListedKey, parsed: Dated, rules: Rules, selection: Selection
+    bucket: SourceBucket, listed: ListedKey, parsed: Dated, rules: Rules, selection: Selection
 ) -> None:
     facts = parsed.facts
     selection.listed += len(listed.versions)
@@ -138,7 +140,7 @@ def _take(
     if reason is not None:
         selection.leave(reason, 1 if reason is Left.DELETED else len(listed.versions))
         return
-    group = selection.groups.setdefault(group_of(bucket, facts), GroupSources())
+    group = selection.groups.setdefault(group_of(bucket.name, facts), GroupSources())
     if not _is_wanted_region(facts, rules):
         group.discards += listed.versions
         return
@@ -147,16 +149,18 @@ def _take(
         group.markers[listed.key] = listed.markers
 
 
-def _reason_to_leave(bucket: str, listed: ListedKey, facts: KeyFacts, rules: Rules) -> Left | None:
+def _reason_to_leave(
+    bucket: SourceBucket, listed: ListedKey, facts: KeyFacts, rules: Rules
+) -> Left | None:
     if listed.is_deleted:
         return Left.DELETED
-    if rules.holds.hold(bucket, listed.key, facts):
+    if rules.holds.hold(bucket.name, listed.key, facts):
         return Left.HELD
     if all(version.size_bytes == 0 for version in listed.versions):
-        return Left.MARKER
+        return Left.NO_LOG
     if any(version.storage_class in FROZEN_CLASSES for version in listed.versions):
         return Left.FROZEN
-    if not _is_wanted_region(facts, rules) and not rules.discard_other_regions:
+    if not _is_wanted_region(facts, rules) and not (bucket.is_main and rules.discard_other_regions):
         return Left.OTHER_REGION
     return None
 
@@ -166,6 +170,6 @@ def _is_wanted_region(facts: KeyFacts, rules: Rules) -> bool:
     return (
         rules.regions is None
         or facts.region is None
-        or "-" not in facts.region
-        or facts.region in rules.regions
+        or not is_region(facts.region)
+        or parent_region(facts.region) in rules.regions
     )

@@ -14,7 +14,7 @@ from log_aggregator.core.adopted import (
     group_of_aggregate,
 )
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.core.layouts.markers import marker_reason
+from log_aggregator.core.layouts.no_log import no_log_reason
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.core.packformat.split import split_gzip
 from log_aggregator.errors import (
@@ -54,7 +54,7 @@ def list_aggregates(
                 is_empty = False
                 yield found
             break
-        if marker_reason(found.key) is None and not found.key.startswith(own):
+        if no_log_reason(found.key) is None and not found.key.startswith(own):
             is_empty = False
             yield found
     if is_empty:

@@ -363,15 +363,15 @@ def put_and_delete(world: World) -> None:
 
 LEFT_ALONE: list[tuple[str, Callable[[World], Any], Left]] = [
     ("unknown", lambda world: world.put("logs", "readme.txt", b"x"), Left.UNKNOWN),
-    ("folder", lambda world: world.put("logs", "2025/04/03/", b""), Left.MARKER),
+    ("folder", lambda world: world.put("logs", "2025/04/03/", b""), Left.NO_LOG),
     (
         "probe",
         lambda world: world.put(
             "logs", f"AWSLogs/{'1' * 12}/Config/ConfigWritabilityCheckFile", b""
         ),
-        Left.MARKER,
+        Left.NO_LOG,
     ),
-    ("zero bytes", lambda world: world.put("logs", access_key(1), b""), Left.MARKER),
+    ("zero bytes", lambda world: world.put("logs", access_key(1), b""), Left.NO_LOG),
     (
         "other date",
         lambda world: world.put("logs", access_key(1, day=date(2025, 4, 1)), b"x"),
@@ -388,7 +388,7 @@ LEFT_ALONE: list[tuple[str, Callable[[World], Any], Left]] = [
         lambda world: world.put(
             "logs", "x/packs/b/Other/all/2025/04/03/n-0123456789ab.log.gz", pack_gzip(b"x")
         ),
-        Left.MARKER,
+        Left.NO_LOG,
     ),
 ]
 

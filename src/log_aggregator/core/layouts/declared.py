@@ -1,0 +1,201 @@
+"""The layouts of a bucket: those that are built in, and those that the settings declare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
+
+from log_aggregator.core.layouts.content import content_kind
+from log_aggregator.core.layouts.facts import share_facts
+from log_aggregator.core.layouts.grammar import Read
+from log_aggregator.core.layouts.no_log import no_free_log_reason
+from log_aggregator.core.layouts.parse import (
+    INVALID_DATE,
+    Dated,
+    DatePosition,
+    Parsed,
+    Unknown,
+    parse_key,
+)
+from log_aggregator.core.layouts.pattern import DISAGREEING_DATES, Match, Pattern, PatternError
+from log_aggregator.model import ContentKind, ListedKey
+
+NEEDS_LISTING = "its layout takes the date from LastModified"
+"""What is said of a key alone, where only a listing can tell the date."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredLayout:
+    """One `[[layouts]]` of the settings. `buckets` are names or globs; none means every auxiliary
+    bucket. `kind` None: the suffix decides, and then the first bytes.
+    """
+
+    name: str
+    pattern: Pattern
+    buckets: tuple[str, ...] = ()
+    kind: ContentKind | None = None
+    by_last_modified: bool = False
+
+    def is_for(self, bucket: str) -> bool:
+        return not self.buckets or any(fnmatchcase(bucket, glob) for glob in self.buckets)
+
+
+@dataclass(frozen=True)
+class BucketLayouts:
+    """How the keys of one bucket are read: heads and names first, then what is declared, in the
+    order of the settings.
+    """
+
+    declared: tuple[DeclaredLayout, ...] = ()
+
+    def read(self, key: str, last_modified: datetime | None = None) -> Parsed:
+        """What the key says. `last_modified` is that of its newest version, which dates keys whose
+        layout says so; left out, they are `Unknown`.
+        """
+        parsed = parse_key(key)
+        if not self.declared:
+            return parsed
+        if isinstance(parsed, Dated):
+            return self._check_fronts(key, parsed)
+        if parsed.position is not None and parsed.position.whole_stem:
+            return parsed
+        return self._read_declared(key, last_modified) or parsed
+
+    def read_listed(self, listed: ListedKey) -> Parsed:
+        """The same of a key that was listed."""
+        newest = listed.versions[0].last_modified if listed.versions else None
+        return self.read(listed.key, newest)
+
+    def position(self, key: str) -> DatePosition | None:
+        """Where the skip-scan may jump from a key; None: nowhere.
+
+        Law 3. Every key that begins with the position's scope, and is packed, has its date there.
+
+        Proof. For keys that `parse_key` reads, by its laws: where the scope is the whole stem of a
+        head, no declared layout is asked for its keys. Where it is a year's, or a declared date's,
+        no declared layout can match a key that begins so and has its date elsewhere
+        (`Pattern.dates_at`). And a key with a head or a name that begins as a declared layout's
+        keys do has that layout's date, or is unknown (`_check_fronts`).
+        """
+        parsed = self.read(key)
+        position = parsed.position
+        if position is None or (position.whole_stem and not self._is_declared(parsed)):
+            return position
+        safe = all(_dates_at(layout.pattern, position) for layout in self.declared)
+        return position if safe else None
+
+    def _is_declared(self, parsed: Parsed) -> bool:
+        return isinstance(parsed, Dated) and parsed.layout in self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(layout.name for layout in self.declared)
+
+    def _read_declared(self, key: str, last_modified: datetime | None) -> Parsed | None:
+        """None where no layout matches, or those that do do not name the very thing for which the
+        table says that the key is no log.
+        """
+        reason = no_free_log_reason(key)
+        for layout in self.declared:
+            if reason is not None and no_free_log_reason(layout.pattern.skeleton) != reason:
+                continue
+            try:
+                match = layout.pattern.match(key)
+            except PatternError as error:
+                return Unknown(str(error))
+            if match is not None:
+                return _parsed(key, layout, match, last_modified)
+        return None
+
+    def _check_fronts(self, key: str, parsed: Dated) -> Parsed:
+        """A key with a head or a name, in a place where declared layouts have another date."""
+        for layout in self.declared:
+            day = _date_of_front(layout.pattern, key)
+            if day is not None and day != (parsed.facts.date,):
+                return Unknown(f"{DISAGREEING_DATES}: {layout.name} has another there")
+        return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """All that the settings declare."""
+
+    declared: tuple[DeclaredLayout, ...] = ()
+
+    def of(self, bucket: str) -> BucketLayouts:
+        """How an auxiliary bucket's keys are read."""
+        return _of_bucket(self.declared, bucket)
+
+
+BUILT_IN = BucketLayouts()
+
+
+@lru_cache(maxsize=256)
+def _of_bucket(declared: tuple[DeclaredLayout, ...], bucket: str) -> BucketLayouts:
+    return BucketLayouts(tuple(layout for layout in declared if layout.is_for(bucket)))
+
+
+def _parsed(
+    key: str, layout: DeclaredLayout, match: Match, last_modified: datetime | None
+) -> Dated | Unknown:
+    if layout.by_last_modified:
+        if last_modified is None:
+            return Unknown(NEEDS_LISTING)
+        day, position = last_modified.date(), None
+    elif match.date is None:
+        return Unknown(INVALID_DATE)
+    else:
+        day, position = match.date, _position(key, layout.pattern, match)
+    facts = share_facts(
+        log_type=layout.name,
+        date=day,
+        account=match.account,
+        region=match.region,
+        hour=match.hour,
+        kind=layout.kind or content_kind(key, is_document=False),
+    )
+    return Dated(facts, position, layout.name)
+
+
+def _position(key: str, pattern: Pattern, match: Match) -> DatePosition | None:
+    if pattern.writing is None:
+        return None
+    return DatePosition(key[: match.date_start], pattern.writing, None, whole_stem=True)
+
+
+def _dates_at(pattern: Pattern, position: DatePosition) -> bool:
+    """Whether all keys of a layout that begin with the position's stem have their date there, in a
+    writing that the position's grammar spells, or there are none.
+    """
+    year = position.year
+    scope = position.stem + ("" if year is None else position.grammar.year_text(year))
+    if not pattern.begins(scope):
+        return True
+    writing = pattern.writing
+    return (
+        writing is not None
+        and pattern.dates_at(position.stem)
+        and all(
+            text.startswith(tuple(position.grammar.spell(day)))
+            for day in _SAMPLE_DAYS
+            for text in writing.spell(day)
+        )
+    )
+
+
+def _date_of_front(pattern: Pattern, key: str) -> tuple[date | None] | None:
+    """The date, in a tuple, where a key begins as the layout's keys do up to their date; None where
+    it does not. Only for layouts by which the skip-scan may jump.
+    """
+    front = pattern.front
+    found = front.match(key) if front is not None else None
+    if found is None or pattern.writing is None:
+        return None
+    read: Read | None = pattern.writing.read(key, found.end())
+    return (read.date if read else None,)
+
+
+_SAMPLE_DAYS: Sequence[date] = (date(2024, 11, 23), date(2025, 3, 4))
