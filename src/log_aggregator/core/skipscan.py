@@ -29,8 +29,8 @@ def next_start(
     ended with `last_key`.
 
     `position_of` is that of the bucket's layouts. None: take the next page. What is returned sorts
-    behind `last_key`, and no key between the two is dated in the window, except those that begin with one of `skip_prefixes`, which are jumped
-    over whatever they are.
+    behind `last_key`, and no key between the two is dated in the window, except those that begin
+    with one of `skip_prefixes`, which are jumped over whatever they are.
     """
     target = _skipped_end(last_key, skip_prefixes) or _target(
         last_key, window, position_of(last_key)

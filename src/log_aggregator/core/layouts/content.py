@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from log_aggregator.model import ContentKind
 
-_BINARY_SUFFIXES = frozenset(
-    (
-        "parquet parq orc avro arrow feather zip tar tgz tbz2 jar bz2 xz zst zstd lz4 lzo lzma "
-        "snappy sz br 7z rar z pcap pcapng evtx etl bson rdb db sqlite png jpg jpeg gif webp wav "
-        "mp3 mp4 webm pdf docx xlsx pb bin exe"
-    ).split()  # noqa: SIM905 - a list of forty strings takes forty lines
+_BINARY_SUFFIXES = (
+    ".parquet .parq .orc .avro .arrow .feather .zip .tar .tgz .tbz2 .jar .bz2 .xz .zst .zstd .lz4 "
+    ".lzo .lzma .snappy .sz .br .7z .rar .z .pcap .pcapng .evtx .etl .bson .rdb .db .sqlite .png "
+    ".jpg .jpeg .gif .webp .wav .mp3 .mp4 .webm .pdf .docx .xlsx .pb .bin .exe "
 )
 
 
@@ -24,7 +22,7 @@ def content_kind(key: str, *, is_document: bool) -> ContentKind:
     last = named[-1] if named else ""
     if last == "gz":
         return ContentKind.GZIP_DOCUMENT if is_document else ContentKind.GZIP_LINES
-    return ContentKind.BINARY if last in _BINARY_SUFFIXES else ContentKind.TEXT
+    return ContentKind.BINARY if f".{last} " in _BINARY_SUFFIXES else ContentKind.TEXT
 
 
 def _is_count(suffix: str) -> bool:
