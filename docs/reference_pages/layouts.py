@@ -9,7 +9,7 @@ from typing import Any
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
 from reference_pages.table import ROOT, table
 
-EXAMPLES = ROOT / "tests" / "unit" / "core" / "layouts.toml"
+EXAMPLES = ROOT / "tests" / "unit" / "core" / "layouts" / "rows.toml"
 
 
 def make_layouts() -> Iterator[str]:
@@ -43,7 +43,7 @@ def make_layouts() -> Iterator[str]:
     yield ""
     yield "Zero-byte objects, and keys such as these:"
     yield ""
-    yield from (f"- `{example['key']}`" for example in examples["marker"])
+    yield from (f"- `{example['key']}`" for example in examples["no_log"])
     yield ""
     yield "## Never packed: no certain date"
     yield ""

@@ -23,7 +23,7 @@ from log_aggregator.core.layouts.grammar import (
     DateGrammar,
 )
 
-_EXAMPLES_PATH = Path(__file__).parents[1] / "unit" / "core" / "layouts.toml"
+_EXAMPLES_PATH = Path(__file__).parents[1] / "unit" / "core" / "layouts" / "rows.toml"
 EXAMPLES: list[dict[str, Any]] = tomllib.loads(_EXAMPLES_PATH.read_text(encoding="utf-8"))["dated"]
 GRAMMARS = (SLASHED, SLASHED_UNPADDED, SLASHED_OPEN, DASHED, HIVE, COMPACT)
 

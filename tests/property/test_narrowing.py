@@ -18,7 +18,7 @@ from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
 
-_EXAMPLES_PATH = Path(__file__).parents[1] / "unit" / "core" / "layouts.toml"
+_EXAMPLES_PATH = Path(__file__).parents[1] / "unit" / "core" / "layouts" / "rows.toml"
 EXAMPLES: list[dict[str, Any]] = tomllib.loads(_EXAMPLES_PATH.read_text(encoding="utf-8"))["dated"]
 
 DAYS = st.sampled_from(

@@ -15,7 +15,9 @@ from random import Random
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from log_aggregator.core.layouts import Dated, DatePosition, Unknown, parse_key
+from log_aggregator.core.layouts import Dated, DatePosition
+from log_aggregator.core.layouts.declared import BUILT_IN, BucketLayouts, DeclaredLayout
+from log_aggregator.core.layouts.pattern import parse_pattern
 from log_aggregator.core.skipscan import next_start
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import KEY_BYTES_MAX
@@ -33,27 +35,68 @@ def laws(count: int) -> settings:
     )
 
 
-def in_window(keys: list[str], window: DateWindow) -> list[str]:
-    days = ((key, date_of(key)) for key in keys)
-    return [key for key, day in days if day is not None and day in window]
+class Reader:
+    """A bucket's layouts; the laws look at one key in many ways."""
+
+    def __init__(self, layouts: BucketLayouts = BUILT_IN) -> None:
+        self.read = lru_cache(maxsize=10_000)(layouts.read)
+        self.position = lru_cache(maxsize=10_000)(layouts.position)
+
+    def date_of(self, key: str) -> date | None:
+        parsed = self.read(key)
+        return parsed.facts.date if isinstance(parsed, Dated) else None
+
+    def in_window(self, keys: list[str], window: DateWindow) -> list[str]:
+        days = ((key, self.date_of(key)) for key in keys)
+        return [key for key, day in days if day is not None and day in window]
+
+    def next_start(
+        self, last_key: str, window: DateWindow, skip_prefixes: tuple[str, ...] = ()
+    ) -> str | None:
+        return next_start(last_key, window, self.position, skip_prefixes=skip_prefixes)
 
 
-parse = lru_cache(maxsize=10_000)(parse_key)
-"""The laws look at one key in many ways."""
+PATTERNS = (
+    "{YYYYMMDD}/{**}",
+    "{YYYY}/{MM}/{DD}/{**}",
+    "logs{YYYY}-{MM}-{DD}{**}",
+    "logs/{YYYY-MM-DD}.log",
+    "{host}/{YYYY}/{M}/{D}/x.log",
+    "{host}/x-{YYYYMMDD}.log",
+    "{host}-{YYYYMMDD}{*}",
+    "a/{**}/{YYYY}/{MM}/{DD}/{**}",
+    "team-{*}/{YYYY-MM-DD}{*}",
+    "release-{*}/logs/{YYYY}/{MM}/{DD}/{*}",
+    "dt={YYYYMMDD}/hour={hour}/{*}",
+    "x/year={YYYY}/month={MM}/day={DD}/{*}",
+    "{DD}-{MM}-{YYYY}/{**}",
+    "{account}/{region}/{*}/{YYYY}/{MM}/{DD}/{**}",
+    "{account}/{YYYYMMDD}{**}",
+    "{YYYY}/{MM}/x-{YYYY}-{MM}-{DD}.log",
+    "E1ABCDEFGHIJKL.{YYYY-MM-DD}{**}",
+    "logs/{epoch}/{*}",
+    "{**}",
+)
 
 
-def date_of(key: str) -> date | None:
-    parsed = parse(key)
-    return parsed.facts.date if isinstance(parsed, Dated) else None
-
-
-def position_of(key: str) -> DatePosition | None:
-    parsed = parse(key)
-    return parsed.position if isinstance(parsed, Dated | Unknown) else None
+def any_reader(random: Random) -> Reader:
+    """Often without declared layouts, or with a few of them."""
+    chosen = random.sample(PATTERNS, random.choice((0, 0, 1, 1, 2, 3)))
+    declared = (
+        DeclaredLayout(
+            f"declared-{pattern}", parse_pattern(pattern), by_last_modified=pattern == "{**}"
+        )
+        for pattern in chosen
+    )
+    return Reader(BucketLayouts(tuple(declared)))
 
 
 def scan(
-    keys: list[str], window: DateWindow, page_size: int, skip_prefixes: tuple[str, ...] = ()
+    reader: Reader,
+    keys: list[str],
+    window: DateWindow,
+    page_size: int,
+    skip_prefixes: tuple[str, ...] = (),
 ) -> tuple[list[str], int]:
     """What is seen, in pages as S3 gives them, and how many pages it took."""
     seen, pages, begin = [], 0, 0
@@ -64,7 +107,7 @@ def scan(
         begin += len(page)
         if begin >= len(keys):
             return seen, pages
-        start = next_start(page[-1], window, parse, skip_prefixes=skip_prefixes)
+        start = reader.next_start(page[-1], window, skip_prefixes)
         begin = max(begin, bisect_right(keys, start)) if start is not None else begin
 
 
@@ -80,9 +123,9 @@ def test_the_scan_finds_exactly_the_windows_keys(seed: int, page_size: int) -> N
     listing takes.
     """
     random = Random(seed)
-    keys, window = bucket(random), any_window(random)
-    seen, pages = scan(keys, window, page_size)
-    assert in_window(seen, window) == in_window(keys, window)
+    reader, keys, window = any_reader(random), bucket(random), any_window(random)
+    seen, pages = scan(reader, keys, window, page_size)
+    assert reader.in_window(seen, window) == reader.in_window(keys, window)
     assert pages <= max(1, -(-len(keys) // page_size))
 
 
@@ -97,9 +140,9 @@ def test_no_jump_passes_over_a_dated_key_of_the_window(seed: int) -> None:
     whatever their kinship.
     """
     random = Random(seed)
-    keys = sorted(set(family(random, 12)))
+    reader, keys = any_reader(random), sorted(set(family(random, 12)))
     for place, wanted in enumerate(keys):
-        day = date_of(wanted)
+        day = reader.date_of(wanted)
         if day is None:
             continue
         for window in (
@@ -107,7 +150,7 @@ def test_no_jump_passes_over_a_dated_key_of_the_window(seed: int) -> None:
             DateWindow(day - timedelta(days=random.choice(DAYS_BEFORE)), day + timedelta(days=1)),
         ):
             for last_key in keys[:place]:
-                start = next_start(last_key, window, parse)
+                start = reader.next_start(last_key, window)
                 assert start is None or start < wanted, (last_key, start, wanted, window)
 
 
@@ -118,8 +161,9 @@ def test_a_jump_goes_forward(seed: int) -> None:
     enough for a key.
     """
     random = Random(seed)
+    reader = any_reader(random)
     for last_key in family(random, 5):
-        start = next_start(last_key, any_window(random))
+        start = reader.next_start(last_key, any_window(random))
         if start is not None:
             assert last_key.encode() < start.encode()
             assert len(start.encode()) <= KEY_BYTES_MAX
@@ -128,27 +172,28 @@ def test_a_jump_goes_forward(seed: int) -> None:
 @laws(4000)
 @given(seed=SEEDS)
 def test_a_position_binds_all_keys_of_its_scope(seed: int) -> None:
-    """Keys that begin with a position's scope have their date at the same place, in the same year
-    if it is a year's, or none.
+    """Keys that begin with a position's scope have their date at its place, in its grammar, or
+    none.
     """
     random = Random(seed)
+    reader = any_reader(random)
     for key in family(random, 4):
-        position = position_of(key)
+        position = reader.position(key)
         if position is None:
             continue
         for _ in range(6):
             other = relative(random, key)
-            if not _in_scope(other, position):
+            day = reader.date_of(other)
+            if day is None or not _in_scope(other, position):
                 continue
-            parsed = parse_key(other)
-            if isinstance(parsed, Dated):
-                assert parsed.position is not None, (key, other)
-                assert parsed.position.stem == position.stem, (key, other)
-                assert parsed.position.grammar is position.grammar, (key, other)
-                assert position.whole_stem or parsed.position.year == position.year, (key, other)
+            spelled = tuple(position.stem + text for text in position.grammar.stops(day))
+            assert other.startswith(spelled), (key, other)
 
 
 def _in_scope(key: str, position: DatePosition) -> bool:
+    if position.is_declared:
+        begun = position.stem + position.grammar.year_form
+        return key.startswith(begun) and key[len(begun) :][:1] in set("0123456789")
     if position.whole_stem or position.year is None:
         return key.startswith(position.stem)
     year = position.stem + position.grammar.year_text(position.year)
@@ -173,14 +218,15 @@ def test_own_prefixes_are_jumped_over_and_nothing_else(
     each once.
     """
     random = Random(seed)
-    keys, window = bucket(random), any_window(random)
+    reader, keys, window = any_reader(random), bucket(random), any_window(random)
     keys = sorted({*keys, *(f"{prefix}{number}" for number in range(random.randrange(60)))})
-    seen, pages = scan(keys, window, page_size, (prefix,))
+    seen, pages = scan(reader, keys, window, page_size, (prefix,))
     seen, others = ([key for key in some if not key.startswith(prefix)] for some in (seen, keys))
-    assert in_window(seen, window) == in_window(others, window)
+    assert reader.in_window(seen, window) == reader.in_window(others, window)
     assert pages <= max(1, -(-len(keys) // page_size))
 
 
+_WITHOUT_DECLARED = Reader()
 _TEXT = st.text(st.sampled_from("0123456789/-_.=:~AEaexyT\n é\U0001f600"), max_size=6)
 _STEM = st.sampled_from(
     [
@@ -231,10 +277,11 @@ def test_any_two_neighbours_obey_the_law(
 ) -> None:
     """As above, with free texts around the year, which hypothesis can make small."""
     last_key, wanted = f"{stem}{front}{year}{first}", f"{stem}{front}{year}{second}{behind}"
-    day = date_of(wanted)
+    reader = _WITHOUT_DECLARED
+    day = reader.date_of(wanted)
     if day is None or last_key >= wanted:
         return
-    start = next_start(last_key, DateWindow(day, day))
+    start = reader.next_start(last_key, DateWindow(day, day))
     assert start is None or start < wanted
 
 
@@ -296,6 +343,14 @@ _STEMS = (
     "connect/instance/CallRecordings/",
     "Backup/123456789012/us-east-1/",
     "packs/bucket/CloudTrail/123456789012/",
+    "logs/",
+    "web-1/",
+    "web-1/x-",
+    "web-1-",
+    "a/b/c/",
+    "release-2024-12-01/logs/",
+    "dt=",
+    "123456789012/",
 )
 
 _PIECES = (
@@ -409,10 +464,12 @@ _WRITINGS: tuple[Callable[[date], str], ...] = (
     lambda day: f"{day:%Y%m%d}",
 )
 
+# "{day}" becomes a date, mostly the same as before.
 _ENDS = (
     "/x.log",
     "/10/x.gz",
     "/10/y.parquet",
+    _ACCESS_LOG_END,
     _ACCESS_LOG_END,
     "-10.x.gz",
     "-10/x.gz",
@@ -420,8 +477,20 @@ _ENDS = (
     ".log",
     "",
     "0/x",
-    "/" + f"2025-04-03{_ACCESS_LOG_END}",
+    "/{day}" + _ACCESS_LOG_END,
+    "/{day}" + _ACCESS_LOG_END,
+    "/logs/{day}" + _ACCESS_LOG_END,
+    f"/10/stream-1-{{day}}-10-11-12-{_UUID}",
+    f"/stream-2-{{day}}-10-11-12-{_UUID}.parquet",
+    f"-10-11-12-{_UUID}",
+    "/E1ABCDEFGHIJKL.{day}-10.x.gz",
+    "/AWSLogs/123456789012/GuardDuty/us-east-1/{slashed}/x.jsonl.gz",
 )
+
+
+def any_end(random: Random, day: date) -> str:
+    other = day + timedelta(days=random.choice((0, 0, 0, 1, -1, 2, 30)))
+    return _filled(random.choice(_ENDS), other)
 
 
 def any_day(random: Random) -> date:
@@ -445,7 +514,7 @@ def any_key(random: Random) -> str:
     """A stem, a date as somebody writes dates, an end; or a soup of pieces."""
     if random.random() < 0.3:
         return soup(random)
-    return _stem(random) + random.choice(_WRITINGS)(any_day(random)) + random.choice(_ENDS)
+    return _stem(random) + _date_and_end(random)
 
 
 def soup(random: Random) -> str:
@@ -481,10 +550,21 @@ def bucket(random: Random) -> list[str]:
 
 def _series(random: Random) -> set[str]:
     stem, writing, end = _stem(random), random.choice(_WRITINGS), random.choice(_ENDS)
+    at_same_day = random.random() < 0.8
     first, step = any_day(random), random.choice((1, 1, 1, 3, 29))
     days = [first + timedelta(days=step * count) for count in range(random.randrange(1, 60))]
     per_day = random.randrange(1, 4)
-    return {f"{stem}{writing(day)}{end}{number or ''}" for day in days for number in range(per_day)}
+    return {
+        f"{stem}{writing(day)}{_filled(end, day if at_same_day else first)}".replace(
+            "10-11-12", f"10-11-1{number}"
+        )
+        for day in days
+        for number in range(per_day)
+    }
+
+
+def _filled(end: str, day: date) -> str:
+    return end.format(day=day, slashed=f"{day:%Y/%m/%d}")
 
 
 def _stem(random: Random) -> str:
@@ -492,7 +572,8 @@ def _stem(random: Random) -> str:
 
 
 def _date_and_end(random: Random) -> str:
-    return random.choice(_WRITINGS)(any_day(random)) + random.choice(_ENDS)
+    day = any_day(random)
+    return random.choice(_WRITINGS)(day) + any_end(random, day)
 
 
 def _digit(random: Random) -> str:

@@ -67,7 +67,7 @@ def _stops(window: DateWindow, grammar: DateGrammar, year: int | None) -> tuple[
     what the law of years leaves out.
     """
     if year is None:
-        return tuple(sorted({text for day in window for text in grammar.spell(day)}))
+        return tuple(sorted({text for day in window for text in grammar.stops(day)}))
     dates = {text for day in window if day.year == year for text in grammar.spell(day)}
     return tuple(
         sorted(dates.union(grammar.year_text(year) + century for century in grammar.centuries))
@@ -75,9 +75,11 @@ def _stops(window: DateWindow, grammar: DateGrammar, year: int | None) -> tuple[
 
 
 def _scope_end(position: DatePosition) -> str:
-    """A text behind all dates of the scope. Behind a year the scope ends with the digits: what else
-    may follow it is not known.
+    """A text behind all dates of the scope. Behind a year, and in a declared layout, the scope ends
+    with the digits: what else may follow is not known.
     """
+    if position.is_declared:
+        return position.stem + position.grammar.year_form + _AFTER_DIGITS
     if position.whole_stem or position.year is None:
         return position.stem + _AFTER_ASCII
     return position.stem + position.grammar.year_text(position.year) + _AFTER_DIGITS

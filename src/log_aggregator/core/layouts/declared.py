@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from log_aggregator.core.layouts.content import content_kind
 from log_aggregator.core.layouts.facts import share_facts
-from log_aggregator.core.layouts.grammar import Read
+from log_aggregator.core.layouts.grammar import CENTURY
 from log_aggregator.core.layouts.no_log import no_free_log_reason
 from log_aggregator.core.layouts.parse import (
     INVALID_DATE,
@@ -72,7 +73,8 @@ class BucketLayouts:
     def position(self, key: str) -> DatePosition | None:
         """Where the skip-scan may jump from a key; None: nowhere.
 
-        Law 3. Every key that begins with the position's scope, and is packed, has its date there.
+        Law 3. Every key that begins with the position's scope, and is packed, has its date there,
+        in the writing of the position's grammar or of a neighbour (`DateGrammar.stops`).
 
         Proof. For keys that `parse_key` reads, by its laws: where the scope is the whole stem of a
         head, no declared layout is asked for its keys. Where it is a year's, or a declared date's,
@@ -82,17 +84,10 @@ class BucketLayouts:
         """
         parsed = self.read(key)
         position = parsed.position
-        if position is None or (position.whole_stem and not self._is_declared(parsed)):
+        if position is None or (position.whole_stem and not position.is_declared):
             return position
         safe = all(_dates_at(layout.pattern, position) for layout in self.declared)
         return position if safe else None
-
-    def _is_declared(self, parsed: Parsed) -> bool:
-        return isinstance(parsed, Dated) and parsed.layout in self._names
-
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(layout.name for layout in self.declared)
 
     def _read_declared(self, key: str, last_modified: datetime | None) -> Parsed | None:
         """None where no layout matches, or those that do do not name the very thing for which the
@@ -100,7 +95,7 @@ class BucketLayouts:
         """
         reason = no_free_log_reason(key)
         for layout in self.declared:
-            if reason is not None and no_free_log_reason(layout.pattern.skeleton) != reason:
+            if reason is not None and no_free_log_reason(layout.pattern.sample) != reason:
                 continue
             try:
                 match = layout.pattern.match(key)
@@ -113,9 +108,8 @@ class BucketLayouts:
     def _check_fronts(self, key: str, parsed: Dated) -> Parsed:
         """A key with a head or a name, in a place where declared layouts have another date."""
         for layout in self.declared:
-            day = _date_of_front(layout.pattern, key)
-            if day is not None and day != (parsed.facts.date,):
-                return Unknown(f"{DISAGREEING_DATES}: {layout.name} has another there")
+            if not _agrees_with_front(layout.pattern, key, parsed):
+                return Unknown(f"{DISAGREEING_DATES}: the layout {layout.name} has another there")
         return parsed
 
 
@@ -163,7 +157,9 @@ def _parsed(
 def _position(key: str, pattern: Pattern, match: Match) -> DatePosition | None:
     if pattern.writing is None:
         return None
-    return DatePosition(key[: match.date_start], pattern.writing, None, whole_stem=True)
+    return DatePosition(
+        key[: match.date_start], pattern.writing, None, whole_stem=True, is_declared=True
+    )
 
 
 def _dates_at(pattern: Pattern, position: DatePosition) -> bool:
@@ -171,7 +167,8 @@ def _dates_at(pattern: Pattern, position: DatePosition) -> bool:
     writing that the position's grammar spells, or there are none.
     """
     year = position.year
-    scope = position.stem + ("" if year is None else position.grammar.year_text(year))
+    begun = position.grammar.year_form if year is None else position.grammar.year_text(year)
+    scope = position.stem + begun
     if not pattern.begins(scope):
         return True
     writing = pattern.writing
@@ -179,23 +176,28 @@ def _dates_at(pattern: Pattern, position: DatePosition) -> bool:
         writing is not None
         and pattern.dates_at(position.stem)
         and all(
-            text.startswith(tuple(position.grammar.spell(day)))
+            text.startswith(tuple(position.grammar.stops(day)))
             for day in _SAMPLE_DAYS
             for text in writing.spell(day)
         )
     )
 
 
-def _date_of_front(pattern: Pattern, key: str) -> tuple[date | None] | None:
-    """The date, in a tuple, where a key begins as the layout's keys do up to their date; None where
-    it does not. Only for layouts by which the skip-scan may jump.
+def _agrees_with_front(pattern: Pattern, key: str, parsed: Dated) -> bool:
+    """Whether a key that begins as the layout's keys do, up to their date, has that very date, or
+    its own at the same place. Only for layouts by which the skip-scan may jump.
     """
-    front = pattern.front
-    found = front.match(key) if front is not None else None
+    found = pattern.front.match(key) if pattern.front is not None else None
     if found is None or pattern.writing is None:
-        return None
-    read: Read | None = pattern.writing.read(key, found.end())
-    return (read.date if read else None,)
+        return True
+    if not _DIGIT_BEHIND[pattern.writing.year_form].match(key, found.end()):
+        return True
+    read = pattern.writing.read(key, found.end())
+    if read is not None and read.date == parsed.facts.date:
+        return True
+    position = parsed.position
+    return read is None and position is not None and len(position.stem) == found.end()
 
 
+_DIGIT_BEHIND = {form: re.compile(form + "[0-9]") for form in ("", CENTURY)}
 _SAMPLE_DAYS: Sequence[date] = (date(2024, 11, 23), date(2025, 3, 4))

@@ -14,6 +14,8 @@ from typing import NamedTuple
 YEAR_MIN = 2006
 """S3 began in March 2006; nothing that it holds was logged to it before."""
 YEAR_MAX = 2099
+CENTURY = "20"
+"""Every year between the two begins so."""
 CENTURIES = ("19", "20")
 
 _YEAR = "(?P<year>[0-9]{4})"
@@ -33,9 +35,11 @@ class DateGrammar:
     """One way to write dates.
 
     `year_form` is the text from the beginning of a date up to its month, always followed by a
-    digit. `forms` are the spellings of a whole date; they end in the separator where the grammar
-    demands one. `centuries` are digits that, where the month should be, may begin another year:
-    "logs-2024/2025-04-03-...". No month begins with them.
+    digit; of a declared layout, what all its dates begin with. `forms` are the spellings of a whole
+    date; they end in the separator where the grammar demands one. `centuries` are digits that,
+    where the month should be, may begin another year: "logs-2024/2025-04-03-...". No month begins
+    with them. `neighbours` are the forms of other dates that may stand at the same place of a key
+    of another layout.
     """
 
     name: str
@@ -43,6 +47,7 @@ class DateGrammar:
     year_form: str
     forms: tuple[str, ...]
     centuries: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
 
     def read(self, key: str, start: int) -> Read | None:
         """The date that begins at `start`, and where it ends, without the separator behind it.
@@ -57,6 +62,10 @@ class DateGrammar:
     def spell(self, day: date) -> frozenset[str]:
         """Every beginning that a date of that day can have."""
         return frozenset(form.format(day) for form in self.forms)
+
+    def stops(self, day: date) -> frozenset[str]:
+        """And every beginning that a neighbour's date of that day can have."""
+        return self.spell(day).union(form.format(day) for form in self.neighbours)
 
     def year_text(self, year: int) -> str:
         """How a date of that year begins, up to its month."""

@@ -81,14 +81,16 @@ class DatePosition:
     """Where the date stands in a key; enough for the skip-scan to jump safely.
 
     `whole_stem`: every key that begins with `stem` has its date at this very position or has none.
-    Otherwise only those that begin with the stem, this year in the grammar's writing, and a digit.
-    `year` is None where no date was found there.
+    Otherwise only those that begin with the stem, this year in the grammar's writing, and a digit;
+    `is_declared`: those that begin with the stem, the grammar's `year_form`, and a digit. `year` is
+    None where no date was found there.
     """
 
     stem: str
     grammar: DateGrammar
     year: int | None
     whole_stem: bool
+    is_declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,15 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 
-from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN, DateGrammar, valid_date
+from log_aggregator.core.layouts.grammar import (
+    CENTURY,
+    DASHED,
+    SLASHED_OPEN,
+    YEAR_MAX,
+    YEAR_MIN,
+    DateGrammar,
+    valid_date,
+)
 from log_aggregator.core.layouts.regions import REGION
 
 WILDCARDS_MAX = 12
@@ -131,9 +139,11 @@ class Pattern:
         )
 
     @cached_property
-    def skeleton(self) -> str:
-        """The pattern with every field replaced by a letter: what it names itself."""
-        return "".join("x" if token.name else token.text for token in self.tokens)
+    def sample(self) -> str:
+        """A key that matches, in which nothing stands that the pattern does not name."""
+        return "".join(
+            _SAMPLES.get(token.name, "x") if token.name else token.text for token in self.tokens
+        )
 
     @cached_property
     def writing(self) -> DateGrammar | None:
@@ -155,8 +165,9 @@ class Pattern:
                     for token in tokens
                 )
             ),
-            year_form="",
+            year_form=CENTURY if tokens[0].name == "YYYY" else "",
             forms=tuple(forms),
+            neighbours=(*DASHED.forms, *SLASHED_OPEN.forms),
         )
 
     def match(self, key: str) -> Match | None:
@@ -452,6 +463,15 @@ _GROUPS = {
 _OTHER = "other_"
 _DATE_GROUPS = frozenset({"YYYY", "YY", "MM", "M", "DD", "D"})
 _REGION_FIELD = f"(?:{REGION}|global)"
+_SAMPLES = {
+    "YYYY": "2025",
+    "YY": "25",
+    "account": "123456789012",
+    "region": "us-east-1",
+    "epoch": "1743674400",
+    "epoch_ms": "1743674400000",
+    **dict.fromkeys(("MM", "M", "DD", "D", "HH", "mm", "ss", "hour"), "10"),
+}
 _REPEATS: dict[str, tuple[int, int | None]] = {
     "": (1, 1),
     "{2}": (2, 2),

@@ -1,4 +1,4 @@
-"""Every layout of the table, with keys as AWS writes them."""
+"""Every row of the table, with keys as AWS writes them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Any
 import pytest
 
 from log_aggregator.core.layouts import LAYOUTS, Dated, NoLog, Unknown, parse_key
+from log_aggregator.core.layouts.content import content_kind
 from log_aggregator.core.layouts.grammar import COMPACT, SLASHED
+from log_aggregator.core.layouts.table import Head
 from log_aggregator.model import ContentKind, KeyFacts
 
 EXAMPLES: dict[str, list[dict[str, Any]]] = tomllib.loads(
-    Path(__file__).with_name("layouts.toml").read_text(encoding="utf-8")
+    Path(__file__).with_name("rows.toml").read_text(encoding="utf-8")
 )
 
 
 @pytest.mark.parametrize("example", EXAMPLES["dated"], ids=lambda example: example["key"])
 def test_a_key_tells_its_facts(example: dict[str, Any]) -> None:
-    """Log type, date, account, region, hour and content kind of a documented key are what the
+    """Row, log type, date, account, region, hour and content kind of a documented key are what the
     example says.
     """
     parsed = parse_key(example["key"])
     assert isinstance(parsed, Dated), parsed
+    assert parsed.layout == example["layout"]
     assert parsed.facts == KeyFacts(
         log_type=example["log_type"],
         date=example["date"],
@@ -58,10 +61,10 @@ def test_what_carries_no_certain_date_is_unknown(example: dict[str, Any]) -> Non
     assert parsed.reason
 
 
-@pytest.mark.parametrize("example", EXAMPLES["marker"], ids=lambda example: example["key"])
-def test_what_is_no_log_is_a_marker(example: dict[str, Any]) -> None:
-    """Probe files, folders, data written over in place and packs are never packed, although some of
-    them carry a date.
+@pytest.mark.parametrize("example", EXAMPLES["no_log"], ids=lambda example: example["key"])
+def test_what_is_no_log_is_never_packed(example: dict[str, Any]) -> None:
+    """Probe files, folders, tables, data written over in place and packs are no logs, although some
+    of them carry a date.
     """
     assert isinstance(parse_key(example["key"]), NoLog)
 
@@ -80,19 +83,21 @@ def test_rows_with_a_head_fix_the_place_of_the_date() -> None:
         row = next(row for row in LAYOUTS if row.name == example["layout"])
         parsed = parse_key(example["key"])
         assert isinstance(parsed, Dated)
-        expected = row.head != "free" and row.grammar is not None
-        assert (parsed.position is not None and parsed.position.whole_stem) == expected, example[
-            "key"
-        ]
+        if parsed.position is None or not parsed.position.stem.startswith("AWSLogs/"):
+            continue
+        assert parsed.position.whole_stem == (row.grammar is not None), example["key"]
+        assert row.head is Head.AWSLOGS
 
 
 def test_nothing_jumps_from_a_compact_date_without_a_head() -> None:
-    """Between two compact dates may sort an account id, so a free compact date has no position."""
-    keys = ["x/20250401.log", "x/202504021234/us-east-1/b/2025/07/01/x", "x/20250403.log"]
-    assert keys == sorted(keys)
-    parsed = [parse_key(key) for key in keys]
-    assert [one.facts.date.day for one in parsed if isinstance(one, Dated)] == [1, 1, 3]
-    assert [one.position is None for one in parsed if isinstance(one, Dated)] == [True, False, True]
+    """Between two compact dates may sort an account id, so a compact date in front claims
+    nothing.
+    """
+    parsed = parse_key("20250401/2025-04-03-10-11-12-0123456789ABCDEF")
+    assert isinstance(parsed, Dated)
+    assert parsed.position is not None
+    assert parsed.position.stem == "20250401/"
+    assert parse_key("x/20250401.log").position is None
 
 
 def test_a_bad_date_behind_a_head_keeps_the_position() -> None:
@@ -125,22 +130,25 @@ def test_a_grammar_with_a_head_ends_in_its_separator() -> None:
     [
         ("x.gz", "gzip-lines"),
         ("x.csv.GZ", "gzip-lines"),
+        ("x.log.gz.1", "gzip-lines"),
         ("x", "text"),
         ("x.log", "text"),
-        ("x.jsonl", "text"),
+        ("x.log.2025-04-03-10", "text"),
+        ("x.out", "text"),
+        ("x.never-heard-of", "text"),
+        ("x.", "text"),
         ("x.gz.parquet", "binary"),
         ("x.zip", "binary"),
         ("x.orc", "binary"),
-        ("x.zst", "binary"),
-        ("x.never-heard-of", "binary"),
-        ("x.", "binary"),
+        ("x.log.zst", "binary"),
+        ("x.zst.20250403", "binary"),
     ],
 )
 def test_the_last_suffix_tells_the_kind(name: str, kind: str) -> None:
-    """Only gzip and known text may be concatenated; what is not known goes the safe way."""
-    parsed = parse_key(f"some.thing/2025/04/03/{name}")
-    assert isinstance(parsed, Dated)
-    assert parsed.facts.kind == kind
+    """Dates and numbers behind a dot are no suffix. Only what is known to be binary is kept from
+    the gzip packs, which can carry anything.
+    """
+    assert content_kind(f"some.zip/2025.parquet/{name}", is_document=False) == kind
 
 
 @pytest.mark.parametrize("service", ["..", ".", "-", "a b", "é", "a:b"])

@@ -1,0 +1,56 @@
+"""Real keys out of public repositories and AWS documents, with what is right for each.
+
+What a free key says is checked by its hint. That a declaration makes it the same fact is checked
+beside `suggest`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.layouts.declarations import kind_word
+from log_aggregator.core.layouts.hints import hint_of
+
+KEYS: list[dict[str, Any]] = [
+    json.loads(line)
+    for line in Path(__file__).with_name("keys.jsonl").read_text(encoding="utf-8").splitlines()
+]
+PACKED = [entry for entry in KEYS if entry["expected_action"] == "pack"]
+LEFT = [entry for entry in KEYS if entry["expected_action"] == "leave"]
+
+
+def key_of(entry: dict[str, Any]) -> str:
+    return str(entry["key"])
+
+
+def test_the_corpus_is_there() -> None:
+    """217 keys; most of them are packed, and of these most without a declaration."""
+    certain = [entry for entry in PACKED if isinstance(parse_key(entry["key"]), Dated)]
+    assert (len(KEYS), len(PACKED), len(certain)) == (217, 145, 91)
+
+
+@pytest.mark.parametrize("entry", LEFT, ids=key_of)
+def test_what_must_stay_is_never_packed(entry: dict[str, Any]) -> None:
+    """Tables, inventories, query results, exports, backups, and what has no date."""
+    parsed = parse_key(entry["key"])
+    assert not isinstance(parsed, Dated)
+    assert parsed.reason
+
+
+@pytest.mark.parametrize("entry", PACKED, ids=key_of)
+def test_a_log_says_what_is_right(entry: dict[str, Any]) -> None:
+    """By its head or name, as a fact; by what a search finds, as a hint."""
+    parsed = parse_key(entry["key"])
+    said = parsed.facts if isinstance(parsed, Dated) else hint_of(entry["key"])
+    assert str(said.date) == entry["expected_date"]
+    assert said.log_type in entry["expected_type"].split("|")
+    assert said.account == entry.get("expected_account", said.account)
+    assert said.region == entry.get("expected_region", said.region)
+    if entry.get("fault", "").startswith("D1"):  # a folder's name, taken for a Region's
+        assert said.region is None
+    assert kind_word(said.kind) == entry.get("expected_kind", kind_word(said.kind))
