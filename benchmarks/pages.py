@@ -1,9 +1,10 @@
 """How many pages it takes to list one day out of a year, by the date skip-scan, against a full
 listing. No server: a list of keys.
 
-Four shapes of bucket: flat S3 access logs; CloudFront with 40 distributions; flow logs of 240
-accounts and regions; and keys that all have another random stem, where nothing can be skipped and
-nothing may be lost by trying.
+Six shapes of bucket: flat S3 access logs; CloudFront with 40 distributions; flow logs of 240
+accounts and regions; a flat bucket and one of 40 hosts whose layouts are declared, with compact
+dates; and keys that all have another random stem, where nothing can be skipped and nothing may be
+lost by trying.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import cast
 from benchmarks.jobsteps import list_whole
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 
+from log_aggregator.core.layouts.declarations import read_declarations
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject
@@ -47,9 +49,9 @@ def measure(options: Options) -> Outcome:
     }
     table = Table(f"Pages to list {WANTED_DAY} out of {DAYS} days", columns | {"seconds": ".2f"})
     outcome = Outcome([table], is_quick=options.is_quick)
-    for name, (shape, bound) in SHAPES.items():
+    for name, (shape, bound, pattern) in SHAPES.items():
         pages, pages_full, *_ = row = _measure_shape(
-            shape, KEY_COUNT_QUICK if options.is_quick else KEY_COUNT
+            shape, pattern, KEY_COUNT_QUICK if options.is_quick else KEY_COUNT
         )
         table.rows.append((name, row[2], row[3], pages, pages_full, pages_full / pages, row[4]))
         outcome.targets.append(Target(f"pages, {name}", pages, min(bound, pages_full + 1)))
@@ -84,8 +86,10 @@ class KeyList:
         return Page(objects, next_start=ListStart(found[-1]) if last < len(self._keys) else None)
 
 
-def _measure_shape(shape: Shape, count: int) -> tuple[int, int, int, int, float]:
-    """(pages, those of a full listing, keys, keys of the day, seconds)."""
+def _measure_shape(shape: Shape, pattern: str, count: int) -> tuple[int, int, int, int, float]:
+    """(pages, those of a full listing, keys, keys of the day, seconds). `pattern` is what is
+    declared for the bucket, if anything is.
+    """
     keys: list[str] = []
     wanted = set()
     for day, key in shape(Random(1), count):
@@ -96,7 +100,8 @@ def _measure_shape(shape: Shape, count: int) -> tuple[int, int, int, int, float]
     bucket = KeyList(keys)
     began = time.perf_counter()
     rules = Rules(DateWindow(WANTED_DAY, WANTED_DAY))
-    area = Area(SourceBucket("example", None), "")
+    rows = [{"name": "example", "pattern": pattern}] if pattern else []
+    area = Area(SourceBucket("example", None, read_declarations(rows).of("example")), "")
     selection = list_whole(cast("ObjectStore", bucket), area, rules)
     seconds = time.perf_counter() - began
     found = [
@@ -138,6 +143,17 @@ def _flow_logs(random: Random, count: int) -> Iterator[tuple[date, str]]:
         )
 
 
+def _logpush(random: Random, count: int) -> Iterator[tuple[date, str]]:
+    for _, day in _spread(count, 1):
+        begin, end = random.randrange(86_400), random.randrange(86_400)
+        yield day, f"{day:%Y%m%d}/{begin:06d}Z_{end:06d}Z_{random.getrandbits(32):08x}.log.gz"
+
+
+def _hosts(random: Random, count: int) -> Iterator[tuple[date, str]]:
+    for number, day in _spread(count, DISTRIBUTIONS):
+        yield day, f"web-{number:02d}/access-{day:%Y%m%d}-{random.getrandbits(32):08x}.log"
+
+
 def _random_stems(random: Random, count: int) -> Iterator[tuple[date, str]]:
     for _, day in _spread(count, 1):
         yield day, f"{random.getrandbits(64):016x}x/{day:%Y/%m/%d}/{random.getrandbits(32):08x}.log"
@@ -145,12 +161,18 @@ def _random_stems(random: Random, count: int) -> Iterator[tuple[date, str]]:
 
 _DELIVERED = datetime(2025, 4, 4, tzinfo=UTC)
 
-SHAPES: dict[str, tuple[Shape, int]] = {
-    "flat S3 access logs": (_access_logs, 6),
-    f"CloudFront, {DISTRIBUTIONS} distributions": (_cloudfront, 3 * DISTRIBUTIONS + 1),
-    f"flow logs, {FLOW_STEMS} stems": (_flow_logs, 2 * FLOW_STEMS + 1),
-    "every key another stem": (_random_stems, KEY_COUNT),
+SHAPES: dict[str, tuple[Shape, int, str]] = {
+    "flat S3 access logs": (_access_logs, 6, ""),
+    f"CloudFront, {DISTRIBUTIONS} distributions": (_cloudfront, 4 * DISTRIBUTIONS + 1, ""),
+    f"flow logs, {FLOW_STEMS} stems": (_flow_logs, 2 * FLOW_STEMS + 1, ""),
+    "declared, flat, compact dates": (_logpush, 8, "{YYYYMMDD}/{*}.log.gz"),
+    f"declared, {DISTRIBUTIONS} hosts": (
+        _hosts,
+        3 * DISTRIBUTIONS + 1,
+        "{host}/access-{YYYYMMDD}-{*}.log",
+    ),
+    "every key another stem": (_random_stems, KEY_COUNT, "{*}/{YYYY}/{MM}/{DD}/{*}.log"),
 }
-"""Shape -> at most so many pages: three or two for each stem, and never more than one above a full
-listing.
+"""Shape -> at most so many pages, two for each stem and year, and never more than one above a full
+listing; and the pattern that is declared for it.
 """

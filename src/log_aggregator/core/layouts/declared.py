@@ -17,6 +17,7 @@ from log_aggregator.core.layouts.parse import (
     INVALID_DATE,
     Dated,
     DatePosition,
+    NoLog,
     Parsed,
     Unknown,
     parse_key,
@@ -63,7 +64,8 @@ class BucketLayouts:
             return self._check_fronts(key, parsed)
         if parsed.position is not None and parsed.position.whole_stem:
             return parsed
-        return self._read_declared(key, last_modified) or parsed
+        reason = parsed.reason if isinstance(parsed, NoLog) else None
+        return self._read_declared(key, reason, last_modified) or parsed
 
     def read_listed(self, listed: ListedKey) -> Parsed:
         """The same of a key that was listed."""
@@ -89,11 +91,12 @@ class BucketLayouts:
         safe = all(_dates_at(layout.pattern, position) for layout in self.declared)
         return position if safe else None
 
-    def _read_declared(self, key: str, last_modified: datetime | None) -> Parsed | None:
+    def _read_declared(
+        self, key: str, reason: str | None, last_modified: datetime | None
+    ) -> Parsed | None:
         """None where no layout matches, or those that do do not name the very thing for which the
-        table says that the key is no log.
+        table gives a `reason` that the key is no log.
         """
-        reason = no_free_log_reason(key)
         for layout in self.declared:
             if reason is not None and no_free_log_reason(layout.pattern.sample) != reason:
                 continue
