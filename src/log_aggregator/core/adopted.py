@@ -22,6 +22,8 @@ from typing import Any
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
 from log_aggregator.core.jsontext import decoding, encode_json_line
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
+from log_aggregator.core.layouts.hints import Hint, hint_of
+from log_aggregator.core.layouts.table import OTHER
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GzipEncoder, encode_gzip
 from log_aggregator.core.packformat.index import decode_member, encode_member
@@ -29,7 +31,7 @@ from log_aggregator.core.packformat.split import GzipMember
 from log_aggregator.core.query import Query
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack, SettingsError
-from log_aggregator.model import NO_ACCOUNT, Group, Member, Target
+from log_aggregator.model import NO_ACCOUNT, Group, KeyFacts, Member, Target
 
 FORMAT = "log-aggregator-adopted-index"
 VERSION = 1
@@ -94,24 +96,20 @@ class Said:
 
 
 def group_of_aggregate(bucket: str, key: str, said: Said) -> Group:
-    """What the aggregate is of, by its key and by what was said. Raises SettingsError where neither
-    tells the date.
+    """What the aggregate is of, by its key and by what was said. A hint is enough, since a person
+    named the aggregate and nothing is deleted because of it.
+
+    Raises SettingsError where neither tells the date.
     """
-    parsed = parse_key(key)
-    facts = parsed.facts if isinstance(parsed, Dated) else None
-    day = said.date or (facts.date if facts else None)
-    if day is None:
-        raise SettingsError(
-            f"s3://{bucket}/{key}: its key names no date; --date says which day it holds"
-        )
+    told = _told_by(key)
+    day = said.date or _date_of(bucket, key, told)
     older = _OLDER_KEY.match(key)
     name = _NAME.match(key.rpartition("/")[2])
     log_type = _LOG_TYPES.get(name["type"].lower()) if name else None
     return Group(
         said.bucket or (older["bucket"] if older else bucket),
-        said.log_type or log_type or (facts.log_type if facts else "Other"),
-        said.account
-        or (facts.account if facts and facts.account else name["account"] if name else NO_ACCOUNT),
+        said.log_type or log_type or (told.log_type if isinstance(told, KeyFacts) else OTHER),
+        said.account or told.account or (name["account"] if name else NO_ACCOUNT),
         day,
     )
 
@@ -192,15 +190,29 @@ _OLDER_KEY = re.compile(
 )
 """`<source bucket>/<YYYY>/<MM>/<DD>/<name>`: keys of the older stack."""
 _NAME = re.compile(r"(?P<account>[0-9]{12})_(?P<type>[A-Za-z][A-Za-z0-9-]*)(?:[_.]|\Z)")
-_REGION = re.compile(r"_([a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})(?:[_.]|\Z)")
+
+
+def _told_by(key: str) -> KeyFacts | Hint:
+    parsed = parse_key(key)
+    return parsed.facts if isinstance(parsed, Dated) else hint_of(key)
+
+
+def _date_of(bucket: str, key: str, told: KeyFacts | Hint) -> date:
+    if isinstance(told, Hint) and told.disagrees:
+        days = ", ".join(str(day) for day in sorted({found.date for found in told.dates}))
+        raise SettingsError(
+            f"s3://{bucket}/{key}: the dates in its key disagree ({days}); --date says which day "
+            "it holds"
+        )
+    if told.date is None:
+        raise SettingsError(
+            f"s3://{bucket}/{key}: its key names no date; --date says which day it holds"
+        )
+    return told.date
 
 
 def _region_of(key: str) -> str | None:
-    parsed = parse_key(key)
-    if isinstance(parsed, Dated) and parsed.facts.region is not None:
-        return parsed.facts.region
-    found = _REGION.search(key.rpartition("/")[2])
-    return found[1] if found else None
+    return _told_by(key).region or hint_of(key).region
 
 
 def _member(aggregate: Aggregate, number: int, found: GzipMember) -> Member:

@@ -39,11 +39,18 @@ def no_log_reason(key: str) -> str | None:
     """Why no object of that name is ever packed or deleted; None where nothing speaks against
     it.
     """
+    return no_content_reason(key) or _first_reason(key, _EVERYWHERE)
+
+
+def no_content_reason(key: str) -> str | None:
+    """The same of what nobody can mean who names an object: folder markers, probes, and our own
+    packs and indexes.
+    """
     if key.endswith(("/", "_$folder$")):
         return "a folder marker"
     if key[key.rfind("/") + 1 :] in _PROBES:
         return "written by AWS to test the permission to write"
-    return _first_reason(key, _EVERYWHERE)
+    return _first_reason(key, _OWN)
 
 
 def no_free_log_reason(key: str) -> str | None:
@@ -93,6 +100,10 @@ _LENS = "S3 Storage Lens metrics, which are read as a table"
 _CONNECT = "Amazon Connect plays and shows it from this key"
 _DATADOG = "a Datadog archive, which is rehydrated by its keys"
 
+_ROWS_OWN = tuple(
+    Row(folder, _PACK_KEY, _PACK) for folder in ("packs/", "indexes/", "discards/", "adopted/")
+)
+
 _ROWS_EVERYWHERE = (
     Row(
         "/accountid=",
@@ -101,10 +112,6 @@ _ROWS_EVERYWHERE = (
     ),
     Row("-20", rf"{_FOLDER}[0-9]{{8}}-[0-9]{{8}}/", _BILLING),
     Row("billing_period=", rf"{_FOLDER}BILLING_PERIOD=[0-9]{{4}}-[0-9]{{2}}/", _BILLING),
-    Row("packs/", _PACK_KEY, _PACK),
-    Row("indexes/", _PACK_KEY, _PACK),
-    Row("discards/", _PACK_KEY, _PACK),
-    Row("adopted/", _PACK_KEY, _PACK),
     Row(
         "manifest",
         rf"(?i){_NAME}(?:[^/]*[-_.])?manifest(?:-files|-summary|s)?"
@@ -184,7 +191,8 @@ def _compile(rows: tuple[Row, ...]) -> tuple[_CompiledRow, ...]:
     return tuple((row.hint, re.compile(row.pattern), row.reason) for row in rows)
 
 
+_OWN = _compile(_ROWS_OWN)
 _EVERYWHERE = _compile(_ROWS_EVERYWHERE)
 _FREE = _compile(_ROWS_FREE)
-NO_LOG_ROWS = (*_ROWS_EVERYWHERE, *_ROWS_FREE)
+NO_LOG_ROWS = (*_ROWS_OWN, *_ROWS_EVERYWHERE, *_ROWS_FREE)
 """The whole table, for the reference page and `layouts list`."""

@@ -14,7 +14,7 @@ from log_aggregator.core.adopted import (
     group_of_aggregate,
 )
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.core.layouts.no_log import no_log_reason
+from log_aggregator.core.layouts.no_log import no_content_reason
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.core.packformat.split import split_gzip
 from log_aggregator.errors import (
@@ -35,7 +35,7 @@ def list_aggregates(
     store: ObjectStore, target: Target, bucket: str, key: str
 ) -> Iterator[LogObject]:
     """The object of that key; or, of a key that ends in a slash or is empty, everything under it
-    that is none of our own.
+    that is neither a folder marker, nor a probe, nor one of our own.
 
     Raises NotFound where there is nothing, SettingsError where it is all our own.
     """
@@ -54,7 +54,7 @@ def list_aggregates(
                 is_empty = False
                 yield found
             break
-        if no_log_reason(found.key) is None and not found.key.startswith(own):
+        if no_content_reason(found.key) is None and not found.key.startswith(own):
             is_empty = False
             yield found
     if is_empty:

@@ -15,6 +15,8 @@ from log_aggregator.core.layouts.declarations import (
 )
 from log_aggregator.core.layouts.declared import BucketLayouts, Layouts
 from log_aggregator.core.layouts.pattern import PatternError
+from log_aggregator.core.skipscan import next_start
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import ContentKind, KeyFacts, ListedKey, LogObject
 
 DAY = date(2025, 4, 3)
@@ -190,3 +192,27 @@ def test_a_declaration_comes_back() -> None:
     declared = read_declarations(rows)
     assert describe_declarations(declared) == rows
     assert tomllib.loads(render_declarations(rows))["layouts"] == rows
+
+
+@pytest.mark.parametrize(
+    ("patterns", "last_key", "wanted"),
+    [
+        (["{YYYYMMDD}/{**}"], "20241231/x", "2025-04-03-10-11-12-0123456789ABCDEF"),
+        (["{host}-{YYYYMMDD}.log"], "web-20250101.log", "web-20250101x-20250403.log"),
+        (["{**}/{YYYY}/{MM}/{DD}/{*}"], "a/2025/01/01/x", "a/2025/01/0x/2025/04/03/x"),
+        (["a/{YYYYMMDD}/{*}", "a/{*}/{YYYY-MM-DD}"], "a/20250101/x", "a/20250101x/2025-04-03"),
+        (["a-{*}/{YYYY-MM-DD}"], "a-2025-01-01/y", "a-2025-02-02/2025-04-03"),
+        (["{YYYYMMDD}/{**}"], "20250101/x", "AWSLogs/123456789012/Config/us-east-1/2025/4/3/x"),
+        (["{**}/x.log"], "a/2025/01/01/x", "a/2025/01/02/x.log"),
+    ],
+)
+def test_nothing_wanted_is_jumped_over(patterns: list[str], last_key: str, wanted: str) -> None:
+    """Where another layout, or another way to read this one, may hide a key of the day."""
+    by_time = {} if "DD}" in patterns[0] else {"date": "last-modified"}
+    layouts = layouts_of(*patterns, **by_time)
+    assert last_key < wanted
+    parsed = layouts.read(wanted, datetime(2025, 4, 3, tzinfo=UTC))
+    assert isinstance(parsed, Dated)
+    assert parsed.facts.date == DAY
+    start = next_start(last_key, DateWindow(DAY, DAY), layouts.position)
+    assert start is None or start < wanted
