@@ -179,7 +179,7 @@ class AdoptedQuery:
 
     def matches(self, adopted_group: Group, key: str) -> bool:
         """Whether a member of that key, in a group that may hold it, is wanted."""
-        return self.names.matches(adopted_group.bucket, key) and (
+        return self.names.matches(adopted_group, key) and (
             not self.regions or _region_of(key) in self.regions
         )
 

@@ -7,19 +7,27 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from log_aggregator.core.layouts import Dated, DateGrammar, parse_key
+from log_aggregator.core.layouts import LAYOUTS, Dated, DateGrammar, parse_key
+from log_aggregator.core.layouts.declared import NEEDS_LISTING, BucketLayouts, Layouts
 from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN
+from log_aggregator.core.layouts.hints import hint_of
+from log_aggregator.core.layouts.parse import ONE_DAY
+from log_aggregator.core.layouts.table import OTHER
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.model import Group, KeyFacts
+from log_aggregator.model import Group
 
 _ADDRESS = "s3://"
 _GLOB = re.compile(r"[*?\[]")
 _YEARS_MAX = 12
 """A glob that leaves more years open is not narrowed by date."""
+_BUILT_IN_TYPES = frozenset(row.log_type or row.service for row in LAYOUTS) | {OTHER}
+"""No declared layout has one of these names (`declarations`), so what lies in their packs is dated
+by its head or its name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,10 @@ class Query:
     `keys` are keys, `s3://bucket/key`, or globs of either (`*`, `?`, `[abc]`; `*` spans slashes).
     `first` and `last` are UTC and both included; a log object whose key names an hour is wanted
     where that hour overlaps them, any other where its day does.
+
+    What a head or a name says of a key narrows the search. What only a declaration or a search says
+    does not, since a pack may have been made when another layout was declared, or none; `first_look`
+    tells where to look for such keys at first. `layouts` are those that are declared now.
     """
 
     buckets: frozenset[str] = frozenset()
@@ -38,6 +50,8 @@ class Query:
     keys: tuple[str, ...] = ()
     first: datetime | None = None
     last: datetime | None = None
+    layouts: Layouts = field(default_factory=Layouts, repr=False, compare=False)
+    is_first_look: bool = False
     _scopes: frozenset[_Scope] = field(init=False, repr=False, compare=False)
     _whole_keys: frozenset[str] = field(init=False, repr=False, compare=False)
     _key_globs: tuple[re.Pattern[str], ...] = field(init=False, repr=False, compare=False)
@@ -47,7 +61,7 @@ class Query:
         if self.first is not None and self.last is not None and self.first > self.last:
             raise ValueError(f"the range ends before it begins: {self.first} to {self.last}")
         globs = [pattern for pattern in self.keys if _GLOB.search(pattern)]
-        object.__setattr__(self, "_scopes", frozenset(map(_scope_of, self.keys)))
+        object.__setattr__(self, "_scopes", frozenset(self._scope_of(key) for key in self.keys))
         object.__setattr__(self, "_whole_keys", frozenset(self.keys))
         object.__setattr__(
             self, "_key_globs", _compile(glob for glob in globs if not glob.startswith(_ADDRESS))
@@ -63,12 +77,31 @@ class Query:
             first=datetime.combine(first, time.min, UTC), last=datetime.combine(last, time.max, UTC)
         )
 
+    def first_look(self) -> Query:
+        """The same query, with `hinted_keys` only in packs of the days that their hints name."""
+        return replace(self, is_first_look=True)
+
+    def second_look(self, found: Iterable[tuple[str, str]]) -> Query | None:
+        """For those of the `hinted_keys` that were not found as (bucket, key): in all packs. None
+        where there is nothing left to look for.
+        """
+        named = {name for bucket, key in found for name in (key, f"{_ADDRESS}{bucket}/{key}")}
+        missing = tuple(key for key in self.hinted_keys if key not in named)
+        return replace(self, keys=missing, is_first_look=False) if missing else None
+
     @property
-    def window(self) -> DateWindow:
-        """No other log dates can match. A bound that nothing gives is the calendar's."""
+    def hinted_keys(self) -> tuple[str, ...]:
+        """Whole keys of which nothing is certain but a hint names days."""
+        return tuple(key for key in self.keys if self._hint_of(key) is not None)
+
+    def window_of(self, log_type: str) -> DateWindow:
+        """No other log dates can match in a log type. A bound that nothing gives is the
+        calendar's.
+        """
         first = self.first.date() if self.first else date.min
         last = self.last.date() if self.last else date.max
-        days = {day for scope in self._scopes for day in scope.days or (date.min, date.max)}
+        scopes = [scope.days_of(log_type) for scope in self._scopes]
+        days = {day for found in scopes for day in found or (date.min, date.max)}
         if days and max(first, min(days)) <= min(last, max(days)):
             return DateWindow(max(first, min(days)), min(last, max(days)))
         return DateWindow(first, last)
@@ -99,18 +132,22 @@ class Query:
             and (not self._scopes or any(scope.may_hold(group) for scope in self._scopes))
         )
 
-    def matches(self, bucket: str, key: str) -> bool:
+    def matches(self, group: Group, key: str) -> bool:
         """Whether a member that lies in a pack of a group that `may_hold` it is wanted.
 
-        A key that no layout knows (of a pack that another tool wrote) has no region and no hour;
-        its group's date stands for it.
+        Where a key says its region or its hour only by a hint, that must do; without one it has
+        none, and the whole day of its group.
         """
-        if self.keys and not self._is_named(bucket, key):
+        if self.keys and not self._is_named(group.bucket, key):
             return False
-        if not self.regions and _is_begin(self.first) and _is_end(self.last):
+        if self.regions and region_of(self.layouts, group.bucket, key) not in self.regions:
+            return False
+        if _is_begin(self.first) and _is_end(self.last):
             return True
-        parsed = parse_key(key)
-        return self._facts_match(parsed.facts) if isinstance(parsed, Dated) else not self.regions
+        begin, end = _span(*self._moment_of(group, key))
+        return (self.first is None or end >= self.first) and (
+            self.last is None or begin <= self.last
+        )
 
     def _is_named(self, bucket: str, key: str) -> bool:
         address = f"{_ADDRESS}{bucket}/{key}"
@@ -121,13 +158,36 @@ class Query:
             or any(glob.match(address) for glob in self._address_globs)
         )
 
-    def _facts_match(self, facts: KeyFacts) -> bool:
-        begin, end = _span(facts)
-        return (
-            (not self.regions or facts.region in self.regions)
-            and (self.first is None or end >= self.first)
-            and (self.last is None or begin <= self.last)
-        )
+    def _moment_of(self, group: Group, key: str) -> tuple[date, int | None]:
+        """The date and the hour of a member. A hint of another date than its group's says
+        nothing.
+        """
+        parsed = self.layouts.of(group.bucket).read(key)
+        if isinstance(parsed, Dated):
+            return parsed.facts.date, parsed.facts.hour
+        hint = hint_of(key)
+        return group.date, hint.hour if hint.date == group.date else None
+
+    def _scope_of(self, pattern: str) -> _Scope:
+        days = self._hint_of(pattern) if self.is_first_look else None
+        return replace(_scope_of(pattern), days=days) if days else _scope_of(pattern)
+
+    def _hint_of(self, pattern: str) -> frozenset[date] | None:
+        """The days on which a whole key may be, by a declared layout or by all dates in it. None
+        where something certain narrows the search, or nothing at all.
+        """
+        bucket, key = _split_address(pattern)
+        if _GLOB.search(pattern) or isinstance(parse_key(key), Dated):
+            return None
+        declared = self.layouts.of(bucket) if bucket else BucketLayouts(self.layouts.declared)
+        parsed = declared.read(key)
+        if isinstance(parsed, Dated):
+            return frozenset({parsed.facts.date})
+        if parsed.reason == NEEDS_LISTING:
+            return None
+        days = {found.date for found in hint_of(key).dates}
+        near = {day + delta for day in days for delta in (-ONE_DAY, timedelta(0), ONE_DAY)}
+        return frozenset(near) or None
 
     def _names(
         self, asked: frozenset[str], name_of: Callable[[_Scope], str | None]
@@ -141,20 +201,33 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a wanted key says of its group, as far as it does."""
+    """What a wanted key says of its group, as far as it does. `is_certain` False: keys may begin
+    so whose date a declared layout takes from elsewhere.
+    """
 
     bucket: str | None = None
     log_type: str | None = None
     account: str | None = None
     days: frozenset[date] | None = None
+    is_certain: bool = True
 
     def may_hold(self, group: Group) -> bool:
         return (
             self.bucket in (None, group.bucket)
             and self.log_type in (None, group.log_type)
             and self.account in (None, group.account)
-            and (self.days is None or group.date in self.days)
+            and ((days := self.days_of(group.log_type)) is None or group.date in days)
         )
+
+    def days_of(self, log_type: str) -> frozenset[date] | None:
+        """None: any day."""
+        return self.days if self.is_certain or log_type in _BUILT_IN_TYPES else None
+
+
+def region_of(layouts: Layouts, bucket: str, key: str) -> str | None:
+    """The region of a member; where its key says none for certain, that which a hint names."""
+    parsed = layouts.of(bucket).read(key)
+    return parsed.facts.region if isinstance(parsed, Dated) else hint_of(key).region
 
 
 def _compile(globs: Iterable[str]) -> tuple[re.Pattern[str], ...]:
@@ -163,14 +236,19 @@ def _compile(globs: Iterable[str]) -> tuple[re.Pattern[str], ...]:
 
 def _scope_of(pattern: str) -> _Scope:
     """`*` spans slashes: where the bucket has one, the rest of the pattern may stand anywhere."""
-    bucket: str | None = None
-    key = pattern
-    if pattern.startswith(_ADDRESS):
-        bucket, _, key = pattern.removeprefix(_ADDRESS).partition("/")
-        if _GLOB.search(bucket):
-            return _Scope()
+    bucket, key = _split_address(pattern)
+    if bucket is not None and _GLOB.search(bucket):
+        return _Scope()
     glob = _GLOB.search(key)
     return _scope_of_beginning(bucket, key[: glob.start()]) if glob else _scope_of_key(bucket, key)
+
+
+def _split_address(pattern: str) -> tuple[str | None, str]:
+    """The bucket, if there is one in front, and the key."""
+    if not pattern.startswith(_ADDRESS):
+        return None, pattern
+    bucket, _, key = pattern.removeprefix(_ADDRESS).partition("/")
+    return bucket, key
 
 
 def _scope_of_key(bucket: str | None, key: str) -> _Scope:
@@ -183,7 +261,8 @@ def _scope_of_key(bucket: str | None, key: str) -> _Scope:
 
 def _scope_of_beginning(bucket: str | None, beginning: str) -> _Scope:
     """What all keys say that begin so: by the laws of `core.layouts.parse`, what the date's
-    position says of one of them.
+    position says of one of them. Behind the stem of a head no declared layout is asked; elsewhere
+    one may date such keys otherwise.
     """
     parsed = parse_key(beginning + "x")
     position = parsed.position
@@ -194,7 +273,7 @@ def _scope_of_beginning(bucket: str | None, beginning: str) -> _Scope:
         position.stem + position.grammar.forms[0].format(date(YEAR_MIN, 1, 1)) + "x"
     )
     if not (position.whole_stem and isinstance(example, Dated)):
-        return _Scope(bucket, days=days)
+        return _Scope(bucket, days=days, is_certain=position.whole_stem)
     group = group_of("any", example.facts)
     return _Scope(bucket, group.log_type, group.account, days)
 
@@ -216,12 +295,12 @@ def _may_begin(spelled: str, text: str) -> bool:
     return spelled.startswith(text) or text.startswith(spelled)
 
 
-def _span(facts: KeyFacts) -> tuple[datetime, datetime]:
+def _span(day: date, hour: int | None) -> tuple[datetime, datetime]:
     """The hour that a key names, or its day."""
-    if facts.hour is None:
-        begin = datetime.combine(facts.date, time.min, UTC)
+    if hour is None:
+        begin = datetime.combine(day, time.min, UTC)
         return begin, begin + timedelta(days=1, microseconds=-1)
-    begin = datetime.combine(facts.date, time(facts.hour), UTC)
+    begin = datetime.combine(day, time(hour), UTC)
     return begin, begin + timedelta(hours=1, microseconds=-1)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.layouts.declared import Layouts
+from log_aggregator.core.query import region_of
 from log_aggregator.core.times import encode_time
 from log_aggregator.model import NO_ACCOUNT, Member
 from log_aggregator.reports.numbers import format_bytes, format_count
@@ -98,10 +99,15 @@ def describe_pack(found: FoundPack) -> str:
     )
 
 
-def describe_members(found: FoundPack) -> Iterator[str]:
-    """Each member as a line of JSON: what the original was, and where it lies."""
-    place = _place(found)
-    return (_dump({**_describe_member(member), **place}) for member in found.members)
+def describe_members(found: FoundPack, layouts: Layouts) -> Iterator[str]:
+    """Each member as a line of JSON: what the original was, and where it lies. Of a key that says
+    no region for certain, `layouts` or a hint do.
+    """
+    place, bucket = _place(found), found.group.bucket
+    return (
+        _dump({**_describe_member(member), "region": region_of(layouts, bucket, member.key), **place})
+        for member in found.members
+    )
 
 
 def _place(found: FoundPack) -> dict[str, Any]:
@@ -118,7 +124,6 @@ def _place(found: FoundPack) -> dict[str, Any]:
 
 
 def _describe_member(member: Member) -> dict[str, Any]:
-    parsed = parse_key(member.key)
     return {
         "key": member.key,
         "version_id": member.version_id,
@@ -127,7 +132,6 @@ def _describe_member(member: Member) -> dict[str, Any]:
         "last_modified": encode_time(member.last_modified),
         "sha256": member.sha256,
         "metadata": dict(member.metadata),
-        "region": parsed.facts.region if isinstance(parsed, Dated) else None,
     }
 
 

@@ -76,7 +76,11 @@ def trace(job: Job, bucket: str, key: str) -> Iterator[Life]:
     it and could not be searched.
     """
     is_found = False
-    query = Query(buckets=frozenset({bucket}), keys=(f"s3://{bucket}/{key}",))
+    query = Query(
+        buckets=frozenset({bucket}),
+        keys=(f"s3://{bucket}/{key}",),
+        layouts=job.rules.layouts,
+    )
     for found in find(job.store, job.workers, job.list_targets(), query):
         if found.pack_key.startswith(
             f"{found.target.root}packs/"

@@ -150,7 +150,7 @@ def _list_account(
     """
     bucket, log_type, account = path.rstrip("/").split("/")
     prefix = f"{target.root}{folder}{path}"
-    for listed in _list_days(store, target.bucket, prefix, query.window):
+    for listed in _list_days(store, target.bucket, prefix, query.window_of(log_type)):
         day = _day_of(listed.key.removeprefix(prefix))
         pack_key = _pack_key(target, folder, listed.key)
         if day is None or pack_key is None:

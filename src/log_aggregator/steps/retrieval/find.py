@@ -49,15 +49,22 @@ def find(
     """Packs with at least one member that matches, in the order of their keys, while they are
     found; then adopted aggregates, each as a pack of the bucket that it lies in.
 
+    A key whose date is only a hint is looked for on the days of the hint; if it is nowhere there,
+    in all packs, which come last.
+
     An index that cannot be read, or that is missing, stops nothing; but at the end, when all else
     was found, it raises IncompleteSearch, which names it. Raises StoreError.
     """
-    gaps: list[str] = []
-    for target in targets:
-        entries = iter_packs(store, workers, target, query)
-        while some := list(islice(entries, _ENTRIES_AT_ONCE)):
-            yield from _search(store, workers, target, some, query, gaps)
-        yield from _search_adopted(store, workers, target, query, gaps)
+    gaps: dict[str, None] = {}
+    places, seen = list(targets), set[tuple[str, str]]()
+    for target in places:
+        for found in _search_target(store, workers, target, query, gaps):
+            if query.hinted_keys:
+                seen.update((found.group.bucket, member.key) for member in found.members)
+            yield found
+    remaining = query.second_look(seen)
+    for target in places if remaining is not None else ():
+        yield from _search_packs(store, workers, target, remaining, gaps)
     _check(gaps)
 
 
@@ -68,13 +75,28 @@ class _Unread:
     message: str
 
 
+def _search_target(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: dict[str, None]
+) -> Iterator[FoundPack]:
+    yield from _search_packs(store, workers, target, query.first_look(), gaps)
+    yield from _search_adopted(store, workers, target, query, gaps)
+
+
+def _search_packs(
+    store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: dict[str, None]
+) -> Iterator[FoundPack]:
+    entries = iter_packs(store, workers, target, query)
+    while some := list(islice(entries, _ENTRIES_AT_ONCE)):
+        yield from _search(store, workers, target, some, query, gaps)
+
+
 def _search(
     store: ObjectStore,
     workers: Workers,
     target: Target,
     entries: Iterable[CatalogEntry],
     query: Query,
-    gaps: list[str],
+    gaps: dict[str, None],
 ) -> Iterator[FoundPack]:
     def read(entry: CatalogEntry) -> FoundPack | _Unread:
         try:
@@ -86,17 +108,17 @@ def _search(
         read, entries, lambda entry: estimate_index_memory(entry.index_bytes)
     ):
         if isinstance(found, _Unread):
-            gaps.append(found.message)
+            gaps[found.message] = None
         elif found.members:
             yield found
 
 
 def _search_adopted(
-    store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: list[str]
+    store: ObjectStore, workers: Workers, target: Target, query: Query, gaps: dict[str, None]
 ) -> Iterator[FoundPack]:
     for found in find_adopted(store, workers, target, query):
         if isinstance(found, GroupFailed):
-            gaps.append(str(found))
+            gaps[str(found)] = None
             continue
         aggregate, stored = found.aggregate, found.stored
         size, storage_class = (stored.size_bytes, stored.storage_class) if stored else (None, None)
@@ -121,7 +143,7 @@ def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: 
         if entry.pack_bytes is None or entry.index_bytes is not None:
             raise
         raise BadPack(f"s3://{target.bucket}/{entry.pack_key}: the pack has no index") from None
-    head, members = index.find_members(lambda key: query.matches(entry.group.bucket, key))
+    head, members = index.find_members(lambda key: query.matches(entry.group, key))
     return FoundPack(
         target,
         entry.pack_key,
@@ -133,7 +155,7 @@ def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: 
     )
 
 
-def _check(gaps: list[str]) -> None:
+def _check(gaps: dict[str, None]) -> None:
     if not gaps:
         return
     more = [f"... and {len(gaps) - _NAMED_MAX:,} more"] if len(gaps) > _NAMED_MAX else []
