@@ -57,6 +57,11 @@ COMMANDS = {
         "log_aggregator.cli.put_back:put_back_command",
         "Put originals back under their own keys: bytes, user metadata, content type and encoding.",
     ),
+    "layouts": Row(
+        "log_aggregator.cli.layouts:layouts",
+        "Show which keys are logs, how a key is read and why, and what a bucket's own logs could "
+        "be declared as.",
+    ),
     "doctor": Row(
         "log_aggregator.cli.doctor:doctor",
         "Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, "

@@ -12,8 +12,12 @@ from typing import Any, TypeVar
 
 import click
 
+from log_aggregator.core.layouts.declarations import read_declarations
+from log_aggregator.core.layouts.declared import Layouts
+from log_aggregator.core.layouts.pattern import PatternError
 from log_aggregator.core.windows import DateWindow, Days, make_window
-from log_aggregator.settings import SETTINGS, Setting, Settings, read_settings
+from log_aggregator.errors import SettingsError
+from log_aggregator.settings import SETTINGS, Setting, Settings, read_settings, read_toml
 from log_aggregator.wiring import Connection
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,6 +75,23 @@ def _add_settings(function: F, rows: list[Setting]) -> F:
     return click.option("--config", type=click.Path(path_type=Path), help=help_text)(decorated)  # type: ignore[no-any-return]
 
 
+def read_settings_for(bucket: str, config: Path | None) -> Settings:
+    """Those of the settings file; without one, of a run over that bucket alone. Raises
+    SettingsError.
+    """
+    path = _choose_config(config)
+    return read_settings(path, {} if path else {"other_buckets": [bucket]})
+
+
+def read_layouts(config: Path | None) -> Layouts:
+    """What the settings file declares, if there is one. Raises SettingsError."""
+    path = _choose_config(config)
+    try:
+        return read_declarations(read_toml(path, "--config").get("layouts", []) if path else [])
+    except PatternError as error:
+        raise SettingsError(str(error)) from None
+
+
 def date_options(function: F) -> F:
     """--date, or --from and --to, or nothing: yesterday and the days before it that are looked at
     again.
@@ -122,6 +143,8 @@ def _option(row: Setting) -> Callable[[Any], Any]:
 
 
 def _read(config: Path | None, overrides: dict[str, Any]) -> Settings:
-    if config is None and CONFIG_DEFAULT.exists():
-        config = CONFIG_DEFAULT
-    return read_settings(config, overrides)
+    return read_settings(_choose_config(config), overrides)
+
+
+def _choose_config(config: Path | None) -> Path | None:
+    return CONFIG_DEFAULT if config is None and CONFIG_DEFAULT.exists() else config

@@ -76,7 +76,7 @@ def _read_declaration(row: Mapping[str, Any], number: int) -> DeclaredLayout:
             "dots, dashes and underscores"
         )
     where = f"layouts: {name}"
-    if name in _TAKEN:
+    if name in TAKEN_NAMES:
         raise PatternError(f"{where}: that is the name of a built-in layout; expected another")
     for unknown in sorted(set(row) - {"name", "pattern", "buckets", "kind", "date"}):
         raise PatternError(
@@ -91,7 +91,7 @@ def _read_declaration(row: Mapping[str, Any], number: int) -> DeclaredLayout:
             f"{where}: buckets = {buckets!r}: expected names of buckets; * stands for anything"
         )
     kind = row.get("kind")
-    if kind is not None and kind not in KINDS:
+    if kind is not None and (not isinstance(kind, str) or kind not in KINDS):
         raise PatternError(f"{where}: kind = {kind!r}: expected {', '.join(KINDS)}")
     day = row.get("date")
     if day not in (None, LAST_MODIFIED):
@@ -136,7 +136,7 @@ def _escape(character: str) -> str:
 _NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
 _BUCKET = re.compile(r"[a-z0-9*?][a-z0-9.*?-]{0,62}")
 _KIND_WORDS = {kind: word for word, kind in KINDS.items()}
-_TAKEN = frozenset(
+TAKEN_NAMES = frozenset(
     {OTHER, "all"}
     | {row.name for row in LAYOUTS}
     | {row.service for row in LAYOUTS if row.service}

@@ -78,7 +78,8 @@ def find_dates(key: str) -> Iterator[FoundDate]:
         numbers = [int(number) for number in found.groups()[_GROUP_AT[writing] :][:3]]
         year = numbers[0] + (2000 if writing == "YYMMDD" else 0)
         day = valid_date(year, numbers[1], numbers[2])
-        if day is None or _DAY_FIRST.search(key, 0, found.start()):
+        # The digits of the date before do not count: "2025-01-01/2025/04/03".
+        if day is None or _DAY_FIRST.search(key, place, found.start()):
             place = found.start() + 1
             continue
         yield FoundDate(day, found.start(), found.end(), _FORMS[writing])
@@ -108,7 +109,7 @@ def _log_type_of(key: str) -> str:
     service = _SERVICE.search(key)
     if service:
         return service[1]
-    return "Backup" if _BACKUP_REPORT.search(key) else OTHER
+    return next((name for name, pattern in _OTHER_TYPES.items() if pattern.search(key)), OTHER)
 
 
 def _account_in(key: str) -> str | None:
@@ -117,12 +118,12 @@ def _account_in(key: str) -> str | None:
     """
     for found in _ACCOUNT.finditer(key):
         digits = found[1] or found[2]
-        if not _is_time(digits):
+        if not is_time(digits):
             return digits
     return None
 
 
-def _is_time(digits: str) -> bool:
+def is_time(digits: str) -> bool:
     """YYYYMMDDhhmm."""
     day = valid_date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
     return day is not None and int(digits[8:10]) < 24 and int(digits[10:]) < 60
@@ -166,4 +167,8 @@ _ACCOUNT = re.compile(
 )
 _REGION_IN_NAME = re.compile(rf"_({REGION})(?:[_.]|\Z)")
 _SERVICE = re.compile(r"(?:\A|/)AWSLogs/(?:o-[a-z0-9]+/)?[0-9]{12}/([A-Za-z0-9._-]+)/")
-_BACKUP_REPORT = re.compile(r"(?:\A|/)Backup/.*_report_[^/]*\Z")
+_OTHER_TYPES = {
+    "Backup": re.compile(r"(?:\A|/)Backup/.*_report_[^/]*\Z"),
+    "SecurityLake": re.compile(r"(?:\A|/)region=[^/]+/account(?:I|_i)d=[^/]+/event_?[Dd]ay="),
+    "Connect": re.compile(r"(?:\A|/)connect/[^/]+/"),
+}

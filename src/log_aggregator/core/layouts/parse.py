@@ -130,6 +130,9 @@ DAY_FIRST = "the year may be the end of a date that is written day first"
 OTHER_LAYOUT = "the key does not look as its log type's keys do"
 NOT_DECLARED = "no layout is declared for such keys"
 
+NO_LAYOUT_REASONS = frozenset({NOT_DECLARED, DISAGREEING_DATES, DAY_FIRST})
+"""Of keys that a declaration may still make logs of."""
+
 ONE_DAY = timedelta(days=1)
 """Dates in one key may differ so much: a log that was begun before midnight and written after."""
 

@@ -1,0 +1,179 @@
+"""`layouts`: which keys are logs, how one is read, and what could be declared."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    read_layouts,
+    read_settings_for,
+)
+from log_aggregator.cli.printing import print_json_lines, print_lines, print_report
+from log_aggregator.cli.progress.counting import say, show_bar
+from log_aggregator.core.layouts.declarations import read_declarations
+from log_aggregator.core.layouts.declared import BucketLayouts
+from log_aggregator.core.layouts.explain import explain_key
+from log_aggregator.core.layouts.pattern import PatternError
+from log_aggregator.errors import SettingsError, cannot_start
+from log_aggregator.reports.layouts import (
+    describe_explanation,
+    describe_layouts,
+    describe_survey,
+    render_explanation,
+    render_layouts,
+    render_survey,
+)
+from log_aggregator.steps.packing.buckets import look_at_bucket
+from log_aggregator.steps.survey import PAGES_MAX, survey_bucket
+from log_aggregator.wiring import open_job
+
+_KEYS_AT_ONCE = 1000
+
+_config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="The settings file, for what it declares. Left out: aggregator.toml, if there is one.",
+)
+
+
+@click.group()
+def layouts() -> None:
+    """Which keys are logs, how a key is read and why, and what a bucket's logs could be declared
+    as.
+    """
+
+
+@layouts.command("list")
+@_config_option
+@json_option
+def list_layouts(config: Path | None, as_json: bool) -> None:
+    """The whole table: what is built in, what the settings declare, and what is no log."""
+    described = describe_layouts(read_layouts(config))
+    print_report(described, render_layouts(described), as_json=as_json)
+
+
+@layouts.command()
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option(
+    "--bucket",
+    help="Only what is declared for this bucket counts. Left out: everything that is declared.",
+)
+@click.option(
+    "--pattern",
+    "patterns",
+    multiple=True,
+    metavar="PATTERN",
+    help="A pattern to try, as if it were declared; may be repeated.",
+)
+@_config_option
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines: an object for each key.")
+def explain(
+    keys: tuple[str, ...],
+    bucket: str | None,
+    patterns: tuple[str, ...],
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """How keys are read, and why: whether a run would pack them, by which layout, and what they
+    say. Needs no network.
+
+    KEY is a key without its bucket. Without one, or with -, keys are read from standard input, one
+    a line.
+    """
+    declared = _layouts_of(bucket, patterns, config)
+    explanations = (explain_key(key, declared) for key in _read_keys(keys))
+    while some := list(islice(explanations, _KEYS_AT_ONCE)):
+        if as_json:
+            print_json_lines(map(describe_explanation, some))
+        else:
+            print_lines(line for each in some for line in render_explanation(each))
+
+
+@layouts.command()
+@click.argument("bucket")
+@click.option(
+    "--pages",
+    type=click.IntRange(1, 100_000),
+    default=PAGES_MAX,
+    show_default=True,
+    help="So many pages of up to 1,000 keys are read at most, spread over the folders.",
+)
+@_config_option
+@connection_options
+@json_option
+def suggest(
+    bucket: str,
+    pages: int,
+    config: Path | None,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> None:
+    """Look at some pages of a bucket, here and there, and print the declarations that would make
+    logs of its free keys, as TOML to paste; and what it would not touch, and why.
+
+    Writes nothing, and changes nothing. Works without settings; with them, what is declared
+    already is known.
+    """
+    if "*" in bucket:
+        raise SettingsError(f"{bucket}: expected the whole name of one bucket")
+    settings = read_settings_for(bucket, config)
+    connection = make_connection(profile, region, endpoint_url)
+    with open_job(connection, settings) as job:
+        if job.rules.is_main(bucket):
+            raise SettingsError(
+                f"{bucket}: that is a Control Tower bucket, in which nothing can be declared; "
+                "expected another one"
+            )
+        source = look_at_bucket(job, bucket)
+        with cannot_start(f"bucket {bucket!r} cannot be listed"), show_bar("keys", None) as show:
+            own, seen = job.rules.own_prefixes(bucket), 0
+
+            def on_progress(objects: int) -> None:
+                nonlocal seen
+                job.workers.check_stop()
+                seen += objects
+                show(seen)
+
+            survey = survey_bucket(job.store, source, own, pages, on_progress)
+    print_report(describe_survey(survey), render_survey(survey), as_json=as_json)
+
+
+def _layouts_of(
+    bucket: str | None, patterns: tuple[str, ...], config: Path | None
+) -> BucketLayouts:
+    """The patterns to try come first. Raises SettingsError."""
+    try:
+        tried = read_declarations(
+            [{"name": f"pattern-{n}", "pattern": text} for n, text in enumerate(patterns, 1)]
+        )
+    except PatternError as error:
+        raise SettingsError(f"--pattern: {error}") from None
+    settled = read_layouts(config)
+    declared = settled.declared if bucket is None else settled.of(bucket).declared
+    return BucketLayouts((*tried.declared, *declared))
+
+
+def _read_keys(keys: tuple[str, ...]) -> Iterator[str]:
+    if keys and keys != ("-",):
+        yield from keys
+        return
+    if sys.stdin.isatty():
+        say("Reading keys from standard input, one a line; end with ctrl-D")
+    yield from _lines(sys.stdin.buffer)
+
+
+def _lines(stream: Iterable[bytes]) -> Iterator[str]:
+    for line in stream:
+        key = line.rstrip(b"\r\n").decode("utf-8", "replace")
+        if key:
+            yield key

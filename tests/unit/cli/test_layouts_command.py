@@ -1,0 +1,167 @@
+"""`layouts` as it is typed."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.support.world import World, access_key, make_world, trail_key
+
+from log_aggregator import wiring
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.cli import main
+
+FIELDS = [
+    "key",
+    "action",
+    "reason",
+    "layout",
+    "certainty",
+    "date",
+    "account",
+    "region",
+    "log_type",
+    "kind",
+]
+SETTINGS = """
+[[layouts]]
+name = "app"
+buckets = ["app-*"]
+pattern = "app/{YYYY-MM-DD}.log"
+"""
+
+
+def type_in(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    *arguments: str,
+    keys: bytes = b"",
+) -> tuple[int, str, str]:
+    """Without a store: nothing is asked of S3."""
+    monkeypatch.setattr(sys, "argv", ["log-aggregator", "layouts", *arguments])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(keys)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capfd.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, out, err
+
+
+def test_keys_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An object for each line, with exactly these fields, whatever is in the key."""
+    keys = [trail_key(1), "app/2025-04-03.log", "a\x1b[31m é/2025-04-03/manifest.json"]
+    code, out, err = type_in(
+        monkeypatch, capfd, "explain", "--json", keys="\n".join(keys).encode() + b"\r\n\n"
+    )
+    assert (code, err) == (0, "")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["key"] for row in rows] == keys
+    assert [list(row) for row in rows] == [FIELDS] * 3
+    assert [row["action"] for row in rows] == ["pack", "leave", "leave"]
+    assert [row["certainty"] for row in rows] == ["head", "hint", "hint"]
+    assert "\x1b" not in out
+
+
+def test_what_is_declared_counts(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """That of the settings file, for the bucket that is named, and patterns that are tried."""
+    config = tmp_path / "own.toml"
+    config.write_text(SETTINGS, encoding="utf-8")
+
+    def action(*more: str) -> str:
+        asked = ("explain", "--config", str(config), "--json", *more, "app/2025-04-03.log")
+        code, out, _ = type_in(monkeypatch, capfd, *asked)
+        assert code == 0
+        return str(json.loads(out)["action"])
+
+    assert action() == "pack"
+    assert action("--bucket", "app-logs") == "pack"
+    assert action("--bucket", "other") == "leave"
+    assert action("--bucket", "other", "--pattern", "{**}{YYYY-MM-DD}.log") == "pack"
+
+
+def test_a_wrong_pattern_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It names the pattern and what is wrong."""
+    code, out, err = type_in(monkeypatch, capfd, "explain", "--pattern", "app/{YYYY", "x")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[0].endswith("pattern = 'app/{YYYY': there is a { without a }")
+
+
+def test_the_table(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Rows, declarations and what is no log, for people and for programs."""
+    code, out, _ = type_in(monkeypatch, capfd, "list")
+    assert code == 0
+    assert "AWSLogs/[<organisation>/]<account>/CloudTrail/<region>/YYYY/MM/DD/" in out
+    assert "(?" not in out
+    code, out, _ = type_in(monkeypatch, capfd, "list", "--json")
+    assert [*json.loads(out)] == ["built_in", "declared", "no_log"]
+
+
+@pytest.fixture
+def world() -> World:
+    world = make_world()
+    world.put("logs", access_key(1), b"line\n")
+    world.put("logs", "app/web1/2025-04-03.log", b"line\n")
+    world.put("logs", "app/\n[[layouts]]/x.parquet", b"PAR1")
+    return world
+
+
+Suggest = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def suggest(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Suggest:
+    """`suggest(bucket, ...)`, where there is no settings file: exit code, and what was written."""
+    monkeypatch.setattr(wiring, "connect", lambda *_: CountingStore(world.store))
+    monkeypatch.chdir(tmp_path)
+    return partial(type_in, monkeypatch, capfd, "suggest")
+
+
+def test_what_is_printed_can_be_pasted(suggest: Suggest) -> None:
+    """Standard output is TOML, whatever keys are called, and a file of settings takes it."""
+    code, out, _ = suggest("logs")
+    assert code == 0
+    assert tomllib.loads(out) == {
+        "layouts": [{"name": "app", "buckets": ["logs"], "pattern": "app/{*}/{YYYY}-{MM}-{DD}.log"}]
+    }
+    assert "# known already: S3AccessLogs, 1 object" in out
+    assert "a table's file" in out
+
+
+def test_suggestions_for_programs(suggest: Suggest) -> None:
+    """Counts, bytes, dates and samples."""
+    code, out, _ = suggest("logs", "--json")
+    assert code == 0
+    said = json.loads(out)
+    assert said["is_whole"]
+    assert said["known"] == {"S3AccessLogs": 1}
+    assert said["layouts"][0]["samples"] == ["app/web1/2025-04-03.log"]
+    assert said["layouts"][0]["first_date"] == "2025-04-03"
+    assert said["left"][0]["objects"] == 1
+
+
+def test_buckets_that_cannot_be_looked_at(suggest: Suggest) -> None:
+    """One of Control Tower, where nothing can be declared; one that is not there; and several."""
+    Path("aggregator.toml").write_text('control_tower_bucket = ["main-bucket"]', encoding="utf-8")
+    for bucket, message in (
+        ("main-bucket", "Control Tower bucket"),
+        ("nowhere", "no bucket 'nowhere'"),
+        ("log*", "one bucket"),
+    ):
+        code, out, err = suggest(bucket)
+        assert code != 0
+        assert out == ""
+        assert message in err
