@@ -94,7 +94,7 @@ def _open_store(told: Mapping[str, Any], settings: Settings, folder: Path) -> Ob
 
 
 def _combine(work: ItemWork, data: bytes, _folder: Path) -> ItemResult:
-    return work.combine(decode_item(data))
+    return work.combine(decode_item(data, work.job.rules.layouts_of))
 
 
 def _verify(work: ItemWork, _data: bytes, folder: Path) -> ItemResult:
@@ -102,7 +102,8 @@ def _verify(work: ItemWork, _data: bytes, folder: Path) -> ItemResult:
 
 
 def _delete(work: ItemWork, data: bytes, folder: Path) -> ItemResult:
-    return work.delete(decode_item(data), _read_result(folder, "verify"))
+    item = decode_item(data, work.job.rules.layouts_of)
+    return work.delete(item, _read_result(folder, "verify"))
 
 
 def _read_result(folder: Path, step: str) -> ItemResult:

@@ -124,9 +124,9 @@ def main() -> int:
         listing = InventoryListing(job, inventories, Progress()) if inventories else None
         plan = plan_run(job, Progress(), listing)
     measured = {
-        "objects": plan.source_sizes.count,
+        "objects": plan.totals.source_sizes.count,
         "groups": len(plan.groups),
-        "packs": plan.pack_sizes.count,
+        "packs": plan.totals.pack_sizes.count,
         "failures": [failure.message for failure in plan.failures],
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,

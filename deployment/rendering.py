@@ -143,10 +143,18 @@ def render_first_steps(
         options.append(f"--destination-bucket {destination[0]}")
     elif parameters.get("FinalAggregationPrefix"):
         options.append(f"--final-aggregation-prefix {parameters['FinalAggregationPrefix']}")
-    return [
+    lines = [
         "See what the next run will do; this changes nothing:",
         "  .venv/bin/log-aggregator plan " + " ".join(options),
     ]
+    file = next((output.value for output in outputs if output.key == "LayoutsFile"), None)
+    if parameters.get("OtherBuckets") and file:
+        lines += [
+            "Other logs than AWS's stay until you declare them (docs/how-to/declare-your-logs.md):",
+            "  add --config layouts.toml to the command above, and if you like what you see:",
+            f"  aws s3 cp layouts.toml {shlex.quote(file)} --region {region}",
+        ]
+    return lines
 
 
 def render_table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from log_aggregator.core.custody import WrittenRecord
+from log_aggregator.core.layouts.declarations import read_declarations
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
@@ -85,6 +86,7 @@ def _example_run() -> dict[str, Any]:
         day,
         groups=[done],
         inventories=["s3://bucket/manifest.json"],
+        layouts=read_declarations([_DECLARATION]),
         custody=[record],
         seconds={"list": 1.0},
         failures=[Failure("where", "StoreError", "what", "do")],
@@ -103,6 +105,16 @@ def _example_plan() -> dict[str, Any]:
     plan.selection.samples["s3://bucket/key"] = "no date in the key"
     described = describe_plan(plan, {}, Comparison())
     return described | {"requests": {"GetObject": 1}}
+
+
+_DECLARATION = {
+    "name": "sessions",
+    "pattern": "sessions/{*}",
+    "buckets": ["example-*"],
+    "kind": "text",
+    "date": "last-modified",
+}
+"""With everything that a declaration may say."""
 
 
 def flatten(value: Any, path: str = "") -> Iterator[str]:

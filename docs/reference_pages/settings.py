@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from log_aggregator.core.layouts.declarations import LAYOUTS_MAX
 from log_aggregator.settings import SETTINGS, Settings
 from reference_pages.table import show_size, table
 
@@ -18,8 +19,8 @@ def make_settings() -> Iterator[str]:
         "names another one."
     )
     yield (
-        "Every one but `holds` is also an option of the commands, which wins over the file: "
-        "`pack_size_max` is `--pack-size-max`."
+        "Every one but `holds` and `layouts` is also an option of the commands, which wins over "
+        "the file: `pack_size_max` is `--pack-size-max`."
     )
     yield "On the command line a list is written with commas: `--other-buckets flow-logs,elb-logs`."
     yield (
@@ -46,6 +47,9 @@ def make_settings() -> Iterator[str]:
         ),
     )
     yield from HOLDS
+    yield from LAYOUTS
+    yield ""
+    yield f"There may be up to {LAYOUTS_MAX} declarations, each with a name of its own."
     yield from SETTING_RULES
 
 
@@ -69,6 +73,25 @@ What one of them names is neither packed nor deleted, and it is counted as held 
 | `accounts` | all log objects whose key names one of these accounts (twelve digits, in quotes) |
 | `prefixes` | all log objects whose key, or `<bucket>/<key>`, begins so |
 | `dates` | all log objects of these log dates: `"2026-03-01"`, or a range with both ends, `"2026-03-01..2026-03-14"` |
+""".splitlines()
+
+LAYOUTS = """
+## layouts
+
+Tables of the file, each beginning with `[[layouts]]`, one for each kind of key that AWS does not write.
+Keys in `other_buckets` that neither a [built-in layout](layouts.md) nor a declaration knows are left where they are; in `control_tower_bucket` declarations do not count.
+The first declaration that fits a key counts.
+
+| field | allowed | meaning |
+|---|---|---|
+| `name` | up to 64 letters, digits, dots, dashes and underscores; not a built-in layout's | the log type of what it declares |
+| `pattern` | text with [fields](../how-to/declare-your-logs.md) such as `{YYYY-MM-DD}` | what whole keys look like |
+| `buckets` | names of buckets, with `*` for anything; left out, all `other_buckets` | where it counts |
+| `kind` | `"gzip"`, `"text"`, `"binary"`; left out, the suffix or the first bytes decide | what the bytes are |
+| `date` | `"last-modified"`; left out, the date is in the pattern | the log date is the day on which the object was written |
+
+In the [stack](../how-to/deploy.md#6-declare-your-logs) they are a file in S3 that has nothing else in it.
+A run writes down which ones it used: in its report, and in its [custody record](../internals/custody.md).
 """.splitlines()
 
 SETTING_RULES = """

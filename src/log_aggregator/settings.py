@@ -118,19 +118,41 @@ def check_sources(settings: Settings) -> None:
 
 def read_toml(path: Path, option: str) -> Mapping[str, Any]:
     """The values of a file that `option` names. Raises SettingsError."""
-    import tomllib  # noqa: PLC0415 - functions have no file, and pay for what they import
-
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise SettingsError(f"{option} {path}: there is no such file") from None
     except OSError as error:
         raise SettingsError(f"{option} {path}: cannot be read: {error.strerror}") from None
+    return _parse_toml(data, f"{option} {path}")
+
+
+def parse_layouts(data: bytes, file: str) -> Layouts:
+    """The declarations of a file that holds nothing else; `file` is what errors call it. Raises
+    SettingsError, in one line.
+    """
+    values = _parse_toml(data, file)
+    others = sorted(set(values) - {"layouts"})
+    if others:
+        raise SettingsError(
+            f"{file}: {others[0]}: expected nothing but tables that begin with [[layouts]]"
+        )
+    try:
+        return read_declarations(values.get("layouts", []))
+    except PatternError as error:
+        raise SettingsError(f"{file}: {error}") from None
+
+
+def _parse_toml(data: bytes, file: str) -> Mapping[str, Any]:
+    import tomllib  # noqa: PLC0415 - most functions read no file, and pay for what they import
+
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
     except (
         ValueError,
         RecursionError,
     ) as error:  # besides its own, tomllib lets out that a number or a nesting is too large
-        raise SettingsError(f"{option} {path}: not a TOML file: {error}") from None
+        raise SettingsError(f"{file}: not a TOML file: {error}") from None
 
 
 def _parse(row: Setting, value: Any) -> Any:

@@ -35,6 +35,11 @@ from log_aggregator.core.inventory.manifest import OPTIONAL_FIELDS, parse_manife
 from log_aggregator.core.inventory.rows import RowReader
 from log_aggregator.core.inventory.sorting import encode_run, gather_keys, merge_runs
 from log_aggregator.core.layouts import Dated, NoLog, Unknown, parse_key
+from log_aggregator.core.layouts.declarations import (
+    describe_declarations,
+    read_declarations,
+    render_declarations,
+)
 from log_aggregator.core.lines import iter_lines
 from log_aggregator.core.packformat.contents import Shape, inspect
 from log_aggregator.core.packformat.deflate import GZIP_HEADER
@@ -54,12 +59,32 @@ from log_aggregator.core.skipscan import next_start
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import BadInventory, BadPack, NoLines, RequestFailed, SettingsError
 from log_aggregator.limits import KEY_BYTES_MAX
-from log_aggregator.model import Encoding, Group, Index, Member, PackFormat, Target
+from log_aggregator.model import (
+    Encoding,
+    Group,
+    Index,
+    ListedKey,
+    LogObject,
+    Member,
+    PackFormat,
+    Target,
+)
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator.steps.fanout.workitems import WorkItem, decode_item, encode_item
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.selection import select
+from log_aggregator.steps.rules import Rules
 
 WINDOW = DateWindow(date(2025, 4, 2), date(2025, 4, 4))
 DAY = date(2025, 4, 3)
+DECLARED_AT = datetime(2025, 4, 3, 1, tzinfo=UTC)
+DECLARED = read_declarations(
+    [
+        {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}"},
+        {"name": "app", "pattern": "{**}/{region}/{YYYY}/{M}/{D}/{HH}-{epoch}.log"},
+        {"name": "sessions", "pattern": "sessions/{id}.log", "date": "last-modified"},
+    ]
+)
 INFLATED_BYTES_MAX = 1 << 22
 """What inflates to more is left out: it would only take time."""
 
@@ -75,21 +100,38 @@ class Law:
 
 
 def check_key(data: bytes) -> None:
-    """Every key is dated, a marker or unknown; the place to go on listing lies behind it and is no
-    longer than a key may be.
+    """Every key is dated, no log or unknown, also where layouts are declared; the place to go on
+    listing lies behind it and is no longer than a key may be.
     """
     key = data.decode("utf-8", "replace")[:KEY_BYTES_MAX]
     parsed = parse_key(key)
-    assert isinstance(parsed, Dated | NoLog | Unknown)
-    start = next_start(key, WINDOW)
-    assert start is None or (start > key and len(start.encode()) <= KEY_BYTES_MAX)
-    assert isinstance(Query(keys=(key,)).matches("logs", key), bool) if key else True
+    layouts = DECLARED.of("logs")
+    for one in (parsed, layouts.read(key), layouts.read(key, DECLARED_AT)):
+        assert isinstance(one, Dated | NoLog | Unknown)
+    for start in (next_start(key, WINDOW), next_start(key, WINDOW, layouts.position)):
+        assert start is None or (start > key and len(start.encode()) <= KEY_BYTES_MAX)
+    if key:
+        check_query(key)
     assert all(
         segment not in ("", ".", "..") and "/" not in segment and "\0" not in segment
         for segment in encode_segments(key)
     )
     if isinstance(parsed, Dated):
         Group("logs", parsed.facts.log_type, parsed.facts.account or "all", parsed.facts.date)
+
+
+def check_query(key: str) -> None:
+    """Who asks for a key gets it, whatever it was packed as: what the first look leaves out is
+    looked for again.
+    """
+    query = Query(keys=(key,), layouts=DECLARED)
+    group = Group("logs", "app", "all", DAY)
+    assert query.matches(group, key)
+    is_pattern = key.startswith("s3://") or any(character in key for character in "*?[")
+    if is_pattern or isinstance(parse_key(key), Dated):
+        return
+    looks = (query.first_look(), query.second_look([]))
+    assert any(look is not None and look.may_hold(group) for look in looks)
 
 
 def check_contents(data: bytes) -> None:
@@ -250,7 +292,11 @@ def check_settings(data: bytes) -> None:
     ):  # Python's own, which reading a file turns into SettingsError
         return
     with contextlib.suppress(SettingsError):
-        assert isinstance(read_settings(None, values), Settings)
+        settings = read_settings(None, values)
+        assert isinstance(settings, Settings)
+        described = describe_declarations(settings.layouts)
+        assert read_declarations(described) == settings.layouts
+        assert tomllib.loads(render_declarations(described)).get("layouts", []) == described
     with contextlib.suppress(SettingsError):
         assert override_prices(PRICES, values).storage.keys() == PRICES.storage.keys()
 
@@ -260,7 +306,7 @@ def check_work_item(data: bytes) -> None:
     if _is_bomb(data):
         return
     with contextlib.suppress(BadPack):
-        assert isinstance(decode_item(data), WorkItem)
+        assert isinstance(decode_item(data, DECLARED.of), WorkItem)
 
 
 def check_manifest(data: bytes) -> None:
@@ -338,6 +384,18 @@ def make_record() -> bytes:
     )
 
 
+def make_item() -> bytes:
+    """Keys that are built in, declared, and dated by LastModified."""
+    keys = (trail_key(1), "nginx/web-1/access.log-20250403", "sessions/a.log")
+    bucket = SourceBucket("logs", None, DECLARED.of("logs"))
+    listed = [
+        ListedKey(key, (LogObject("logs", key, None, "etag", 1, DECLARED_AT),)) for key in keys
+    ]
+    groups = select(bucket, listed, Rules(WINDOW)).groups
+    assert len(groups) == len(keys)
+    return encode_item(WorkItem("logs", None, list(groups.items())))
+
+
 def make_listing() -> bytes:
     entry = (
         "<Version><Key>a</Key><VersionId>v</VersionId><IsLatest>true</"
@@ -413,6 +471,18 @@ TOML = (
     b'other_buckets = ["logs"]\nverify = "checksum"\npart_size = "16 MiB"\n[holds]\nprefixes = '
     b'["a"]\n'
 )
+LAYOUT_TOML = b"""
+other_buckets = ["app-*"]
+[[layouts]]
+name = "nginx"
+buckets = ["app-*"]
+pattern = "nginx/{host}/access.log-{YYYYMMDD}"
+kind = "text"
+[[layouts]]
+name = "sessions"
+pattern = "sessions/{id}.log"
+date = "last-modified"
+"""
 PRICE_TOML = b'region = "x"\n[storage.STANDARD]\ngb_month = 0.1\n'
 RESTORED = b'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"'
 INVENTORY_ROWS = (
@@ -429,6 +499,9 @@ LAWS: dict[str, Law] = {
             flow_key("a.log.gz").encode(),
             access_key(2).encode(),
             b"E1.2025-04-03-10.abc.gz",
+            b"nginx/web-1/access.log-20250403",
+            b"app/eu-west-1/2025/4/3/10-1743674400.log",
+            b"sessions/a.log",
         ),
     ),
     "contents": Law(
@@ -460,10 +533,15 @@ LAWS: dict[str, Law] = {
     "lines": Law(check_lines, (pack(b"a\nb"), b"a\nb")),
     "manifest": Law(check_manifest, (make_manifest(), b"[" * 100_000)),
     "inventory-rows": Law(check_inventory_rows, (pack(INVENTORY_ROWS), pack(INVENTORY_ROWS) * 2)),
-    "settings": Law(check_settings, (TOML, PRICE_TOML)),
+    "settings": Law(check_settings, (TOML, LAYOUT_TOML, PRICE_TOML)),
     "work-item": Law(
         check_work_item,
-        (encode_item(WorkItem("logs", None, [])), DEEP, b"\x1f\x8b\x08\x02\0\0\0\0\0\0\0\0\x06"),
+        (
+            encode_item(WorkItem("logs", None, [])),
+            make_item(),
+            DEEP,
+            b"\x1f\x8b\x08\x02\0\0\0\0\0\0\0\0\x06",
+        ),
     ),
 }
 LAWS |= {

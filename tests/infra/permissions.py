@@ -12,7 +12,10 @@ import cfnlint
 from tests.infra.access import as_list, may, owners, statements_of
 from tests.infra.stack import ACCOUNT, DESTINATION, STACK, Stack
 
+from log_aggregator.handlers.prepare import LAYOUTS_KEY
+
 WORK = f"{STACK}-workbucket-1a2b3c"
+LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
 _FOLDERS = ("packs", "indexes", "discards", "custody", "keys")
 
@@ -26,6 +29,7 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:GetBucketVersioning", "target"),
             ("s3:ListBucketMultipartUploads", "target"),
             ("s3:AbortMultipartUpload", "packs"),
+            ("s3:GetObject", "declared layouts"),
         }
         | _KEEP
     ),
@@ -223,7 +227,7 @@ def check_only_two_delete(stack: Stack) -> list[str]:
 
 
 def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
-    """By no role, whatever OtherBuckets says; nor the run's manifests."""
+    """By no role, whatever OtherBuckets says; nor the run's manifests, nor the declared layouts."""
     packs = [
         f"arn:aws:s3:::{bucket}/{root}{folder}/x"
         for bucket, root in _targets(stack)
@@ -233,14 +237,14 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
         f"{owner}: may {action} on {arn}"
         for owner in owners(stack)
         for action in ("s3:DeleteObject", "s3:DeleteObjectVersion")
-        for arn in [*packs, f"arn:aws:s3:::{WORK}/runs/x"]
+        for arn in [*packs, f"arn:aws:s3:::{WORK}/runs/x", LAYOUTS]
         if may(stack, owner, action, arn)
     ]
 
 
 def check_who_writes_where(stack: Stack) -> list[str]:
     """Combine writes packs and indexes, Delete lists of discards, Finish custody records and public
-    keys; nobody writes into sources.
+    keys; nobody writes into sources, or declares a layout.
     """
     allowed = {
         ("CombineFunction", "packs"),
@@ -260,6 +264,11 @@ def check_who_writes_where(stack: Stack) -> list[str]:
                     problems.append(
                         f"{owner}: {'may' if may_write else 'may not'} write {folder} of {bucket}"
                     )
+    problems += [
+        f"{owner}: may write {LAYOUTS}"
+        for owner in owners(stack)
+        if may(stack, owner, "s3:PutObject", LAYOUTS)
+    ]
     for bucket in _sources(stack):
         for key in (
             "o-1/AWSLogs/x.json.gz",
@@ -459,7 +468,11 @@ def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
 
 def _places(stack: Stack, resource: str) -> list[str]:
     """What an ARN of an allowing statement stands for, in the words of STEPS_NEED."""
-    places: dict[str, str] = {f"arn:aws:s3:::{WORK}": "work", f"arn:aws:s3:::{WORK}/runs/*": "runs"}
+    places: dict[str, str] = {
+        f"arn:aws:s3:::{WORK}": "work",
+        f"arn:aws:s3:::{WORK}/runs/*": "runs",
+        LAYOUTS: "declared layouts",
+    }
     if stack.in_place:
         for name in _source_names(stack):
             places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in _FOLDERS}

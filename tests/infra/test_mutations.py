@@ -131,6 +131,23 @@ MISTAKES = (
         _allow("CombineFunction", "s3:DeleteObject", _SOURCE),
     ),
     Mistake(
+        "Prepare declares layouts",
+        permissions.check_who_writes_where,
+        _allow("PrepareFunction", "s3:PutObject", {"Fn::Sub": "${WorkBucket.Arn}/settings/*"}),
+    ),
+    Mistake(
+        "Prepare reads no declared layouts",
+        permissions.check_steps_have_what_they_need,
+        lambda r: _without(r, "PrepareFunction", "ReadDeclaredLayouts"),
+    ),
+    Mistake(
+        "List reads declared layouts",
+        permissions.check_steps_have_what_they_need,
+        _allow(
+            "ListFunction", "s3:GetObject", {"Fn::Sub": "${WorkBucket.Arn}/settings/layouts.toml"}
+        ),
+    ),
+    Mistake(
         "Verify deletes versions",
         permissions.check_only_two_delete,
         _allow("VerifyFunction", "s3:DeleteObjectVersion", _SOURCE),

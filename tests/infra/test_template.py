@@ -22,6 +22,8 @@ from tests.infra.stack import (
     translate,
 )
 
+from log_aggregator.handlers.prepare import LAYOUTS_KEY
+
 Check = Callable[[Stack], list[str]]
 
 CHECKS: tuple[Check, ...] = tuple(
@@ -71,6 +73,7 @@ def test_outputs() -> None:
     in_place = deploy(load_template(), PARAMETER_SETS["in place"]).outputs
     common = deploy(load_template(), PARAMETER_SETS["own topic"]).outputs
     assert set(common) - set(in_place) == {"CommonDestinationBucketName"}
+    assert common["LayoutsFile"] == f"s3://{common['WorkBucketName']}/{LAYOUTS_KEY}"
     assert common["AlarmTopicArn"] == PARAMETER_SETS["own topic"]["AlarmTopicArn"]
     assert common["CombineFunctionRoleArn"].endswith(":role/logs-CombineFunctionRole")
     assert common["DashboardUrl"].endswith("region=eu-west-1#dashboards/dashboard/LogAggregator")

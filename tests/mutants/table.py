@@ -9,6 +9,7 @@ from tests.mutants.bugs.finding import FINDING
 from tests.mutants.bugs.getting_back import GETTING_BACK
 from tests.mutants.bugs.inventories import INVENTORIES
 from tests.mutants.bugs.packing import PACKING
+from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
@@ -19,6 +20,7 @@ SECTIONS = (
     VERIFYING,
     DELETING,
     PACKING,
+    READING_KEYS,
     FINDING,
     INVENTORIES,
     FANNING_OUT,

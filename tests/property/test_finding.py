@@ -143,7 +143,7 @@ def is_wanted(query: Query, names: Query, one: Packed) -> bool:
             not query.regions or facts.region in query.regions,
             query.first is None or end > query.first,
             query.last is None or begin <= query.last,
-            names.matches(one.group.bucket, one.key),
+            names.matches(one.group, one.key),
         )
     )
 

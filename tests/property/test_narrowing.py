@@ -15,8 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.layouts.declarations import read_declarations
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.query import Query
+from log_aggregator.model import Group
 
 _EXAMPLES_PATH = Path(__file__).parents[1] / "unit" / "core" / "layouts" / "rows.toml"
 EXAMPLES: list[dict[str, Any]] = tomllib.loads(_EXAMPLES_PATH.read_text(encoding="utf-8"))["dated"]
@@ -97,16 +100,62 @@ def test_no_index_that_holds_a_wanted_key_is_ruled_out(data: st.DataObject) -> N
     wanted = glob in (key, f"s3://logs/{key}") or fnmatch.fnmatchcase(
         f"s3://logs/{key}" if glob.startswith("s3://") else key, glob
     )
-    assert query.matches("logs", key) == wanted
+    assert query.matches(group, key) == wanted
     if wanted:
         assert query.may_hold(group)
-        assert group.date in query.window
+        assert group.date in query.window_of(group.log_type)
         for names, name in (
             (query.bucket_names, group.bucket),
             (query.log_type_names, group.log_type),
             (query.account_names, group.account),
         ):
             assert names is None or name in names
+
+
+LAYOUTS = read_declarations(
+    [
+        {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}"},
+        {"name": "app", "pattern": "app/{region}/{YYYY/MM/DD}/{HH}-{id}.log"},
+        {"name": "flat", "pattern": "{YYYY-MM-DD}-{id}.txt"},
+        {"name": "sessions", "pattern": "sessions/{**}", "date": "last-modified"},
+    ]
+)
+FREE_KEYS: tuple[Callable[[date], str], ...] = (
+    lambda d: f"nginx/web-1/access.log-{d:%Y%m%d}",
+    lambda d: f"app/eu-west-1/{d:%Y/%m/%d}/10-7f.log",
+    lambda d: f"{d:%Y-%m-%d}-7f.txt",
+    lambda d: f"sessions/{d:%Y/%m/%d}/root-0123456789abcdef.log",
+    lambda d: f"logs/{d:year=%Y/month=%m/day=%d}/x",
+    lambda d: f"AWSLogs/123456789012/Macie/{d:%Y/%m/%d}/x",
+    lambda d: f"{d:%d-%m-%Y}-10-11.log",
+    lambda d: f"release-2019-01-01/{d:%Y/%m/%d}/x.log",
+    lambda _: "no/date/in/it",
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.data())
+def test_no_index_that_may_hold_a_free_key_is_ruled_out(data: st.DataObject) -> None:
+    """A free key lies in packs of a layout that was declared once: of any name but those that are
+    built in, and of any day. A glob finds it there at once, its own name at last.
+    """
+    key = data.draw(st.sampled_from(FREE_KEYS))(data.draw(DAYS))
+    assert not isinstance(parse_key(key), Dated)
+    glob = data.draw(globs_of(key))
+    name = data.draw(st.sampled_from(["nginx", "app", "flat", "sessions", "of-last-year"]))
+    group = Group(
+        "logs", name, data.draw(st.sampled_from(["all", "123456789012"])), data.draw(DAYS)
+    )
+    layouts = data.draw(st.sampled_from([LAYOUTS, Layouts()]))
+    query = Query(keys=(glob,), layouts=layouts)
+    assert query.matches(group, key)
+    looks = [look for look in (query.first_look(), query.second_look([])) if look is not None]
+    assert any(
+        look.may_hold(group) and group.date in look.window_of(group.log_type) for look in looks
+    )
+    assert query.log_type_names is query.account_names is None
+    assert query.bucket_names in (None, {"logs"})
+    assert (len(looks) > 1) == (glob in query.hinted_keys)
 
 
 @settings(max_examples=500, deadline=None)
@@ -123,6 +172,5 @@ def test_a_range_wants_what_overlaps_it(key: str, first_minute: int, minutes: in
     facts = parsed.facts
     begin = datetime(facts.date.year, facts.date.month, facts.date.day, facts.hour or 0, tzinfo=UTC)
     end = begin + (timedelta(days=1) if facts.hour is None else timedelta(hours=1))
-    assert (query.may_hold(group_of("logs", facts)) and query.matches("logs", key)) == (
-        begin <= last and end > first
-    )
+    group = group_of("logs", facts)
+    assert (query.may_hold(group) and query.matches(group, key)) == (begin <= last and end > first)

@@ -68,6 +68,8 @@ class RandomWorld:
     """One of HISTORIES."""
     has_kms: bool
     keep_days: int
+    is_main: bool
+    """`logs` is a bucket of Control Tower's: what is not its log stays."""
     discards: bool
     happened: list[str] = field(default_factory=list)
     rotten: set[str] = field(default_factory=set)
@@ -83,6 +85,8 @@ class RandomWorld:
         return KINDS[kind][1](self, self._number)
 
     def put(self, key: str, data: bytes, fate: Fate = Fate.GO, **more: object) -> LogObject:
+        if self.is_main and fate is Fate.GO and "/CloudTrail/" not in key:
+            fate = Fate.STAY
         headers = self._draw_headers()
         with_checksum = self.random.random() < 0.3
         source = self.store.put("logs", key, data, **headers, with_checksum=with_checksum, **more)  # type: ignore[arg-type]
@@ -228,19 +232,20 @@ def build_world(seed: int) -> RandomWorld:
     store.create_bucket("dest", versioning=rng.choice(("Enabled", None)))
     in_place = rng.random() < 0.25
     keep_days = rng.choice((0, 0, 0, 2))
+    other_regions = rng.choice(("keep", "keep", "delete"))
+    is_main = rng.random() < 0.3
     settings: dict[str, Any] = {
-        "other_buckets": "logs",
+        "control_tower_bucket" if is_main else "other_buckets": "logs",
         "aggregation_regions": "eu-west-1",
+        "other_regions": other_regions,
         "keep_originals_days": keep_days,
     }
-    settings["other_regions"] = rng.choice(("keep", "keep", "delete"))
     settings["holds"] = {"prefixes": [HELD_PREFIX]}
     settings["verify"] = rng.choice(("checksum", "checksum", "read-back"))
     if not in_place:
         settings["destination_bucket"] = "dest"
     target = Target("logs", "aggregated/") if in_place else Target("dest")
     rules = make_rules(limits=_draw_limits(rng), **settings)
-    discards = settings["other_regions"] == "delete"
     world = RandomWorld(
         seed,
         rng,
@@ -251,7 +256,8 @@ def build_world(seed: int) -> RandomWorld:
         versioning,
         has_kms,
         keep_days,
-        discards,
+        is_main,
+        is_main and other_regions == "delete",
     )
     for status in (None, *later):
         if status is not None:

@@ -25,13 +25,11 @@ from log_aggregator.ports.store import Deletion
 pytestmark = pytest.mark.usefixtures("small_parts")
 
 _MISSING = "so that S3 says of a missing object that it is missing"
-_AGAIN = "where an earlier call of the same piece wrote the object"
 _INVENTORY = "history by an inventory"
 NOT_USED_UNDISTURBED = {
     ("CombineFunction", "s3:ListBucketVersions"): _INVENTORY,
     ("DeleteFunction", "s3:ListBucketVersions"): _INVENTORY,
     ("PrepareFunction", "s3:AbortMultipartUpload"): "uploads of a run that died a day ago",
-    ("PrepareFunction", "s3:GetObject"): _AGAIN,
     ("CombineFunction", "s3:AbortMultipartUpload"): "an upload that fails",
     ("PlanFunction", "s3:ListBucket"): _MISSING,
     ("FinishFunction", "s3:ListBucket"): _MISSING,

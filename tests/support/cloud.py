@@ -5,6 +5,7 @@ store in memory.
 from __future__ import annotations
 
 import importlib
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,8 +17,11 @@ from tests.support.statemachine import StateError, StateMachine, load_definition
 from tests.support.world import World
 
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator.core.layouts.declarations import describe_declarations, render_declarations
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.handlers import entry
+from log_aggregator.handlers.prepare import LAYOUTS_KEY
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.settings import Settings
@@ -120,7 +124,8 @@ class Cloud:
             except Killed:
                 raise StateError("Runtime.ExitError", "the process died") from None
             except Exception as error:
-                raise StateError(type(error).__name__, f'{{"errorMessage": "{error}"}}') from error
+                cause = json.dumps({"errorMessage": str(error)})
+                raise StateError(type(error).__name__, cause) from error
 
     def _start(self, machine: str, name: str, given: Any) -> Any:
         return self.run(given, machine, name)
@@ -129,12 +134,18 @@ class Cloud:
 @contextmanager
 def make_cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Handlers that see the world's store, clock and rules; settings come from the environment, as
-    in Lambda. No time passes in it, so no timer has to be started for a function's deadline.
+    in Lambda, and declared layouts from their file. No time passes in it, so no timer has to be
+    started for a function's deadline.
     """
     world.store.create_bucket(WORK)
 
+    if world.rules.layouts.declared:
+        rows = describe_declarations(world.rules.layouts)
+        world.store.put(WORK, LAYOUTS_KEY, render_declarations(rows).encode())
+
     def make_rules(_settings: Settings, window: DateWindow) -> RunRules:
-        return replace(world.rules, selection=replace(world.rules.selection, window=window))
+        selection = replace(world.rules.selection, window=window)
+        return replace(world.rules, selection=selection, layouts=Layouts())
 
     @contextmanager
     def make_workers(_settings: Settings) -> Iterator[StoppableSerialWorkers]:

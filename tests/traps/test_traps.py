@@ -79,7 +79,10 @@ def test_same_base_names() -> None:
     alike.
     """
     for limits in (PackLimits(), PackLimits(copy_alone_bytes_min=1)):
-        world = make_world(limits=limits)
+        world = make_world(
+            limits=limits,
+            layouts=[{"name": "export", "pattern": "{YYYY-MM-DD}/{task}/{stream}/{*}.gz"}],
+        )
         for name in ("app", "db", "web"):
             world.put("logs", f"2025-04-03/task-1/{name}/000000.gz", pack_gzip(name.encode()))
         assert errors_of(world.run()) == []

@@ -210,8 +210,11 @@ def test_the_example_settings_can_be_read() -> None:
     assert given.keep_originals_days == 14
     text = EXAMPLE.read_text(encoding="utf-8")
     shown = re.findall(r"^(?:# )?([a-z_]+) = ", text, re.MULTILINE)
-    assert {row.name for row in SETTINGS} - set(shown) == {"holds"}
+    assert {row.name for row in SETTINGS} - set(shown) == {"holds", "layouts"}
     assert "[holds]" in text
+    declared = text[text.index("# [[layouts]]") :].replace("\n# ", "\n").removeprefix("# ")
+    settings = read_settings(None, {"other_buckets": "logs"} | tomllib.loads(declared))
+    assert [layout.name for layout in settings.layouts.declared] == ["nginx", "sessions"]
 
 
 def test_what_the_example_shows_as_defaults_are_defaults() -> None:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import asdict, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from log_aggregator.core.layouts.declarations import (
+    describe_declarations,
+    read_declarations,
+    render_declarations,
+)
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.errors import SettingsError
 from log_aggregator.limits import GIB, KIB, MIB
-from log_aggregator.settings import SETTINGS, HoldSettings, Settings, read_settings
+from log_aggregator.settings import (
+    SETTINGS,
+    HoldSettings,
+    Settings,
+    parse_layouts,
+    read_settings,
+)
 
 ROWS = {row.name: row for row in SETTINGS}
+APP = {"name": "app", "pattern": "app/{YYYY}/{MM}/{DD}/{*}"}
 
 GOOD: list[tuple[str, Any, Any]] = [
     ("control_tower_bucket", "logs", ("logs",)),
@@ -74,6 +89,40 @@ GOOD: list[tuple[str, Any, Any]] = [
         {"dates": ["2025-04-03 .. 2025-05-01"]},
         HoldSettings(dates=((date(2025, 4, 3), date(2025, 5, 1)),)),
     ),
+    ("layouts", [], Layouts()),
+    ("layouts", [APP], read_declarations([APP])),
+]
+
+BAD_LAYOUTS: list[tuple[Any, str]] = [
+    ({}, "layouts: expected tables that begin with [[layouts]]"),
+    ({"name": "app"}, "layouts: expected tables that begin with [[layouts]]"),
+    ("app", "layouts: expected tables that begin with [[layouts]]"),
+    (5, "layouts: expected tables that begin with [[layouts]]"),
+    (["app/{YYYYMMDD}"], "layouts: expected tables that begin with [[layouts]]"),
+    ([{"name": f"n{n}", "pattern": "{YYYYMMDD}"} for n in range(201)], "expected at most 200"),
+    ([APP, APP], "layouts: two are called 'app'; expected a name for each"),
+    ([{}], "layouts: number 1: name = None: expected up to 64 letters"),
+    ([APP, APP | {"name": ""}], "layouts: number 2: name = '': expected up to 64 letters"),
+    ([APP | {"name": "a/b"}], "layouts: number 1: name = 'a/b': expected up to 64 letters"),
+    ([APP | {"name": 5}], "layouts: number 1: name = 5: expected up to 64 letters"),
+    ([APP | {"name": "CloudTrail"}], "layouts: CloudTrail: that is the name of a built-in"),
+    ([APP | {"patern": "x"}], "layouts: app: patern is not known; expected name, pattern"),
+    ([APP | {"buckets": ["A_B"]}], "layouts: app: buckets = ['A_B']: expected names of buckets"),
+    ([APP | {"buckets": 5}], "layouts: app: buckets = 5: expected names of buckets"),
+    ([APP | {"buckets": {}}], "layouts: app: buckets = {}: expected names of buckets"),
+    ([APP | {"kind": "json"}], "layouts: app: kind = 'json': expected gzip, text, binary"),
+    ([APP | {"kind": ["text"]}], "layouts: app: kind = ['text']: expected gzip, text, binary"),
+    ([APP | {"date": "today"}], "layouts: app: date = 'today': expected \"last-modified\""),
+    (
+        [APP | {"date": date(2025, 4, 3)}],
+        "layouts: app: date = datetime.date(2025, 4, 3): expected",
+    ),
+    ([{"name": "app"}], "layouts: app: pattern = None: expected text"),
+    ([APP | {"pattern": 5}], "layouts: app: pattern = 5: expected text"),
+    ([APP | {"pattern": ""}], "layouts: app: pattern = '': "),
+    ([APP | {"pattern": "app/{DAY}"}], "layouts: app: pattern = 'app/{DAY}': "),
+    ([APP | {"pattern": "app/{YYYYMMDD"}], "layouts: app: pattern = 'app/{YYYYMMDD': "),
+    ([APP | {"pattern": "app/{*}"}], "layouts: app: pattern = 'app/{*}': it has no date; expected"),
 ]
 
 BAD: list[tuple[str, Any]] = [
@@ -161,11 +210,50 @@ def test_bad_values(name: str, value: Any) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(("value", "expected"), BAD_LAYOUTS)
+def test_bad_layouts(value: Any, expected: str) -> None:
+    """A wrong declaration is refused in one line that names it, what is wrong, and what is
+    expected.
+    """
+    with pytest.raises(SettingsError) as caught:
+        read(layouts=value)
+    message = str(caught.value)
+    assert message.startswith("layouts: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("value", "expected"), BAD_LAYOUTS)
+def test_bad_layouts_of_a_file(value: Any, expected: str) -> None:
+    """In a file of their own they are refused in the same line, after the file's name."""
+    with (
+        patch("tomllib.loads", return_value={"layouts": value}),
+        pytest.raises(SettingsError) as caught,
+    ):
+        parse_layouts(b"", "s3://work/layouts.toml")
+    message = str(caught.value)
+    assert message.startswith("s3://work/layouts.toml: layouts: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_layouts_of_a_file() -> None:
+    """What can be pasted into the settings is a file of its own, too; an empty one declares
+    nothing.
+    """
+    layouts = read_declarations([APP, APP | {"name": "b", "buckets": ["x*"], "kind": "text"}])
+    text = render_declarations(describe_declarations(layouts))
+    assert parse_layouts(text.encode(), "file") == layouts
+    assert read_settings(None, {"other_buckets": "aux"} | tomllib.loads(text)).layouts == layouts
+    assert parse_layouts(b"\xef\xbb\xbf# none\r\n", "file") == Layouts()
+
+
 def test_every_setting_is_tested_and_described() -> None:
     """Rows, fields and these tests name the same settings, and each row says what it means."""
     names = [row.name for row in SETTINGS]
     assert names == [item.name for item in fields(Settings)]
-    assert {name for name, *_ in GOOD} == {name for name, _ in BAD} == set(names)
+    assert {name for name, *_ in GOOD} == set(names)
+    assert {name for name, _ in BAD} == set(names) - {"layouts"}
     assert all(row.meaning.endswith(".") and row.allowed for row in SETTINGS)
 
 
@@ -175,7 +263,7 @@ def test_defaults_are_allowed() -> None:
     values = {
         name: value
         for name, value in asdict(defaults).items()
-        if value is not None and name != "holds"
+        if value is not None and name not in ("holds", "layouts")
     }
     assert read_settings(None, values) == defaults == read()
 
@@ -213,6 +301,8 @@ def test_a_file_with_overrides_on_top(tmp_path: Path) -> None:
         (b"a = ", "not a TOML file"),
         (b"\xff", "not a TOML file"),
         (b'readers = "x"', "readers = 'x'"),
+        (b'[[layouts]]\nname = "a"\npattern = "a/{*}"', "layouts: a: pattern = .* no date"),
+        (b'layouts = ["a"]', "expected tables that begin with"),
         (b"x = 1", "no such setting"),
     ],
 )

@@ -27,7 +27,7 @@ COMMANDS = {
     ),
     "plan": Row(
         "log_aggregator.cli.run:plan",
-        "Show what `run` would do: groups, operations, packs, requests, dollars.",
+        "Show what `run` would do: what it takes, what it leaves alone and why, and the costs.",
     ),
     "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
     "validate-cloudtrail": Row(

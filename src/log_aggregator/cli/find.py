@@ -13,6 +13,7 @@ from log_aggregator.cli.options import connection_options, make_connection, targ
 from log_aggregator.cli.printing import print_json_lines, print_line, print_lines
 from log_aggregator.cli.progress.counting import shares_terminal, show_bar
 from log_aggregator.cli.query_options import query_options
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.query import Query
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
 from log_aggregator.reports.find import (
@@ -78,7 +79,8 @@ def find(
             for found in _show_progress(packs, job, is_shown=only_count or not shares_terminal()):
                 tally.add(found)
                 if not only_count:
-                    _print(found, only_packs=only_packs, as_json=as_json)
+                    lines = _lines(found, query.layouts, only_packs=only_packs, as_json=as_json)
+                    _print(lines, as_json=as_json)
         except IncompleteSearch as error:
             incomplete = error
     if only_count:
@@ -103,17 +105,16 @@ def _show_progress(packs: Iterable[FoundPack], job: Job, *, is_shown: bool) -> I
             yield found
 
 
-def _lines(found: FoundPack, *, only_packs: bool, as_json: bool) -> Iterator[str]:
+def _lines(found: FoundPack, layouts: Layouts, *, only_packs: bool, as_json: bool) -> Iterator[str]:
     if as_json:
-        yield from [describe_pack(found)] if only_packs else describe_members(found)
+        yield from [describe_pack(found)] if only_packs else describe_members(found, layouts)
         return
     yield render_pack(found)
     if not only_packs:
         yield from render_members(found)
 
 
-def _print(found: FoundPack, *, only_packs: bool, as_json: bool) -> None:
-    lines = _lines(found, only_packs=only_packs, as_json=as_json)
+def _print(lines: Iterator[str], *, as_json: bool) -> None:
     while some := list(islice(lines, _LINES_AT_ONCE)):
         if as_json:
             print_json_lines(some)

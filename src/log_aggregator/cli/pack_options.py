@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from log_aggregator.cli.options import date_options, make_cli_window
+from log_aggregator.cli.options import date_options, make_cli_window, read_layouts
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.adopted import ADOPTED
 from log_aggregator.core.query import Query
@@ -65,7 +65,8 @@ def pack_options(function: F) -> F:
     def with_choice(**values: Any) -> Any:
         dates = (values.pop("date_"), values.pop("from_"), values.pop("to_"))
         filters = make_query(
-            **{name: values.pop(name) for name in ("accounts", "log_types", "buckets")}
+            **{name: values.pop(name) for name in ("accounts", "log_types", "buckets")},
+            layouts=read_layouts(values.get("config")),
         )
         return function(
             choice=PackChoice(values.pop("packs"), filters, values.pop("all_"), dates), **values

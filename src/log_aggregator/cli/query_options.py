@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 
 import click
 
+from log_aggregator.cli.options import read_layouts
 from log_aggregator.core.layouts import LAYOUTS
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.query import Query
 from log_aggregator.core.times import check_date, parse_date
 from log_aggregator.errors import SettingsError
@@ -28,11 +30,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 LOG_TYPES = tuple(
     sorted({name for row in LAYOUTS if (name := row.log_type or row.service)}, key=str.lower)
 )
-"""The log types that have a layout. Any other service under `AWSLogs/` is a log type too, by its
-own name.
+"""The log types that are built in. Any other service under `AWSLogs/` is a log type too, by its own
+name, and so is every layout that is or was declared.
 """
 
 _OTHER_SERVICE = "AWSLogs/"
+_DECLARED = "declared/"
 _WITHOUT_ACCOUNT = "none"
 
 
@@ -60,7 +63,8 @@ def query_options(*, key_arguments: bool = False) -> Callable[[F], F]:
                 )
             }
             keys = (*values.pop("key_arguments", ()), *values.pop("keys"))
-            return function(query=make_query(keys=keys, **asked), **values)
+            layouts = read_layouts(values.get("config"))
+            return function(query=make_query(keys=keys, layouts=layouts, **asked), **values)
 
         decorated: Any = with_query
         for option in reversed(_OPTIONS):
@@ -82,19 +86,22 @@ def make_query(
     date_: str | None = None,
     from_: str | None = None,
     to_: str | None = None,
+    layouts: Layouts | None = None,
 ) -> Query:
-    """The query that these texts ask for. Raises SettingsError, which names the option, the value
-    and what is allowed.
+    """The query that these texts ask for; `layouts` are those that the settings declare. Raises
+    SettingsError, which names the option, the value and what is allowed.
     """
+    layouts = layouts or Layouts()
     first, last = _parse_range(date_, from_, to_)
     return Query(
         buckets=frozenset(map(_parse_bucket, _each(buckets))),
-        log_types=frozenset(map(_parse_log_type, _each(log_types))),
+        log_types=frozenset(_parse_log_type(text, layouts) for text in _each(log_types)),
         accounts=frozenset(map(_parse_account, _each(accounts))),
         regions=frozenset(map(_parse_region, _each(log_regions))),
         keys=tuple(dict.fromkeys(map(_parse_key, keys))),
         first=first,
         last=last,
+        layouts=layouts,
     )
 
 
@@ -115,15 +122,17 @@ def _parse_account(text: str) -> str:
     return text
 
 
-def _parse_log_type(text: str) -> str:
-    found = {name.lower(): name for name in LOG_TYPES}.get(text.lower())
-    service = text.removeprefix(_OTHER_SERVICE)
-    if found is None and service != text and re.fullmatch("[A-Za-z0-9._-]+", service):
-        return service
+def _parse_log_type(text: str, layouts: Layouts) -> str:
+    names = (*LOG_TYPES, *(layout.name for layout in layouts.declared))
+    found = {name.lower(): name for name in names}.get(text.lower())
+    elsewhere = text.removeprefix(_OTHER_SERVICE).removeprefix(_DECLARED)
+    if found is None and elsewhere != text and re.fullmatch("[A-Za-z0-9._-]+", elsewhere):
+        return elsewhere
     if found is None:
         raise SettingsError(
-            f"--log-type {text!r}: no layout has this name; there are {', '.join(LOG_TYPES)}."
-            f" The logs of any other service under AWSLogs/<account>/ are {_OTHER_SERVICE}<service>"
+            f"--log-type {text!r}: no layout has this name; there are {', '.join(names)}."
+            f" The logs of another service under AWSLogs/<account>/ are {_OTHER_SERVICE}<service>;"
+            f" those of a layout that the settings no longer declare, {_DECLARED}<name>"
         )
     return found
 
@@ -211,8 +220,8 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME",
         help=(
-            "Log type, such as CloudTrail, in any case; AWSLogs/<service> where it has no layout "
-            "of its own."
+            "Log type, such as CloudTrail, in any case, or the name of a declared layout; "
+            "AWSLogs/<service> where it has no layout of its own."
         ),
     ),
     click.option(

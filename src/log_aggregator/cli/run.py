@@ -115,6 +115,12 @@ def run(
     metavar="FILE",
     help="TOML file with prices in place of the built-in ones.",
 )
+@click.option(
+    "--groups",
+    "with_groups",
+    is_flag=True,
+    help="Every group and every pack, not only the summary; --json always has them.",
+)
 def plan(
     settings: Settings,
     date_: str | None,
@@ -127,8 +133,10 @@ def plan(
     as_json: bool,
     years: int,
     prices_file: Path | None,
+    with_groups: bool,
 ) -> int:
-    """Show what `run` would do: groups, operations, packs, requests, dollars. Changes nothing.
+    """Show what `run` would do: which log objects it takes, by log type and bucket, and what it
+    leaves alone and why. Changes nothing.
 
     Below stands what these log objects cost over the years: left where they are, each archived by
     itself, and packed.
@@ -146,6 +154,7 @@ def plan(
         comparison,
         inventories,
         as_json=as_json,
+        with_groups=with_groups,
     )
 
 
@@ -201,6 +210,7 @@ def show_plan(
     inventories: Sequence[str] = (),
     *,
     as_json: bool,
+    with_groups: bool = False,
 ) -> int:
     """Plans and prints."""
     with open_job(connection, settings, window) as opened:
@@ -209,7 +219,7 @@ def show_plan(
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)
-    print_report(described, render_plan(described), as_json=as_json)
+    print_report(described, render_plan(described, with_groups=with_groups), as_json=as_json)
     return 1 if described["failures"] else 0
 
 

@@ -161,6 +161,8 @@ class Record:
     last: date
     objects: Mapping[str, int] = field(default_factory=dict)
     """How many objects the run's listings left alone, by reason; of all source buckets together."""
+    layouts: tuple[Mapping[str, Any], ...] = ()
+    """The layouts that were declared for the run, as `describe_declarations` gives them."""
     groups: tuple[GroupEntry, ...] = ()
     failures: tuple[tuple[str, str, str], ...] = ()
     """(where, error, message), those of groups too."""
@@ -265,6 +267,7 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "groups": len(record.groups),
         "totals": record.totals,
         "left_alone": dict(record.objects),
+        "layouts": [dict(row) for row in record.layouts],
         "failures": [list(failure) for failure in record.failures],
     }
     yield from map(describe_entry, record.groups)
@@ -283,6 +286,7 @@ def _parse(lines: list[bytes]) -> Record:
         first=date.fromisoformat(head["first_date"]),
         last=date.fromisoformat(head["last_date"]),
         objects=head["left_alone"],
+        layouts=tuple(_parse_layouts(head.get("layouts", []))),
         groups=tuple(_parse_group(json.loads(line)) for line in lines[1:]),
         failures=tuple((where, error, message) for where, error, message in head["failures"]),
         sequence=head["sequence"],
@@ -291,6 +295,14 @@ def _parse(lines: list[bytes]) -> Record:
     if (head["groups"], head["totals"]) != (len(record.groups), record.totals):
         raise ValueError("the totals are not those of the groups")
     return record
+
+
+def _parse_layouts(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Records of earlier versions have none. Names and patterns are shown, so they must be text."""
+    for row in rows:
+        if not isinstance(row["name"], str) or not isinstance(row["pattern"], str):
+            raise TypeError("a layout without a name or a pattern")
+        yield row
 
 
 _PACK_FIELDS = {item.name for item in fields(PackEntry)}

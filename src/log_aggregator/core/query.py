@@ -38,9 +38,9 @@ class Query:
     `first` and `last` are UTC and both included; a log object whose key names an hour is wanted
     where that hour overlaps them, any other where its day does.
 
-    What a head or a name says of a key narrows the search. What only a declaration or a search says
-    does not, since a pack may have been made when another layout was declared, or none; `first_look`
-    tells where to look for such keys at first. `layouts` are those that are declared now.
+    What a head or a name says of a key narrows the search. What a declaration or a hint says does
+    not, since a pack may have been made when another layout was declared; `first_look` says where
+    to look for such keys at first. `layouts` are those that are declared now.
     """
 
     buckets: frozenset[str] = frozenset()

@@ -80,7 +80,7 @@ class Call:
 
     def job_of(self, record: RunRecord) -> Job:
         """The job of a run that has begun."""
-        job = self.job.for_days(DateWindow(record.first, record.last))
+        job = self.job.for_days(DateWindow(record.first, record.last)).for_layouts(record.layouts)
         return job.for_listing(is_old=bool(record.inventory))
 
 
@@ -105,9 +105,12 @@ def serve(
 
 
 def settings_of(environment: Mapping[str, str]) -> Settings:
-    """The settings out of environment variables; an empty one is left out. Raises SettingsError."""
+    """The settings out of environment variables; an empty one is left out. Raises SettingsError.
+
+    Layouts are not among them: they are a file, which `prepare` reads.
+    """
     values: dict[str, Any] = {}
-    for row in SETTINGS:
+    for row in (row for row in SETTINGS if row.name != "layouts"):
         text = environment.get(f"{PREFIX}{row.name.upper()}", "")
         if text:
             values[row.name] = _read_value(row.name, text)
@@ -131,11 +134,14 @@ def _run(
         with make_workers(settings) as workers, _deadline(context, workers):
             clock = SystemClock()
             today = clock.now().date()
-            rules = make_rules(settings, DateWindow(today, today))
+            work_bucket = required(os.environ, WORK_BUCKET)
+            # Manifests and declarations are no logs, even where other_buckets = ["a*"] and a wide
+            # declaration say so.
+            rules = make_rules(settings, DateWindow(today, today)).holding(work_bucket)
             call = Call(
                 settings=settings,
                 job=Job(CountingStore(_connect(settings.readers)), workers, rules, clock),
-                work_bucket=required(os.environ, WORK_BUCKET),
+                work_bucket=work_bucket,
                 request_id=context.aws_request_id,
                 connect_keys=_connect_keys,
             )

@@ -1,4 +1,6 @@
-"""The beginning of a run: which days, which buckets, and how their listing is shared out."""
+"""The beginning of a run: which days, which buckets, which declared layouts, and how their listing
+is shared out.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.windows import DateWindow, Days, make_window
-from log_aggregator.errors import SettingsError
+from log_aggregator.errors import AccessDenied, CannotStart, NotFound, ObjectFrozen, SettingsError
 from log_aggregator.handlers.entry import Call, Event, Result, serve
-from log_aggregator.settings import check_sources
+from log_aggregator.limits import MIB
+from log_aggregator.settings import check_sources, parse_layouts
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.steps.fanout.gather import RunRecord, write_listing_plan
 from log_aggregator.steps.fanout.sorting import check_sorted
 from log_aggregator.steps.fanout.tasks import ListingPlan, plan_inventory_listing, plan_listing
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.run import abort_stale_uploads
+
+LAYOUTS_KEY = "settings/layouts.toml"
+"""In the work bucket: the `[[layouts]]` that hold in the stack. Each run reads it once, when it
+begins.
+"""
+
+LAYOUTS_BYTES_MAX = MIB
 
 _LOOK_BACK_DAYS_MAX = 366
 _RUN = re.compile(r"\d{4}-\d{2}-\d{2}/[A-Za-z0-9_-]{1,80}", re.ASCII)
@@ -41,7 +52,7 @@ def handler(event: Event, call: Call) -> Result:
     asked = read_input(event["input"])
     now = call.job.clock.now()
     check_sources(call.settings)
-    job = call.job.for_days(_window(asked, call))
+    job = call.job.for_days(_window(asked, call)).for_layouts(_read_layouts(call))
     _check_bucket(job, asked.bucket_name)
     plan = _plan_listing(call, job, asked)
     buckets = {task.bucket.name for tasks in plan.tasks.values() for task in tasks}
@@ -58,6 +69,7 @@ def handler(event: Event, call: Call) -> Result:
         aborted,
         asked.dry_run,
         asked.inventory,
+        job.rules.layouts,
     )
     folder = call.folder(record.run)
     counts = write_listing_plan(folder, record, plan, call.job.requests)
@@ -113,6 +125,21 @@ def read_input(given: Mapping[str, Any]) -> Asked:
 def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:
     """Where the items of a map are. Where there are none the state machine skips the map."""
     return {"bucket": folder.bucket, "key": key, "count": count}
+
+
+def _read_layouts(call: Call) -> Layouts:
+    """What the file declares now; without the file, nothing. Raises SettingsError, CannotStart."""
+    store, bucket = call.job.store, call.work_bucket
+    file = f"s3://{bucket}/{LAYOUTS_KEY}"
+    try:
+        size_bytes = store.head_object(bucket, LAYOUTS_KEY).size_bytes
+        if size_bytes > LAYOUTS_BYTES_MAX:
+            raise SettingsError(f"{file}: {size_bytes} bytes: expected at most {LAYOUTS_BYTES_MAX}")
+        return parse_layouts(store.get_object(bucket, LAYOUTS_KEY).data, file)
+    except NotFound:
+        return Layouts()
+    except (AccessDenied, ObjectFrozen) as error:
+        raise CannotStart(f"{file}: cannot be read: {error}") from error
 
 
 def _plan_listing(call: Call, job: Job, asked: Asked) -> ListingPlan:

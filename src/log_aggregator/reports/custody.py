@@ -11,6 +11,7 @@ from typing import Any
 from log_aggregator.core.custody import describe_entry
 from log_aggregator.core.times import encode_time
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.reports.run import name_layouts
 from log_aggregator.steps.custody.trace import Life, Mention
 from log_aggregator.steps.custody.walk import StoredRecord, Walked
 
@@ -59,6 +60,7 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         "last_date": record.last.isoformat(),
         "totals": record.totals,
         "left_alone": dict(record.objects),
+        "layouts": [dict(row) for row in record.layouts],
         "groups": [describe_entry(entry) for entry in record.groups],
         "failures": [list(failure) for failure in record.failures],
     }
@@ -87,11 +89,14 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
         f"  deleted   {totals['deleted']:,}; kept {totals['kept']:,}, retained "
         f"{totals['retained']:,}, discarded {totals['discarded']:,}"
     )
+    if described["layouts"]:
+        yield f"  layouts   {name_layouts(described['layouts'])}"
     yield from (
         f"  FAILED    {where}: {error}: {message}"
         for where, error, message in described["failures"]
     )
     if in_full:
+        yield from (f"  {row['name']}: {row['pattern']}" for row in described["layouts"])
         for group in described["groups"]:
             yield from _render_group(group)
 

@@ -105,7 +105,9 @@ def describe_members(found: FoundPack, layouts: Layouts) -> Iterator[str]:
     """
     place, bucket = _place(found), found.group.bucket
     return (
-        _dump({**_describe_member(member), "region": region_of(layouts, bucket, member.key), **place})
+        _dump(
+            {**_describe_member(member), "region": region_of(layouts, bucket, member.key), **place}
+        )
         for member in found.members
     )
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.core.custody import sum_counts
+from log_aggregator.core.layouts.declarations import describe_declarations
 from log_aggregator.reports.failures import render_failed
+from log_aggregator.reports.left import describe_left_why
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars, format_times
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.selection import Left, Selection
+
+NAMED_LAYOUTS_MAX = 10
 
 STEPS = ("list", "plan", "combine", "verify", "delete")
 
@@ -45,6 +49,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "first_date": result.first.isoformat(),
         "last_date": result.last.isoformat(),
         "inventories": result.inventories,
+        "layouts": describe_declarations(result.layouts),
         "objects": objects,
         "groups": {"total": len(groups), "failed": sum(bool(group.failures) for group in groups)},
         "bytes_in": totals.bytes_in,
@@ -73,6 +78,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         },
         "peak_memory_bytes": measured.peak_memory_bytes,
         "stale_uploads_aborted": result.stale_uploads,
+        "left": describe_left_why(result.selection),
         "unknown_samples": result.selection.samples,
         "failures": [asdict(failure) for failure in result.failures],
     }
@@ -104,6 +110,7 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
         f"{format_count(run['groups']['total'], 'group')}"
     )
     yield from render_inventories(run["inventories"])
+    yield from render_layouts(run["layouts"])
     yield _line(
         "packed",
         f"{format_count(objects['packed'] + objects['copied'], 'log object')}, "
@@ -150,11 +157,24 @@ def render_inventories(inventories: Iterable[str]) -> Iterator[str]:
         yield _line("listed by", location)
 
 
+def render_layouts(layouts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which layouts were declared, if any were."""
+    if layouts:
+        yield _line("layouts", name_layouts(layouts))
+
+
+def name_layouts(layouts: Sequence[Mapping[str, Any]]) -> str:
+    """How many are declared, and the first of them by name."""
+    names = ", ".join(layout["name"] for layout in layouts[:NAMED_LAYOUTS_MAX])
+    more = len(layouts) - NAMED_LAYOUTS_MAX
+    return f"{len(layouts):,} declared: {names}" + (f", and {more:,} more" if more > 0 else "")
+
+
 def render_left(objects: Mapping[str, int], samples: Mapping[str, str]) -> Iterator[str]:
     """What was left alone, and why."""
     meanings = {
         "unknown": "of unknown layout or date",
-        "no_log": "no logs, or empty",
+        "no_log": "no logs or empty",
         "held": "held by the settings",
         "deleted_keys": "deleted by somebody else",
         "frozen": "in an archive class",

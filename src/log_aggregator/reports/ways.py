@@ -71,6 +71,21 @@ def describe_ways(
     }
 
 
+def compare_dollars(
+    sizes: Sizes, pack_sizes: Sizes, requests: Mapping[str, int], comparison: Comparison
+) -> dict[str, float]:
+    """What some of the log objects cost over the years: left, packed, and packed into an archive
+    class.
+    """
+    months, prices = comparison.years * 12, comparison.prices
+    packed = Packed(requests, pack_sizes, sizes.count * INDEX_BYTES_PER_MEMBER)
+    return {
+        "left": round(estimate_left(sizes, months, prices).total, 8),
+        "packed": round(estimate_packed(packed, comparison.storage_class, months, prices).total, 8),
+        "archived": round(estimate_packed(packed, ARCHIVE, months, prices).total, 8),
+    }
+
+
 def render_ways(described: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people, at most 80 columns wide."""
     years = described["years"]

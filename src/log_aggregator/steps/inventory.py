@@ -30,6 +30,7 @@ from log_aggregator.core.inventory.manifest import (
 from log_aggregator.core.inventory.rows import Columns, Entry, RowReader
 from log_aggregator.core.inventory.sorting import Dated, EntrySorter, gather_keys
 from log_aggregator.core.layouts import Dated as DatedKey
+from log_aggregator.core.layouts import Unknown
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     BadInventory,
@@ -47,7 +48,13 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.listing import Found, ListingProgress
 from log_aggregator.steps.packing.prefixes import is_main_log
-from log_aggregator.steps.packing.selection import Left, Selection, select, select_in_chunks
+from log_aggregator.steps.packing.selection import (
+    Left,
+    LeftWhy,
+    Selection,
+    select,
+    select_in_chunks,
+)
 from log_aggregator.steps.packs.stream import ObjectStream
 from log_aggregator.steps.rules import Rules, RunRules
 from log_aggregator.steps.workers import Workers
@@ -316,13 +323,17 @@ def find_dated(
             and source.bucket.is_main
             and not is_main_log(entry.key, source.organization_id)
         ):
-            left.leave(Left.UNKNOWN)
-            where = f"s3://{source.bucket.name}/{entry.key}"
-            left.add_sample(where, "not where Control Tower's logs are")
+            why = LeftWhy(source.bucket.name, Left.UNKNOWN, "not where Control Tower's logs are")
+            left.leave(why, entry.key)
         elif isinstance(parsed, DatedKey) and parsed.facts.date in rules.window:
             yield parsed.facts.date, entry
         elif isinstance(parsed, DatedKey):
-            left.leave(Left.OTHER_DATE)
+            left.leave_other_date()
+        elif isinstance(entry, LogObject) and isinstance(parsed, Unknown):
+            # Also where a listing would date the key by LastModified, of whose newest version an
+            # inventory that is a day old knows nothing.
+            why = LeftWhy(source.bucket.name, Left.UNKNOWN, parsed.reason)
+            left.leave(why, entry.key, 1, entry.size_bytes)
         elif isinstance(entry, LogObject):
             listed = [ListedKey(entry.key, (entry,))]
             left.merge_counts(select(source.bucket, listed, rules))

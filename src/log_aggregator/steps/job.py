@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol, runtime_checkable
 
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, cannot_start
 from log_aggregator.model import Target
@@ -38,6 +39,10 @@ class Job:
         """The same, for a run over these days."""
         selection = replace(self.rules.selection, window=window)
         return replace(self, rules=replace(self.rules, selection=selection))
+
+    def for_layouts(self, layouts: Layouts) -> Job:
+        """The same, for a run by these declarations."""
+        return replace(self, rules=replace(self.rules, layouts=layouts))
 
     def for_listing(self, *, is_old: bool) -> Job:
         """The same, for a listing that says what was there some time ago, or what is there now."""

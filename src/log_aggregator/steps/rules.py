@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -107,6 +107,12 @@ class RunRules:
     def is_main(self, source_bucket: str) -> bool:
         """It holds main logs: they are found by account and service."""
         return source_bucket in self.main_buckets
+
+    def holding(self, bucket: str) -> RunRules:
+        """The same, where nothing of this bucket is touched either."""
+        holds = self.selection.holds
+        held = replace(holds, buckets=holds.buckets | {bucket})
+        return replace(self, selection=replace(self.selection, holds=held))
 
     def own_prefixes(self, source_bucket: str) -> tuple[str, ...]:
         """What lies in the bucket and is our own: never a log object."""

@@ -91,6 +91,7 @@ def _make_settings(spec: OrganisationSpec) -> Settings:
             "other_buckets": [name for name in spec.buckets if name != spec.control_tower_bucket],
             "aggregation_regions": list(spec.regions),
             "destination_bucket": DESTINATION,
+            "layouts": spec.layouts,
         },
     )
 
@@ -108,7 +109,7 @@ def _put_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestEntry]
     )
     print_line(
         "  and what real buckets have: old versions, delete markers, damaged gzip, parquet, "
-        "markers, unknown files"
+        "inventories, tables, query results"
     )
     return list(report.entries)
 
@@ -140,8 +141,8 @@ def _show_counts(before: dict[str, Counter[str]], after: dict[str, Counter[str]]
         then = before.get(bucket, Counter())
         print_line(f"  {bucket:<56}{_show(then):>20}{_show(now):>20}")
     print_line(
-        "  What is left in the log buckets: logs of other days and regions, markers, deleted "
-        "keys, unknown files."
+        "  What is left in the log buckets: logs of other days and regions, deleted keys, and all "
+        "that is no log or whose layout nobody declared."
     )
 
 

@@ -157,6 +157,35 @@ def _guardduty_key(origin: Origin, random: Random) -> str:
     )
 
 
+def _vended_key(origin: Origin, random: Random) -> str:
+    name = (
+        f"{origin.account}_VpcLattice_{origin.region}_sn-0a1b_{origin.when:%Y%m%dT%H%MZ}_"
+        f"{random.getrandbits(32):08x}.json.gz"
+    )
+    return f"AWSLogs/{origin.account}/VpcLattice/{origin.region}/{origin.when:%Y/%m/%d}/{name}"
+
+
+def _firehose_key(origin: Origin, random: Random) -> str:
+    hexes = f"{random.getrandbits(128):032x}"
+    identity = f"{hexes[:8]}-{hexes[8:12]}-4{hexes[13:16]}-a{hexes[17:20]}-{hexes[20:]}"
+    return (
+        f"ship/{origin.when:%Y/%m/%d/%H}/audit-trail-1-{origin.when:%Y-%m-%d-%H-%M-%S}-{identity}"
+    )
+
+
+def _nginx_key(origin: Origin, random: Random) -> str:
+    return f"nginx/web{random.getrandbits(24):06x}/access.log-{origin.when:%Y%m%d}.gz"
+
+
+def _app_key(origin: Origin, random: Random) -> str:
+    return f"app/orders-{random.getrandbits(24):06x}.log.{origin.when:%Y-%m-%d-%H}"
+
+
+def _edge_key(origin: Origin, random: Random) -> str:
+    moment = f"{origin.when:%Y%m%dT%H%M%SZ}"
+    return f"edge/{origin.when:%Y%m%d}/{moment}_{moment}_{random.getrandbits(32):08x}.log.gz"
+
+
 SOURCES = (
     AuxiliarySource(
         "flow",
@@ -193,5 +222,12 @@ SOURCES = (
         text_documents.guardduty_line,
         line_count_max=12,
     ),
+    AuxiliarySource("vended", "flow_bucket", _vended_key, text_documents.waf_line),
+    AuxiliarySource(
+        "firehose", "app_bucket", _firehose_key, text_documents.waf_line, is_gzip=False
+    ),
+    AuxiliarySource("nginx", "app_bucket", _nginx_key, text_documents.access_line),
+    AuxiliarySource("app", "app_bucket", _app_key, text_documents.access_line, is_gzip=False),
+    AuxiliarySource("edge", "app_bucket", _edge_key, text_documents.waf_line),
 )
 _SOURCES_BY_NAME = {source.name: source for source in SOURCES}

@@ -17,6 +17,7 @@ from log_aggregator_lab.organisation.cloudtrail import log_object, midnight, pla
 from log_aggregator_lab.organisation.compression import truncated
 from log_aggregator_lab.organisation.config_logs import oversized_object
 from log_aggregator_lab.organisation.specification import UNWANTED_REGION, OrganisationSpec
+from log_aggregator_lab.organisation.strangers import list_no_logs, list_unknown
 from log_aggregator_lab.organisation.synthetic import Oddity, Purpose, Step, SyntheticObject
 
 _ODD_SEGMENTS = (
@@ -35,10 +36,10 @@ def list_oddities(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
     yield from _list_odd_keys(spec)
     yield from _list_other_days(spec)
     yield from _list_other_region(spec)
-    if spec.oddities.marker:
-        yield from _list_markers(spec)
+    if spec.oddities.no_log:
+        yield from list_no_logs(spec)
     if spec.oddities.unknown:
-        yield from _list_unknown(spec)
+        yield from list_unknown(spec)
 
 
 def _list_versions(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
@@ -91,7 +92,7 @@ def _list_damaged(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
             _log_of(spec, random),
             make=bytes,
             content_encoding=None,
-            purpose=Purpose.MARKER,
+            purpose=Purpose.NO_LOG,
             oddity=Oddity.EMPTY,
         )
 
@@ -149,37 +150,6 @@ def _list_other_region(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
         yield log_object(spec, item, purpose=Purpose.OTHER_REGION)
 
 
-def _list_markers(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html and
-    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html.
-    """
-    for account in spec.account_ids:
-        key = f"{spec.organization_id}/AWSLogs/{account}/Config/ConfigWritabilityCheckFile"
-        yield _no_log(spec.control_tower_bucket, key, b"", Purpose.MARKER)
-    account = spec.account_ids[0]
-    # The S3 console's "Create folder" writes such an object.
-    yield _no_log(spec.flow_bucket, "AWSLogs/", b"", Purpose.MARKER)
-    text = f"Enable AccessLog for ELB: web at {midnight(spec.first_day):%Y-%m-%dT%H:%M:%S}.000Z"
-    yield _no_log(
-        spec.elb_bucket, f"AWSLogs/{account}/ELBAccessLogTestFile", text.encode(), Purpose.MARKER
-    )
-
-
-def _list_unknown(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    yield _no_log(
-        spec.control_tower_bucket,
-        "readme.txt",
-        b"This bucket belongs to the platform team.\n",
-        Purpose.UNKNOWN,
-    )
-    yield _no_log(
-        spec.flow_bucket, "exports/latest.csv", b"account,bytes\n111122223333,42\n", Purpose.UNKNOWN
-    )
-    yield _no_log(
-        spec.elb_bucket, "athena-results/tables/query.csv.metadata", b"\x00\x01", Purpose.UNKNOWN
-    )
-
-
 def _log_of(
     spec: OrganisationSpec,
     random: Random,
@@ -221,16 +191,3 @@ def _delete_marker(item: SyntheticObject) -> SyntheticObject:
 
 def _truncated_body(whole: SyntheticObject) -> bytes:
     return truncated(whole.make())
-
-
-def _no_log(bucket: str, key: str, body: bytes, purpose: Purpose) -> SyntheticObject:
-    oddity = Oddity.NONE if body else Oddity.EMPTY
-    return SyntheticObject(
-        bucket=bucket,
-        key=key,
-        make=partial(bytes, body),
-        source="no-log",
-        purpose=purpose,
-        day=None,
-        oddity=oddity,
-    )

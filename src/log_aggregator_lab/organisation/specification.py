@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from random import Random
+from typing import Any
 
 from log_aggregator.limits import MIB
 
@@ -27,6 +28,7 @@ _BUCKET_FIELDS = (
     "dns_bucket",
     "cloudfront_bucket",
     "guardduty_bucket",
+    "app_bucket",
 )
 
 
@@ -43,6 +45,11 @@ class AuxiliaryCounts:
     dns: int = 0
     cloudfront: int = 0
     guardduty: int = 0
+    vended: int = 0
+    firehose: int = 0
+    nginx: int = 0
+    app: int = 0
+    edge: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class OddityCounts:
     """Logs of the day before, and as many of the day after, in every bucket."""
     other_region: int = 0
     unknown: bool = False
-    marker: bool = False
+    no_log: bool = False
     hostile_key: int = 0
     """Keys with `//` and `./`. Real S3 takes them; many other servers refuse them, so there are
     none by default.
@@ -125,6 +132,7 @@ class OrganisationSpec:
     dns_bucket: str = "example-dns-query-logs"
     cloudfront_bucket: str = "example-cloudfront-logs"
     guardduty_bucket: str = "example-guardduty-findings"
+    app_bucket: str = "example-app-logs"
 
     def __post_init__(self) -> None:
         if self.accounts < 1 or self.days < 1 or not self.regions:
@@ -169,6 +177,19 @@ class OrganisationSpec:
         """Control Tower switches versioning on in its own two buckets."""
         return (self.control_tower_bucket, self.access_bucket)
 
+    @property
+    def layouts(self) -> list[dict[str, Any]]:
+        """The `[[layouts]]` that make logs of the free keys in `app_bucket`."""
+        patterns = {
+            "nginx": "nginx/{host}/access.log-{YYYYMMDD}.gz",
+            "app-logs": "app/{service}.log.{YYYY-MM-DD}-{HH}",
+            "edge": "edge/{YYYYMMDD}/{*}.log.gz",
+        }
+        return [
+            {"name": name, "pattern": pattern, "buckets": [self.app_bucket]}
+            for name, pattern in patterns.items()
+        ]
+
     def with_one_bucket(self, bucket: str) -> OrganisationSpec:
         """The same organisation with everything in one bucket."""
         return replace(self, **dict.fromkeys(_BUCKET_FIELDS, bucket))  # type: ignore[arg-type]  # all are str
@@ -197,7 +218,20 @@ def small(seed: int = 1) -> OrganisationSpec:
         insights=1,
         late=2,
         auxiliary=AuxiliaryCounts(
-            flow=2, flow_parquet=1, alb=1, clb=1, access=3, waf=1, dns=1, cloudfront=1, guardduty=1
+            flow=2,
+            flow_parquet=1,
+            alb=1,
+            clb=1,
+            access=3,
+            waf=1,
+            dns=1,
+            cloudfront=1,
+            guardduty=1,
+            vended=1,
+            firehose=1,
+            nginx=2,
+            app=2,
+            edge=2,
         ),
         oddities=OddityCounts(
             versions=1,
@@ -210,7 +244,7 @@ def small(seed: int = 1) -> OrganisationSpec:
             other_day=1,
             other_region=1,
             unknown=True,
-            marker=True,
+            no_log=True,
         ),
     )
 
@@ -239,6 +273,11 @@ def demo(seed: int = 1) -> OrganisationSpec:
             dns=120,
             cloudfront=96,
             guardduty=24,
+            vended=24,
+            firehose=48,
+            nginx=60,
+            app=48,
+            edge=48,
         ),
         oddities=OddityCounts(
             versions=4,
@@ -251,7 +290,7 @@ def demo(seed: int = 1) -> OrganisationSpec:
             other_day=6,
             other_region=4,
             unknown=True,
-            marker=True,
+            no_log=True,
         ),
     )
 

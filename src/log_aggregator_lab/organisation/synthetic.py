@@ -27,8 +27,8 @@ class Purpose(StrEnum):
     # a log of a wanted day in a region outside the specification; whoever selects regions leaves it
     OTHER_REGION = "other-region"
     DELETED = "deleted"  # stays: the newest entry of its key is a delete marker
-    MARKER = "marker"  # stays: not a log by its name, or without a byte
-    UNKNOWN = "unknown"  # stays: no layout knows such a key
+    NO_LOG = "no-log"  # stays: not a log by its name, or without a byte
+    UNKNOWN = "unknown"  # stays: no layout knows such a key, or its dates disagree
 
 
 class Oddity(StrEnum):

@@ -139,5 +139,35 @@ FANNING_OUT = Section(
             ),
             proof="tests/unit/steps/fanout/test_folder.py::test_the_first_result_of_a_piece_counts",
         ),
+        Mutant(
+            "declarations-of-another-run",
+            "a function goes by other declared layouts than those that its run wrote down",
+            in_symbol(
+                "log_aggregator.handlers.entry:Call.job_of",
+                ("record.layouts", "self.settings.layouts"),
+            ),
+            proof="tests/unit/handlers/test_declared_layouts.py::test_what_the_file_declares_is_packed",
+        ),
+        Mutant(
+            "unreadable-is-undeclared",
+            "declared layouts that may not be read count as none",
+            in_symbol(
+                "log_aggregator.handlers.prepare:_read_layouts",
+                ("NotFound", "(NotFound, AccessDenied)"),
+            ),
+            proof="tests/unit/handlers/test_declared_layouts.py::test_a_file_that_cannot_be_read_is_not_taken_for_none",
+        ),
+        Mutant(
+            "manifests-are-logs",
+            "the work bucket is packed where the name of an auxiliary bucket fits it",
+            in_symbol(
+                "log_aggregator.handlers.entry:_run",
+                (
+                    "make_rules(settings, DateWindow(today, today)).holding(work_bucket)",
+                    "make_rules(settings, DateWindow(today, today))",
+                ),
+            ),
+            proof="tests/unit/handlers/test_declared_layouts.py::test_the_work_bucket_is_never_touched",
+        ),
     ),
 )

@@ -20,7 +20,7 @@ FINDING = Section(
             "what a hold names is packed and deleted",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
-                ("rules.holds.hold(bucket, listed.key, facts)", "False"),
+                ("rules.holds.hold(bucket.name, listed.key, facts)", "False"),
             ),
         ),
         Mutant(
@@ -29,11 +29,20 @@ FINDING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
                 (
-                    "not _is_wanted_region(facts, rules) and (not rules.discard_other_regions)",
+                    "not _is_wanted_region(facts, rules) and (not (bucket.is_main and rules.discard_other_regions))",
                     "False",
                 ),
             ),
             proof="tests/unit/steps/packing/test_scan.py::test_regions_that_are_not_wanted_are_left_and_counted",
+        ),
+        Mutant(
+            "auxiliary-logs-discarded",
+            "logs of other regions are deleted without a pack outside of Control Tower's buckets",
+            in_symbol(
+                "log_aggregator.steps.packing.selection:_reason_to_leave",
+                ("bucket.is_main and rules.discard_other_regions", "rules.discard_other_regions"),
+            ),
+            proof="tests/unit/steps/packing/test_discard.py::test_nothing_of_an_auxiliary_bucket_is_discarded",
         ),
         Mutant(
             "other-days-taken",

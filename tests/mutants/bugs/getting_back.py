@@ -8,6 +8,24 @@ GETTING_BACK = Section(
     "Getting originals back",
     (
         Mutant(
+            "hints-believed",
+            "a log that was packed by another layout than its key looks like is not found",
+            in_symbol(
+                "log_aggregator.steps.retrieval.find:find",
+                ("remaining is not None", "False"),
+            ),
+            proof="tests/unit/steps/retrieval/test_find.py::test_a_free_key_is_found_where_its_date_does_not_say",
+        ),
+        Mutant(
+            "dates-of-globs-believed",
+            "packs of declared layouts are passed over where a glob holds a date",
+            in_symbol(
+                "log_aggregator.core.query:_Scope.days_of",
+                ("self.is_certain or log_type in _BUILT_IN_TYPES", "True"),
+            ),
+            proof="tests/unit/steps/retrieval/test_find.py::test_a_glob_finds_all_free_keys",
+        ),
+        Mutant(
             "put-back-overwrites",
             "putting back says that an original is there where another object is",
             in_symbol(

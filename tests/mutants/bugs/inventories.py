@@ -97,7 +97,7 @@ INVENTORIES = Section(
             in_symbol(
                 "log_aggregator.steps.inventory:find_dated",
                 (
-                    "isinstance(parsed, DatedKey) and source.is_main and (not is_main_log(entry.key, source.organization_id))",
+                    "isinstance(parsed, DatedKey) and source.bucket.is_main and (not is_main_log(entry.key, source.organization_id))",
                     "isinstance(parsed, DatedKey) and False",
                 ),
             ),

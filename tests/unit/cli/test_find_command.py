@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 from tests.support.world import (
@@ -95,6 +97,63 @@ def test_conditions(world: World, command: Command, arguments: list[str], count:
     assert len(found) == count
     counted = json.loads(command(world, "find", *arguments, "--count", "--json").out)
     assert (counted["members"], counted["packs"]) == (count, len({each["pack"] for each in found}))
+
+
+APP = """
+[[layouts]]
+name = "nginx"
+pattern = "back-{region}-{DD}-{MM}-{YYYY}-{HH}.log"
+"""
+
+
+@pytest.fixture
+def declared_world() -> World:
+    """Two log objects of a declared layout."""
+    world = make_world(layouts=tomllib.loads(APP)["layouts"])
+    for hour in (1, 2):
+        world.put("logs", f"back-eu-west-1-03-04-2025-{hour:02}.log", b"x\n")
+    assert world.run().failures == []
+    return world
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["--log-type", "Nginx"], 2),
+        (["--log-type", "declared/nginx"], 2),
+        (["--log-region", "eu-west-1"], 2),
+        (["--from", f"{DAY}T02:00"], 1),
+        (["back-eu-west-1-03-04-2025-02.log"], 1),
+        (["back-*-02.log"], 1),
+    ],
+    ids=["log type", "declared before", "region", "hour", "key", "glob"],
+)
+def test_conditions_on_declared_layouts(
+    declared_world: World, command: Command, tmp_path: Path, arguments: list[str], count: int
+) -> None:
+    """What the settings declare is asked for as what is built in."""
+    settings = tmp_path / "aggregator.toml"
+    settings.write_text(APP)
+    found = lines(command(declared_world, "find", *arguments, "--json", "--config", str(settings)))
+    assert len(found) == count
+    packs = command(
+        declared_world, "verify", "--config", str(settings), "--log-type", "nginx", "--all"
+    )
+    assert packs.code == 0
+
+
+def test_log_types_that_the_settings_do_not_declare(
+    declared_world: World, command: Command, tmp_path: Path
+) -> None:
+    """A typing error is one, and the message says what there is; a broken declaration is one,
+    too.
+    """
+    done = command(declared_world, "find", "--log-type", "ngimx")
+    assert (done.code, "declared/<name>" in done.err) == (2, True)
+    settings = tmp_path / "aggregator.toml"
+    settings.write_text('[[layouts]]\nname = "nginx"\npattern = "x"\n')
+    done = command(declared_world, "find", "--log-type", "nginx", "--config", str(settings))
+    assert (done.code, "it has no date" in done.err) == (2, True)
 
 
 def test_packs_only(world: World, command: Command) -> None:

@@ -71,11 +71,17 @@ OLDER = "aws-controltower-logs-111122223333-eu-west-1"
             ("b-1", "Config", "all"),
         ),
         ("2022/01/01/x.gz", Said(date=DAY), ("there", "Other", "all")),
+        ("daily/333333333333/app_20230403T0100.gz", Said(), ("there", "Other", "333333333333")),
+        ("app/year=2023/month=4/day=3/x.gz", Said(), ("there", "Other", "all")),
+        ("unload/2023-04-03/manifest.gz", Said(), ("there", "Other", "all")),
+        ("daily/202304030100/x_2023-04-03.gz", Said(), ("there", "Other", "all")),
+        ("2023-04-03/of-2023-04-04.gz", Said(), ("there", "Other", "all")),
+        ("release-2022-01-01/a/2023/04/03/x.gz", Said(date=DAY), ("there", "Other", "all")),
     ],
 )
 def test_what_a_key_tells(key: str, said: Said, expected: tuple[str, str, str]) -> None:
-    """Source bucket, log type, account and date, of the older stack's keys and of any known layout;
-    what a person says wins.
+    """Source bucket, log type, account and date, of the older stack's keys, of any known layout,
+    and of what a search finds in any other key; what a person says wins.
     """
     assert group_of_aggregate("there", key, said) == Group(*expected, DAY)
 
@@ -84,6 +90,19 @@ def test_without_a_date_somebody_must_say_it() -> None:
     """The message says how."""
     with pytest.raises(SettingsError, match="--date"):
         group_of_aggregate("there", "some.gz", Said())
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "release-2022-01-01/2023/04/03/x.gz",
+        f"2022/01/01/AWSLogs/{'1' * 12}/CloudTrail/eu-west-1/2023/04/03/x.json.gz",
+    ],
+)
+def test_where_dates_disagree_somebody_must_say_it(key: str) -> None:
+    """Both are named in one line, and the message says how."""
+    with pytest.raises(SettingsError, match=r"disagree \(2022-01-01, 2023-04-03\); --date says"):
+        group_of_aggregate("there", key, Said())
 
 
 def make_index(count: int = 3) -> tuple[Adopted, bytes]:
@@ -193,6 +212,10 @@ def test_what_can_be_asked_of_adopted_aggregates() -> None:
         asked = AdoptedQuery.of(query)
         assert asked is not None
         assert not asked.matches(group, key)
+    other = member_key("a/eu-west-2/2023/04/03/x.gz", 1)
+    region = AdoptedQuery.of(Query(regions=frozenset({"eu-west-2"})))
+    assert region is not None
+    assert (region.matches(group, other), region.matches(group, key)) == (True, False)
     hour = AdoptedQuery.of(
         Query(regions=frozenset({"eu-west-1"}), first=datetime(2023, 4, 3, 5, tzinfo=UTC))
     )

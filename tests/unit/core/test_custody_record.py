@@ -41,6 +41,10 @@ def make_record(**changes: Any) -> Record:
         "first": date(2026, 3, 12),
         "last": date(2026, 3, 14),
         "objects": {"unknown": 2},
+        "layouts": (
+            {"name": "nginx", "pattern": "nginx/{YYYYMMDD}", "buckets": ["app-*"], "kind": "text"},
+            {"name": "ü", "pattern": "{**}", "date": "last-modified"},
+        ),
         "groups": (
             ENTRY,
             replace(ENTRY, discard_list="discards/x.jsonl.gz", failures=(("StoreError", "no"),)),
@@ -56,7 +60,7 @@ def test_what_is_written_is_read() -> None:
     """decode(encode(record)) == record, and the same record gives the same bytes."""
     for record in (
         make_record(),
-        make_record(groups=(), objects={}, failures=(), sequence=0, previous=None),
+        make_record(groups=(), objects={}, layouts=(), failures=(), sequence=0, previous=None),
     ):
         assert decode_record(encode_record(record)) == record
         assert encode_record(record) == encode_record(record)
@@ -124,10 +128,21 @@ def test_what_is_no_record_is_refused() -> None:
         edit_head(lambda head: head.update(version=2)),
         edit_head(lambda head: head.pop("previous")),
         edit_head(lambda head: head["totals"].update(deleted=7)),
+        edit_head(lambda head: head.update(layouts=5)),
+        edit_head(lambda head: head.update(layouts=["nginx"])),
+        edit_head(lambda head: head["layouts"][0].update(name=5)),
+        edit_head(lambda head: head["layouts"][0].update(pattern=["x"])),
+        edit_head(lambda head: head["layouts"][0].pop("pattern")),
     ]
     for data in bad:
         with pytest.raises(BadPack, match="custody record"):
             decode_record(data)
+
+
+def test_a_record_from_before_there_were_declarations_is_read() -> None:
+    """It names none; a chain is read from its beginning."""
+    older = decode_record(edit_head(lambda head: head.pop("layouts")))
+    assert older == make_record(layouts=())
 
 
 @pytest.mark.parametrize(

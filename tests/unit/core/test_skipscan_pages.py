@@ -36,7 +36,7 @@ CONFIG = "AWSLogs/123456789012/Config/us-east-1/"
         ("2024-12-01-00-00-00-0123456789ABCDEF", "2024-18~"),  # flat: not beyond the year
         ("2025-01-01-00-00-00-0123456789ABCDEF", "2025-04-02~"),
         ("2025-04-03-00-00-00-0123456789ABCDEF", None),
-        ("E1ABCDEFGHIJKL.2024-12-01-10.abc.gz", "E1ABCDEFGHIJKL.2025-04-02~"),
+        ("E1ABCDEFGHIJKL.2024-12-01-10.abc.gz", "E1ABCDEFGHIJKL.2024-18~"),
         ("no/date/in/it.log", None),
         ("ELBAccessLogTestFile", None),
         ("db/20250401.log", None),

@@ -111,6 +111,18 @@ def test_the_first_step_changes_nothing_and_can_be_pasted() -> None:
     )
 
 
+def test_where_declared_layouts_go_is_told_where_they_count() -> None:
+    """With other buckets only: in those of Control Tower nothing has to be declared."""
+    outputs = [Output("LayoutsFile", "s3://work/settings/layouts.toml", "")]
+    told = render_first_steps({"OtherBuckets": "elb"}, outputs, "eu-west-1")
+    assert told[-1] == (
+        "  aws s3 cp layouts.toml s3://work/settings/layouts.toml --region eu-west-1"
+    )
+    assert "declare-your-logs" in told[2]
+    assert len(render_first_steps({"OtherBuckets": "elb"}, [], "eu-west-1")) == 2
+    assert len(render_first_steps({"ControlTowerBucket": "main"}, outputs, "eu-west-1")) == 2
+
+
 def test_outputs_say_what_they_are_for() -> None:
     assert render_outputs([Output("A", "1", "the first"), Output("B", "2", "")]) == [
         "A: 1",

@@ -76,6 +76,26 @@ def test_the_fields_of_show_are_there() -> None:
     )
 
 
+def test_a_record_tells_the_declared_layouts() -> None:
+    """By name; in full also by pattern. Without any there is no line."""
+    rows = [
+        {"name": "nginx", "pattern": "nginx/{host}/{YYYYMMDD}"},
+        {"name": "app", "pattern": "app/{YYYY}/{MM}/{DD}/{*}", "kind": "text"},
+    ]
+    world = make_world(layouts=rows)
+    world.put("logs", "nginx/web-1/20250403", b"GET /\n")
+    run_recorded(world, "first")
+    (found,) = read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST))
+    described = describe_record(found)
+    assert described["layouts"] == rows
+    short = list(render_record(described, in_full=False))
+    assert "  layouts   2 declared: nginx, app" in short
+    full = list(render_record(described, in_full=True))
+    assert {"  nginx: nginx/{host}/{YYYYMMDD}", "  app: app/{YYYY}/{MM}/{DD}/{*}"} <= set(full)
+    none = render_record(described | {"layouts": []}, in_full=True)
+    assert not any("layouts" in line or "nginx: " in line for line in none)
+
+
 def test_lines_say_what_was_found() -> None:
     """Breaks and notes with their keys, an unreadable record as such, a life without any record as
     such.

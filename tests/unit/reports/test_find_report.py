@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from tests.support.world import access_key, document, make_world, trail_key
 
+from log_aggregator.core.layouts.declarations import read_declarations
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.query import Query
 from log_aggregator.model import NO_ACCOUNT, Target
 from log_aggregator.reports.find import (
@@ -101,7 +103,7 @@ def test_versions_are_told_apart() -> None:
 def test_json_has_all_of_a_member() -> None:
     """A line for each: what it was, its signature, and where it lies."""
     trail, access = found_packs()
-    lines = [json.loads(line) for line in describe_members(trail)]
+    lines = [json.loads(line) for line in describe_members(trail, Layouts())]
     assert [line["metadata"] for line in lines if line["key"] == trail_key(1)] == [
         {"signature": "1"},
         {"signature": "2"},
@@ -120,8 +122,20 @@ def test_json_has_all_of_a_member() -> None:
             "2025-04-03",
         )
         assert (line["pack_bucket"], line["pack"]) == ("dest", trail.pack_key)
-    (line,) = map(json.loads, describe_members(access))
+    (line,) = map(json.loads, describe_members(access, Layouts()))
     assert (line["account"], line["region"]) == (None, None)
+
+
+def test_the_region_of_a_free_key() -> None:
+    """What its declared layout says; without one, what a hint does."""
+    layouts = [{"name": "app", "pattern": "app-{region}/{id}-{YYYYMMDD}.log"}]
+    world = make_world(layouts=layouts)
+    world.put("logs", "app-eu-west-1/us-east-1-20250403.log", b"x\n")
+    assert world.run().failures == []
+    (pack,) = find(world.store, SerialWorkers(), world.targets, Query())
+    for declared, region in ((layouts, "eu-west-1"), ([], None)):
+        (line,) = map(json.loads, describe_members(pack, read_declarations(declared)))
+        assert (line["log_type"], line["region"]) == ("app", region)
 
 
 def test_json_of_a_pack() -> None:

@@ -52,7 +52,7 @@ def test_the_run_does_what_the_plan_says(scenario: Scenario) -> None:
     packs = [pack for group in planned["groups"] for pack in group["packs"]]
     assert sum(pack["bytes"] for pack in packs) == done["bytes_in"]
     assert sum(group["discards"] for group in planned["groups"]) == done["objects"]["discarded"]
-    lines = list(render_plan(planned))
+    lines = list(render_plan(planned, with_groups=True))
     arrows = [line.partition(" -> ")[2] for line in lines if " -> " in line]
     assert arrows == [f"s3://{pack['bucket']}/{pack['key']}" for pack in packs]
 
@@ -65,7 +65,7 @@ def test_nothing_has_happened_yet() -> None:
     world.put("logs", trail_key(1), document(1))
     world.put("logs", flow_key("large.log"), b"line\n" * 220)
     described = plan(world)
-    lines = list(render_plan(described))
+    lines = list(render_plan(described, with_groups=True))
     assert lines[0] == (
         "Plan for logs of 2025-04-02 to 2025-04-04; nothing has been written or deleted"
     )
@@ -88,7 +88,7 @@ def test_kept_is_not_to_be_deleted() -> None:
     world = make_world(keep_originals_days=30)
     for number in range(2):
         world.put("logs", trail_key(number), document(number))
-    assert not any("deleted once" in line for line in render_plan(plan(world)))
+    assert not any("deleted once" in line for line in render_plan(plan(world), with_groups=True))
     world.run()
     world.put("logs", trail_key(2), document(2))
     described = plan(world)
@@ -96,12 +96,12 @@ def test_kept_is_not_to_be_deleted() -> None:
     ((settled, (pack,)),) = [(group["packed_already"], group["packs"])]
     assert [(each["members"], each["kept"]) for each in settled] == [(2, True)]
     assert pack["members"] == described["objects"]["to_pack"] == 1
-    lines = [line.strip() for line in render_plan(described)]
+    lines = [line.strip() for line in render_plan(described, with_groups=True)]
     assert f"2 log objects packed already in {settled[0]['key']}, kept for now" in lines
     assert "originals are kept for now" in lines
     world.clock.advance(days=40)
     described = plan(world)
-    lines = [line.strip() for line in render_plan(described)]
+    lines = [line.strip() for line in render_plan(described, with_groups=True)]
     assert f"2 log objects packed already in {settled[0]['key']}" in lines
 
 
@@ -109,7 +109,12 @@ def test_what_goes_without_a_pack_cries_out() -> None:
     """Log objects of other regions that would be deleted unpacked; elsewhere there is no such
     line.
     """
-    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
+    world = make_world(
+        control_tower_bucket="logs",
+        other_buckets=[],
+        aggregation_regions="eu-west-1",
+        other_regions="delete",
+    )
     world.put("logs", trail_key(1), document(1))
     assert not any("WITHOUT" in line for line in render_plan(plan(world)))
     world.store.put("logs", trail_key(1, region="us-east-1"), document(1))
@@ -117,6 +122,87 @@ def test_what_goes_without_a_pack_cries_out() -> None:
     assert [group["discards"] for group in described["groups"]] == [1]
     (line,) = [line for line in render_plan(described) if "WITHOUT" in line]
     assert line.strip().startswith("1 log object of other regions to be DELETED")
+
+
+def test_a_quiet_day_of_many_accounts_is_a_short_page() -> None:
+    """A row for each log type and bucket with two of its keys, the largest first; every group is
+    there where it is asked for.
+    """
+    world = make_world()
+    for account in range(250):
+        world.store.put("logs", trail_key(1, account=f"{account:012d}"), document(1))
+    world.store.put("logs", flow_key("large.log"), b"line\n" * 5000)
+    described = plan(world)
+    lines = list(render_plan(described))
+    assert len(lines) < 40
+    assert len(list(render_plan(described, with_groups=True))) > 700
+    assert [(row["log_type"], row["objects"], row["groups"]) for row in described["summary"]] == [
+        ("vpcflowlogs", 1, 1),
+        ("CloudTrail", 250, 250),
+    ]
+    assert [len(row["samples"]) for row in described["summary"]] == [1, 2]
+    assert all(f"               {row['samples'][0]}" in lines for row in described["summary"])
+    assert sum(line.endswith("CloudTrail in logs") for line in lines) == 1
+    for part in ("objects", "bytes", "packs"):
+        whole = sum(row[part] for row in described["summary"])
+        assert whole in (
+            described["objects"]["to_pack"],
+            described["comparison"]["bytes"],
+            sum(len(group["packs"]) for group in described["groups"]),
+        )
+
+
+def test_what_is_left_alone_and_why() -> None:
+    """By reason, with counts, keys, and what would declare them; and what else uses the bucket."""
+    world = make_world(aggregation_regions="eu-west-1")
+    for host in "abc":
+        world.store.put("logs", f"app/{host}/2025-04-03.log", b"12345")
+    world.store.put("logs", "t/dt=2025-04-03/x.parquet", b"PAR1")
+    world.store.put("logs", "inventory/2025-04-03T01-00Z/manifest.json", b"{}")
+    world.store.put("logs", trail_key(1, region="us-east-1"), document(1))
+    described = plan(world)
+    rows = {row["reason"]: row for row in described["left"]}
+    free = rows["no layout is declared for such keys"]
+    assert (free["left"], free["objects"], free["bytes"]) == ("unknown", 3, 15)
+    assert free["patterns"] == [f"app/{host}/{{YYYY}}-{{MM}}-{{DD}}.log" for host in "abc"]
+    assert rows["us-east-1"]["left"] == "other-region"
+    assert sum(row["is_in_use"] for row in described["left"]) == 2
+    lines = list(render_plan(described))
+    assert "  3 objects, 15 bytes in logs: unknown: no layout is declared for such keys" in lines
+    assert '      to declare: pattern = "app/a/{YYYY}-{MM}-{DD}.log"' in lines
+    assert sum("other programs write to logs" in line for line in lines) == 1
+    assert any(line.startswith("  1 object") and "us-east-1" in line for line in lines)
+
+
+def test_a_main_bucket_without_logs_is_named() -> None:
+    """Nothing is found in it, and nothing is silent about it."""
+    world = make_world(control_tower_bucket="logs", other_buckets=[])
+    world.store.put("logs", "backups/x", b"?")
+    lines = list(render_plan(plan(world)))
+    assert any(line.startswith("  nothing found in logs: there is no AWSLogs/") for line in lines)
+    world.store.put("logs", trail_key(1), document(1))
+    assert not any("nothing found" in line for line in render_plan(plan(world)))
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "storage_class", "verdict"),
+    [
+        (100_000, 50, "DEEP_ARCHIVE", "Packing these saves"),
+        (100_000, 50, "STANDARD", "Packs in STANDARD cost more than they save"),
+        (200, 1, "DEEP_ARCHIVE", "Packing these costs more than it saves"),
+    ],
+)
+def test_the_verdict(size: int, count: int, storage_class: str, verdict: str) -> None:
+    """Whether it pays, and what to do where it does not."""
+    world = make_world()
+    for number in range(count):
+        world.store.put("logs", flow_key(f"{number}.log"), b"x" * size)
+    planned = plan_run(world.job(), Progress())
+    described = describe_plan(planned, {}, Comparison(storage_class))
+    lines = list(render_plan(described))
+    assert sum(line.startswith(verdict) for line in lines) == 1
+    never = [line for line in lines if line.strip().startswith("packing these costs more")]
+    assert len(never) == (count == 1)
 
 
 def test_nothing_to_pack() -> None:
@@ -127,7 +213,7 @@ def test_nothing_to_pack() -> None:
     lines = list(render_plan(described))
     assert described["groups"] == described["failures"] == []
     assert "Total: 0 log objects, 0 bytes, into 0 packs" in lines
-    assert any("1 of unknown layout or date" in line for line in lines)
+    assert "  1 object, 1 byte in logs: unknown: no layout is declared for such keys" in lines
     assert not any(word in "\n".join(lines) for word in ("Over", "originals", "cannot be planned"))
 
 

@@ -118,7 +118,12 @@ def test_discarded_is_not_packed() -> None:
     """What is deleted without a pack stands on its own line, and not among the deleted, each of
     which has a pack.
     """
-    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
+    world = make_world(
+        control_tower_bucket="logs",
+        other_buckets=[],
+        aggregation_regions="eu-west-1",
+        other_regions="delete",
+    )
     world.put("logs", trail_key(1), document(1))
     for number in range(3):
         world.store.put("logs", trail_key(number, region="us-east-1"), document(number))
@@ -157,12 +162,12 @@ def left_alone() -> World:
 def test_what_was_left_alone_by_its_reason() -> None:
     """Each reason with its own count and words, and a sample of what is unknown."""
     described, rows = read(left_alone().run())
-    reasons = ("unknown", "markers", "held", "frozen", "other_regions", "deleted_keys")
+    reasons = ("unknown", "no_log", "held", "frozen", "other_regions", "deleted_keys")
     assert [described["objects"][name] for name in reasons] == [1, 2, 3, 4, 5, 6]
     first, sample = rows["left alone"].split("\n")
     assert set(first.split(", ")) == {
         "1 of unknown layout or date",
-        "2 markers or empty",
+        "2 no logs or empty",
         "3 held by the settings",
         "4 in an archive class",
         "5 of other regions",
@@ -170,6 +175,30 @@ def test_what_was_left_alone_by_its_reason() -> None:
     }
     ((key, reason),) = described["unknown_samples"].items()
     assert sample == f"{key}: {reason}"
+
+
+def test_the_declared_layouts_are_named() -> None:
+    """Those that were in force, in their order, in use or not; none without a declaration."""
+    rows = [
+        {"name": "nginx", "pattern": "nginx/{host}/{YYYYMMDD}", "buckets": ["lo*"], "kind": "text"},
+        {"name": "app", "pattern": "app/{*}", "date": "last-modified"},
+    ]
+    world = make_world(layouts=rows)
+    world.put("logs", "nginx/web-1/20250403", b"GET /\n")
+    described, lines = read(world.run())
+    assert (described["layouts"], described["objects"]["packed"]) == (rows, 1)
+    assert lines["layouts"] == "2 declared: nginx, app"
+    described, lines = read(make_world().run())
+    assert (described["layouts"], "layouts" in lines) == ([], False)
+
+
+def test_many_layouts_have_an_end() -> None:
+    """The page names ten of them."""
+    rows = [{"name": f"app{n}", "pattern": f"app{n}/{{YYYYMMDD}}"} for n in range(12)]
+    described, lines = read(make_world(layouts=rows).run())
+    assert len(described["layouts"]) == 12
+    assert lines["layouts"].startswith("12 declared: app0, app1, ")
+    assert lines["layouts"].endswith(", app9, and 2 more")
 
 
 def test_samples_of_unknown_keys_have_an_end() -> None:

@@ -81,7 +81,10 @@ def test_a_plan_shows_it() -> None:
     described = describe_plan(plan, {}, Comparison())
     sizes = [len(stored.data) for stored in world.originals]
     assert described["comparison"]["bytes"] == sum(sizes)
-    assert (plan.pack_sizes.count, plan.pack_sizes.total_bytes) == (2, sum(sizes) + 2 * 130)
+    assert (plan.totals.pack_sizes.count, plan.totals.pack_sizes.total_bytes) == (
+        2,
+        sum(sizes) + 2 * 130,
+    )
     assert "\n".join(render_plan(described)).count("Over 10 years") == 1
     world.run()
     again = describe_plan(plan_run(world.job(store), Progress()), {}, Comparison())

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -37,6 +37,7 @@ from tests.support.world import (
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.inventory.manifest import Format
+from log_aggregator.core.layouts.declared import NEEDS_LISTING
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import BadInventory, CannotStart, LimitExceeded, SettingsError
 from log_aggregator.model import Target
@@ -84,6 +85,34 @@ def test_it_packs_what_a_listing_packs(scenario: Scenario, file_format: Format) 
         expected.selection.listed,
         expected.selection.listed_bytes,
     )
+
+
+def test_what_only_a_listing_can_date_is_left_and_counted() -> None:
+    """Declared keys are packed by an inventory too, but for those whose date is LastModified, and
+    what nothing declares.
+    """
+    dated, written_then = "nginx/web-1/access.log-20250403", "sessions/a.log"
+    world = make_world(
+        layouts=[
+            {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}"},
+            {"name": "sessions", "pattern": "sessions/{id}.log", "date": "last-modified"},
+        ]
+    )
+    day = datetime(2025, 4, 3, 12, tzinfo=UTC)
+    for key in (dated, written_then, "free/20250403.log", "x/manifest.json"):
+        world.put("logs", key, b"line\n", last_modified=day)
+    result = run_by_inventory(world, take_inventory(world.store, "logs"))
+    assert result.failures == []
+    assert sorted(source.key for source in left_in_place(world)) == [
+        "free/20250403.log",
+        written_then,
+        "x/manifest.json",
+    ]
+    assert result.selection.left == {Left.UNKNOWN: 2, Left.NO_LOG: 1}
+    assert result.selection.listed == 1
+    assert NEEDS_LISTING in str(result.selection.samples)
+    assert world.run().failures == []
+    assert written_then not in {source.key for source in left_in_place(world)}
 
 
 def test_a_main_bucket_is_looked_at_where_a_listing_looks() -> None:

@@ -47,9 +47,9 @@ def no_content_reason(key: str) -> str | None:
     packs and indexes.
     """
     if key.endswith(("/", "_$folder$")):
-        return "a folder marker"
+        return _FOLDER_MARKER
     if key[key.rfind("/") + 1 :] in _PROBES:
-        return "written by AWS to test the permission to write"
+        return _PROBE
     return _first_reason(key, _OWN)
 
 
@@ -88,6 +88,8 @@ _PACK_KEY = (
     r"(?:\A|/)(?:packs|indexes|discards|adopted)/(?:[A-Za-z0-9._-]+/){3}"
     r"[0-9]{4}/[0-9]{2}/[0-9]{2}/(?:[^/]*-)?[0-9a-f]{12,64}(?:[./]|\Z)"
 )
+_FOLDER_MARKER = "a folder marker"
+_PROBE = "written by AWS to test the permission to write"
 _MANIFEST = "a manifest, which names other objects by their keys"
 _QUERY = "a query's result, which is read by its key"
 _TABLE = "a table's file, which the table's metadata names by its key"
@@ -194,5 +196,15 @@ def _compile(rows: tuple[Row, ...]) -> tuple[_CompiledRow, ...]:
 _OWN = _compile(_ROWS_OWN)
 _EVERYWHERE = _compile(_ROWS_EVERYWHERE)
 _FREE = _compile(_ROWS_FREE)
-NO_LOG_ROWS = (*_ROWS_OWN, *_ROWS_EVERYWHERE, *_ROWS_FREE)
+IN_USE_REASONS = frozenset({_MANIFEST, _QUERY, _TABLE, _LAKE, _EXPORT, _LENS})
+"""What other programs read by its key: where such objects are, the bucket is more than a place for
+logs.
+"""
+NO_LOG_ROWS = (
+    Row("", r"/\Z|_\$folder\$\Z", _FOLDER_MARKER),
+    *(Row("", rf"{_FOLDER}{name}\Z", _PROBE) for name in sorted(_PROBES)),
+    *_ROWS_OWN,
+    *_ROWS_EVERYWHERE,
+    *_ROWS_FREE,
+)
 """The whole table, for the reference page and `layouts list`."""

@@ -25,6 +25,7 @@ from log_aggregator.core.custody import (
     record_key,
     sum_counts,
 )
+from log_aggregator.core.layouts.declarations import describe_declarations
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.errors import (
     BadPack,
@@ -98,6 +99,7 @@ def make_record(rules: RunRules, result: RunResult, target: Target, span: RunSpa
         first=result.first,
         last=result.last,
         objects=_left_alone(result.selection),
+        layouts=tuple(describe_declarations(result.layouts)),
         groups=tuple(
             _entry_of(done) for done in result.groups if rules.target(done.group.bucket) == target
         ),

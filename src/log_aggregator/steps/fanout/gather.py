@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from log_aggregator.core.layouts.declarations import describe_declarations, read_declarations
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.errors import Failure, LimitExceeded, NotFound
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 from log_aggregator.steps.fanout.results import (
@@ -44,6 +46,8 @@ class RunRecord:
     """It ends when it is known what there is to do."""
     inventory: str = ""
     """The run whose sorted inventory it goes by, if it does not list the buckets."""
+    layouts: Layouts = field(default_factory=Layouts)
+    """Those that were declared when it began. What is declared later is the next run's."""
 
     def late_before(self, look_back_days: int) -> date:
         """Log dates before this one are older than what a nightly run looks at."""
@@ -71,10 +75,7 @@ def write_listing_plan(
     many there are.
     """
     value = {
-        **asdict(record),
-        "first": record.first.isoformat(),
-        "last": record.last.isoformat(),
-        "today": record.today.isoformat(),
+        **_encode_record(record),
         "buckets": plan.buckets,
         "selection": encode_selection(plan.selection),
         "failures": [asdict(failure) for failure in plan.failures],
@@ -143,6 +144,7 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
         record.last,
         selection=decode_selection(value["selection"]),
         stale_uploads=record.stale_uploads,
+        layouts=record.layouts,
     )
     result.buckets = list(value["buckets"])
     result.inventories = [folder.describe_inventory(record.inventory)] if record.inventory else []
@@ -161,6 +163,20 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
     return summary
 
 
+def _encode_record(record: RunRecord) -> dict[str, Any]:
+    return {
+        "run": record.run,
+        "first": record.first.isoformat(),
+        "last": record.last.isoformat(),
+        "today": record.today.isoformat(),
+        "began": record.began,
+        "stale_uploads": record.stale_uploads,
+        "dry_run": record.dry_run,
+        "inventory": record.inventory,
+        "layouts": describe_declarations(record.layouts),
+    }
+
+
 def _decode_record(value: Mapping[str, Any]) -> RunRecord:
     first, last, today = (date.fromisoformat(value[name]) for name in ("first", "last", "today"))
     return RunRecord(
@@ -172,6 +188,8 @@ def _decode_record(value: Mapping[str, Any]) -> RunRecord:
         value["stale_uploads"],
         value["dry_run"],
         value["inventory"],
+        # The stack may be updated in the middle of a run; an earlier version wrote none down.
+        read_declarations(value.get("layouts", [])),
     )
 
 

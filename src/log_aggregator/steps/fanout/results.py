@@ -13,7 +13,7 @@ from log_aggregator.errors import Failure
 from log_aggregator.model import Target, WrittenPack
 from log_aggregator.steps.fanout.tasks import ItemSummary, Listed
 from log_aggregator.steps.packing.results import GroupResult, Settling
-from log_aggregator.steps.packing.selection import Left, Selection
+from log_aggregator.steps.packing.selection import Left, LeftKeys, LeftWhy, Selection
 
 _OTHERS = ("group", "packs", "settled", "discard_list", "seconds", "failures")
 _COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in _OTHERS)
@@ -108,6 +108,10 @@ def encode_selection(selection: Selection) -> dict[str, Any]:
         "listed": selection.listed,
         "listed_bytes": selection.listed_bytes,
         "samples": selection.samples,
+        "left_why": [
+            [why.bucket, why.left.value, why.why, keys.objects, keys.size_bytes, keys.samples]
+            for why, keys in selection.left_why.items()
+        ],
     }
 
 
@@ -118,4 +122,8 @@ def decode_selection(value: Mapping[str, Any]) -> Selection:
         listed=value["listed"],
         listed_bytes=value["listed_bytes"],
         samples=dict(value["samples"]),
+        left_why={
+            LeftWhy(bucket, Left(left), why): LeftKeys(objects, size_bytes, list(samples))
+            for bucket, left, why, objects, size_bytes, samples in value["left_why"]
+        },
     )

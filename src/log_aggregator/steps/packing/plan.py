@@ -25,6 +25,8 @@ from log_aggregator.steps.packing.listing import (
 from log_aggregator.steps.packing.results import GroupPlan
 from log_aggregator.steps.packing.selection import Selection
 
+TYPE_SAMPLES_MAX = 2
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedPack:
@@ -62,17 +64,54 @@ class PlannedGroup:
 
 
 @dataclass(slots=True)
+class PlannedType:
+    """What would be done to the log objects of one type in one bucket."""
+
+    groups: int = 0
+    packs: int = 0
+    settled: int = 0
+    """Log objects that are packed already."""
+    discards: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
+    source_sizes: Sizes = field(default_factory=Sizes)
+    pack_sizes: Sizes = field(default_factory=Sizes)
+    samples: list[str] = field(default_factory=list)
+
+    def add(self, plan: GroupPlan, limits: PackLimits) -> None:
+        self.packs += len(plan.packs)
+        self.settled += sum(plan.settled.values())
+        self.discards += plan.discards
+        self.requests.update(estimate_requests(plan.packs, limits))
+        for pack in plan.packs:
+            for source in pack.sources:
+                self.source_sizes.add(source.size_bytes)
+            self.pack_sizes.add(pack.size_bytes + len(pack.sources) * INDEX_BYTES_PER_MEMBER)
+            self._take_samples(pack.sources[0].key, pack.sources[-1].key)
+
+    def merge(self, other: PlannedType) -> None:
+        self.groups += other.groups
+        self.packs += other.packs
+        self.settled += other.settled
+        self.discards += other.discards
+        self.requests.update(other.requests)
+        self.source_sizes.merge(other.source_sizes)
+        self.pack_sizes.merge(other.pack_sizes)
+        self._take_samples(*other.samples)
+
+    def _take_samples(self, *keys: str) -> None:
+        fresh = [key for key in dict.fromkeys(keys) if key not in self.samples]
+        self.samples += fresh[: TYPE_SAMPLES_MAX - len(self.samples)]
+
+
+@dataclass(slots=True)
 class RunPlan:
     """Everything that a run would do."""
 
     first: date
     last: date
     groups: list[PlannedGroup] = field(default_factory=list)
-    requests: Counter[str] = field(default_factory=Counter)
-    """What writing, verifying and settling the packs takes; listing is not in it."""
-    source_sizes: Sizes = field(default_factory=Sizes)
-    pack_sizes: Sizes = field(default_factory=Sizes)
-    """With the indexes in their tails."""
+    types: dict[tuple[str, str], PlannedType] = field(default_factory=dict)
+    """By bucket and log type."""
     selection: Selection = field(default_factory=Selection)
     inventories: list[str] = field(default_factory=list)
     """Where the inventories are that it went by, if it did not list the buckets."""
@@ -81,23 +120,31 @@ class RunPlan:
     def merge(self, other: RunPlan) -> None:
         """Takes over the plan of other groups of the same days."""
         self.groups += other.groups
-        self.requests.update(other.requests)
-        self.source_sizes.merge(other.source_sizes)
-        self.pack_sizes.merge(other.pack_sizes)
+        for place, planned in other.types.items():
+            self.types.setdefault(place, PlannedType()).merge(planned)
         self.failures += other.failures
+
+    @property
+    def totals(self) -> PlannedType:
+        """Of all types. Its requests are what writing, verifying and settling the packs takes;
+        listing is not in them.
+        """
+        totals = PlannedType()
+        for planned in self.types.values():
+            totals.merge(planned)
+        return totals
 
     def add(self, plan: GroupPlan, limits: PackLimits) -> None:
         """Takes over what matters of a group's plan; of a very large group there are several, one
         after the other.
         """
-        self.requests.update(estimate_requests(plan.packs, limits))
+        planned = self.types.setdefault((plan.group.bucket, plan.group.log_type), PlannedType())
+        planned.add(plan, limits)
         if not (self.groups and self.groups[-1].group == plan.group):
             self.groups.append(PlannedGroup(plan.group, plan.keep_originals))
+            planned.groups += 1
         group = self.groups[-1]
         for pack in plan.packs:
-            for source in pack.sources:
-                self.source_sizes.add(source.size_bytes)
-            self.pack_sizes.add(pack.size_bytes + len(pack.sources) * INDEX_BYTES_PER_MEMBER)
             group.packs.append(
                 PlannedPack(
                     pack.target.bucket, pack.key, pack.format, len(pack.sources), pack.size_bytes

@@ -12,7 +12,7 @@ from log_aggregator.model import ListedKey
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.selection import Left, Selection, select
+from log_aggregator.steps.packing.selection import Left, LeftWhy, Selection, select
 from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import Workers
 
@@ -29,6 +29,11 @@ MAIN_SERVICES = frozenset(
 """What is taken from a Control Tower bucket; anything else in it is reported and left alone."""
 
 AWS_LOGS = "AWSLogs/"
+
+NO_AWS_LOGS = (
+    "there is no AWSLogs/ in it: all is packed, or it is not the bucket that Control Tower "
+    "writes to"
+)
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{4,32}")
@@ -129,12 +134,14 @@ class MainTree:
 
     def _list_roots(self, seen: Selection) -> Iterator[str]:
         """`AWSLogs/`, and `<prefix>/AWSLogs/` where the prefix is the organisation's id or any
-        other single segment.
+        other single segment. That there is none is reported: it may be the wrong bucket.
         """
+        found = False
         for top in self._list_children("", seen):
             if top.startswith(self.skipped):
                 continue
             if top == AWS_LOGS:
+                found = True
                 yield top
             elif self._is_anothers(_last(top)):
                 self._leave_unknown(top, "another organisation's", seen)
@@ -143,7 +150,10 @@ class MainTree:
                 roots = [prefix for prefix in under if _last(prefix) == "AWSLogs"]
                 if not roots and not any(own.startswith(top) for own in self.skipped):
                     self._leave_unknown(top, "no AWSLogs/ under it", seen)
+                found = found or bool(roots)
                 yield from roots
+        if not found:
+            seen.leave(LeftWhy(self.bucket, Left.NOTHING, NO_AWS_LOGS), "", objects=0)
 
     def _is_anothers(self, name: str) -> bool:
         wanted = self.organization_id
@@ -157,8 +167,7 @@ class MainTree:
         return page.prefixes
 
     def _leave_unknown(self, prefix: str, reason: str, seen: Selection) -> None:
-        seen.leave(Left.UNKNOWN)
-        seen.add_sample(f"s3://{self.bucket}/{prefix}", reason)
+        seen.leave(LeftWhy(self.bucket, Left.UNKNOWN, reason), prefix)
 
 
 def list_folders(store: ObjectStore, bucket: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from log_aggregator.core.custody import GroupCounts, PackEntry, WrittenRecord
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group, PackPlan, WrittenPack
 from log_aggregator.steps.packing.selection import Selection
@@ -76,6 +77,8 @@ class RunResult:
     """Those that logs were looked for in."""
     inventories: list[str] = field(default_factory=list)
     """Where the inventories are that it went by, if it did not list the buckets."""
+    layouts: Layouts = field(default_factory=Layouts)
+    """Those that were declared for it."""
     custody: list[WrittenRecord] = field(default_factory=list)
     """Its custody records, once they are written."""
 

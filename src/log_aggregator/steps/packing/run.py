@@ -40,7 +40,7 @@ def run(job: Job, progress: Progress, listing: Listing | None = None) -> RunResu
     they are among the failures.
     """
     window = job.rules.selection.window
-    result = RunResult(window.first, window.last)
+    result = RunResult(window.first, window.last, layouts=job.rules.layouts)
     buckets = {bucket.name: bucket for bucket in find_buckets(job)}
     result.buckets = list(buckets)
     result.stale_uploads, refused = abort_stale_uploads(

@@ -18,6 +18,7 @@ from log_aggregator.steps.rules import Rules
 
 FROZEN_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 SAMPLES_MAX = 20
+LEFT_SAMPLES_MAX = 3
 CHUNK_KEYS_MAX = LIST_PAGE_COUNT_MAX
 
 
@@ -31,6 +32,30 @@ class Left(StrEnum):
     OTHER_REGION = "other-region"  # by the setting `aggregation_regions`
     FROZEN = "frozen"  # in an archive class; cannot be read
     OTHER_DATE = "other-date"
+    NOTHING = "nothing"  # a main bucket without AWSLogs/: no key, but something to know
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LeftWhy:
+    """Where keys were left, and why in particular: which table, which Region, which reason."""
+
+    bucket: str
+    left: Left
+    why: str
+
+
+@dataclass(slots=True)
+class LeftKeys:
+    """The keys that were left for one reason: how many objects, and a few of their names."""
+
+    objects: int = 0
+    size_bytes: int = 0
+    samples: list[str] = field(default_factory=list)
+
+    def add(self, other: LeftKeys) -> None:
+        self.objects += other.objects
+        self.size_bytes += other.size_bytes
+        self.samples += other.samples[: LEFT_SAMPLES_MAX - len(self.samples)]
 
 
 @dataclass(slots=True)
@@ -70,6 +95,8 @@ class Selection:
     listed_bytes: int = 0
     samples: dict[str, str] = field(default_factory=dict)
     """A few of the unknown keys, and why."""
+    left_why: dict[LeftWhy, LeftKeys] = field(default_factory=dict)
+    """What `left` counts, but for other dates, by bucket and particular reason."""
 
     def merge(self, other: Selection) -> None:
         for group, found in other.groups.items():
@@ -84,14 +111,24 @@ class Selection:
         self.listed += other.listed
         self.listed_bytes += other.listed_bytes
         for key, reason in other.samples.items():
-            self.add_sample(key, reason)
+            self._add_sample(key, reason)
+        for why, keys in other.left_why.items():
+            self.left_why.setdefault(why, LeftKeys()).add(keys)
 
-    def add_sample(self, key: str, reason: str) -> None:
+    def leave(self, why: LeftWhy, key: str, objects: int = 1, size_bytes: int = 0) -> None:
+        """Takes down a key that is left where it is."""
+        self.left[why.left] += objects
+        self.left_why.setdefault(why, LeftKeys()).add(LeftKeys(objects, size_bytes, [key]))
+        if why.left is Left.UNKNOWN:
+            self._add_sample(f"s3://{why.bucket}/{key}", why.why)
+
+    def leave_other_date(self) -> None:
+        """Most keys are of other dates: they are only counted."""
+        self.left[Left.OTHER_DATE] += 1
+
+    def _add_sample(self, key: str, reason: str) -> None:
         if len(self.samples) < SAMPLES_MAX:
             self.samples[key] = reason
-
-    def leave(self, reason: Left, count: int = 1) -> None:
-        self.left[reason] += count
 
 
 def select(bucket: SourceBucket, keys: Iterable[ListedKey], rules: Rules) -> Selection:
@@ -119,13 +156,11 @@ def select_in_chunks(
 
 def _sort_out(bucket: SourceBucket, listed: ListedKey, rules: Rules, selection: Selection) -> None:
     parsed = bucket.layouts.read_listed(listed)
-    if isinstance(parsed, Unknown):
-        selection.leave(Left.UNKNOWN)
-        selection.add_sample(f"s3://{bucket.name}/{listed.key}", parsed.reason)
-    elif isinstance(parsed, NoLog):
-        selection.leave(Left.NO_LOG)
+    if isinstance(parsed, Unknown | NoLog):
+        left = Left.UNKNOWN if isinstance(parsed, Unknown) else Left.NO_LOG
+        selection.leave(LeftWhy(bucket.name, left, parsed.reason), listed.key, 1, _bytes_of(listed))
     elif parsed.facts.date not in rules.window:
-        selection.leave(Left.OTHER_DATE)
+        selection.leave_other_date()
     else:
         _take(bucket, listed, parsed, rules, selection)
 
@@ -135,10 +170,12 @@ def _take(
 ) -> None:
     facts = parsed.facts
     selection.listed += len(listed.versions)
-    selection.listed_bytes += sum(version.size_bytes for version in listed.versions)
-    reason = _reason_to_leave(bucket, listed, facts, rules)
-    if reason is not None:
-        selection.leave(reason, 1 if reason is Left.DELETED else len(listed.versions))
+    selection.listed_bytes += _bytes_of(listed)
+    left = _reason_to_leave(bucket, listed, facts, rules)
+    if left is not None:
+        objects = 1 if left is Left.DELETED else len(listed.versions)
+        why = facts.region or "" if left is Left.OTHER_REGION else _WHY.get(left, "")
+        selection.leave(LeftWhy(bucket.name, left, why), listed.key, objects, _bytes_of(listed))
         return
     group = selection.groups.setdefault(group_of(bucket.name, facts), GroupSources())
     if not _is_wanted_region(facts, rules):
@@ -147,6 +184,10 @@ def _take(
     group.sources += [Source(version, facts) for version in listed.versions]
     if listed.markers:
         group.markers[listed.key] = listed.markers
+
+
+def _bytes_of(listed: ListedKey) -> int:
+    return sum(version.size_bytes for version in listed.versions)
 
 
 def _reason_to_leave(
@@ -173,3 +214,11 @@ def _is_wanted_region(facts: KeyFacts, rules: Rules) -> bool:
         or not is_region(facts.region)
         or parent_region(facts.region) in rules.regions
     )
+
+
+_WHY = {
+    Left.NO_LOG: "it is empty",
+    Left.DELETED: "its newest entry is a delete marker",
+    Left.HELD: "held by the settings",
+    Left.FROZEN: "in an archive class, from which it cannot be read",
+}

@@ -63,8 +63,9 @@ def find(
                 seen.update((found.group.bucket, member.key) for member in found.members)
             yield found
     remaining = query.second_look(seen)
-    for target in places if remaining is not None else ():
-        yield from _search_packs(store, workers, target, remaining, gaps)
+    if remaining is not None:
+        for target in places:
+            yield from _search_packs(store, workers, target, remaining, gaps)
     _check(gaps)
 
 

@@ -272,7 +272,12 @@ def test_what_stays_is_told() -> None:
 
 def test_discards_are_told_with_their_list() -> None:
     """What goes without a pack is counted, and the record names the list of it."""
-    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
+    world = make_world(
+        control_tower_bucket="logs",
+        other_buckets=[],
+        aggregation_regions="eu-west-1",
+        other_regions="delete",
+    )
     world.store.put("logs", trail_key(3, region="us-east-1"), document(3))
     run_recorded(world, "run")
     (entry,) = read(world.store, 0).groups

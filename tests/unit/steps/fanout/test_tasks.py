@@ -101,7 +101,11 @@ def tasks_of(world: World) -> list[ListingTask]:
     """As the functions get them: through the state machine's manifest."""
     plan = plan_listing(world.job())
     assert plan.failures == []
-    return [ListingTask.decode(task.encode("run")) for kind in Kind for task in plan.tasks[kind]]
+    return [
+        ListingTask.decode(task.encode("run"), world.rules)
+        for kind in Kind
+        for task in plan.tasks[kind]
+    ]
 
 
 def list_all_tasks(

@@ -23,10 +23,12 @@ from hypothesis import strategies as st
 from tests.support.world import DAY, access_key, flow_key, trail_key
 
 from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.layouts.declarations import read_declarations
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.planning import PackLimits, Source, group_of
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import BadPack
-from log_aggregator.model import DeleteMarker, Group, LogObject
+from log_aggregator.model import DeleteMarker, Group, ListedKey, LogObject
 from log_aggregator.steps.fanout.workitems import (
     ItemLimits,
     WorkItem,
@@ -35,9 +37,16 @@ from log_aggregator.steps.fanout.workitems import (
     encode_item,
 )
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.selection import GroupSources
+from log_aggregator.steps.packing.selection import GroupSources, select
+from log_aggregator.steps.rules import Rules
 
 BUCKET = SourceBucket("logs", "Enabled")
+LAYOUTS = read_declarations(
+    [
+        {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}"},
+        {"name": "sessions", "pattern": "sessions/{id}.log", "date": "last-modified"},
+    ]
+)
 SEEDS = st.integers(min_value=0, max_value=2**48)
 RUNS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TIME = datetime(2025, 4, 4, 1, 2, 3, 456_000, tzinfo=UTC)
@@ -119,6 +128,11 @@ def cut(
     groups: Mapping[Group, GroupSources], limits: ItemLimits, members_max: int = 200_000
 ) -> list[WorkItem]:
     return list(cut_items(BUCKET, groups, limits, PackLimits(members_max=members_max)))
+
+
+def decode(data: bytes) -> WorkItem:
+    """As a run does that declares `LAYOUTS`."""
+    return decode_item(data, LAYOUTS.of)
 
 
 def entries_of(parts: Iterator[tuple[Group, GroupSources]]) -> Counter[object]:
@@ -214,7 +228,7 @@ def test_an_item_comes_back_as_it_was(seed: int, versioning: str | None) -> None
     random = Random(seed)
     for item in cut(any_groups(random), any_limits(random)):
         given_item = replace(item, versioning=versioning)
-        assert decode_item(encode_item(given_item)) == given_item
+        assert decode(encode_item(given_item)) == given_item
 
 
 def test_an_object_without_a_version_comes_back() -> None:
@@ -223,7 +237,49 @@ def test_an_object_without_a_version_comes_back() -> None:
     item = WorkItem(
         "logs", None, [(group_of("logs", source(found).facts), GroupSources([source(found)]))]
     )
-    assert decode_item(encode_item(item)) == item
+    assert decode(encode_item(item)) == item
+
+
+def declared_item() -> WorkItem:
+    """Two versions of a declared key, and one whose date is that of its newest version."""
+    nginx = "nginx/web-1/access.log-20250403"
+    listed = [
+        ListedKey(nginx, (log_object(nginx, "2", 5), log_object(nginx, "1", 5, is_latest=False))),
+        ListedKey("sessions/a.log", (log_object("sessions/a.log", "3", 7),)),
+    ]
+    bucket = SourceBucket("logs", "Enabled", LAYOUTS.of("logs"))
+    selection = select(bucket, listed, Rules(DateWindow(DAY, DAY + timedelta(days=1))))
+    (item,) = cut(selection.groups, ItemLimits())
+    return item
+
+
+def test_declared_keys_come_back() -> None:
+    """By the layouts of the run, also where the date is not in the key."""
+    item = declared_item()
+    assert [(group.log_type, group.date) for group, _ in item.groups] == [
+        ("nginx", DAY),
+        ("sessions", TIME.date()),
+    ]
+    assert decode(encode_item(item)) == item
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        [],
+        [{"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}"}],
+        [
+            {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}"},
+            {"name": "sessions", "pattern": "sessions/{id}.log", "date": "last-modified"},
+            {"name": "first", "pattern": "{host}/{**}{YYYYMMDD}"},
+        ][::-1],
+    ],
+)
+def test_keys_that_the_run_does_not_declare_are_refused(declared: list[dict[str, str]]) -> None:
+    """An item whose keys are read otherwise, or not at all, is not this run's."""
+    data = encode_item(declared_item())
+    with pytest.raises(BadPack):
+        decode_item(data, read_declarations(declared).of)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +324,7 @@ def test_what_is_not_a_whole_item_is_refused(damage: str) -> None:
         + data[len(data) // 2 + 1 :],
     }[damage]
     with pytest.raises(BadPack):
-        decode_item(damaged)
+        decode(damaged)
 
 
 def test_work_grows_with_the_objects_and_not_with_their_square() -> None:

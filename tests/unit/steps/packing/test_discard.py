@@ -26,13 +26,19 @@ from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.delete import Deleter
 from log_aggregator.steps.packing.discard import discard
 from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.packing.selection import Left
 from log_aggregator.steps.workers import SerialWorkers
 
 GROUP = Group("logs", "CloudTrail", "111111111111", DAY)
 
 
 def discarding_world() -> World:
-    return make_world(aggregation_regions="eu-west-1", other_regions="delete")
+    return make_world(
+        control_tower_bucket="logs",
+        other_buckets=[],
+        aggregation_regions="eu-west-1",
+        other_regions="delete",
+    )
 
 
 def total(result: RunResult, field: str) -> int:
@@ -71,6 +77,18 @@ def test_discarding_other_regions() -> None:
 
 def us_east(deletions: Any) -> bool:
     return any("us-east-1" in deletion.key for deletion in deletions or ())
+
+
+def test_nothing_of_an_auxiliary_bucket_is_discarded() -> None:
+    """There `other_regions = "delete"` leaves the logs of other regions where they are."""
+    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
+    world.put("logs", trail_key(1), document(1))
+    kept = world.put("logs", trail_key(2, region="us-east-1"), document(2))
+    result = world.run()
+    assert (result.failures, total(result, "discarded"), total(result, "deleted")) == ([], 0, 1)
+    assert result.selection.left == {Left.OTHER_REGION: 1}
+    assert left_in_place(world) == [kept]
+    assert world.store.list_objects("dest", prefix="discards/").objects == ()
 
 
 def test_discards_that_are_refused_are_failures() -> None:

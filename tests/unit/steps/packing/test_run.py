@@ -78,7 +78,7 @@ def test_estimated_requests_are_those_that_were_made() -> None:
     each of them has a price.
     """
     world = trail_world(30)
-    estimate = plan(world).requests
+    estimate = plan(world).totals.requests
     store = CountingStore(world.store)
     world.run(store)
     made = {

@@ -147,14 +147,17 @@ def test_another_organisation() -> None:
 
 
 def test_regions_that_are_not_wanted_are_left_and_counted() -> None:
-    """One by one; where they are to be discarded they are taken as discards."""
+    """One by one; where they are to be discarded they are taken as discards, of a main bucket
+    only.
+    """
     job = main_job(
         [trail_key(1), trail_key(2, region="us-east-1"), trail_key(3, region="us-east-1")]
     )
-    for discards, left in ((False, 2), (True, 0)):
+    main = SourceBucket("logs", BUCKET.versioning, is_main=True)
+    for bucket, discards, left in ((main, False, 2), (main, True, 0), (BUCKET, True, 2)):
         rules = Rules(WINDOW, regions=frozenset({"eu-west-1"}), discard_other_regions=discards)
         (prefix,) = list_prefixes(job, "logs", Selection())
-        selection = list_whole(job.store, Area(BUCKET, prefix), rules)
+        selection = list_whole(job.store, Area(bucket, prefix), rules)
         (found,) = selection.groups.values()
         assert (len(found.sources), len(found.discards), selection.left[Left.OTHER_REGION]) == (
             1,

@@ -14,6 +14,7 @@ from tests.support.world import DAY, access_key, document, make_world, trail_key
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import DeleteMarker, Group, ListedKey, LogObject
 from log_aggregator.steps.packing import shelf as shelf_module
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.selection import GroupSources, Selection, select
 from log_aggregator.steps.packing.shelf import Shelf
 from log_aggregator.steps.rules import Rules
@@ -21,6 +22,7 @@ from log_aggregator.steps.rules import Rules
 RULES = Rules(
     DateWindow(DAY - timedelta(days=3), DAY), frozenset({"eu-west-1"}), discard_other_regions=True
 )
+BUCKET = SourceBucket("logs", "Enabled", is_main=True)
 MODIFIED = datetime(2025, 4, 3, 1, 2, 3, 450_000, tzinfo=UTC)
 
 
@@ -70,8 +72,8 @@ def put(shelf: Shelf, listed: list[ListedKey], chunk: int) -> Selection:
     """On the shelf in chunks; what it comes to in one piece."""
     whole = Selection()
     for start in range(0, len(listed), chunk):
-        shelf.take(select("logs", listed[start : start + chunk], RULES))
-        whole.merge(select("logs", listed[start : start + chunk], RULES))
+        shelf.take(select(BUCKET, listed[start : start + chunk], RULES))
+        whole.merge(select(BUCKET, listed[start : start + chunk], RULES))
     return whole
 
 
@@ -132,7 +134,7 @@ def test_it_takes_little_memory() -> None:
     tracemalloc.start()
     try:
         for account in range(12):
-            shelf.take(select("logs", listed(account), RULES))
+            shelf.take(select(BUCKET, listed(account), RULES))
         held_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -145,7 +147,7 @@ def test_threads_may_put_at_once() -> None:
     shelf = Shelf(50)
     chunks = [
         select(
-            "logs",
+            BUCKET,
             [ListedKey(key, (LogObject("logs", key, None, "e", 1, MODIFIED),)) for key in keys],
             RULES,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from tests.support.world import (
@@ -20,9 +21,11 @@ from tests.support.world import (
 )
 
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator.core.layouts.declarations import read_declarations
 from log_aggregator.core.packformat.index import decode_index
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.query import Query
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     AccessDenied,
     BadPack,
@@ -142,6 +145,87 @@ def test_large_objects_that_were_copied_are_found() -> None:
     assert world.run().failures == []
     found, _ = search(world, Query(keys=("*large*",)))
     assert [member.key for pack in found for member in pack.members] == [flow_key("large.log.gz")]
+
+
+APP = {"name": "app", "pattern": "app/{host}/{YYYY/MM/DD}.log"}
+BY_LAST_MODIFIED = {"name": "app", "pattern": "app/{host}/{*}/{*}/{*}.log", "date": "last-modified"}
+
+
+def app_key(day: date, host: str = "web-1") -> str:
+    return f"app/{host}/{day:%Y/%m/%d}.log"
+
+
+def packed_by(declared: dict[str, str]) -> World:
+    """Three days of a free key, which was written on the day after, and what is certain."""
+    world = packed(layouts=[declared])
+    for day in DAYS:
+        after = datetime.combine(day + timedelta(days=40), time(), UTC)
+        world.put("logs", app_key(day), b"x\n", last_modified=after)
+    window = DateWindow(DAYS[0], DAYS[0] + timedelta(days=60))
+    wanted = replace(world.rules.selection, window=window)
+    assert world.run(rules=replace(world.rules, selection=wanted)).failures == []
+    assert not world.store.list_objects("logs").objects
+    return world
+
+
+def keys_of(found: list[FoundPack]) -> list[str]:
+    return [member.key for pack in found for member in pack.members]
+
+
+def indexes_read(world: World, query: Query) -> int:
+    store = FaultyStore(world.store, nothing)
+    list(find(store, SerialWorkers(), world.targets, query))
+    return sum(call.operation == "GetObject" for call in store.calls)
+
+
+@pytest.mark.parametrize("declared", [[], [APP]])
+def test_a_free_key_is_found_where_its_date_says(declared: list[dict[str, str]]) -> None:
+    """Whether the settings still declare its layout or not, few indexes are read: those of the day,
+    or of three days.
+    """
+    world = packed_by(APP)
+    query = Query(keys=(app_key(DAY),), layouts=read_declarations(declared))
+    assert keys_of(search(world, query)[0]) == [app_key(DAY)]
+    assert indexes_read(world, query) == (3 if declared else 9)
+
+
+@pytest.mark.parametrize("declared", [[], [APP], [BY_LAST_MODIFIED]])
+def test_a_free_key_is_found_where_its_date_does_not_say(declared: list[dict[str, str]]) -> None:
+    """Its pack was made by another layout than the settings declare now, or than the key looks
+    like: it is found once, and so are the others.
+    """
+    world = packed_by(BY_LAST_MODIFIED)
+    keys = (app_key(DAY), trail_key(1), f"s3://logs/{app_key(DAYS[2])}", "app/none/2025/04/03.log")
+    query = Query(keys=keys, layouts=read_declarations(declared))
+    found, message = search(world, query)
+    assert message == ""
+    assert sorted(keys_of(found)) == sorted([app_key(DAY), trail_key(1), app_key(DAYS[2])])
+
+
+@pytest.mark.parametrize("declared", [APP, BY_LAST_MODIFIED])
+@pytest.mark.parametrize(
+    ("glob", "days"),
+    [
+        ("app/web-1/2025/04/03*", DAYS[1:2]),
+        ("app/web-1/2025/04/0*", DAYS),
+        ("app/*", DAYS),
+        ("s3://logs/app/*/2025/*", DAYS),
+    ],
+)
+def test_a_glob_finds_all_free_keys(declared: dict[str, str], glob: str, days: list[date]) -> None:
+    """However they were dated."""
+    found, _ = search(packed_by(declared), Query(keys=(glob,)))
+    assert keys_of(found) == [app_key(day) for day in days]
+
+
+def test_a_damaged_index_is_named_once() -> None:
+    """Also where it is looked at twice: for what its days may hold, and for what is nowhere."""
+    world = packed_by(APP)
+    victim = next(key for key in index_keys(world) if "/app/" in key)
+    overwrite(world, victim, lambda _: b"")
+    found, message = search(world, Query(keys=("app/none/2025/04/03.log",)))
+    assert found == []
+    assert message.count(victim) == 1
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {

@@ -217,6 +217,30 @@ def test_a_prefix_is_everything_under_it_that_is_not_ours() -> None:
     ]
 
 
+def test_what_is_no_log_may_be_an_aggregate() -> None:
+    """Only what nobody can mean is passed over: folder markers, what AWS writes to test a
+    permission, and packs of ours in any bucket.
+    """
+    store = MemoryStore()
+    store.create_bucket("old")
+    group = "logs/CloudTrail/111111111111/2025/04/03"
+    passed_over = (
+        "older/",
+        "older/ELBAccessLogTestFile",
+        f"aggregated/packs/{group}/0123456789ab.json.gz",
+        f"aggregated/indexes/{group}/0123456789ab.json.gz.index.jsonl.gz",
+    )
+    taken = (
+        "20230301-20230401/report.gz",
+        "backup/tmp/2023-04-03.gz",
+        "older/2023/04/03/part-00000.gz",
+        "unload/manifest.gz",
+    )
+    for key in (*passed_over, *taken):
+        store.put("old", key, PARTS[0])
+    assert [found.key for found in list_aggregates(store, TARGET, "old", "")] == list(taken)
+
+
 @pytest.mark.parametrize("folder", ["", "packs/", "packs/logs/"])
 def test_a_pack_is_not_adopted(folder: str) -> None:
     """A pack of ours is a concatenation of gzip files, too; adopted it would be found twice, once

@@ -1,0 +1,114 @@
+"""Bugs in what is taken for a log, and of which day."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+_LAYOUTS = "log_aggregator.core.layouts"
+_DECLARED = "tests/unit/core/layouts/test_declared.py"
+_PARSE = "tests/unit/core/layouts/test_parse.py"
+
+READING_KEYS = Section(
+    "Reading keys",
+    (
+        Mutant(
+            "no-log-packed",
+            "tables, manifests and query results are packed and deleted where a wide declaration matches them",
+            in_symbol(
+                f"{_LAYOUTS}.declared:BucketLayouts._read_declared",
+                (
+                    "reason is not None and no_free_log_reason(layout.pattern.sample) != reason",
+                    "False",
+                ),
+            ),
+            proof=f"{_DECLARED}::test_no_log_unless_the_very_thing_is_named",
+        ),
+        Mutant(
+            "declarations-win",
+            "a wide declaration takes logs that carry an account, and accounts mix in a pack",
+            in_symbol(
+                f"{_LAYOUTS}.declared:BucketLayouts.read",
+                (
+                    "self._check_fronts(key, parsed)",
+                    "self._read_declared(key, None, last_modified) or parsed",
+                ),
+            ),
+            proof=f"{_DECLARED}::test_heads_and_names_win",
+        ),
+        Mutant(
+            "disagreeing-names",
+            "a log in a folder of another day is packed as one of that day",
+            in_symbol(
+                f"{_LAYOUTS}.parse:_parse_name",
+                ("abs(read.date - named.date) <= ONE_DAY", "True"),
+            ),
+            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+        ),
+        Mutant(
+            "disagreeing-fronts",
+            "a log under AWSLogs/ is jumped over, because a folder in front of it has another date",
+            in_symbol(
+                f"{_LAYOUTS}.parse:_agree_with_front",
+                ("days == {parsed.facts.date}", "True"),
+            ),
+            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+        ),
+        Mutant(
+            "disagreeing-vended",
+            "the first of two dates decides, though it is that of a release",
+            in_symbol(
+                f"{_LAYOUTS}.parse:_parse_first_date",
+                ("abs(other - read.date) > ONE_DAY", "False"),
+            ),
+            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+        ),
+        Mutant(
+            "day-first",
+            "the hour behind a date that is written day first is taken for a month",
+            in_symbol(
+                f"{_LAYOUTS}.parse:_parse_first_date",
+                ("_DAY_FIRST.search(key, 0, found[0].start())", "False"),
+            ),
+            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+        ),
+        Mutant(
+            "folders-as-regions",
+            "a folder is taken for a Region, and its logs are discarded as those of another one",
+            in_symbol(
+                f"{_LAYOUTS}.facts:known_region",
+                ("is_region(text) or text in GLOBAL_NAMES", "True"),
+            ),
+            proof=f"{_PARSE}::test_a_key_tells_its_facts",
+        ),
+        Mutant(
+            "oldest-version-dates",
+            "a key that is dated by LastModified is filed under the day of its oldest version",
+            in_symbol(
+                f"{_LAYOUTS}.declared:BucketLayouts.read_listed",
+                ("listed.versions[0]", "listed.versions[-1]"),
+            ),
+            proof=f"{_DECLARED}::test_by_last_modified",
+        ),
+        Mutant(
+            "hidden-keys-jumped",
+            "the listing jumps over keys of another declared layout that hide among those of other days",
+            in_symbol(
+                f"{_LAYOUTS}.declared:BucketLayouts.position",
+                ("position if safe else None", "position"),
+            ),
+            proof=f"{_DECLARED}::test_nothing_wanted_is_jumped_over",
+        ),
+        Mutant(
+            "neighbours-jumped",
+            "the listing jumps over access logs that lie among logs with compact dates",
+            in_symbol(
+                f"{_LAYOUTS}.grammar:DateGrammar.stops",
+                (
+                    "self.spell(day).union((form.format(day) for form in self.neighbours))",
+                    "self.spell(day)",
+                ),
+            ),
+            proof=f"{_DECLARED}::test_nothing_wanted_is_jumped_over",
+        ),
+    ),
+)
