@@ -8,6 +8,7 @@ from typing import Any
 
 from log_aggregator.core.custody import WrittenRecord
 from log_aggregator.core.layouts.declarations import read_declarations
+from log_aggregator.core.layouts.parse import NOT_DECLARED
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
@@ -16,6 +17,7 @@ from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.reports.ways import Comparison
 from log_aggregator.steps.packing.plan import RunPlan
 from log_aggregator.steps.packing.results import GroupPlan, GroupResult, RunResult
+from log_aggregator.steps.packing.selection import Left, LeftWhy, Selection
 from reference_pages.table import TEXTS, table
 
 
@@ -91,7 +93,7 @@ def _example_run() -> dict[str, Any]:
         seconds={"list": 1.0},
         failures=[Failure("where", "StoreError", "what", "do")],
     )
-    result.selection.samples["s3://bucket/key"] = "no date in the key"
+    _leave_one(result.selection)
     return describe_run(result, Measured({"GetObject": 1}, 1.0, 1))
 
 
@@ -102,9 +104,15 @@ def _example_plan() -> dict[str, Any]:
     pack = PackPlan(group, Target("target"), "packs/a.json.gz", PackFormat.GZIP, (source,))
     plan = RunPlan(day, day, inventories=["s3://bucket/manifest.json"])
     plan.add(GroupPlan(group, (pack,), {"packs/b.json.gz": 1}), PackLimits())
-    plan.selection.samples["s3://bucket/key"] = "no date in the key"
+    plan.layouts = read_declarations([_DECLARATION])
+    _leave_one(plan.selection)
     described = describe_plan(plan, {}, Comparison())
     return described | {"requests": {"GetObject": 1}}
+
+
+def _leave_one(selection: Selection) -> None:
+    selection.leave(LeftWhy("bucket", Left.UNKNOWN, NOT_DECLARED), "key-2026-03-14")
+    selection.samples = {"s3://bucket/key": NOT_DECLARED}
 
 
 _DECLARATION = {

@@ -12,7 +12,7 @@ from typing import Any
 from log_aggregator.core.layouts import LAYOUTS, Dated, Unknown, parse_key
 from log_aggregator.core.layouts.content import content_kind
 from log_aggregator.core.layouts.declarations import kind_word
-from log_aggregator.core.layouts.no_log import _ROWS_FREE, NO_LOG_ROWS, Row
+from log_aggregator.core.layouts.no_log import FREE_ROWS, NO_LOG_ROWS, Row
 from log_aggregator.core.layouts.parse import NOT_DECLARED
 from log_aggregator.core.layouts.pattern import (
     DATE_PARTS,
@@ -46,10 +46,10 @@ def make_layouts() -> Iterator[str]:
     yield from KIND_NOTES
     yield from NO_LOG
     yield from table(
-        ("why", "what"), _no_log_rows(row for row in NO_LOG_ROWS if row not in _ROWS_FREE)
+        ("why", "what"), _no_log_rows(row for row in NO_LOG_ROWS if row not in FREE_ROWS)
     )
     yield from NO_LOG_AMONG_FREE_KEYS
-    yield from table(("why", "what"), _no_log_rows(_ROWS_FREE))
+    yield from table(("why", "what"), _no_log_rows(FREE_ROWS))
     yield from NOT_CERTAIN
     yield from table(("key", "why"), _unknown_rows(examples["unknown"]))
 

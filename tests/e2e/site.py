@@ -19,6 +19,8 @@ from tests.e2e.local_aws import ACCOUNT, LocalAws
 from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.core.layouts.declarations import render_declarations
+from log_aggregator.handlers.prepare import LAYOUTS_KEY
 from log_aggregator.model import Group, Target
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
@@ -56,6 +58,11 @@ def one_day(seed: int = 1) -> OrganisationSpec:
                 dns=10,
                 cloudfront=10,
                 guardduty=4,
+                vended=4,
+                firehose=4,
+                nginx=4,
+                app=4,
+                edge=4,
             ),
             oddities=replace(small(seed).oddities, versions=2, hostile_key=1, other_day=2),
         )
@@ -77,12 +84,17 @@ def many_days(seed: int, days: int) -> OrganisationSpec:
 
 
 def in_few_buckets(spec: OrganisationSpec) -> OrganisationSpec:
-    """Load balancer, WAF, DNS and GuardDuty logs lie beside the flow logs: who has one bucket for
-    each reads the same code.
+    """Load balancer, WAF, DNS, GuardDuty and the organisation's own logs lie beside the flow logs:
+    who has one bucket for each reads the same code.
     """
     shared = spec.flow_bucket
     return replace(
-        spec, elb_bucket=shared, waf_bucket=shared, dns_bucket=shared, guardduty_bucket=shared
+        spec,
+        elb_bucket=shared,
+        waf_bucket=shared,
+        dns_bucket=shared,
+        guardduty_bucket=shared,
+        app_bucket=shared,
     )
 
 
@@ -211,10 +223,14 @@ def make_site(
     objects: Iterable[SyntheticObject],
     parameters: Mapping[str, str] | None = None,
 ) -> Site:
-    """Buckets with logs in them first, as in life; then the stack."""
+    """Buckets with logs in them first, as in life; then the stack, and what is declared for it."""
     create_buckets(spec, aws)
     entries = list(upload(objects, aws, concurrency=8).entries)
     deployment = deploy(aws, built, stack_parameters(spec, machine) | dict(parameters or {}))
+    declared = render_declarations(spec.layouts).encode()
+    aws.client("s3").put_object(
+        Bucket=deployment.outputs["WorkBucketName"], Key=LAYOUTS_KEY, Body=declared
+    )
     return Site(aws, spec, deployment, entries)
 
 

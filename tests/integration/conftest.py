@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -26,6 +27,7 @@ from tests.support.forking import Done, Forked, ForkServer, Tuning
 from tests.support.proxy import Action, Decide, Exchange, Proxy, pass_through
 from tests.support.waiting import SECONDS_MAX
 
+from log_aggregator.core.layouts.declarations import render_declarations
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.workers import SerialWorkers
@@ -55,6 +57,8 @@ class Site:
     spec: OrganisationSpec
     destination: str | None
     entries: list[ManifestEntry] = field(default_factory=list)
+    config: Path | None = None
+    """A settings file with the layouts that the organisation declares."""
 
     @property
     def day(self) -> date:
@@ -86,6 +90,7 @@ class Site:
             *(["--other-buckets", others] if others else []),
         ]
         options += ["--aggregation-regions", ",".join(self.spec.regions), "--date", str(self.day)]
+        options += ["--config", str(self.config)] if self.config else []
         return [*options, "--destination-bucket", self.destination] if self.destination else options
 
     @property
@@ -209,6 +214,7 @@ class Sites:
 
     server: EmbeddedS3
     forks: ForkServer
+    folder: Path
 
     def without_buckets(self) -> Site:
         return Site(self.server, self.forks, small(), None)
@@ -224,7 +230,9 @@ class Sites:
         for bucket in (*own.buckets, *([destination] if destination else [])):
             self.server.make_room(bucket)
         entries = list(upload(generate(own), self.server).entries)
-        return Site(self.server, self.forks, own, destination, entries)
+        config = self.folder / f"{own.app_bucket}.toml"
+        config.write_text(render_declarations(own.layouts), encoding="utf-8")
+        return Site(self.server, self.forks, own, destination, entries, config)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -244,8 +252,10 @@ def forks() -> Iterator[ForkServer]:
 
 
 @pytest.fixture(scope="session")
-def sites(embedded_s3: EmbeddedS3, forks: ForkServer) -> Sites:
-    return Sites(embedded_s3, forks)
+def sites(
+    embedded_s3: EmbeddedS3, forks: ForkServer, tmp_path_factory: pytest.TempPathFactory
+) -> Sites:
+    return Sites(embedded_s3, forks, tmp_path_factory.mktemp("sites"))
 
 
 @pytest.fixture

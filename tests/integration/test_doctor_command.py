@@ -114,6 +114,18 @@ def set_up(account: Account) -> None:
         "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}},
     }
     s3.put_object_lock_configuration(Bucket="flow-logs", ObjectLockConfiguration=locked)
+    inventory = {
+        "Id": "daily",
+        "IsEnabled": True,
+        "IncludedObjectVersions": "All",
+        "Schedule": {"Frequency": "Daily"},
+        "Destination": {
+            "S3BucketDestination": {"Bucket": "arn:aws:s3:::flow-logs", "Format": "CSV"}
+        },
+    }
+    s3.put_bucket_inventory_configuration(Bucket=MAIN, Id="daily", InventoryConfiguration=inventory)
+    manifest = f"{MAIN}/daily/{today}T00-00Z/manifest.json"
+    s3.put_object(Bucket="flow-logs", Key=manifest, Body=b"{}")
     s3.create_bucket(Bucket="example-packs")
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
@@ -141,6 +153,9 @@ def test_what_is_wrong_is_found_on_a_server(account: Account) -> None:
         (MAIN, "layout"): "ok",
         (MAIN, "config-logs"): "ok",
         ("flow-logs", "object-lock"): "warning",
+        ("flow-logs", "other-writers"): "warning",
+        # ministack takes the configuration of an inventory, and knows of none when it is asked.
+        ("flow-logs", "inventory"): "warning" if account.name == "moto" else "ok",
         ("example-packs", "versioning"): "warning",
         ("example-packs", "public-access"): "warning",
         ("example-packs", "lifecycle"): "warning",

@@ -4,7 +4,7 @@ has happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from tests.simulation.truth import Truth, Violation
@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 Entry = LogObject | DeleteMarker
 WRITES = frozenset({"PutObject", "CompleteMultipartUpload"})
+READS_OF_OBJECTS = frozenset({"GetObject", "HeadObject"})
 
 
 class GuardedStore(ForwardingStore):
@@ -26,6 +27,8 @@ class GuardedStore(ForwardingStore):
         self._truth = truth
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
+        for bucket, key in _named(call):
+            self._truth.check_left_alone(bucket, key, f"named in a {call.operation}")
         if call.operation == "DeleteObjects":
             return self._delete(call, run)
         if call.operation in WRITES:
@@ -95,6 +98,17 @@ class GuardedStore(ForwardingStore):
     @property
     def _targets(self) -> Any:
         return self._truth.targets
+
+
+def _named(call: Call) -> Iterator[tuple[str, str]]:
+    """The objects that a call reads, copies or deletes."""
+    if call.operation in READS_OF_OBJECTS:
+        yield call.bucket, call.key
+    if call.operation == "UploadPartCopy":
+        source = call.arguments["source"]
+        yield source.bucket, source.key
+    for deletion in call.arguments.get("deletions", ()):
+        yield call.bucket, deletion.key
 
 
 def _name(entry: Entry) -> tuple[str, str | None, str]:

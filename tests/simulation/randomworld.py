@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from awscrt.checksums import crc64nvme as compute_crc64nvme
+from tests.simulation.freekeys import DECLARATIONS, FREE_KINDS, is_dated_when_put
 from tests.simulation.truth import Fate, Original, Truth
 from tests.support.world import (
     ACCOUNT,
@@ -71,12 +72,18 @@ class RandomWorld:
     is_main: bool
     """`logs` is a bucket of Control Tower's: what is not its log stays."""
     discards: bool
+    declares: bool
+    """The settings declare the layouts of free logs."""
     happened: list[str] = field(default_factory=list)
     rotten: set[str] = field(default_factory=set)
     """Packs that S3 stores otherwise than they were sent: a person has to look at them, and their
     groups go on failing.
     """
     _number: int = 0
+
+    @property
+    def fate_of_free_logs(self) -> Fate:
+        return Fate.GO if self.declares else Fate.STAY
 
     def deliver(self) -> LogObject:
         """One more object: mostly a log, sometimes what has to stay."""
@@ -148,6 +155,7 @@ class RandomWorld:
             ):
                 return
             self.put(log.source.key, _other_bytes(log.data, self._number))
+            self._open_if_dated_anew(log.source.key)
             self.happened.append(f"wrote over {log.source.key}")
 
     def _deliver_again(self) -> None:
@@ -164,7 +172,16 @@ class RandomWorld:
         }
         source = self.store.put("logs", log.source.key, log.data, **headers)  # type: ignore[arg-type]
         self.truth.add(Original(source, log.data, **headers, fate=Fate.GO))  # type: ignore[arg-type]
+        self._open_if_dated_anew(log.source.key)
         self.happened.append(f"delivered again {log.source.key}")
+
+    def _open_if_dated_anew(self, key: str) -> None:
+        """A key that LastModified dates is of another day now. Whether the old versions were packed
+        before depends on who came first.
+        """
+        if is_dated_when_put(key):
+            for each in self.truth.of_key("logs", key):
+                each.fate = Fate.OPEN
 
     def _expire(self) -> None:
         """A lifecycle rule removes a version that is not the newest, for good."""
@@ -234,12 +251,15 @@ def build_world(seed: int) -> RandomWorld:
     keep_days = rng.choice((0, 0, 0, 2))
     other_regions = rng.choice(("keep", "keep", "delete"))
     is_main = rng.random() < 0.3
+    declares = rng.random() < 0.8
     settings: dict[str, Any] = {
         "control_tower_bucket" if is_main else "other_buckets": "logs",
         "aggregation_regions": "eu-west-1",
         "other_regions": other_regions,
         "keep_originals_days": keep_days,
     }
+    if declares:
+        settings["layouts"] = DECLARATIONS
     settings["holds"] = {"prefixes": [HELD_PREFIX]}
     settings["verify"] = rng.choice(("checksum", "checksum", "read-back"))
     if not in_place:
@@ -258,6 +278,7 @@ def build_world(seed: int) -> RandomWorld:
         keep_days,
         is_main,
         is_main and other_regions == "delete",
+        declares,
     )
     for status in (None, *later):
         if status is not None:
@@ -386,5 +407,6 @@ KINDS: dict[str, tuple[float, Callable[[RandomWorld, int], LogObject]]] = {
             storage_class="GLACIER",
         ),
     ),
+    **FREE_KINDS,
 }
 """Name -> (how often, how it is delivered)."""

@@ -28,7 +28,8 @@ from log_aggregator.adapters.forwarding import Call
 from log_aggregator.errors import LogAggregatorError
 from log_aggregator.ports.store import Clock
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.buckets import find_buckets
+from log_aggregator.steps.packing.listing import BucketListing, Progress
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Killed
@@ -128,6 +129,7 @@ def _calm(world: RandomWorld, guard: GuardedStore, report: Report) -> None:
     """A run that nothing disturbs mends everything; where originals are kept for some days, the
     first one after these. A further one only reads.
     """
+    _check_plan(world, guard)
     for days in (1.1, world.keep_days + 1.1) if world.keep_days else (1.1,):
         world.clock.advance(days=days)
         _run_calmly(world, guard, report)
@@ -145,6 +147,17 @@ def _calm(world: RandomWorld, guard: GuardedStore, report: Report) -> None:
     )  # a copy that S3 stores wrongly is met each time
     if not is_idle or world.store.snapshot() != before:
         raise Violation(f"a run with nothing to do wrote: {', '.join(writes)}")
+
+
+def _check_plan(world: RandomWorld, guard: GuardedStore) -> None:
+    """What has to stay is not among that which plans are made of. Raises Violation."""
+    job = Job(guard, SerialWorkers(), world.rules, world.clock)
+    buckets = {bucket.name: bucket for bucket in find_buckets(job)}
+    for found in BucketListing(job, Progress()).windows(buckets, world.rules.selection):
+        for group in found.shelf.groups:
+            for part in found.shelf.parts(group):
+                for planned in (*(source.log_object for source in part.sources), *part.discards):
+                    world.truth.check_left_alone(planned.bucket, planned.key, "planned")
 
 
 def _run_calmly(world: RandomWorld, guard: GuardedStore, report: Report) -> list[Call]:

@@ -31,7 +31,7 @@ class Fate(StrEnum):
 
     GO = "go"  # it is packed, and deleted
     DISCARD = "discard"  # it is written down and deleted, in no pack, because the settings say so
-    STAY = "stay"  # it is left alone
+    STAY = "stay"  # it is left alone: never read, packed or deleted, and in no plan
     LOCKED = "locked"  # it may be packed, and S3 keeps it
     # somebody deleted its key meanwhile: whether it was packed before depends on who came first
     OPEN = "open"
@@ -108,15 +108,28 @@ class Truth:
         ]
 
     def check_all(self) -> None:
-        """Raises Violation where an original is lost."""
+        """Raises Violation where an original is lost, or was not left alone."""
         in_place = {
             (bucket, entry.identity)
             for bucket in self.sources
             for entry in self.data_versions(bucket)
         }
         for place, original in self.originals.items():
-            if place not in in_place:
+            if original.fate is Fate.STAY:
+                if place not in in_place:
+                    raise Violation(f"{original}: it had to stay, and is gone")
+                if self.is_packed(original):
+                    raise Violation(f"{original}: it had to stay, and was packed")
+            elif place not in in_place:
                 self.check_kept(original)
+
+    def check_left_alone(self, bucket: str, key: str, what: str) -> None:
+        """Raises Violation where the key is that of an original that has to stay. All versions of a
+        key have to, or none.
+        """
+        for original in self.of_key(bucket, key):
+            if original.fate is Fate.STAY:
+                raise Violation(f"{original}: it had to stay, and was {what}")
 
     def check_done(self) -> None:
         """After a run that nothing disturbed. Raises Violation where something is left, or gone,

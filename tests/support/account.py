@@ -15,6 +15,7 @@ from log_aggregator.ports.account import (
     Caller,
     Decision,
     DeliveryChannel,
+    InventoryConfiguration,
     KmsKey,
     LifecycleRule,
     ObjectLock,
@@ -43,6 +44,7 @@ class FakeBucket:
         default_factory=lambda: PublicAccessBlock(True, True, True, True)
     )
     ownership: str = "BucketOwnerEnforced"
+    inventories: tuple[InventoryConfiguration, ...] = ()
 
 
 @dataclass
@@ -135,6 +137,9 @@ class FakeAccount:
     def get_bucket_ownership_controls(self, bucket: str) -> str:
         return self._bucket("GetBucketOwnershipControls", bucket).ownership
 
+    def list_bucket_inventory_configurations(self, bucket: str) -> list[InventoryConfiguration]:
+        return list(self._bucket("ListBucketInventoryConfigurations", bucket).inventories)
+
     def describe_key(self, key_id: str) -> KmsKey:
         self._ask("DescribeKey", None)
         if key_id not in self.keys:
@@ -161,4 +166,5 @@ OPERATIONS = (
     "GetBucketLifecycleConfiguration",
     "GetPublicAccessBlock",
     "GetBucketOwnershipControls",
+    "ListBucketInventoryConfigurations",
 )

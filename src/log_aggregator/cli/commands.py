@@ -27,7 +27,8 @@ COMMANDS = {
     ),
     "plan": Row(
         "log_aggregator.cli.run:plan",
-        "Show what `run` would do: what it takes, what it leaves alone and why, and the costs.",
+        "Show what `run` would do: which log objects it takes, by log type and bucket, and what it "
+        "leaves alone and why.",
     ),
     "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
     "validate-cloudtrail": Row(
@@ -59,8 +60,8 @@ COMMANDS = {
     ),
     "layouts": Row(
         "log_aggregator.cli.layouts:layouts",
-        "Show which keys are logs, how a key is read and why, and what a bucket's own logs could "
-        "be declared as.",
+        "Show which keys are logs, how a key is read and why, and what a bucket's logs could be "
+        "declared as.",
     ),
     "doctor": Row(
         "log_aggregator.cli.doctor:doctor",

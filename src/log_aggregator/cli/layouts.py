@@ -46,8 +46,8 @@ _config_option = click.option(
 
 @click.group()
 def layouts() -> None:
-    """Which keys are logs, how a key is read and why, and what a bucket's logs could be declared
-    as.
+    """Show which keys are logs, how a key is read and why, and what a bucket's logs could be
+    declared as.
     """
 
 

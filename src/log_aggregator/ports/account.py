@@ -113,6 +113,17 @@ class PublicAccessBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class InventoryConfiguration:
+    """An S3 Inventory that is switched on: its name, and the bucket and prefix that it is written
+    to.
+    """
+
+    id: str
+    bucket: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KmsKey:
     """`manager` is AWS for the keys that a service keeps (aws/s3), else CUSTOMER. `state` is
     Enabled, Disabled, PendingDeletion ...
@@ -207,6 +218,9 @@ class AccountInspector(Protocol):
         """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty where nothing is
         configured, which means ObjectWriter.
         """
+
+    def list_bucket_inventory_configurations(self, bucket: str) -> list[InventoryConfiguration]:
+        """Those of the bucket that are switched on."""
 
     def describe_key(self, key_id: str) -> KmsKey: ...
 

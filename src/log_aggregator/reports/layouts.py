@@ -20,7 +20,7 @@ from log_aggregator.steps.survey import Kept, Survey
 
 _NAMES = {
     "S3AccessLogs": "any prefix, then YYYY-MM-DD-hh-mm-ss-<sixteen hex digits>",
-    "S3AccessLogs-partitioned": "<account>/<region>/<bucket>/YYYY/MM/DD/, then such a name",
+    "S3AccessLogs-partitioned": "<account>/<region>/<bucket>/YYYY/MM/DD/, and such a name",
     "Firehose": "<stream>-<number>-YYYY-MM-DD-hh-mm-ss-<uuid>, in any folder",
     "CloudFront-legacy": "<distribution>.YYYY-MM-DD-hh.<id>.<suffix>, in any folder",
 }
@@ -138,7 +138,8 @@ def _render_rows(rows: list[dict[str, Any]], column: str) -> Iterator[str]:
     width = max(len(row["name"]) for row in rows)
     for row in rows:
         where = f"  in {', '.join(row['buckets'])}" if row.get("buckets") else ""
-        yield f"  {row['name']:<{width}}  {row[column]}{where}"
+        more = "".join(f", {name} {row[name]}" for name in ("kind", "date") if name in row)
+        yield f"  {row['name']:<{width}}  {row[column]}{where}{more}"
 
 
 def _describe_suggestion(bucket: str, suggestion: Suggestion) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
+from log_aggregator.core.layouts.declarations import describe_declarations
 from log_aggregator.core.listed import encode_group
 from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.left import describe_left_why, render_left_why
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
-from log_aggregator.reports.run import describe_left, render_inventories
+from log_aggregator.reports.run import describe_left, render_inventories, render_layouts
 from log_aggregator.reports.ways import Comparison, compare_dollars, describe_ways, render_ways
 from log_aggregator.steps.packing.plan import PlannedGroup, RunPlan
 
@@ -30,6 +31,7 @@ def describe_plan(
         "first_date": plan.first.isoformat(),
         "last_date": plan.last.isoformat(),
         "inventories": plan.inventories,
+        "layouts": describe_declarations(plan.layouts),
         "objects": {
             "listed": plan.selection.listed,
             "to_pack": count,
@@ -58,6 +60,7 @@ def render_plan(plan: Mapping[str, Any], *, with_groups: bool = False) -> Iterat
     )
     yield f"Plan for logs of {days}; nothing has been written or deleted"
     yield from render_inventories(plan["inventories"])
+    yield from render_layouts(plan["layouts"])
     yield ""
     yield from _render_summary(plan)
     if with_groups:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from log_aggregator_lab.organisation.cloudtrail import midnight
+from log_aggregator_lab.organisation.compression import gzip_member
 from log_aggregator_lab.organisation.specification import OrganisationSpec
 from log_aggregator_lab.organisation.synthetic import Oddity, Purpose, SyntheticObject
 
@@ -72,7 +73,11 @@ def list_no_logs(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
         spec.elb_bucket, "athena-results/tables/query.csv.metadata", b"\x00\x01", Purpose.NO_LOG
     )
     for form in NO_LOG_KEYS:
-        yield _stranger(spec.app_bucket, _key_of(spec, form), b"no log\n", Purpose.NO_LOG)
+        key = _key_of(spec, form)
+        body = (
+            gzip_member(b"no log\n", spec.compression_level) if key.endswith(".gz") else b"no log"
+        )
+        yield _stranger(spec.app_bucket, key, body, Purpose.NO_LOG)
 
 
 def list_unknown(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
@@ -84,7 +89,8 @@ def list_unknown(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
         Purpose.UNKNOWN,
     )
     for form in UNKNOWN_KEYS:
-        yield _stranger(spec.app_bucket, _key_of(spec, form), b"unknown\n", Purpose.UNKNOWN)
+        key = _key_of(spec, form)
+        yield _stranger(spec.app_bucket, key, _body_of(spec, key), Purpose.UNKNOWN)
 
 
 def _key_of(spec: OrganisationSpec, form: str) -> str:
@@ -95,6 +101,11 @@ def _key_of(spec: OrganisationSpec, form: str) -> str:
         compact=f"{day:%Y%m%d}",
         account=spec.account_ids[0],
     )
+
+
+def _body_of(spec: OrganisationSpec, key: str) -> bytes:
+    text = b"something else\n"
+    return gzip_member(text, spec.compression_level) if key.endswith(".gz") else text
 
 
 def _stranger(bucket: str, key: str, body: bytes, purpose: Purpose) -> SyntheticObject:

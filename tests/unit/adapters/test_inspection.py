@@ -14,6 +14,7 @@ from tests.unit.adapters.conftest import Answer, CannedS3
 
 from log_aggregator.adapters.s3 import ClientSettings
 from log_aggregator.adapters.s3.inspection import (
+    INVENTORY_PAGES_MAX,
     SERVICES,
     S3Inspector,
     kind_of,
@@ -25,6 +26,7 @@ from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, StoreErr
 from log_aggregator.ports.account import (
     BucketVersioning,
     Decision,
+    InventoryConfiguration,
     LifecycleRule,
     ObjectLock,
     Transition,
@@ -303,6 +305,50 @@ def test_disabled_rules_are_not_told(canned: CannedS3, inspector: S3Inspector) -
     )
     canned.answers = [Answer(body=body.encode())]
     assert [rule.id for rule in inspector.get_bucket_lifecycle_configuration("b")] == ["on"]
+
+
+def inventories(*rows: tuple[str, str, bool], token: str = "") -> Answer:
+    """A page of (name, ARN of the destination, whether it is switched on)."""
+    listed = "".join(
+        f"<InventoryConfiguration><Id>{name}</Id><IsEnabled>{str(is_on).lower()}</IsEnabled>"
+        f"<Destination><S3BucketDestination><Bucket>{arn}</Bucket><Format>CSV</Format>"
+        "<Prefix>daily</Prefix></S3BucketDestination></Destination></InventoryConfiguration>"
+        for name, arn, is_on in rows
+    )
+    more = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    body = (
+        f'<ListInventoryConfigurationsResult xmlns="{XML}">{listed}'
+        f"<IsTruncated>{'true' if token else 'false'}</IsTruncated>{more}"
+        "</ListInventoryConfigurationsResult>"
+    )
+    return Answer(body=body.encode())
+
+
+def test_inventories_and_where_they_go(canned: CannedS3, inspector: S3Inspector) -> None:
+    """All pages; a destination is an ARN, in every partition; those that are switched off write
+    nothing.
+    """
+    canned.answers = [
+        inventories(("a", "arn:aws:s3:::one", True), ("off", "arn:aws:s3:::x", False), token="t 1"),
+        inventories(("b", "arn:aws-us-gov:s3:::two", True)),
+    ]
+    assert inspector.list_bucket_inventory_configurations("b") == [
+        InventoryConfiguration("a", "one", "daily"),
+        InventoryConfiguration("b", "two", "daily"),
+    ]
+    first, second = (request.path for request in canned.requests)
+    assert "inventory" in first
+    assert "t%201" in second or "t+1" in second
+    canned.answers = [inventories()]
+    assert inspector.list_bucket_inventory_configurations("b") == []
+
+
+def test_pages_without_an_end(canned: CannedS3, inspector: S3Inspector) -> None:
+    """A server that says for ever that there is more is asked only so often."""
+    page = inventories(("a", "arn:aws:s3:::one", True), token="again")
+    canned.answers = [page]
+    found = inspector.list_bucket_inventory_configurations("b")
+    assert len(found) == len(canned.requests) == INVENTORY_PAGES_MAX
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,9 @@ LEAVES = {leaf.name: leaf for leaf in leaves(commands)}
 SERVERS = ("demo",)
 """It has no input but a number, and would start a server."""
 
+BY_LINE = ("find", "layouts explain")
+"""Their JSON is an object a line."""
+
 ASKS_NOBODY = ("athena-ddl",)
 """It shows its options, and they are letters and digits."""
 
@@ -98,6 +101,8 @@ ARGUMENTS = {
     "run": ["--date", f"{DAY}"],
     "plan": ["--date", f"{DAY}"],
     "verify": ["--date", f"{DAY}"],
+    "layouts explain": [KEY],
+    "layouts suggest": ["logs"],
     "doctor": [],
     "generate": ["--bucket", TYPED],
     "athena-ddl": [],
@@ -106,14 +111,18 @@ ARGUMENTS = {
 
 
 def make_settings(folder: Path) -> Path:
-    """The buckets, and a prefix that is held."""
+    """The buckets, a prefix that is held, and a declared layout."""
     path = folder / "aggregator.toml"
-    held = json.dumps(f"held-{HOSTILE}".replace("\n", ""), ensure_ascii=False)
+    held, pattern = (
+        json.dumps(f"{name}-{HOSTILE}".replace("\n", ""), ensure_ascii=False)
+        for name in ("held", "{YYYYMMDD}")
+    )
     settings = [
         'control_tower_bucket = ["trails"]',
         'other_buckets = ["logs"]',
         'destination_bucket = "dest"',
         f"[holds]\nprefixes = [{held}]".replace("\x7f", "\\u007f"),
+        f'[[layouts]]\nname = "own"\npattern = {pattern}'.replace("\x7f", "\\u007f"),
     ]
     path.write_text("\n".join(settings), encoding="utf-8")
     return path
@@ -317,7 +326,7 @@ def test_nothing_harmful_gets_out(name: str, site: Site) -> None:
             assert find_harm(told.out, tabs=tabs) == [], f"{at}: {told.out!r}"
             assert find_harm(told.err) == [], f"{at}: {told.err!r}"
             if is_json:
-                for document in told.out.splitlines() if name == "find" else [told.out or "0"]:
+                for document in told.out.splitlines() if name in BY_LINE else [told.out or "0"]:
                     json.loads(document)
         site.connect(make())
         seen = site.call_on_terminal(site.words(leaf))

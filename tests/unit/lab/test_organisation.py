@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from io import BytesIO
 from itertools import chain, groupby, islice
 
@@ -21,7 +21,10 @@ import pyarrow.parquet
 import pytest
 
 from log_aggregator.core.layouts import Dated, NoLog, Unknown, parse_key
+from log_aggregator.core.layouts.declarations import read_declarations
+from log_aggregator.core.layouts.suggest import suggest
 from log_aggregator.limits import MIB
+from log_aggregator.model import LogObject
 from log_aggregator_lab.organisation import generate as organisation
 from log_aggregator_lab.organisation.generate import (
     OddityCounts,
@@ -39,7 +42,7 @@ from log_aggregator_lab.organisation.synthetic import Oddity
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-PINNED_SHA256 = "302824ebe936824f6b1f92b61c8004ad91fe48ae0cdb497a60dcc34ca0bd6789"
+PINNED_SHA256 = "dc24cb1c8f069f0c79d9f13067e257f86cfb5406a3c2be1a2e276d91874d8837"
 """Of small(1) with compression_level=0: of every key, body, signature. Changes only when the
 organisation is changed on purpose.
 """
@@ -143,26 +146,56 @@ def test_bytes_do_not_depend_on_the_hash_seed(hash_seed: str) -> None:
     ids=["small", "small9", "demo", "three-days"],
 )
 def test_every_log_key_is_dated_with_its_day(spec: OrganisationSpec) -> None:
-    """parse_key finds in every log's key the very day that the generator meant, and the account
-    where the key names one.
+    """In every log's key the very day is found that the generator meant, and the account where the
+    key names one; of logs whose layout must be declared only with the organisation's declarations.
     """
+    declared, free = read_declarations(spec.layouts), {"nginx", "app", "edge"}
     for item in chain(generate(spec), late(spec)):
         if item.day is not None:
-            parsed = parse_key(item.key)
+            assert isinstance(parse_key(item.key), Dated) == (item.source not in free), item.key
+            parsed = declared.of(item.bucket).read(item.key)
             assert isinstance(parsed, Dated), item.key
             assert parsed.facts.date == item.day, item.key
             assert parsed.facts.account in (None, *spec.account_ids), item.key
 
 
 def test_what_is_no_log_is_not_dated() -> None:
-    """NoLog objects are NoLog, strangers are Unknown: neither may ever look like a log by its
-    key.
+    """Tables, manifests and markers are no logs, strangers and decoys are unknown: none may ever
+    look like a log by its key, whatever is declared.
     """
-    without_day = [item for item in generate(small(1)) if item.day is None]
-    kinds = {Purpose.MARKER: NoLog, Purpose.UNKNOWN: Unknown}
+    spec = small(1)
+    declared = read_declarations(spec.layouts)
+    without_day = [item for item in generate(spec) if item.day is None]
+    kinds = {Purpose.NO_LOG: NoLog, Purpose.UNKNOWN: Unknown}
     assert {item.purpose for item in without_day} == set(kinds)
     for item in without_day:
-        assert isinstance(parse_key(item.key), kinds[item.purpose]), item.key
+        for parsed in (parse_key(item.key), declared.of(item.bucket).read(item.key)):
+            assert isinstance(parsed, kinds[item.purpose]), item.key
+
+
+def test_what_is_suggested_packs_the_logs_and_nothing_else(
+    demo_objects: list[SyntheticObject],
+) -> None:
+    """Pasted as they are, the declarations that are suggested for the organisation's buckets make
+    logs of all free logs, with the same day, and of nothing that must stay.
+    """
+    spec = demo(1)
+    free = [item for item in demo_objects if item.bucket == spec.app_bucket]
+    when = datetime(2026, 3, 15, tzinfo=UTC)
+    suggestions, _ = suggest(LogObject(item.bucket, item.key, None, "e", 1, when) for item in free)
+    rows = [{"name": each.name, "pattern": each.pattern} for each in suggestions]
+    declared = read_declarations(rows).of(spec.app_bucket)
+    decoys = {each.key for each in free if each.purpose is Purpose.UNKNOWN}
+    for item in free:
+        parsed = declared.read(item.key)
+        if item.day is not None:
+            assert isinstance(parsed, Dated), item.key
+            assert parsed.facts.date == item.day
+        elif item.key not in decoys:
+            assert isinstance(parsed, NoLog), item.key
+        elif isinstance(parsed, Dated):
+            assert parsed.facts.date == spec.first_day, item.key
+    assert len(suggestions) < 12
 
 
 def test_purposes_follow_from_days() -> None:

@@ -87,6 +87,7 @@ def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call:
     clinic.change(
         "flow", owner=OTHER_ACCOUNT, versioning=BucketVersioning("Enabled", has_mfa_delete=True)
     )
+    clinic.put("daily/2026-03-14T00-00Z/manifest.json", "flow")
     clinic.account.deny("DescribeKey", "SimulatePrincipalPolicy")
     for options in (
         ["--destination-bucket", ""],

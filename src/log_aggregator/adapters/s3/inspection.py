@@ -32,6 +32,7 @@ from log_aggregator.ports.account import (
     Caller,
     Decision,
     DeliveryChannel,
+    InventoryConfiguration,
     KmsKey,
     LifecycleRule,
     ObjectLock,
@@ -44,6 +45,10 @@ from log_aggregator.ports.account import (
 SERVICES = ("sts", "iam", "kms", "cloudtrail", "config", "organizations")
 READING = re.compile("(Get|List|Describe|Head|Simulate)[A-Z]")
 YEAR_DAYS = 365
+INVENTORY_PAGES_MAX = 10
+"""A bucket has at most 1,000 inventories, and a page 100 of them
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBucketInventoryConfigurations.html).
+"""
 
 DENIED_CODES = frozenset({"AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"})
 MISSING_CODES = frozenset({"NoSuchEntity", "NotFoundException"})
@@ -213,6 +218,21 @@ class S3Inspector:
         rules = response.get("OwnershipControls", {}).get("Rules", [])
         return str(rules[0]["ObjectOwnership"]) if rules else ""
 
+    def list_bucket_inventory_configurations(self, bucket: str) -> list[InventoryConfiguration]:
+        found: list[InventoryConfiguration] = []
+        token: dict[str, str] = {}
+        for _ in range(INVENTORY_PAGES_MAX):
+            response = self._ask("s3", "ListBucketInventoryConfigurations", Bucket=bucket, **token)
+            found += (
+                parse_inventory(each)
+                for each in response.get("InventoryConfigurationList", [])
+                if each.get("IsEnabled")
+            )
+            if not response.get("NextContinuationToken"):
+                break
+            token = {"ContinuationToken": response["NextContinuationToken"]}
+        return found
+
     def describe_key(self, key_id: str) -> KmsKey:
         found = self._ask("kms", "DescribeKey", needed=("KeyMetadata",), KeyId=key_id)[
             "KeyMetadata"
@@ -345,6 +365,15 @@ def parse_decision(result: Mapping[str, Any]) -> Decision:
     }
     allowed = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
     return Decision(result["EvalActionName"], decision, not allowed, tuple(sorted(missing)))
+
+
+def parse_inventory(found: Mapping[str, Any]) -> InventoryConfiguration:
+    """The destination is named by its ARN
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_InventoryS3BucketDestination.html).
+    """
+    written_to = found.get("Destination", {}).get("S3BucketDestination", {})
+    bucket = str(written_to.get("Bucket", "")).rpartition(":")[2]
+    return InventoryConfiguration(str(found.get("Id", "")), bucket, written_to.get("Prefix", ""))
 
 
 def parse_lifecycle_rule(rule: Mapping[str, Any]) -> LifecycleRule:

@@ -100,6 +100,7 @@ _STATE = "the state of a tool, which is written over in place"
 _UNFINISHED = "an unfinished or temporary file"
 _LENS = "S3 Storage Lens metrics, which are read as a table"
 _CONNECT = "Amazon Connect plays and shows it from this key"
+_INVENTORY = "a file of an inventory, which its manifest names"
 _DATADOG = "a Datadog archive, which is rehydrated by its keys"
 
 _ROWS_OWN = tuple(
@@ -157,7 +158,7 @@ _ROWS_EVERYWHERE = (
     Row("template", rf"{_NAME}[^/]*template\.(?:ya?ml|json|template)\Z|\.template\Z", "a template"),
 )
 
-_ROWS_FREE = (
+FREE_ROWS = (
     Row("", r"(?i)\.(?:parquet|parq|orc|avro|arrow|feather|delta|deltalake|lance)\Z", _TABLE),
     Row("", rf"(?:\A|[/_-])part-(?:r-|m-)?[0-9]{{5}}(?:-{_UUID}|-c[0-9]{{3}}|\.|\Z)", _TABLE),
     Row("", rf"{_NAME}[0-9]{{5}}-[0-9]+-{_UUID}(?:-[0-9]+)?\.", _TABLE),
@@ -171,7 +172,7 @@ _ROWS_FREE = (
     Row("cost_and_usage_data_status", r"cost_and_usage_data_status", _BILLING),
     Row("/", rf"{_NAME}{_UUID}(?:-manifest)?\.(?:csv|txt)\Z", _QUERY),
     Row("tables/", rf"{_FOLDER}tables/{_UUID}(?:/|\Z|-manifest)", _QUERY),
-    Row("/data/", rf"/data/{_UUID}\.(?:csv\.gz|orc|parquet)\Z", "a file of an inventory"),
+    Row("/data/", rf"/data/{_UUID}\.(?:csv\.gz|orc|parquet)\Z", _INVENTORY),
     Row("archive_", rf"{_FOLDER}dt=[0-9]{{8}}/hour=[0-9]{{2}}/archive_", _DATADOG),
     Row(
         "backup",
@@ -195,8 +196,8 @@ def _compile(rows: tuple[Row, ...]) -> tuple[_CompiledRow, ...]:
 
 _OWN = _compile(_ROWS_OWN)
 _EVERYWHERE = _compile(_ROWS_EVERYWHERE)
-_FREE = _compile(_ROWS_FREE)
-IN_USE_REASONS = frozenset({_MANIFEST, _QUERY, _TABLE, _LAKE, _EXPORT, _LENS})
+_FREE = _compile(FREE_ROWS)
+IN_USE_REASONS = frozenset({_MANIFEST, _INVENTORY, _QUERY, _TABLE, _LAKE, _EXPORT, _LENS})
 """What other programs read by its key: where such objects are, the bucket is more than a place for
 logs.
 """
@@ -205,6 +206,6 @@ NO_LOG_ROWS = (
     *(Row("", rf"{_FOLDER}{name}\Z", _PROBE) for name in sorted(_PROBES)),
     *_ROWS_OWN,
     *_ROWS_EVERYWHERE,
-    *_ROWS_FREE,
+    *FREE_ROWS,
 )
 """The whole table, for the reference page and `layouts list`."""

@@ -180,7 +180,7 @@ class Pattern:
         found = self._read(lazy)
         if self._greedy is not None:
             greedy = self._greedy.fullmatch(key)
-            if greedy is not None and self._read(greedy).date != found.date:
+            if greedy is not None and _date_of(greedy.groupdict()) != found.date:
                 raise PatternError("its layout can be read in two ways, with different dates")
         return found
 

@@ -11,6 +11,7 @@ from datetime import date
 from log_aggregator.core.layouts.declarations import TAKEN_NAMES
 from log_aggregator.core.layouts.hints import FoundDate, hint_of, is_time
 from log_aggregator.core.layouts.parse import NO_LAYOUT_REASONS, Unknown, parse_key
+from log_aggregator.core.layouts.pattern import PatternError, parse_pattern
 from log_aggregator.core.layouts.regions import is_region
 from log_aggregator.model import LogObject
 
@@ -68,7 +69,7 @@ def suggest(objects: Iterable[LogObject]) -> tuple[list[Suggestion], list[LogObj
             rest.append(log_object)
         else:
             found[pattern].append(log_object)
-    merged = _merge_unpadded(_merge_folders(found))
+    merged = _absorb(_merge_unpadded(_merge_folders(found)))
     names: set[str] = set()
     suggestions = []
     for pattern, members in sorted(merged.items(), key=lambda each: (-len(each[1]), each[0])):
@@ -192,6 +193,25 @@ def _merge_unpadded(found: dict[str, list[LogObject]]) -> dict[str, list[LogObje
     return dict(merged)
 
 
+def _absorb(found: dict[str, list[LogObject]]) -> dict[str, list[LogObject]]:
+    """Without those patterns whose keys a pattern of more keys reads just as well."""
+    kept: dict[str, list[LogObject]] = {}
+    for pattern, members in sorted(found.items(), key=lambda each: (-len(each[1]), each[0])):
+        larger = next((each for each in list(kept)[:_ABSORBING_MAX] if _reads(each, members)), None)
+        kept.setdefault(larger or pattern, []).extend(members)
+    return kept
+
+
+def _reads(pattern: str, members: list[LogObject]) -> bool:
+    """Whether all of the keys match, with the dates that they look like."""
+    parsed = parse_pattern(pattern)
+    try:
+        found = ((parsed.match(each.key), hint_of(each.key).date) for each in members)
+        return all(match is not None and match.date == day for match, day in found)
+    except PatternError:
+        return False
+
+
 def _name_of(pattern: str, names: set[str]) -> str:
     """Of the first words of the pattern; no two have the same, and none that of a built-in row."""
     words = [
@@ -205,6 +225,7 @@ def _name_of(pattern: str, names: set[str]) -> str:
 
 
 _MERGES_MAX = 50
+_ABSORBING_MAX = 50
 _RANDOM_LENGTH_MIN = 12
 _NAME_WORDS = 2
 _NAME_LENGTH = 40

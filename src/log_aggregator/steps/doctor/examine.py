@@ -38,6 +38,7 @@ from log_aggregator.steps.doctor.buckets import (
     examine_source,
     locate,
 )
+from log_aggregator.steps.doctor.contents import examine_contents, examine_inventories
 from log_aggregator.steps.doctor.findings import Finding, Notebook
 from log_aggregator.steps.doctor.keys import KeyUse, examine_key
 from log_aggregator.steps.doctor.landing_zone import (
@@ -49,6 +50,7 @@ from log_aggregator.steps.doctor.landing_zone import (
 from log_aggregator.steps.doctor.lifecycle import examine_source_rules, examine_target_rules
 from log_aggregator.steps.doctor.permissions import Simulation
 from log_aggregator.steps.job import expand_names
+from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.rules import RunRules
 
 
@@ -118,6 +120,7 @@ class Examination:
         services = self._examine_services()
         for bucket in sources:
             self._examine_source(bucket, services)
+        examine_inventories(self.inspector, self.notebook, sources)
         self._examine_landing_zone(
             [bucket for bucket in sources if bucket in self.rules.main_buckets], services
         )
@@ -174,8 +177,14 @@ class Examination:
         if lifecycle is not None:
             examine_source_rules(self.notebook, where, lifecycle, keep_days)
         examine_source_access(self.notebook, self.simulation, known, keep_days)
+        if not self.rules.is_main(bucket):
+            self._examine_contents(bucket)
         if self.is_in_place:
             self._examine_target(self.rules.target(bucket), lifecycle)
+
+    def _examine_contents(self, bucket: str) -> None:
+        source = SourceBucket.of(self.rules, bucket, None)
+        examine_contents(self.store, self.notebook, source, self.rules.own_prefixes(bucket))
 
     def _examine_landing_zone(self, buckets: Sequence[str], services: Services) -> None:
         targets = {bucket: self.rules.target(bucket) for bucket in buckets}

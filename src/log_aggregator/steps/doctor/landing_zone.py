@@ -87,8 +87,8 @@ def examine_layout(
         return None
     if not layout.account_prefixes:
         seen = (
-            "no AWSLogs/ with accounts under it: nothing was ever delivered here, or it is no "
-            "Control Tower bucket"
+            "no AWSLogs/ with accounts under it: nothing was ever delivered here, all of it is "
+            "packed, or it is no Control Tower bucket"
         )
         notebook.warn(
             where,

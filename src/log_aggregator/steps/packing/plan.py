@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from log_aggregator.core.costs.storage import INDEX_BYTES_PER_MEMBER, Sizes
+from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.planning import PackLimits, estimate_requests
 from log_aggregator.errors import Failure, GroupFailed, Unreachable
 from log_aggregator.model import Group, PackFormat
@@ -113,6 +114,8 @@ class RunPlan:
     types: dict[tuple[str, str], PlannedType] = field(default_factory=dict)
     """By bucket and log type."""
     selection: Selection = field(default_factory=Selection)
+    layouts: Layouts = field(default_factory=Layouts)
+    """Those that are declared."""
     inventories: list[str] = field(default_factory=list)
     """Where the inventories are that it went by, if it did not list the buckets."""
     failures: list[Failure] = field(default_factory=list)
@@ -158,7 +161,7 @@ class RunPlan:
 def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> RunPlan:
     """What `run` would do, and nothing of it. Raises CannotStart, LimitExceeded."""
     window = job.rules.selection.window
-    result = RunPlan(window.first, window.last)
+    result = RunPlan(window.first, window.last, layouts=job.rules.layouts)
     buckets = {bucket.name: bucket for bucket in find_buckets(job)}
     listing = listing or BucketListing(job, progress)
     job = job.for_listing(is_old=listing.is_old)

@@ -95,6 +95,11 @@ def test_two_ways_to_read() -> None:
     with pytest.raises(PatternError, match="two ways"):
         pattern.match("a-20250403-20250404")
     assert pattern.match("a-20250403.log") is not None
+    found = parse_pattern("{YYYYMMDD}/{YYYYMMDD}{*}_{YYYYMMDD}{*}").match(
+        "20250403/20250403T_20250403T_45340305"
+    )
+    assert found is not None
+    assert found.date == DAY
 
 
 @pytest.mark.parametrize(

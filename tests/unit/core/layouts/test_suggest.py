@@ -99,15 +99,17 @@ def test_many_keys_become_few_declarations() -> None:
     keys = [f"web/{host}/access-2025-04-{day:02d}.log" for host in "abcdef" for day in (1, 2, 3)]
     keys += [f"dev/2025/{month}/3/x.log" for month in (4, 10)]
     keys += [f"web/{name}.txt.2025-04-03" for name in ("one", "two")]
+    keys += [f"run-{name}.2025-04-03.out" for name in ("a1", "b2", "deface")]
     suggestions, rest = suggest(map(log_object, [*keys, "x", "t/dt=2025-04-03/x.parquet"]))
     assert [each.key for each in rest] == ["x", "t/dt=2025-04-03/x.parquet"]
     assert [(each.pattern, each.objects) for each in suggestions] == [
         ("web/{*}/access-{YYYY}-{MM}-{DD}.log", 18),
+        ("run-{*}.{YYYY}-{MM}-{DD}.out", 3),
         ("dev/{YYYY}/{M}/{D}/x.log", 2),
         ("web/one.txt.{YYYY}-{MM}-{DD}", 1),
         ("web/two.txt.{YYYY}-{MM}-{DD}", 1),
     ]
-    assert len({each.name for each in suggestions}) == 4
+    assert len({each.name for each in suggestions}) == 5
     first = suggestions[0]
     assert (first.first, first.last) == (date(2025, 4, 1), date(2025, 4, 3))
     assert first.size_bytes == 180
