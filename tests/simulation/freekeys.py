@@ -25,7 +25,7 @@ DECLARATIONS: Sequence[Mapping[str, str]] = (
     {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}.gz"},
     {"name": "orders", "pattern": "orders/{host}/{YYYY-MM-DD}-{hour}"},
     {"name": "edge", "pattern": "edge/{YYYYMMDD}/{*}.log.gz"},
-    {"name": "wide", "pattern": "wide/{**}/{YYYY}/{MM}/{DD}/{*}"},
+    {"name": "wide", "pattern": "wide/{team}/{YYYY}/{MM}/{DD}/{**}"},
     {
         "name": "exported",
         "pattern": f"{EXPORT_FOLDER}{{task}}/{{stream}}/{{part}}.gz",
@@ -45,7 +45,7 @@ def free_key(name: str, number: int, day: date = DAY) -> str:
         case "edge":
             return f"edge/{day:%Y%m%d}/{day:%Y%m%d}T100000Z_{number:08x}.log.gz"
         case "wide":
-            return f"wide/team-{number}/release-2024-01-01/{day:%Y/%m/%d}/trace.{number}.out"
+            return f"wide/team-{number}/{day:%Y/%m/%d}/release-2024-01-01/trace.{number}.out"
     return f"{EXPORT_FOLDER}task-{number}/stream/000000.gz"
 
 
@@ -107,12 +107,15 @@ def _free_of_another_day(world: RandomWorld, number: int) -> LogObject:
 
 
 def _exported(world: RandomWorld, number: int) -> LogObject:
-    """Put on the day, or too late for it."""
+    """Put on the day, or too late for it; sometimes for the second time."""
     key = free_key("exported", number)
     day = DAY + timedelta(days=world.random.choice((0, 0, 2)))
     fate = world.fate_of_free_logs if day in WINDOW else Fate.STAY
     put_at = datetime.combine(day, time(23, 59, 59), UTC)
-    return world.put(key, _body(world, key), fate, last_modified=put_at)
+    if world.random.random() < 0.4:
+        before = put_at - timedelta(days=40)
+        world.put(key, _body(world, key), fate, last_modified=before)
+    return world.put(key, _body(world, key) + b"\0", fate, last_modified=put_at)
 
 
 def _one_of(keys: Callable[[int], Sequence[str]]) -> Deliver:

@@ -109,6 +109,19 @@ def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: Make
     assert objects["listed"] == expected.selection.listed
 
 
+def test_what_is_no_log_stays(clouds: MakeCloud) -> None:
+    """Declared logs go, by the declarations in their file; a manifest beside them, in a folder that
+    is declared, and a decoy stay.
+    """
+    world = next(found for found in SCENARIOS if found.name == "declared").build()
+    assert run_all(clouds(world)) == ""
+    assert left_in_place(world) == []
+    assert [entry.key for entry in world.store.list_objects("logs").objects] == [
+        "app-04-03-2025-04-03.log",
+        "app/2025/04/03/manifest.json",
+    ]
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_execution_changes_nothing(scenario: Scenario, clouds: MakeCloud) -> None:
     """What is packed and deleted stays as it is; only the run's own folder and its custody record

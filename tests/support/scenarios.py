@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.support.world import (
+    DAY,
     SteppingClock,
     World,
     access_key,
@@ -138,6 +139,20 @@ def build_several_packs() -> World:
     return world
 
 
+def build_declared() -> World:
+    """Free logs of two declared layouts, beside a manifest and a decoy, which stay."""
+    layouts = [
+        {"name": "app", "pattern": "app/{YYYY}/{MM}/{DD}/{**}"},
+        {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}.gz", "kind": "gzip"},
+    ]
+    world = make_world(layouts=layouts)
+    world.put("logs", f"app/{DAY:%Y/%m/%d}/app.out", b"a line\n")
+    world.put("logs", f"nginx/web-1/access.log-{DAY:%Y%m%d}.gz", pack_gzip(b"a line\n"))
+    for key in (f"app/{DAY:%Y/%m/%d}/manifest.json", f"app-04-03-{DAY}.log"):
+        world.store.put("logs", key, b"left alone\n")
+    return world
+
+
 SCENARIOS = tuple(
     Scenario(build.__name__.removeprefix("build_"), build)
     for build in (
@@ -149,6 +164,7 @@ SCENARIOS = tuple(
         build_copied_alone,
         build_discarding,
         build_several_packs,
+        build_declared,
         build_multipart,
     )
 )

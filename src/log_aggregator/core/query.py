@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -81,12 +81,11 @@ class Query:
         """The same query, with `hinted_keys` only in packs of the days that their hints name."""
         return replace(self, is_first_look=True)
 
-    def second_look(self, found: Iterable[tuple[str, str]]) -> Query | None:
-        """For those of the `hinted_keys` that were not found as (bucket, key): in all packs. None
-        where there is nothing left to look for.
+    def second_look(self, found: Container[str]) -> Query | None:
+        """For those of the `hinted_keys` that were not found: in all packs. None where there is
+        nothing left to look for.
         """
-        named = {name for bucket, key in found for name in (key, f"{_ADDRESS}{bucket}/{key}")}
-        missing = tuple(key for key in self.hinted_keys if key not in named)
+        missing = tuple(key for key in self.hinted_keys if key not in found)
         return replace(self, keys=missing, is_first_look=False) if missing else None
 
     @property

@@ -17,7 +17,7 @@ READING_KEYS = Section(
             in_symbol(
                 f"{_LAYOUTS}.declared:BucketLayouts._read_declared",
                 (
-                    "reason is not None and no_free_log_reason(layout.pattern.sample) != reason",
+                    "not _names_it(layout.pattern.sample, key, reason)",
                     "False",
                 ),
             ),

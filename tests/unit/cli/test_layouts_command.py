@@ -135,7 +135,7 @@ def test_what_is_printed_can_be_pasted(suggest: Suggest) -> None:
     code, out, _ = suggest("logs")
     assert code == 0
     assert tomllib.loads(out) == {
-        "layouts": [{"name": "app", "buckets": ["logs"], "pattern": "app/{*}/{YYYY}-{MM}-{DD}.log"}]
+        "layouts": [{"name": "app", "buckets": ["logs"], "pattern": "app/{*}/{YYYY-MM-DD}.log"}]
     }
     assert "# known already: S3AccessLogs, 1 object" in out
     assert "a table's file" in out

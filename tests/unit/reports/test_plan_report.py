@@ -164,12 +164,12 @@ def test_what_is_left_alone_and_why() -> None:
     rows = {row["reason"]: row for row in described["left"]}
     free = rows["no layout is declared for such keys"]
     assert (free["left"], free["objects"], free["bytes"]) == ("unknown", 3, 15)
-    assert free["patterns"] == [f"app/{host}/{{YYYY}}-{{MM}}-{{DD}}.log" for host in "abc"]
+    assert free["patterns"] == [f"app/{host}/{{YYYY-MM-DD}}.log" for host in "abc"]
     assert rows["us-east-1"]["left"] == "other-region"
     assert sum(row["is_in_use"] for row in described["left"]) == 2
     lines = list(render_plan(described))
     assert "  3 objects, 15 bytes in logs: unknown: no layout is declared for such keys" in lines
-    assert '      to declare: pattern = "app/a/{YYYY}-{MM}-{DD}.log"' in lines
+    assert '      to declare: pattern = "app/a/{YYYY-MM-DD}.log"' in lines
     assert sum("other programs write to logs" in line for line in lines) == 1
     assert any(line.startswith("  1 object") and "us-east-1" in line for line in lines)
 

@@ -25,7 +25,7 @@ def test_everything_is_sorted_out() -> None:
     assert survey.is_whole
     assert survey.objects == 4
     assert survey.known == {"S3AccessLogs": 1}
-    assert [each.pattern for each in survey.suggestions] == ["app/{YYYY}-{MM}-{DD}.log"]
+    assert [each.pattern for each in survey.suggestions] == ["app/{YYYY-MM-DD}.log"]
     assert {reason: kept.samples for reason, kept in survey.kept.items()} == {
         "a manifest, which names other objects by their keys": ["x/2025-04-03/manifest.json"],
         "no layout is declared for such keys, and nothing in it is certainly a date": ["x"],
@@ -44,10 +44,10 @@ def test_every_folder_is_seen_with_few_pages() -> None:
     assert survey.pages <= 25
     assert not survey.is_whole
     assert {each.pattern for each in survey.suggestions} >= {
-        "a/x/{*}-{YYYY}-{MM}-{DD}.log",
-        "a/y/{*}-{YYYY}-{MM}-{DD}.log",
+        "a/x/{*}-{YYYY-MM-DD}.log",
+        "a/y/{*}-{YYYY-MM-DD}.log",
         "b/{YYYY}/{MM}/{DD}/{*}.json",
-        "c-{*}.{YYYY}-{MM}-{DD}.txt",
+        "c-{*}.{YYYY-MM-DD}.txt",
     }
 
 

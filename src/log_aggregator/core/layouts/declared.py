@@ -23,6 +23,7 @@ from log_aggregator.core.layouts.parse import (
     parse_key,
 )
 from log_aggregator.core.layouts.pattern import DISAGREEING_DATES, Match, Pattern, PatternError
+from log_aggregator.core.layouts.table import HEAD_TEXTS
 from log_aggregator.model import ContentKind, ListedKey
 
 NEEDS_LISTING = "its layout takes the date from LastModified"
@@ -98,7 +99,7 @@ class BucketLayouts:
         table gives a `reason` that the key is no log.
         """
         for layout in self.declared:
-            if reason is not None and no_free_log_reason(layout.pattern.sample) != reason:
+            if not _names_it(layout.pattern.sample, key, reason):
                 continue
             try:
                 match = layout.pattern.match(key)
@@ -133,6 +134,15 @@ BUILT_IN = BucketLayouts()
 @lru_cache(maxsize=256)
 def _of_bucket(declared: tuple[DeclaredLayout, ...], bucket: str) -> BucketLayouts:
     return BucketLayouts(tuple(layout for layout in declared if layout.is_for(bucket)))
+
+
+def _names_it(sample: str, key: str, reason: str | None) -> bool:
+    """Whether a declaration, of which `sample` is a key, names what is special about another key:
+    that it is no log, for a `reason`; that it has a head, whose accounts would mix.
+    """
+    if reason is not None and no_free_log_reason(sample) != reason:
+        return False
+    return all(head in sample for head in HEAD_TEXTS.values() if head in key)
 
 
 def _parsed(

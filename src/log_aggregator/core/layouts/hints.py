@@ -137,10 +137,12 @@ def _region_in_name(key: str) -> str | None:
 _Y, _MD = "((?:19|20)[0-9]{2})", "([01][0-9])%s([0-3][0-9])"
 _FREE_MD = "([01]?[0-9])%s([0-3]?[0-9])"
 _ENDS = "(?![0-9])"
+HIVE_WRITING = "hive"
+"""Of dates that are written with the names of their parts, in whatever words."""
 # The name of a group, the pattern, and how patterns of declared layouts write it.
 _WRITINGS = (
-    ("hive", f"[Yy]ear={_Y}/[Mm]onth={_FREE_MD % '/[Dd]ay='}{_ENDS}", "hive"),
-    ("short_hive", f"(?<![A-Za-z])y={_Y}/m={_FREE_MD % '/d='}{_ENDS}", "hive"),
+    ("hive", f"[Yy]ear={_Y}/[Mm]onth={_FREE_MD % '/[Dd]ay='}{_ENDS}", HIVE_WRITING),
+    ("short_hive", f"(?<![A-Za-z])y={_Y}/m={_FREE_MD % '/d='}{_ENDS}", HIVE_WRITING),
     ("slashed", f"(?<![0-9]){_Y}/{_MD % '/'}{_ENDS}", "YYYY/MM/DD"),
     ("slashed_free", f"(?<![0-9]){_Y}/{_FREE_MD % '/'}{_ENDS}", "YYYY/M/D"),
     ("month_folder", f"(?<![0-9]){_Y}-{_MD % '/'}{_ENDS}", "YYYY-MM/DD"),

@@ -16,8 +16,9 @@ its layout must be declared (`declared`), and whatever else is found in it is a 
 Why so strict: the skip-scan jumps over keys unseen, so a key's date must follow from what it has in
 common with its neighbours.
 
-    Law 1. Where a row with a head names every segment, every key that begins with the stem has its
-    date right behind it, in the row's grammar, or has none (`whole_stem`).
+    Law 1. Where a row with a head names every segment, and nothing claims in front of the head,
+    every key that begins with the stem has its date right behind it, in the row's grammar, or has
+    none (`whole_stem`).
 
     Proof. The stem holds the head, and all that stands in front of it: the head wins in every such
     key, the row's pattern matched inside the stem, each of its segments ends in a separator, and no
@@ -143,10 +144,11 @@ def parse_key(key: str) -> Parsed:
     """
     head, claims = _find_head_and_claims(key)
     reason = no_log_reason(key)
+    if head is not None:
+        parsed = _agree_with_front(key, claims, _HEAD_PARSERS[head.lastgroup or ""](key, head))
+        return parsed if reason is None else NoLog(reason, parsed.position)
     if reason is not None:
         return NoLog(reason, _first_position(key, claims))
-    if head is not None:
-        return _agree_with_front(key, claims, _HEAD_PARSERS[head.lastgroup or ""](key, head))
     return _parse_name(key, claims)
 
 
@@ -161,11 +163,17 @@ def _find_head_and_claims(key: str) -> tuple[re.Match[str] | None, list[re.Match
     return None, claims
 
 
-def _agree_with_front(key: str, claims: list[re.Match[str]], parsed: Parsed) -> Parsed:
-    """A dated folder in front of a head must be of the very day: the skip-scan jumps by it."""
-    if not claims or not isinstance(parsed, Dated):
+def _agree_with_front(
+    key: str, claims: list[re.Match[str]], parsed: Dated | Unknown
+) -> Dated | Unknown:
+    """A dated folder in front of a head must be of the very day: the skip-scan jumps by it, and
+    not by what stands behind the head.
+    """
+    if not claims:
         return parsed
     position = _first_position(key, claims)
+    if not isinstance(parsed, Dated):
+        return Unknown(parsed.reason, position)
     days = {read.date if (read := _read_claim(key, claim)) else None for claim in claims}
     if days == {parsed.facts.date}:
         return Dated(parsed.facts, position, parsed.layout)

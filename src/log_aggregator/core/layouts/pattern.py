@@ -27,6 +27,7 @@ from log_aggregator.core.layouts.regions import REGION
 
 WILDCARDS_MAX = 12
 DEEP_WILDCARDS_MAX = 2
+WAYS_MAX = 20_000
 """More of them and one strange key could take a regular expression for ever."""
 
 
@@ -44,6 +45,7 @@ class Field:
 
 
 _DIGIT = "[0-9]"
+_DIGITS = "0123456789"
 DATE_PARTS = {
     "YYYY": Field(_DIGIT, "{4}", "year"),
     "YY": Field(_DIGIT, "{2}", "year of this century, two digits"),
@@ -172,8 +174,11 @@ class Pattern:
 
     def match(self, key: str) -> Match | None:
         """What the key says; None where it does not match. Raises PatternError where it can be read
-        in two ways that are of different days, or its date is not valid.
+        in two ways that are of different days, where two dates in it disagree, or where it is so
+        strange that to read it would take for ever.
         """
+        if self._ways(key) > WAYS_MAX:
+            raise PatternError("its layout could be read in too many ways")
         lazy = self._lazy.fullmatch(key)
         if lazy is None:
             return None
@@ -183,6 +188,28 @@ class Pattern:
             if greedy is not None and _date_of(greedy.groupdict()) != found.date:
                 raise PatternError("its layout can be read in two ways, with different dates")
         return found
+
+    def _ways(self, key: str) -> int:
+        """At most so many ways to lay the wildcards over the key: what a regular expression may try
+        before it gives up.
+        """
+        ways, folders = 1, key.split("/")
+        for is_deep, after in self._after_wildcards:
+            ways *= max(1, *(_count(text, after) for text in ((key,) if is_deep else folders)))
+        return ways
+
+    @cached_property
+    def _after_wildcards(self) -> tuple[tuple[bool, str], ...]:
+        """Of each wildcard: whether it spans folders, and the text behind it up to the end of the
+        folder; empty for digits. Without those that end at a slash, for which there is one way.
+        """
+        return tuple(
+            (first.name == "**", second.text if first.name == "**" else second.text.split("/")[0])
+            for first, second in pairwise(self.tokens)
+            if first.is_wildcard
+            and first.name != "region"
+            and (first.name == "**" or not second.text.startswith("/"))
+        )
 
     @cached_property
     def front(self) -> re.Pattern[str] | None:
@@ -406,6 +433,10 @@ def _find_date(tokens: tuple[Token, ...]) -> tuple[int, int]:
             if len(kinds) == 3:
                 return begin, end + 1
     return -1, -1
+
+
+def _count(text: str, after: str) -> int:
+    return text.count(after) if after else sum(map(text.count, _DIGITS))
 
 
 def _advanced(number: int, seen: int, length: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from log_aggregator.core.layouts.declarations import TAKEN_NAMES
-from log_aggregator.core.layouts.hints import FoundDate, hint_of, is_time
+from log_aggregator.core.layouts.hints import HIVE_WRITING, FoundDate, hint_of, is_time
 from log_aggregator.core.layouts.parse import NO_LAYOUT_REASONS, Unknown, parse_key
 from log_aggregator.core.layouts.pattern import PatternError, parse_pattern
 from log_aggregator.core.layouts.regions import is_region
@@ -91,7 +91,7 @@ def _pieces(key: str, dates: tuple[FoundDate, ...]) -> Iterator[str]:
         place = found.end
         times = _DIGITS.match(key, place)
         if found.writing == "YYYYMMDD" and times:
-            yield "".join(_TIME_FIELDS[: len(times[0]) // 2])
+            yield f"{{{_TIMES[: len(times[0])]}}}"
             place = times.end()
         hour = _HOUR_FOLDER.match(key, place)
         if hour and number == 0:
@@ -102,10 +102,8 @@ def _pieces(key: str, dates: tuple[FoundDate, ...]) -> Iterator[str]:
 
 def _date_fields(text: str, writing: str) -> str:
     """The text of a date with its numbers replaced."""
-    if writing == "YYYYMMDD":
-        return "{YYYY}{MM}{DD}"
-    if writing == "YYMMDD":
-        return "{YY}{MM}{DD}"
+    if "/" not in writing and writing != HIVE_WRITING:
+        return f"{{{writing}}}"
     numbers = iter(("YYYY", "MM", "DD"))
 
     def name(found: re.Match[str]) -> str:
@@ -242,7 +240,7 @@ _DIGITS = re.compile("[0-9]+")
 _LETTERS = re.compile("[A-Za-z]{2,}")
 _FIELD = re.compile(r"\{[^}]*\}")
 _HOUR_FOLDER = re.compile(r"(/(?:hour=|HH=|h=|hh=)?)(?:[01][0-9]|2[0-3])(?=/)")
-_TIME_FIELDS = ("{HH}", "{mm}", "{ss}")
+_TIMES = "HHmmss"
 _RUN_OF_WILDCARDS = re.compile(r"\{\*\}(?:[^A-Za-z0-9{}/]*\{\*\})+")
 _MEANINGLESS = frozenset(
     {"log", "logs", "gz", "json", "txt", "csv", "zip", "zst", "out", "xml", "dt", "of", "id"}

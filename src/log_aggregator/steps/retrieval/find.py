@@ -56,17 +56,24 @@ def find(
     was found, it raises IncompleteSearch, which names it. Raises StoreError.
     """
     gaps: dict[str, None] = {}
-    places, seen = list(targets), set[tuple[str, str]]()
+    places, hinted, seen = list(targets), frozenset(query.hinted_keys), set[str]()
     for target in places:
         for found in _search_target(store, workers, target, query, gaps):
-            if query.hinted_keys:
-                seen.update((found.group.bucket, member.key) for member in found.members)
+            if hinted:
+                seen.update(name for name in _names(found) if name in hinted)
             yield found
     remaining = query.second_look(seen)
     if remaining is not None:
         for target in places:
             yield from _search_packs(store, workers, target, remaining, gaps)
     _check(gaps)
+
+
+def _names(found: FoundPack) -> Iterator[str]:
+    """What somebody may have called its members."""
+    for member in found.members:
+        yield member.key
+        yield f"s3://{found.group.bucket}/{member.key}"
 
 
 @dataclass(frozen=True, slots=True)

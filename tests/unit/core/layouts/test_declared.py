@@ -54,6 +54,14 @@ def test_heads_and_names_win() -> None:
     parsed = layouts.read(key)
     assert isinstance(parsed, Dated)
     assert parsed.layout == "vpcflowlogs"
+    key = "x/2024/01/01/AWSLogs/123456789012/GuardDuty/us-east-1/2025/04/03/x.gz"
+    assert isinstance(layouts.read(key), Unknown)
+    by_hand = layouts_of("x/{*}/{*}/{*}/AWSLogs/{account}/{*}/{region}/{YYYY}/{MM}/{DD}/{*}")
+    assert isinstance(by_hand.read(key), Dated)
+    no_log = layouts_of("{**}/{YYYY}/{MM}/{DD}/manifest.json").read(
+        "x/AWSLogs/123456789012/vpcflowlogs/us-east-1/2025/04/03/manifest.json"
+    )
+    assert isinstance(no_log, NoLog)
     bad = layouts.read("x/AWSLogs/123456789012/vpcflowlogs/us-east-1/2025/13/01/2025/04/03/x")
     assert isinstance(bad, Unknown)
 

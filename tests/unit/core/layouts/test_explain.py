@@ -51,7 +51,7 @@ def test_one_that_is_dated_by_the_listing() -> None:
 @pytest.mark.parametrize(
     ("key", "certainty", "reason"),
     [
-        ("x/2025-04-03/app.log", "hint", 'pattern = "x/{YYYY}-{MM}-{DD}/app.log"'),
+        ("x/2025-04-03/app.log", "hint", 'pattern = "x/{YYYY-MM-DD}/app.log"'),
         ("x/app.log", "none", "nothing in it is certainly a date"),
         ("release-2024-12-01/logs/2025/04/03/app.log", "hint", "disagree"),
         ("x/2025-04-03/manifest.json", "hint", "manifest"),

@@ -159,9 +159,24 @@ def test_where_a_beginning_leads(
     assert parsed.dates_at(beginning) == dates_there
 
 
-def test_a_strange_key_takes_no_time() -> None:
-    """Wildcards are few enough that no key makes the search explode: this one takes milliseconds,
-    and would take years.
-    """
-    pattern = parse_pattern("{**}a{**}b{YYYYMMDD}{*}c{*}d")
-    assert pattern.match("ab" * 500) is None
+@pytest.mark.parametrize(
+    ("pattern", "key"),
+    [
+        ("{**}a{**}b{YYYYMMDD}{*}c{*}d", "ab" * 500),
+        ("{*}-{*}-{*}-{*}-{YYYYMMDD}", "-" * 400),
+        ("{**}/{*}-{*}-{YYYYMMDD}/{**}x", "/-" * 50 + "-" * 400),
+        ("{**}{YYYYMMDD}{**}-{*}-x", "20250403-" * 100),
+    ],
+)
+def test_a_strange_key_is_refused(pattern: str, key: str) -> None:
+    """One that a regular expression would read for years is unknown, and named as that."""
+    with pytest.raises(PatternError, match="too many ways"):
+        parse_pattern(pattern).match(key)
+
+
+def test_an_ordinary_key_is_not_strange() -> None:
+    """However many wildcards a pattern has."""
+    pattern = parse_pattern("/".join(["{*}-{*}"] * 5) + "/{YYYY}/{MM}/{DD}/{**}")
+    found = pattern.match("/".join(["a-b"] * 5) + "/2025/04/03/" + "c/d-e/" * 20)
+    assert found is not None
+    assert found.date == DAY

@@ -72,12 +72,12 @@ def test_nothing_that_must_stay_is_proposed(entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("key", "pattern"),
     [
-        ("nginx/web1/access.log-20250403.gz", "nginx/{*}/access.log-{YYYY}{MM}{DD}.gz"),
+        ("nginx/web1/access.log-20250403.gz", "nginx/{*}/access.log-{YYYYMMDD}.gz"),
         ("a/2025/4/3/x.json", "a/{YYYY}/{M}/{D}/x.json"),
-        ("a/2025040310/x", "a/{YYYY}{MM}{DD}{HH}/x"),
+        ("a/2025040310/x", "a/{YYYYMMDD}{HH}/x"),
         ("a/y=2025/m=04/d=03/x", "a/y={YYYY}/m={MM}/d={DD}/x"),
-        ("b/123456789012/eu-west-1/2025-04-03/x", "b/{account}/{region}/{YYYY}-{MM}-{DD}/x"),
-        ("b/2024-12-31/x-2025-01-01.log", "b/{YYYY}-{MM}-{DD}/x-{YYYY}-{MM}-{DD}.log"),
+        ("b/123456789012/eu-west-1/2025-04-03/x", "b/{account}/{region}/{YYYY-MM-DD}/x"),
+        ("b/2024-12-31/x-2025-01-01.log", "b/{YYYY-MM-DD}/x-{YYYY-MM-DD}.log"),
         ("braces{}/2025-04-03", None),
         ("no-date", None),
         ("AWSLogs/123456789012/CloudTrail/us-east-1/2025/04/03/x.json.gz", None),
@@ -103,11 +103,11 @@ def test_many_keys_become_few_declarations() -> None:
     suggestions, rest = suggest(map(log_object, [*keys, "x", "t/dt=2025-04-03/x.parquet"]))
     assert [each.key for each in rest] == ["x", "t/dt=2025-04-03/x.parquet"]
     assert [(each.pattern, each.objects) for each in suggestions] == [
-        ("web/{*}/access-{YYYY}-{MM}-{DD}.log", 18),
-        ("run-{*}.{YYYY}-{MM}-{DD}.out", 3),
+        ("web/{*}/access-{YYYY-MM-DD}.log", 18),
+        ("run-{*}.{YYYY-MM-DD}.out", 3),
         ("dev/{YYYY}/{M}/{D}/x.log", 2),
-        ("web/one.txt.{YYYY}-{MM}-{DD}", 1),
-        ("web/two.txt.{YYYY}-{MM}-{DD}", 1),
+        ("web/one.txt.{YYYY-MM-DD}", 1),
+        ("web/two.txt.{YYYY-MM-DD}", 1),
     ]
     assert len({each.name for each in suggestions}) == 5
     first = suggestions[0]

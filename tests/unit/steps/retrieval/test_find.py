@@ -195,7 +195,13 @@ def test_a_free_key_is_found_where_its_date_does_not_say(declared: list[dict[str
     like: it is found once, and so are the others.
     """
     world = packed_by(BY_LAST_MODIFIED)
-    keys = (app_key(DAY), trail_key(1), f"s3://logs/{app_key(DAYS[2])}", "app/none/2025/04/03.log")
+    keys = (
+        app_key(DAY),
+        f"s3://logs/{app_key(DAY)}",
+        trail_key(1),
+        f"s3://logs/{app_key(DAYS[2])}",
+        "app/none/2025/04/03.log",
+    )
     query = Query(keys=keys, layouts=read_declarations(declared))
     found, message = search(world, query)
     assert message == ""
