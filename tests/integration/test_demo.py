@@ -92,7 +92,7 @@ def test_the_readme_quotes_the_demo(demo: Demo) -> None:
     """Every line that the README shows of the demo is printed, figures and all."""
     printed = without_packed(demo.text)
     assert [
-        line for line in quoted("log objects in 54 groups") if without_packed(line) not in printed
+        line for line in quoted("log objects in 64 groups") if without_packed(line) not in printed
     ] == []
 
 
