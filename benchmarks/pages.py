@@ -162,7 +162,7 @@ def _random_stems(random: Random, count: int) -> Iterator[tuple[date, str]]:
 _DELIVERED = datetime(2025, 4, 4, tzinfo=UTC)
 
 SHAPES: dict[str, tuple[Shape, int, str]] = {
-    "flat S3 access logs": (_access_logs, 6, ""),
+    "flat S3 access logs": (_access_logs, 7, ""),
     f"CloudFront, {DISTRIBUTIONS} distributions": (_cloudfront, 4 * DISTRIBUTIONS + 1, ""),
     f"flow logs, {FLOW_STEMS} stems": (_flow_logs, 2 * FLOW_STEMS + 1, ""),
     "declared, flat, compact dates": (_logpush, 8, "{YYYYMMDD}/{*}.log.gz"),
