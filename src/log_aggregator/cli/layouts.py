@@ -158,9 +158,7 @@ def _layouts_of(
         )
     except PatternError as error:
         raise SettingsError(f"--pattern: {error}") from None
-    settled = read_layouts(config)
-    declared = settled.declared if bucket is None else settled.of(bucket).declared
-    return BucketLayouts((*tried.declared, *declared))
+    return BucketLayouts((*tried.declared, *read_layouts(config, bucket).declared))
 
 
 def _read_keys(keys: tuple[str, ...]) -> Iterator[str]:

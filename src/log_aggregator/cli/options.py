@@ -83,13 +83,20 @@ def read_settings_for(bucket: str, config: Path | None) -> Settings:
     return read_settings(path, {} if path else {"other_buckets": [bucket]})
 
 
-def read_layouts(config: Path | None) -> Layouts:
-    """What the settings file declares, if there is one. Raises SettingsError."""
+def read_layouts(config: Path | None, bucket: str | None = None) -> Layouts:
+    """What the settings file declares, if there is one; for one bucket, which may be a main one, in
+    which nothing that is declared counts. Raises SettingsError.
+    """
     path = _choose_config(config)
+    values = read_toml(path, "--config") if path else {}
     try:
-        return read_declarations(read_toml(path, "--config").get("layouts", []) if path else [])
+        declared = read_declarations(values.get("layouts", []))
     except PatternError as error:
         raise SettingsError(str(error)) from None
+    if bucket is None:
+        return declared
+    is_main = bucket in values.get("control_tower_bucket", ())
+    return Layouts() if is_main else Layouts(declared.of(bucket).declared)
 
 
 def date_options(function: F) -> F:

@@ -30,6 +30,8 @@ FIELDS = [
     "kind",
 ]
 SETTINGS = """
+control_tower_bucket = ["app-main"]
+
 [[layouts]]
 name = "app"
 buckets = ["app-*"]
@@ -86,6 +88,7 @@ def test_what_is_declared_counts(
     assert action() == "pack"
     assert action("--bucket", "app-logs") == "pack"
     assert action("--bucket", "other") == "leave"
+    assert action("--bucket", "app-main") == "leave"
     assert action("--bucket", "other", "--pattern", "{**}{YYYY-MM-DD}.log") == "pack"
 
 
