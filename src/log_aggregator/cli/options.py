@@ -95,8 +95,9 @@ def read_layouts(config: Path | None, bucket: str | None = None) -> Layouts:
         raise SettingsError(str(error)) from None
     if bucket is None:
         return declared
-    is_main = bucket in values.get("control_tower_bucket", ())
-    return Layouts() if is_main else Layouts(declared.of(bucket).declared)
+    named = values.get("control_tower_bucket", ())
+    main = [name.strip() for name in named.split(",")] if isinstance(named, str) else named
+    return Layouts() if bucket in main else Layouts(declared.of(bucket).declared)
 
 
 def date_options(function: F) -> F:

@@ -30,7 +30,7 @@ FIELDS = [
     "kind",
 ]
 SETTINGS = """
-control_tower_bucket = ["app-main"]
+control_tower_bucket = "app-main"
 
 [[layouts]]
 name = "app"
@@ -89,6 +89,7 @@ def test_what_is_declared_counts(
     assert action("--bucket", "app-logs") == "pack"
     assert action("--bucket", "other") == "leave"
     assert action("--bucket", "app-main") == "leave"
+    assert action("--bucket", "app-mai") == "pack"
     assert action("--bucket", "other", "--pattern", "{**}{YYYY-MM-DD}.log") == "pack"
 
 
