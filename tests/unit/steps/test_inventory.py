@@ -284,7 +284,12 @@ def test_other_regions_are_never_deleted_by_an_inventory() -> None:
     """A run by listing deletes them, because the settings say so; an inventory may be wrong about
     them by now.
     """
-    world = make_world(aggregation_regions=["eu-west-1"], other_regions="delete")
+    world = make_world(
+        control_tower_bucket="logs",
+        other_buckets=[],
+        aggregation_regions=["eu-west-1"],
+        other_regions="delete",
+    )
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2, region="us-east-1"), document(2))
     result = run_by_inventory(world, take_inventory(world.store))

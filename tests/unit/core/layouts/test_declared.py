@@ -54,6 +54,9 @@ def test_heads_and_names_win() -> None:
     parsed = layouts.read(key)
     assert isinstance(parsed, Dated)
     assert parsed.layout == "vpcflowlogs"
+    named = layouts_of("{**}{YYYY-MM-DD}{**}").read("2025-04-03-10-11-12-0123456789ABCDEF")
+    assert isinstance(named, Dated)
+    assert named.layout == "S3AccessLogs"
     key = "x/2024/01/01/AWSLogs/123456789012/GuardDuty/us-east-1/2025/04/03/x.gz"
     assert isinstance(layouts.read(key), Unknown)
     by_hand = layouts_of("x/{*}/{*}/{*}/AWSLogs/{account}/{*}/{region}/{YYYY}/{MM}/{DD}/{*}")
