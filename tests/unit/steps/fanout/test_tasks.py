@@ -230,7 +230,8 @@ def test_what_is_held_is_bounded(threads: int, monkeypatch: pytest.MonkeyPatch) 
 
     def watch(cutter: Any, selection: Selection) -> None:
         take(cutter, selection)
-        held.append(sum(len(found.sources) for found in cutter._held.groups.values()))
+        with cutter._lock:  # another thread may hand over at this moment
+            held.append(sum(len(found.sources) for found in cutter._held.groups.values()))
 
     monkeypatch.setattr(tasks_module._Cutter, "take", watch)
     if threads:
