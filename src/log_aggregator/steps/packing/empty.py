@@ -32,8 +32,10 @@ from log_aggregator.steps.packing.buckets import SourceBucket, read_versioning
 from log_aggregator.steps.packing.delete import Deleter, DeletionReport, deletion_of
 from log_aggregator.steps.workers import Workers
 
-ACCESS_LOGS = "S3AccessLogs"
-"""The log type of what may go."""
+ACCESS_LOGS = frozenset({"S3AccessLogs", "S3AccessLogs-partitioned"})
+"""The layouts of what may go: names that S3 itself writes. Copies that somebody files under
+`AWSLogs/` are of the same log type, and stay.
+"""
 
 EMPTYING_SAMPLES_MAX = 5
 
@@ -147,11 +149,9 @@ def _what_else(key: str) -> str | None:
     parsed = parse_key(key)
     if not isinstance(parsed, Dated):
         return parsed.reason
-    return (
-        None
-        if parsed.facts.log_type == ACCESS_LOGS
-        else f"a log of another type: {parsed.facts.log_type}"
-    )
+    if parsed.layout in ACCESS_LOGS:
+        return None
+    return f"a log of another layout: {parsed.layout}"
 
 
 def _take(deletions: DeletionReport, report: EmptyReport) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.world import DAY, READS, access_key, fail_on, nothing, trail_key
 
 from log_aggregator.core.layouts import LAYOUTS
+from log_aggregator.core.layouts.table import Head
 from log_aggregator.errors import AccessDenied, CannotStart, Interrupted, SettingsError, StoreError
 from log_aggregator.ports.store import DeletionFailure, ListStart, Page
 from log_aggregator.steps.packing.empty import (
@@ -28,8 +29,8 @@ OTHERS = ("aws-controltower-logs-111111111111-eu-west-1", "all-aggregated-logs",
 PARTITIONED = f"111111111111/eu-west-1/{BUCKET}/{DAY:%Y/%m/%d}/{access_key(1)}"
 STRANGERS = (
     trail_key(1),
+    f"AWSLogs/123456789012/s3accesslog/us-east-1/b/{access_key(1)}",
     "folder/",
-    "readme.txt",
     "2025/04/03/report.csv",
     "2025-04-03-10-11-12-0123456789ABCDEF.gz",
 )
@@ -77,7 +78,7 @@ def test_all_access_logs_go_and_all_others_stay(versioning: str | None, page_siz
         0,
     )
     assert set(report.left_samples) == set(STRANGERS)
-    assert report.left_samples[trail_key(1)] == "a log of another type: CloudTrail"
+    assert report.left_samples[trail_key(1)] == "a log of another layout: CloudTrail"
     assert report.is_finished
 
 
@@ -279,10 +280,11 @@ def test_no_other_bucket_is_touched() -> None:
     assert [entry[0] for entry in store.snapshot()] == [OTHERS[0]]
 
 
-def test_the_log_type_is_that_of_the_layouts() -> None:
-    """The name by which access logs are recognised stands in the table of layouts."""
-    assert {row.name for row in LAYOUTS if row.log_type == ACCESS_LOGS} == {
-        "S3AccessLogs",
-        "S3AccessLogs-partitioned",
+def test_what_may_go_is_known_by_its_name() -> None:
+    """All rows of S3's own names, and no row of a folder in front: those are somebody's copies."""
+    assert {row.name for row in LAYOUTS if row.log_type == "S3AccessLogs"} == {
+        *ACCESS_LOGS,
         "s3accesslog",
     }
+    heads = {row.head for row in LAYOUTS if row.name in ACCESS_LOGS}
+    assert heads == {Head.NAME}
