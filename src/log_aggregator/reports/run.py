@@ -125,6 +125,9 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
     )
     yield from _render_kept(objects)
     yield from render_left(objects, run["unknown_samples"])
+    for row in run["left"]:
+        if row["left"] == Left.NOTHING.value:
+            yield _line("nothing", f"found in {row['bucket']}: {row['reason']}")
     yield _line("requests", _render_requests(run["requests"]))
     yield _line("cost", _render_dollars(dollars))
     steps = ", ".join(

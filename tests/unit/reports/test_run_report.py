@@ -177,6 +177,16 @@ def test_what_was_left_alone_by_its_reason() -> None:
     assert sample == f"{key}: {reason}"
 
 
+def test_a_main_bucket_without_logs_is_named() -> None:
+    """It may be the wrong one, and nothing else would say so."""
+    world = make_world(control_tower_bucket="logs", other_buckets=[])
+    _, rows = read(world.run())
+    assert rows["nothing"].startswith("found in logs: there is no AWSLogs/")
+    world.put("logs", trail_key(1), document(1))
+    _, rows = read(world.run())
+    assert "nothing" not in rows
+
+
 def test_the_declared_layouts_are_named() -> None:
     """Those that were in force, in their order, in use or not; none without a declaration."""
     rows = [
