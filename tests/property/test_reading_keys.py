@@ -106,7 +106,7 @@ NO_LOGS = (
     "{0:%Y/%m/%d}/_temporary/0/x",
     "{0:%Y/%m/%d}/_SUCCESS",
     "{0:%Y/%m/%d}/x.tmp",
-    "packs/b/CloudTrail/all/{0:%Y/%m/%d}/CloudTrail_20250403-0123456789ab.json.gz",
+    "packs/b/CloudTrail/all/{0:%Y/%m/%d}/CloudTrail_20250403-0123456789abcdef0123456789abcdef.json.gz",
 )
 WIDE = (
     "{**}/{YYYY}/{MM}/{DD}/{**}",

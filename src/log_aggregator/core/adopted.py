@@ -43,7 +43,7 @@ ADOPTED = "adopted/"
 meets one.
 """
 INDEX_SUFFIX = ".index.jsonl.gz"
-_ID_LENGTH = 12
+_ID_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from log_aggregator.model import (
     Target,
 )
 
-ID_LENGTH = 12
+ID_LENGTH = 32
+"""128 bits: with fewer, two lists of members that share a name can be made on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def group_of(bucket: str, facts: KeyFacts) -> Group:
 
 
 def pack_id(objects: Iterable[LogObject]) -> str:
-    """First 12 hex digits of the SHA-256 over the members' identities, each as a line of JSON:
+    """First 32 hex digits of the SHA-256 over the members' identities, each as a line of JSON:
     other members, another name.
     """
     digest = hashlib.sha256()

@@ -168,9 +168,18 @@ DELETING = Section(
             "a 409 is taken for a list that is there: log objects go without a trace",
             in_symbol(
                 "log_aggregator.steps.packing.discard:discard",
-                ("deleter.store.head_object(target.bucket, key)", "pass"),
+                ("_check_list(deleter.store, target, key, data)", "pass"),
             ),
             proof="tests/unit/steps/packing/test_discard.py::test_a_list_that_may_not_have_been_written_is_looked_for",
+        ),
+        Mutant(
+            "lists-by-their-names",
+            "log objects are discarded that no list names, since another list has their list's name",
+            in_symbol(
+                "log_aggregator.steps.packing.discard:_check_list",
+                ("stored == data", "True"),
+            ),
+            proof="tests/unit/steps/packing/test_discard.py::test_a_list_is_not_believed_by_its_name",
         ),
         Mutant(
             "discards-in-any-order",

@@ -86,7 +86,7 @@ _BILLING = "Cost and Usage reports are written over in place"
 _PACK = "a pack, an index or a list of the aggregator"
 _PACK_KEY = (
     r"(?:\A|/)(?:packs|indexes|discards|adopted)/(?:[A-Za-z0-9._-]+/){3}"
-    r"[0-9]{4}/[0-9]{2}/[0-9]{2}/(?:[^/]*-)?[0-9a-f]{12,64}(?:[./]|\Z)"
+    r"[0-9]{4}/[0-9]{2}/[0-9]{2}/(?:[^/]*-)?[0-9a-f]{32}(?:[./]|\Z)"
 )
 _FOLDER_MARKER = "a folder marker"
 _PROBE = "written by AWS to test the permission to write"

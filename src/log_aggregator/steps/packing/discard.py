@@ -8,15 +8,18 @@ disappears without a trace.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import zlib
 from collections.abc import Sequence
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.planning import pack_id
-from log_aggregator.errors import PreconditionFailed
+from log_aggregator.errors import PreconditionFailed, VerificationError
 from log_aggregator.model import Group, LogObject, Target
-from log_aggregator.ports.store import WriteOptions
+from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packing.delete import Deleter, DeletionReport, ListedVersions
 
 
@@ -27,7 +30,9 @@ def discard(
     objects: Sequence[LogObject],
     options: WriteOptions,
 ) -> DeletionReport:
-    """Writes the list of what goes, then deletes it, exactly as listed. Raises StoreError."""
+    """Writes the list of what goes, then deletes it, exactly as listed. Raises VerificationError,
+    StoreError.
+    """
     listed_once = {found.identity: found for found in objects}.values()
     ordered = sorted(listed_once, key=lambda found: (found.key, found.version_id or ""))
     key = f"{target.root}discards/{group.path}{pack_id(ordered)}.jsonl.gz"
@@ -36,13 +41,26 @@ def discard(
         deleter.store.put_object(
             target.bucket, key, data, crc64nvme=crc64nvme(data), options=options
         )
-    # the same list, by its name: a run that died wrote it; but a 409 does not say that anything is
-    # there
+    # A run that died may have written it. What its name says is not believed, nor that a 409 means
+    # that anything is there.
     except PreconditionFailed:
-        deleter.store.head_object(target.bucket, key)
+        _check_list(deleter.store, target, key, data)
     report = DeletionReport(list_key=key)
     deleter.delete_in_order([found.identity for found in ordered], ListedVersions(ordered), report)
     return report
+
+
+def _check_list(store: ObjectStore, target: Target, key: str, data: bytes) -> None:
+    """That what lies there is this very list, whatever compressed it. Raises VerificationError,
+    StoreError.
+    """
+    stored = store.get_object(target.bucket, key).data
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        if stored == data or gzip.decompress(stored) == gzip.decompress(data):
+            return
+    raise VerificationError(
+        f"s3://{target.bucket}/{key}: another list lies there; nothing of it was deleted"
+    )
 
 
 def _line(found: LogObject) -> bytes:

@@ -43,7 +43,7 @@ IDENTITY_UNKNOWN = "identity-unknown"
 this member.
 """
 
-_ID = re.compile("[0-9a-f]{12}")
+_ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import gzip
 import json
 from typing import Any
 
+import pytest
 from tests.support.world import (
     DAY,
     World,
@@ -19,7 +20,7 @@ from tests.support.world import (
     trail_key,
 )
 
-from log_aggregator.errors import PreconditionFailed, StoreError
+from log_aggregator.errors import PreconditionFailed, StoreError, VerificationError
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.steps.packing.buckets import SourceBucket
@@ -127,6 +128,30 @@ def test_a_list_that_may_not_have_been_written_is_looked_for() -> None:
     assert [failure.error for failure in result.failures] == ["NotFound"]
     assert left_in_place(world) == [source]
     assert (world.run().failures, left_in_place(world)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "lies_there",
+    [gzip.compress(b'{"key":"another"}\n'), b"no gzip", b"", gzip.compress(b"x")[:-4]],
+    ids=["another list", "no gzip", "nothing", "half a list"],
+)
+def test_a_list_is_not_believed_by_its_name(lies_there: bytes) -> None:
+    """Where something else lies under its name nothing is deleted; the same list, however it was
+    compressed, is the list.
+    """
+    world, other = discarding_world(), discarding_world()
+    source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
+    assert other.put("logs", source.key, document(2)) == source
+    deleter = Deleter(other.store, SerialWorkers(), SourceBucket("logs", "Enabled"))
+    key = str(discard(deleter, Target("dest"), GROUP, [source], WriteOptions()).list_key)
+    written = gzip.decompress(other.store.get_object("dest", key).data)
+    world.store.put("dest", key, lies_there)
+    deleter = Deleter(world.store, SerialWorkers(), SourceBucket("logs", "Enabled"))
+    with pytest.raises(VerificationError, match="another list"):
+        discard(deleter, Target("dest"), GROUP, [source], WriteOptions())
+    assert left_in_place(world) == [source]
+    world.store.put("dest", key, gzip.compress(written, 1))
+    assert discard(deleter, Target("dest"), GROUP, [source], WriteOptions()).deleted == 1
 
 
 def test_discards_keep_the_order_of_versions() -> None:

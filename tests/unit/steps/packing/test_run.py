@@ -386,7 +386,9 @@ LEFT_ALONE: list[tuple[str, Callable[[World], Any], Left]] = [
     (
         "a pack",
         lambda world: world.put(
-            "logs", "x/packs/b/Other/all/2025/04/03/n-0123456789ab.log.gz", pack_gzip(b"x")
+            "logs",
+            "x/packs/b/Other/all/2025/04/03/n-0123456789abcdef0123456789abcdef.log.gz",
+            pack_gzip(b"x"),
         ),
         Left.NO_LOG,
     ),

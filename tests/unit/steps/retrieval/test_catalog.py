@@ -36,7 +36,7 @@ def make_catalog(root: str = "", page_size: int = 1000) -> FaultyStore:
 
 
 def pack_key_of(group: Group, root: str = "") -> str:
-    return f"{Target('dest', root).packs_prefix(group)}{group.log_type}-0123456789ab.json.gz"
+    return f"{Target('dest', root).packs_prefix(group)}{group.log_type}-0123456789abcdef0123456789abcdef.json.gz"
 
 
 def listings(store: FaultyStore) -> list[str]:
@@ -124,8 +124,8 @@ def test_the_catalog_says_what_the_listings_said() -> None:
     group = GROUPS[0]
     inner = store.inner
     assert isinstance(inner, MemoryStore)
-    lonely = f"packs/{group.path}lonely-0123456789ab.tar"
-    gone = f"indexes/{group.path}gone-0123456789ab.tar.index.jsonl.gz"
+    lonely = f"packs/{group.path}lonely-0123456789abcdef0123456789abcdef.tar"
+    gone = f"indexes/{group.path}gone-0123456789abcdef0123456789abcdef.tar.index.jsonl.gz"
     inner.put("dest", lonely, b"pack", storage_class="DEEP_ARCHIVE")
     inner.put("dest", gone, b"an index")
     found = {

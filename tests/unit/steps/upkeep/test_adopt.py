@@ -227,8 +227,8 @@ def test_what_is_no_log_may_be_an_aggregate() -> None:
     passed_over = (
         "older/",
         "older/ELBAccessLogTestFile",
-        f"aggregated/packs/{group}/0123456789ab.json.gz",
-        f"aggregated/indexes/{group}/0123456789ab.json.gz.index.jsonl.gz",
+        f"aggregated/packs/{group}/0123456789abcdef0123456789abcdef.json.gz",
+        f"aggregated/indexes/{group}/0123456789abcdef0123456789abcdef.json.gz.index.jsonl.gz",
     )
     taken = (
         "20230301-20230401/report.gz",
