@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.layouts.table import BUILT_IN_TYPES
 from log_aggregator.limits import (
     COPY_RANGE_BYTES_MAX,
     COPY_SIZE_BYTES_MIN,
@@ -131,6 +133,16 @@ def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[
 def group_of(bucket: str, facts: KeyFacts) -> Group:
     """The group of a bucket's log object, by what its key says."""
     return Group(bucket, facts.log_type, facts.account or NO_ACCOUNT, facts.date)
+
+
+def may_be_of(group: Group, key: str) -> bool:
+    """Whether a log of that key can be a member of the group's packs. A key that is certain says of
+    which it is; any other can be of a declared layout's groups, and of no built-in log type's.
+    """
+    parsed = parse_key(key)
+    if isinstance(parsed, Dated):
+        return group_of(group.bucket, parsed.facts) == group
+    return group.log_type not in BUILT_IN_TYPES
 
 
 def pack_id(objects: Iterable[LogObject]) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from log_aggregator.core.layouts import LAYOUTS, Dated, DateGrammar, parse_key
+from log_aggregator.core.layouts import Dated, DateGrammar, parse_key
 from log_aggregator.core.layouts.declared import NEEDS_LISTING, BucketLayouts, Layouts
 from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN
 from log_aggregator.core.layouts.hints import hint_of
 from log_aggregator.core.layouts.parse import ONE_DAY
-from log_aggregator.core.layouts.table import OTHER
+from log_aggregator.core.layouts.table import BUILT_IN_TYPES, OTHER
 from log_aggregator.core.planning import group_of
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Group
@@ -24,7 +24,7 @@ _ADDRESS = "s3://"
 _GLOB = re.compile(r"[*?\[]")
 _YEARS_MAX = 12
 """A glob that leaves more years open is not narrowed by date."""
-_BUILT_IN_TYPES = frozenset(row.log_type or row.service for row in LAYOUTS) | {OTHER}
+_BUILT_IN_TYPES = BUILT_IN_TYPES | {OTHER}
 """No declared layout has one of these names (`declarations`), so what lies in their packs is dated
 by its head or its name.
 """

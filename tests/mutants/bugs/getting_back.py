@@ -8,6 +8,15 @@ GETTING_BACK = Section(
     "Getting originals back",
     (
         Mutant(
+            "forged-keys-believed",
+            "put-back writes a key that a forged index names, whatever the pack's place says",
+            in_symbol(
+                "log_aggregator.steps.retrieval.put_back:_start",
+                ("not may_be_of(original.pack.group, original.member.key)", "False"),
+            ),
+            proof="tests/unit/steps/retrieval/test_put_back.py::test_a_key_of_another_group_leads_nowhere",
+        ),
+        Mutant(
             "hints-believed",
             "a log that was packed by another layout than its key looks like is not found",
             in_symbol(

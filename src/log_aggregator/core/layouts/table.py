@@ -187,3 +187,8 @@ LAYOUTS: tuple[Layout, ...] = (
         rf"(?:\A|(?<=/)){DISTRIBUTION}\.{_DATE}-[0-9]{{2}}\.[^/]+\Z",
     ),
 )
+
+BUILT_IN_TYPES = frozenset(
+    name for row in LAYOUTS for name in (row.log_type or row.service,) if name is not None
+)
+"""The log types of the rows. Other services under `AWSLogs/` have log types of their own."""

@@ -16,7 +16,9 @@ from enum import StrEnum
 from log_aggregator.core.adopted import FLAG
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat.unpack import MemberCheck
+from log_aggregator.core.planning import may_be_of
 from log_aggregator.errors import (
+    BadPack,
     GroupFailed,
     KeyTaken,
     LimitExceeded,
@@ -169,6 +171,10 @@ def _start(
     """Out of another pack that holds it too, where the first one cannot be read."""
     bucket, key = address.of(original, original.member)
     done: Future[Outcome] = Future()
+    if address.bucket is None and not may_be_of(original.pack.group, original.member.key):
+        group, member = original.pack.group, original.member
+        done.set_exception(BadPack(f"{original.pack.where} is of {group}, and lists {member.key}"))
+        return done
     first: GroupFailed | None = None
     for each in alternatives(store, workers, original, given_up):
         try:

@@ -36,7 +36,8 @@ def make_catalog(root: str = "", page_size: int = 1000) -> FaultyStore:
 
 
 def pack_key_of(group: Group, root: str = "") -> str:
-    return f"{Target('dest', root).packs_prefix(group)}{group.log_type}-0123456789abcdef0123456789abcdef.json.gz"
+    folder = Target("dest", root).packs_prefix(group)
+    return f"{folder}{group.log_type}-0123456789abcdef0123456789abcdef.json.gz"
 
 
 def listings(store: FaultyStore) -> list[str]:

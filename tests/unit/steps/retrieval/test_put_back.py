@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.support.world import (
+    DAY,
     World,
     access_key,
     document,
@@ -19,6 +21,7 @@ from tests.support.world import (
 )
 
 from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.core.packformat.index import decode_index, encode_index
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.query import Query
 from log_aggregator.errors import (
@@ -31,6 +34,7 @@ from log_aggregator.errors import (
 from log_aggregator.limits import MIB
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.retrieval.fetch import FetchProgress, VersionChoice, choose
 from log_aggregator.steps.retrieval.find import find
 from log_aggregator.steps.retrieval.put_back import (
@@ -253,6 +257,36 @@ def test_damage_is_never_put_back() -> None:
     )
     assert world.store.list_objects("logs").objects == ()
     assert world.store.open_uploads() == []
+
+
+@pytest.mark.parametrize("key", ["index.html", trail_key(1, account="222222222222")])
+def test_a_key_of_another_group_leads_nowhere(key: str) -> None:
+    """Whoever can write to the destination may forge an index, but not make anybody write what its
+    pack's place does not say. Elsewhere, where one looks at it first, it may go.
+    """
+    world = packed()
+    (index_key,) = (
+        found.key for found in list_all(world.store, "dest", "indexes/logs/CloudTrail/")
+    )
+    index = decode_index(world.store.get_object("dest", index_key).data)
+    forged = replace(index, members=(replace(index.members[0], key=key), *index.members[1:]))
+    world.store.put("dest", index_key, encode_index(forged))
+    result = put(world)
+    assert [failure.error for failure in result.failures] == ["BadPack"]
+    assert key in result.failures[0].message
+    assert result.written == len(world.originals) - 1
+    assert key not in {found.key for found in world.store.list_objects("logs").objects}
+    world.store.create_bucket("court")
+    assert put(world, ReturnAddress("court")).failures == []
+
+
+def test_keys_of_declared_layouts_go_home() -> None:
+    """Also where nothing is declared any more."""
+    world = make_world(layouts=[{"name": "own", "pattern": "app/{YYYY-MM-DD}.log"}])
+    world.put("logs", f"app/{DAY}.log", b"line\n")
+    assert world.run().failures == []
+    result = put(world)
+    assert (result.written, result.failures) == (1, [])
 
 
 def test_killed_anywhere_it_goes_on() -> None:
