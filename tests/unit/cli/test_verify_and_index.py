@@ -173,7 +173,11 @@ def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
         (["verify", "--all", "--sample", "lots"], "--sample 'lots': expected"),
         (["verify", "--all", "--seed", "1"], "--seed: allowed only with --sample"),
         (
-            ["index", "rebuild", "adopted/a/b/c/2025/04/03/0123456789abcdef0123456789abcdef.index.jsonl.gz"],
+            [
+                "index",
+                "rebuild",
+                "adopted/a/b/c/2025/04/03/0123456789abcdef0123456789abcdef.index.jsonl.gz",
+            ],
             "an adopted aggregate is no pack",
         ),
         (["index", "adopt", "old/key"], "expected s3://bucket/key"),
