@@ -29,6 +29,19 @@ S3 would take parts from 5 MiB on. Below 16 MiB a GET is ten times cheaper than 
 gives a SHA-256 and shows whether the gzip is whole, for a quarter of a second of network at most.
 """
 PART_SIZE_BYTES = 16 * MIB
+BOMB_RATIO_MIN = 100
+"""A log object that inflates to more than so many times its size, and to more than
+BOMB_BYTES_MIN, is a gzip bomb: it is not inflated any further, and is sealed.
+
+Deflate can do 1,032 times. AWS logs make about 10 to 30; the same stack trace again and again, with
+the time, 150; one line a hundred times a second, with the time, 310. So the ratio alone would meet
+honest logs.
+"""
+BOMB_BYTES_MIN = 1 * GIB
+"""Whatever inflates to less is no bomb: it costs two seconds of a core. Logs that AWS delivers are
+far smaller: VPC flow logs close a file at 75 MB
+(https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html).
+"""
 STALE_UPLOAD_AGE_HOURS_MIN = 24
 UNREADABLE_COUNT_MAX = 100
 PLAN_ATTEMPTS_MAX = 3

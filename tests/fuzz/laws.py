@@ -274,7 +274,7 @@ def check_headers(data: bytes) -> None:
 def check_lines(data: bytes) -> None:
     """Text lines end in a newline; what has none is refused."""
     try:
-        text = b"".join(iter_lines([data[:3], data[3:]]))
+        text = b"".join(iter_lines([data[:3], data[3:]], len(data)))
     except NoLines:
         return
     assert not text or text.endswith(b"\n")

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat import builder as builder_module
+from log_aggregator.core.packformat import contents as contents_module
+from log_aggregator.core.packformat import inflate as inflate_module
 from log_aggregator.core.packformat.index import decode_index, encode_index
 from log_aggregator.core.planning import PackLimits, Source, plan_packs
 from log_aggregator.errors import BadPack, VerificationError
@@ -48,6 +50,7 @@ from log_aggregator_lab.unpacking import unpack_member
 GROUP = Group("logs", "Other", "111111111111", date(2025, 4, 3))
 TARGET = Target("dest")
 PART_MIN, BLOCK, COPY_MIN = 64, 50, 200
+INFLATED, BOMB_BYTES, BOMB_RATIO = 64, 2000, 60
 RUNS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -78,6 +81,7 @@ def make_data(shape: str, size: int, seed: int) -> bytes:
     if shape in plain:
         return plain[shape]
     zipped = gzip.compress(letters, compresslevel=seed % 2, mtime=0)
+    repeated = gzip.compress(b"x" * (20 * size), mtime=0)
     return {
         "gzip": zipped,
         "gzip-lines": gzip.compress(letters + b"\n", mtime=0),
@@ -86,12 +90,17 @@ def make_data(shape: str, size: int, seed: int) -> bytes:
         "gzip-in-gzip": gzip.compress(zipped, mtime=0),
         "gzip-cut": zipped[: -1 - seed % 9],
         "gzip-and-more": zipped + b"more",
+        "gzip-repeated": repeated,
+        "gzip-repeated-behind": zipped + repeated,
+        "gzip-repeated-cut": repeated[: -1 - seed],
+        "gzip-repeated-members": gzip.compress(b"x" * 1000, mtime=0) * (seed + 1),
     }[shape]
 
 
 SHAPES = (
     "text lines empty binary parquet utf-8 crlf gzip gzip-lines gzip-empty gzip-members "  # noqa: SIM905
-    "gzip-in-gzip gzip-cut gzip-and-more".split()
+    "gzip-in-gzip gzip-cut gzip-and-more gzip-repeated gzip-repeated-behind gzip-repeated-cut "
+    "gzip-repeated-members".split()
 )
 KEYS = st.builds(
     lambda name, suffix: f"2025/04/03/{name}{suffix}",
@@ -129,6 +138,10 @@ def tiny_limits() -> Iterator[None]:
     with (
         mock.patch.object(packwriter, "PART_SIZE_BYTES_MIN", PART_MIN),
         mock.patch.object(builder_module, "TEXT_BLOCK_BYTES", BLOCK),
+        mock.patch.object(contents_module, "INFLATED_BYTES", INFLATED),
+        mock.patch.object(inflate_module, "INFLATED_BYTES", INFLATED),
+        mock.patch.object(inflate_module, "BOMB_BYTES_MIN", BOMB_BYTES),
+        mock.patch.object(inflate_module, "BOMB_RATIO_MIN", BOMB_RATIO),
     ):
         yield
 
@@ -248,7 +261,7 @@ def expected_text(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bytes:
         if each.data[:2] == b"\x1f\x8b":
             text += (
                 b""
-                if inflated is None
+                if inflated is None or is_bomb(each.data, inflated)
                 else inflated
                 if inflated[:2] == b"\x1f\x8b"
                 else in_lines(inflated)
@@ -282,6 +295,10 @@ def inflate(data: bytes) -> bytes | None:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error):
         return None
+
+
+def is_bomb(data: bytes, inflated: bytes) -> bool:
+    return len(inflated) > BOMB_BYTES and len(inflated) > BOMB_RATIO * len(data)
 
 
 @RUNS
@@ -391,8 +408,8 @@ def plan_one(group: Group, key: str, kind: ContentKind) -> PackPlan:
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=8), LIMITS)
 def test_no_encoding_is_left_out(wanted: list[Wanted], limits: PackLimits) -> None:
-    """A member's encoding is what its bytes demand: sealed where no reader may inflate it, a block
-    for text, else its own bytes.
+    """A member's encoding is what its bytes demand: sealed where no reader may inflate it (damaged
+    gzip, gzip bombs, binary data), a block for text, else its own bytes.
     """
     store, sources, by_identity = make_store(wanted)
     with tiny_limits():
@@ -405,9 +422,10 @@ def test_no_encoding_is_left_out(wanted: list[Wanted], limits: PackLimits) -> No
                 ):
                     assert member.encoding is Encoding.RAW
                 elif data[:2] == b"\x1f\x8b":
-                    assert member.encoding is (
-                        Encoding.RAW if inflate(data) is not None else Encoding.SEALED
-                    )
+                    inflated = inflate(data)
+                    is_whole = inflated is not None and not is_bomb(data, inflated)
+                    assert member.encoding is (Encoding.RAW if is_whole else Encoding.SEALED)
+                    assert inflated is None or ("gzip-bomb" in member.flags) is not is_whole
                 else:
                     assert member.encoding is (Encoding.BLOCK if is_text(data) else Encoding.SEALED)
 

@@ -113,7 +113,7 @@ class StreamSink:
                 for piece in original.pieces:
                     spool.write(piece)
             if self._as_lines:
-                self._copy_lines(spool)
+                self._copy_lines(spool, original.member.size_bytes)
             else:
                 self._copy(_read(spool))
 
@@ -122,11 +122,11 @@ class StreamSink:
         with self._putting_out():
             self._out.flush()
 
-    def _copy_lines(self, spool: tempfile.SpooledTemporaryFile[bytes]) -> None:
+    def _copy_lines(self, spool: tempfile.SpooledTemporaryFile[bytes], size_bytes: int) -> None:
         """All lines of an original, or none of them."""
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as lines:
             with writing(Path(tempfile.gettempdir())):
-                for piece in iter_lines(_read(spool)):
+                for piece in iter_lines(_read(spool), size_bytes):
                     lines.write(piece)
             self._copy(_read(lines))
 

@@ -6,17 +6,21 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from log_aggregator.core.packformat.contents import looks_like_gzip, looks_like_text
-from log_aggregator.core.packformat.inflate import inflate_members
+from log_aggregator.core.packformat.inflate import (
+    GzipBomb,
+    inflate_members,
+    inflated_bytes_max,
+)
 from log_aggregator.errors import NoLines
 
 
-def iter_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of an original, in pieces that end anywhere; the last one ends in a newline. Raises
-    NoLines.
+def iter_lines(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    """The text of an original of `size_bytes`, in pieces that end anywhere; the last one ends in a
+    newline. Raises NoLines.
     """
     first, rest = _split_first(pieces)
     if looks_like_gzip(first):
-        first, rest = _split_first(_inflate(_chain(first, rest)))
+        first, rest = _split_first(_inflate(_chain(first, rest), size_bytes))
     if looks_like_gzip(first) or not looks_like_text(first):
         raise NoLines("binary data, no text")
     last = b"\n"
@@ -46,8 +50,11 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _inflate(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _inflate(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    bytes_max = inflated_bytes_max(size_bytes)
     try:
-        yield from inflate_members(pieces)
+        yield from inflate_members(pieces, bytes_max)
     except (zlib.error, EOFError):
         raise NoLines("damaged gzip") from None
+    except GzipBomb:
+        raise NoLines(f"a gzip bomb: it inflates to more than {bytes_max:,} bytes") from None

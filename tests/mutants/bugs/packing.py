@@ -66,6 +66,52 @@ PACKING = Section(
             proof="tests/unit/core/packformat/test_contents.py::test_every_cut_of_gzip_is_damaged",
         ),
         Mutant(
+            "gzip-bomb-inflated",
+            "a gzip bomb is inflated to its end, and every reader of the pack meets it",
+            in_symbol(
+                "log_aggregator.core.packformat.contents:_inflate_ends",
+                ("inflated_bytes_max(len(data))", "1 << 60"),
+            ),
+            proof="tests/unit/steps/packing/test_bombs.py",
+        ),
+        Mutant(
+            "gzip-bomb-in-members",
+            "a gzip bomb of many gzip members is inflated to its end: each is counted anew",
+            in_symbol(
+                "log_aggregator.core.packformat.inflate:inflate_members",
+                (
+                    """
+                    if inflater.eof:
+                        inflater = zlib.decompressobj(GZIP_WBITS)
+                    """,
+                    """
+                    if inflater.eof:
+                        inflater = zlib.decompressobj(GZIP_WBITS)
+                        allowance = _Allowance(bytes_max)
+                    """,
+                ),
+            ),
+            proof="tests/unit/core/packformat/test_inflate.py",
+        ),
+        Mutant(
+            "gzip-bomb-by-pieces",
+            "whether a damaged gzip bomb is called damaged depends on the sizes of the pieces",
+            in_symbol(
+                "log_aggregator.core.packformat.inflate:_Allowance.inflate",
+                ("min(INFLATED_BYTES, self._left_bytes + 1)", "INFLATED_BYTES"),
+            ),
+            proof="tests/unit/core/packformat/test_inflate.py::test_pieces_do_not_matter",
+        ),
+        Mutant(
+            "gzip-bomb-in-lines",
+            "extract --lines inflates a gzip bomb to its end",
+            in_symbol(
+                "log_aggregator.core.lines:_inflate",
+                ("inflated_bytes_max(size_bytes)", "1 << 60"),
+            ),
+            proof="tests/unit/core/test_lines.py",
+        ),
+        Mutant(
             "versions-parted",
             "versions of a key come into several packs, whose deletions know nothing of each other",
             in_symbol(

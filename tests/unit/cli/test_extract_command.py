@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.inflating import bombs_from
 from tests.support.world import (
     DAY,
     World,
@@ -509,6 +510,19 @@ class TestStreams:
         assert (done.code, done.out) == (1, b"one\ntwo\n")
         assert done.err.count("NoLines") == 3
         assert "without --lines" in done.err
+
+    def test_a_gzip_bomb_has_no_lines(self, command: Command) -> None:
+        """It is named and left out, the rest is put out; without --lines it comes back."""
+        world, bomb = make_world(), pack_gzip(b"a\n" * 1_000_000)
+        world.put("logs", flow_key("a.log.gz"), pack_gzip(b"one\n"))
+        world.put("logs", flow_key("b.log.gz"), bomb)
+        with bombs_from(1_000_000):
+            world.run()
+            lines = command(world, "extract", *ON_THE_DAY, "--lines")
+            whole = command(world, "extract", *ON_THE_DAY, "--output", "-")
+        assert (lines.code, lines.out, lines.err.count("NoLines")) == (1, b"one\n", 1)
+        assert "gzip bomb: it inflates to more than 1,000,000 bytes" in lines.err
+        assert (whole.code, whole.out) == (0, pack_gzip(b"one\n") + bomb)
 
     def test_many_as_they_are(self, command: Command) -> None:
         """Gzip originals one after the other are gzip again."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from log_aggregator.core.lines import iter_lines
+from log_aggregator.core.packformat import inflate
 from log_aggregator.errors import NoLines
 
 
 def lines_of(data: bytes, piece: int = 7) -> bytes:
-    return b"".join(iter_lines(data[first : first + piece] for first in range(0, len(data), piece)))
+    pieces = (data[first : first + piece] for first in range(0, len(data), piece))
+    return b"".join(iter_lines(pieces, len(data)))
 
 
 @given(
@@ -57,12 +60,27 @@ def test_what_has_no_lines_is_refused(data: bytes) -> None:
         lines_of(data)
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_bomb_has_no_lines(beyond: int) -> None:
+    """An original that inflates to more than a log can, by one byte or a thousandfold, is refused
+    as what packing seals; up to there it is put out.
+    """
+    text = b"a" * (9_999 + beyond) + b"\n"
+    with mock.patch.object(inflate, "BOMB_BYTES_MIN", 10_000):
+        bomb = gzip.compress(text)
+        if beyond:
+            with pytest.raises(NoLines, match="gzip bomb: it inflates to more than 10,000 bytes"):
+                lines_of(bomb)
+        else:
+            assert lines_of(bomb) == text
+
+
 def test_memory_is_bounded() -> None:
     """What inflates a thousandfold passes in pieces."""
     bomb = gzip.compress(b"a" * 50_000_000)
     tracemalloc.start()
     try:
-        assert sum(len(piece) for piece in iter_lines([bomb])) == 50_000_001
+        assert sum(len(piece) for piece in iter_lines([bomb], len(bomb))) == 50_000_001
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:
         tracemalloc.stop()

@@ -10,8 +10,10 @@ from log_aggregator.core.packformat.inflate import (
     GZIP_WBITS,
     INFLATED_BYTES,
     SLICE_BYTES,
+    GzipBomb,
     cut_slices,
     inflate_members,
+    inflated_bytes_max,
 )
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -22,7 +24,7 @@ class Shape(StrEnum):
 
     GZIP = "gzip"  # whole gzip members and nothing else: may be concatenated as they are
     TEXT = "text"  # may be put into a gzip block
-    SEALED = "sealed"  # must not be inflated by a reader of the pack: damaged gzip, binary data
+    SEALED = "sealed"  # must not be inflated by a reader of the pack: damaged, a bomb, binary data
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Contents:
 
 
 def inspect(data: bytes, *, promises_gzip: bool) -> Contents:
-    """Looks at all of `data`. Memory: 256 KiB of what it inflates to."""
+    """Looks at all of `data`, unless it is a gzip bomb. Memory: 256 KiB of what it inflates to."""
     if data.startswith(_GZIP_MAGIC):
         return _inspect_gzip(data)
     flags = ("not-gzip",) if promises_gzip else ()
@@ -58,7 +60,10 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def _inspect_gzip(data: bytes) -> Contents:
-    ends = _inflate_ends(data)
+    try:
+        ends = _inflate_ends(data)
+    except GzipBomb:
+        return Contents(Shape.SEALED, flags=("gzip-bomb",))
     if ends is None:
         return Contents(Shape.SEALED, flags=("damaged-gzip",))
     first, last = ends
@@ -68,7 +73,7 @@ def _inspect_gzip(data: bytes) -> Contents:
 
 def _inflate_ends(data: bytes) -> tuple[bytes, bytes] | None:
     """The first two and the last byte of what `data` inflates to, over all its members; None where
-    it is not whole gzip.
+    it is not whole gzip. Raises GzipBomb.
     """
     if len(data) <= SLICE_BYTES:
         # Nearly every log is one small member: a single call, because each takes the interpreter's
@@ -82,7 +87,7 @@ def _inflate_ends(data: bytes) -> tuple[bytes, bytes] | None:
             return (whole[:2], whole[-1:])
     first, last = b"", b""
     try:
-        for piece in inflate_members(cut_slices(data)):
+        for piece in inflate_members(cut_slices(data), inflated_bytes_max(len(data))):
             first = first if len(first) > 1 else (first + piece[:2])[:2]
             last = piece[-1:] or last
     except (zlib.error, EOFError):

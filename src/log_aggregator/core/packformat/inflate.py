@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
-from log_aggregator.limits import KIB
+from log_aggregator.limits import BOMB_BYTES_MIN, BOMB_RATIO_MIN, KIB
 
 INFLATED_BYTES = 256 * KIB
 """At most so much at a time: what inflates a thousandfold costs time, never memory."""
@@ -17,21 +17,51 @@ GZIP_WBITS = zlib.MAX_WBITS | 16
 """zlib's window bits for a gzip member."""
 
 
-def inflate_members(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """All gzip members of a stream, as one. Raises zlib.error, EOFError."""
+class GzipBomb(Exception):
+    """More came out than any log of that size has in it."""
+
+
+def inflated_bytes_max(size_bytes: int) -> int:
+    """What a log object of `size_bytes` may inflate to: beyond it is a gzip bomb."""
+    return max(BOMB_BYTES_MIN, BOMB_RATIO_MIN * size_bytes)
+
+
+def inflate_members(pieces: Iterable[bytes], bytes_max: int) -> Iterator[bytes]:
+    """All gzip members of a stream, as one. Raises zlib.error, EOFError, and GzipBomb where they
+    inflate to more than `bytes_max`; no more than one byte beyond that is ever inflated.
+    """
+    allowance = _Allowance(bytes_max)
     inflater = zlib.decompressobj(GZIP_WBITS)
     for piece in pieces:
         rest = piece
         while rest:
             if inflater.eof:
                 inflater = zlib.decompressobj(GZIP_WBITS)
-            yield inflater.decompress(rest, INFLATED_BYTES)
+            yield allowance.inflate(inflater, rest)
             rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
     while not inflater.eof:
-        held_back = inflater.decompress(b"", INFLATED_BYTES)
+        held_back = allowance.inflate(inflater, b"")
         if not held_back and not inflater.eof:
             raise EOFError
         yield held_back
+
+
+class _Allowance:
+    """How much may still come out of all members together.
+
+    It is counted to the byte, so that whether damage or the limit comes first depends on the bytes
+    alone, and not on the sizes of the pieces.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self._left_bytes = bytes_max
+
+    def inflate(self, inflater: zlib._Decompress, data: bytes) -> bytes:
+        inflated = inflater.decompress(data, min(INFLATED_BYTES, self._left_bytes + 1))
+        self._left_bytes -= len(inflated)
+        if self._left_bytes < 0:
+            raise GzipBomb
+        return inflated
 
 
 def cut_slices(data: bytes) -> Iterator[bytes]:
