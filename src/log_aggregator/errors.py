@@ -21,7 +21,8 @@
         │   ├── NotFound       the object, version or upload is not there
         │   ├── NoSuchBucket   look at the bucket's name: it says nothing of any object
         │   ├── PreconditionFailed   somebody else was there first
-        │   └── ObjectFrozen   thaw it first: it is in an archive class
+        │   ├── ObjectFrozen   thaw it first: it is in an archive class
+        │   └── ObjectRefused  look at this one object: it says nothing of any other
         ├── UnreadableSources  look at the named objects; all others can be packed
         ├── KeyTaken           put it elsewhere: another object is there under its key
         ├── NoLines            take it as it is: the original is no text
@@ -225,12 +226,22 @@ class ObjectFrozen(StoreError):
     advice = "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again."
 
 
+class ObjectRefused(StoreError):
+    """S3 refuses to give this one object (SSE-C, a KMS key that is pending deletion), or its answer
+    cannot be used (a header, a body that breaks off). It says nothing of any other object.
+    """
+
+    advice = (
+        "Look at the named object and at what S3 says of it. Nothing was deleted because of it."
+    )
+
+
 class UnreadableSources(GroupFailed):
     """Some log objects cannot be read; they were left where they are, and their group's others were
     packed.
     """
 
-    advice = "Look at the named objects: permission, KMS key, damaged body. They were kept."
+    advice = "Look at the named objects: permission, encryption, headers, body. They were kept."
 
 
 class KeyTaken(GroupFailed):

@@ -54,6 +54,10 @@ class Body:
     content_encoding: str | None = None
     etag: str = ""
     version_id: str | None = None
+    has_opaque_etag: bool = False
+    """This very answer showed that the ETag is no MD5 (KMS encryption). Only a checked read always
+    looks.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ class ObjectStore(Protocol):
     ) -> Body:
         """The whole object, or bytes [first, last) of it.
 
-        Raises NotFound, PreconditionFailed (ETag is another), ObjectFrozen, AccessDenied.
+        Raises NotFound, PreconditionFailed (ETag is another), ObjectFrozen, AccessDenied,
+        ObjectRefused (any other answer that says something of this object only).
         """
 
     def get_object_checked(

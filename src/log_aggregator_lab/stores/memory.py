@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Never
@@ -292,7 +293,9 @@ class MemoryStore:
             entry, _ = self._read(
                 "GetObject", self._find_bucket("GetObject", bucket), key, version_id, if_match
             )
-            return body, entry.has_opaque_etag or entry.crc64nvme is not None
+            is_opaque = entry.has_opaque_etag
+            body = replace(body, has_opaque_etag=is_opaque)
+            return body, is_opaque or entry.crc64nvme is not None
 
     def head_object(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None

@@ -11,7 +11,7 @@ EXACTNESS = Section(
             "read-newest",
             "the newest version is read where an older one was listed",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader.read",
+                "log_aggregator.steps.packing.read:Reader._get",
                 (
                     "body = self._store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)",
                     "body = self._store.get_object(source.bucket, source.key)",
@@ -22,7 +22,7 @@ EXACTNESS = Section(
             "etag-not-compared",
             "a damaged body is packed: neither its MD5 nor its gzip is looked at",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader._is_sound",
+                "log_aggregator.steps.packing.read:_is_sound",
                 (
                     """
                     if _has_md5(original):
@@ -36,18 +36,93 @@ EXACTNESS = Section(
             "gzip-proves-bytes",
             "whole gzip is taken for the right bytes, so a flipped bit of its header is packed",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader._is_sound",
+                "log_aggregator.steps.packing.read:_is_sound",
                 (
-                    "is_opaque = self._has_opaque_etags or not _MD5.fullmatch(source.etag)",
-                    "is_opaque = True",
+                    "has_no_md5 = is_opaque or not _MD5.fullmatch(original.source.etag)",
+                    "has_no_md5 = True",
                 ),
             ),
+        ),
+        Mutant(
+            "opacity-of-a-neighbour",
+            "after one object whose ETag is no MD5, a damaged body of another is packed",
+            in_symbol(
+                "log_aggregator.steps.packing.read:Reader.read",
+                (
+                    "first, is_opaque, _ = self._get_checked(source)",
+                    "first, is_opaque = self._get(source), True",
+                ),
+            ),
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_what_one_object_showed_is_not_believed_of_another",
+        ),
+        Mutant(
+            "refusal-blocks-group",
+            "one object that S3 refuses with a 400 keeps its whole group from being packed",
+            in_symbol(
+                "log_aggregator.adapters.s3.errors:find_kind",
+                (
+                    "return ObjectRefused if is_its_own else StoreError",
+                    "return StoreError",
+                ),
+            ),
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_an_object_that_s3_refuses_is_left_and_the_rest_is_packed",
+        ),
+        Mutant(
+            "throttling-is-refusal",
+            "a 400 that only asks to slow down is taken for the object's own fault",
+            in_symbol(
+                "log_aggregator.adapters.s3.errors:find_kind",
+                (
+                    "is_refusal = status // 100 == 4 and not (code in GENERAL_CODES or status in GENERAL_STATUSES)",
+                    "is_refusal = status // 100 == 4",
+                ),
+            ),
+            proof="tests/unit/adapters/test_one_object.py::test_what_says_nothing_of_the_object",
+        ),
+        Mutant(
+            "bad-header-is-no-answer",
+            "a header that is not ASCII is taken for a server that does not answer",
+            in_symbol(
+                "log_aggregator.adapters.s3.errors:find_local_code",
+                ("return BAD_ANSWER", "return 'RequestFailed'"),
+            ),
+            proof="tests/unit/adapters/test_one_object.py::test_an_odd_header_that_nobody_needs",
+        ),
+        Mutant(
+            "header-garbled",
+            "user metadata that is not ASCII is packed in a form that cannot be put back",
+            in_symbol(
+                "log_aggregator.adapters.s3.reading:find_unsendable",
+                ("not SENDABLE.fullmatch(name + value)", "False"),
+            ),
+            proof="tests/unit/adapters/test_one_object.py::test_an_odd_header_that_has_to_come_back",
+        ),
+        Mutant(
+            "range-not-compared",
+            "another range than was asked for is taken for it",
+            in_symbol(
+                "log_aggregator.adapters.s3.reading:is_range",
+                (
+                    "return came.startswith(asked.replace('=', ' ').rpartition('-')[0] + '-')",
+                    "return True",
+                ),
+            ),
+            proof="tests/unit/adapters/test_one_object.py::test_another_range_is_refused",
+        ),
+        Mutant(
+            "large-refusal-blocks-group",
+            "a large object that S3 stops to give in the middle keeps its group from being packed",
+            in_symbol(
+                "log_aggregator.steps.packing.large:unfit_where_unreadable",
+                ("raise UnfitSources([], [Unreadable(source, error)]) from error", "raise"),
+            ),
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_a_large_object_that_s3_refuses_is_left",
         ),
         Mutant(
             "length-not-compared",
             "a body that was cut short is packed",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader._is_sound",
+                "log_aggregator.steps.packing.read:_is_sound",
                 ("return False", "return True"),
             ),
         ),
@@ -55,11 +130,8 @@ EXACTNESS = Section(
             "second-read-trusted",
             "what was read twice is packed, although the two differ",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader._read_checked",
-                (
-                    "is_same = len(body.data) == source.size_bytes and body.data == first.data",
-                    "is_same = len(body.data) == source.size_bytes",
-                ),
+                "log_aggregator.steps.packing.read:Reader._read_again",
+                ("is_same = second.data == first.data", "is_same = True"),
             ),
             proof="tests/unit/steps/packing/test_read.py::test_with_kms_both_reads_must_be_the_same",
         ),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import botocore.awsrequest
 import obstore
@@ -24,6 +25,7 @@ from tests.unit.adapters.conftest import Answer, CannedS3
 
 import log_aggregator
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
+from log_aggregator.adapters.s3 import listing as listing_module
 from log_aggregator.adapters.s3.clients import is_aws, make_config
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
@@ -33,6 +35,7 @@ from log_aggregator.errors import (
     NoSuchBucket,
     NotFound,
     ObjectFrozen,
+    ObjectRefused,
     PreconditionFailed,
     RequestFailed,
     StoreError,
@@ -45,6 +48,15 @@ NOW = datetime(2025, 1, 1, tzinfo=UTC)
 UPLOAD = Upload("b", "k", "u")
 SOURCE = LogObject("b", "k", "v", "e", 7 * MIB, NOW)
 PART = Part(1, "e", 1, 5)
+
+ENCRYPTIONS = [
+    ({"x-amz-server-side-encryption": "aws:kms"}, True),
+    ({"x-amz-server-side-encryption": "aws:kms:dsse"}, True),
+    ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, True),
+    ({"x-amz-server-side-encryption": "AES256"}, False),
+    ({}, False),
+]
+"""Headers, and whether they make the ETag something else than an MD5."""
 
 CALLS: dict[str, Callable[[ObjectStore], object]] = {
     "ListObjectVersions": lambda store: store.list_object_versions("b"),
@@ -146,6 +158,110 @@ class TestListing:
         assert "key-marker=a%2B%20b&version-id-marker=v.1_2" in canned.requests[1].path
 
     @pytest.mark.parametrize(
+        ("start", "markers"),
+        [
+            (ListStart("logs/", "v1"), {"key-marker": "logs/", "version-id-marker": "v1"}),
+            (ListStart("logs/"), {"key-marker": "logs/"}),
+            (ListStart("logs/a", "null"), {"key-marker": "logs/a", "version-id-marker": "null"}),
+            (ListStart("logs"), {}),
+            (ListStart("log~", "v1"), {"key-marker": "log~", "version-id-marker": "v1"}),
+            (ListStart("a", "v1"), {}),
+            (None, {}),
+        ],
+    )
+    def test_a_page_of_versions_begins_where_the_one_before_ended(
+        self, canned: CannedS3, start: ListStart | None, markers: dict[str, str]
+    ) -> None:
+        """Also at an object whose key is the very prefix, as a folder that a console made: else the
+        same page would come for ever. Only what lies in front of the prefix is not sent.
+        """
+        canned.answers = [Answer(200, listing("", "ListVersionsResult"))]
+        canned.store.list_object_versions("b", prefix="logs/", start=start)
+        sent = parse_qs(urlsplit(canned.requests[0].path).query)
+        assert {name: sent[name] for name in sent if name.endswith("-marker")} == {
+            name: [value] for name, value in markers.items()
+        }
+
+    def test_a_page_of_objects_begins_behind_the_last_one(self, canned: CannedS3) -> None:
+        """Not behind the first, whatever token S3 gives along; and that is what is sent."""
+        keys = "".join(map(contents, ("a", "b%2Bb", "c+c")))
+        token = "<NextContinuationToken>t</NextContinuationToken>"
+        canned.answers = [Answer(200, listing(keys + token, is_truncated=True))]
+        page = canned.store.list_objects("b")
+        assert page.next_start == ListStart("c c")
+        canned.store.list_objects("b", start=page.next_start)
+        sent = parse_qs(urlsplit(canned.requests[1].path).query)
+        assert (sent["start-after"], "continuation-token" in sent) == (["c c"], False)
+
+    def test_prefixes_of_all_pages_come(self, canned: CannedS3) -> None:
+        """Each page by the token of the one before it, objects and prefixes of all of them, each
+        decoded.
+        """
+        pages = [
+            contents(f"o{number}")
+            + f"<CommonPrefixes><Prefix>p%2B{number}/</Prefix></CommonPrefixes>"
+            + f"<NextContinuationToken>t{number}</NextContinuationToken>"
+            for number in range(4)
+        ]
+        canned.answers = [
+            Answer(200, listing(inner, is_truncated=number < 3))
+            for number, inner in enumerate(pages)
+        ]
+        page = canned.store.list_prefixes("b", prefix="", start=ListStart("n"))
+        assert [each.key for each in page.objects] == ["o0", "o1", "o2", "o3"]
+        assert page.prefixes == ("p+0/", "p+1/", "p+2/", "p+3/")
+        assert page.next_start is None
+        sent = [parse_qs(urlsplit(request.path).query) for request in canned.requests]
+        tokens = [each.get("continuation-token") for each in sent]
+        assert tokens == [None, ["t0"], ["t1"], ["t2"]]
+        assert sent[0]["start-after"] == ["n"]
+
+    def test_prefixes_without_end_are_an_error(
+        self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server whose pages never end, or a bucket that has a folder for everything, ends as an
+        error, and not in memory.
+        """
+        monkeypatch.setattr(listing_module, "PREFIXES_MAX", 5)
+        inner = contents("o") + "<NextContinuationToken>t</NextContinuationToken>"
+        more, last = (Answer(200, listing(inner, is_truncated=each)) for each in (True, False))
+        canned.answers = [*[more] * 9, last]
+        with pytest.raises(StoreError, match="more than 5 entries"):
+            canned.store.list_prefixes("b", prefix="")
+        assert len(canned.requests) == 6
+
+    @pytest.mark.parametrize("latest", ["first", "second", "neither"])
+    def test_only_the_newest_entry_is_the_newest(self, canned: CannedS3, latest: str) -> None:
+        """As S3 says of each version and each delete marker; of objects without versions, all."""
+        said = [str(name == latest).lower() for name in ("first", "second")]
+        inner = "".join(
+            f"<{kind}><Key>k</Key><VersionId>{kind}</VersionId><IsLatest>{is_latest}</IsLatest>"
+            "<LastModified>2025-01-01T00:00:00.000Z</LastModified><ETag>e</ETag><Size>3</Size>"
+            f"</{kind}>"
+            for kind, is_latest in zip(("Version", "DeleteMarker"), said, strict=True)
+        )
+        canned.answers = [Answer(200, listing(inner, "ListVersionsResult"))]
+        page = canned.store.list_object_versions("b")
+        assert [each.is_latest for each in page.objects] == [latest == "first"]
+        assert [each.is_latest for each in page.markers] == [latest == "second"]
+        canned.answers = [Answer(200, listing(contents("k")))]
+        assert canned.store.list_objects("b").objects[0].is_latest
+
+    @pytest.mark.parametrize("name", ["ListObjectVersions", "ListObjectsV2"])
+    @pytest.mark.parametrize("key", ["a%FF", "%C3", "%ED%A0%80"])
+    def test_a_key_that_is_no_text_is_an_error(self, canned: CannedS3, name: str, key: str) -> None:
+        """It is never taken for another key, which might be there as well."""
+        inner, kind = contents(key), "ListBucketResult"
+        if name == "ListObjectVersions":
+            kind = "ListVersionsResult"
+            inner = inner.replace("Contents>", "Version>").replace(
+                "<Key>", "<VersionId>v</VersionId><IsLatest>true</IsLatest><Key>"
+            )
+        canned.answers = [Answer(200, listing(inner, kind))]
+        with pytest.raises(StoreError, match="cannot be read"):
+            CALLS[name](canned.store)
+
+    @pytest.mark.parametrize(
         "name", ["ListObjectVersions", "ListObjectsV2", "ListObjectsV2 prefixes"]
     )
     def test_a_lost_listing_is_an_error(self, canned: CannedS3, name: str) -> None:
@@ -245,19 +361,21 @@ class TestReading:
             assert sent.path in (f"/b/{key}?versionId=v%201", f"/b/{key}?versionId=v+1")
 
     def test_encrypted_objects_need_no_checksum(self, canned: CannedS3) -> None:
-        """Where KMS encrypts, the ETag is not the body's MD5, and a checked read says that it need
-        not be.
+        """Where KMS or a customer's key encrypts, the ETag is not the body's MD5. A checked read
+        says that it need not be, and so does what is told of the object.
         """
-        for encryption, is_trusted in (
-            ("aws:kms", True),
-            ("aws:kms:dsse", True),
-            ("AES256", False),
-        ):
-            canned.answers = [
-                Answer(200, b"x", {"ETag": '"e"', "x-amz-server-side-encryption": encryption})
-            ]
-            assert canned.store.get_object_checked("b", "k")[1] is is_trusted
-        assert canned.requests[-1].headers["x-amz-checksum-mode"] == "ENABLED"
+        etag = {"ETag": f'"{"0" * 32}"'}
+        for headers, is_opaque in ENCRYPTIONS:
+            canned.answers = [Answer(200, b"x", etag | headers)]
+            assert canned.store.get_object_checked("b", "k")[1] is is_opaque
+            assert canned.requests[-1].headers["x-amz-checksum-mode"] == "ENABLED"
+            assert canned.store.head_object("b", "k").has_md5_etag is not is_opaque
+
+    @pytest.mark.parametrize("etag", ["", "e", "0" * 31, "0" * 33, f"{'0' * 32}-2", "A" * 32])
+    def test_what_has_another_form_is_no_md5(self, canned: CannedS3, etag: str) -> None:
+        """Of what was written in parts, or by a server that makes ETags of its own."""
+        canned.answers = [Answer(200, b"x", {"ETag": f'"{etag}"'})]
+        assert not canned.store.head_object("b", "k").has_md5_etag
 
     def test_a_wrong_checksum_is_an_error(self, canned: CannedS3) -> None:
         """A body that does not match the stored checksum is never returned by a checked read."""
@@ -740,7 +858,7 @@ class TestErrors:
             (404, "NoSuchBucket", NoSuchBucket),
             (405, "MethodNotAllowed", NotFound),
             (412, "PreconditionFailed", PreconditionFailed),
-            (416, "InvalidRange", StoreError),
+            (416, "InvalidRange", ObjectRefused),
         ],
     )
     def test_codes_of_reading(

@@ -25,6 +25,7 @@ from log_aggregator.errors import (
     NoSuchBucket,
     NotFound,
     ObjectFrozen,
+    ObjectRefused,
     PreconditionFailed,
     RequestFailed,
     StoreError,
@@ -70,6 +71,47 @@ STATUSES: dict[int, type[RequestFailed]] = {
 }
 """By HTTP status, where the code is none of the above: answers to HEAD have no body. 405: the
 version is a delete marker.
+"""
+
+OBJECT_READS = frozenset({"GetObject", "HeadObject"})
+"""Operations whose answer is about one object."""
+
+BAD_ANSWER = "BadAnswer"
+BAD_HEADER = "BadHeader"
+BAD_ANSWERS = frozenset(
+    {
+        BAD_ANSWER,
+        BAD_HEADER,
+        "FlexibleChecksumError",
+        "IncompleteReadError",
+        "ResponseParserError",
+        "ResponseStreamingError",
+    }
+)
+"""Not S3's: an answer came, and cannot be used. The last four are botocore's."""
+
+GENERAL_CODES = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "BandwidthLimitExceeded",
+        "IllegalLocationConstraintException",
+        "InvalidBucketName",
+        "KMS.DependencyTimeoutException",
+        "KMS.KMSInternalException",
+        "KMS.LimitExceededException",
+        "KMS.ThrottlingException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TokenRefreshRequired",
+        "TooManyRequestsException",
+    }
+)
+GENERAL_STATUSES = frozenset({401, 407, 408, 429})
+"""Refusals with a 4xx that say nothing of the object: credentials, Region, a proxy, too many
+requests.
 """
 
 REGION_CODES = {
@@ -138,12 +180,17 @@ def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[No
         raise make_error(operation, bucket, key, type(error).__name__, 0, str(error)) from error
     except KeyError as error:
         raise make_error(
-            operation, bucket, key, "BadAnswer", 0, f"the answer has no {error.args[0]}"
+            operation, bucket, key, BAD_ANSWER, 0, f"the answer has no {error.args[0]}"
         ) from error
     except binascii.Error as error:
         raise make_error(
-            operation, bucket, key, "BadAnswer", 0, "a checksum in the answer is none"
+            operation, bucket, key, BAD_ANSWER, 0, "a checksum in the answer is none"
         ) from error
+    except ValueError as error:  # a time or a length in the answer that is none
+        if operation not in OBJECT_READS:
+            raise
+        message = f"the answer cannot be read: {error}"
+        raise make_error(operation, bucket, key, BAD_ANSWER, 0, message) from error
     except (BaseError, FileNotFoundError) as error:
         raise make_error(operation, bucket, key, *parse_obstore_error(str(error))) from error
 
@@ -152,7 +199,7 @@ def make_error(
     operation: str, bucket: str, key: str, code: str, status: int, message: str
 ) -> RequestFailed:
     code = one_line(code)
-    kind = ERRORS.get(code) or STATUSES.get(status, StoreError)
+    kind = ERRORS.get(code) or STATUSES.get(status) or find_kind(operation, code, status)
     where = f"s3://{bucket}/{key}" if bucket else "S3"
     text = f"{operation} {where}: {code or status or 'failed'}"
     if message:
@@ -164,11 +211,18 @@ def make_error(
     return kind(text, code=code or str(status), operation=operation)
 
 
+def find_kind(operation: str, code: str, status: int) -> type[RequestFailed]:
+    """Whether an answer that no table knows is one object's own, or says nothing of it."""
+    is_refusal = status // 100 == 4 and not (code in GENERAL_CODES or status in GENERAL_STATUSES)
+    is_its_own = operation in OBJECT_READS and (is_refusal or code in BAD_ANSWERS)
+    return ObjectRefused if is_its_own else StoreError
+
+
 def parse_obstore_error(text: str) -> tuple[str, int, str]:
     """(S3's code, HTTP status, message). obstore has no fields for them; its text quotes the
     answer, then debugging details.
     """
-    told = text.partition("\n\nDebug source:")[0]
+    told, _, details = text.partition("\n\nDebug source:")
     found = re.search(r"status code: (\d{3})", told)
     status = int(found[1]) if found else 0
     answer = told[found.end() :] if found else told
@@ -177,7 +231,21 @@ def parse_obstore_error(text: str) -> tuple[str, int, str]:
     code = find_element(answer, "Code")
     if code or found:
         return (code, status, find_element(answer, "Message"))
-    return ("RequestFailed", 0, told.rpartition(" - ")[2])
+    code = find_local_code(told, details)
+    unreadable = "a header of the answer cannot be read"
+    return (code, 0, unreadable if code == BAD_HEADER else told.rpartition(" - ")[2])
+
+
+def find_local_code(told: str, details: str) -> str:
+    """What to call an error of obstore's own: an answer that it cannot use, or none at all. A body
+    that stalls counts as none.
+    """
+    if "HTTP error:" not in told:
+        return BAD_ANSWER  # by then it had status and headers
+    if re.search(r"hyper::Error\(\s*Parse\(\s*Header\(", details):
+        return BAD_HEADER  # a control character, or a length that is none
+    is_answered = "FromUtf8Error" in details or "IncompleteBody" in details
+    return BAD_ANSWER if is_answered else "RequestFailed"
 
 
 def find_element(text: str, name: str) -> str:

@@ -14,7 +14,8 @@ from botocore.exceptions import HTTPClientError, IncompleteReadError, ResponseSt
 from botocore.httpchecksum import StreamingChecksumBody
 
 from log_aggregator.adapters.s3.clients import Clients
-from log_aggregator.adapters.s3.errors import store_errors
+from log_aggregator.adapters.s3.errors import BAD_ANSWER, BAD_HEADER, make_error, store_errors
+from log_aggregator.errors import ObjectRefused
 from log_aggregator.ports.store import Body
 
 UNSAFE_FOR_OBSTORE = re.compile(r"[\x00-\x1f\x7f]|\A/|/\Z|//|(?:\A|/)\.\.?(?:/|\Z)")
@@ -36,6 +37,11 @@ STANDARD_ATTRIBUTES = frozenset(
 lower case.
 """
 
+SENDABLE = re.compile(r"[\t\x20-\x7e]*")
+"""boto3 refuses to send other user metadata, and signs other headers in another encoding than it
+sends.
+"""
+
 OPAQUE_ETAG_ENCRYPTIONS = frozenset({"aws:kms", "aws:kms:dsse"})
 BODY_RETRIES_MAX = 3
 
@@ -50,11 +56,16 @@ def get_object(
 ) -> Body:
     if byte_range is not None and byte_range[0] >= byte_range[1]:
         raise ValueError(f"an empty range: {byte_range}")
-    if UNSAFE_FOR_OBSTORE.search(key):
-        return get_with_boto3(
-            clients.s3, make_request(bucket, key, version_id, if_match, byte_range)
-        )[0]
-    return get_with_obstore(clients.reader(bucket), bucket, key, version_id, if_match, byte_range)
+    if not UNSAFE_FOR_OBSTORE.search(key):
+        reader = clients.reader(bucket)
+        try:
+            return get_with_obstore(reader, bucket, key, version_id, if_match, byte_range)
+        except ObjectRefused as error:
+            if error.code != BAD_ANSWER:
+                raise
+            # obstore refuses an answer for one header that is not ASCII, even if nobody needs it
+    request = make_request(bucket, key, version_id, if_match, byte_range)
+    return get_with_boto3(clients.s3, request)[0]
 
 
 def get_with_obstore(
@@ -121,9 +132,39 @@ def get_with_boto3(s3: Any, request: dict[str, Any]) -> tuple[Body, Mapping[str,
         for _ in range(BODY_RETRIES_MAX):
             response = s3.get_object(**request)
             with suppress(HTTPClientError, IncompleteReadError, ResponseStreamingError):
-                return make_body(response), response
+                return make_checked_body(request, response), response
         response = s3.get_object(**request)
-        return make_body(response), response
+        return make_checked_body(request, response), response
+
+
+def make_checked_body(request: Mapping[str, Any], response: Mapping[str, Any]) -> Body:
+    """Raises ObjectRefused, in a text that names the header and not what it holds."""
+    body = make_body(response)
+    if "Range" in request and not is_range(request["Range"], response.get("ContentRange", "")):
+        flaw = BAD_ANSWER, "expected the range that was asked for"
+    elif name := find_unsendable(body):
+        flaw = BAD_HEADER, f"the header {name!a}: expected ASCII, or it could not be put back"
+    else:
+        return body
+    raise make_error("GetObject", request["Bucket"], request["Key"], flaw[0], 0, flaw[1])
+
+
+def is_range(asked: str, came: str) -> bool:
+    """The client does not compare them, unlike obstore. Of a range that ends after the object's end
+    the first part comes.
+    """
+    return came.startswith(asked.replace("=", " ").rpartition("-")[0] + "-")
+
+
+def find_unsendable(body: Body) -> str | None:
+    """Of what goes back with an object, a header that no client can send: it is not ASCII."""
+    headers = {
+        "Content-Type": body.content_type or "",
+        "Content-Encoding": body.content_encoding or "",
+        **{f"x-amz-meta-{name}": value for name, value in body.metadata.items()},
+    }
+    odd = (name for name, value in headers.items() if not SENDABLE.fullmatch(name + value))
+    return next(odd, None)
 
 
 def make_body(response: Mapping[str, Any]) -> Body:
@@ -140,6 +181,7 @@ def make_body(response: Mapping[str, Any]) -> Body:
         content_encoding=response.get("ContentEncoding"),
         etag=response.get("ETag", "").strip('"'),
         version_id=response.get("VersionId"),
+        has_opaque_etag=is_opaque(response),
     )
 
 

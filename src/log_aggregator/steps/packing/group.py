@@ -50,6 +50,9 @@ from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.rules import GroupRules, Level
 from log_aggregator.steps.workers import Workers
 
+_NAMED_COUNT_MAX = 10
+"""So many objects that cannot be read are named: a Step Functions state holds 256 KiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupWork:
@@ -244,11 +247,14 @@ def _without(pack: PackPlan, unfit: UnfitSources, facts: Mapping[Identity, Sourc
 
 
 def _unreadable_failure(group: Group, unreadable: Sequence[Unreadable]) -> Failure:
-    first = unreadable[0]
-    error = UnreadableSources(
-        f"{len(unreadable)} log objects could not be read and were left; the first: {first.error}"
-    )
-    return Failure.of(str(group), error)
+    """Names them: with the reason of the first, as the others' are mostly the same."""
+    text = f"{len(unreadable)} log objects could not be read and were left"
+    text += f"; the first: {unreadable[0].error}"
+    if others := [each.source.key for each in unreadable[1:_NAMED_COUNT_MAX]]:
+        text += f"; the others: {', '.join(others)}"
+    if more := len(unreadable[_NAMED_COUNT_MAX:]):
+        text += f" and {more:,} more"
+    return Failure.of(str(group), UnreadableSources(text))
 
 
 def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> None:

@@ -12,16 +12,10 @@ import hashlib
 from collections.abc import Iterator
 
 from log_aggregator.core.checksums import RunningChecksum
-from log_aggregator.errors import (
-    AccessDenied,
-    NotFound,
-    ObjectFrozen,
-    PreconditionFailed,
-    VerificationError,
-)
+from log_aggregator.errors import NotFound, PreconditionFailed, VerificationError
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import Body, ObjectStore
-from log_aggregator.steps.packing.read import UnfitSources, Unreadable
+from log_aggregator.steps.packing.read import UNREADABLE, UnfitSources, Unreadable
 from log_aggregator.steps.packs.ranges import RangeReader
 
 
@@ -56,18 +50,15 @@ class PieceReader:
 
     def _read(self) -> Iterator[bytes]:
         reader = RangeReader.of_source(self._store, self._source)
-        for body in reader.read_pieces(0, self._source.size_bytes, self._piece_bytes):
-            yield body.data
+        with unfit_where_unreadable(self._source):
+            for body in reader.read_pieces(0, self._source.size_bytes, self._piece_bytes):
+                yield body.data
 
 
 def read_head(store: ObjectStore, source: LogObject, length_bytes: int) -> Body:
     """The first bytes, and the headers. Raises UnfitSources."""
-    try:
+    with unfit_where_changed(source), unfit_where_unreadable(source):
         return RangeReader.of_source(store, source).read(0, min(length_bytes, source.size_bytes))
-    except (AccessDenied, ObjectFrozen) as error:
-        raise UnfitSources([], [Unreadable(source, error)]) from error
-    except (NotFound, PreconditionFailed) as error:
-        raise UnfitSources([source], []) from error
 
 
 def check_bridged(
@@ -79,7 +70,7 @@ def check_bridged(
     stored = _head(store, source)
     if stored.crc64nvme is not None:
         _compare(source, whole.crc, stored.crc64nvme)
-    elif RangeReader.of_source(store, source).read(0, len(head)).data != head:
+    elif read_head(store, source, len(head)).data != head:
         raise _damaged(source)
 
 
@@ -98,10 +89,22 @@ def unfit_where_changed(source: LogObject) -> Iterator[None]:
         raise UnfitSources([source], []) from error
 
 
+@contextlib.contextmanager
+def unfit_where_unreadable(source: LogObject) -> Iterator[None]:
+    """An object that cannot be read for a reason of its own is unfit. Only what reads it belongs
+    inside: the same errors of a write are the target's.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise UnfitSources([], [Unreadable(source, error)]) from error
+
+
 def _head(store: ObjectStore, source: LogObject) -> StoredObject:
-    return store.head_object(
-        source.bucket, source.key, version_id=source.version_id, if_match=source.etag
-    )
+    with unfit_where_unreadable(source):
+        return store.head_object(
+            source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+        )
 
 
 def _compare(source: LogObject, ours: int, theirs: int) -> None:

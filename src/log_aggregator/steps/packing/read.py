@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from dataclasses import dataclass
 
 from log_aggregator.core.packformat.builder import Headers, Original, inspect_original
@@ -13,6 +12,7 @@ from log_aggregator.errors import (
     AccessDenied,
     NotFound,
     ObjectFrozen,
+    ObjectRefused,
     PreconditionFailed,
     SourceChanged,
     VerificationError,
@@ -21,6 +21,9 @@ from log_aggregator.model import LogObject
 from log_aggregator.ports.store import Body, ObjectStore
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+
+UNREADABLE = (AccessDenied, ObjectFrozen, ObjectRefused, VerificationError)
+"""What reading one object can end with that says nothing of the others of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Unreadable:
     """The object cannot be read, now or ever, for a reason of its own."""
 
     source: LogObject
-    error: AccessDenied | ObjectFrozen | VerificationError
+    error: AccessDenied | ObjectFrozen | ObjectRefused | VerificationError
 
 
 ReadResult = Original | Changed | Unreadable
@@ -45,16 +48,17 @@ class Reader:
     """Reads the log objects of one pack. Thread safe.
 
     A log object's bytes are right where their MD5 is the ETag. Where the ETag is another, either
-    they were damaged on their way, or the ETag is no MD5 (encryption with KMS), which only a
-    second, checked read tells. Text is then always read twice. Whole gzip has a CRC-32 of its own
-    over all but its header, so once one such read has shown that ETags are no MD5s here, it is
-    taken as it is.
+    they were damaged on their way, or the ETag is no MD5 (encryption with KMS), which only the
+    answer to a checked read of this very object tells. Text is then always read twice. Whole gzip
+    has a CRC-32 of its own over all but its header, and is taken after one checked read.
+
+    What one gzip showed is only a guess about the next object: that a checked read, which is
+    slower, will be needed anyway, and may as well be the first.
     """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._has_opaque_etags = False
-        self._learning = threading.Lock()
+        self._expects_opaque = False
 
     def read(self, source: LogObject) -> ReadResult:
         """One GET, pinned to the version or the ETag, and a check of what came.
@@ -62,51 +66,59 @@ class Reader:
         Raises StoreError where S3 itself is the trouble and not this object.
         """
         try:
-            body = self._store.get_object(
-                source.bucket, source.key, version_id=source.version_id, if_match=source.etag
-            )
-            original = inspect_original(source, body.data, headers_of(body))
-            return original if self._is_sound(original) else self._read_again(original)
+            if self._expects_opaque:
+                first, is_opaque, _ = self._get_checked(source)
+            else:
+                first, is_opaque = self._get(source), False
+            return first if _is_sound(first, is_opaque=is_opaque) else self._read_again(first)
         except (NotFound, PreconditionFailed):
             return Changed(source)
-        except (AccessDenied, ObjectFrozen, VerificationError) as error:
+        except UNREADABLE as error:
             return Unreadable(source, error)
 
-    def _is_sound(self, original: Original) -> bool:
-        data, source = original.data, original.source
-        if len(data) != source.size_bytes:
-            return False
-        if _has_md5(original):
-            return True
-        is_opaque = self._has_opaque_etags or not _MD5.fullmatch(source.etag)
-        return is_opaque and original.contents.shape is Shape.GZIP
+    def _get(self, source: LogObject) -> Original:
+        body = self._store.get_object(
+            source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+        )
+        return inspect_original(source, body.data, headers_of(body))
 
-    def _read_again(self, first: Original) -> Original:
-        """Of gzip one at a time: what it teaches spares the others their second read."""
-        if first.contents.shape is not Shape.GZIP:
-            return self._read_checked(first)
-        with self._learning:
-            return first if self._is_sound(first) else self._read_checked(first)
-
-    def _read_checked(self, first: Original) -> Original:
-        """A second read, in which S3 also compares its stored checksum and says whether the ETag
-        has to be an MD5.
+    def _get_checked(self, source: LogObject) -> tuple[Original, bool, bool]:
+        """A read in which S3's stored checksum is compared too. Also whether this object's ETag is
+        no MD5, and whether its bytes may be trusted although their MD5 is not the ETag.
         """
-        source = first.source
         body, is_trusted = self._store.get_object_checked(
             source.bucket, source.key, version_id=source.version_id, if_match=source.etag
         )
-        second = inspect_original(source, body.data, headers_of(body))
-        if len(body.data) == source.size_bytes and _has_md5(second):
-            return second
-        is_same = len(body.data) == source.size_bytes and body.data == first.data
-        if is_same and (is_trusted or not _MD5.fullmatch(source.etag)):
-            self._has_opaque_etags = self._has_opaque_etags or is_trusted
-            return second
+        original = inspect_original(source, body.data, headers_of(body))
+        self._expects_opaque = body.has_opaque_etag and original.contents.shape is Shape.GZIP
+        return original, body.has_opaque_etag, is_trusted
+
+    def _read_again(self, first: Original) -> Original:
+        """Raises VerificationError where two reads do not show what the right bytes are."""
+        source = first.source
+        second, _, is_trusted = self._get_checked(source)
+        if len(second.data) == source.size_bytes:
+            if _has_md5(second):
+                return second
+            is_same = second.data == first.data
+            if is_same and (is_trusted or not _MD5.fullmatch(source.etag)):
+                return second
         raise VerificationError(
             f"s3://{source.bucket}/{source.key}: what was read twice is not what its length "
             "and ETag say"
         )
+
+
+def _is_sound(original: Original, *, is_opaque: bool) -> bool:
+    """Whether one read is enough. `is_opaque`: this object's own answer said that its ETag is no
+    MD5.
+    """
+    if len(original.data) != original.source.size_bytes:
+        return False
+    if _has_md5(original):
+        return True
+    has_no_md5 = is_opaque or not _MD5.fullmatch(original.source.etag)
+    return has_no_md5 and original.contents.shape is Shape.GZIP
 
 
 def headers_of(body: Body) -> Headers:

@@ -1,0 +1,175 @@
+"""Answers that are about one object: a refusal, a header, a body. They say nothing of S3 itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.unit.adapters.conftest import Answer, CannedS3
+from tests.unit.adapters.test_s3_store import error
+
+from log_aggregator.adapters.s3 import S3Store
+from log_aggregator.adapters.s3.errors import make_error
+from log_aggregator.errors import ObjectRefused, StoreError, Unreachable
+from log_aggregator.ports.store import Body
+
+HEADERS = {"ETag": '"e"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
+WHOLE = Answer(200, b"0123456789", HEADERS)
+READS: dict[str, Callable[[S3Store], Body]] = {
+    "obstore": lambda store: store.get_object("b", "k", if_match="e"),
+    "boto3": lambda store: store.get_object("b", "k//k", if_match="e"),
+    "checked": lambda store: store.get_object_checked("b", "k", if_match="e")[0],
+}
+VALUES = {
+    "Latin-1": "gr\xfcn",
+    "UTF-8": b"gr\xc3\xbcn".decode("latin-1"),
+    "no text": "\x80\xfe\xff",
+    "a space of Latin-1": "a\xa0",
+    "a line of Latin-1": "a\x85b",
+}
+"""As http.server sends them: a character is a byte."""
+
+
+def with_header(name: str, value: str) -> Answer:
+    return replace(WHOLE, headers={**HEADERS, name: value})
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize(
+    "name", ["Content-Disposition", "Content-Language", "Cache-Control", "x-of-a-proxy"]
+)
+def test_an_odd_header_that_nobody_needs(
+    canned: CannedS3, name: str, value: str, read: str
+) -> None:
+    """It is not put back anyway, so the object is read all the same."""
+    canned.answers = [with_header(name, VALUES[value])]
+    body = READS[read](canned.store)
+    assert (body.data, body.metadata) == (WHOLE.body, {})
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("name", ["x-amz-meta-note", "Content-Type", "Content-Encoding"])
+def test_an_odd_header_that_has_to_come_back(
+    canned: CannedS3, name: str, value: str, read: str
+) -> None:
+    """No client can send it again, so the object is refused. The text names the header, and not
+    what it holds.
+    """
+    canned.answers = [with_header(name, VALUES[value])]
+    with pytest.raises(ObjectRefused, match=f"the header '{name}': expected ASCII") as caught:
+        READS[read](canned.store)
+    assert VALUES[value] not in str(caught.value)
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-amz-meta-note", "a\x01b"),
+        ("Last-Modified", "yesterday"),
+        ("Last-Modified", "gr\xfcn"),
+        ("Content-Length", "ten"),
+    ],
+)
+def test_a_header_that_cannot_be_read(canned: CannedS3, name: str, value: str, read: str) -> None:
+    """A control character, a time or a length that is none."""
+    canned.answers = [with_header(name, value)]
+    with pytest.raises(ObjectRefused, match="s3://b/k"):
+        READS[read](canned.store)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Last-Modified", "yesterday"), ("Content-Length", "ten")]
+)
+def test_a_head_that_cannot_be_read(canned: CannedS3, name: str, value: str) -> None:
+    """It ends as an error of this object, not as one of Python's."""
+    canned.answers = [with_header(name, value)]
+    with pytest.raises(ObjectRefused, match="HeadObject s3://b/k: BadAnswer"):
+        canned.store.head_object("b", "k")
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_body_that_always_breaks_off(canned: CannedS3, read: str) -> None:
+    """An answer came, so S3 is there."""
+    canned.answers = [replace(WHOLE, cut_bytes=4)]
+    with pytest.raises(ObjectRefused, match="s3://b/k"):
+        READS[read](canned.store)
+
+
+@pytest.mark.parametrize("key", ["k", "k//k"])
+@pytest.mark.parametrize(
+    ("status", "came"), [(206, "bytes 0-1/10"), (206, "bytes 22-23/30"), (206, "none"), (200, "")]
+)
+def test_another_range_is_refused(canned: CannedS3, key: str, status: int, came: str) -> None:
+    """A range of the right length from another place, or the whole object, is not what was asked
+    for.
+    """
+    canned.answers = [Answer(status, b"01", {**HEADERS, "Content-Range": came})]
+    with pytest.raises(ObjectRefused, match="expected the range"):
+        canned.store.get_object("b", key, if_match="e", byte_range=(2, 4))
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "InvalidRequest"),
+        (400, "KMS.KMSInvalidStateException"),
+        (409, "NoCodeOfToday"),
+        (418, ""),
+        (416, "InvalidRange"),
+    ],
+)
+def test_a_refusal_is_the_objects_own(canned: CannedS3, status: int, code: str, read: str) -> None:
+    """Any 4xx that no rule knows."""
+    canned.answers = [Answer(status, error(code) if code else b"<html>")]
+    with pytest.raises(ObjectRefused) as caught:
+        READS[read](canned.store)
+    assert caught.value.code == (code or str(status))
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_refusal_that_is_no_text(canned: CannedS3, read: str) -> None:
+    """Its status says enough."""
+    canned.answers = [Answer(400, b"<Error><Code>\xff</Code></Error>")]
+    with pytest.raises(ObjectRefused, match="s3://b/k"):
+        READS[read](canned.store)
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "ThrottlingException"),
+        (400, "KMS.ThrottlingException"),
+        (400, "RequestTimeout"),
+        (400, "AuthorizationHeaderMalformed"),
+        (407, "ProxyAuthenticationRequired"),
+        (429, "TooManyRequests"),
+        (500, "InternalError"),
+        (503, "SlowDown"),
+    ],
+)
+def test_what_says_nothing_of_the_object(
+    canned: CannedS3, status: int, code: str, read: str
+) -> None:
+    """Too many requests, a wrong Region, a proxy, a server in trouble."""
+    canned.answers = [Answer(status, error(code))]
+    with pytest.raises(StoreError) as caught:
+        READS[read](canned.store)
+    assert type(caught.value) is StoreError
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "UploadPart", "ListObjectsV2", "DeleteObjects"])
+def test_a_refused_write_or_listing_is_no_objects_refusal(operation: str) -> None:
+    """Only what reads one object is about one object."""
+    assert type(make_error(operation, "b", "k", "InvalidRequest", 400, "")) is StoreError
+
+
+def test_no_answer_is_no_refusal() -> None:
+    """Only where nobody answers is S3 said not to answer."""
+    for code in ("EndpointConnectionError", "ReadTimeoutError", "RequestFailed"):
+        assert type(make_error("GetObject", "b", "k", code, 0, "")) is Unreachable
