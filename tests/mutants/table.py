@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.bugs.boundaries import BOUNDARIES
 from tests.mutants.bugs.deleting import DELETING
 from tests.mutants.bugs.exactness import EXACTNESS
 from tests.mutants.bugs.fanning_out import FANNING_OUT
@@ -22,6 +23,7 @@ SECTIONS = (
     PACKING,
     READING_KEYS,
     FINDING,
+    BOUNDARIES,
     INVENTORIES,
     FANNING_OUT,
     REQUESTS,

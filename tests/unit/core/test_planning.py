@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from random import Random
 
 import pytest
 
@@ -186,6 +187,35 @@ def test_markers_go_with_the_newest_version() -> None:
     plans = plan_packs(GROUP, sources, TARGET, PackLimits(members_max=1), {"a": (marker,)})
     assert [[source.key for source in plan.sources] for plan in plans] == [["a", "a"], ["b"]]
     assert [plan.markers for plan in plans] == [(marker,), ()]
+
+
+def test_large_versions_of_a_key_stay_together() -> None:
+    """Only what has no other version is copied alone: in which order versions go is in one hand."""
+    sources = [
+        make_source("a", 1000, version="v1", is_latest=False),
+        make_source("a", 1000, version="v2"),
+        make_source("b", 1000),
+    ]
+    plans = plan_packs(GROUP, sources, TARGET, PackLimits(copy_alone_bytes_min=1000))
+    assert [(plan.format, [source.key for source in plan.sources]) for plan in plans] == [
+        (PackFormat.GZIP, ["a", "a"]),
+        (PackFormat.COPY, ["b"]),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_a_listing_does_not_matter(seed: int) -> None:
+    """Versions of one key have an order too; so the same log objects, however they come and however
+    often, have the same packs.
+    """
+    sources = [
+        make_source(key, version=version, is_latest=version == "v2")
+        for key in "abc"
+        for version in ("v2", "v10", "null", "v1")
+    ]
+    shuffled = Random(seed).choices(sources, k=9) + Random(seed).sample(sources, len(sources))
+    limits = PackLimits(members_max=5)
+    assert plan_packs(GROUP, shuffled, TARGET, limits) == plan_packs(GROUP, sources, TARGET, limits)
 
 
 def test_nothing_to_pack() -> None:

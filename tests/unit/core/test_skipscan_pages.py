@@ -40,6 +40,7 @@ CONFIG = "AWSLogs/123456789012/Config/us-east-1/"
         ("no/date/in/it.log", None),
         ("ELBAccessLogTestFile", None),
         ("db/20250401.log", None),
+        ("2025-04-02~", None),  # the very place where it would go on
     ],
 )
 def test_where_the_scan_goes_on(last_key: str, start: str | None) -> None:
@@ -61,6 +62,7 @@ def test_own_packs_are_jumped_over() -> None:
     skip = ("packs/", "indexes/")
     assert next_start("packs/b/CloudTrail/1/2025/04/03/x", WINDOW, skip_prefixes=skip) == "packs/~~"
     assert next_start("packs2/x", WINDOW, skip_prefixes=skip) is None
+    assert next_start("packs/~~", WINDOW, skip_prefixes=skip) is None
     assert next_start("packs/~~~", WINDOW, skip_prefixes=skip) is None
 
 

@@ -155,6 +155,10 @@ SHAPES: dict[str, tuple[list[str], dict[str, Any]]] = {
         {"destination_bucket": "", "final_aggregation_prefix": "aggregated"},
     ),
     "objects beside the folders": ([*auxiliary_keys(), "AWSLogs/x"], {}),
+    "objects beside an organisation's folders": (
+        [*auxiliary_keys(), f"AWSLogs/o-abcd1234/{access_key(7)}"],
+        {},
+    ),
     "no folders": ([access_key(number) for number in range(5)], {}),
 }
 

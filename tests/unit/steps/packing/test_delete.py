@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -211,6 +213,83 @@ def test_an_older_version_in_another_pack_keeps_the_newest() -> None:
     ]
     assert [(report.deleted, report.withheld) for report in reports] == [(0, 1), (1, 0), (1, 0)]
     assert list_logs(world) == []
+
+
+def two_versions() -> list[LogObject]:
+    time = datetime(2025, 4, 3, tzinfo=UTC)
+    return [
+        LogObject("logs", "a", name, name, 1, time, is_latest=name == "new")
+        for name in ("new", "old")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_gone"),
+    [
+        ("AccessDenied", False),
+        ("PreconditionFailed", False),
+        ("ConditionalRequestConflict", False),
+        ("NoSuchVersion", True),
+    ],
+)
+@pytest.mark.parametrize("before", [False, True])
+def test_the_newest_waits_for_every_older_version_that_is_there(
+    code: str, *, is_gone: bool, before: bool
+) -> None:
+    """Why an older version stays does not matter, nor what S3 refused before in the same report;
+    one that is gone holds nothing up.
+    """
+
+    class Versions(Refusing):
+        def delete_objects(self, bucket: str, deletions: list[Deletion]) -> list[DeletionFailure]:
+            self.calls.append([str(deletion.version_id) for deletion in deletions])
+            return [DeletionFailure(each, code) for each in deletions if each.version_id == "old"]
+
+    versions, report, store = two_versions(), DeletionReport(), Versions()
+    if before:
+        earlier = DeletionFailure(Deletion("b", version_id="v"), code)
+        report.retained.append(earlier)
+        report.changed.append(earlier)
+    listed = ListedVersions(versions)
+    deleter(store).delete_in_order([each.identity for each in versions], listed, report)
+    assert store.calls == ([["old"], ["new"]] if is_gone else [["old"]])
+    assert report.withheld == (not is_gone)
+
+
+def test_older_versions_that_had_gone_before_hold_nothing_up() -> None:
+    """What an old listing names and is not there is not deleted, and not waited for."""
+    new, old = two_versions()
+    listed = ListedVersions([new, old])
+    assert (listed.has_older("a"), listed.is_newest(new.identity)) == (True, True)
+    assert (listed.is_older(old.identity), listed.is_newest(old.identity)) == (True, False)
+    listed.forget([old.identity])
+    assert old.identity not in listed
+    assert new.identity in listed
+    assert not listed.has_older("a")
+
+
+@pytest.mark.parametrize("newest", [0, 1, 2])
+def test_the_newest_is_the_one_that_s3_calls_so(newest: int) -> None:
+    """Not the first or the last of them."""
+    versions = [
+        replace(two_versions()[0], version_id=f"v{number}", is_latest=number == newest)
+        for number in range(3)
+    ]
+    listed = ListedVersions(versions)
+    found = [listed.is_newest(each.identity) for each in versions]
+    assert found == [number == newest for number in range(3)]
+    assert [listed.is_older(each.identity) for each in versions] == [not each for each in found]
+
+
+def test_a_report_goes_on_from_attempt_to_attempt_and_batch_to_batch() -> None:
+    """Nothing that was taken down is lost by what is answered later."""
+    first = {"0": "AccessDenied", "1": "PreconditionFailed", "2": "SlowDown", "3": "SlowDown"}
+    again = {"2": "AccessDenied", "3": "ConditionalRequestConflict"}
+    last = {"1000": "AccessDenied", "1001": "PreconditionFailed"}
+    report = delete_keys(Refusing(first, again, last), *map(str, range(1003)))
+    assert [each.deletion.key for each in report.retained] == ["0", "2", "1000"]
+    assert [each.deletion.key for each in report.changed] == ["1", "3", "1001"]
+    assert report.deleted == 1003 - 6
 
 
 def test_only_what_is_listed_is_deleted() -> None:

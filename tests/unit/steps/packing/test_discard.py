@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -33,8 +34,9 @@ from log_aggregator.steps.workers import SerialWorkers
 GROUP = Group("logs", "CloudTrail", "111111111111", DAY)
 
 
-def discarding_world() -> World:
+def discarding_world(**more: Any) -> World:
     return make_world(
+        **more,
         control_tower_bucket="logs",
         other_buckets=[],
         aggregation_regions="eu-west-1",
@@ -113,6 +115,34 @@ def test_nothing_is_discarded_before_it_is_written_down() -> None:
     )
     assert [failure.error for failure in result.failures] == ["StoreError"]
     assert left_in_place(world) == [source]
+
+
+def test_discards_are_kept_as_long_as_originals() -> None:
+    """As old as `keep_originals_days` says each of them must be, by the day it was written, and the
+    others wait; a list names only what goes.
+    """
+    world = discarding_world(keep_originals_days=5)
+    old, young = (
+        world.put(
+            "logs",
+            trail_key(number, region="us-east-1"),
+            document(number),
+            last_modified=datetime(2025, 4, day, 23, 59, tzinfo=UTC),
+        )
+        for number, day in ((2, 3), (3, 5))
+    )
+    for day, going, staying in (
+        (7, 0, [old, young]),
+        (8, 1, [young]),
+        (9, 0, [young]),
+        (10, 1, []),
+    ):
+        world.clock.advance(days=day - world.clock.now().day)
+        result = world.run()
+        assert (result.failures, total(result, "discarded")) == ([], going)
+        assert left_in_place(world) == staying
+    lists = world.store.list_objects("dest", prefix="discards/").objects
+    assert len(lists) == 2
 
 
 def test_a_list_that_may_not_have_been_written_is_looked_for() -> None:

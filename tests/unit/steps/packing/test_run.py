@@ -32,7 +32,7 @@ from log_aggregator.core.costs import REQUEST_DOLLARS
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded, Unreachable
-from log_aggregator.model import Target
+from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import RunPlan, plan_run
@@ -116,7 +116,10 @@ HOLDS: list[tuple[dict[str, Any], set[str]]] = [
     ({"prefixes": ["o-abcd1234/"]}, {trail_key(1)}),
     ({"prefixes": ["logs/2025-04-03"]}, {access_key(1)}),
     ({"dates": ["2025-04-01..2025-04-03"]}, {trail_key(1), access_key(1)}),
+    ({"dates": ["2025-04-03..2025-04-05"]}, {trail_key(1), access_key(1)}),
+    ({"dates": ["2025-04-03"]}, {trail_key(1), access_key(1)}),
     ({"dates": ["2025-04-02"]}, set()),
+    ({"dates": ["2025-04-01..2025-04-02", "2025-04-04..2025-04-05"]}, set()),
 ]
 
 
@@ -193,6 +196,54 @@ def test_kept_originals_and_late_ones() -> None:
     assert set(count_copies(world).values()) == {1}
 
 
+def test_each_pack_is_as_old_as_it_is_itself() -> None:
+    """The originals of an older pack go while those of a younger one are kept, whatever their
+    names.
+    """
+    for number in range(6):
+        world = make_world(keep_originals_days=5)
+        first = world.put("logs", trail_key(number), document(number))
+        world.run()
+        world.clock.advance(days=3)
+        second = world.put("logs", trail_key(number + 1), document(number + 1))
+        assert left_after(world, 0) == [first, second]
+        assert left_after(world, 2) == [second]
+        assert left_after(world, 2) == [second]
+        assert left_after(world, 1) == []
+
+
+def left_after(world: World, days: int) -> list[LogObject]:
+    """What is in place after a run so many days later."""
+    world.clock.advance(days=days)
+    assert world.run().failures == []
+    return left_in_place(world)
+
+
+def test_packs_are_settled_the_oldest_first() -> None:
+    """Older versions were packed first: so all versions of a key go in one run, whatever the names
+    of their packs.
+    """
+    for number in range(6):
+        world = make_world(keep_originals_days=5)
+        for version in range(3):
+            world.put("logs", trail_key(number), document(version))
+            world.run()
+        world.clock.advance(days=9)
+        result = world.run()
+        assert (total(result, "deleted"), total(result, "kept")) == (3, 0)
+
+
+def test_what_is_left_alone_counts_for_no_limit() -> None:
+    """Only what would be packed or discarded is too much, however much is held or frozen."""
+    holds = {"prefixes": [trail_key(1)]}
+    world = make_world(objects_max=2, holds=holds)
+    for number in range(4):
+        storage_class = "GLACIER" if number == 0 else "STANDARD"
+        world.put("logs", trail_key(number), document(number), storage_class=storage_class)
+    result = world.run()
+    assert (result.failures, total(result, "deleted")) == ([], 2)
+
+
 @pytest.mark.parametrize("objects_max", [2, 3])
 def test_too_many_objects(objects_max: int) -> None:
     """Beyond objects_max nothing at all is touched; at it, all is done."""
@@ -260,6 +311,7 @@ def test_in_place(versioning: str | None) -> None:
     assert (find_losses(world), left_in_place(world)) == ([], [])
     again, calls = world.run_faulty(nothing)
     assert (writes_of(calls), again.groups, again.selection.listed) == ([], [], 0)
+    assert again.selection.left == {}, "they are not even counted"
     assert [str(sample) for sample in again.selection.samples] == []
     assert world.job().list_targets() == list(world.targets)
 
@@ -344,6 +396,21 @@ def test_what_is_not_tried_is_a_failure() -> None:
         )
         == 3
     )
+
+
+def test_only_groups_in_a_row_without_an_answer_end_the_trying() -> None:
+    """Two, and then one that S3 answers for: what was before is nothing to what comes."""
+    world = make_world()
+    for number in range(9):
+        world.put("logs", trail_key(number, account=f"{number:012d}"), document(number))
+    silent = fail_on(
+        lambda call: "packs/logs/" in call.key and call.key.split("/")[3][-1] not in "258",
+        UNREACHABLE,
+    )
+    result, _ = world.run_faulty(silent)
+    assert [failure.error for failure in result.failures] == ["Unreachable"] * 6
+    assert not [failure for failure in result.failures if "not tried" in failure.message]
+    assert len(left_in_place(world)) == 6
 
 
 def test_other_regions_are_kept_by_default() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -18,10 +19,12 @@ from tests.support.world import (
 )
 
 from log_aggregator.core.windows import DateWindow
+from log_aggregator.ports.store import ListStart, Page
 from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing import scan as scan_module
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.prefixes import list_prefixes
-from log_aggregator.steps.packing.scan import list_window
+from log_aggregator.steps.packing.scan import find_present, list_window
 from log_aggregator.steps.packing.selection import Left, Selection
 from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import ThreadWorkers, Workers
@@ -105,6 +108,24 @@ def test_main_prefixes() -> None:
     assert set(selection.samples) == {f"s3://logs/{place}" for place in reported}
 
 
+@pytest.mark.parametrize("tops", [["", "zzz/"], ["a/"], ["a/", "zzz/"], ["a/", "", "b/", "c/"]])
+def test_one_folder_of_logs_is_enough(tops: list[str]) -> None:
+    """Wherever among other folders AWSLogs/ lies, in front of them or behind, the bucket is not
+    said to be the wrong one; and where it does not lie at all, it is.
+    """
+    log = f"AWSLogs/333333333333/CloudTrail/eu-west-1/{DAY:%Y/%m/%d}/x.json.gz"
+    for place in range(len(tops)):
+        keys = [f"{top or 'other/'}x" for top in tops] + [f"{tops[place]}{log}"]
+        selection = Selection()
+        assert list_prefixes(main_job(keys), "logs", selection) == [
+            f"{tops[place]}AWSLogs/333333333333/CloudTrail/"
+        ]
+        assert not any(why.left is Left.NOTHING for why in selection.left_why)
+        selection = Selection()
+        assert list_prefixes(main_job(keys[:-1]), "logs", selection) == []
+        assert any(why.left is Left.NOTHING for why in selection.left_why)
+
+
 def test_what_threads_see_is_counted_once_each() -> None:
     """However many threads look at accounts, every stray folder is counted: none writes into what
     another one reads.
@@ -185,14 +206,67 @@ def test_a_service_is_listed_in_few_pages() -> None:
         assert len(store.calls) <= pages
 
 
+@pytest.mark.parametrize("stems_max", [1, 4, 5, 100])
+def test_what_is_looked_for_is_found_however_many_places_it_lies_in(
+    stems_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Place by place, or, of many, all that lies between the first and the last key; and nothing
+    else, neither another version nor what was not asked for.
+    """
+    monkeypatch.setattr(scan_module, "_STEMS_MAX", stems_max)
+    accounts = [f"{number}11111111111" for number in range(5)]
+    keys = [trail_key(n, account=account) for account in accounts for n in range(3)]
+    store = make_store([*keys, access_key(1), "zzz"], page_size=2, versions=2)
+    listed = store.list_object_versions
+    there = [each for key in keys[::2] for each in listed("logs", prefix=key).objects[:1]]
+    gone = [replace(each, version_id="gone") for each in there]
+    for order in (there, there[::-1], there[1:] + there[:1]):
+        wanted = {each.identity: None for each in (*order, *gone)}
+        assert find_present(store, BUCKET, wanted, DAY) == {each.identity for each in there}
+
+
+def test_one_key_of_many_stems_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first and the last key share may be nothing, or a whole key."""
+    monkeypatch.setattr(scan_module, "_STEMS_MAX", 0)
+    store = make_store([access_key(1), trail_key(1)])
+    both = list(store.list_object_versions("logs").objects)
+    for some in (both, both[:1], both[1:]):
+        wanted = {each.identity for each in some}
+        assert find_present(store, BUCKET, wanted, DAY) == wanted
+
+
+@pytest.mark.parametrize("empty", [0, 1, 2])
+def test_an_empty_page_is_not_the_end(empty: int) -> None:
+    """S3 may give a page without any key and say that there is more: the listing goes on."""
+
+    class Sparse(FaultyStore):
+        pages = 0
+
+        def list_object_versions(
+            self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+        ) -> Page:
+            self.pages += 1
+            if self.pages == empty + 1:
+                return Page((), next_start=start or ListStart(" "))
+            return super().list_object_versions(bucket, prefix=prefix, start=start)
+
+    keys = [access_key(number) for number in range(5)]
+    store = Sparse(make_store(keys, page_size=2, versions=3), nothing)
+    found = list(list_window(store, WHOLE, WINDOW))
+    assert [listed.key for listed in found] == keys
+    assert [len(listed.versions) for listed in found] == [3] * 5
+
+
 def test_our_own_packs_are_not_logs() -> None:
     """What lies under our own prefixes is neither a log nor counted as anything."""
-    store = make_store([access_key(1), f"mine/packs/{access_key(2)}"])
+    ours = [f"mine/packs/{access_key(number)}" for number in range(50)]
+    store = FaultyStore(make_store([access_key(1), *ours], page_size=5), nothing)
     selection = list_whole(store, Area(BUCKET, "", ("mine/packs/",)), Rules(WINDOW))
     assert [
         source.log_object.key for group in selection.groups.values() for source in group.sources
     ] == [access_key(1)]
     assert selection.left == {}
+    assert len(store.calls) == 2, "however many they are"
 
 
 def test_a_window_of_one_day() -> None:

@@ -7,6 +7,7 @@ import tracemalloc
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from tests.support.world import DAY, access_key, document, make_world, trail_key
@@ -59,6 +60,12 @@ def any_keys(random: Random, count: int) -> list[ListedKey]:
         )
         listed.append(ListedKey(key, versions, markers))
     return sorted(listed, key=lambda each: each.key)
+
+
+def plain_keys(count: int) -> list[ListedKey]:
+    """Of one group, in key order, each of one version."""
+    keys = sorted(trail_key(number) for number in range(count))
+    return [ListedKey(key, (LogObject("logs", key, None, "e", 1, MODIFIED),)) for key in keys]
 
 
 def contents(found: GroupSources) -> Counter[object]:
@@ -114,6 +121,44 @@ def test_parts_are_bounded_and_in_order() -> None:
     assert len(parts) <= 4
     joined = [key for part in parts for key in part]
     assert joined == sorted(joined)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_several_threads_listed_comes_in_key_order(seed: int) -> None:
+    """Places are listed side by side, and what is folded first need not be the first: the parts of
+    a group follow each other in key order all the same.
+    """
+    shelf = Shelf(0, 20)
+    keys = plain_keys(100)
+    chunks = [keys[start : start + 10] for start in range(0, 100, 10)]
+    for chunk in Random(seed).sample(chunks, len(chunks)):
+        put(shelf, chunk, 10)
+    (group,) = shelf.groups
+    parts = [[source.log_object.key for source in part.sources] for part in shelf.parts(group)]
+    assert [len(part) for part in parts] == [20] * 5
+    assert [key for part in parts for key in part] == [each.key for each in keys]
+
+
+def test_it_folds_only_what_has_become_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was folded before is not counted again: else each log object behind the first many would
+    be a block of its own.
+    """
+    blocks: list[int] = []
+    fold = shelf_module._make_block
+
+    def watched(found: GroupSources) -> Any:
+        blocks.append(found.count)
+        return fold(found)
+
+    monkeypatch.setattr(shelf_module, "_make_block", watched)
+    shelf = Shelf(9)
+    keys = plain_keys(100)
+    put(shelf, keys[:95], 1)
+    assert blocks == [10] * 9
+    put(shelf, keys[95:99], 4)
+    assert blocks == [10] * 9
+    put(shelf, keys[99:], 1)
+    assert blocks == [10] * 10
 
 
 def test_it_takes_little_memory() -> None:

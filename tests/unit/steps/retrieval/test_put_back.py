@@ -35,6 +35,7 @@ from log_aggregator.limits import MIB
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.pages import list_all
+from log_aggregator.steps.retrieval import put_back as put_back_module
 from log_aggregator.steps.retrieval.fetch import FetchProgress, VersionChoice, choose
 from log_aggregator.steps.retrieval.find import find
 from log_aggregator.steps.retrieval.put_back import (
@@ -49,19 +50,19 @@ from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
 TARGET = Target("dest")
 HOME = ReturnAddress()
 NEWEST = VersionChoice(newest_only=True)
+SIGNATURE = {"signature": "ab" * 64, "signature-algorithm": "SHA256withRSA"}
+AS_IT_WAS: dict[str, Any] = {
+    "data": document(1),
+    "metadata": SIGNATURE,
+    "content_type": "application/json",
+    "content_encoding": "gzip",
+}
+"""All of the first original."""
 
 
 def packed(**more: Any) -> World:
     world = make_world(**more)
-    signature = {"signature": "ab" * 64, "signature-algorithm": "SHA256withRSA"}
-    world.put(
-        "logs",
-        trail_key(1),
-        document(1),
-        metadata=signature,
-        content_type="application/json",
-        content_encoding="gzip",
-    )
+    world.put("logs", trail_key(1), **AS_IT_WAS)
     world.put("logs", trail_key(2), document(2), content_type="application/x-gzip")
     world.put("logs", access_key(1), b"line\n", content_type="text/plain")
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n"))
@@ -88,6 +89,7 @@ def test_all_is_as_it_was() -> None:
     assert world.store.list_objects("logs").objects == ()
     result = put(world)
     assert (result.written, result.there, result.failures) == (4, 0, [])
+    assert result.written_bytes == sum(len(stored.data) for stored in world.originals)
     for stored in world.originals:
         body = world.store.get_object("logs", stored.source.key)
         assert (body.data, dict(body.metadata)) == (stored.data, dict(stored.metadata))
@@ -110,20 +112,22 @@ def test_again_changes_nothing() -> None:
     [
         {"data": b"anything"},
         {"data": document(3)},
-        {"data": document(1), "metadata": {"signature": "other"}},
-        {"data": document(1), "content_type": "text/plain"},
+        {"metadata": SIGNATURE | {"signature": "cd" * 64}},
+        {"metadata": SIGNATURE | {"more": "yes"}},
+        {"metadata": {"signature": SIGNATURE["signature"]}},
+        {"metadata": {}},
+        {"content_type": "text/plain"},
+        {"content_encoding": None},
+        {"content_encoding": "br"},
     ],
+    ids=str,
 )
 def test_nothing_is_overwritten(other: dict[str, Any]) -> None:
-    """An object that differs, by its bytes or by anything beside them, stays, and is a failure; the
-    others are put back.
+    """An object that differs, by its bytes or by any one thing beside them (also where only a value
+    does), stays, and is a failure; the others are put back.
     """
     world = packed()
-    world.store.put(
-        "logs",
-        trail_key(1),
-        **({"content_type": "application/json", "content_encoding": "gzip"} | other),
-    )
+    world.store.put("logs", trail_key(1), **(AS_IT_WAS | other))
     before = world.store.list_object_versions("logs", prefix=trail_key(1))
     result = put(world)
     assert (result.written, result.lost, [failure.error for failure in result.failures]) == (
@@ -215,6 +219,30 @@ def test_large_originals_go_in_parts() -> None:
         content_type="application/gzip",
     )
     assert [failure.error for failure in put(world).failures] == ["KeyTaken"]
+
+
+def test_what_is_as_it_was_is_there() -> None:
+    """An equal object, whoever wrote it, is what was wanted."""
+    world = packed()
+    world.store.put("logs", trail_key(1), **AS_IT_WAS)
+    result = put(world)
+    assert (result.written, result.there, result.failures) == (3, 1, [])
+
+
+@pytest.mark.parametrize("size_bytes", [34 * MIB, 34 * MIB + 1])
+def test_parts_grow_where_there_would_be_too_many(
+    size_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 takes so many parts and not one more, also where the last byte is one too many."""
+    monkeypatch.setattr(put_back_module, "PART_COUNT_MAX", 2)
+    world = make_world(limits=PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB))
+    large = b"\x1f\x8b\x08" + random.Random(1).randbytes(size_bytes - 3)
+    world.put("logs", flow_key("b.log.gz"), large)
+    assert world.run().failures == []
+    store = CountingStore(world.store)
+    assert put(world, store=store).written == 1
+    assert store.requests["UploadPart"] == 2
+    assert world.store.get_object("logs", flow_key("b.log.gz")).data == large
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchUpload"])
