@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 from benchmarks.report import BenchmarkBroken
 from benchmarks.testbed import DESTINATION, Logs, make_rules
@@ -13,10 +14,11 @@ from benchmarks.testbed import DESTINATION, Logs, make_rules
 from log_aggregator.model import Group, PackPlan, Target, VerifiedPack
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import Settings
+from log_aggregator.steps.conditions import Conditions
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import Area, SourceBucket, find_buckets
 from log_aggregator.steps.packing.combine import combine
-from log_aggregator.steps.packing.delete import Deleter, ListedVersions, delete_originals
+from log_aggregator.steps.packing.delete import ListedVersions, OriginalDeleter, delete_originals
 from log_aggregator.steps.packing.group import GroupWork
 from log_aggregator.steps.packing.prefixes import list_prefixes
 from log_aggregator.steps.packing.scan import list_in_chunks
@@ -64,14 +66,18 @@ def plan_one_pack(store: ObjectStore, workers: Workers, listed: Listed, root: st
     written again.
     """
     target = Target(DESTINATION, root)
-    work = GroupWork(store, workers, listed.bucket, target, listed.rules.group, date.max)
+    rules = listed.rules.group
+    work = GroupWork(store, workers, listed.bucket, target, rules, date.max, Conditions())
     (pack,) = work.plan(listed.group, listed.found, restore=True).packs
     return pack
 
 
 def delete_all(store: ObjectStore, workers: Workers, listed: Listed, pack: VerifiedPack) -> None:
     known = ListedVersions(source.log_object for source in listed.found.sources)
-    report = delete_originals(Deleter(store, workers, listed.bucket), pack, known)
+    target, options = pack.target, listed.rules.group.combine.index
+    check = partial(Conditions().check, store, target, options)
+    deleter = OriginalDeleter(store, workers, listed.bucket, listed.group.date, check)
+    report = delete_originals(deleter, pack, known, packed_now=True)
     if report.deleted != len(listed.found.sources):
         raise BenchmarkBroken(f"{report.deleted} of {len(listed.found.sources)} objects deleted")
 

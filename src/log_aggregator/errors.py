@@ -14,6 +14,7 @@
     ├── SourceChanged          plan anew without these objects; they are the next run's
     ├── RequestFailed          a request was not done; what it asked for is not known        exit 1
     │   ├── Unreachable        S3 gave no answer at all: look at the network
+    │   │   └── OutcomeUnknown   a deletion was asked for; the next run looks what became of it
     │   └── StoreError         (below)
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
         ├── StoreError         S3 refused the request, after all retries
@@ -25,6 +26,8 @@
         │   └── ObjectRefused  look at this one object: it says nothing of any other
         ├── UnreadableSources  look at the named objects; all others can be packed
         ├── KeyTaken           put it elsewhere: another object is there under its key
+        ├── ConditionsIgnored  keep the originals: this server would delete the wrong ones
+        ├── OtherBytes         look at the named originals: they are not what was packed
         ├── NoLines            take it as it is: the original is no text
         ├── Unsound            what is stored is not what it should be: evidence
         │   ├── VerificationError  look at the pack: it is not what was written
@@ -192,6 +195,17 @@ class Unreachable(RequestFailed):
     )
 
 
+class OutcomeUnknown(Unreachable):
+    """Originals of a verified pack were to be deleted; S3 did not say whether it did so, nor which
+    of them are still there.
+    """
+
+    advice = (
+        "All of them are in a verified pack. Start the same command again: it looks which "
+        "of them are still there, and goes on."
+    )
+
+
 class StoreError(RequestFailed, GroupFailed):
     """S3 refused a request, after all retries. `code` is S3's own error code."""
 
@@ -252,6 +266,28 @@ class KeyTaken(GroupFailed):
     advice = (
         "Nothing was overwritten. Look at what is there, or put the original elsewhere: "
         "--to-bucket, --prefix."
+    )
+
+
+class ConditionsIgnored(GroupFailed):
+    """The server does not keep to the conditions of a request, or it could not be shown that it
+    does, so nothing is deleted by ETag.
+    """
+
+    advice = (
+        "All is packed, and the originals were kept. Enable versioning on the source bucket, so "
+        "that originals are deleted by version id, or use a server that keeps to conditions; where "
+        "a permission is missing, grant it for probes/."
+    )
+
+
+class OtherBytes(GroupFailed):
+    """Originals that look as if they were packed before are not what was packed. They were kept."""
+
+    advice = (
+        "Look at the named originals: they have key, time, size and ETag of a member of a pack, and "
+        "other bytes. They were kept, and are not packed; copy them to another key to have them "
+        "packed."
     )
 
 

@@ -73,11 +73,22 @@ class LogObject:
 
     @property
     def identity(self) -> Identity:
-        return (self.key, self.version_id, self.etag, self.size_bytes)
+        written = None if is_fixed(self.version_id) else self.last_modified
+        return (self.key, self.version_id, self.etag, self.size_bytes, written)
 
 
-Identity = tuple[str, str | None, str, int]
-"""(key, version id, ETag, size in bytes), inside one bucket."""
+Identity = tuple[str, str | None, str, int, datetime | None]
+"""(key, version id, ETag, size in bytes, last modified), inside one bucket. The last is None where
+the version id alone tells one object from another.
+"""
+
+
+def is_fixed(version_id: str | None) -> bool:
+    """Whether S3 will ever show one object only under a key and this version id. Without one, or
+    under "null", another object of the same ETag may take its place: an ETag is an MD5, and MD5
+    has twins.
+    """
+    return version_id not in (None, NULL_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +161,8 @@ class Group:
         return f"{self.bucket} {self.log_type} {self.account} {self.date}"
 
 
-OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/")
+PROBES_FOLDER = "probes/"
+OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/", PROBES_FOLDER)
 """What this program writes to a target, and what it therefore never takes for logs."""
 
 
@@ -262,7 +274,8 @@ class Member:
 
     @property
     def identity(self) -> Identity:
-        return (self.key, self.version_id, self.etag, self.size_bytes)
+        written = None if is_fixed(self.version_id) else self.last_modified
+        return (self.key, self.version_id, self.etag, self.size_bytes, written)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -26,7 +26,7 @@ from tests.support.world import access_key, document, flow_key, pack_gzip, trail
 from log_aggregator.core.query import Query
 from log_aggregator.errors import LogAggregatorError
 from log_aggregator.limits import MIB
-from log_aggregator.model import Identity, Member, PackedMember, Target
+from log_aggregator.model import Identity, Member, PackedMember, Target, is_fixed
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.verify import verify_pack
@@ -158,8 +158,15 @@ class Day:
     def put(self, name: str, key: str, data: bytes, **metadata: str) -> None:
         bucket = self.ground.names[name]
         answer = self.client.put_object(Bucket=bucket, Key=key, Body=data, Metadata=metadata)
-        identity = (key, answer.get("VersionId"), answer["ETag"].strip('"'), len(data))
+        etag, version_id = answer["ETag"].strip('"'), answer.get("VersionId")
+        written = None if is_fixed(version_id) else self._written(bucket, key)
+        identity = (key, version_id, etag, len(data), written)
         self.originals.append(Original(bucket, identity, data, metadata))
+
+    def _written(self, bucket: str, key: str) -> datetime:
+        """As a listing tells it."""
+        found = self.store.list_objects(bucket, prefix=key).objects
+        return next(each.last_modified for each in found if each.key == key)
 
     def arguments(self) -> list[str]:
         names = self.ground.names

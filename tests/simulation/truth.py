@@ -199,7 +199,7 @@ class Truth:
 
     def _is_written_down(self, original: Original) -> bool:
         """In one of the lists of what went without a pack."""
-        key, version_id, etag, size = original.source.identity
+        key, version_id, etag, size, _ = original.source.identity
         wanted = {"key": key, "version_id": version_id, "etag": etag, "size": size}
         return any(
             wanted.items() <= line.items()

@@ -53,6 +53,8 @@ class GroupCounts:
     deleted: int = 0
     kept: int = 0
     retained: int = 0
+    unknown: int = 0
+    """Originals of which S3 did not say whether it deleted them, nor whether they are there."""
     discarded: int = 0
 
 
@@ -93,6 +95,7 @@ class PackEntry:
     kept: int = 0
     retained: int = 0
     changed: int = 0
+    unknown: int = 0
 
     @classmethod
     def of(cls, verified: VerifiedPack) -> PackEntry:
@@ -112,8 +115,8 @@ class GroupEntry:
 
     group: Group
     counts: GroupCounts = field(default_factory=GroupCounts)
-    discard_list: str | None = None
-    """Key of the list of what was deleted without a pack."""
+    discard_lists: tuple[str, ...] = ()
+    """Keys of the lists of what was deleted without a pack."""
     packs: tuple[PackEntry, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
     """(error, message)."""
@@ -225,7 +228,7 @@ def describe_entry(entry: GroupEntry) -> dict[str, Any]:
     return {
         **encode_group(entry.group),
         **asdict(entry.counts),
-        "discard_list": entry.discard_list,
+        "discard_lists": list(entry.discard_lists),
         "packs": [asdict(pack) for pack in entry.packs],
         "failures": [list(failure) for failure in entry.failures],
     }
@@ -312,7 +315,7 @@ def _parse_group(line: Mapping[str, Any]) -> GroupEntry:
     return GroupEntry(
         decode_group(line),
         GroupCounts(**{name: int(line[name]) for name in COUNTS}),
-        discard_list=line["discard_list"],
+        discard_lists=tuple(line["discard_lists"]),
         packs=tuple(_parse_packs(line["packs"])),
         failures=tuple((error, message) for error, message in line["failures"]),
     )

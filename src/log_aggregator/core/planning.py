@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.layouts.table import BUILT_IN_TYPES
+from log_aggregator.core.times import encode_time
 from log_aggregator.limits import (
     COPY_RANGE_BYTES_MAX,
     COPY_SIZE_BYTES_MIN,
@@ -151,7 +152,9 @@ def pack_id(objects: Iterable[LogObject]) -> str:
     """
     digest = hashlib.sha256()
     for log_object in objects:
-        digest.update(json.dumps(log_object.identity).encode() + b"\n")
+        *fields, written = log_object.identity
+        line = [*fields, None if written is None else encode_time(written)]
+        digest.update(json.dumps(line).encode() + b"\n")
     return digest.hexdigest()[:ID_LENGTH]
 
 

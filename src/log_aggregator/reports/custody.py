@@ -182,8 +182,9 @@ def _render_group(group: Mapping[str, Any]) -> Iterator[str]:
             f"    {'new' if pack['is_new'] else 'old'} {pack['key']}: "
             f"{format_count(pack['members'], 'member')}, {state}"
         )
-    if group["discard_list"]:
-        yield f"    {group['discarded']:,} deleted without a pack, named in {group['discard_list']}"
+    if group["discard_lists"]:
+        lists = ", ".join(group["discard_lists"])
+        yield f"    {group['discarded']:,} deleted without a pack, named in {lists}"
     yield from (f"    FAILED {error}: {message}" for error, message in group["failures"])
 
 

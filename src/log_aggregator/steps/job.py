@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, cannot_start
 from log_aggregator.model import Target
 from log_aggregator.ports.store import Clock, ObjectStore
+from log_aggregator.steps.conditions import Conditions
 from log_aggregator.steps.rules import RunRules
 from log_aggregator.steps.workers import Workers
 
@@ -24,6 +25,8 @@ class Job:
     workers: Workers
     rules: RunRules
     clock: Clock
+    conditions: Conditions = field(default_factory=Conditions)
+    """What the server was found to keep to, in this run."""
 
     @property
     def today(self) -> date:

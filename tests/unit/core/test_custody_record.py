@@ -47,7 +47,9 @@ def make_record(**changes: Any) -> Record:
         ),
         "groups": (
             ENTRY,
-            replace(ENTRY, discard_list="discards/x.jsonl.gz", failures=(("StoreError", "no"),)),
+            replace(
+                ENTRY, discard_lists=("discards/x.jsonl.gz",), failures=(("StoreError", "no"),)
+            ),
         ),
         "failures": (("logs CloudTrail", "StoreError", "ü"),),
         "sequence": 7,

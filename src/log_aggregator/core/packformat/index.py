@@ -17,7 +17,7 @@ from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
-from log_aggregator.model import Encoding, Identity, Index, Member, PackFormat
+from log_aggregator.model import Encoding, Identity, Index, Member, PackFormat, is_fixed
 
 FORMAT = "log-aggregator-index"
 VERSION = 1
@@ -152,7 +152,9 @@ def _parse_head(first: Mapping[str, Any]) -> Index:
 
 
 def _parse_identity(line: Mapping[str, Any]) -> Identity:
-    return (line["key"], line["version_id"], line["etag"], int(line["size"]))
+    version_id = line["version_id"]
+    written = None if is_fixed(version_id) else decode_time(line["last_modified"])
+    return (line["key"], version_id, line["etag"], int(line["size"]), written)
 
 
 def _share(text: str | None) -> str | None:

@@ -38,7 +38,6 @@ from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import RunResult
-from log_aggregator.steps.packs.pages import list_all
 
 FORMAT = "log-aggregator-cloudtrail-key"
 VERSION = 1
@@ -73,19 +72,13 @@ def archive_keys(
     Raises StoreError, also where CloudTrail has none, and VerificationError where another key is
     stored under the same fingerprint.
     """
-    prefix = archive_prefix(target, region)
-    known = {found.key for found in list_all(store, target.bucket, prefix)}
-    written = 0
     keys = trail_keys.list_public_keys(region, first, last)
     if not keys:
         raise StoreError(
             f"CloudTrail has no public key for {region} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
             operation="ListPublicKeys",
         )
-    for key in keys:
-        if f"{prefix}{key.fingerprint}.json" not in known:
-            written += _write_key(store, target, region, key, options)
-    return written
+    return sum(_write_key(store, target, region, key, options) for key in keys)
 
 
 def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: RunResult) -> None:

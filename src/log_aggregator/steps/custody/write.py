@@ -191,7 +191,7 @@ def _entry_of(done: GroupResult) -> GroupEntry:
     return GroupEntry(
         done.group,
         sum_counts([done]),  # without what else a result has
-        done.discard_list,
+        tuple(done.discard_lists),
         tuple(_packs_of(done)),
         tuple((failure.error, failure.message) for failure in done.failures),
     )

@@ -15,7 +15,7 @@ from log_aggregator.steps.fanout.tasks import ItemSummary, Listed
 from log_aggregator.steps.packing.results import GroupResult, Settling
 from log_aggregator.steps.packing.selection import Left, LeftKeys, LeftWhy, Selection
 
-_OTHERS = ("group", "packs", "settled", "discard_list", "seconds", "failures")
+_OTHERS = ("group", "packs", "settled", "discard_lists", "seconds", "failures")
 _COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in _OTHERS)
 
 
@@ -48,7 +48,7 @@ def encode_item_result(result: ItemResult) -> dict[str, Any]:
             "counts": {name: getattr(state.result, name) for name in _COUNTS},
             "packs": [asdict(pack) for pack in state.result.packs],
             "settled": [asdict(pack) for pack in state.result.settled.values()],
-            "discard_list": state.result.discard_list,
+            "discard_lists": state.result.discard_lists,
             "seconds": state.result.seconds,
             "failures": [asdict(failure) for failure in state.result.failures],
             "settling": [asdict(settling) for settling in state.settling],
@@ -73,7 +73,7 @@ def decode_item_result(value: Mapping[str, Any]) -> ItemResult:
                     for pack in state["packs"]
                 ],
                 settled={pack["key"]: PackEntry(**pack) for pack in state["settled"]},
-                discard_list=state["discard_list"],
+                discard_lists=list(state["discard_lists"]),
                 seconds=dict(state["seconds"]),
                 failures=[Failure(**failure) for failure in state["failures"]],
                 **state["counts"],

@@ -4,7 +4,7 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from log_aggregator.core.checksums import RunningChecksum
@@ -15,8 +15,17 @@ from log_aggregator.core.packformat.tail import encode_tail
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import NotFound, PreconditionFailed, VerificationError
 from log_aggregator.limits import PART_COUNT_MAX, UNREADABLE_COUNT_MAX
-from log_aggregator.model import Index, LogObject, PackFormat, PackPlan, WrittenPack
+from log_aggregator.model import (
+    Index,
+    LogObject,
+    Member,
+    PackFormat,
+    PackPlan,
+    StoredObject,
+    WrittenPack,
+)
 from log_aggregator.ports.store import Body, ObjectStore, WriteOptions
+from log_aggregator.steps.packing.compare import compare_original
 from log_aggregator.steps.packing.large import (
     PieceReader,
     check_bridged,
@@ -26,6 +35,7 @@ from log_aggregator.steps.packing.large import (
 from log_aggregator.steps.packing.pack_writer import PackUpload, PackWriter, bridge_bytes, open_pack
 from log_aggregator.steps.packing.read import Changed, Reader, UnfitSources, Unreadable, headers_of
 from log_aggregator.steps.packs.index import read_index, restore_index, write_index
+from log_aggregator.steps.packs.ranges import RangeReader
 from log_aggregator.steps.rules import CombineOptions
 from log_aggregator.steps.workers import Workers
 
@@ -160,29 +170,54 @@ class _Members:
 def _take_over(
     store: ObjectStore, plan: PackPlan, index: Index, index_data: bytes, options: WriteOptions
 ) -> WrittenPack:
-    """The pack is there already. Its name says that it has the same members; here it is looked at
-    whether it does.
+    """The pack is there already. What its name says is not believed: it is taken where it holds
+    the very bytes that were read now.
     """
     stored = store.head_object(plan.target.bucket, plan.key)
     size, crc = expected_pack(index, index_data)
-    is_copy_unchecked = (
-        plan.format is PackFormat.COPY and stored.size_bytes == size and stored.crc64nvme is None
-    )
-    if is_copy_unchecked or (stored.size_bytes, stored.crc64nvme) == (
-        size,
-        crc,
-    ):  # a copy's index has no other source; it is read back
+    if stored.size_bytes == size and _crc_of(store, stored, plan.format) == crc:
+        # A copy's index has no other source.
         write_index(store, plan.target, plan.key, index_data, options)
         return _written(plan, size)
     theirs = _read_or_restore(store, plan, options)
-    if {member.identity for member in theirs.members} != {
-        source.identity for source in plan.sources
-    }:
-        raise VerificationError(
-            f"s3://{plan.target.bucket}/{plan.key}: a pack of this name exists and has other "
-            "members"
-        )
+    _check_same_members(store, plan, index.members, theirs.members)
     return _written(plan, stored.size_bytes)
+
+
+def _crc_of(store: ObjectStore, stored: StoredObject, pack_format: PackFormat) -> int | None:
+    """A copy is read where the store computes no checksum of it. Other packs tell their members'
+    hashes.
+    """
+    if stored.crc64nvme is not None or pack_format is not PackFormat.COPY:
+        return stored.crc64nvme
+    running = RunningChecksum()
+    for body in RangeReader.of_stored(store, stored).read_all(stored.size_bytes):
+        running.take(body.data)
+    return running.crc
+
+
+def _check_same_members(
+    store: ObjectStore, plan: PackPlan, ours: Iterable[Member], theirs: Sequence[Member]
+) -> None:
+    """Raises VerificationError where they are others, or have other bytes."""
+    where = f"s3://{plan.target.bucket}/{plan.key}: a pack of this name exists and has"
+    own = {member.identity: member for member in ours}
+    if {member.identity for member in theirs} != own.keys():
+        raise VerificationError(f"{where} other members")
+    for member in theirs:
+        if not _has_same_bytes(store, plan.group.bucket, own[member.identity], member):
+            raise VerificationError(f"{where} other bytes of {member.key}")
+
+
+def _has_same_bytes(store: ObjectStore, bucket: str, own: Member, other: Member) -> bool:
+    """By the hash that both have; where one was copied unread and the other was not, the original
+    is read once more.
+    """
+    if own.sha256 is not None and other.sha256 is not None:
+        return own.sha256 == other.sha256
+    if own.crc64nvme is not None and other.crc64nvme is not None:
+        return own.crc64nvme == other.crc64nvme
+    return compare_original(store, bucket, other) is None
 
 
 def _read_or_restore(store: ObjectStore, plan: PackPlan, options: WriteOptions) -> Index:

@@ -8,15 +8,21 @@ gone, so that no reader ever sees an older one come to light.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import groupby
+from typing import TypeVar
 
-from log_aggregator.errors import StoreError
+from log_aggregator.errors import OutcomeUnknown, RequestFailed, StoreError
 from log_aggregator.limits import DELETE_COUNT_MAX
-from log_aggregator.model import NULL_VERSION, Identity, LogObject, VerifiedPack
+from log_aggregator.model import NULL_VERSION, Identity, LogObject, Member, VerifiedPack, is_fixed
 from log_aggregator.ports.store import Deletion, DeletionFailure, ObjectStore
 from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.packing.compare import compare_original
+from log_aggregator.steps.packing.read import Changed, Unreadable
+from log_aggregator.steps.packing.scan import list_keys
+from log_aggregator.steps.packs.ranges import READ_BYTES
 from log_aggregator.steps.packs.verify import verify_again
 from log_aggregator.steps.workers import Workers
 
@@ -28,6 +34,7 @@ retries do not see errors of keys.
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "NotFound"}
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict"}
+_NONE: Mapping[Identity, Member] = {}
 _RETAINED = {"AccessDenied", "InvalidRequest", "MethodNotAllowed", "ObjectLocked", "Forbidden"}
 
 
@@ -40,12 +47,26 @@ class DeletionReport:
     """S3 refuses to delete them: Object Lock, legal hold, MFA delete, a policy."""
     changed: list[DeletionFailure] = field(default_factory=list)
     """Replaced since they were packed; the new object is the next run's."""
+    different: list[Unreadable] = field(default_factory=list)
+    """Packed before, it seemed, and what is there now has other bytes, or cannot be read. They
+    stay.
+    """
+    unknown: int = 0
+    """S3 did not answer, and could not be asked what is still there."""
     withheld: int = 0
     """Versions that stay for now: the newest of a key while an older one is still there, and what
     can be written over unseen.
     """
     list_key: str | None = None
     """Where what went without a pack is written down."""
+
+    @property
+    def gone(self) -> int:
+        """Of those that were to go, how many are spoken for already: deleted, or staying for a
+        reason of their own.
+        """
+        staying = len(self.retained) + len(self.changed) + len(self.different)
+        return self.deleted + staying + self.withheld + self.unknown
 
 
 class ListedVersions(Container[Identity]):
@@ -95,23 +116,33 @@ class ListedVersions(Container[Identity]):
 
 
 def delete_originals(
-    deleter: Deleter, pack: VerifiedPack, listed: ListedVersions
+    deleter: OriginalDeleter,
+    pack: VerifiedPack,
+    listed: ListedVersions,
+    report: DeletionReport | None = None,
+    *,
+    packed_now: bool = False,
 ) -> DeletionReport:
-    """Deletes the originals of a verified pack, after one more look at the pack.
+    """Deletes the originals of a verified pack, after one more look at the pack. What became of
+    them is in `report`, also where this ends with an error.
 
     What is deleted stands in the index that was verified; `listed` can only narrow it, to what is
-    still there. Raises StoreError where S3 keeps failing, VerificationError where the pack has
-    changed, ValueError where the deleter is another bucket's.
+    still there. Unless they were read and packed just now, originals that nothing but an ETag tells
+    apart are read and compared with what was packed.
+
+    Raises StoreError where S3 keeps failing, VerificationError where the pack has changed,
+    ConditionsIgnored, ValueError where the deleter is another bucket's.
     """
     if deleter.bucket.name != pack.source_bucket:
         raise ValueError(f"{deleter.bucket.name} is not where {pack.index.pack_key} came from")
     verify_again(deleter.store, pack)
     going = [member for member in pack.index.members if member.identity in listed]
+    report = DeletionReport() if report is None else report
     # Of a report of their own, as they are no originals, only the refusals count.
-    markers = DeletionReport()
+    markers = DeletionReport(retained=report.retained)
     deleter.delete(_find_markers(pack, {member.key for member in going}), markers)
-    report = DeletionReport(retained=markers.retained)
-    deleter.delete_in_order([member.identity for member in going], listed, report)
+    doubted = {} if packed_now else {member.identity: member for member in going}
+    deleter.delete_in_order([member.identity for member in going], listed, report, doubted)
     return report
 
 
@@ -123,13 +154,72 @@ class Deleter:
     workers: Workers
     bucket: SourceBucket
 
+    def delete(self, deletions: Sequence[Deletion], report: DeletionReport) -> None:
+        """Deletes in batches what is no original: markers. Raises StoreError where S3 keeps
+        failing.
+        """
+        for batch in _batches(deletions):
+            self.workers.check_stop()
+            try:
+                self._delete_batch(batch, report)
+            except _Unanswered as unanswered:
+                raise unanswered.error from None
+
+    def _delete_batch(
+        self, batch: Sequence[Deletion], report: DeletionReport
+    ) -> Container[Deletion]:
+        """Per-key errors are looked at one by one; those that may go away (SlowDown,
+        InternalError) are tried again after a while. Gives what stays.
+        """
+        waiting, staying = batch, set[Deletion]()
+        for attempt in range(_ATTEMPTS_MAX):
+            if attempt:
+                self.workers.pause(_PAUSE_SECONDS * 4**attempt)
+            try:
+                failures = self.store.delete_objects(self.bucket.name, waiting)
+            except RequestFailed as error:
+                raise _Unanswered(waiting, error) from error
+            report.deleted += len(waiting) - len(failures)
+            retained = [failure for failure in failures if failure.code in _RETAINED]
+            changed = [failure for failure in failures if failure.code in _CHANGED]
+            report.retained += retained
+            report.changed += changed
+            staying.update(failure.deletion for failure in (*retained, *changed))
+            settled = _RETAINED | _CHANGED | _GONE
+            waiting = [failure.deletion for failure in failures if failure.code not in settled]
+            if not waiting:
+                return staying
+        codes = sorted({failure.code for failure in failures if failure.code not in settled})
+        raise StoreError(
+            f"s3://{self.bucket.name}: {len(waiting)} originals could not be deleted: "
+            f"{', '.join(codes)}",
+            code=codes[0],
+            operation="DeleteObjects",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalDeleter(Deleter):
+    """Deletes log objects of one day, in the order in which the versions of a key must go. That day
+    is listed where S3 does not say what it deleted.
+    """
+
+    day: date
+    check_conditions: Callable[[Sequence[str]], None]
+    """Is called before these keys are deleted on the condition of their ETags."""
+
     def delete_in_order(
-        self, going: Sequence[Identity], listed: ListedVersions, report: DeletionReport
+        self,
+        going: Sequence[Identity],
+        listed: ListedVersions,
+        report: DeletionReport,
+        doubted: Mapping[Identity, Member] = _NONE,
     ) -> None:
         """Deletes versions exactly as they were listed, the newest of several only when all others
-        of its key have gone.
+        of its key have gone. Those `doubted` are read and compared with what was packed first,
+        unless their version id says enough.
 
-        Raises StoreError where S3 keeps failing.
+        Raises StoreError where S3 keeps failing, ConditionsIgnored.
         """
         versioning = self.bucket.versioning
         others = [identity for identity in going if not listed.is_newest(identity)]
@@ -140,63 +230,122 @@ class Deleter:
             for identity in others
             if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))
         ]
-        self._delete_versions(fixed, listed, report)
+        self._delete_versions(fixed, listed, report, doubted)
         newest = [identity for identity in going if listed.is_newest(identity)]
         ready = [identity for identity in newest if not listed.has_older(identity[0])]
-        self._delete_versions(ready, listed, report)
+        self._delete_versions(ready, listed, report, doubted)
         report.withheld += len(others) - len(fixed) + len(newest) - len(ready)
 
-    def delete(self, deletions: Sequence[Deletion], report: DeletionReport) -> None:
-        """Deletes in batches. Raises StoreError where S3 keeps failing."""
-        for start in range(0, len(deletions), DELETE_COUNT_MAX):
-            self.workers.check_stop()
-            self._delete_batch(deletions[start : start + DELETE_COUNT_MAX], report)
-
     def _delete_versions(
-        self, going: Sequence[Identity], listed: ListedVersions, report: DeletionReport
+        self,
+        going: Sequence[Identity],
+        listed: ListedVersions,
+        report: DeletionReport,
+        doubted: Mapping[Identity, Member],
     ) -> None:
-        deletions = {
-            deletion_of(key, version_id, etag, self.bucket.versioning): (
-                key,
-                version_id,
-                etag,
-                size,
-            )
-            for key, version_id, etag, size in going
-        }
-        refused = len(report.retained), len(report.changed)
-        self.delete(list(deletions), report)
-        staying = {
-            failure.deletion
-            for failure in (*report.retained[refused[0] :], *report.changed[refused[1] :])
-        }
-        for deletion, identity in deletions.items():
-            if deletion not in staying:
-                listed.took(identity)
+        for identities in _batches(going):
+            self.workers.check_stop()
+            same = self._compare(identities, doubted, report)
+            deletions = {self._deletion_of(identity): identity for identity in same}
+            conditional = [deletion.key for deletion in deletions if deletion.etag is not None]
+            if conditional:
+                self.check_conditions(conditional)
+            try:
+                staying = self._delete_batch(list(deletions), report)
+            except _Unanswered as unanswered:
+                asked = {deletions[deletion] for deletion in unanswered.deletions}
+                self._look_up(asked, listed, report, unanswered.error)
+                continue
+            for deletion, identity in deletions.items():
+                if deletion not in staying:
+                    listed.took(identity)
 
-    def _delete_batch(self, batch: Sequence[Deletion], report: DeletionReport) -> None:
-        """Per-key errors are looked at one by one; those that may go away (SlowDown,
-        InternalError) are tried again after a while.
+    def _look_up(
+        self,
+        asked: set[Identity],
+        listed: ListedVersions,
+        report: DeletionReport,
+        error: RequestFailed,
+    ) -> None:
+        """S3 may have deleted these, or some of them, and its answer was lost: looks which are
+        there. Raises the error where some are, OutcomeUnknown where they cannot be listed.
         """
-        waiting = batch
-        for attempt in range(_ATTEMPTS_MAX):
-            if attempt:
-                self.workers.pause(_PAUSE_SECONDS * 4**attempt)
-            failures = self.store.delete_objects(self.bucket.name, waiting)
-            report.deleted += len(waiting) - len(failures)
-            report.retained += [failure for failure in failures if failure.code in _RETAINED]
-            report.changed += [failure for failure in failures if failure.code in _CHANGED]
-            settled = _RETAINED | _CHANGED | _GONE
-            waiting = [failure.deletion for failure in failures if failure.code not in settled]
-            if not waiting:
-                return
-        codes = sorted({failure.code for failure in failures if failure.code not in settled})
-        raise StoreError(
-            f"s3://{self.bucket.name}: {len(waiting)} originals could not be deleted: "
-            f"{', '.join(codes)}",
-            code=codes[0],
-            operation="DeleteObjects",
+        keys = {key for key, *_ in asked}
+        try:
+            found = list(list_keys(self.store, self.bucket, keys, self.day))
+        except RequestFailed as silence:
+            report.unknown += len(asked)
+            raise OutcomeUnknown(
+                f"s3://{self.bucket.name}: {len(asked)} originals of a verified pack were to be "
+                f"deleted, and whether they are gone is not known: {error}; and then: {silence}"
+            ) from error
+        there = {version.identity for each in found for version in each.versions} & asked
+        replaced = {each.key for each in found if each.versions} if self._has_no_versions else set()
+        for identity in asked - there:
+            listed.took(identity)
+            if identity[0] in replaced:
+                report.changed.append(DeletionFailure(self._deletion_of(identity), "Replaced"))
+            else:
+                report.deleted += 1
+        if there:
+            raise error
+
+    @property
+    def _has_no_versions(self) -> bool:
+        """A key has one object, and what was there is gone when another one is."""
+        return self.bucket.versioning is None
+
+    def _deletion_of(self, identity: Identity) -> Deletion:
+        key, version_id, etag, *_ = identity
+        return deletion_of(key, version_id, etag, self.bucket.versioning)
+
+    def _compare(
+        self,
+        identities: Sequence[Identity],
+        doubted: Mapping[Identity, Member],
+        report: DeletionReport,
+    ) -> list[Identity]:
+        """Those that may go: their version id says enough, or their bytes are those in the pack."""
+        unsure = [
+            doubted[identity]
+            for identity in identities
+            if identity in doubted and not is_fixed(identity[1])
+        ]
+        if not unsure:
+            return list(identities)
+        compared = self.workers.read_ahead(
+            lambda member: compare_original(self.store, self.bucket.name, member),
+            unsure,
+            lambda member: min(member.size_bytes, READ_BYTES),
         )
+        staying = set[Identity]()
+        for member, difference in zip(unsure, compared, strict=True):
+            if difference is None:
+                continue
+            staying.add(member.identity)
+            if isinstance(difference, Changed):
+                gone = self._deletion_of(member.identity)
+                report.changed.append(DeletionFailure(gone, "PreconditionFailed"))
+            else:
+                report.different.append(difference)
+        return [identity for identity in identities if identity not in staying]
+
+
+class _Unanswered(Exception):
+    """A request to delete failed, or was not answered: some may be gone."""
+
+    def __init__(self, deletions: Sequence[Deletion], error: RequestFailed) -> None:
+        super().__init__()
+        self.deletions, self.error = deletions, error
+
+
+Item = TypeVar("Item")
+
+
+def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (
+        items[start : start + DELETE_COUNT_MAX] for start in range(0, len(items), DELETE_COUNT_MAX)
+    )
 
 
 def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | None) -> Deletion:

@@ -20,18 +20,19 @@ from log_aggregator.core.planning import pack_id
 from log_aggregator.errors import PreconditionFailed, VerificationError
 from log_aggregator.model import Group, LogObject, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
-from log_aggregator.steps.packing.delete import Deleter, DeletionReport, ListedVersions
+from log_aggregator.steps.packing.delete import DeletionReport, ListedVersions, OriginalDeleter
 
 
 def discard(
-    deleter: Deleter,
+    deleter: OriginalDeleter,
     target: Target,
     group: Group,
     objects: Sequence[LogObject],
     options: WriteOptions,
-) -> DeletionReport:
-    """Writes the list of what goes, then deletes it, exactly as listed. Raises VerificationError,
-    StoreError.
+    report: DeletionReport,
+) -> None:
+    """Writes the list of what goes, then deletes it, exactly as listed. What became of it is in
+    `report`, also where this ends with an error. Raises VerificationError, StoreError.
     """
     listed_once = {found.identity: found for found in objects}.values()
     ordered = sorted(listed_once, key=lambda found: (found.key, found.version_id or ""))
@@ -45,9 +46,8 @@ def discard(
     # that anything is there.
     except PreconditionFailed:
         _check_list(deleter.store, target, key, data)
-    report = DeletionReport(list_key=key)
+    report.list_key = key
     deleter.delete_in_order([found.identity for found in ordered], ListedVersions(ordered), report)
-    return report
 
 
 def _check_list(store: ObjectStore, target: Target, key: str, data: bytes) -> None:

@@ -14,8 +14,10 @@ from log_aggregator.core.custody import PackEntry
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.planning import Source, plan_packs
 from log_aggregator.errors import (
+    ConditionsIgnored,
     Failure,
     GroupFailed,
+    OtherBytes,
     RetainedObjects,
     Unreachable,
     UnreadableSources,
@@ -31,13 +33,14 @@ from log_aggregator.model import (
     WrittenPack,
 )
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.conditions import Conditions
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.combine import combine
 from log_aggregator.steps.packing.delete import (
-    Deleter,
     DeletionReport,
     ListedVersions,
+    OriginalDeleter,
     delete_originals,
 )
 from log_aggregator.steps.packing.discard import discard
@@ -67,13 +70,14 @@ class GroupWork:
     target: Target
     rules: GroupRules
     today: date
+    conditions: Conditions
 
     @classmethod
     def of(cls, job: Job, bucket: SourceBucket, today: date) -> GroupWork:
         """`today` is the same for all buckets of a run, also around midnight."""
         rules = job.rules
         target = rules.target(bucket.name)
-        return cls(job.store, job.workers, bucket, target, rules.group, today)
+        return cls(job.store, job.workers, bucket, target, rules.group, today, job.conditions)
 
     def plan(self, group: Group, found: GroupSources, *, restore: bool = False) -> GroupPlan:
         """Looks at the packs that a group has, and plans packs for the log objects that are in
@@ -132,7 +136,8 @@ class GroupWork:
         with _timed(result, "combine"):
             written = [pack.key for pack in self._write_packs(plan, found, result)]
         kept = plan.kept.union(written if plan.keep_originals else ())
-        return [Settling(key, key in kept) for key in [*plan.settled, *written]]
+        packs = [*plan.settled, *written]
+        return [Settling(key, key in kept, packed_now=key in written) for key in packs]
 
     def verify(self, result: GroupResult, settling: Settling, level: Level) -> VerifiedPack:
         """Verifies a pack, before its originals go. Raises GroupFailed."""
@@ -159,8 +164,21 @@ class GroupWork:
             settled.kept += kept
             result.kept += kept
             return
-        with _timed(result, "delete"):
-            report = delete_originals(self._deleter(), verified, listed)
+        report = DeletionReport()
+        try:
+            with _timed(result, "delete"):
+                delete_originals(
+                    self._deleter(result.group),
+                    verified,
+                    listed,
+                    report,
+                    packed_now=settling.packed_now,
+                )
+        except ConditionsIgnored as error:
+            # It says the same of every group: whoever gathers failures takes it once.
+            result.failures.append(Failure.of(f"s3://{self.bucket.name}", error))
+            report.withheld += sum(member.identity in listed for member in members) - report.gone
+        finally:
             _take_deletions(report, result, settled)
 
     def discard(self, result: GroupResult, discards: Sequence[LogObject]) -> None:
@@ -170,14 +188,18 @@ class GroupWork:
         going = [each for each in discards if not self._keeps(each.last_modified.date())]
         if not going:
             return
-        options = self.rules.combine.index
+        options, report = self.rules.combine.index, DeletionReport()
+        deleter = self._deleter(result.group)
         try:
-            report = discard(self._deleter(), self.target, result.group, going, options)
+            discard(deleter, self.target, result.group, going, options, report)
+        except ConditionsIgnored as error:
+            result.failures.append(Failure.of(f"s3://{self.bucket.name}", error))
         except (GroupFailed, Unreachable) as error:
             result.failures.append(Failure.of(str(result.group), error))
-            return
-        result.discard_list = report.list_key
+        if report.list_key is not None:
+            result.discard_lists.append(report.list_key)
         result.discarded += report.deleted
+        result.unknown += report.unknown
         result.retained += len(report.retained)
         if report.retained:
             what = "log objects of other regions"
@@ -186,8 +208,11 @@ class GroupWork:
     def _keeps(self, since: date) -> bool:
         return self.rules.keeps(since, self.today)
 
-    def _deleter(self) -> Deleter:
-        return Deleter(self.store, self.workers, self.bucket)
+    def _deleter(self, group: Group) -> OriginalDeleter:
+        def check(keys: Sequence[str]) -> None:
+            self.conditions.check(self.store, self.target, self.rules.combine.index, keys)
+
+        return OriginalDeleter(self.store, self.workers, self.bucket, group.date, check)
 
     def _write_packs(
         self, plan: GroupPlan, found: GroupSources, result: GroupResult
@@ -247,14 +272,18 @@ def _without(pack: PackPlan, unfit: UnfitSources, facts: Mapping[Identity, Sourc
 
 
 def _unreadable_failure(group: Group, unreadable: Sequence[Unreadable]) -> Failure:
-    """Names them: with the reason of the first, as the others' are mostly the same."""
     text = f"{len(unreadable)} log objects could not be read and were left"
+    return Failure.of(str(group), UnreadableSources(_naming(text, unreadable)))
+
+
+def _naming(text: str, unreadable: Sequence[Unreadable]) -> str:
+    """With the reason of the first, as the others' are mostly the same."""
     text += f"; the first: {unreadable[0].error}"
     if others := [each.source.key for each in unreadable[1:_NAMED_COUNT_MAX]]:
         text += f"; the others: {', '.join(others)}"
     if more := len(unreadable[_NAMED_COUNT_MAX:]):
         text += f" and {more:,} more"
-    return Failure.of(str(group), UnreadableSources(text))
+    return text
 
 
 def _take_written(plan: PackPlan, pack: WrittenPack, result: GroupResult) -> None:
@@ -271,13 +300,19 @@ def _take_deletions(report: DeletionReport, result: GroupResult, settled: PackEn
     settled.deleted = (settled.deleted or 0) + report.deleted
     settled.retained += len(report.retained)
     settled.changed += len(report.changed)
-    settled.kept += report.withheld
+    settled.kept += report.withheld + len(report.different)
+    settled.unknown += report.unknown
     result.deleted += report.deleted
     result.retained += len(report.retained)
     result.changed += len(report.changed)
-    result.kept += report.withheld
+    result.kept += report.withheld + len(report.different)
+    result.unknown += report.unknown
     if report.retained:
         result.failures.append(_retained_failure(result.group, report, "originals"))
+    if report.different:
+        text = f"{len(report.different)} originals could not be shown to be what was packed"
+        error = OtherBytes(_naming(text, report.different))
+        result.failures.append(Failure.of(str(result.group), error))
 
 
 def _retained_failure(group: Group, report: DeletionReport, what: str) -> Failure:

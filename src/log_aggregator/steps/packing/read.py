@@ -10,6 +10,7 @@ from log_aggregator.core.packformat.builder import Headers, Original, inspect_or
 from log_aggregator.core.packformat.contents import Shape
 from log_aggregator.errors import (
     AccessDenied,
+    GroupFailed,
     NotFound,
     ObjectFrozen,
     ObjectRefused,
@@ -38,7 +39,7 @@ class Unreadable:
     """The object cannot be read, now or ever, for a reason of its own."""
 
     source: LogObject
-    error: AccessDenied | ObjectFrozen | ObjectRefused | VerificationError
+    error: GroupFailed
 
 
 ReadResult = Original | Changed | Unreadable

@@ -65,22 +65,31 @@ def find_present(
     """Which of some log objects of a day are still there, by listing that day where their keys
     are.
     """
-    if not wanted:
-        return set()
-    keys = sorted({key for key, *_ in wanted})
-    stems = {_stem_of(key, bucket) for key in keys}
-    prefixes = sorted(stems) if len(stems) <= _STEMS_MAX else [_common_prefix(keys[0], keys[-1])]
-    listed = (
-        found
-        for prefix in prefixes
-        for found in list_window(store, Area(bucket, prefix), DateWindow(day, day))
-    )
+    listed = list_keys(store, bucket, {key for key, *_ in wanted}, day)
     return {
         version.identity
         for found in listed
         for version in found.versions
         if version.identity in wanted
     }
+
+
+def list_keys(
+    store: ObjectStore, bucket: SourceBucket, keys: Collection[str], day: date
+) -> Iterator[ListedKey]:
+    """What is there now under some keys of a day, by listing that day where they are."""
+    if not keys:
+        return
+    ordered = sorted(keys)
+    stems = {_stem_of(key, bucket) for key in ordered}
+    prefixes = (
+        sorted(stems) if len(stems) <= _STEMS_MAX else [_common_prefix(ordered[0], ordered[-1])]
+    )
+    wanted = frozenset(keys)
+    for prefix in prefixes:
+        for found in list_window(store, Area(bucket, prefix), DateWindow(day, day)):
+            if found.key in wanted:
+                yield found
 
 
 def _stem_of(key: str, bucket: SourceBucket) -> str:

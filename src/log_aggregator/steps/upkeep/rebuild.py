@@ -119,7 +119,7 @@ def _rebuild_copy(
         None,
     )
     if original is None:
-        member = _guess_member(store, stored, entry, original_key, id_)
+        member = _unknown_member(store, stored, entry, original_key)
     else:
         crc = stored.crc64nvme if stored.crc64nvme is not None else _read_all(store, stored)[0]
         member = _member_of(original, crc, RangeReader.of_source(store, original).read(0, 1))
@@ -158,43 +158,31 @@ def _versions(store: ObjectStore, bucket: str, key: str) -> Iterator[LogObject]:
         return
 
 
-def _guess_member(
-    store: ObjectStore, stored: StoredObject, entry: CatalogEntry, key: str, id_: str
+def _unknown_member(
+    store: ObjectStore, stored: StoredObject, entry: CatalogEntry, key: str
 ) -> Member:
-    """The original is gone. If S3 got it in one piece, its ETag was the MD5 of its bytes, and the
-    hash of its identity says so.
-    """
-    crc, sha256, md5 = _read_all(store, stored)
+    """The original is gone, and with it version id, ETag and the time when it was written."""
+    crc, sha256 = _read_all(store, stored)
     (listed,) = (
         each
         for each in store.list_objects(stored.bucket, prefix=stored.key).objects
         if each.key == stored.key
     )
-    guesses = (
-        LogObject(entry.group.bucket, key, version, md5, stored.size_bytes, listed.last_modified)
-        for version in (None, "null")
-    )
-    found = next((guess for guess in guesses if pack_id([guess]) == id_), None)
     unknown = LogObject(entry.group.bucket, key, None, "", stored.size_bytes, listed.last_modified)
-    member = _member_of(found or unknown, crc, None)
-    return replace(member, sha256=sha256, flags=() if found else (IDENTITY_UNKNOWN,))
+    member = _member_of(unknown, crc, None)
+    return replace(member, sha256=sha256, flags=(IDENTITY_UNKNOWN,))
 
 
-def _read_all(store: ObjectStore, stored: StoredObject) -> tuple[int, str, str]:
-    """(CRC64NVME, SHA-256, MD5) of all bytes. Raises VerificationError, ObjectFrozen."""
-    stream, sha256, md5 = (
-        ObjectStream(store, stored),
-        hashlib.sha256(),
-        hashlib.md5(usedforsecurity=False),
-    )
+def _read_all(store: ObjectStore, stored: StoredObject) -> tuple[int, str]:
+    """(CRC64NVME, SHA-256) of all bytes. Raises VerificationError, ObjectFrozen."""
+    stream, sha256 = ObjectStream(store, stored), hashlib.sha256()
     for piece in stream.read(stored.size_bytes):
         sha256.update(piece)
-        md5.update(piece)
     if stored.crc64nvme not in (None, stream.running.crc):
         raise VerificationError(
             f"s3://{stored.bucket}/{stored.key}: what was read of it is not what S3 stores"
         )
-    return stream.running.crc, sha256.hexdigest(), md5.hexdigest()
+    return stream.running.crc, sha256.hexdigest()
 
 
 def _member_of(original: LogObject, crc: int, body: Body | None) -> Member:

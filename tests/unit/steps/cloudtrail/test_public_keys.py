@@ -24,7 +24,6 @@ from log_aggregator.errors import (
     VerificationError,
 )
 from log_aggregator.model import Target
-from log_aggregator.ports.store import ListStart, Page
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.steps.cloudtrail.public_keys import (
     KeyRing,
@@ -64,7 +63,7 @@ def test_a_key_is_written_once() -> None:
     before = store.snapshot()
     counting = CountingStore(store)
     assert archive(counting, keys) == 0
-    assert counting.requests == {"ListObjectsV2": 1}
+    assert counting.requests == {"PutObject": 1, "GetObject": 1}
     assert store.snapshot() == before
     name = f"keys/cloudtrail/{REGION}/{key.fingerprint}.json"
     fields = json.loads(store.get_object("dest", name).data)
@@ -91,18 +90,7 @@ def test_somebody_else_was_first() -> None:
     )
     with pytest.raises(VerificationError):
         archive(unseen, keys)  # said to be there, and is not
-    archive(store, keys)
-    hidden = HidingListings(store)
-    assert archive_keys(hidden, TARGET, keys, REGION, FIRST, LAST) == 0
-
-
-class HidingListings(CountingStore):
-    """Lists nothing, as the listing before another writer's PUT."""
-
-    def list_objects(
-        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
-    ) -> Page:
-        return Page(())
+    assert (archive(store, keys), archive(store, keys)) == (1, 0)
 
 
 def test_another_key_of_the_same_name() -> None:

@@ -282,8 +282,8 @@ def test_discards_are_told_with_their_list() -> None:
     run_recorded(world, "run")
     (entry,) = read(world.store, 0).groups
     assert entry.counts.discarded == 1
-    assert entry.discard_list is not None
-    assert world.store.get_object("dest", entry.discard_list).data
+    (discarded,) = entry.discard_lists
+    assert world.store.get_object("dest", discarded).data
 
 
 def test_in_place_each_bucket_has_its_own_chain() -> None:

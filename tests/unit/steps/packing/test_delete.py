@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.support.world import World, access_key, document, make_world, nothing, trail_key
+from tests.support.world import DAY, World, access_key, document, make_world, nothing, trail_key
 
 from log_aggregator.errors import StoreError, VerificationError
 from log_aggregator.model import LogObject, VerifiedPack
 from log_aggregator.ports.store import Deletion, DeletionFailure, Page
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.packing.delete import (
-    Deleter,
     DeletionReport,
     ListedVersions,
+    OriginalDeleter,
     delete_originals,
     deletion_of,
 )
@@ -42,8 +42,15 @@ class Refusing:
         ]
 
 
-def deleter(store: Any, versioning: str | None = "Enabled") -> Deleter:
-    return Deleter(store, SerialWorkers(), SourceBucket("logs", versioning))
+def any_keys(keys: object) -> None:
+    """Conditions hold for all of them."""
+
+
+def deleter(
+    store: Any, versioning: str | None = "Enabled", workers: SerialWorkers | None = None
+) -> OriginalDeleter:
+    bucket = SourceBucket("logs", versioning)
+    return OriginalDeleter(store, workers or SerialWorkers(), bucket, DAY, any_keys)
 
 
 def delete_keys(store: Any, *keys: str) -> DeletionReport:
@@ -86,7 +93,7 @@ def test_there_is_a_pause_before_each_further_attempt() -> None:
 
     store: Any = Refusing({"a": "SlowDown"}, {"a": "SlowDown"}, {"a": "SlowDown"})
     report = DeletionReport()
-    watched = Deleter(store, Watched(), SourceBucket("logs", "Enabled"))
+    watched = deleter(store, workers=Watched())
     watched.delete([Deletion("a", version_id="v")], report)
     assert (report.deleted, pauses) == (1, [1.0, 4.0, 16.0])
 
@@ -403,7 +410,7 @@ def test_nothing_goes_from_another_bucket_than_the_pack_s() -> None:
     world.store.create_bucket("other")
     world.store.put("other", trail_key(2), document(4))
     before = world.store.snapshot()
-    wrong = Deleter(world.store, SerialWorkers(), SourceBucket("other", None))
+    wrong = replace(deleter(world.store), bucket=SourceBucket("other", None))
     with pytest.raises(ValueError, match="other is not where"):
         delete_originals(wrong, pack, listed)
     assert world.store.snapshot() == before

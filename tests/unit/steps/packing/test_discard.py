@@ -22,10 +22,10 @@ from tests.support.world import (
 )
 
 from log_aggregator.errors import PreconditionFailed, StoreError, VerificationError
-from log_aggregator.model import Group, Target
+from log_aggregator.model import Group, LogObject, Target
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.packing.delete import Deleter
+from log_aggregator.steps.packing.delete import DeletionReport, OriginalDeleter
 from log_aggregator.steps.packing.discard import discard
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.selection import Left
@@ -42,6 +42,17 @@ def discarding_world(**more: Any) -> World:
         aggregation_regions="eu-west-1",
         other_regions="delete",
     )
+
+
+def any_keys(keys: object) -> None:
+    """Conditions hold for all of them."""
+
+
+def discard_from(world: World, *sources: LogObject) -> DeletionReport:
+    bucket, report = SourceBucket("logs", "Enabled"), DeletionReport()
+    deleter = OriginalDeleter(world.store, SerialWorkers(), bucket, DAY, any_keys)
+    discard(deleter, Target("dest"), GROUP, sources, WriteOptions(), report)
+    return report
 
 
 def total(result: RunResult, field: str) -> int:
@@ -68,7 +79,7 @@ def test_discarding_other_regions() -> None:
         ).splitlines()
     ]
     assert [(line["key"], line["version_id"], line["etag"], line["size"]) for line in lines] == [
-        found.identity for found in gone
+        found.identity[:4] for found in gone
     ]
     order = [
         call.operation
@@ -172,16 +183,14 @@ def test_a_list_is_not_believed_by_its_name(lies_there: bytes) -> None:
     world, other = discarding_world(), discarding_world()
     source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
     assert other.put("logs", source.key, document(2)) == source
-    deleter = Deleter(other.store, SerialWorkers(), SourceBucket("logs", "Enabled"))
-    key = str(discard(deleter, Target("dest"), GROUP, [source], WriteOptions()).list_key)
+    key = str(discard_from(other, source).list_key)
     written = gzip.decompress(other.store.get_object("dest", key).data)
     world.store.put("dest", key, lies_there)
-    deleter = Deleter(world.store, SerialWorkers(), SourceBucket("logs", "Enabled"))
     with pytest.raises(VerificationError, match="another list"):
-        discard(deleter, Target("dest"), GROUP, [source], WriteOptions())
+        discard_from(world, source)
     assert left_in_place(world) == [source]
     world.store.put("dest", key, gzip.compress(written, 1))
-    assert discard(deleter, Target("dest"), GROUP, [source], WriteOptions()).deleted == 1
+    assert discard_from(world, source).deleted == 1
 
 
 def test_discards_keep_the_order_of_versions() -> None:
@@ -204,8 +213,7 @@ def test_what_is_listed_twice_is_discarded_once() -> None:
     """The list of what goes names it once, and it is counted once."""
     world = discarding_world()
     source = world.store.put("logs", trail_key(2, region="us-east-1"), document(2))
-    deleter = Deleter(world.store, SerialWorkers(), SourceBucket("logs", "Enabled"))
-    report = discard(deleter, Target("dest"), GROUP, [source, source], WriteOptions())
+    report = discard_from(world, source, source)
     (entry,) = world.store.list_objects("dest", prefix="discards/").objects
     assert report.deleted == 1
     assert len(gzip.decompress(world.store.get_object("dest", entry.key).data).splitlines()) == 1

@@ -84,7 +84,7 @@ def test_a_ledger_keeps_only_what_is_asked_for() -> None:
     target, key = world.targets[0], pack_keys(world)[PackFormat.GZIP]
     members = [member.identity for member in read_index(world.store, target, key).decode().members]
     ledger = read_ledger(
-        world.store, target, GROUP, {members[0], ("other", None, "e", 1)}, WriteOptions()
+        world.store, target, GROUP, {members[0], ("other", None, "e", 1, None)}, WriteOptions()
     )
     assert ledger.pack_of == {members[0]: key}
     assert set(ledger.written) == set(pack_keys(world).values())

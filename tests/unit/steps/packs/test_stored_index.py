@@ -38,7 +38,7 @@ def test_what_is_wanted_is_what_is_found(packed: tuple[World, Target, str]) -> N
     wanted = index.members[1]
     head, members = stored.find_members(lambda name: name == wanted.key)
     assert (head, members) == (replace(index, members=()), [wanted])
-    assert stored.find_identities(frozenset([wanted.identity, ("none", None, "", 0)])) == [
+    assert stored.find_identities(frozenset([wanted.identity, ("none", None, "", 0, None)])) == [
         wanted.identity
     ]
     tail = read_tail(world.store, target, key)

@@ -102,27 +102,14 @@ def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
     assert dict(member.metadata) == METADATA
 
 
-@pytest.mark.parametrize("versioning", [None, "Suspended"])
-def test_the_index_of_a_copy_whose_original_is_gone(versioning: str | None) -> None:
-    """Its ETag was the MD5 of its bytes, and the hash in the pack's key says that this is right;
-    its metadata is lost.
+@pytest.mark.parametrize("versioning", ["Enabled", None, "Suspended"])
+def test_a_copy_whose_identity_is_lost_is_found_all_the_same_and_never_deletes(
+    versioning: str | None,
+) -> None:
+    """Its original is gone, and with it version id, ETag and time: the member says so, and a new
+    object of the same key is packed anew, never taken for it.
     """
     world = make_packed(versioning=versioning)
-    key = pack_keys(world)[PackFormat.COPY]
-    (before,) = read_index(world.store, TARGET, key).decode().members
-    lose(world, key)
-    assert rebuild(world, key) == Rebuilt(key, 1)
-    (after,) = read_index(world.store, TARGET, key).decode().members
-    assert after.identity == before.identity
-    assert (after.offset, after.length_bytes, after.crc64nvme) == (0, 512, before.crc64nvme)
-    assert dict(after.metadata) == {}
-
-
-def test_a_copy_whose_identity_is_lost_is_found_all_the_same_and_never_deletes() -> None:
-    """Its version id is known to nobody: the member says so, and a new object of the same key is
-    packed anew, never taken for it.
-    """
-    world = make_packed()
     key = pack_keys(world)[PackFormat.COPY]
     lose(world, key)
     assert rebuild(world, key) == Rebuilt(key, 1, is_identity_known=False)
