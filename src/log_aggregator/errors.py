@@ -285,9 +285,8 @@ class OtherBytes(GroupFailed):
     """Originals that look as if they were packed before are not what was packed. They were kept."""
 
     advice = (
-        "Look at the named originals: they have key, time, size and ETag of a member of a pack, and "
-        "other bytes. They were kept, and are not packed; copy them to another key to have them "
-        "packed."
+        "Look at the named originals: they have key, time, size and ETag of a member of a pack, "
+        "and other bytes. They were kept, and are not packed; what is copied to another key is."
     )
 
 

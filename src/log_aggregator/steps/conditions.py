@@ -44,8 +44,8 @@ class Conditions:
     def check(
         self, store: ObjectStore, target: Target, options: WriteOptions, keys: Iterable[str]
     ) -> None:
-        """That these keys can be deleted on the condition of an ETag. Raises ConditionsIgnored where
-        that could not be shown, Unreachable where nobody answered.
+        """That these keys can be deleted on the condition of an ETag. Raises ConditionsIgnored
+        where that could not be shown, Unreachable where nobody answered.
         """
         for name in sorted({_canary_of(key) for key in keys}):
             with self._lock:
@@ -62,7 +62,9 @@ def _canary_of(key: str) -> str:
 
 
 def _ask(store: ObjectStore, target: Target, key: str, options: WriteOptions) -> str | None:
-    """Why not to delete by ETag; None where this server keeps to both conditions. Raises Unreachable."""
+    """Why not to delete by ETag; None where this server keeps to both conditions. Raises
+    Unreachable.
+    """
     where = f"s3://{target.bucket}/{key}"
     try:
         _write(store, target, key, CANARY, options)

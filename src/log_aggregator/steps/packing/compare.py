@@ -1,7 +1,7 @@
 """Compares an original with what was packed of it, byte by byte: by its hash.
 
-An ETag is an MD5, and MD5 has twins: where nothing but an ETag says that an original is the one that
-was packed before, it is read once more before it goes.
+An ETag is an MD5, and MD5 has twins: where nothing but an ETag says that an original is the one
+that was packed before, it is read once more before it goes.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ class Settling:
     pack_key: str
     keep_originals: bool
     packed_now: bool = False
-    """Its members' bytes were read just now. Else originals that nothing but an ETag tells apart are
-    compared with them before they go.
+    """Its members' bytes were read just now. Else originals that nothing but an ETag tells apart
+    are compared with them before they go.
     """
 
 
@@ -56,7 +56,7 @@ class GroupResult(GroupCounts):
     settled: dict[str, PackEntry] = field(default_factory=dict)
     """By key, all packs that were verified: new ones, and older ones that hold what was listed."""
     discard_lists: list[str] = field(default_factory=list)
-    """Keys of the lists of what was deleted without a pack; a part of a group has one of its own."""
+    """Keys of the lists of what was deleted without a pack, one for each part of a group."""
     digest_regions: list[str] = field(default_factory=list)
     """Regions of the CloudTrail digests that were listed: their public keys are archived at the end
     of the run.

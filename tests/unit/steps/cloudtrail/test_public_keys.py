@@ -100,7 +100,7 @@ def test_another_key_of_the_same_name() -> None:
     other.keys = [replace(other.keys[0], fingerprint=keys.keys[0].fingerprint)]
     archive(store, other)
     with pytest.raises(VerificationError, match="is another key than CloudTrail's"):
-        archive_keys(HidingListings(store), TARGET, keys, REGION, FIRST, LAST)
+        archive(store, keys)
     found = read_archived_key(store, TARGET, REGION, keys.keys[0].fingerprint)
     assert found is not None
     assert found.der == other.keys[0].der
