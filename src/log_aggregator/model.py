@@ -161,9 +161,8 @@ class Group:
         return f"{self.bucket} {self.log_type} {self.account} {self.date}"
 
 
-PROBES_FOLDER = "probes/"
-OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/", PROBES_FOLDER)
-"""What this program writes to a target, and what it therefore never takes for logs."""
+OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/")
+"""What this program writes to a target, under its root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +173,16 @@ class Target:
 
     bucket: str
     root: str = ""
+
+    @property
+    def probes_prefix(self) -> str:
+        """Beside the root, under which nobody may delete anything."""
+        return f"{self.root.removesuffix('/')}.probes/" if self.root else "probes/"
+
+    @property
+    def own_prefixes(self) -> tuple[str, ...]:
+        """Of all that this program writes, and that it therefore never takes for logs."""
+        return (*(f"{self.root}{folder}" for folder in OWN_FOLDERS), self.probes_prefix)
 
     def packs_prefix(self, group: Group) -> str:
         return f"{self.root}packs/{group.path}"

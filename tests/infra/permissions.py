@@ -17,7 +17,7 @@ from log_aggregator.handlers.prepare import LAYOUTS_KEY
 WORK = f"{STACK}-workbucket-1a2b3c"
 LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
-_FOLDERS = ("packs", "indexes", "discards", "custody", "keys")
+_FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "probes")
 
 _KEEP = {("s3:GetObject", "runs"), ("s3:PutObject", "runs"), ("s3:ListBucket", "work")}
 
@@ -36,7 +36,14 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
     "ListFunction": frozenset(
         {("s3:ListBucket", "sources"), ("s3:ListBucketVersions", "sources")} | _KEEP
     ),
-    "PlanFunction": frozenset(_KEEP),
+    "PlanFunction": frozenset(
+        {
+            ("s3:ListBucket", "target"),
+            ("s3:GetObject", "custody"),
+            ("s3:PutObject", "custody"),
+        }
+        | _KEEP
+    ),
     "CombineFunction": frozenset(
         {
             ("s3:GetObject", "logs"),
@@ -67,6 +74,10 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:GetObject", "packs"),
             ("s3:GetObject", "indexes"),
             ("s3:PutObject", "discards"),
+            ("s3:GetObjectVersion", "logs"),
+            ("s3:PutObject", "probes"),
+            ("s3:GetObject", "probes"),
+            ("s3:DeleteObject", "probes"),
         }
         | _KEEP
     ),
@@ -77,6 +88,13 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:PutObject", "custody"),
             ("s3:GetObject", "keys"),
             ("s3:PutObject", "keys"),
+            ("s3:ListBucket", "sources"),
+            ("s3:ListBucketVersions", "sources"),
+            ("s3:GetBucketVersioning", "sources"),
+            ("s3:GetObject", "packs"),
+            ("s3:GetObject", "indexes"),
+            ("s3:PutObject", "indexes"),
+            ("s3:GetObject", "discards"),
         }
         | _KEEP
     ),
@@ -226,12 +244,22 @@ def check_only_two_delete(stack: Stack) -> list[str]:
     ]
 
 
+def _place(bucket: str, root: str, folder: str) -> str:
+    """Something that lies in a folder of a target. Probes lie beside the root."""
+    if folder == "probes" and root:
+        return f"arn:aws:s3:::{bucket}/{root.removesuffix('/')}.probes/x"
+    return f"arn:aws:s3:::{bucket}/{root}{folder}/x"
+
+
 def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
-    """By no role, whatever OtherBuckets says; nor the run's manifests, nor the declared layouts."""
+    """By no role, whatever OtherBuckets says; nor manifests, nor the declared layouts. The
+    rest of the destination bucket is its policy's business.
+    """
     packs = [
-        f"arn:aws:s3:::{bucket}/{root}{folder}/x"
+        _place(bucket, root, folder)
         for bucket, root in _targets(stack)
-        for folder in (*_FOLDERS, "any")
+        for folder in (*_FOLDERS, *(["any"] if stack.in_place else []))
+        if folder != "probes"
     ]
     return [
         f"{owner}: may {action} on {arn}"
@@ -243,13 +271,17 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 
 
 def check_who_writes_where(stack: Stack) -> list[str]:
-    """Combine writes packs and indexes, Delete lists of discards, Finish custody records and public
-    keys; nobody writes into sources, or declares a layout.
+    """Combine writes packs and indexes, Delete lists of discards and what it asks for conditions
+    with, Plan custody records, Finish these, public keys and indexes that are missing; nobody
+    writes into sources, or declares a layout.
     """
     allowed = {
         ("CombineFunction", "packs"),
         ("CombineFunction", "indexes"),
         ("DeleteFunction", "discards"),
+        ("DeleteFunction", "probes"),
+        ("PlanFunction", "custody"),
+        ("FinishFunction", "indexes"),
         ("FinishFunction", "custody"),
         ("FinishFunction", "keys"),
     }
@@ -257,9 +289,7 @@ def check_who_writes_where(stack: Stack) -> list[str]:
     for bucket, root in _targets(stack):
         for owner in owners(stack):
             for folder in (*_FOLDERS, "other"):
-                may_write = may(
-                    stack, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/{root}{folder}/x"
-                )
+                may_write = may(stack, owner, "s3:PutObject", _place(bucket, root, folder))
                 if may_write != ((owner, folder) in allowed):
                     problems.append(
                         f"{owner}: {'may' if may_write else 'may not'} write {folder} of {bucket}"
@@ -297,14 +327,10 @@ def check_packs_are_written_once(stack: Stack) -> list[str]:
         "Null": {"s3:if-none-match": "true"},
         "Bool": {"s3:ObjectCreationOperation": "true"},
     }
-    arns = [
-        f"arn:aws:s3:::{bucket}/{root}{folder}/x"
-        for bucket, root in _targets(stack)
-        for folder in _FOLDERS
-    ]
+    arns = [_place(bucket, root, folder) for bucket, root in _targets(stack) for folder in _FOLDERS]
     problems = [
         f"{owner}: may overwrite {arn}"
-        for owner in ("CombineFunction", "DeleteFunction", "FinishFunction")
+        for owner in ("PlanFunction", "CombineFunction", "DeleteFunction", "FinishFunction")
         for arn in arns
         if not any(
             found.owner == owner
@@ -340,6 +366,8 @@ def check_bucket_policy_keeps_packs_from_every_role(stack: Stack) -> list[str]:
         if owner.endswith("Function")
     }
     missing = {"s3:DeleteObject", "s3:DeleteObjectVersion"} - set(denied["Action"])
+    if denied.get("NotResource") != f"arn:aws:s3:::{DESTINATION}/probes/*":
+        return ["the bucket's policy denies something else than all but probes/"]
     return (
         [f"the bucket's policy does not deny {missing or roles ^ named}"]
         if missing or roles != named
@@ -377,8 +405,8 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
-    """kms only on keys that a parameter names; each step what it does: Combine, Delete, Finish
-    encrypt, Verify and who takes inventories read, the rest nothing.
+    """kms only on keys that a parameter names, for what the step does: Plan, Combine, Delete, Finish
+    encrypt, Delete, Verify and who takes inventories read, the rest nothing.
     """
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
     target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (
@@ -390,7 +418,9 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     }
     wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in target_keys}
     wanted |= {("VerifyFunction", "kms:Decrypt", key) for key in target_keys}
-    writers, actions = ("DeleteFunction", "FinishFunction"), ("kms:Decrypt", "kms:GenerateDataKey")
+    wanted |= {("DeleteFunction", "kms:Decrypt", key) for key in source_keys}
+    writers = ("PlanFunction", "DeleteFunction", "FinishFunction")
+    actions = ("kms:Decrypt", "kms:GenerateDataKey")
     wanted |= {
         (writer, action, key) for writer in writers for key in target_keys for action in actions
     }
@@ -476,6 +506,8 @@ def _places(stack: Stack, resource: str) -> list[str]:
     if stack.in_place:
         for name in _source_names(stack):
             places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in _FOLDERS}
+        places |= {f"arn:aws:s3:::*/{FOLDER}/{folder}/*": folder for folder in _FOLDERS}
+        places[f"arn:aws:s3:::*/{FOLDER}.probes/*"] = "probes"
     else:
         places |= {f"arn:aws:s3:::{DESTINATION}": "target"}
         places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in _FOLDERS}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from tests.simulation.truth import Truth, Violation
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
-from log_aggregator.model import OWN_FOLDERS, DeleteMarker, LogObject
+from log_aggregator.model import DeleteMarker, LogObject
 
 T = TypeVar("T")
 
@@ -82,8 +82,7 @@ class GuardedStore(ForwardingStore):
 
     def _is_own(self, bucket: str, key: str) -> bool:
         return any(
-            bucket == target.bucket
-            and key.startswith(tuple(f"{target.root}{own}" for own in OWN_FOLDERS))
+            bucket == target.bucket and key.startswith(target.own_prefixes)
             for target in self._targets
         )
 

@@ -4,6 +4,7 @@ verifies.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -12,11 +13,21 @@ from tests.simulation.test_statemachine import MakeCloud, run_all
 from tests.support.cloud import make_cloud
 from tests.support.custody import run_recorded, run_recorded_faulty, walk
 from tests.support.scenarios import SCENARIOS, Scenario
-from tests.support.world import World, document, kill_at, make_world, nothing, trail_key
+from tests.support.world import (
+    World,
+    document,
+    kill_at,
+    left_in_place,
+    make_world,
+    nothing,
+    trail_key,
+)
 
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.core.custody import Record
+from log_aggregator.core.custody import Record, RecordKind
 from log_aggregator.steps.custody.walk import list_records, read_records
+from log_aggregator.steps.packs.index import read_index
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Fault, FaultyStore, Killed
 
@@ -53,31 +64,55 @@ def findings(world: World) -> list[str]:
     ]
 
 
-def all_packs_named(world: World) -> bool:
-    """Every pack is in a record, or is a note that says why not."""
+def lies(world: World) -> list[str]:
+    """What the records do not say, or say wrongly: of every pack exactly one says who wrote it, and
+    what is gone of its originals stands in them.
+    """
+    written, deleted = Counter[str](), Counter[str]()
+    for record in records_of(world):
+        for pack in record.packs:
+            place = f"{record.target.bucket}/{pack.key}"
+            written[place] += pack.is_new
+            deleted[place] += pack.deleted or 0
+    in_place = {(each.bucket, each.identity) for each in left_in_place(world)}
+    found = []
+    for target in world.targets:
+        for entry in list_all(world.store, target.bucket, f"{target.root}indexes/"):
+            key = target.pack_key(entry.key)
+            index = read_index(world.store, target, key).decode()
+            names = {(index.group.bucket, member.identity) for member in index.members}
+            place, gone = f"{target.bucket}/{key}", len(names - in_place)
+            if written[place] != 1:
+                found.append(f"{place}: {written[place]} records say who wrote it")
+            if deleted[place] < gone:
+                found.append(f"{place}: {gone} originals are gone, {deleted[place]} told")
+    return found
+
+
+def told_discards(world: World) -> bool:
+    """Every list of what went without a pack stands in a record."""
+    told = {
+        name for each in records_of(world) for group in each.groups for name in group.discard_lists
+    }
     return all(
-        note.what.startswith(
-            (
-                "its pack was written by a run",
-                "no record names its pack: a run wrote it that died",
-                "its pack is older",
-            )
-        )
-        for walked in walk(world)
-        for note in walked.notes
+        entry.key in told
+        for target in world.targets
+        for entry in list_all(world.store, target.bucket, f"{target.root}discards/")
     )
 
 
+@pytest.mark.parametrize("hours", [0, 26], ids=["at once", "a day later"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", CHOSEN, ids=str)
-def test_a_killed_run_leaves_a_chain_that_verifies(scenario: Scenario, *, after: bool) -> None:
-    """Wherever it dies: the chain is whole then, whole after the next run, and every pack is
-    explained.
-    """
+def test_a_killed_run_leaves_a_chain_that_verifies(
+    scenario: Scenario, *, after: bool, hours: int
+) -> None:
+    """Wherever it dies: the chain is whole then, whole after the next run, and says the truth."""
     undisturbed = scenario.build()
     _, calls = run_recorded_faulty(undisturbed, "run", nothing)
     assert findings(undisturbed) == []
     assert [walked.notes for walked in walk(undisturbed)] == [[] for _ in undisturbed.targets]
+    assert (lies(undisturbed), told_discards(undisturbed)) == ([], True)
     for number in range(len(calls)):
         world = scenario.build()
         where = (
@@ -86,12 +121,14 @@ def test_a_killed_run_leaves_a_chain_that_verifies(scenario: Scenario, *, after:
         with pytest.raises(Killed):
             run_recorded(world, "killed", FaultyStore(world.store, kill_at(number, after=after)))
         assert findings(world) == [], where
-        world.clock.advance(days=1.1)
+        world.clock.advance(hours=hours)
         run_recorded(world, "mends")
         assert findings(world) == [], where
-        assert all_packs_named(world), where
-        runs = [(record.target.bucket, record.run) for record in records_of(world)]
-        assert len(runs) == len(set(runs)), where
+        assert (lies(world), told_discards(world)) == ([], True), where
+        steps = [(record.target.bucket, record.step) for record in records_of(world)]
+        assert len(steps) == len(set(steps)), where
+        if hours:
+            assert records_of(world)[-1].open == (), where
 
 
 @pytest.mark.parametrize("number", range(0, 40, 2))
@@ -109,9 +146,9 @@ def test_two_runs_at_once_leave_both_their_records(number: int) -> None:
         return None
 
     _, calls = run_recorded_faulty(world, "one", decide)
-    assert findings(world) == []
-    assert sorted(record.run for record in records_of(world)) == (
-        ["one", "other"] if number < len(calls) else ["one"]
+    assert (findings(world), lies(world)) == ([], [])
+    assert {record.run for record in records_of(world)} == (
+        {"one", "other"} if number < len(calls) else {"one"}
     )
 
 
@@ -136,10 +173,16 @@ def test_a_finish_that_is_called_again_leaves_one_record(
         disturbed = clouds(world)
         disturbed.decide = kill_at(number, after=after)
         assert run_all(disturbed) == ended, cloud.calls[number]
-        assert len(records_of(world)) == len(world.targets), cloud.calls[number]
-        assert findings(world) == [], cloud.calls[number]
+        steps = Counter((record.target, record.step) for record in records_of(world))
+        assert max(steps.values()) == 1, cloud.calls[number]
+        assert (findings(world), lies(world)) == ([], []), cloud.calls[number]
+        assert closings_of(world) == len(world.targets), cloud.calls[number]
     run_all(disturbed)
-    assert len(records_of(world)) == 2 * len(world.targets)
+    assert closings_of(world) == 2 * len(world.targets)
+
+
+def closings_of(world: World) -> int:
+    return sum(record.kind is RecordKind.CLOSING for record in records_of(world))
 
 
 def test_the_state_machine_records_what_a_run_in_one_process_does(clouds: MakeCloud) -> None:
@@ -150,7 +193,8 @@ def test_the_state_machine_records_what_a_run_in_one_process_does(clouds: MakeCl
     cloud.run({"dry_run": True})
     assert records_of(world) == []
     cloud.run()
-    (one,), (other,) = records_of(alone), records_of(world)
+    (_, one), (opening, other) = records_of(alone), records_of(world)
+    assert (opening.kind, other.kind) == (RecordKind.OPENING, RecordKind.CLOSING)
     assert other.totals == one.totals
     assert sorted(other.packs, key=lambda pack: pack.key) == sorted(
         one.packs, key=lambda pack: pack.key

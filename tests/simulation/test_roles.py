@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.infra.access import statements_of
 from tests.infra.stack import Stack, deploy, load_template
+from tests.simulation.test_custody_chain import findings, lies
 from tests.simulation.test_history_by_inventory import main_logs_with_inventory
 from tests.simulation.test_statemachine import MakeCloud, contents, run_all
 from tests.support.cloud import Cloud, make_cloud
@@ -21,11 +22,14 @@ from tests.support.statemachine import StateError
 from tests.support.world import World, find_losses, kill_at, left_in_place
 
 from log_aggregator.ports.store import Deletion
+from log_aggregator_lab.stores.faults import Killed
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
 _MISSING = "so that S3 says of a missing object that it is missing"
 _INVENTORY = "history by an inventory"
+_PACKED_BEFORE = "an original with a null version that an earlier run packed"
+_DEAD_RUN = "what a run left behind that died"
 NOT_USED_UNDISTURBED = {
     ("CombineFunction", "s3:ListBucketVersions"): _INVENTORY,
     ("DeleteFunction", "s3:ListBucketVersions"): _INVENTORY,
@@ -35,6 +39,9 @@ NOT_USED_UNDISTURBED = {
     ("FinishFunction", "s3:ListBucket"): _MISSING,
     ("VerifyFunction", "s3:ListBucket"): _MISSING,
     ("DeleteFunction", "s3:ListBucket"): _MISSING,
+    ("DeleteFunction", "s3:GetObjectVersion"): _PACKED_BEFORE,
+    ("FinishFunction", "s3:ListBucketVersions"): _DEAD_RUN,
+    ("FinishFunction", "s3:GetBucketVersioning"): _DEAD_RUN,
 }
 
 
@@ -122,6 +129,29 @@ def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeClo
                 cloud.run(given, "ProcessHistoricalMainLogsSM")
             assert len(left_in_place(world)) == 12
         assert find_losses(world) == []
+
+
+@pytest.mark.parametrize("dies_in", ["DeleteFunction", "FinishFunction"])
+@pytest.mark.parametrize("name", ["versioned", "unversioned", "in_place", "discarding"])
+def test_the_next_run_tells_of_one_that_died_under_the_templates_roles(
+    name: str, dies_in: str, clouds: MakeCloud
+) -> None:
+    """Its execution was aborted, and it has no closing record."""
+    (scenario,) = (found for found in SCENARIOS if found.name == name)
+    world = scenario.build()
+    cloud = clouds(world)
+    put_in_roles(cloud, deploy_for(world))
+
+    def abort(function: str, _payload: Any) -> None:
+        if function in {dies_in, "FinishFunction"}:
+            raise Killed
+
+    cloud.break_function = abort
+    with pytest.raises(Killed):
+        cloud.run()
+    cloud.break_function = lambda _function, _payload: None
+    assert run_all(cloud) == ""
+    assert (findings(world), lies(world), left_in_place(world)) == ([], [], [])
 
 
 def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:

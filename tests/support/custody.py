@@ -12,9 +12,12 @@ from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.custody import Record, WrittenRecord
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.steps.custody.keep import CustodyKeeper
 from log_aggregator.steps.custody.walk import Walked, WalkRules, walk_chain
-from log_aggregator.steps.custody.write import RunSpan, append_record, write_custody
+from log_aggregator.steps.custody.write import append_record
+from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.packing.run import run
 from log_aggregator_lab.stores.faults import Decide, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -23,10 +26,8 @@ START = datetime(2025, 4, 5, 1, tzinfo=UTC)
 
 def run_recorded(world: World, name: str, store: ObjectStore | None = None) -> RunResult:
     """A run as the command line does it."""
-    began = world.clock.now()
-    result = world.run(store)
-    write_custody(world.job(store), result, RunSpan(name, began, world.clock.now()))
-    return result
+    job = world.job(store)
+    return run(job, Progress(), None, CustodyKeeper(job, name, lambda done: None))
 
 
 def run_recorded_faulty(world: World, name: str, decide: Decide) -> tuple[RunResult, list[Call]]:

@@ -25,14 +25,14 @@ from log_aggregator.cli.progress.run import make_progress
 from log_aggregator.core.costs import PRICES, Prices
 from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import SettingsError
+from log_aggregator.errors import Interrupted, SettingsError
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.run import Measured, describe_run, render_run
 from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings, read_toml
 from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
-from log_aggregator.steps.custody.write import RunSpan, write_custody
+from log_aggregator.steps.custody.keep import CustodyKeeper
 from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_job
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Listing, Progress
@@ -169,6 +169,8 @@ def do_run(
     """Runs, prints, and gives the exit code."""
     described = measure_run(settings, window, connection, inventories, is_quiet=as_json)
     print_report(described, render_run(described), as_json=as_json)
+    if described["stopped"]:
+        raise Interrupted("stopped; what was done stands above")
     return 1 if described["failures"] else 0
 
 
@@ -186,13 +188,13 @@ def measure_run(
     """
     began = time.perf_counter()
     with open_job(connection, settings, window) as opened:
-        began_at = opened.clock.now()
         job, found = _narrow(opened, inventories)
+        connect = connect_keys or partial(connect_trail_keys, connection)
+        archive_keys = partial(archive_run_keys, job, connect)
+        keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys)
         with make_progress(is_quiet=is_quiet) as progress:
-            result = run_job(job, progress, _make_listing(job, found, progress))
+            result = run_job(job, progress, _make_listing(job, found, progress), keeper)
         result.inventories = [inventory.location for inventory in found]
-        archive_run_keys(job, connect_keys or partial(connect_trail_keys, connection), result)
-        write_custody(job, result, RunSpan(name_run(began_at), began_at, job.clock.now()))
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     return describe_run(result, measured)
 

@@ -1,5 +1,8 @@
 """Custody records: what a run did, written once, each naming the hash of the one before it.
 
+A run opens a record before it touches a window of days, and closes it when that window is done.
+What a run that died left behind is taken down by a later one, in a record of recovery.
+
 A record is JSON Lines in gzip: a line for the run, then a line for each group that it had to do
 with. Its hash is the SHA-256 of the object as it is stored. docs/internals/custody.md shows one,
 and how to check a chain with shell tools.
@@ -11,9 +14,10 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from log_aggregator.core.jsontext import decoding, encode_json_line
@@ -30,6 +34,14 @@ _SEQUENCE_DIGITS = 10
 # A folder has a thousand records: a page of a listing, so that the newest is found with two
 # requests however many there are.
 _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.jsonl\.gz")
+
+
+class RecordKind(StrEnum):
+    """What a record is about."""
+
+    OPENING = "opening"  # the groups that a run is about to work on
+    CLOSING = "closing"  # what it did
+    RECOVERY = "recovery"  # what was found of a run that did not say it itself
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,15 +95,15 @@ class PackEntry:
     """
     size_bytes: int
     is_new: bool = False
-    """This run wrote it. Else an earlier one did, or one that died, and this run found it."""
+    """The record's run wrote it. Else an earlier one did, and this run found it. Of all records of
+    a chain exactly one says so.
+    """
     index_sha256: str | None = None
     """Hex, of the index as it is stored. None where the pack was not verified; nothing of it was
     deleted then.
     """
     deleted: int | None = None
-    """Versions. None where the deletion was not begun, or did not come to its end: the next run's
-    record knows.
-    """
+    """Versions that are known to be gone. None where the deletion was not begun."""
     kept: int = 0
     retained: int = 0
     changed: int = 0
@@ -134,6 +146,22 @@ class GroupEntry:
         counts = self.counts
         return counts.listed_bytes - counts.bytes_in - counts.packed_before_bytes
 
+    def without_new(self, claimed: Container[str], target: Target) -> GroupEntry:
+        """The same, where other records say already who wrote some of its packs."""
+        counts = replace(self.counts)
+        for pack in self.packs:
+            if pack.is_new and pack.key in claimed:
+                is_copy = "/" in pack.key.removeprefix(target.packs_prefix(self.group))
+                counts.copied -= pack.members if is_copy else 0
+                counts.packed -= 0 if is_copy else pack.members
+                counts.packed_before += pack.members
+                counts.bytes_in -= pack.source_bytes
+                counts.packed_before_bytes += pack.source_bytes
+        packs = (
+            replace(pack, is_new=pack.is_new and pack.key not in claimed) for pack in self.packs
+        )
+        return replace(self, counts=counts, packs=tuple(packs))
+
     def find_imbalance(self) -> str | None:
         """Where more or less came out than went in, and no failure or change explains it."""
         if self.left < 0 or self.left_bytes < 0:
@@ -153,7 +181,7 @@ class GroupEntry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one run did in one target."""
+    """What one run is about to do, or did, in one target, in one window of days."""
 
     target: Target
     run: str
@@ -169,9 +197,23 @@ class Record:
     groups: tuple[GroupEntry, ...] = ()
     failures: tuple[tuple[str, str, str], ...] = ()
     """(where, error, message), those of groups too."""
+    kind: RecordKind = RecordKind.CLOSING
+    planned: tuple[Group, ...] = ()
+    """Of an opening: the groups that may be touched."""
+    about: int | None = None
+    """Of a recovery: the number of the opening that it is about."""
+    closes: int | None = None
+    """The number of the opening of which all is known now."""
+    open: tuple[int, ...] = ()
+    """The numbers of all openings, this record's included, that none has closed yet."""
     sequence: int = 0
     previous: str | None = None
     """Hex SHA-256 of the record before this one; None for the first."""
+
+    @property
+    def step(self) -> tuple[str, RecordKind, date, date]:
+        """What a run writes down once."""
+        return (self.run, self.kind, self.first, self.last)
 
     @property
     def key(self) -> str:
@@ -267,12 +309,17 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "ended": encode_time(record.ended),
         "first_date": record.first.isoformat(),
         "last_date": record.last.isoformat(),
-        "groups": len(record.groups),
+        "groups": len(record.planned) + len(record.groups),
         "totals": record.totals,
         "left_alone": dict(record.objects),
         "layouts": [dict(row) for row in record.layouts],
         "failures": [list(failure) for failure in record.failures],
+        "kind": record.kind.value,
+        "about": record.about,
+        "closes": record.closes,
+        "open": list(record.open),
     }
+    yield from map(encode_group, record.planned)
     yield from map(describe_entry, record.groups)
 
 
@@ -280,6 +327,8 @@ def _parse(lines: list[bytes]) -> Record:
     head = json.loads(lines[0])
     if (head["format"], head["version"]) != (FORMAT, VERSION):
         raise ValueError("another format or version")
+    kind, rows = RecordKind(head["kind"]), [json.loads(line) for line in lines[1:]]
+    is_opening = kind is RecordKind.OPENING
     record = Record(
         target=Target(head["bucket"], head["root"]),
         run=head["run"],
@@ -289,19 +338,24 @@ def _parse(lines: list[bytes]) -> Record:
         first=date.fromisoformat(head["first_date"]),
         last=date.fromisoformat(head["last_date"]),
         objects=head["left_alone"],
-        layouts=tuple(_parse_layouts(head.get("layouts", []))),
-        groups=tuple(_parse_group(json.loads(line)) for line in lines[1:]),
+        layouts=tuple(_parse_layouts(head["layouts"])),
+        groups=() if is_opening else tuple(map(_parse_group, rows)),
         failures=tuple((where, error, message) for where, error, message in head["failures"]),
+        kind=kind,
+        planned=tuple(map(decode_group, rows)) if is_opening else (),
+        about=head["about"],
+        closes=head["closes"],
+        open=tuple(map(int, head["open"])),
         sequence=head["sequence"],
         previous=head["previous"],
     )
-    if (head["groups"], head["totals"]) != (len(record.groups), record.totals):
+    if (head["groups"], head["totals"]) != (len(rows), record.totals):
         raise ValueError("the totals are not those of the groups")
     return record
 
 
 def _parse_layouts(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Records of earlier versions have none. Names and patterns are shown, so they must be text."""
+    """Names and patterns are shown, so they must be text."""
     for row in rows:
         if not isinstance(row["name"], str) or not isinstance(row["pattern"], str):
             raise TypeError("a layout without a name or a pattern")

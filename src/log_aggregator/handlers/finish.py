@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from log_aggregator.errors import Failure, RunFailed
@@ -15,6 +16,7 @@ from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.metrics import write_run_metrics
 from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
+from log_aggregator.steps.custody.recover import recover_runs
 from log_aggregator.steps.custody.write import RunSpan, write_custody
 from log_aggregator.steps.fanout.gather import read_record, summarize_run
 from log_aggregator.telemetry.memory import peak_memory_bytes
@@ -40,8 +42,11 @@ def handler(event: Event, call: Call) -> Result:
     began, ended = datetime.fromisoformat(record.began), call.job.clock.now()
     if not record.dry_run:
         job = call.job_of(record)
-        archive_run_keys(job, call.connect_keys, summary.result)
-        write_custody(job, summary.result, RunSpan(folder.run, began, ended))
+        span = RunSpan(folder.run, began, ended)
+        archive_keys = partial(archive_run_keys, job, call.connect_keys)
+        archive_keys(summary.result)
+        write_custody(job, summary.result, span)
+        recover_runs(job, summary.result, span, archive_keys)
     requests = summary.requests + Counter(call.job.requests)
     peak = max(summary.peak_memory_bytes, peak_memory_bytes())
     described = describe_run(

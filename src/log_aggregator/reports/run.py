@@ -41,6 +41,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "deleted": totals.deleted,
         "kept": totals.kept,
         "retained": totals.retained,
+        "unknown_outcome": totals.unknown,
         "changed": totals.changed,
         "discarded": totals.discarded,
         **describe_left(result.selection),
@@ -80,6 +81,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "stale_uploads_aborted": result.stale_uploads,
         "left": describe_left_why(result.selection),
         "unknown_samples": result.selection.samples,
+        "stopped": result.is_stopped,
         "failures": [asdict(failure) for failure in result.failures],
     }
 

@@ -21,7 +21,7 @@ from log_aggregator.errors import (
     PreconditionFailed,
     StoreError,
 )
-from log_aggregator.model import PROBES_FOLDER, Target
+from log_aggregator.model import Target
 from log_aggregator.ports.store import Deletion, ObjectStore, WriteOptions
 
 CANARY = b"Written by log-aggregator to see whether this server keeps to conditions. It may stay.\n"
@@ -50,7 +50,7 @@ class Conditions:
         for name in sorted({_canary_of(key) for key in keys}):
             with self._lock:
                 if name not in self._answers:
-                    key = f"{target.root}{PROBES_FOLDER}{name}"
+                    key = f"{target.probes_prefix}{name}"
                     self._answers[name] = _ask(store, target, key, options)
                 reason = self._answers[name]
             if reason is not None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from log_aggregator.core.layouts.declared import BUILT_IN, BucketLayouts, Layouts
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.model import OWN_FOLDERS, KeyFacts, Target
+from log_aggregator.model import KeyFacts, Target
 from log_aggregator.ports.store import WriteOptions
 
 
@@ -117,6 +117,4 @@ class RunRules:
     def own_prefixes(self, source_bucket: str) -> tuple[str, ...]:
         """What lies in the bucket and is our own: never a log object."""
         target = self.target(source_bucket)
-        if target.bucket != source_bucket:
-            return ()
-        return tuple(f"{target.root}{folder}" for folder in OWN_FOLDERS)
+        return target.own_prefixes if target.bucket == source_bucket else ()

@@ -54,9 +54,11 @@ class FaultyStore(ForwardingStore):
         fault = self._find_fault(call)
         if fault.before is not None:
             self._fail(fault.before)
-        result = run()
-        if fault.after is not None:
-            self._fail(fault.after)
+        try:
+            result = run()
+        finally:  # also where it is refused
+            if fault.after is not None:
+                self._fail(fault.after)
         if self._is_dead:  # another thread died meanwhile: this answer finds nobody any more
             raise Killed
         return result if fault.alter is None else alter_body(result, fault.alter)

@@ -141,12 +141,6 @@ def test_what_is_no_record_is_refused() -> None:
             decode_record(data)
 
 
-def test_a_record_from_before_there_were_declarations_is_read() -> None:
-    """It names none; a chain is read from its beginning."""
-    older = decode_record(edit_head(lambda head: head.pop("layouts")))
-    assert older == make_record(layouts=())
-
-
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

@@ -121,7 +121,7 @@ def test_a_run_writes_down_what_it_used(clouds: MakeCloud) -> None:
     ]
     assert read_json(world, "run.json")["layouts"] == declared
     assert read_json(world, "result.json")["layouts"] == declared
-    (key,) = (key for key in keys_of(world, "dest") if key.startswith("custody/"))
+    _, key = (key for key in keys_of(world, "dest") if key.startswith("custody/"))
     assert list(decode_record(world.store.get_object("dest", key).data).layouts) == declared
 
 

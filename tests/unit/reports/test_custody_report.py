@@ -29,10 +29,11 @@ from log_aggregator.steps.workers import SerialWorkers
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "docs"))
 JSON_FIELDS: Any = importlib.import_module("reference_pages.json_fields")
 DEST = Target("dest")
+DAMAGED = record_key(DEST, 2)
 
 
 def make_history() -> World:
-    """A run; one that died before its record; one more, whose record was damaged afterwards."""
+    """A run; packs that no run owns up to; one more run, whose record was damaged afterwards."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     run_recorded(world, "first")
@@ -40,7 +41,7 @@ def make_history() -> World:
     world.run()
     world.clock.advance(hours=2)
     run_recorded(world, "third")
-    world.store.put("dest", record_key(DEST, 1), b"damaged")
+    world.store.put("dest", DAMAGED, b"damaged")
     run_recorded(world, "fourth")
     return world
 
@@ -85,7 +86,7 @@ def test_a_record_tells_the_declared_layouts() -> None:
     world = make_world(layouts=rows)
     world.put("logs", "nginx/web-1/20250403", b"GET /\n")
     run_recorded(world, "first")
-    (found,) = read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST))
+    _, found = read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST))
     described = describe_record(found)
     assert described["layouts"] == rows
     short = list(render_record(described, in_full=False))
@@ -103,13 +104,13 @@ def test_lines_say_what_was_found() -> None:
     world = make_history()
     lines = list(render_walk(describe_walk(walk(world))))
     assert "BROKEN" in lines[0]
-    assert any(line.startswith("  WRONG") and record_key(DEST, 1) in line for line in lines)
+    assert any(line.startswith("  WRONG") and DAMAGED in line for line in lines)
     assert any(line.startswith("  note") and "a run wrote it that died" in line for line in lines)
     found = list(read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST)))
     texts = ["\n".join(render_record(describe_record(record), in_full=True)) for record in found]
     assert "none: it is the first" in texts[0]
-    assert "1 log object," in texts[0]
-    assert "cannot be read" in texts[1]
+    assert "1 log object," in texts[1]
+    assert "cannot be read" in texts[2]
     (life,) = trace(world.job(), "logs", trail_key(2))
     told = list(render_life(describe_life(life)))
     assert any("which no record names" in line for line in told)

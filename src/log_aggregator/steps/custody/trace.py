@@ -137,6 +137,7 @@ def _mentions(
         for sequence, entry in list_records(store, target).items()
         if entry.last_modified >= written
     }
+    deleted = 0
     for found in read_records(store, workers, target, listed):
         if found.record is None:
             yield Unread(found.key, found.problem)
@@ -146,7 +147,8 @@ def _mentions(
             yield Mention(
                 found.sequence, found.key, record.run, record.tool, record.began, record.ended, pack
             )
-            if pack.deleted and pack.deleted >= pack.members:
+            deleted += pack.deleted or 0
+            if deleted >= pack.members:
                 return
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from log_aggregator.core.custody import (
     Record,
+    RecordKind,
     custody_prefix,
     decode_record,
     hash_record,
@@ -90,19 +91,20 @@ def walk_chain(job: Job, target: Target, rules: WalkRules) -> Walked:
     wanted = sorted(listed, reverse=True)[: rules.last]
     packs = _Packs()
     newer: StoredRecord | None = None
+    """The readable one after it; what is none of the chain is passed over."""
     ended: datetime | None = None
     for found in read_records(
         store, workers, target, {sequence: listed[sequence] for sequence in wanted}
     ):
         _check_record(target, found, newer, rules, walked)
+        if found.record is None:
+            continue
         if newer is None and found.sha256 is not None:
             walked.newest = (found.sequence, found.sha256)
         newer = found
-        if found.record is None:
-            continue
         walked.records += 1
         ended = ended or found.record.ended
-        hashes = packs.take(found.record)
+        hashes = packs.take(found, walked)
         if rules.reads_indexes:
             _check_indexes(store, workers, target, found.sequence, hashes, walked)
         if found.sequence in (0, rules.oldest):
@@ -202,15 +204,10 @@ def _check_record(
     def complain(what: str) -> None:
         walked.findings.append(Finding(found.key, what))
 
-    if (
-        newer is not None
-        and newer.record is not None
-        and newer.sequence == found.sequence + 1
-        and newer.record.previous != found.sha256
-    ):
-        complain(
-            f"its SHA-256 is {found.sha256}; the record after it names {newer.record.previous}"
-        )
+    if newer is not None and newer.record is not None and newer.sequence - 1 == found.sequence:
+        flaw = _find_flaw(found, newer.record)
+        if flaw is not None:
+            complain(flaw)
     wanted = rules.expected.get(found.sequence)
     if wanted is not None and wanted != found.sha256:
         complain(f"its SHA-256 is {found.sha256}; {wanted} was expected")
@@ -234,6 +231,19 @@ def _check_record(
             complain(f"{entry.group}: {imbalance}")
 
 
+def _find_flaw(found: StoredRecord, newer: Record) -> str | None:
+    """Where the record after it does not follow from it."""
+    older = found.record
+    if older is None:
+        return None  # the newer one follows another one
+    if newer.previous != found.sha256:
+        return f"its SHA-256 is {found.sha256}; the record after it names {newer.previous}"
+    opened = {newer.sequence} if newer.kind is RecordKind.OPENING else set()
+    if set(newer.open) != (set(older.open) | opened) - {newer.closes}:
+        return "the record after it names other openings as open"
+    return None
+
+
 def _check_indexes(
     store: ObjectStore,
     workers: Workers,
@@ -243,7 +253,10 @@ def _check_indexes(
     walked: Walked,
 ) -> None:
     def check(pack_key: str) -> Finding | None:
-        index_key = target.index_key(pack_key)
+        try:
+            index_key = target.index_key(pack_key)
+        except ValueError:
+            return Finding(pack_key, f"record {sequence} names it, and it is no pack of this place")
         try:
             sha256 = read_index(store, target, pack_key).sha256
         except NotFound:
@@ -271,15 +284,19 @@ class _Packs:
         """When the first run of the chain began."""
         self._hashes: set[tuple[int, int]] = set()
 
-    def take(self, record: Record) -> dict[str, str]:
+    def take(self, found: StoredRecord, walked: Walked) -> dict[str, str]:
         """From the keys of its verified packs to the hashes of their indexes; of those only that no
         newer record said the same of.
         """
-        fresh = {}
-        for pack in record.packs:
+        fresh: dict[str, str] = {}
+        for pack in found.record.packs if found.record is not None else ():
             number = short(pack.key)
-            self.named[number] = record.sequence
-            if pack.is_new:
+            self.named[number] = found.sequence
+            if pack.is_new and number in self.written:
+                walked.findings.append(
+                    Finding(found.key, f"another record also says who wrote {pack.key}")
+                )
+            elif pack.is_new:
                 self.written.add(number)
             if (
                 pack.index_sha256 is not None
@@ -316,8 +333,8 @@ def _check_unrecorded(job: Job, packs: _Packs, ended: datetime | None, walked: W
             walked.notes.append(
                 Finding(
                     entry.key,
-                    "no record names its pack: a run wrote it that died before its record, "
-                    "or somebody by hand",
+                    "no record names its pack: a run wrote it that died, or is under way, and "
+                    "the next run says what it left; or somebody made it by hand",
                 )
             )
         elif now - entry.last_modified < timedelta(hours=PENDING_HOURS_MAX):

@@ -1,79 +1,115 @@
-"""Writes the custody record of a run, at its end: one for each place that its packs went to,
-chained to the one before it.
+"""Writes custody records: an opening before a run touches a window of days, a closing when that
+window is done, one of each for every place that its packs go to.
 
-Two runs that end at the same time want the same key; S3 lets one have it, and the other one looks
-again and takes the next.
+A run that is stopped, or of which something is not known, leaves its opening open; a later run
+looks what became of it (`recover`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
-from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.custody import (
     GroupEntry,
     PackEntry,
     Record,
+    RecordKind,
     WrittenRecord,
     custody_prefix,
-    decode_record,
-    encode_record,
-    hash_record,
-    parse_record_key,
-    record_key,
     sum_counts,
 )
 from log_aggregator.core.layouts.declarations import describe_declarations
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.errors import (
-    BadPack,
+    CannotStart,
     Failure,
     GroupFailed,
-    NotFound,
-    PreconditionFailed,
-    StoreError,
+    Interrupted,
+    OutOfTime,
+    RequestFailed,
     Unreachable,
 )
-from log_aggregator.model import Target
+from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.steps.custody.chain import ChainEnd, ChainRecord, append, read_back
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import GroupResult, RunResult
 from log_aggregator.steps.packing.selection import Selection
-from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.rules import RunRules
 
-ATTEMPTS_MAX = 50
-"""So many other runs may end between one look at the newest record and the next."""
-
-LOOK_BACK_COUNT_MAX = 200
-"""So many records of other runs that ended since this one began are looked at for this one's own.
-"""
+CLOCKS_APART = timedelta(hours=1)
+"""Clocks of machines that write to one chain may differ by so much."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSpan:
-    """A run's name, and when it began and ended, in UTC."""
+    """A run's name, and when it, or a window of it, began and ended, in UTC."""
 
     name: str
     began: datetime
     ended: datetime
 
 
+def open_custody(
+    job: Job, span: RunSpan, first: date, last: date, groups: Iterable[Group]
+) -> list[WrittenRecord]:
+    """Writes down which groups are about to be touched, in each target of theirs: without that
+    nothing is. Raises CannotStart.
+    """
+    by_target: dict[Target, list[Group]] = {}
+    for group in sorted(groups):
+        by_target.setdefault(job.rules.target(group.bucket), []).append(group)
+    written = []
+    for target, planned in by_target.items():
+        record = Record(
+            target,
+            span.name,
+            TOOL,
+            span.began,
+            span.ended,
+            first,
+            last,
+            kind=RecordKind.OPENING,
+            planned=tuple(planned),
+        )
+        try:
+            written.append(append_record(job.store, record, job.rules.group.combine.index))
+        except RequestFailed as error:
+            raise CannotStart(f"a custody record has to be written first: {error}") from error
+    return written
+
+
 def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
-    """A record for each target. What cannot be written is a failure of the run; the result stands,
+    """A closing for each target. What cannot be written is a failure of the run; the result stands,
     and so do the other records.
     """
     for target in targets_of(job.rules, result):
         record = make_record(job.rules, result, target, span)
         try:
-            written = append_record(job.store, record, job.rules.group.combine.index)
+            written = append_record(
+                job.store,
+                record,
+                job.rules.group.combine.index,
+                closes_own=is_all_known(record) and not result.has_gaps,
+            )
         except (GroupFailed, Unreachable) as error:
             where = f"custody record in s3://{target.bucket}/{custody_prefix(target)}"
             result.failures.append(Failure.of(where, error))
         else:
             result.custody.append(written)
+
+
+def is_all_known(record: Record) -> bool:
+    """Nothing was stopped in the midst of it, and S3 said what became of everything."""
+    return not any(
+        entry.counts.unknown or any(error in _OPEN_ENDS for error, _ in entry.failures)
+        for entry in record.groups
+    )
+
+
+_OPEN_ENDS = {Interrupted.__name__, OutOfTime.__name__}
 
 
 def targets_of(rules: RunRules, result: RunResult) -> list[Target]:
@@ -109,78 +145,58 @@ def make_record(rules: RunRules, result: RunResult, target: Target, span: RunSpa
     )
 
 
-def append_record(store: ObjectStore, record: Record, options: WriteOptions) -> WrittenRecord:
+def append_record(
+    store: ObjectStore, record: Record, options: WriteOptions, *, closes_own: bool = False
+) -> WrittenRecord:
     """Puts a record at the end of its target's chain. Where the run has one already (an answer was
-    lost, the end of a run was begun again), that one is given. Raises StoreError.
+    lost, the end of a run was begun again), that one is given. A pack that another record names as
+    written is only found by this one. Raises StoreError.
     """
-    for _ in range(ATTEMPTS_MAX):
-        newest = find_newest(store, record.target)
-        following = record
-        if newest is not None:
-            newest_data = _read(store, record.target, newest)
-            own = _find_own(store, record, newest, newest_data)
-            if own is not None:
-                return own
-            following = replace(record, sequence=newest + 1, previous=hash_record(newest_data))
-        data = encode_record(following)
-        try:
-            store.put_object(
-                record.target.bucket,
-                following.key,
-                data,
-                crc64nvme=crc64nvme(data),
-                options=options,
-            )
-        except PreconditionFailed:
-            continue
-        return _written(following.target, following.sequence, data)
-    raise StoreError(
-        f"s3://{record.target.bucket}/{custody_prefix(record.target)}: {ATTEMPTS_MAX} times "
-        "another run wrote the next record"
-    )
+
+    def follow(end: ChainEnd) -> Record | WrittenRecord:
+        others = list(_read_others(store, end.newest, record))
+        for other in others:
+            if other.record.step == record.step and record.kind is not RecordKind.RECOVERY:
+                return other.written
+        closes = record.closes
+        if closes_own:
+            closes = next((each.sequence for each in others if _opens(each, record)), None)
+        claimed = {pack.key for other in others for pack in other.record.packs if pack.is_new}
+        still_open = set() if end.newest is None else set(end.newest.record.open)
+        if record.kind is RecordKind.OPENING:
+            still_open.add(end.following)
+        return replace(
+            record,
+            groups=tuple(entry.without_new(claimed, record.target) for entry in record.groups),
+            closes=closes if closes in still_open else None,
+            open=tuple(sorted(still_open - {closes})),
+            sequence=end.following,
+            previous=None if end.newest is None else end.newest.sha256,
+        )
+
+    return append(store, record.target, options, follow)
 
 
-def find_newest(store: ObjectStore, target: Target) -> int | None:
-    """The newest record's sequence number, None where there is no record. Two requests, however
-    many there are.
+def _opens(found: ChainRecord, record: Record) -> bool:
+    """It is the opening of what this record closes."""
+    return found.record.step == replace(record, kind=RecordKind.OPENING).step
+
+
+def _read_others(
+    store: ObjectStore, newest: ChainRecord | None, record: Record
+) -> Iterator[ChainRecord]:
+    """The records that may say something of this one's run: back to its opening, or to when it
+    began; of a recovery, to the opening that it is about.
     """
-    folders = store.list_prefixes(target.bucket, prefix=custody_prefix(target)).prefixes
-    for folder in sorted(folders, reverse=True):
-        found = [
-            parse_record_key(target, entry.key) for entry in list_all(store, target.bucket, folder)
-        ]
-        sequences = [sequence for sequence in found if sequence is not None]
-        if sequences:
-            return max(sequences)
-    return None
-
-
-def _find_own(
-    store: ObjectStore, record: Record, newest: int, newest_data: bytes
-) -> WrittenRecord | None:
-    """The record that this run has written already. It can only be among those written since the
-    run began.
-    """
-    for sequence in range(newest, max(-1, newest - LOOK_BACK_COUNT_MAX), -1):
-        try:
-            data = newest_data if sequence == newest else _read(store, record.target, sequence)
-            found = decode_record(data)
-        except (BadPack, NotFound):
-            # somebody's doing: it is no record of this run any more, and `custody verify` names it
-            return None
-        if found.run == record.run:
-            return _written(record.target, sequence, data)
-        if found.ended < record.began:
-            return None
-    return None
-
-
-def _read(store: ObjectStore, target: Target, sequence: int) -> bytes:
-    return store.get_object(target.bucket, record_key(target, sequence)).data
-
-
-def _written(target: Target, sequence: int, data: bytes) -> WrittenRecord:
-    return WrittenRecord(target.bucket, record_key(target, sequence), sequence, hash_record(data))
+    # With groups it has an opening, where it ends.
+    began = record.began - CLOCKS_APART if record.groups else record.began
+    for found in read_back(store, newest):
+        yield found
+        if record.kind is RecordKind.RECOVERY:
+            if found.sequence <= (record.about or 0):
+                return
+        elif _opens(found, record) or found.record.ended < began:
+            return
 
 
 def _left_alone(selection: Selection) -> dict[str, int]:

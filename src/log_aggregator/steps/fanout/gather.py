@@ -8,14 +8,16 @@ silence for success.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from log_aggregator.core.layouts.declarations import describe_declarations, read_declarations
 from log_aggregator.core.layouts.declared import Layouts
+from log_aggregator.core.listed import decode_group
 from log_aggregator.errors import Failure, LimitExceeded, NotFound
+from log_aggregator.model import Group
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 from log_aggregator.steps.fanout.results import (
     ItemResult,
@@ -96,11 +98,16 @@ def read_record(folder: RunFolder) -> RunRecord:
     return _decode_record(folder.read_json(folder.record_key))
 
 
-def gather_items(folder: RunFolder, workers: Workers, objects_max: int) -> dict[Kind, int]:
+def gather_items(
+    folder: RunFolder,
+    workers: Workers,
+    objects_max: int,
+    open_run: Callable[[Collection[Group]], None],
+) -> dict[Kind, int]:
     """Writes the work items of both kinds as arrays for the state machine's maps, the largest
-    first. Gives how many there are.
+    first. Gives how many there are. `open_run` is called before, with the groups that they are of.
 
-    Raises LimitExceeded; nothing has been touched then.
+    Raises LimitExceeded, and what `open_run` raises; nothing has been touched then.
     """
     found = {
         kind: [
@@ -122,6 +129,15 @@ def gather_items(folder: RunFolder, workers: Workers, objects_max: int) -> dict[
             f"{objects} log objects from {record.first} to {record.last}; objects_max = "
             f"{objects_max}"
         )
+    open_run(
+        {
+            decode_group(group)
+            for listings in found.values()
+            for listed, _ in listings
+            for item in listed.items
+            for group in item.groups
+        }
+    )
     counts = {}
     for kind, listings in found.items():
         items = sorted(
@@ -246,6 +262,7 @@ def _take_items(
         if step is not Step.DELETED:
             so_far = f"it ended after it was {step}" if step else "it ended before it was combined"
             summary.result.failures.append(folder.read_failure(kind, item, so_far))
+            summary.result.has_gaps = True
 
 
 def _read_furthest(folder: RunFolder, kind: Kind, item: str) -> tuple[ItemResult, Step | None]:

@@ -109,7 +109,7 @@ def encode_selection(selection: Selection) -> dict[str, Any]:
         "listed_bytes": selection.listed_bytes,
         "samples": selection.samples,
         "left_why": [
-            [why.bucket, why.left.value, why.why, keys.objects, keys.size_bytes, keys.samples]
+            [why.bucket, why.left.value, why.why, asdict(keys)]
             for why, keys in selection.left_why.items()
         ],
     }
@@ -123,7 +123,7 @@ def decode_selection(value: Mapping[str, Any]) -> Selection:
         listed_bytes=value["listed_bytes"],
         samples=dict(value["samples"]),
         left_why={
-            LeftWhy(bucket, Left(left), why): LeftKeys(objects, size_bytes, list(samples))
-            for bucket, left, why, objects, size_bytes, samples in value["left_why"]
+            LeftWhy(bucket, Left(left), why): LeftKeys(**keys)
+            for bucket, left, why, keys in value["left_why"]
         },
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from log_aggregator.core.inventory.rows import Entry
 from log_aggregator.core.inventory.sorting import gather_keys
+from log_aggregator.core.listed import encode_group
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, Failure, RequestFailed
@@ -100,7 +101,8 @@ class ItemSummary:
 
     item: str
     objects: int
-    groups: int
+    groups: list[dict[str, str]]
+    """As `encode_group` gives them."""
     late: int
 
 
@@ -259,7 +261,6 @@ class _Cutter:
             late = sum(
                 len(found.sources) for group, found in item.groups if group.date < cut.late_before
             )
-            self._listed.items.append(
-                ItemSummary(cut.write_item(item), item.objects, len(item.groups), late)
-            )
+            groups = [encode_group(group) for group, _ in item.groups]
+            self._listed.items.append(ItemSummary(cut.write_item(item), item.objects, groups, late))
         self._held, self._held_objects = Selection(), 0

@@ -169,7 +169,7 @@ def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> Ru
     works = {name: GroupWork.of(job, bucket, today) for name, bucket in buckets.items()}
     for found in listing.windows(buckets, job.rules.selection):
         check_limit(found, job.rules)
-        result.selection.merge_counts(found.selection)
+        result.selection.merge_window(found.selection)
         progress.planned(len(found.shelf.groups), found.shelf.objects)
 
         def plan(group: Group, found: Found = found) -> RunPlan:

@@ -153,7 +153,7 @@ class MainTree:
                 found = found or bool(roots)
                 yield from roots
         if not found:
-            seen.leave(LeftWhy(self.bucket, Left.NOTHING, NO_AWS_LOGS), "", objects=0)
+            seen.leave(LeftWhy(self.bucket, Left.NOTHING, NO_AWS_LOGS), "", 0, is_dateless=True)
 
     def _is_anothers(self, name: str) -> bool:
         wanted = self.organization_id
@@ -167,7 +167,7 @@ class MainTree:
         return page.prefixes
 
     def _leave_unknown(self, prefix: str, reason: str, seen: Selection) -> None:
-        seen.leave(LeftWhy(self.bucket, Left.UNKNOWN, reason), prefix)
+        seen.leave(LeftWhy(self.bucket, Left.UNKNOWN, reason), prefix, is_dateless=True)
 
 
 def list_folders(store: ObjectStore, bucket: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -85,6 +85,29 @@ class RunResult:
     """Those that were declared for it."""
     custody: list[WrittenRecord] = field(default_factory=list)
     """Its custody records, once they are written."""
+    is_stopped: bool = False
+    """Somebody stopped it before it was done."""
+    has_gaps: bool = False
+    """What some of its pieces did is not known."""
+
+    def take_groups(self, groups: Iterable[GroupResult]) -> None:
+        """What was done to some groups, and what failed there. What would be said of many groups in
+        the same words is said once.
+        """
+        failures = dict.fromkeys(self.failures)
+        for settled in groups:
+            self.groups.append(settled)
+            self.add_seconds(settled.seconds)
+            failures |= dict.fromkeys(settled.failures)
+        self.failures = list(failures)
+
+    def take_window(self, done: RunResult) -> None:
+        """What was done in some of its days."""
+        self.groups += done.groups
+        self.selection.merge_window(done.selection)
+        self.failures = list(dict.fromkeys([*self.failures, *done.failures]))
+        self.custody += done.custody
+        self.add_seconds(done.seconds)
 
     def add_seconds(self, seconds: Mapping[str, float]) -> None:
         """Wall time by step, summed over what ran at the same time."""

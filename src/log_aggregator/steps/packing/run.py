@@ -5,18 +5,29 @@ logs at the same time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from typing import Protocol
 
-from log_aggregator.errors import CannotStart, Failure, LimitExceeded, RequestFailed, Unreachable
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.errors import (
+    CannotStart,
+    Failure,
+    Interrupted,
+    LimitExceeded,
+    OutcomeUnknown,
+    RequestFailed,
+    Unreachable,
+)
 from log_aggregator.limits import STALE_UPLOAD_AGE_HOURS_MIN
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import Clock, ObjectStore
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.packing.buckets import find_buckets
+from log_aggregator.steps.packing.buckets import SourceBucket, find_buckets
 from log_aggregator.steps.packing.group import GroupWork
 from log_aggregator.steps.packing.listing import (
     BucketListing,
+    Found,
     Listing,
     Progress,
     check_limit,
@@ -31,77 +42,160 @@ for all its retries.
 """
 
 
-def run(job: Job, progress: Progress, listing: Listing | None = None) -> RunResult:
+class Recorder(Protocol):
+    """Whom a run tells what it is about to do and what it did, window by window."""
+
+    def begin(self, window: DateWindow, groups: Collection[Group]) -> None:
+        """Before anything of a window is touched. Raises CannotStart."""
+
+    def end(self, done: RunResult) -> None:
+        """What was done in a window, also where it was stopped in the midst of it."""
+
+    def finish(self, result: RunResult) -> None:
+        """At the end of a run that was not stopped."""
+
+
+class NoRecorder:
+    """Takes nothing down."""
+
+    def begin(self, window: DateWindow, groups: Collection[Group]) -> None: ...
+    def end(self, done: RunResult) -> None: ...
+    def finish(self, result: RunResult) -> None: ...
+
+
+def run(
+    job: Job,
+    progress: Progress,
+    listing: Listing | None = None,
+    recorder: Recorder | None = None,
+) -> RunResult:
     """Packs, verifies and deletes all that the rules want. What fails is in the result's
-    `failures`.
+    `failures`, and where the run is stopped it gives what was done until then.
 
     What there is to pack is found by `listing`, or by listing the buckets.
     Raises CannotStart and LimitExceeded before anything was touched; of later days of a long range
     they are among the failures.
     """
-    window = job.rules.selection.window
+    window, recorder = job.rules.selection.window, recorder or NoRecorder()
     result = RunResult(window.first, window.last, layouts=job.rules.layouts)
     buckets = {bucket.name: bucket for bucket in find_buckets(job)}
     result.buckets = list(buckets)
-    result.stale_uploads, refused = abort_stale_uploads(
-        job.store, job.clock, {job.rules.target(name) for name in buckets}
-    )
-    result.failures += refused
     listing = listing or BucketListing(job, progress)
     job = job.for_listing(is_old=listing.is_old)
     windows = listing.windows(buckets, job.rules.selection)
     begin = window.first
-    while begin <= window.last:
-        began = time.perf_counter()
-        try:
-            found = next(windows)
-            check_limit(found, job.rules)
-        except (CannotStart, LimitExceeded) as error:
+    try:
+        while begin <= window.last:
+            began = time.perf_counter()
+            try:
+                found = next(windows)
+                check_limit(found, job.rules)
+                recorder.begin(found.window, found.shelf.groups)
+            except (CannotStart, LimitExceeded) as error:
+                if begin == window.first:
+                    raise
+                result.failures.append(Failure.of(f"{begin} to {window.last}", error, LATER_DAYS))
+                break
+            result.add_seconds({"list": time.perf_counter() - began})
             if begin == window.first:
-                raise
-            result.failures.append(Failure.of(f"{begin} to {window.last}", error))
-            break
-        result.add_seconds({"list": time.perf_counter() - began})
-        result.selection.merge_counts(found.selection)
-        progress.planned(len(found.shelf.groups), found.shelf.objects)
-        today = job.today
-        works = {name: GroupWork.of(job, bucket, today) for name, bucket in buckets.items()}
-        for settled in _settle_all(job.workers, found.shelf, works, progress):
-            result.groups.append(settled)
-            result.add_seconds(settled.seconds)
-            result.failures += settled.failures
-        begin = found.window.last + timedelta(days=1)
+                _clean_up(job, buckets, result)
+            progress.planned(len(found.shelf.groups), found.shelf.objects)
+            _run_window(job, buckets, found, progress, recorder, result)
+            begin = found.window.last + timedelta(days=1)
+        recorder.finish(result)
+    except (KeyboardInterrupt, Interrupted):
+        result.is_stopped = True
     return result
 
 
+LATER_DAYS = "The days before were done. Mend it, and start again for these days."
+
+
+def _clean_up(job: Job, buckets: Iterable[str], result: RunResult) -> None:
+    targets = {job.rules.target(name) for name in buckets}
+    result.stale_uploads, refused = abort_stale_uploads(job.store, job.clock, targets)
+    result.failures += refused
+
+
+def _run_window(
+    job: Job,
+    buckets: Mapping[str, SourceBucket],
+    found: Found,
+    progress: Progress,
+    recorder: Recorder,
+    result: RunResult,
+) -> None:
+    """All groups of some days. Whatever ends it, what was done is told first."""
+    done = RunResult(
+        found.window.first,
+        found.window.last,
+        selection=found.selection,
+        buckets=result.buckets,
+        layouts=result.layouts,
+    )
+    today = job.today
+    works = {name: GroupWork.of(job, bucket, today) for name, bucket in buckets.items()}
+    started: dict[Group, GroupResult] = {}
+    try:
+        _settle_all(job.workers, found.shelf, works, progress, started)
+    except BaseException:
+        done.is_stopped = True
+        raise
+    finally:
+        done.take_groups(started[group] for group in _in_order(found.shelf) if group in started)
+        try:
+            recorder.end(done)
+        finally:
+            result.take_window(done)
+
+
+def _in_order(shelf: Shelf) -> list[Group]:
+    """The largest first, so that none is left alone at the end."""
+    groups = shelf.groups
+    return sorted(groups, key=lambda group: (-groups[group], group))
+
+
 def _settle_all(
-    workers: Workers, shelf: Shelf, works: Mapping[str, GroupWork], progress: Progress
-) -> Iterator[GroupResult]:
-    """Groups of all buckets together, the largest first, so that none is left alone at the end."""
+    workers: Workers,
+    shelf: Shelf,
+    works: Mapping[str, GroupWork],
+    progress: Progress,
+    started: dict[Group, GroupResult],
+) -> None:
+    """Groups of all buckets together. What was begun stands in `started`, also where this ends with
+    an error.
+    """
     groups = shelf.groups
     unanswered = 0
 
-    def is_unanswered(settled: GroupResult) -> bool:
-        return any(failure.error == Unreachable.__name__ for failure in settled.failures)
-
-    def settle(group: Group) -> GroupResult:
+    def settle(group: Group) -> None:
         nonlocal unanswered
-        settled = GroupResult(group)
+        settled = started[group] = GroupResult(group)
         if unanswered >= UNANSWERED_GROUPS_MAX:
             skipped = Unreachable(f"not tried: S3 did not answer for {unanswered} groups before")
             settled.failures.append(Failure.of(str(group), skipped))
         else:
             work = works[group.bucket]
-            for part in shelf.parts(group):
-                work.settle(settled, part)
-                work.discard(settled, part.discards)
-                if is_unanswered(settled):
-                    break
-            unanswered = unanswered + 1 if is_unanswered(settled) else 0
+            try:
+                for part in shelf.parts(group):
+                    work.settle(settled, part)
+                    work.discard(settled, part.discards)
+                    if _is_unanswered(settled):
+                        break
+            except BaseException:
+                stopped = Interrupted("stopped before it was done")
+                settled.failures.append(Failure.of(str(group), stopped))
+                raise
+            unanswered = unanswered + 1 if _is_unanswered(settled) else 0
         progress.settled(settled, groups[group])
-        return settled
 
-    yield from workers.each(settle, sorted(groups, key=lambda group: (-groups[group], group)))
+    for _ in workers.each(settle, _in_order(shelf)):
+        pass
+
+
+def _is_unanswered(settled: GroupResult) -> bool:
+    silent = {Unreachable.__name__, OutcomeUnknown.__name__}
+    return any(failure.error in silent for failure in settled.failures)
 
 
 def abort_stale_uploads(

@@ -51,11 +51,22 @@ class LeftKeys:
     objects: int = 0
     size_bytes: int = 0
     samples: list[str] = field(default_factory=list)
+    is_dateless: bool = False
+    """The keys are of no day, so that every listing of some days sees them."""
 
     def add(self, other: LeftKeys) -> None:
         self.objects += other.objects
         self.size_bytes += other.size_bytes
         self.samples += other.samples[: LEFT_SAMPLES_MAX - len(self.samples)]
+        self.is_dateless |= other.is_dateless
+
+    def add_window(self, other: LeftKeys) -> None:
+        """What a listing of other days left. What it saw again counts once."""
+        if not other.is_dateless:
+            self.add(other)
+        elif other.objects > self.objects or not self.samples:
+            self.objects, self.size_bytes = other.objects, other.size_bytes
+            self.samples, self.is_dateless = list(other.samples), True
 
 
 @dataclass(slots=True)
@@ -115,10 +126,32 @@ class Selection:
         for why, keys in other.left_why.items():
             self.left_why.setdefault(why, LeftKeys()).add(keys)
 
-    def leave(self, why: LeftWhy, key: str, objects: int = 1, size_bytes: int = 0) -> None:
+    def merge_window(self, other: Selection) -> None:
+        """Everything but the log objects themselves, of a listing of other days."""
+        for why, keys in other.left_why.items():
+            known = self.left_why.setdefault(why, LeftKeys())
+            before = known.objects
+            known.add_window(keys)
+            self.left += Counter({why.left: known.objects - before})
+        self.left += Counter({Left.OTHER_DATE: other.left[Left.OTHER_DATE]})
+        self.listed += other.listed
+        self.listed_bytes += other.listed_bytes
+        for key, reason in other.samples.items():
+            self._add_sample(key, reason)
+
+    def leave(
+        self,
+        why: LeftWhy,
+        key: str,
+        objects: int = 1,
+        size_bytes: int = 0,
+        *,
+        is_dateless: bool = False,
+    ) -> None:
         """Takes down a key that is left where it is."""
         self.left[why.left] += objects
-        self.left_why.setdefault(why, LeftKeys()).add(LeftKeys(objects, size_bytes, [key]))
+        keys = LeftKeys(objects, size_bytes, [key], is_dateless)
+        self.left_why.setdefault(why, LeftKeys()).add(keys)
         if why.left is Left.UNKNOWN:
             self._add_sample(f"s3://{why.bucket}/{key}", why.why)
 
@@ -158,7 +191,8 @@ def _sort_out(bucket: SourceBucket, listed: ListedKey, rules: Rules, selection: 
     parsed = bucket.layouts.read_listed(listed)
     if isinstance(parsed, Unknown | NoLog):
         left = Left.UNKNOWN if isinstance(parsed, Unknown) else Left.NO_LOG
-        selection.leave(LeftWhy(bucket.name, left, parsed.reason), listed.key, 1, _bytes_of(listed))
+        why = LeftWhy(bucket.name, left, parsed.reason)
+        selection.leave(why, listed.key, 1, _bytes_of(listed), is_dateless=True)
     elif parsed.facts.date not in rules.window:
         selection.leave_other_date()
     else:

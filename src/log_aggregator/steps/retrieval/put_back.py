@@ -29,7 +29,7 @@ from log_aggregator.errors import (
     VerificationError,
 )
 from log_aggregator.limits import PART_COUNT_MAX, PART_SIZE_BYTES
-from log_aggregator.model import OWN_FOLDERS, Member, Target
+from log_aggregator.model import Member, Target
 from log_aggregator.ports.store import Body, ObjectStore, Part, WriteOptions
 from log_aggregator.steps.packs.ranges import RangeReader
 from log_aggregator.steps.retrieval.fetch import (
@@ -98,9 +98,7 @@ def check_keys(wanted: Iterable[Wanted], address: ReturnAddress, targets: Iterab
     they would be packed: their keys are made up; and where anything would go among packs and
     indexes, as which it would be read.
     """
-    own = tuple(
-        f"{target.bucket}/{target.root}{folder}" for target in targets for folder in OWN_FOLDERS
-    )
+    own = tuple(f"{target.bucket}/{prefix}" for target in targets for prefix in target.own_prefixes)
     for each in wanted:
         taken = next(
             (

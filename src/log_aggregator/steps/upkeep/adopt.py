@@ -24,7 +24,7 @@ from log_aggregator.errors import (
     SettingsError,
     VerificationError,
 )
-from log_aggregator.model import OWN_FOLDERS, LogObject, Target
+from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packs.index import naming
 from log_aggregator.steps.packs.pages import list_all
@@ -40,9 +40,7 @@ def list_aggregates(
     Raises NotFound where there is nothing, SettingsError where it is all our own.
     """
     is_prefix = not key or key.endswith("/")
-    own = (
-        tuple(f"{target.root}{folder}" for folder in OWN_FOLDERS) if bucket == target.bucket else ()
-    )
+    own = target.own_prefixes if bucket == target.bucket else ()
     if key.startswith(own or ("\n",)):
         raise SettingsError(
             f"s3://{bucket}/{key}: packs have their own index; expected what another program made"

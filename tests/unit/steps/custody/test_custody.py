@@ -36,16 +36,24 @@ from log_aggregator.core.custody import (
     GroupCounts,
     GroupEntry,
     Record,
+    RecordKind,
     decode_record,
     encode_record,
     record_key,
 )
-from log_aggregator.errors import AccessDenied, IncompleteSearch, NoSuchOriginal, StoreError
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    IncompleteSearch,
+    NoSuchOriginal,
+    StoreError,
+)
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import Body, WriteOptions
+from log_aggregator.steps.custody.chain import find_end
 from log_aggregator.steps.custody.trace import trace
 from log_aggregator.steps.custody.walk import Walked, WalkRules, walk_chain
-from log_aggregator.steps.custody.write import append_record, find_newest
+from log_aggregator.steps.custody.write import append_record
 from log_aggregator_lab.stores.memory import MemoryStore
 
 DEST = Target("dest")
@@ -61,8 +69,11 @@ def check(store: MemoryStore, rules: WalkRules | None = None) -> Walked:
     return walk_chain(job_over(store), DEST, rules or WalkRules())
 
 
-def read(store: MemoryStore, sequence: int) -> Record:
-    return decode_record(store.get_object("dest", record_key(DEST, sequence)).data)
+def read(store: MemoryStore, number: int) -> Record:
+    """The closing of this number."""
+    entries = store.list_objects("dest", prefix="custody/").objects
+    records = [decode_record(store.get_object("dest", entry.key).data) for entry in entries]
+    return [each for each in records if each.kind is RecordKind.CLOSING][number]
 
 
 def two_accounts(**settings: object) -> World:
@@ -91,21 +102,27 @@ def test_each_record_names_the_hash_of_the_one_before() -> None:
     assert (walked.records, walked.newest, walked.findings) == (3, (2, written[2].sha256), [])
 
 
-def test_appending_costs_four_requests_however_long_the_chain() -> None:
-    """Two listings, one GET, one PUT; also behind a full folder."""
+def test_appending_costs_five_requests_however_long_the_chain() -> None:
+    """Two listings, two GETs, one PUT; also behind a full folder."""
     store = make_store()
-    first = make_record("first", 0)
+    first, previous = make_record("first", 0), None
     for sequence in range(1000):
         key = record_key(DEST, sequence)
-        store.put("dest", key, encode_record(replace(first, sequence=sequence)))
-    assert find_newest(store, DEST) == 999
-    for hour, sequence in ((5, 1000), (6, 1001)):
+        data = encode_record(replace(first, sequence=sequence, previous=previous))
+        previous = hashlib.sha256(data).hexdigest()
+        store.put("dest", key, data)
+    assert find_end(store, DEST).following == 1000
+    for hour, sequence, listings in ((5, 1000, 2), (6, 1001, 2)):
         counting = CountingStore(store)
         assert (
             append_record(counting, make_record(f"run {hour}", hour), WriteOptions()).sequence
             == sequence
         )
-        assert dict(counting.requests) == {"ListObjectsV2": 2, "GetObject": 1, "PutObject": 1}
+        assert dict(counting.requests) == {
+            "ListObjectsV2": listings,
+            "GetObject": 2,
+            "PutObject": 1,
+        }
 
 
 def test_what_lies_among_the_records_does_not_disturb() -> None:
@@ -132,7 +149,7 @@ def test_one_run_has_one_record() -> None:
     )
     write_chain(store, ["other", "another"])
     assert append_record(store, record, WriteOptions()) == mine
-    assert find_newest(store, DEST) == 2
+    assert find_end(store, DEST).following == 3
 
 
 def test_who_comes_second_takes_the_next_number() -> None:
@@ -188,7 +205,7 @@ def test_it_ends_where_another_is_always_first() -> None:
 
 
 def test_a_damaged_record_stops_no_run() -> None:
-    """The next record names the hash of what is there; the walk names the damage, once."""
+    """The next record follows the one before it; the walk names the damage, once."""
     store = make_store()
     written = write_chain(store, ["a", "b"])
     store.put("dest", written[1].key, b"damaged")
@@ -198,12 +215,25 @@ def test_a_damaged_record_stops_no_run() -> None:
     assert "cannot be read" in walked.findings[0].what
 
 
+def test_without_an_opening_nothing_is_touched() -> None:
+    """No deletion without a record: where it cannot be written, the run does not begin."""
+    world = two_accounts()
+    before = world.store.snapshot()
+
+    def is_custody(call: Call) -> bool:
+        return call.operation == "PutObject" and call.key.startswith("custody/")
+
+    with pytest.raises(CannotStart, match="a custody record has to be written first"):
+        run_recorded_faulty(world, "run", fail_on(is_custody, AccessDenied("not allowed")))
+    assert world.store.snapshot() == before
+
+
 def test_a_record_that_cannot_be_written_is_a_failure_that_hides_nothing() -> None:
     """The run's result stands; the failure says where, why and what to do."""
     world = two_accounts()
 
     def is_custody(call: Call) -> bool:
-        return call.operation == "PutObject" and call.key.startswith("custody/")
+        return call.operation == "PutObject" and call.key == record_key(DEST, 1)
 
     result, _ = run_recorded_faulty(world, "run", fail_on(is_custody, AccessDenied("not allowed")))
     assert sum(group.deleted for group in result.groups) == 3
@@ -217,7 +247,7 @@ def test_a_record_holds_what_the_run_did() -> None:
     """Counts, bytes and packs of every group, with the hash of each stored index."""
     world = two_accounts()
     result, _ = run_recorded_faulty(world, "run", nothing)
-    record = read(world.store, result.custody[0].sequence)
+    record = read(world.store, 0)
     assert (record.run, record.first, record.last) == ("run", result.first, result.last)
     size = sum(original.source.size_bytes for original in world.originals)
     assert {name: count for name, count in record.totals.items() if count} == {
@@ -304,8 +334,8 @@ def test_in_place_each_bucket_has_its_own_chain() -> None:
     world.put("two", flow_key("b.log"), b"two\n")
     assert [(record.bucket, record.sequence) for record in run_recorded(world, "run").custody] == [
         ("empty", 0),
-        ("one", 0),
-        ("two", 0),
+        ("one", 1),
+        ("two", 1),
     ]
     assert [walked.findings for walked in walk(world)] == [[], [], []]
     assert run_recorded(world, "again").selection.left == {}
@@ -438,7 +468,7 @@ def test_a_pack_of_a_dead_run_is_named_by_the_run_that_settles_it() -> None:
     assert walked.findings == []
     assert {note.what for note in walked.notes} == {
         (
-            "its pack was written by a run, or a call, that did not come to its end; record 0 "
+            "its pack was written by a run, or a call, that did not come to its end; record 1 "
             "settled it"
         )
     }
@@ -505,4 +535,4 @@ def test_only_records_that_can_name_the_pack_are_read() -> None:
             return super().get_object(bucket, key, **more)
 
     list(trace(world.job(Watching(world.store)), "logs", trail_key(1)))
-    assert [key for key in requests if key.startswith("custody/")] == [record_key(DEST, 5)]
+    assert [key for key in requests if key.startswith("custody/")] == [record_key(DEST, 6)]

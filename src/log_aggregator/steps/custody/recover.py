@@ -1,0 +1,260 @@
+"""Takes down what runs left behind that did not say it themselves: they were killed, or stopped in
+the midst of something, or S3 did not tell them what became of a deletion.
+
+Such a run has an opening that nobody closed, and that names its groups. Their packs are verified,
+and it is looked which of their originals are gone. What other records say already is left out. So
+in the end one record says of every pack that it was written, and at least one of every original
+that it was deleted.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from log_aggregator.core.custody import (
+    GroupCounts,
+    GroupEntry,
+    PackEntry,
+    Record,
+    RecordKind,
+    WrittenRecord,
+    custody_prefix,
+)
+from log_aggregator.core.digests import DIGEST_LOG_TYPE
+from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.packformat.index import TOOL
+from log_aggregator.core.times import decode_time
+from log_aggregator.errors import (
+    CannotStart,
+    Failure,
+    GroupFailed,
+    NotFound,
+    Unreachable,
+)
+from log_aggregator.model import Group, Identity, Target, VerifiedPack, is_fixed
+from log_aggregator.steps.custody.chain import ChainRecord, find_end, read_back, read_record
+from log_aggregator.steps.custody.write import RunSpan, append_record, targets_of
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import SourceBucket, look_at_bucket
+from log_aggregator.steps.packing.ledger import read_ledger
+from log_aggregator.steps.packing.results import GroupResult, RunResult
+from log_aggregator.steps.packing.scan import find_present
+from log_aggregator.steps.packs.pages import list_all
+from log_aggregator.steps.packs.verify import verify_pack
+
+ALIVE_TIME_MAX = timedelta(hours=24)
+"""A run may be under way for so long. Until then its opening stays open: what it does after it was
+looked at is its own to tell, or for the next look.
+"""
+
+ATTEMPTS_TIME_MAX = timedelta(days=7)
+"""What cannot be looked at is tried for so long."""
+
+
+def recover_runs(
+    job: Job, result: RunResult, span: RunSpan, archive_keys: Callable[[RunResult], None]
+) -> None:
+    """A record of recovery for every opening of which something is not told yet, of other runs and
+    of this one, which is over; and the public keys of digests that they packed.
+
+    What cannot be looked at is a failure of the run that looks; the next one looks again.
+    """
+    targets = targets_of(job.rules, result)
+    for target in targets:
+        try:
+            end = find_end(job.store, target)
+            still_open = () if end.newest is None else end.newest.record.open
+            for sequence in still_open:
+                opening = read_record(job.store, target, sequence)
+                if opening is not None:
+                    recovery = _Recovery(job, target, opening)
+                    written = recovery.write(span)
+                    result.custody += [] if written is None else [written]
+                    digests = recovery.describe_digests()
+                    archive_keys(digests)
+                    result.failures += digests.failures
+        except (CannotStart, GroupFailed, Unreachable) as error:
+            where = f"earlier runs in s3://{target.bucket}/{custody_prefix(target)}"
+            result.failures.append(Failure.of(where, error))
+
+
+@dataclass(slots=True)
+class _Told:
+    """What records say that were written since an opening."""
+
+    new: set[str] = field(default_factory=set)
+    deleted: Counter[str] = field(default_factory=Counter)
+    """By a pack's key."""
+    lists: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Recovery:
+    """Of one run, in one target."""
+
+    job: Job
+    target: Target
+    opening: ChainRecord
+    buckets: dict[str, SourceBucket] = field(default_factory=dict)
+    digest_regions: dict[Group, set[str]] = field(default_factory=dict)
+
+    def write(self, span: RunSpan) -> WrittenRecord | None:
+        """None where there is nothing to tell, and the run may still be under way."""
+        told, opened_at = self._read_told(), self._opened_at()
+        job, opening = self.job, self.opening.record
+        entries = [
+            entry
+            for entry in job.workers.each(
+                lambda group: self._look_at(group, told, opened_at), opening.planned
+            )
+            if entry is not None
+        ]
+        has_failed = any(entry.failures for entry in entries)
+        age = job.clock.now() - opening.began
+        is_over = age > ATTEMPTS_TIME_MAX or (
+            not has_failed and (opening.run == span.name or age > ALIVE_TIME_MAX)
+        )
+        if not entries and not is_over:
+            return None
+        record = Record(
+            self.target,
+            opening.run,
+            TOOL,
+            span.began,
+            job.clock.now(),
+            opening.first,
+            opening.last,
+            groups=tuple(entries),
+            failures=tuple(
+                (str(entry.group), *failure) for entry in entries for failure in entry.failures
+            ),
+            kind=RecordKind.RECOVERY,
+            about=opening.sequence,
+            closes=opening.sequence if is_over else None,
+        )
+        return append_record(job.store, record, job.rules.group.combine.index)
+
+    def describe_digests(self) -> RunResult:
+        """The groups of digests that it found, as the archive of public keys wants them."""
+        opening = self.opening.record
+        groups = [
+            GroupResult(group, digest_regions=sorted(regions))
+            for group, regions in self.digest_regions.items()
+        ]
+        return RunResult(opening.first, opening.last, groups=groups)
+
+    def _opened_at(self) -> datetime:
+        """By S3's own clock, as those of packs are."""
+        store, key = self.job.store, self.opening.record.key
+        found = list_all(store, self.target.bucket, key)
+        return next(entry.last_modified for entry in found if entry.key == key)
+
+    def _read_told(self) -> _Told:
+        told = _Told()
+        for found in read_back(self.job.store, find_end(self.job.store, self.target).newest):
+            if found.sequence <= self.opening.sequence:
+                break
+            for entry in found.record.groups:
+                told.lists.update(entry.discard_lists)
+                for pack in entry.packs:
+                    if pack.is_new:
+                        told.new.add(pack.key)
+                    told.deleted[pack.key] += pack.deleted or 0
+        return told
+
+    def _look_at(self, group: Group, told: _Told, opened_at: datetime) -> GroupEntry | None:
+        """None where there is nothing that other records do not say."""
+        entry = _Entry(group)
+        try:
+            ledger = read_ledger(
+                self.job.store, self.target, group, frozenset(), self.job.rules.group.combine.index
+            )
+            for key in sorted(ledger.written, key=ledger.age_of):
+                is_new = ledger.written[key] >= opened_at and key not in told.new
+                self._look_at_pack(entry, key, told.deleted[key], is_new=is_new)
+            self._look_at_discards(entry, told.lists, opened_at)
+        except (CannotStart, GroupFailed, Unreachable) as error:
+            entry.failures.append((error.state_name, str(error)))
+        return entry.make()
+
+    def _look_at_pack(self, entry: _Entry, key: str, told: int, *, is_new: bool) -> None:
+        try:
+            verified = verify_pack(self.job.store, self.target, key)
+        except NotFound:  # without an index nothing of it was deleted, and a later run takes it up
+            return
+        members = {member.identity for member in verified.index.members}
+        there = self._find_there(entry.group, members)
+        gone = len(members) - len(there)
+        if not is_new and gone <= told:
+            return
+        entry.take(verified, max(0, gone - told), is_new=is_new)
+        if entry.group.log_type == DIGEST_LOG_TYPE:
+            facts = (parse_key(member.key) for member in verified.index.members)
+            regions = {each.facts.region for each in facts if isinstance(each, Dated)}
+            self.digest_regions[entry.group] = {each for each in regions if each is not None}
+
+    def _look_at_discards(self, entry: _Entry, told: set[str], opened_at: datetime) -> None:
+        prefix = f"{self.target.root}discards/{entry.group.path}"
+        for found in list_all(self.job.store, self.target.bucket, prefix):
+            if found.key in told or found.last_modified < opened_at:
+                continue
+            data = self.job.store.get_object(self.target.bucket, found.key).data
+            listed = set(map(_identity_of, gzip.decompress(data).splitlines()))
+            there = self._find_there(entry.group, listed)
+            entry.lists.append(found.key)
+            entry.counts.discarded += len(listed) - len(there)
+
+    def _look_at_bucket(self, name: str) -> SourceBucket:
+        if name not in self.buckets:
+            self.buckets[name] = look_at_bucket(self.job, name)
+        return self.buckets[name]
+
+    def _find_there(self, group: Group, identities: set[Identity]) -> set[Identity]:
+        bucket = self._look_at_bucket(group.bucket)
+        return find_present(self.job.store, bucket, identities, group.date)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A group's entry, as it is put together."""
+
+    group: Group
+    counts: GroupCounts = field(default_factory=GroupCounts)
+    packs: list[PackEntry] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def take(self, verified: VerifiedPack, gone: int, *, is_new: bool) -> None:
+        pack, counts = PackEntry.of(verified), self.counts
+        pack.is_new, pack.deleted = is_new, gone
+        self.packs.append(pack)
+        is_copy = verified.index.format == "copy"
+        counts.listed += pack.members
+        counts.listed_bytes += pack.source_bytes
+        counts.deleted += gone
+        if is_new:
+            counts.copied += pack.members if is_copy else 0
+            counts.packed += 0 if is_copy else pack.members
+            counts.bytes_in += pack.source_bytes
+        else:
+            counts.packed_before += pack.members
+            counts.packed_before_bytes += pack.source_bytes
+
+    def make(self) -> GroupEntry | None:
+        if not (self.packs or self.lists or self.failures):
+            return None
+        return GroupEntry(
+            self.group, self.counts, tuple(self.lists), tuple(self.packs), tuple(self.failures)
+        )
+
+
+def _identity_of(line: bytes) -> Identity:
+    found = json.loads(line)
+    version_id = found["version_id"]
+    written = None if is_fixed(version_id) else decode_time(found["last_modified"])
+    return (found["key"], version_id, found["etag"], found["size"], written)
