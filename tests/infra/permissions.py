@@ -208,7 +208,10 @@ def check_missing_objects_are_seen_as_missing(stack: Stack) -> list[str]:
             or found.owner.endswith("SM")
         ):
             continue
-        for bucket in {resource.split("/")[0] for resource in found.resources}:
+        buckets = {resource.split("/")[0] for resource in found.resources}
+        if "arn:aws:s3:::*" in buckets:  # its own folder, wherever it is
+            buckets = {f"arn:*:s3:::{name}" for name in _source_names(stack)}
+        for bucket in buckets:
             others = [
                 other
                 for other in statements_of(stack)
@@ -327,7 +330,12 @@ def check_packs_are_written_once(stack: Stack) -> list[str]:
         "Null": {"s3:if-none-match": "true"},
         "Bool": {"s3:ObjectCreationOperation": "true"},
     }
-    arns = [_place(bucket, root, folder) for bucket, root in _targets(stack) for folder in _FOLDERS]
+    arns = [
+        _place(bucket, root, folder)
+        for bucket, root in _targets(stack)
+        for folder in _FOLDERS
+        if folder != "probes"
+    ]
     problems = [
         f"{owner}: may overwrite {arn}"
         for owner in ("PlanFunction", "CombineFunction", "DeleteFunction", "FinishFunction")
@@ -385,10 +393,17 @@ def check_resources_are_named(stack: Stack) -> list[str]:
         elif "*" in found.resources and not set(found.actions) <= _WITHOUT_RESOURCES:
             problems.append(f"{found.owner} {found.sid}: everything")
         elif found.effect == "Allow" and any(
-            not _is_named(resource) for resource in found.resources if resource != "*"
+            not (_is_named(resource) or _is_own_folder(resource))
+            for resource in found.resources
+            if resource != "*"
         ):
             problems.append(f"{found.owner} {found.sid}: no resource by name in {found.resources}")
     return problems
+
+
+def _is_own_folder(resource: str) -> bool:
+    """In place, its own folder lies in every bucket that it takes logs from."""
+    return resource.startswith((f"arn:aws:s3:::*/{FOLDER}/", f"arn:aws:s3:::*/{FOLDER}.probes/"))
 
 
 def check_only_known_managed_policies(stack: Stack) -> list[str]:
@@ -405,7 +420,7 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
-    """kms only on keys that a parameter names, for what the step does: Plan, Combine, Delete, Finish
+    """kms only on keys that a parameter names, for what a step does: Plan, Combine, Delete, Finish
     encrypt, Delete, Verify and who takes inventories read, the rest nothing.
     """
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))

@@ -160,8 +160,8 @@ class RandomWorld:
 
     def _deliver_again(self) -> None:
         """The very same object once more, as a service does that did not hear that it was there.
-        Where there are versions it is another one, of the same ETag; where there are none, nobody
-        can tell the two apart.
+        Where there are versions it is another one, of the same ETag; where there are none, only its
+        time tells the two apart.
         """
         if (log := self._some_log()) is None or self._is_hidden(log.source.key):
             return

@@ -43,10 +43,13 @@ def write_over(world: World) -> None:
 
 
 def write_again(world: World) -> None:
-    """The same key, with the same bytes: where there are versions, another one of the same ETag."""
+    """The same key, with the same bytes and the same ETag: another version, or in the place of the
+    one that was there.
+    """
     new = world.store.put("logs", trail_key(1), document(1))
-    if new.version_id not in (None, "null"):
-        world.originals.append(type(world.originals[0])(new, document(1)))
+    if new.version_id in (None, "null"):
+        world.originals = [stored for stored in world.originals if stored.source.key != new.key]
+    world.originals.append(type(world.originals[0])(new, document(1)))
 
 
 def write_late(world: World) -> None:

@@ -37,6 +37,10 @@ class Fate(StrEnum):
     OPEN = "open"
 
 
+Untimed = tuple[str, str | None, str, int]
+"""An identity without its time."""
+
+
 @dataclass(slots=True)
 class Original:
     """An object as somebody delivered it."""
@@ -64,7 +68,7 @@ class Truth:
     sources: tuple[str, ...]
     targets: tuple[Target, ...]
     originals: dict[tuple[str, Identity], Original] = field(default_factory=dict)
-    _packs: dict[str, dict[tuple[str, Identity], tuple[Member, str]]] = field(default_factory=dict)
+    _packs: dict[str, dict[tuple[str, Untimed], tuple[Member, str]]] = field(default_factory=dict)
     """What was read of each pack: a pack is written once, so it is read once."""
 
     def add(self, original: Original) -> None:
@@ -174,11 +178,21 @@ class Truth:
             raise Violation(f"{original}: it is neither in its bucket nor in a pack")
 
     def is_packed(self, original: Original) -> bool:
+        """As it was listed; or, where its key was written anew between listing and reading, with
+        the same ETag, under the time of the one before: it is read by its ETag.
+        """
+        bucket, identity = original.place
         for target in self.targets:
             for pack_key in self._durable_packs(target):
-                found = self._read_pack(target, pack_key).get(original.place)
-                if found is not None:
-                    _compare(original, *found, self._member_bytes(target, pack_key, found[0]))
+                found = self._read_pack(target, pack_key).get((bucket, identity[:4]))
+                if found is None:
+                    continue
+                member, _ = found
+                data = self._member_bytes(target, pack_key, member)
+                if member.identity == identity:
+                    _compare(original, *found, data)
+                    return True
+                if data == original.data:
                     return True
         return False
 
@@ -223,7 +237,7 @@ class Truth:
 
     def _read_pack(
         self, target: Target, pack_key: str
-    ) -> dict[tuple[str, Identity], tuple[Member, str]]:
+    ) -> dict[tuple[str, Untimed], tuple[Member, str]]:
         name = f"{target.bucket}/{pack_key}"
         if name not in self._packs:
             index = decode_index(
@@ -232,7 +246,7 @@ class Truth:
             is_sound = self._is_sound(target, pack_key, index)
             members = index.members if is_sound else ()
             self._packs[name] = {
-                (index.group.bucket, member.identity): (member, pack_key) for member in members
+                (index.group.bucket, member.identity[:4]): (member, pack_key) for member in members
             }
         return self._packs[name]
 

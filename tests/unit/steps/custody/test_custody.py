@@ -238,7 +238,8 @@ def test_a_record_that_cannot_be_written_is_a_failure_that_hides_nothing() -> No
     result, _ = run_recorded_faulty(world, "run", fail_on(is_custody, AccessDenied("not allowed")))
     assert sum(group.deleted for group in result.groups) == 3
     assert [(failure.where, failure.error) for failure in result.failures] == [
-        ("custody record in s3://dest/custody/", "AccessDenied")
+        ("custody record in s3://dest/custody/", "AccessDenied"),
+        ("earlier runs in s3://dest/custody/", "AccessDenied"),
     ]
     assert result.custody == []
 
