@@ -94,8 +94,11 @@ BOUNDARIES = Section(
             "first-two-keys",
             "of many places only those of the first two keys are looked at, and the rest counts as gone",
             in_symbol(
-                "log_aggregator.steps.packing.scan:find_present",
-                ("_common_prefix(keys[0], keys[-1])", "_common_prefix(keys[0], keys[1])"),
+                "log_aggregator.steps.packing.scan:list_keys",
+                (
+                    "_common_prefix(ordered[0], ordered[-1])",
+                    "_common_prefix(ordered[0], ordered[1])",
+                ),
             ),
             proof="tests/unit/steps/packing/test_scan.py::test_what_is_looked_for_is_found_however_many_places_it_lies_in",
         ),
@@ -103,8 +106,8 @@ BOUNDARIES = Section(
             "keys-in-any-order",
             "between two keys in any order lie not all of them, and the rest counts as gone",
             in_symbol(
-                "log_aggregator.steps.packing.scan:find_present",
-                ("sorted({key for key, *_ in wanted})", "[key for key, *_ in wanted]"),
+                "log_aggregator.steps.packing.scan:list_keys",
+                ("sorted(keys)", "list(keys)"),
             ),
             proof="tests/unit/steps/packing/test_scan.py::test_what_is_looked_for_is_found_however_many_places_it_lies_in",
         ),
@@ -292,10 +295,10 @@ BOUNDARIES = Section(
             "changed-is-gone",
             "an older version that S3 calls changed counts as gone, and the newest goes",
             in_symbol(
-                "log_aggregator.steps.packing.delete:Deleter._delete_versions",
+                "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
-                    "(*report.retained[refused[0]:], *report.changed[refused[1]:])",
-                    "report.retained[refused[0]:]",
+                    "staying.update((failure.deletion for failure in (*retained, *changed)))",
+                    "staying.update((failure.deletion for failure in retained))",
                 ),
             ),
             proof="tests/unit/steps/packing/test_delete.py::test_the_newest_waits_for_every_older_version_that_is_there",
@@ -315,8 +318,8 @@ BOUNDARIES = Section(
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
-                    "report.changed += [failure for failure in failures if failure.code in _CHANGED]",
-                    "report.changed = [failure for failure in failures if failure.code in _CHANGED]",
+                    "report.changed += changed",
+                    "report.changed = changed",
                 ),
             ),
             proof="tests/unit/steps/packing/test_delete.py::test_a_report_goes_on_from_attempt_to_attempt_and_batch_to_batch",
@@ -327,8 +330,8 @@ BOUNDARIES = Section(
             in_symbol(
                 "log_aggregator.steps.packing.run:_settle_all",
                 (
-                    "unanswered + 1 if is_unanswered(settled) else 0",
-                    "unanswered + 1 if is_unanswered(settled) else unanswered",
+                    "unanswered + 1 if _is_unanswered(settled) else 0",
+                    "unanswered + 1 if _is_unanswered(settled) else unanswered",
                 ),
             ),
             proof="tests/unit/steps/packing/test_run.py::test_only_groups_in_a_row_without_an_answer_end_the_trying",

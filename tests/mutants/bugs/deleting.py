@@ -44,8 +44,8 @@ DELETING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
-                    "report.retained += [failure for failure in failures if failure.code in _RETAINED]",
-                    "failures = [failure for failure in failures if failure.code not in _RETAINED]",
+                    "retained = [failure for failure in failures if failure.code in _RETAINED]",
+                    "retained = []",
                 ),
             ),
             proof="tests/unit/steps/packing/test_delete.py::test_every_answer_has_its_place",
@@ -58,9 +58,9 @@ DELETING = Section(
                 (
                     """
                     if not waiting:
-                        return
+                        return staying
                     """,
-                    "return",
+                    "return staying",
                 ),
             ),
             proof="tests/unit/steps/packing/test_delete.py::test_what_may_go_away_is_tried_again",
@@ -69,7 +69,7 @@ DELETING = Section(
             "newest-first",
             "the newest version goes while an older one is still there",
             in_symbol(
-                "log_aggregator.steps.packing.delete:Deleter.delete_in_order",
+                "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                 (
                     "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
                     "ready = newest",
@@ -97,7 +97,7 @@ DELETING = Section(
                     ),
                 ),
                 *in_symbol(
-                    "log_aggregator.steps.packing.delete:Deleter.delete_in_order",
+                    "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                     (
                         "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
                         "ready = newest",
@@ -144,7 +144,7 @@ DELETING = Section(
             "older-null-deleted",
             "an older version that was delivered again meanwhile is deleted as the newest one",
             in_symbol(
-                "log_aggregator.steps.packing.delete:Deleter.delete_in_order",
+                "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                 (
                     "[identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]",
                     "others",

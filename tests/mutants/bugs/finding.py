@@ -116,7 +116,8 @@ FINDING = Section(
             "failures-of-groups-lost",
             "groups that failed are not in the result, and the run counts as good",
             in_symbol(
-                "log_aggregator.steps.packing.run:run", ("result.failures += settled.failures", "")
+                "log_aggregator.steps.packing.results:RunResult.take_groups",
+                ("failures |= dict.fromkeys(settled.failures)", "pass"),
             ),
             proof="tests/unit/steps/packing/test_group.py::test_trouble_of_the_store_keeps_originals_and_other_groups_go_on",
         ),

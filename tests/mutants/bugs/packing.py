@@ -35,11 +35,15 @@ PACKING = Section(
                 (
                     """
                     for log_object in objects:
-                        digest.update(json.dumps(log_object.identity).encode() + b'\\n')
+                        *fields, written = log_object.identity
+                        line = [*fields, None if written is None else encode_time(written)]
+                        digest.update(json.dumps(line).encode() + b'\\n')
                     """,
                     """
                     for log_object in list(objects)[:1]:
-                        digest.update(json.dumps(log_object.identity).encode() + b'\\n')
+                        *fields, written = log_object.identity
+                        line = [*fields, None if written is None else encode_time(written)]
+                        digest.update(json.dumps(line).encode() + b'\\n')
                     """,
                 ),
             ),

@@ -93,11 +93,9 @@ VERIFYING = Section(
             "taken-over-unseen",
             "a pack of the same name is taken over without a look at its members",
             in_symbol(
-                "log_aggregator.steps.packing.combine:_take_over",
-                (
-                    "{member.identity for member in theirs.members} != {source.identity for source in plan.sources}",
-                    "False",
-                ),
+                "log_aggregator.steps.packing.combine:_check_same_members",
+                ("{member.identity for member in theirs} != own.keys()", "False"),
+                ("own[member.identity]", "own.get(member.identity, member)"),
             ),
             proof="tests/unit/steps/packing/test_group.py::test_a_sound_pack_of_the_same_name_with_other_members_is_refused",
         ),
@@ -107,7 +105,7 @@ VERIFYING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.combine:_take_over",
                 (
-                    "(stored.size_bytes, stored.crc64nvme) == (size, crc)",
+                    "stored.size_bytes == size and _crc_of(store, stored, plan.format) == crc",
                     "stored.size_bytes == size",
                 ),
             ),
