@@ -40,8 +40,8 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 GLIBC_MINOR_MAX = 34
 """Python 3.12 and newer run on Amazon Linux 2023, whose glibc is 2.34. pip does not know that a
-wheel for an older glibc will do as well, so all are named. (obstore's wheel for arm64 asks for
-2.24.) https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+wheel for an older glibc will do as well, so all are named. (pycurl's wheels ask for 2.28.)
+https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
 """
 
 GLIBC_MINOR_MAX_OLD = 26

@@ -6,15 +6,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
-from obstore.store import S3Store as ObstoreS3
 
-from log_aggregator.adapters.s3 import ClientSettings, S3Store, clients
+from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.errors import CannotStart
 from log_aggregator_lab.servers.s3 import EmbeddedS3, find_program
 
@@ -61,16 +58,12 @@ def embedded_store(embedded_settings: ClientSettings) -> S3Store:
 
 @pytest.fixture
 def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once: no pauses of botocore's and obstore's, no slower sending after a
-    SlowDown. And a client may retry in this test although it did so in many others: botocore counts
-    over all of a client's calls. How often one call is tried stays as it is.
+    """Retries follow at once: no pauses of botocore's and of our reader's, no slower sending after
+    a SlowDown. And a client may retry in this test although it did so in many others: botocore
+    counts over all of a client's calls. How often one call is tried stays as it is.
     """
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_: True)
     monkeypatch.setattr("botocore.retries.quota.RetryQuota.acquire", lambda *_: True)
 
-    def make_reader(*arguments: Any, retry_config: dict[str, Any], **options: Any) -> ObstoreS3:
-        soon = {"init_backoff": timedelta(milliseconds=1), "max_backoff": timedelta(milliseconds=2)}
-        return ObstoreS3(*arguments, retry_config=retry_config | {"backoff": soon}, **options)
-
-    monkeypatch.setattr(clients, "ObstoreS3", make_reader)
+    monkeypatch.setattr("log_aggregator.adapters.s3.curl.PAUSE_SECONDS_MAX", 0)

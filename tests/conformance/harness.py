@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import obstore
 import pytest
+from obstore.store import S3Store as ObstoreS3
 from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
@@ -183,7 +184,17 @@ class ServerHarness:
 
     def put_empty(self, bucket: str, keys: Iterable[str]) -> None:
         """Many at once, of plain names. boto3 would take ten times as long as the server."""
-        client = self.store._clients.reader(bucket)
+        settings = self.store._clients.settings
+        client = ObstoreS3(
+            bucket,
+            config={
+                "endpoint": settings.endpoint_url,
+                "region": settings.region,
+                "access_key_id": settings.access_key,
+                "secret_access_key": settings.secret_key,
+            },
+            client_options={"allow_http": True},
+        )
 
         def put(key: str) -> None:
             obstore.put(client, key, b"", use_multipart=False)

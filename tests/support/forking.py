@@ -261,10 +261,9 @@ def tune(tuning: Tuning) -> None:
 
     import botocore.retries.bucket  # noqa: PLC0415
     import botocore.retries.standard  # noqa: PLC0415
-    from obstore.store import S3Store as ObstoreS3  # noqa: PLC0415
 
     from log_aggregator import wiring  # noqa: PLC0415
-    from log_aggregator.adapters.s3 import clients  # noqa: PLC0415
+    from log_aggregator.adapters.s3 import clients, curl  # noqa: PLC0415
     from log_aggregator.steps.packing import delete  # noqa: PLC0415
 
     as_in_real_life = wiring._client_settings
@@ -276,16 +275,10 @@ def tune(tuning: Tuning) -> None:
             settings, attempts_max=tuning.attempts_max, read_timeout_seconds=tuning.timeout_seconds
         )
 
-    def make_reader(bucket: str, *, retry_config: Mapping[str, Any], **options: Any) -> Any:
-        pause = timedelta(milliseconds=10)
-        backoff = {"init_backoff": pause, "max_backoff": pause, "base": 2}
-        return ObstoreS3(bucket, retry_config={**retry_config, "backoff": backoff}, **options)
-
     patches: list[tuple[Any, str, Any]] = [
         (wiring, "_client_settings", make_settings),
         (wiring.SystemClock, "now", lambda self: datetime.now(UTC) + ahead),
-        (clients, "body_timeout_seconds", lambda settings: settings.read_timeout_seconds),
-        (clients, "ObstoreS3", make_reader),
+        (curl, "PAUSE_SECONDS_MAX", 0.01),
         (botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0.01),
         (botocore.retries.bucket.TokenBucket, "acquire", lambda *_, **__: True),
         (delete, "_PAUSE_SECONDS", 0.005),

@@ -59,14 +59,8 @@ REQUESTS = Section(
             "read-unpinned",
             "a read names neither version nor ETag",
             in_symbol(
-                "log_aggregator.adapters.s3.reading:get_with_obstore",
-                (
-                    """
-                    if if_match is not None:
-                        options['if_match'] = f'"{if_match}"'
-                    """,
-                    "",
-                ),
+                "log_aggregator.adapters.s3.reading:make_headers",
+                ("{} if if_match is None else {'if-match': f'\"{if_match}\"'}", "{}"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestReading::test_conditions_are_sent",
         ),
@@ -107,8 +101,8 @@ REQUESTS = Section(
             "version-not-named",
             "a read names no version",
             in_symbol(
-                "log_aggregator.adapters.s3.reading:get_with_obstore",
-                ("options['version'] = version_id", "pass"),
+                "log_aggregator.adapters.s3.reading:make_query",
+                ("{} if version_id is None else {'versionId': version_id}", "{}"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestReading::test_conditions_are_sent",
         ),

@@ -17,8 +17,7 @@ from log_aggregator.ports.store import Body
 HEADERS = {"ETag": '"e"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
 WHOLE = Answer(200, b"0123456789", HEADERS)
 READS: dict[str, Callable[[S3Store], Body]] = {
-    "obstore": lambda store: store.get_object("b", "k", if_match="e"),
-    "boto3": lambda store: store.get_object("b", "k//k", if_match="e"),
+    "plain": lambda store: store.get_object("b", "k", if_match="e"),
     "checked": lambda store: store.get_object_checked("b", "k", if_match="e")[0],
 }
 VALUES = {
@@ -55,13 +54,15 @@ def test_an_odd_header_that_nobody_needs(
 def test_an_odd_header_that_has_to_come_back(
     canned: CannedS3, name: str, value: str, read: str
 ) -> None:
-    """No client can send it again, so the object is refused. The text names the header, and not
-    what it holds.
-    """
+    """It comes byte for byte: a character is a byte."""
     canned.answers = [with_header(name, VALUES[value])]
-    with pytest.raises(ObjectRefused, match=f"the header '{name}': expected ASCII") as caught:
-        READS[read](canned.store)
-    assert VALUES[value] not in str(caught.value)
+    body = READS[read](canned.store)
+    came = {
+        "Content-Type": body.content_type,
+        "Content-Encoding": body.content_encoding,
+        "x-amz-meta-note": body.metadata.get("note"),
+    }
+    assert came[name] == VALUES[value]
 
 
 @pytest.mark.parametrize("read", READS)
@@ -69,13 +70,11 @@ def test_an_odd_header_that_has_to_come_back(
     ("name", "value"),
     [
         ("x-amz-meta-note", "a\x01b"),
-        ("Last-Modified", "yesterday"),
-        ("Last-Modified", "gr\xfcn"),
         ("Content-Length", "ten"),
     ],
 )
 def test_a_header_that_cannot_be_read(canned: CannedS3, name: str, value: str, read: str) -> None:
-    """A control character, a time or a length that is none."""
+    """A control character, or a length that is none."""
     canned.answers = [with_header(name, value)]
     with pytest.raises(ObjectRefused, match="s3://b/k"):
         READS[read](canned.store)
@@ -99,17 +98,16 @@ def test_a_body_that_always_breaks_off(canned: CannedS3, read: str) -> None:
         READS[read](canned.store)
 
 
-@pytest.mark.parametrize("key", ["k", "k//k"])
 @pytest.mark.parametrize(
     ("status", "came"), [(206, "bytes 0-1/10"), (206, "bytes 22-23/30"), (206, "none"), (200, "")]
 )
-def test_another_range_is_refused(canned: CannedS3, key: str, status: int, came: str) -> None:
+def test_another_range_is_refused(canned: CannedS3, status: int, came: str) -> None:
     """A range of the right length from another place, or the whole object, is not what was asked
     for.
     """
     canned.answers = [Answer(status, b"01", {**HEADERS, "Content-Range": came})]
     with pytest.raises(ObjectRefused, match="expected the range"):
-        canned.store.get_object("b", key, if_match="e", byte_range=(2, 4))
+        canned.store.get_object("b", "k", if_match="e", byte_range=(2, 4))
 
 
 @pytest.mark.parametrize("read", READS)
@@ -171,5 +169,5 @@ def test_a_refused_write_or_listing_is_no_objects_refusal(operation: str) -> Non
 
 def test_no_answer_is_no_refusal() -> None:
     """Only where nobody answers is S3 said not to answer."""
-    for code in ("EndpointConnectionError", "ReadTimeoutError", "RequestFailed"):
+    for code in ("EndpointConnectionError", "ReadTimeoutError", "NoAnswer"):
         assert type(make_error("GetObject", "b", "k", code, 0, "")) is Unreachable

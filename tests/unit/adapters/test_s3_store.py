@@ -14,13 +14,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import botocore.awsrequest
-import obstore
 import pytest
 from awscrt.checksums import crc64nvme
 from botocore.parsers import ResponseParserError
-from hypothesis import example, given
-from hypothesis import strategies as st
-from obstore.store import MemoryStore as ObstoreMemory
 from tests.unit.adapters.conftest import Answer, CannedS3
 
 import log_aggregator
@@ -28,7 +24,6 @@ from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3 import listing as listing_module
 from log_aggregator.adapters.s3.clients import is_aws, make_config
 from log_aggregator.adapters.s3.errors import store_errors
-from log_aggregator.adapters.s3.reading import UNSAFE_FOR_OBSTORE
 from log_aggregator.adapters.s3.store import NOT_IN_XML
 from log_aggregator.errors import (
     AccessDenied,
@@ -309,28 +304,6 @@ class TestListing:
 
 
 class TestReading:
-    @given(
-        st.text(
-            alphabet=st.characters(exclude_categories=["Cs"], include_characters="/.\n\x7f%"),
-            min_size=1,
-            max_size=12,
-        )
-    )
-    @example("a//b")
-    @example("/a")
-    @example("a/")
-    @example("a/./b")
-    @example("..")
-    @example("a\n")
-    @example("%2e%2e/%2F")
-    def test_only_keys_that_obstore_holds_go_there(self, key: str) -> None:
-        """Every key is either sent through boto3, or held by obstore exactly as it is."""
-        if UNSAFE_FOR_OBSTORE.search(key):
-            return
-        memory = ObstoreMemory()
-        obstore.put(memory, key, b"x")
-        assert obstore.head(memory, key)["path"] == key
-
     @pytest.mark.parametrize(
         "key", ["a//b", "/a", "a/", "a/./b", "../b", "a\nb", "a\x7f", "a/..", "."]
     )
@@ -340,19 +313,15 @@ class TestReading:
         assert canned.store.get_object("b", key).data == b"x"
         assert canned.requests[0].path == "/b/" + key.replace("\n", "%0A").replace("\x7f", "%7F")
 
-    @pytest.mark.parametrize("key", ["k", "k//k"])
-    def test_a_body_that_breaks_off_is_read_again(self, canned: CannedS3, key: str) -> None:
+    def test_a_body_that_breaks_off_is_read_again(self, canned: CannedS3) -> None:
         """A body that breaks off never comes out short."""
         headers = {"ETag": '"e"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
         whole = Answer(200, b"0123456789", headers)
         canned.answers = [replace(whole, cut_bytes=4), whole]
-        try:
-            assert canned.store.get_object("b", key, if_match="e").data == whole.body
-        except RequestFailed:  # obstore may go on with a range, which this server does not know
-            assert "range" in canned.requests[-1].headers
+        assert canned.store.get_object("b", "k", if_match="e").data == whole.body
 
     def test_conditions_are_sent(self, canned: CannedS3) -> None:
-        """Both clients send version, ETag and range alike."""
+        """Version, ETag and range."""
         canned.answers = [Answer(206, b"234", {"ETag": '"e"', "Content-Range": "bytes 2-4/10"})]
         for key in ("k", "k//k"):
             canned.store.get_object("b", key, version_id="v 1", if_match="e", byte_range=(2, 5))
@@ -382,7 +351,7 @@ class TestReading:
         canned.answers = [
             Answer(200, b"x", {"ETag": '"e"', "x-amz-checksum-sha256": "A" * 43 + "="})
         ]
-        with pytest.raises(StoreError, match="FlexibleChecksumError"):
+        with pytest.raises(StoreError, match="do not have the checksum that S3 stores"):
             canned.store.get_object_checked("b", "k")
 
     @pytest.mark.parametrize(
@@ -726,21 +695,21 @@ def test_which_endpoints_are_aws(endpoint_url: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("endpoint_url", "bucket", "expected"),
     [
-        (None, "plain", ("https://plain.s3.eu-west-1.amazonaws.com", True)),
-        (None, "with.dots", ("https://s3.eu-west-1.amazonaws.com", False)),
-        ("http://127.0.0.1:9", "plain", ("http://127.0.0.1:9", False)),
+        (None, "plain", ("https://plain.s3.eu-west-1.amazonaws.com", "/")),
+        (None, "with.dots", ("https://s3.eu-west-1.amazonaws.com", "/with.dots/")),
+        ("http://127.0.0.1:9", "plain", ("http://127.0.0.1:9", "/plain/")),
     ],
 )
-def test_how_obstore_addresses_buckets(
+def test_how_buckets_are_addressed(
     monkeypatch: pytest.MonkeyPatch,
     endpoint_url: str | None,
     bucket: str,
-    expected: tuple[str, bool],
+    expected: tuple[str, str],
 ) -> None:
     """AWS's buckets have host names, except where a dot would break the certificate; other servers
     know only paths.
 
-    What obstore would take from the environment on its own does not count.
+    What other libraries would take from the environment does not count.
     """
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
@@ -749,14 +718,10 @@ def test_how_obstore_addresses_buckets(
             region="eu-west-1", endpoint_url=endpoint_url, access_key="k", secret_key="s"
         )
     )
-    config = store._clients.reader(bucket).config
-    assert (
-        config["endpoint"],
-        config["virtual_hosted_style_request"] in (True, "true"),
-    ) == expected
-    assert config["region"] == "eu-west-1"
-    assert config["skip_signature"] in (False, "false")
-    assert store._clients.reader(bucket) is store._clients.reader(bucket)
+    place = store._clients.reader._place(bucket)
+    assert (place.base_url, place.path) == expected
+    assert place.signer._region == "eu-west-1"
+    assert store._clients.reader._place(bucket) is place
 
 
 def test_the_endpoint_may_come_from_the_environment(
@@ -786,7 +751,7 @@ def test_clients_are_made_in_one_place() -> None:
     upload is no part of the job.
     """
     package = Path(log_aggregator.__file__).parent
-    making = re.compile(r"\.client\(|ObstoreS3\(|boto3\.Session\(")
+    making = re.compile(r"\.create_client\(|CurlReader\(|boto3\.Session\(")
     makers = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")

@@ -32,7 +32,7 @@ connect(Connection(None, "eu-west-1", "http://127.0.0.1:9", "key", "secret"))
 """
 
 CLIENTS = """
-import click, botocore.session, obstore.store
+import click, botocore.session, pycurl
 botocore.session.Session().create_client("s3", region_name="eu-west-1")
 """
 

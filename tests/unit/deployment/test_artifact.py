@@ -135,8 +135,8 @@ def fill(folder: Path) -> None:
         "botocore/data/s3/2006-03-01/service-2.json.gz",
         "botocore/data/s3/2006-03-01/examples-1.json",
         "botocore/data/ec2/2016-11-15/service-2.json.gz",
-        "obstore/_obstore.abi3.so",
-        "obstore/_get.pyi",
+        "awscrt/_awscrt.abi3.so",
+        "awscrt/auth.pyi",
         "six-1.0.dist-info/METADATA",
         "six-1.0.dist-info/RECORD",
         "six-1.0.dist-info/LICENSE",
@@ -146,7 +146,7 @@ def fill(folder: Path) -> None:
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name, encoding="utf-8")
-    (folder / "obstore" / "_obstore.abi3.so").chmod(0o700)
+    (folder / "awscrt" / "_awscrt.abi3.so").chmod(0o700)
 
 
 def names_in(folder: Path) -> set[str]:
@@ -162,7 +162,7 @@ def test_pruning_keeps_what_is_read(tmp_path: Path) -> None:
     assert names_in(tmp_path) == {
         "botocore/data/endpoints.json",
         "botocore/data/s3/2006-03-01/service-2.json.gz",
-        "obstore/_obstore.abi3.so",
+        "awscrt/_awscrt.abi3.so",
         "six-1.0.dist-info/METADATA",
         "six-1.0.dist-info/LICENSE",
         "six-1.0.dist-info/licenses/LICENSE",

@@ -184,7 +184,7 @@ def test_a_cold_start_imports_little() -> None:
         "asyncio",
         "hypothesis",
     } == set()
-    assert {"botocore.session", "obstore", "awscrt.checksums"} <= set(loaded)
+    assert {"botocore.session", "pycurl", "awscrt.checksums"} <= set(loaded)
     assert [
         name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator_lab"))
     ] == []

@@ -1,45 +1,28 @@
-"""The one place that makes clients: boto3's for everything, obstore's for reading whole objects.
+"""The one place that makes clients: boto3's for everything but reading objects, and the reader.
+That one goes by what botocore decides: endpoint, Region, credentials (environment, profile,
+container, instance, SSO) and their renewal, certificates, proxies.
 
 boto3's clients are botocore's, and are made by botocore's session: boto3's own brings resources and
 transfers besides, which nobody here uses, and takes longer to import and to make a client.
 
-obstore's GET takes 0.2 ms of CPU where boto3's takes 3 ms; all else happens too seldom to matter.
-Both use the same credentials, which botocore finds (environment, profile, container, instance, SSO)
-and renews.
-
-A bucket is taken to be in the client's region. boto3 would follow it elsewhere; obstore does not,
-and the error says so.
+A bucket is taken to be in the client's region. boto3 would follow it elsewhere; the reader does
+not, and the error says so.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.session import Session
-from obstore.store import S3Store as ObstoreS3
 
+from log_aggregator.adapters.s3.curl import CurlReader
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.listing import register_fast_parsing
 from log_aggregator.errors import AccessDenied
-from log_aggregator.limits import GIB
-
-CREDENTIALS_TTL = timedelta(minutes=10)
-"""What obstore is told. It asks again 5 minutes before the end; botocore's credentials are good for
-10 more whenever it hands them out.
-"""
-
-RETRY_SECONDS_MAX = 180
-"""obstore does not sign a retry anew, and S3 refuses signatures older than 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,59 +42,19 @@ class ClientSettings:
 
 @dataclass(slots=True)
 class Clients:
-    """boto3's client, and one reader per bucket."""
+    """boto3's client, and what reads whole objects."""
 
     s3: Any
     settings: ClientSettings
-    _credentials: Any
-    _readers: dict[str, Any] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    reader: CurlReader
 
     @property
     def region(self) -> str:
         return str(self.s3.meta.region_name)
 
-    def reader(self, bucket: str) -> Any:
-        """The client of obstore for this bucket; all threads share its connections."""
-        reader = self._readers.get(bucket)
-        if reader is None:
-            with self._lock:
-                reader = self._readers.get(bucket)
-                if reader is None:
-                    reader = self._readers[bucket] = self._make_reader(bucket)
-        return reader
-
-    def _make_reader(self, bucket: str) -> Any:
-        endpoint_url = str(self.s3.meta.endpoint_url)
-        virtual = (
-            is_aws(endpoint_url) and "." not in bucket
-        )  # a dot would break the certificate's wildcard
-        options: dict[str, Any] = {
-            "allow_http": endpoint_url.startswith("http:"),
-            "connect_timeout": timedelta(seconds=self.settings.connect_timeout_seconds),
-            "timeout": timedelta(seconds=body_timeout_seconds(self.settings)),
-            "pool_max_idle_per_host": str(self.settings.concurrency),
-        }
-        if bundle := os.environ.get("AWS_CA_BUNDLE"):
-            options["root_certificate"] = Path(bundle).read_bytes()
-        return ObstoreS3(
-            bucket,
-            config={  # what is given here wins over the environment, which obstore reads too
-                "region": self.region,
-                "endpoint": endpoint_url.replace("://", f"://{bucket}.", 1)
-                if virtual
-                else endpoint_url,
-                "virtual_hosted_style_request": virtual,
-                "skip_signature": False,
-                "s3_express": False,
-            },
-            client_options=options,
-            retry_config={
-                "max_retries": self.settings.attempts_max - 1,
-                "retry_timeout": timedelta(seconds=RETRY_SECONDS_MAX),
-            },
-            credential_provider=make_credential_provider(self._credentials),
-        )
+    def owner_of(self, bucket: str) -> str | None:
+        """The account that each request to the bucket names; None: none."""
+        return None
 
 
 def make_clients(settings: ClientSettings) -> Clients:
@@ -138,7 +81,7 @@ def _make_clients(settings: ClientSettings) -> Clients:
     if settings.endpoint_url is None and not is_aws(found_url):
         client = make_client(session, region, settings, found_url)
     register_fast_parsing(client)
-    return Clients(s3=client, settings=settings, _credentials=credentials)
+    return Clients(client, settings, CurlReader(client, credentials, settings))
 
 
 def make_session(settings: ClientSettings) -> Session:
@@ -163,6 +106,7 @@ def make_client(
             # every body that matters carries the CRC64NVME that we computed
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
+            signature_version="s3v4",
             s3={
                 "addressing_style": "path" if is_custom else "auto",
                 "payload_signing_enabled": endpoint_url is not None
@@ -204,29 +148,3 @@ def is_aws(endpoint_url: str) -> bool:
     """One of AWS's own regional endpoints, which know buckets as host names."""
     host = urlsplit(endpoint_url).hostname or ""
     return re.fullmatch(r"s3([.-][a-z0-9.-]+)?\.amazonaws\.(com|com\.cn|eu)", host) is not None
-
-
-def body_timeout_seconds(settings: ClientSettings) -> float:
-    """The time limit of obstore spans a whole body. At 20 MiB/s the largest range that is read at
-    once, 1 GiB, takes 51 s.
-    """
-    return settings.read_timeout_seconds + GIB / (20 * 1024 * 1024)
-
-
-def make_credential_provider(
-    credentials: Credentials,
-) -> Callable[[], dict[str, Any]]:
-    """A function that hands botocore's present credentials to obstore, renewed where they can
-    be.
-    """
-
-    def provide() -> dict[str, Any]:
-        frozen = credentials.get_frozen_credentials()
-        return {
-            "access_key_id": frozen.access_key,
-            "secret_access_key": frozen.secret_key,
-            "token": frozen.token,
-            "expires_at": datetime.now(UTC) + CREDENTIALS_TTL,
-        }
-
-    return provide

@@ -1,4 +1,4 @@
-"""What boto3 and obstore raise, in the words of `log_aggregator.errors`.
+"""What boto3 and libcurl say, in the words of `log_aggregator.errors`.
 
 A message is one line: operation, object, S3's code, what S3 says. It never holds contents of an
 object.
@@ -18,7 +18,6 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from botocore.parsers import ResponseParserError
-from obstore.exceptions import BaseError
 
 from log_aggregator.errors import (
     AccessDenied,
@@ -32,6 +31,7 @@ from log_aggregator.errors import (
     Unreachable,
 )
 
+NO_ANSWER = "NoAnswer"
 ERRORS: dict[str, type[RequestFailed]] = {
     "InvalidObjectState": ObjectFrozen,  # a 403, but no permission would help
     "PreconditionFailed": PreconditionFailed,
@@ -51,7 +51,7 @@ ERRORS: dict[str, type[RequestFailed]] = {
     "RequestTimeTooSkewed": AccessDenied,
     "KMS.DisabledException": AccessDenied,
     "KMS.NotFoundException": AccessDenied,
-    # Not S3's: what botocore and (the last) obstore say where no answer came.
+    # Not S3's: what botocore and (the last) our own reader say where no answer came.
     "ConnectTimeoutError": Unreachable,
     "ConnectionClosedError": Unreachable,
     "EndpointConnectionError": Unreachable,
@@ -59,7 +59,7 @@ ERRORS: dict[str, type[RequestFailed]] = {
     "ProxyConnectionError": Unreachable,
     "ReadTimeoutError": Unreachable,
     "SSLError": Unreachable,
-    "RequestFailed": Unreachable,
+    NO_ANSWER: Unreachable,
 }
 """By S3's code (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
@@ -153,8 +153,8 @@ MESSAGE_LENGTH_MAX = 300
 
 @contextmanager
 def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[None]:
-    """Everything that the two clients raise inside the block comes out as a RequestFailed, and so
-    does an answer that cannot be used.
+    """Everything that boto3 raises inside the block comes out as a RequestFailed, and so does an
+    answer that cannot be used.
 
     KeyboardInterrupt passes.
     """
@@ -191,8 +191,6 @@ def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[No
             raise
         message = f"the answer cannot be read: {error}"
         raise make_error(operation, bucket, key, BAD_ANSWER, 0, message) from error
-    except (BaseError, FileNotFoundError) as error:
-        raise make_error(operation, bucket, key, *parse_obstore_error(str(error))) from error
 
 
 def make_error(
@@ -216,36 +214,6 @@ def find_kind(operation: str, code: str, status: int) -> type[RequestFailed]:
     is_refusal = status // 100 == 4 and not (code in GENERAL_CODES or status in GENERAL_STATUSES)
     is_its_own = operation in OBJECT_READS and (is_refusal or code in BAD_ANSWERS)
     return ObjectRefused if is_its_own else StoreError
-
-
-def parse_obstore_error(text: str) -> tuple[str, int, str]:
-    """(S3's code, HTTP status, message). obstore has no fields for them; its text quotes the
-    answer, then debugging details.
-    """
-    told, _, details = text.partition("\n\nDebug source:")
-    found = re.search(r"status code: (\d{3})", told)
-    status = int(found[1]) if found else 0
-    answer = told[found.end() :] if found else told
-    if "redirect without LOCATION" in told:
-        return ("PermanentRedirect", status or 301, "S3 sends the client elsewhere")
-    code = find_element(answer, "Code")
-    if code or found:
-        return (code, status, find_element(answer, "Message"))
-    code = find_local_code(told, details)
-    unreadable = "a header of the answer cannot be read"
-    return (code, 0, unreadable if code == BAD_HEADER else told.rpartition(" - ")[2])
-
-
-def find_local_code(told: str, details: str) -> str:
-    """What to call an error of obstore's own: an answer that it cannot use, or none at all. A body
-    that stalls counts as none.
-    """
-    if "HTTP error:" not in told:
-        return BAD_ANSWER  # by then it had status and headers
-    if re.search(r"hyper::Error\(\s*Parse\(\s*Header\(", details):
-        return BAD_HEADER  # a control character, or a length that is none
-    is_answered = "FromUtf8Error" in details or "IncompleteBody" in details
-    return BAD_ANSWER if is_answered else "RequestFailed"
 
 
 def find_element(text: str, name: str) -> str:

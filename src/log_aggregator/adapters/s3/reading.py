@@ -1,49 +1,38 @@
-"""Reading objects: obstore for nearly all, boto3 for keys that obstore cannot hold and for checked
-reads.
-"""
+"""Reading objects: whole ones and ranges, every key and every header exactly as they are."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
 
-import obstore
-from botocore.exceptions import HTTPClientError, IncompleteReadError, ResponseStreamingError
-from botocore.httpchecksum import StreamingChecksumBody
+from awscrt import checksums
 
 from log_aggregator.adapters.s3.clients import Clients
-from log_aggregator.adapters.s3.errors import BAD_ANSWER, BAD_HEADER, make_error, store_errors
-from log_aggregator.errors import ObjectRefused
+from log_aggregator.adapters.s3.curl import Answer
+from log_aggregator.adapters.s3.errors import BAD_ANSWER, make_error
+from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.ports.store import Body
 
-UNSAFE_FOR_OBSTORE = re.compile(r"[\x00-\x1f\x7f]|\A/|/\Z|//|(?:\A|/)\.\.?(?:/|\Z)")
-"""Control characters, empty segments, `.` and `..`. obstore refuses some of these keys, and of
-others it strips a slash, which would read another object.
-"""
-
-STANDARD_ATTRIBUTES = frozenset(
-    {
-        "Cache-Control",
-        "Content-Disposition",
-        "Content-Encoding",
-        "Content-Language",
-        "Content-Type",
-        "Storage-Class",
-    }
-)
-"""obstore gives these and the user metadata in one dictionary. The names of user metadata are in
-lower case.
-"""
-
-SENDABLE = re.compile(r"[\t\x20-\x7e]*")
-"""boto3 refuses to send other user metadata, and signs other headers in another encoding than it
-sends.
-"""
-
 OPAQUE_ETAG_ENCRYPTIONS = frozenset({"aws:kms", "aws:kms:dsse"})
-BODY_RETRIES_MAX = 3
+METADATA = "x-amz-meta-"
+
+
+def _crc(compute: Callable[[bytes], int], size_bytes: int) -> Callable[[bytes], bytes]:
+    return lambda data: compute(data).to_bytes(size_bytes, "big")
+
+
+CHECKSUMS: Mapping[str, Callable[[bytes], bytes]] = {
+    "crc64nvme": _crc(crc64nvme, 8),
+    "crc32c": _crc(checksums.crc32c, 4),
+    "crc32": _crc(checksums.crc32, 4),
+    "sha256": lambda data: hashlib.sha256(data).digest(),
+    "sha1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
+}
+"""S3's algorithms, by the end of the header's name.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+"""
 
 
 def get_object(
@@ -54,149 +43,92 @@ def get_object(
     if_match: str | None,
     byte_range: tuple[int, int] | None,
 ) -> Body:
-    if byte_range is not None and byte_range[0] >= byte_range[1]:
-        raise ValueError(f"an empty range: {byte_range}")
-    if not UNSAFE_FOR_OBSTORE.search(key):
-        reader = clients.reader(bucket)
-        try:
-            return get_with_obstore(reader, bucket, key, version_id, if_match, byte_range)
-        except ObjectRefused as error:
-            if error.code != BAD_ANSWER:
-                raise
-            # obstore refuses an answer for one header that is not ASCII, even if nobody needs it
-    request = make_request(bucket, key, version_id, if_match, byte_range)
-    return get_with_boto3(clients.s3, request)[0]
-
-
-def get_with_obstore(
-    reader: Any,
-    bucket: str,
-    key: str,
-    version_id: str | None,
-    if_match: str | None,
-    byte_range: tuple[int, int] | None,
-) -> Body:
-    options: dict[str, Any] = {}
-    if version_id is not None:
-        options["version"] = version_id
-    if if_match is not None:
-        options["if_match"] = f'"{if_match}"'
+    headers = make_headers(clients, bucket, if_match)
     if byte_range is not None:
-        options["range"] = byte_range
-    with store_errors("GetObject", bucket, key):
-        result = obstore.get(reader, key, options=options)
-        data = result.bytes().to_bytes()
-    attributes = result.attributes
-    if if_match is not None:
-        etag, version = (
-            if_match,
-            version_id,
-        )  # S3 has just said that they are these; obstore's `meta` is costly to make
-    else:
-        etag, version = (result.meta["e_tag"] or "").strip('"'), result.meta["version"]
-    return Body(
-        data=data,
-        metadata={
-            name: value for name, value in attributes.items() if name not in STANDARD_ATTRIBUTES
-        },
-        content_type=attributes.get("Content-Type"),
-        content_encoding=attributes.get("Content-Encoding"),
-        etag=etag,
-        version_id=version,
-    )
+        first, end = byte_range
+        if first >= end:
+            raise ValueError(f"an empty range: {byte_range}")
+        headers["range"] = f"bytes={first}-{end - 1}"
+    answer = clients.reader.get(bucket, key, headers, make_query(version_id))
+    if byte_range is not None and not is_range(answer, byte_range[0]):
+        text = "expected the range that was asked for"
+        raise make_error("GetObject", bucket, key, BAD_ANSWER, 0, text)
+    return make_body(answer)
 
 
 def get_object_checked(
-    s3: Any, bucket: str, key: str, version_id: str | None, if_match: str | None
+    clients: Clients, bucket: str, key: str, version_id: str | None, if_match: str | None
 ) -> tuple[Body, bool]:
-    """boto3 compares the stored checksum while it reads, whichever of S3's algorithms it is;
-    obstore does not.
+    """The checksum that S3 stores is compared too, whichever of its algorithms it is. The second
+    value: it was there, or the ETag need not be the MD5.
     """
-    request = make_request(bucket, key, version_id, if_match, None) | {"ChecksumMode": "ENABLED"}
-    body, response = get_with_boto3(s3, request)
-    was_compared = isinstance(response["Body"], StreamingChecksumBody)
-    return body, was_compared or is_opaque(response)
+    headers = make_headers(clients, bucket, if_match) | {"x-amz-checksum-mode": "ENABLED"}
+    answer = clients.reader.get(bucket, key, headers, make_query(version_id))
+    is_same = compare_checksum(answer)
+    if is_same is False:
+        text = "its bytes do not have the checksum that S3 stores"
+        raise make_error("GetObject", bucket, key, BAD_ANSWER, 0, text)
+    body = make_body(answer)
+    return body, is_same is True or body.has_opaque_etag
 
 
-def is_opaque(response: Mapping[str, Any]) -> bool:
+def make_headers(clients: Clients, bucket: str, if_match: str | None) -> dict[str, str]:
+    headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
+    owner = clients.owner_of(bucket)
+    if owner is not None:
+        headers["x-amz-expected-bucket-owner"] = owner
+    return headers
+
+
+def make_query(version_id: str | None) -> dict[str, str]:
+    return {} if version_id is None else {"versionId": version_id}
+
+
+def is_range(answer: Answer, first: int) -> bool:
+    """Of a range that ends after the object's end the first part comes."""
+    return answer.status == 206 and answer.headers.get("content-range", "").startswith(
+        f"bytes {first}-"
+    )
+
+
+def compare_checksum(answer: Answer) -> bool | None:
+    """None where S3 stores none of the whole object: of one that was written in parts it may be one
+    of the parts' checksums.
+    """
+    if answer.headers.get("x-amz-checksum-type", "FULL_OBJECT") != "FULL_OBJECT":
+        return None
+    for name, compute in CHECKSUMS.items():
+        stored = answer.headers.get(f"x-amz-checksum-{name}", "")
+        expected = compute(answer.body)
+        try:
+            is_usable = bool(stored) and len(base64.b64decode(stored)) == len(expected)
+        except ValueError:
+            is_usable = False
+        if is_usable and "-" not in stored:
+            return base64.b64encode(expected).decode() == stored
+    return None
+
+
+def is_opaque(headers: Mapping[str, str]) -> bool:
     """Whether the ETag is no MD5 because of the encryption."""
     return (
-        response.get("ServerSideEncryption") in OPAQUE_ETAG_ENCRYPTIONS
-        or "SSECustomerAlgorithm" in response
+        headers.get("x-amz-server-side-encryption") in OPAQUE_ETAG_ENCRYPTIONS
+        or "x-amz-server-side-encryption-customer-algorithm" in headers
     )
 
 
-def get_with_boto3(s3: Any, request: dict[str, Any]) -> tuple[Body, Mapping[str, Any]]:
-    """A request that fails botocore repeats itself, a body that breaks off it does not."""
-    with store_errors("GetObject", request["Bucket"], request["Key"]):
-        for _ in range(BODY_RETRIES_MAX):
-            response = s3.get_object(**request)
-            with suppress(HTTPClientError, IncompleteReadError, ResponseStreamingError):
-                return make_checked_body(request, response), response
-        response = s3.get_object(**request)
-        return make_checked_body(request, response), response
-
-
-def make_checked_body(request: Mapping[str, Any], response: Mapping[str, Any]) -> Body:
-    """Raises ObjectRefused, in a text that names the header and not what it holds."""
-    body = make_body(response)
-    if "Range" in request and not is_range(request["Range"], response.get("ContentRange", "")):
-        flaw = BAD_ANSWER, "expected the range that was asked for"
-    elif name := find_unsendable(body):
-        flaw = BAD_HEADER, f"the header {name!a}: expected ASCII, or it could not be put back"
-    else:
-        return body
-    raise make_error("GetObject", request["Bucket"], request["Key"], flaw[0], 0, flaw[1])
-
-
-def is_range(asked: str, came: str) -> bool:
-    """The client does not compare them, unlike obstore. Of a range that ends after the object's end
-    the first part comes.
-    """
-    return came.startswith(asked.replace("=", " ").rpartition("-")[0] + "-")
-
-
-def find_unsendable(body: Body) -> str | None:
-    """Of what goes back with an object, a header that no client can send: it is not ASCII."""
-    headers = {
-        "Content-Type": body.content_type or "",
-        "Content-Encoding": body.content_encoding or "",
-        **{f"x-amz-meta-{name}": value for name, value in body.metadata.items()},
-    }
-    odd = (name for name, value in headers.items() if not SENDABLE.fullmatch(name + value))
-    return next(odd, None)
-
-
-def make_body(response: Mapping[str, Any]) -> Body:
-    stream = response["Body"]
-    # no `with`: it would hand out urllib3's stream, and nothing would compare checksum and length
-    try:
-        data = stream.read()
-    finally:
-        stream.close()
+def make_body(answer: Answer) -> Body:
+    headers = answer.headers
     return Body(
-        data=data,
-        metadata=response.get("Metadata", {}),
-        content_type=response.get("ContentType"),
-        content_encoding=response.get("ContentEncoding"),
-        etag=response.get("ETag", "").strip('"'),
-        version_id=response.get("VersionId"),
-        has_opaque_etag=is_opaque(response),
+        data=answer.body,
+        metadata={
+            name.removeprefix(METADATA): value
+            for name, value in headers.items()
+            if name.startswith(METADATA)
+        },
+        content_type=headers.get("content-type"),
+        content_encoding=headers.get("content-encoding"),
+        etag=headers.get("etag", "").strip('"'),
+        version_id=headers.get("x-amz-version-id"),
+        has_opaque_etag=is_opaque(headers),
     )
-
-
-def make_request(
-    bucket: str,
-    key: str,
-    version_id: str | None,
-    if_match: str | None,
-    byte_range: tuple[int, int] | None,
-) -> dict[str, Any]:
-    request: dict[str, Any] = {"Bucket": bucket, "Key": key}
-    if version_id is not None:
-        request["VersionId"] = version_id
-    if if_match is not None:
-        request["IfMatch"] = f'"{if_match}"'
-    if byte_range is not None:
-        request["Range"] = f"bytes={byte_range[0]}-{byte_range[1] - 1}"
-    return request

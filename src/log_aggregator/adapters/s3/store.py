@@ -86,14 +86,16 @@ class S3Store:
     def get_object_checked(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
     ) -> tuple[Body, bool]:
-        return reading.get_object_checked(self._s3, bucket, key, version_id, if_match)
+        return reading.get_object_checked(self._clients, bucket, key, version_id, if_match)
 
     def head_object(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
     ) -> StoredObject:
-        request = reading.make_request(bucket, key, version_id, if_match, None) | {
-            "ChecksumMode": "ENABLED"
-        }
+        request = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED"}
+        if version_id is not None:
+            request["VersionId"] = version_id
+        if if_match is not None:
+            request["IfMatch"] = f'"{if_match}"'
         with store_errors("HeadObject", bucket, key):
             return make_stored(bucket, key, self._s3.head_object(**request))
 
@@ -198,9 +200,16 @@ def make_stored(bucket: str, key: str, response: Mapping[str, Any]) -> StoredObj
         version_id=response.get("VersionId"),
         storage_class=response.get("StorageClass") or "STANDARD",
         crc64nvme=writing.find_object_crc(response),
-        has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None
-        and not reading.is_opaque(response),
+        has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not is_opaque(response),
         restore=restoring.parse_restore(response.get("Restore")),
+    )
+
+
+def is_opaque(response: Mapping[str, Any]) -> bool:
+    """Whether the ETag is no MD5 because of the encryption; of boto3's answer."""
+    return (
+        response.get("ServerSideEncryption") in reading.OPAQUE_ETAG_ENCRYPTIONS
+        or "SSECustomerAlgorithm" in response
     )
 
 

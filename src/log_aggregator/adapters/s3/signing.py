@@ -1,0 +1,98 @@
+"""AWS Signature Version 4 for many GETs: what the requests of a day have in common is computed
+once.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+ALGORITHM = "AWS4-HMAC-SHA256"
+CREDENTIALS_SECONDS = 30
+"""So long the same credentials are used before botocore is asked for them again: it renews them
+minutes before they end.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What is common to the requests of a day, with the same credentials."""
+
+    until: float
+    access_key: str
+    token: str | None
+    scope: str
+    key: bytes
+
+
+class Signer:
+    """Signs GETs of one Region with botocore's present credentials. Thread safe: what threads share
+    is replaced as a whole.
+    """
+
+    def __init__(self, credentials: Any, region: str, service: str) -> None:
+        self._credentials, self._region, self._service = credentials, region, service
+        self._day: _Day | None = None
+
+    def sign(
+        self, host: str, path: str, query: str, headers: Mapping[str, str], now: float | None = None
+    ) -> dict[str, str]:
+        """The headers to send: those given and `Authorization`, but without `Host`.
+
+        `path` and `query` are as they are sent, percent-encoded, the query sorted by name. Names of
+        headers are in lower case.
+        """
+        moment = time.time() if now is None else now
+        day = self._day
+        if day is None or moment >= day.until:
+            day = self._day = self._begin(moment)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))
+        sent = {**headers, "x-amz-content-sha256": EMPTY_SHA256, "x-amz-date": stamp}
+        if day.token:
+            sent["x-amz-security-token"] = day.token
+        signed = sorted([*sent.items(), ("host", host)])
+        names = ";".join(name for name, _ in signed)
+        lines = "".join(f"{name}:{value}\n" for name, value in signed)
+        request = f"GET\n{path}\n{query}\n{lines}\n{names}\n{EMPTY_SHA256}"
+        digest = hashlib.sha256(request.encode()).hexdigest()
+        text = f"{ALGORITHM}\n{stamp}\n{day.scope}\n{digest}"
+        signature = hmac.digest(day.key, text.encode(), "sha256").hex()
+        credential = f"{day.access_key}/{day.scope}"
+        sent["authorization"] = (
+            f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
+        )
+        return sent
+
+    def _begin(self, now: float) -> _Day:
+        frozen = self._credentials.get_frozen_credentials()
+        date = time.strftime("%Y%m%d", time.gmtime(now))
+        scope = f"{date}/{self._region}/{self._service}/aws4_request"
+        key = f"AWS4{frozen.secret_key}".encode()
+        for part in scope.split("/"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        until = min(now + CREDENTIALS_SECONDS, (now // 86_400 + 1) * 86_400)
+        return _Day(until, frozen.access_key, frozen.token, scope, key)
+
+
+def encode_path(key: str) -> str:
+    """A key as S3 wants it in a URL and signed: every byte but the unreserved ones and the slash.
+
+    Raises UnicodeEncodeError where the key is no Unicode.
+    """
+    return quote(key, safe="/~")
+
+
+def encode_query(parameters: Mapping[str, str]) -> str:
+    """Sorted by name, as it is signed."""
+    return "&".join(
+        f"{quote(name, safe='~')}={quote(value, safe='~')}"
+        for name, value in sorted(parameters.items())
+    )
