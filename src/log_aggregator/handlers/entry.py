@@ -140,7 +140,12 @@ def _run(
             rules = make_rules(settings, DateWindow(today, today)).holding(work_bucket)
             call = Call(
                 settings=settings,
-                job=Job(CountingStore(_connect(settings.readers)), workers, rules, clock),
+                job=Job(
+                    CountingStore(_connect(Connection().of(settings), settings.readers)),
+                    workers,
+                    rules,
+                    clock,
+                ),
                 work_bucket=work_bucket,
                 request_id=context.aws_request_id,
                 connect_keys=_connect_keys,
@@ -194,9 +199,9 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 
 
 @functools.cache
-def _connect(readers: int) -> ObjectStore:
+def _connect(connection: Connection, readers: int) -> ObjectStore:
     """One for all invocations of a container: its connections stay open."""
-    return connect(Connection(), readers).inner
+    return connect(connection, readers).inner
 
 
 def _connect_keys() -> TrailKeys | None:
