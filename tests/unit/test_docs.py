@@ -210,7 +210,10 @@ def test_the_example_settings_can_be_read() -> None:
     assert given.keep_originals_days == 14
     text = EXAMPLE.read_text(encoding="utf-8")
     shown = re.findall(r"^(?:# )?([a-z_]+) = ", text, re.MULTILINE)
-    assert {row.name for row in SETTINGS} - set(shown) == {"holds", "layouts"}
+    assert {row.name for row in SETTINGS} - set(shown) == {
+        *("holds", "layouts"),
+        *("account", "destination_account", "bucket_accounts"),
+    }
     assert "[holds]" in text
     declared = text[text.index("# [[layouts]]") :].replace("\n# ", "\n").removeprefix("# ")
     settings = read_settings(None, {"other_buckets": "logs"} | tomllib.loads(declared))
