@@ -55,9 +55,7 @@ class Body:
     etag: str = ""
     version_id: str | None = None
     has_opaque_etag: bool = False
-    """This very answer showed that the ETag is no MD5 (KMS encryption). Only a checked read always
-    looks.
-    """
+    """This very answer showed that the ETag is no MD5 (KMS encryption)."""
 
 
 @dataclass(frozen=True, slots=True)

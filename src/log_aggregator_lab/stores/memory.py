@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Never
@@ -283,6 +282,7 @@ class MemoryStore:
                 content_encoding=entry.content_encoding,
                 etag=entry.etag,
                 version_id=None if found.versioning is None else entry.version_id,
+                has_opaque_etag=entry.has_opaque_etag,
             )
 
     def get_object_checked(
@@ -293,9 +293,7 @@ class MemoryStore:
             entry, _ = self._read(
                 "GetObject", self._find_bucket("GetObject", bucket), key, version_id, if_match
             )
-            is_opaque = entry.has_opaque_etag
-            body = replace(body, has_opaque_etag=is_opaque)
-            return body, is_opaque or entry.crc64nvme is not None
+            return body, body.has_opaque_etag or entry.crc64nvme is not None
 
     def head_object(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None

@@ -367,7 +367,7 @@ BOUNDARIES = Section(
             "customer-key-forgotten",
             "an ETag that a customer's key made opaque is taken for an MD5",
             in_symbol(
-                "log_aggregator.adapters.s3.reading:is_opaque",
+                "log_aggregator.adapters.s3.store:is_opaque",
                 ("'SSECustomerAlgorithm' in response", "False"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestReading::test_encrypted_objects_need_no_checksum",

@@ -50,16 +50,12 @@ class Reader:
 
     A log object's bytes are right where their MD5 is the ETag. Where the ETag is another, either
     they were damaged on their way, or the ETag is no MD5 (encryption with KMS), which only the
-    answer to a checked read of this very object tells. Text is then always read twice. Whole gzip
-    has a CRC-32 of its own over all but its header, and is taken after one checked read.
-
-    What one gzip showed is only a guess about the next object: that a checked read, which is
-    slower, will be needed anyway, and may as well be the first.
+    answer about this very object tells. Whole gzip has a CRC-32 of its own over all but its header,
+    and is taken then; anything else is read once more, and S3's stored checksum is compared.
     """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._expects_opaque = False
 
     def read(self, source: LogObject) -> ReadResult:
         """One GET, pinned to the version or the ETag, and a check of what came.
@@ -67,37 +63,24 @@ class Reader:
         Raises StoreError where S3 itself is the trouble and not this object.
         """
         try:
-            if self._expects_opaque:
-                first, is_opaque, _ = self._get_checked(source)
-            else:
-                first, is_opaque = self._get(source), False
-            return first if _is_sound(first, is_opaque=is_opaque) else self._read_again(first)
+            body = self._store.get_object(
+                source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+            )
+            first = inspect_original(source, body.data, headers_of(body))
+            is_sound = _is_sound(first, is_opaque=body.has_opaque_etag)
+            return first if is_sound else self._read_again(first)
         except (NotFound, PreconditionFailed):
             return Changed(source)
         except UNREADABLE as error:
             return Unreadable(source, error)
 
-    def _get(self, source: LogObject) -> Original:
-        body = self._store.get_object(
-            source.bucket, source.key, version_id=source.version_id, if_match=source.etag
-        )
-        return inspect_original(source, body.data, headers_of(body))
-
-    def _get_checked(self, source: LogObject) -> tuple[Original, bool, bool]:
-        """A read in which S3's stored checksum is compared too. Also whether this object's ETag is
-        no MD5, and whether its bytes may be trusted although their MD5 is not the ETag.
-        """
-        body, is_trusted = self._store.get_object_checked(
-            source.bucket, source.key, version_id=source.version_id, if_match=source.etag
-        )
-        original = inspect_original(source, body.data, headers_of(body))
-        self._expects_opaque = body.has_opaque_etag and original.contents.shape is Shape.GZIP
-        return original, body.has_opaque_etag, is_trusted
-
     def _read_again(self, first: Original) -> Original:
         """Raises VerificationError where two reads do not show what the right bytes are."""
         source = first.source
-        second, _, is_trusted = self._get_checked(source)
+        body, is_trusted = self._store.get_object_checked(
+            source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+        )
+        second = inspect_original(source, body.data, headers_of(body))
         if len(second.data) == source.size_bytes:
             if _has_md5(second):
                 return second
