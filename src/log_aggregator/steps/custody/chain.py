@@ -65,18 +65,12 @@ def find_end(store: ObjectStore, target: Target) -> ChainEnd:
     """Four requests, however many records there are. Raises StoreError."""
     taken: set[int] = set()
     alone: ChainRecord | None = None
-    newest: ChainRecord | None = None
-    last = -1
     for looked_at, sequence in enumerate(_list_newest_first(store, target, taken), 1):
-        if sequence != last - 1:  # what is beyond a gap was put there
-            newest = None
-        last = sequence
         found = read_record(store, target, sequence)
-        newest = newest or found
-        if newest is not None and found is not None:
-            if sequence == 0 or find_before(store, found) is not None:
-                return ChainEnd(newest, _first_free(newest.sequence + 1, taken))
-            alone = newest  # the beginning of the chain may have expired
+        if found is not None:
+            if sequence == 0 or _has_place(store, found):
+                return ChainEnd(found, _first_free(sequence + 1, taken))
+            alone = alone or found  # the beginning of the chain may have expired
         if looked_at > FOREIGN_COUNT_MAX:
             raise StoreError(
                 f"s3://{target.bucket}/{custody_prefix(target)}: more than {FOREIGN_COUNT_MAX} "
@@ -84,6 +78,19 @@ def find_end(store: ObjectStore, target: Target) -> ChainEnd:
             )
     start = 0 if alone is None else alone.sequence + 1
     return ChainEnd(alone, _first_free(start, taken))
+
+
+def _has_place(store: ObjectStore, found: ChainRecord) -> bool:
+    """It follows a record before it; or the one right before it cannot be read: that was damaged,
+    and it may have followed that.
+    """
+    if find_before(store, found) is not None:
+        return True
+    oldest = max(-1, found.sequence - 1 - FOREIGN_COUNT_MAX)
+    for sequence in range(found.sequence - 1, oldest, -1):
+        if read_record(store, found.record.target, sequence) is not None:
+            return sequence < found.sequence - 1
+    return False
 
 
 def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecord | None:

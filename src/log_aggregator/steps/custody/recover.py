@@ -52,6 +52,9 @@ ALIVE_TIME_MAX = timedelta(hours=24)
 looked at is its own to tell, or for the next look.
 """
 
+OLDER_RECORDS_MAX = 50
+"""So many records before an opening are read too: an older pack's originals had gone by then."""
+
 ATTEMPTS_TIME_MAX = timedelta(days=7)
 """What cannot be looked at is tried for so long."""
 
@@ -155,9 +158,10 @@ class _Recovery:
         return next(entry.last_modified for entry in found if entry.key == key)
 
     def _read_told(self) -> _Told:
+        """Since the opening; and of deletions, for some while before it."""
         told = _Told()
         for found in read_back(self.job.store, find_end(self.job.store, self.target).newest):
-            if found.sequence <= self.opening.sequence:
+            if found.sequence < self.opening.sequence - OLDER_RECORDS_MAX:
                 break
             for entry in found.record.groups:
                 told.lists.update(entry.discard_lists)

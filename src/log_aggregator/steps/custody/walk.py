@@ -24,6 +24,7 @@ from log_aggregator.core.custody import (
 from log_aggregator.errors import BadPack, NotFound
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.custody.chain import SEQUENCE_MAX
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.index import read_index
 from log_aggregator.steps.packs.pages import list_all, list_pages
@@ -91,17 +92,26 @@ def walk_chain(job: Job, target: Target, rules: WalkRules) -> Walked:
     wanted = sorted(listed, reverse=True)[: rules.last]
     packs = _Packs()
     newer: StoredRecord | None = None
-    """The readable one after it; what is none of the chain is passed over."""
+    """The one after it; what is none of the chain is passed over."""
+    expected = -1
+    """The number of what it follows."""
+    has_hole = False
+    """Something in between cannot be read."""
     ended: datetime | None = None
     for found in read_records(
         store, workers, target, {sequence: listed[sequence] for sequence in wanted}
     ):
-        _check_record(target, found, newer, rules, walked)
-        if found.record is None:
+        follower = newer if found.sequence == expected else None
+        if has_hole and _is_beside(found, follower):
+            follower = None  # the newer one may have followed what cannot be read
+        _check_record(target, found, follower, rules, walked)
+        if found.record is None or _is_beside(found, follower):
+            expected -= found.sequence == expected
+            has_hole |= found.record is None
             continue
         if newer is None and found.sha256 is not None:
             walked.newest = (found.sequence, found.sha256)
-        newer = found
+        newer, expected, has_hole = found, found.sequence - 1, False
         walked.records += 1
         ended = ended or found.record.ended
         hashes = packs.take(found, walked)
@@ -155,7 +165,7 @@ def _list_versions(store: ObjectStore, target: Target, walked: Walked) -> dict[i
             )
         for entry in page.objects:
             sequence = parse_record_key(target, entry.key)
-            if sequence is None:
+            if sequence is None or sequence > SEQUENCE_MAX:
                 walked.findings.append(Finding(entry.key, "it is no custody record"))
             elif not entry.is_latest:
                 walked.findings.append(
@@ -204,7 +214,7 @@ def _check_record(
     def complain(what: str) -> None:
         walked.findings.append(Finding(found.key, what))
 
-    if newer is not None and newer.record is not None and newer.sequence - 1 == found.sequence:
+    if newer is not None and newer.record is not None:
         flaw = _find_flaw(found, newer.record)
         if flaw is not None:
             complain(flaw)
@@ -229,6 +239,11 @@ def _check_record(
         imbalance = entry.find_imbalance()
         if imbalance is not None:
             complain(f"{entry.group}: {imbalance}")
+
+
+def _is_beside(found: StoredRecord, newer: StoredRecord | None) -> bool:
+    """Somebody put it in front of a record that follows another one."""
+    return newer is not None and newer.record is not None and newer.record.previous != found.sha256
 
 
 def _find_flaw(found: StoredRecord, newer: Record) -> str | None:

@@ -1,0 +1,103 @@
+"""What lies under custody/ is believed only as far as it agrees with its place and with the record
+before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.support.custody import make_record, write_chain
+from tests.support.world import job_over
+
+from log_aggregator.core.custody import encode_record, record_key
+from log_aggregator.errors import StoreError
+from log_aggregator.model import Target
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.custody.chain import find_end
+from log_aggregator.steps.custody.walk import Walked, WalkRules, walk_chain
+from log_aggregator.steps.custody.write import append_record
+from log_aggregator_lab.stores.memory import MemoryStore
+
+DEST = Target("dest")
+
+
+def make_store(*runs: str) -> MemoryStore:
+    store = MemoryStore()
+    store.create_bucket("dest")
+    write_chain(store, runs)
+    return store
+
+
+def walk(store: MemoryStore) -> Walked:
+    return walk_chain(job_over(store), DEST, WalkRules())
+
+
+def foreign(sequence: int, target: Target = DEST) -> bytes:
+    """A record that is whole, and follows nothing."""
+    record = replace(make_record("foreign", 0, target), sequence=sequence, previous="0" * 64)
+    return encode_record(record)
+
+
+POISON = {
+    "the last number": {9_999_999_999: b"poison"},
+    "the last number, whole": {9_999_999_999: foreign(9_999_999_999)},
+    "far away": {5_000_000: foreign(5_000_000)},
+    "the next number": {3: b"poison"},
+    "the next number, whole": {3: foreign(3)},
+    "the next two": {3: foreign(3), 4: b""},
+    "of another place": {3: foreign(3, Target("other"))},
+    "many": dict.fromkeys(range(3, 40), b""),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_nobody_ends_the_chain(name: str) -> None:
+    """The next records follow the last that is one of the chain, and the walk names what is not."""
+    store = make_store("a", "b", "c")
+    for sequence, data in POISON[name].items():
+        store.put("dest", record_key(DEST, sequence), data)
+    before = find_end(store, DEST)
+    assert before.newest is not None
+    assert before.newest.record.run == "c"
+    for hour, run in ((5, "d"), (6, "e")):
+        written = append_record(store, make_record(run, hour), WriteOptions())
+        assert written.sequence not in POISON[name]
+        newest = find_end(store, DEST).newest
+        assert newest is not None
+        assert newest.record.run == run
+    findings = walk(store).findings
+    wrong = {finding.where for finding in findings if "missing" not in finding.what}
+    if name == "far away":  # that many records are missing, as far as anybody can tell
+        assert any("missing" in finding.what for finding in findings)
+    else:
+        assert wrong == {record_key(DEST, sequence) for sequence in POISON[name]}
+
+
+def test_too_much_of_it_is_said() -> None:
+    """It is bounded what is looked at."""
+    store = make_store("a")
+    for number in range(1, 140):
+        store.put("dest", record_key(DEST, number), b"")
+    with pytest.raises(StoreError, match="no records of the chain"):
+        find_end(store, DEST)
+
+
+def test_a_chain_that_lost_its_beginning_goes_on() -> None:
+    """Its oldest records have expired."""
+    store = make_store("a", "b", "c")
+    for number in (0, 1):
+        store.delete("dest", record_key(DEST, number))
+    assert append_record(store, make_record("d", 5), WriteOptions()).sequence == 3
+    newest = find_end(store, DEST).newest
+    assert newest is not None
+    assert newest.record.run == "d"
+
+
+def test_a_damaged_one_in_between_is_passed_over() -> None:
+    """The newest record stays the newest."""
+    store = make_store("a", "b", "c")
+    store.put("dest", record_key(DEST, 1), b"damaged")
+    assert find_end(store, DEST).following == 3
+    assert append_record(store, make_record("d", 5), WriteOptions()).sequence == 3
+    assert {finding.where for finding in walk(store).findings} == {record_key(DEST, 1)}
