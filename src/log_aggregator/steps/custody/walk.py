@@ -91,27 +91,17 @@ def walk_chain(job: Job, target: Target, rules: WalkRules) -> Walked:
     _check_sequence(target, listed, rules, walked)
     wanted = sorted(listed, reverse=True)[: rules.last]
     packs = _Packs()
-    newer: StoredRecord | None = None
-    """The one after it; what is none of the chain is passed over."""
-    expected = -1
-    """The number of what it follows."""
-    has_hole = False
-    """Something in between cannot be read."""
+    links = _Links()
     ended: datetime | None = None
     for found in read_records(
         store, workers, target, {sequence: listed[sequence] for sequence in wanted}
     ):
-        follower = newer if found.sequence == expected else None
-        if has_hole and _is_beside(found, follower):
-            follower = None  # the newer one may have followed what cannot be read
-        _check_record(target, found, follower, rules, walked)
-        if found.record is None or _is_beside(found, follower):
-            expected -= found.sequence == expected
-            has_hole |= found.record is None
+        walked.findings += links.take(found)
+        _check_record(target, found, rules, walked)
+        if found.record is None:
             continue
-        if newer is None and found.sha256 is not None:
+        if walked.newest is None and found.sha256 is not None:
             walked.newest = (found.sequence, found.sha256)
-        newer, expected, has_hole = found, found.sequence - 1, False
         walked.records += 1
         ended = ended or found.record.ended
         hashes = packs.take(found, walked)
@@ -204,20 +194,12 @@ def _check_sequence(
             )
 
 
-def _check_record(
-    target: Target,
-    found: StoredRecord,
-    newer: StoredRecord | None,
-    rules: WalkRules,
-    walked: Walked,
-) -> None:
+def _check_record(target: Target, found: StoredRecord, rules: WalkRules, walked: Walked) -> None:
+    """What can be said of it by itself."""
+
     def complain(what: str) -> None:
         walked.findings.append(Finding(found.key, what))
 
-    if newer is not None and newer.record is not None:
-        flaw = _find_flaw(found, newer.record)
-        if flaw is not None:
-            complain(flaw)
     wanted = rules.expected.get(found.sequence)
     if wanted is not None and wanted != found.sha256:
         complain(f"its SHA-256 is {found.sha256}; {wanted} was expected")
@@ -241,22 +223,59 @@ def _check_record(
             complain(f"{entry.group}: {imbalance}")
 
 
-def _is_beside(found: StoredRecord, newer: StoredRecord | None) -> bool:
-    """Somebody put it in front of a record that follows another one."""
-    return newer is not None and newer.record is not None and newer.record.previous != found.sha256
+@dataclass(slots=True)
+class _Link:
+    """A record of which the one that it follows was not seen yet."""
+
+    found: StoredRecord
+    record: Record
+    is_told: bool
+    """It was said already that the record after it does not name it."""
 
 
-def _find_flaw(found: StoredRecord, newer: Record) -> str | None:
-    """Where the record after it does not follow from it."""
-    older = found.record
-    if older is None:
-        return None  # the newer one follows another one
-    if newer.previous != found.sha256:
-        return f"its SHA-256 is {found.sha256}; the record after it names {newer.previous}"
-    opened = {newer.sequence} if newer.kind is RecordKind.OPENING else set()
-    if set(newer.open) != (set(older.open) | opened) - {newer.closes}:
-        return "the record after it names other openings as open"
-    return None
+@dataclass(slots=True)
+class _Links:
+    """Follows a chain from its newest record on. What somebody put in between is passed over, so
+    that it is told of that alone, and not of all records before it.
+    """
+
+    _open: list[_Link] = field(default_factory=list)
+    _expected: int = -1
+    """The number of what they may follow."""
+    _has_hole: bool = False
+    """What was there cannot be read, and may have been it."""
+
+    def take(self, found: StoredRecord) -> Iterator[Finding]:
+        record, is_beside = found.record, found.sequence == self._expected
+        self._expected = found.sequence - 1
+        if record is None:
+            self._has_hole = True
+            return
+        following = next(
+            (each for each in self._open if each.record.previous == found.sha256), None
+        )
+        if not is_beside or following is not None:
+            yield from self._close(found.key, record, following if is_beside else None)
+            self._open = [_Link(found, record, is_told=True)]
+        else:
+            if not self._has_hole:
+                named = self._open[0].record.previous
+                what = f"its SHA-256 is {found.sha256}; the record after it names {named}"
+                yield Finding(found.key, what)
+            self._open.append(_Link(found, record, is_told=not self._has_hole))
+        self._has_hole = False
+
+    def _close(self, key: str, older: Record, following: _Link | None) -> Iterator[Finding]:
+        """It is known now which of them is the one after the older one."""
+        if following is None:
+            return
+        for other in self._open:
+            if other is not following and not other.is_told:
+                yield Finding(other.found.key, "the record after it names another one")
+        newer = following.record
+        opened = {newer.sequence} if newer.kind is RecordKind.OPENING else set()
+        if set(newer.open) != (set(older.open) | opened) - {newer.closes}:
+            yield Finding(key, "the record after it names other openings as open")
 
 
 def _check_indexes(
