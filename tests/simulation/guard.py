@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from tests.simulation.truth import Truth, Violation
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
-from log_aggregator.model import DeleteMarker, LogObject
+from log_aggregator.model import DeleteMarker, Identity, LogObject
 
 T = TypeVar("T")
 
@@ -25,6 +25,8 @@ class GuardedStore(ForwardingStore):
     def __init__(self, truth: Truth) -> None:
         super().__init__(truth.store)
         self._truth = truth
+        self.deleted: set[tuple[str, Identity]] = set()
+        """What runs have deleted, and nobody else."""
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
         for bucket, key in _named(call):
@@ -51,6 +53,9 @@ class GuardedStore(ForwardingStore):
                 return
             raise Violation(f"s3://{bucket}/{key}: it is our own, and was deleted")
         gone = [entry for entry in before if _name(entry) not in set(map(_name, after))]
+        self.deleted.update(
+            (bucket, entry.identity) for entry in gone if isinstance(entry, LogObject)
+        )
         for entry in gone:
             if isinstance(entry, DeleteMarker):
                 if entry.is_latest and any(isinstance(other, LogObject) for other in before):

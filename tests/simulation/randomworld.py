@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.support.world import (
 )
 
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator.core.custody import record_key
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.limits import GIB, PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject, Target
@@ -79,6 +80,12 @@ class RandomWorld:
     """Packs that S3 stores otherwise than they were sent: a person has to look at them, and their
     groups go on failing.
     """
+    twins: set[str] = field(default_factory=set)
+    """Keys that were written over with other bytes of the same ETag, in the same second: they stay,
+    and a person has to look at them.
+    """
+    locked: set[str] = field(default_factory=set)
+    runs: int = 0
     _number: int = 0
 
     @property
@@ -122,6 +129,40 @@ class RandomWorld:
         )
         event()
 
+    def swap(self) -> None:
+        """Between two runs: other bytes of the same ETag and size in the place of a log that only
+        its ETag tells apart. As a rule later; or in the same second, which nothing but the bytes
+        tells.
+        """
+        log = self._some_log()
+        is_fixed = self.store.get_bucket_versioning("logs") == "Enabled"
+        if log is None or is_fixed or log.source.version_id not in (None, "null"):
+            return
+        key, etag = log.source.key, log.source.etag
+        entry = self.store._find_bucket("PutObject", "logs").find_current(key)
+        if entry is None or entry.etag != etag or is_dated_when_put(key) or self._is_hidden(key):
+            return
+        data = (log.data[:-1] + bytes([log.data[-1] ^ 1])) if log.data else b""
+        written = entry.last_modified
+        source = self.store.put("logs", key, data)
+        entry = self.store._find_bucket("PutObject", "logs").find_current(key)
+        assert entry is not None
+        entry.etag, entry.has_opaque_etag = etag, True
+        is_at_once = self.random.random() < 0.3
+        if is_at_once:
+            entry.last_modified = written
+            self.twins.add(key)
+        source = replace(source, etag=etag, last_modified=entry.last_modified)
+        fate = Fate.OPEN if is_at_once else Fate.GO
+        self.truth.add(Original(source, data, {}, None, None, fate=fate))
+        self.happened.append(f"swapped {key}{' in the same second' if is_at_once else ''}")
+
+    def poison(self) -> None:
+        """Somebody puts the last of all records into a chain."""
+        for target in self.truth.targets:
+            self.store.put(target.bucket, record_key(target, 9_999_999_999), b"poison")
+        self.happened.append("poisoned the custody records")
+
     def rot(self, call: Call) -> None:
         """What lies under the key is no longer what was written; S3's checksum is that of what it
         stores.
@@ -154,7 +195,9 @@ class RandomWorld:
                 for each in self.truth.of_key("logs", log.source.key)
             ):
                 return
-            self.put(log.source.key, _other_bytes(log.data, self._number))
+            # Over a locked version, even one that was deleted since, it waits for that to go.
+            fate = Fate.OPEN if log.source.key in self.locked else Fate.GO
+            self.put(log.source.key, _other_bytes(log.data, self._number), fate)
             self._open_if_dated_anew(log.source.key)
             self.happened.append(f"wrote over {log.source.key}")
 
@@ -224,6 +267,7 @@ class RandomWorld:
         if not there:
             return
         self.store.retain("logs", log.source.key)
+        self.locked.add(log.source.key)
         self.happened.append(f"locked {log.source.key}")
         for each in self.truth.of_key("logs", log.source.key):
             if each.source.identity in there and each.fate is Fate.GO:

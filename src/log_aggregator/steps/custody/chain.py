@@ -32,6 +32,11 @@ ATTEMPTS_MAX = 50
 SEQUENCE_MAX = 9_000_000_000
 """No chain gets there: with a higher number somebody could leave no room for the next one."""
 
+READS_MAX = 5
+"""What cannot be read is read again, until it comes as it did before: to pass a record over is to
+forget what it says.
+"""
+
 FOREIGN_COUNT_MAX = 100
 """So many objects that are no records of the chain are looked at before the newest one is found."""
 
@@ -97,15 +102,23 @@ def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecor
     """None where there is none, or where what is there is none, or that of another place."""
     if sequence > SEQUENCE_MAX:
         return None
-    try:
-        data = store.get_object(target.bucket, record_key(target, sequence)).data
-        record = decode_record(data)
-    except (NotFound, BadPack):
-        return None
-    is_in_place = (record.target, record.sequence) == (target, sequence)
-    if not is_in_place or (record.previous is None) != (sequence == 0):
-        return None
-    return ChainRecord(record, hash_record(data))
+    seen: set[bytes] = set()
+    for _ in range(READS_MAX):
+        try:
+            data = store.get_object(target.bucket, record_key(target, sequence)).data
+            record = decode_record(data)
+        except NotFound:
+            return None
+        except BadPack:
+            if data in seen:  # it is stored so, and was not damaged on its way
+                return None
+            seen.add(data)
+            continue
+        is_in_place = (record.target, record.sequence) == (target, sequence)
+        if not is_in_place or (record.previous is None) != (sequence == 0):
+            return None
+        return ChainRecord(record, hash_record(data))
+    return None
 
 
 def find_before(store: ObjectStore, found: ChainRecord) -> ChainRecord | None:

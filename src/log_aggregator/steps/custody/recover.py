@@ -13,7 +13,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from log_aggregator.core.custody import (
@@ -94,6 +94,10 @@ class _Told:
     deleted: Counter[str] = field(default_factory=Counter)
     """By a pack's key."""
     lists: set[str] = field(default_factory=set)
+    groups: set[Group] = field(default_factory=set)
+    """Those of which the run itself has told all, or a part."""
+    unsure: set[Group] = field(default_factory=set)
+    """Those of which it has not, or not of another part."""
 
 
 @dataclass(slots=True)
@@ -113,7 +117,8 @@ class _Recovery:
         entries = [
             entry
             for entry in job.workers.each(
-                lambda group: self._look_at(group, told, opened_at), opening.planned
+                lambda group: self._look_at(group, told, opened_at),
+                [group for group in opening.planned if group not in told.groups - told.unsure],
             )
             if entry is not None
         ]
@@ -163,7 +168,11 @@ class _Recovery:
         for found in read_back(self.job.store, find_end(self.job.store, self.target).newest):
             if found.sequence < self.opening.sequence - OLDER_RECORDS_MAX:
                 break
+            is_own = found.record.step == replace(self.opening.record, kind=RecordKind.CLOSING).step
             for entry in found.record.groups:
+                if is_own:
+                    is_whole = not entry.failures and not entry.counts.unknown
+                    (told.groups if is_whole else told.unsure).add(entry.group)
                 told.lists.update(entry.discard_lists)
                 for pack in entry.packs:
                     if pack.is_new:

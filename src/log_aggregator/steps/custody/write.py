@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from log_aggregator.core.custody import (
     GroupEntry,
@@ -26,8 +26,6 @@ from log_aggregator.errors import (
     CannotStart,
     Failure,
     GroupFailed,
-    Interrupted,
-    OutOfTime,
     RequestFailed,
     Unreachable,
 )
@@ -39,8 +37,8 @@ from log_aggregator.steps.packing.results import GroupResult, RunResult
 from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.rules import RunRules
 
-CLOCKS_APART = timedelta(hours=1)
-"""Clocks of machines that write to one chain may differ by so much."""
+OTHERS_MAX = 200
+"""So many records of other runs are looked at for what they say of this one's packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +100,10 @@ def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
 
 
 def is_all_known(record: Record) -> bool:
-    """Nothing was stopped in the midst of it, and S3 said what became of everything."""
-    return not any(
-        entry.counts.unknown or any(error in _OPEN_ENDS for error, _ in entry.failures)
-        for entry in record.groups
-    )
-
-
-_OPEN_ENDS = {Interrupted.__name__, OutOfTime.__name__}
+    """Nothing failed in the midst of it: what was asked for last, and what became of that, may not
+    be known then.
+    """
+    return not any(entry.counts.unknown or entry.failures for entry in record.groups)
 
 
 def targets_of(rules: RunRules, result: RunResult) -> list[Target]:
@@ -188,15 +182,15 @@ def _read_others(
     """The records that may say something of this one's run: back to its opening, or to when it
     began; of a recovery, to the opening that it is about.
     """
-    # With groups it has an opening, where it ends.
-    began = record.began - CLOCKS_APART if record.groups else record.began
-    for found in read_back(store, newest):
+    for number, found in enumerate(read_back(store, newest), 1):
         yield found
         if record.kind is RecordKind.RECOVERY:
             if found.sequence <= (record.about or 0):
                 return
-        elif _opens(found, record) or found.record.ended < began:
+        elif _opens(found, record) or number >= OTHERS_MAX:
             return
+        elif not record.groups and found.record.ended < record.began:
+            return  # of a pack it claims nothing, so that no clock has to be believed
 
 
 def _left_alone(selection: Selection) -> dict[str, int]:
