@@ -162,7 +162,7 @@ class RunFailed(LogAggregatorError):
     """
 
     advice = (
-        "The originals of what failed were kept; the next run takes them up again. The whole "
+        "Nothing went that is not in a verified pack; the next run takes up what failed. The whole "
         "list is in the run's result."
     )
 

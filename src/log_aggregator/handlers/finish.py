@@ -75,8 +75,8 @@ def describe_failures(failures: Sequence[Mapping[str, str]], where: str) -> str:
         for failure in failures[:NAMED_FAILURES_MAX]
     ]
     head = (
-        f"{len(failures)} failures; originals of what failed were kept; the whole list is in "
-        f"{where}"
+        f"{len(failures)} failures; nothing went that is not in a verified pack; the whole list is "
+        f"in {where}"
     )
     return "\n".join([head, *named])[:CAUSE_CHARS_MAX]
 

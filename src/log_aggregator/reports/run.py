@@ -153,6 +153,8 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
             f"{format_count(run['stale_uploads_aborted'], 'upload')} that an earlier run "
             "left unfinished",
         )
+    if run["stopped"]:
+        yield "Stopped before it was done; start the same command again to go on."
     yield from render_failures(run["failures"])
 
 
@@ -198,7 +200,8 @@ def render_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
         yield "Nothing failed."
         return
     yield from render_failed(
-        failures, f"{format_count(len(failures), 'group')} failed; their originals were kept"
+        failures,
+        f"{format_count(len(failures), 'failure')}; nothing went that is not in a verified pack",
     )
 
 
@@ -211,6 +214,12 @@ def _render_kept(objects: Mapping[str, int]) -> Iterator[str]:
     if objects["retained"]:
         yield _line(
             "retained", f"{format_count(objects['retained'], 'original')} that S3 refuses to delete"
+        )
+    if objects["unknown_outcome"]:
+        yield _line(
+            "unknown",
+            f"{format_count(objects['unknown_outcome'], 'original')} in verified packs: S3 did "
+            "not say whether it deleted them; the next run looks",
         )
     if objects["changed"]:
         yield _line(

@@ -120,7 +120,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("PacksWritten", "Count", "Packs that were written.", _RUN),
     Metric("ObjectsPerPack", "Count", "Members of a pack, in the mean of the run.", _RUN),
     Metric("GroupsTotal", "Count", "Groups of the run.", _RUN),
-    Metric("GroupsFailed", "Count", "Groups that failed; their originals were kept.", _RUN),
+    Metric("GroupsFailed", "Count", "Groups in which something failed.", _RUN),
     Metric("Failures", "Count", "Everything that could not be done, groups and others.", _RUN),
     Metric(
         "RunSeconds",

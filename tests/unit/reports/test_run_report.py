@@ -318,7 +318,7 @@ def test_time_by_step() -> None:
 
 
 def test_a_failure_is_on_the_page_and_in_the_result() -> None:
-    """What failed, where and why; that its originals were kept; and the advice once, however many
+    """What failed, where and why; that nothing else went; and the advice once, however many
     groups it is for.
     """
     world = make_world()
@@ -334,7 +334,7 @@ def test_a_failure_is_on_the_page_and_in_the_result() -> None:
     )
     described = describe(world.run(store))
     lines = list(render_run(described))
-    at = lines.index("2 groups failed; their originals were kept:")
+    at = lines.index("2 failures; nothing went that is not in a verified pack:")
     for failure in described["failures"]:
         (line,) = [line for line in lines[at:] if failure["where"] in line]
         assert "AccessDenied: no PutObject" in line

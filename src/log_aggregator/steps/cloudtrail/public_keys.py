@@ -46,6 +46,9 @@ MARGIN = timedelta(hours=2)
 """As `aws cloudtrail validate-logs` asks: a digest is signed after its hour has ended."""
 
 BACKFILL_MARGIN = timedelta(hours=1)
+ASKED_AGAIN = (
+    "Look at credentials, network and permissions; the next run that sees digests asks again."
+)
 _FINGERPRINT = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -102,7 +105,7 @@ def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: 
     try:
         trail_keys = connect()
     except CannotStart as error:
-        result.failures.append(Failure.of("public keys of CloudTrail", error))
+        result.failures.append(Failure.of("public keys of CloudTrail", error, ASKED_AGAIN))
         return
     if trail_keys is None:
         return

@@ -26,6 +26,7 @@ from log_aggregator.core.custody import (
     custody_prefix,
 )
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
+from log_aggregator.core.jsontext import decoding
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.core.times import decode_time
@@ -51,6 +52,11 @@ ALIVE_TIME_MAX = timedelta(hours=24)
 """A run may be under way for so long. Until then its opening stays open: what it does after it was
 looked at is its own to tell, or for the next look.
 """
+
+LOOKED_AT_AGAIN = (
+    "What they did is done and safe, and not in a record yet; the next run looks again. See what "
+    "the message names."
+)
 
 OLDER_RECORDS_MAX = 50
 """So many records before an opening are read too: an older pack's originals had gone by then."""
@@ -83,7 +89,7 @@ def recover_runs(
                     result.failures += digests.failures
         except (CannotStart, GroupFailed, Unreachable) as error:
             where = f"earlier runs in s3://{target.bucket}/{custody_prefix(target)}"
-            result.failures.append(Failure.of(where, error))
+            result.failures.append(Failure.of(where, error, LOOKED_AT_AGAIN))
 
 
 @dataclass(slots=True)
@@ -217,7 +223,8 @@ class _Recovery:
             if found.key in told or found.last_modified < opened_at:
                 continue
             data = self.job.store.get_object(self.target.bucket, found.key).data
-            listed = set(map(_identity_of, gzip.decompress(data).splitlines()))
+            with decoding("the list of discards"):
+                listed = set(map(_identity_of, gzip.decompress(data).splitlines()))
             there = self._find_there(entry.group, listed)
             entry.lists.append(found.key)
             entry.counts.discarded += len(listed) - len(there)

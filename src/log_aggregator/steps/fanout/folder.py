@@ -162,8 +162,8 @@ class RunFolder:
         if found is not None:
             return Failure(**found)
         advice = (
-            "Its originals were kept; the next run takes them up again. The function's log says "
-            "more."
+            "Nothing went that is not in a verified pack; the next run takes it up again. The "
+            "function's log says more."
         )
         return Failure(f"{kind} {piece}", "OutOfTime", otherwise, advice)
 
