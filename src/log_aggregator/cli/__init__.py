@@ -17,7 +17,7 @@ from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
 EXIT_CODES = """\b
 Exit codes:
   0    all done
-  1    something failed, was not found or is not valid; a run deleted nothing but what is packed and verified
+  1    something failed, was not found or is not valid; a run deletes nothing that is not packed
   2    a setting is wrong; nothing was touched
   3    could not start; nothing was touched
   130  stopped by ctrl-C or SIGTERM; start the same command again to go on
