@@ -63,9 +63,6 @@ class Settings:
     aggregation_regions: tuple[str, ...] = ()
     other_regions: str = "keep"
     destination_bucket: str | None = None
-    account: str | None = None
-    destination_account: str | None = None
-    bucket_accounts: tuple[tuple[str, str], ...] = ()
     final_aggregation_prefix: str = "aggregated"
     storage_class: str = "STANDARD"
     kms_key_id: str | None = None
@@ -267,11 +264,6 @@ def _holds(value: Any) -> HoldSettings:
     )
 
 
-def _bucket_accounts(value: Any) -> tuple[tuple[str, str], ...]:
-    account = _word(rf"{_ACCOUNT}|any")
-    return tuple((_word(_BUCKET)(name), account(owner)) for name, owner in dict(value).items())
-
-
 def _date_range(value: Any) -> tuple[date, date]:
     first, dots, last = str(value).partition("..")
     days = date.fromisoformat(first.strip()), date.fromisoformat((last if dots else first).strip())
@@ -280,7 +272,6 @@ def _date_range(value: Any) -> tuple[date, date]:
     return days
 
 
-_ACCOUNT = r"[0-9]{12}"
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _BUCKET_OR_PREFIX = r"[a-z0-9][a-z0-9.-]{0,62}\*?"
 
@@ -322,27 +313,6 @@ SETTINGS: tuple[Setting, ...] = (
         "a bucket name",
         "Where packs and indexes go. Left out: each source bucket keeps its own, under "
         "final_aggregation_prefix.",
-    ),
-    Setting(
-        "account",
-        _optional(_word(_ACCOUNT)),
-        "an account id of 12 digits",
-        "The account that the buckets belong to; S3 refuses requests to buckets of others. Left "
-        "out: the caller's own.",
-    ),
-    Setting(
-        "destination_account",
-        _optional(_word(_ACCOUNT)),
-        "an account id of 12 digits",
-        "The account that destination_bucket belongs to, if it is another one.",
-    ),
-    Setting(
-        "bucket_accounts",
-        _bucket_accounts,
-        'a table of bucket names and account ids of 12 digits, or "any"',
-        "The accounts of other buckets, by name: of an inventory, or to put logs back into. "
-        '"any" lets S3 take whatever account has the name.',
-        on_command_line=False,
     ),
     Setting(
         "final_aggregation_prefix",

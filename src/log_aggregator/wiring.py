@@ -11,7 +11,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -63,19 +63,6 @@ class Connection:
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
-    account: str | None = None
-    """That buckets belong to; None: the caller's own, where the server is AWS's."""
-    bucket_accounts: tuple[tuple[str, str], ...] = ()
-    """(bucket, account) of those that belong to others."""
-
-    def of(self, settings: Settings) -> Connection:
-        """The same, where buckets belong to whom the settings name."""
-        accounts = dict(settings.bucket_accounts)
-        if settings.destination_bucket and settings.destination_account:
-            accounts[settings.destination_bucket] = settings.destination_account
-        return replace(
-            self, account=settings.account, bucket_accounts=tuple(sorted(accounts.items()))
-        )
 
 
 @contextmanager
@@ -95,7 +82,7 @@ def open_job(
     if window is not None:
         check_sources(settings)
     rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
-    store = connect(connection.of(settings), settings.readers)
+    store = connect(connection, settings.readers)
     with make_workers(settings, writers) as workers:
         yield Job(store, workers, rules, clock)
 
@@ -152,8 +139,6 @@ def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:
         endpoint_url=connection.endpoint_url,
         access_key=connection.access_key,
         secret_key=connection.secret_key,
-        account=connection.account,
-        bucket_accounts=dict(connection.bucket_accounts),
         **limits,
     )
 

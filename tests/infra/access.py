@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.infra.stack import ACCOUNT, Stack
+from tests.infra.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,6 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-OWN_ACCOUNT = {"aws:ResourceAccount": ACCOUNT}
-
-
-def _without_account(condition: dict[str, Any]) -> dict[str, Any]:
-    """Every bucket that the stack knows is the account's own: that condition always holds."""
-    if condition.get("StringEquals") != OWN_ACCOUNT:
-        return condition
-    return {name: value for name, value in condition.items() if name != "StringEquals"}
-
-
 def _of_role(role: str, properties: dict[str, Any]) -> Iterator[Statement]:
     for policy in properties.get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
@@ -80,7 +70,7 @@ def _of_role(role: str, properties: dict[str, Any]) -> Iterator[Statement]:
                 actions=tuple(as_list(statement["Action"])),
                 resources=tuple(as_list(statement.get("Resource", []))),
                 not_resources=tuple(as_list(statement.get("NotResource", []))),
-                condition=_without_account(statement.get("Condition", {})),
+                condition=statement.get("Condition", {}),
             )
 
 

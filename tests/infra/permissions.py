@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cfnlint
-from tests.infra.access import OWN_ACCOUNT, as_list, may, owners, statements_of
+from tests.infra.access import as_list, may, owners, statements_of
 from tests.infra.stack import ACCOUNT, DESTINATION, STACK, Stack
 
 from log_aggregator.handlers.prepare import LAYOUTS_KEY
@@ -222,22 +222,6 @@ def check_missing_objects_are_seen_as_missing(stack: Stack) -> list[str]:
             ):
                 problems.append(f"{found.owner}: gets 403 for what is missing in {bucket}")
     return problems
-
-
-def check_only_own_accounts_buckets(stack: Stack) -> list[str]:
-    """A bucket's name may be another account's: whoever has it gets nothing from us, and gives us
-    nothing. Only to list the account's own buckets there is no bucket to ask.
-    """
-    return [
-        f"{role} {statement.get('Sid')}: allowed in whatever account has the bucket"
-        for role, properties in stack.of_type("AWS::IAM::Role").items()
-        for policy in properties.get("Policies", [])
-        for statement in policy["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Allow"
-        and {each for each in as_list(statement["Action"]) if each.startswith("s3:")}
-        - {"s3:ListAllMyBuckets"}
-        and statement.get("Condition", {}).get("StringEquals") != OWN_ACCOUNT
-    ]
 
 
 def check_all_buckets_are_listed_only_for_beginnings(stack: Stack) -> list[str]:

@@ -171,11 +171,6 @@ MISTAKES = (
         _allow("ListFunction", "s3:ListBucket", "arn:*:s3:::*"),
     ),
     Mistake(
-        "a bucket that another account has taken",
-        permissions.check_only_own_accounts_buckets,
-        lambda r: _statement(r, "CombineFunction", "WritePacks").pop("Condition"),
-    ),
-    Mistake(
         "Delete may delete packs",
         permissions.check_packs_cannot_be_deleted,
         lambda r: _without(r, "DeleteFunction", "NeverDeletePacks"),

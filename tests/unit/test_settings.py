@@ -41,15 +41,6 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("other_regions", "keep", "keep"),
     ("destination_bucket", "dest", "dest"),
     ("destination_bucket", "", None),
-    ("account", "111122223333", "111122223333"),
-    ("account", "", None),
-    ("destination_account", "111122223333", "111122223333"),
-    ("bucket_accounts", {}, ()),
-    (
-        "bucket_accounts",
-        {"b-1": "111122223333", "b-2": "any"},
-        (("b-1", "111122223333"), ("b-2", "any")),
-    ),
     ("final_aggregation_prefix", "/a/b/", "a/b"),
     ("storage_class", "DEEP_ARCHIVE", "DEEP_ARCHIVE"),
     (
@@ -135,13 +126,6 @@ BAD_LAYOUTS: list[tuple[Any, str]] = [
 ]
 
 BAD: list[tuple[str, Any]] = [
-    ("account", "1234"),
-    ("account", 111122223333),
-    ("destination_account", "any"),
-    ("bucket_accounts", {"b-1": "x"}),
-    ("bucket_accounts", {"B": "111122223333"}),
-    ("bucket_accounts", "111122223333"),
-    ("bucket_accounts", 5),
     ("control_tower_bucket", "No_Bucket"),
     ("control_tower_bucket", "ab"),
     ("control_tower_bucket", 5),
@@ -279,7 +263,7 @@ def test_defaults_are_allowed() -> None:
     values = {
         name: value
         for name, value in asdict(defaults).items()
-        if value is not None and name not in ("holds", "layouts", "bucket_accounts")
+        if value is not None and name not in ("holds", "layouts")
     }
     assert read_settings(None, values) == defaults == read()
 

@@ -59,7 +59,7 @@ def doctor(
     clock = SystemClock()
     today = clock.now().date()
     rules = make_run_rules(settings, DateWindow(today, today))
-    connection = make_connection(profile, region, endpoint_url).of(settings)
+    connection = make_connection(profile, region, endpoint_url)
     findings = examine(connect_inspector(connection), connect(connection), clock, rules, role_arns)
     described = describe_findings(findings)
     print_report(described, render_findings(described), as_json=as_json)

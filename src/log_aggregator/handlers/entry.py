@@ -140,12 +140,7 @@ def _run(
             rules = make_rules(settings, DateWindow(today, today)).holding(work_bucket)
             call = Call(
                 settings=settings,
-                job=Job(
-                    CountingStore(_connect(Connection().of(settings), settings.readers)),
-                    workers,
-                    rules,
-                    clock,
-                ),
+                job=Job(CountingStore(_connect(settings.readers)), workers, rules, clock),
                 work_bucket=work_bucket,
                 request_id=context.aws_request_id,
                 connect_keys=_connect_keys,
@@ -199,9 +194,9 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 
 
 @functools.cache
-def _connect(connection: Connection, readers: int) -> ObjectStore:
+def _connect(readers: int) -> ObjectStore:
     """One for all invocations of a container: its connections stay open."""
-    return connect(connection, readers).inner
+    return connect(Connection(), readers).inner
 
 
 def _connect_keys() -> TrailKeys | None:

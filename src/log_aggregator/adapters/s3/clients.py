@@ -12,7 +12,6 @@ not, and the error says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +22,6 @@ from botocore.session import Session
 from log_aggregator.adapters.s3.curl import CurlReader
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.listing import register_fast_parsing
-from log_aggregator.adapters.s3.owners import Owners
 from log_aggregator.errors import AccessDenied
 
 
@@ -40,10 +38,6 @@ class ClientSettings:
     attempts_max: int = 8
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
-    account: str | None = None
-    """That buckets belong to; None: the caller's own, where the server is AWS's."""
-    bucket_accounts: Mapping[str, str] = field(default_factory=dict)
-    """Of those that belong to others."""
 
 
 @dataclass(slots=True)
@@ -53,11 +47,14 @@ class Clients:
     s3: Any
     settings: ClientSettings
     reader: CurlReader
-    owners: Owners
 
     @property
     def region(self) -> str:
         return str(self.s3.meta.region_name)
+
+    def owner_of(self, bucket: str) -> str | None:
+        """The account that each request to the bucket names; None: none."""
+        return None
 
 
 def make_clients(settings: ClientSettings) -> Clients:
@@ -84,24 +81,7 @@ def _make_clients(settings: ClientSettings) -> Clients:
     if settings.endpoint_url is None and not is_aws(found_url):
         client = make_client(session, region, settings, found_url)
     register_fast_parsing(client)
-    owners = make_owners(session, settings, str(client.meta.endpoint_url))
-    owners.register(client)
-    return Clients(client, settings, CurlReader(client, credentials, settings), owners)
-
-
-def make_owners(session: Session, settings: ClientSettings, endpoint_url: str) -> Owners:
-    """Other servers than AWS's know no accounts, unless one is set."""
-
-    def ask_own() -> str:
-        client = make_service_client(session, "sts", settings, endpoint_url)
-        with store_errors("GetCallerIdentity"):
-            return str(client.get_caller_identity()["Account"])
-
-    def tell_own() -> str:
-        return str(settings.account)
-
-    ask = tell_own if settings.account else ask_own if is_of_aws(endpoint_url) else None
-    return Owners(settings.bucket_accounts, ask)
+    return Clients(client, settings, CurlReader(client, credentials, settings))
 
 
 def make_session(settings: ClientSettings) -> Session:
@@ -135,12 +115,6 @@ def make_client(
         )
     )
     return session.create_client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
-
-
-def is_of_aws(endpoint_url: str) -> bool:
-    """Also an endpoint of a VPC, or an access point."""
-    host = urlsplit(endpoint_url).hostname or ""
-    return re.search(r"\.(amazonaws\.(com|com\.cn|eu)|api\.aws)$", host) is not None
 
 
 def make_service_client(

@@ -126,11 +126,7 @@ ACTIONS = {
     "ListObjectVersions": "s3:ListBucketVersions",
     "ListObjectsV2": "s3:ListBucket",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "GetBucketVersioning": (
-        "s3:GetBucketVersioning, and a bucket of the account that is expected to own it: settings "
-        "account, destination_account, bucket_accounts"
-    ),
-    "GetCallerIdentity": "sts:GetCallerIdentity, or the setting account",
+    "GetBucketVersioning": "s3:GetBucketVersioning",
     "GetObject": "s3:GetObject, s3:GetObjectVersion, kms:Decrypt where it is encrypted with KMS",
     "HeadObject": "s3:GetObject, s3:ListBucket, kms:Decrypt where it is encrypted with KMS",
     "PutObject": "s3:PutObject, kms:GenerateDataKey where a KMS key is set",

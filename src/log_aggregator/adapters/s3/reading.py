@@ -74,7 +74,7 @@ def get_object_checked(
 
 def make_headers(clients: Clients, bucket: str, if_match: str | None) -> dict[str, str]:
     headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
-    owner = clients.owners.of(bucket)
+    owner = clients.owner_of(bucket)
     if owner is not None:
         headers["x-amz-expected-bucket-owner"] = owner
     return headers
