@@ -30,7 +30,7 @@ Serve = Callable[[Callable[[Any, Call], dict[str, Any]]], Any]
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     store = MemoryStore()
     store.create_bucket("work")
-    monkeypatch.setattr(entry, "_connect", lambda _readers: store)
+    monkeypatch.setattr(entry, "_connect", lambda *_: store)
     monkeypatch.setenv("LOG_AGGREGATOR_OTHER_BUCKETS", "flow")
     monkeypatch.setenv(entry.WORK_BUCKET, "work")
     return store

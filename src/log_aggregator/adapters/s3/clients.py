@@ -17,7 +17,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from obstore.store import S3Store as ObstoreS3
 
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.listing import register_fast_parsing
+from log_aggregator.adapters.s3.owners import Owners, make_owners, register_owners
 from log_aggregator.errors import AccessDenied
 from log_aggregator.limits import GIB
 
@@ -55,6 +56,8 @@ class ClientSettings:
     attempts_max: int = 8
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
+    bucket_accounts: tuple[tuple[str, str], ...] = ()
+    """Whose buckets are whose, where they are not the caller's own (see `owners`)."""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class Clients:
 
     s3: Any
     settings: ClientSettings
+    owners: Owners
     _credentials: Any
     _readers: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -70,6 +74,10 @@ class Clients:
     @property
     def region(self) -> str:
         return str(self.s3.meta.region_name)
+
+    def owner_of(self, bucket: str) -> str | None:
+        """The account that each request expects the bucket to be of. Raises CannotStart."""
+        return self.owners.of(bucket)
 
     def reader(self, bucket: str) -> Any:
         """The client of obstore for this bucket; all threads share its connections."""
@@ -138,7 +146,13 @@ def _make_clients(settings: ClientSettings) -> Clients:
     if settings.endpoint_url is None and not is_aws(found_url):
         client = make_client(session, region, settings, found_url)
     register_fast_parsing(client)
-    return Clients(s3=client, settings=settings, _credentials=credentials)
+    # as `doctor` asks: it gives up sooner than a run does
+    sts = replace(settings, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20)
+    owners = make_owners(
+        session, make_config(sts), region, settings.bucket_accounts, str(client.meta.endpoint_url)
+    )
+    register_owners(client, owners)
+    return Clients(s3=client, settings=settings, owners=owners, _credentials=credentials)
 
 
 def make_session(settings: ClientSettings) -> Session:
