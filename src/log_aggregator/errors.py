@@ -201,10 +201,7 @@ class StoreError(RequestFailed, GroupFailed):
 class AccessDenied(StoreError):
     """S3 or KMS does not allow the request."""
 
-    advice = (
-        "Grant the permission that the message names; or correct the bucket's name, or the "
-        "account that it was expected to be of. Nothing was deleted because of it."
-    )
+    advice = "Grant the permission that the message names. Nothing was deleted because of it."
 
 
 class NotFound(StoreError):

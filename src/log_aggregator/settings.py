@@ -210,8 +210,8 @@ def _check_accounts(settings: Settings) -> None:
     named = dict(settings.bucket_accounts).get(settings.destination_bucket)
     if named not in (None, settings.destination_account):
         raise SettingsError(
-            f"destination_account = {settings.destination_account!r}: expected {named!r}, which "
-            f"bucket_accounts names for {settings.destination_bucket}"
+            f"destination_account = {settings.destination_account!r}: expected {named!r}, as "
+            f"bucket_accounts says of {settings.destination_bucket}"
         )
 
 
@@ -298,7 +298,7 @@ def _accounts(value: Any) -> tuple[tuple[str, str], ...]:
         pairs = [item.split("=") for item in value.split(",") if item.strip()]
         rows = [(name.strip(), account.strip()) for name, account in pairs]
     else:
-        rows = list(value.items())
+        rows = list(value.items() if isinstance(value, Mapping) else value)
     found: dict[str, str] = {}
     for name, account in rows:
         name_, account_ = _word(_BUCKET_OR_ALL)(name), _word(_ACCOUNT)(account)

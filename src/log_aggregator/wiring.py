@@ -91,14 +91,14 @@ def open_job(
 
 
 def connect(
-    connection: Connection, readers: int = 64, bucket_accounts: BucketAccounts = ()
+    connection: Connection, readers: int = 64, accounts: BucketAccounts = ()
 ) -> CountingStore:
     """The object store, with its requests counted. Raises CannotStart."""
     from log_aggregator.adapters.s3.store import S3Store
 
     try:
         store = S3Store.connect(
-            _client_settings(connection, concurrency=readers, bucket_accounts=bucket_accounts)
+            _client_settings(connection, concurrency=readers, bucket_accounts=accounts)
         )
     except RequestFailed as error:
         raise CannotStart(str(error)) from error

@@ -221,7 +221,13 @@ def test_what_the_example_shows_as_defaults_are_defaults() -> None:
     """A line of the example that is commented out shows the default, unless it is a name of
     somebody's own.
     """
-    own = {"kms_key_id", "aggregation_regions", "organization_id"}
+    own = {
+        "kms_key_id",
+        "aggregation_regions",
+        "organization_id",
+        "destination_account",
+        "bucket_accounts",
+    }
     lines = re.findall(r"^# ([a-z_]+ = .*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
     shown = tomllib.loads("\n".join(lines))
     default = read_settings(None, {"other_buckets": "logs"})

@@ -61,7 +61,7 @@ def doctor(
     rules = make_run_rules(settings, DateWindow(today, today))
     connection = make_connection(profile, region, endpoint_url)
     inspector = connect_inspector(connection, settings.bucket_owners)
-    store = connect(connection, bucket_accounts=settings.bucket_owners)
+    store = connect(connection, settings.readers, settings.bucket_owners)
     findings = examine(inspector, store, clock, rules, role_arns)
     described = describe_findings(findings)
     print_report(described, render_findings(described), as_json=as_json)

@@ -200,9 +200,9 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 
 
 @functools.cache
-def _connect(readers: int, bucket_accounts: BucketAccounts) -> ObjectStore:
+def _connect(readers: int, accounts: BucketAccounts) -> ObjectStore:
     """One for all invocations of a container: its connections stay open."""
-    return connect(Connection(), readers, bucket_accounts).inner
+    return connect(Connection(), readers, accounts).inner
 
 
 def _connect_keys() -> TrailKeys | None:
