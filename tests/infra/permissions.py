@@ -13,6 +13,8 @@ import cfnlint
 from tests.infra.access import as_list, is_always, may, owners, statements_of
 from tests.infra.stack import ACCOUNT, DESTINATION, STACK, Stack
 
+from log_aggregator.adapters.s3.owners import Owners
+from log_aggregator.handlers.entry import settings_of
 from log_aggregator.handlers.prepare import LAYOUTS_KEY
 
 WORK = f"{STACK}-workbucket-1a2b3c"
@@ -224,6 +226,23 @@ def check_buckets_are_of_the_expected_account(stack: Stack) -> list[str]:
             problems.append(
                 f"{found.owner} {found.sid}: buckets of {sorted(given)}, not {sorted(wanted)}"
             )
+    return problems
+
+
+def check_functions_expect_the_accounts(stack: Stack) -> list[str]:
+    """Every request of a function names the account that its role asks for as well, and STS has not
+    to be asked for it.
+    """
+    named = dict(re.findall(r"([^,=]+)=(\d{12})", stack.parameters["BucketAccounts"]))
+    inventories = stack.parameters["InventoryBuckets"].split(",")
+    problems = []
+    for name, properties in stack.of_type("AWS::Lambda::Function").items():
+        variables = {key: str(text) for key, text in properties["Environment"]["Variables"].items()}
+        owners_ = Owners(settings_of(variables).bucket_owners, lambda: None)
+        for bucket in (DESTINATION, WORK, *_source_names(stack), *filter(None, inventories)):
+            wanted = named.get(bucket, ACCOUNT)
+            if owners_.of(bucket.replace("*", "x")) != wanted:
+                problems.append(f"{name}: {bucket} is not expected to be of {wanted}")
     return problems
 
 

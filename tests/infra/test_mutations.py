@@ -140,6 +140,14 @@ MISTAKES = (
         )
     ),
     Mistake(
+        "functions that ask STS",
+        permissions.check_functions_expect_the_accounts,
+        _set(
+            "PlanFunction/Properties/Environment",
+            {"Variables": {"LOG_AGGREGATOR_BUCKET_ACCOUNTS": ""}},
+        ),
+    ),
+    Mistake(
         "packs in an account of sources",
         permissions.check_buckets_are_of_the_expected_account,
         lambda r: _statement(r, "CombineFunction", "WritePacks").update(

@@ -15,11 +15,14 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectTimeoutError
 from botocore.session import Session
+from click.testing import CliRunner, Result
 from tests.unit.adapters.conftest import Answer, CannedS3
 
 import log_aggregator
+from log_aggregator import wiring
 from log_aggregator.adapters.s3 import ClientSettings, S3Store, clients, owners
 from log_aggregator.adapters.s3.inspection import S3Inspector
+from log_aggregator.cli import commands
 from log_aggregator.errors import AccessDenied, CannotStart
 from log_aggregator.model import LogObject
 from log_aggregator.ports.account import AccountInspector
@@ -464,3 +467,55 @@ def test_a_failing_sts_ends_every_request_before_it_is_sent(
         with pytest.raises(CannotStart, match="no STS"):
             INSPECTOR_CALLS[ask_](inspector)
     assert wire.sent == []
+
+
+def call_command(canned: CannedS3, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    place = ["--region", "us-east-1", "--endpoint-url", str(canned.settings.endpoint_url)]
+    return CliRunner().invoke(commands, [*words, *place])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--other-buckets", "logs", "--date", "2026-01-01"],
+        ["plan", "--other-buckets", "logs", "--date", "2026-01-01"],
+        ["find", "--key", "k"],
+        ["verify", "--date", "2026-01-01"],
+        ["put-back", "--key", "k"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_expects_what_its_options_say(
+    canned: CannedS3, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """From the first request on; and the refusal is told with what was expected."""
+    canned.answers = [Answer(403, b"<Error><Code>AccessDenied</Code><Message>m</Message></Error>")]
+    accounts = ["--destination-account", FOREIGN, "--bucket-accounts", f"*={THIRD}"]
+    result = call_command(canned, monkeypatch, *words, "--destination-bucket", "dest", *accounts)
+    assert result.exit_code in (1, 3)
+    assert re.search(
+        rf"bucket dest: expected to be owned by account {FOREIGN}"
+        rf"|bucket logs: expected to be owned by account {THIRD}",
+        str(result.exception) + result.output,
+    )
+    assert canned.requests
+    for request in canned.requests:
+        bucket = request.path.split("?")[0].split("/")[1]
+        assert request.headers.get(TARGET) == {"dest": FOREIGN}.get(bucket, THIRD)
+
+
+def test_without_an_account_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """STS is asked before the first request to a bucket, and the exit code says that nothing was
+    touched.
+    """
+
+    def fail(*_: object) -> str:
+        raise CannotStart("no STS")
+
+    monkeypatch.setattr(owners, "ask_account", fail)
+    connection = wiring.Connection(None, "eu-west-1", None, "k", "s")
+    with pytest.raises(CannotStart, match="no STS"):
+        wiring.connect(connection)
+    wiring.connect(connection, accounts=(("*", OWN),))  # where all are named it need not be asked
