@@ -41,6 +41,11 @@ def make_functions() -> Iterator[str]:
         "every bucket of the list."
     )
     yield (
+        "What is allowed on a bucket or its objects is allowed only where the bucket is of the "
+        "stack's own account (`aws:ResourceAccount`), or, for sources and inventories, of one that "
+        "`BucketAccounts` names."
+    )
+    yield (
         "Every function may besides write its own logs and traces, and Lambda Insights where "
         "`LambdaInsightsLayerArn` is given."
     )
@@ -136,8 +141,8 @@ def _row(statement: Mapping[str, Any]) -> tuple[str, str, str]:
         places = "everything but " + "<br>".join(map(_place, _as_list(statement["NotResource"])))
     else:
         places = "<br>".join(map(_place, _as_list(statement["Resource"])))
-    if "Condition" in statement:
-        places += "<br>if " + " and ".join(_describe_condition(statement["Condition"]))
+    if conditions := list(_describe_condition(statement.get("Condition", {}))):
+        places += "<br>if " + " and ".join(conditions)
     return statement["Effect"], actions, places
 
 
@@ -153,6 +158,8 @@ def _place(arn: str) -> str:
 def _describe_condition(condition: Mapping[str, Any]) -> Iterator[str]:
     for operator, keys in condition.items():
         for key, value in keys.items():
+            if key == "aws:ResourceAccount":  # told once, at the top of the page
+                continue
             yield f"`{operator} {key} = {', '.join(_as_list(value))}`"
 
 
@@ -176,7 +183,7 @@ def _bucket_policy(template: Mapping[str, Any]) -> Iterator[str]:
             (
                 f"`{statement['Sid']}`",
                 actions,
-                places.removesuffix("<br>if "),
+                places,
                 who if effect == "Deny" else effect,
             )
         )

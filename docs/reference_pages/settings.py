@@ -46,6 +46,7 @@ def make_settings() -> Iterator[str]:
             for row in SETTINGS
         ),
     )
+    yield from BUCKET_ACCOUNTS
     yield from HOLDS
     yield from LAYOUTS
     yield ""
@@ -60,6 +61,22 @@ def _show_default(value: Any, allowed: str) -> str:
         return f'`"{show_size(value)}"`' if allowed.startswith("a size") else f"`{value}`"
     return "none"
 
+
+BUCKET_ACCOUNTS = """
+## bucket_accounts
+
+A table of the file; on the command line `--bucket-accounts example-elb-*=444455556666,inventories=111122223333`.
+Every request says which account the bucket must belong to, and S3 refuses it where that is not so ([why](../how-to/iam-permissions.md#whose-buckets-they-are)).
+
+| bucket | account |
+|---|---|
+| `destination_bucket` | `destination_account` |
+| one that is named here | the account that is named; a whole name counts before a beginning, and a long beginning before a short one |
+| any other one | that of the credentials, which STS is asked for once (GetCallerIdentity, which needs no permission) |
+
+`bucket_accounts = {"*" = "111122223333"}` names the account of all other buckets, and STS is not asked: for a network that has a way to S3 and none to STS.
+With an S3 server that is not AWS's, and for AWS behind a host name of your own, nothing is expected unless one of the two settings says so: there may be no STS, and some servers do not know the header.
+""".splitlines()
 
 HOLDS = """
 ## holds
@@ -98,6 +115,7 @@ SETTING_RULES = """
 ## Rules between settings
 
 - `other_regions = "delete"` needs `aggregation_regions`.
+- `destination_account` needs `destination_bucket`, and agrees with what `bucket_accounts` says of it by its whole name.
 - `pack_size_max` is at least `part_size`.
 - `keep_originals_days` is counted from the day on which a pack was written; with 0 its originals are deleted in the same run.
 - Without a date on the command line, a run takes yesterday and the `look_back_days` + `keep_originals_days` days before it.

@@ -63,6 +63,8 @@ class Settings:
     aggregation_regions: tuple[str, ...] = ()
     other_regions: str = "keep"
     destination_bucket: str | None = None
+    destination_account: str | None = None
+    bucket_accounts: tuple[tuple[str, str], ...] = ()
     final_aggregation_prefix: str = "aggregated"
     storage_class: str = "STANDARD"
     kms_key_id: str | None = None
@@ -79,6 +81,15 @@ class Settings:
     copy_size_min: int = 16 * MIB
     readers: int = 64
     groups_at_once: int = 4
+
+    @property
+    def bucket_owners(self) -> tuple[tuple[str, str], ...]:
+        """The accounts of those buckets that need not be the caller's own: (name, or beginning of
+        names followed by *, account).
+        """
+        if self.destination_bucket is None or self.destination_account is None:
+            return self.bucket_accounts
+        return (*self.bucket_accounts, (self.destination_bucket, self.destination_account))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +181,7 @@ def _check_together(settings: Settings) -> None:
             "control_tower_bucket, other_buckets, destination_bucket: no bucket is named; "
             "see aggregator.toml.example"
         )
+    _check_accounts(settings)
     if settings.other_regions == "delete" and not settings.aggregation_regions:
         raise SettingsError(
             "other_regions = 'delete': allowed only together with aggregation_regions, which "
@@ -184,6 +196,22 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError(
             f"pack_size_max = {settings.pack_size_max}: expected part_size "
             f"({settings.part_size}) or more"
+        )
+
+
+def _check_accounts(settings: Settings) -> None:
+    if settings.destination_account is None:
+        return
+    if settings.destination_bucket is None:
+        raise SettingsError(
+            f"destination_account = {settings.destination_account!r}: expected together with "
+            "destination_bucket"
+        )
+    named = dict(settings.bucket_accounts).get(settings.destination_bucket)
+    if named not in (None, settings.destination_account):
+        raise SettingsError(
+            f"destination_account = {settings.destination_account!r}: expected {named!r}, as "
+            f"bucket_accounts says of {settings.destination_bucket}"
         )
 
 
@@ -264,6 +292,21 @@ def _holds(value: Any) -> HoldSettings:
     )
 
 
+def _accounts(value: Any) -> tuple[tuple[str, str], ...]:
+    """A table; or text, name=account with commas between them."""
+    if isinstance(value, str):
+        pairs = [item.split("=") for item in value.split(",") if item.strip()]
+        rows = [(name.strip(), account.strip()) for name, account in pairs]
+    else:
+        rows = list(value.items() if isinstance(value, Mapping) else value)
+    found: dict[str, str] = {}
+    for name, account in rows:
+        name_, account_ = _word(_BUCKET_OR_ALL)(name), _word(_ACCOUNT)(account)
+        if found.setdefault(name_, account_) != account_:
+            raise ValueError
+    return tuple(sorted(found.items()))
+
+
 def _date_range(value: Any) -> tuple[date, date]:
     first, dots, last = str(value).partition("..")
     days = date.fromisoformat(first.strip()), date.fromisoformat((last if dots else first).strip())
@@ -274,6 +317,8 @@ def _date_range(value: Any) -> tuple[date, date]:
 
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _BUCKET_OR_PREFIX = r"[a-z0-9][a-z0-9.-]{0,62}\*?"
+_BUCKET_OR_ALL = rf"{_BUCKET_OR_PREFIX}|\*"
+_ACCOUNT = r"[0-9]{12}"
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -313,6 +358,22 @@ SETTINGS: tuple[Setting, ...] = (
         "a bucket name",
         "Where packs and indexes go. Left out: each source bucket keeps its own, under "
         "final_aggregation_prefix.",
+    ),
+    Setting(
+        "destination_account",
+        _optional(_word(_ACCOUNT)),
+        "an account id of 12 digits",
+        "The account that destination_bucket must belong to. Left out: as bucket_accounts says, "
+        "else that of the credentials.",
+    ),
+    Setting(
+        "bucket_accounts",
+        _accounts,
+        "a table of bucket names, or beginnings ending in *, and account ids of 12 digits; on the "
+        "command line NAME=ACCOUNT with commas",
+        "The accounts that buckets must belong to: S3 refuses every request to a bucket of another "
+        "one. A bucket that is not named must belong to the account of the credentials; with an "
+        "S3 server that is not AWS's nothing is expected of it.",
     ),
     Setting(
         "final_aggregation_prefix",

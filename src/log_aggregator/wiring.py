@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from log_aggregator.adapters.s3.inspection import S3Inspector
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
+BucketAccounts = tuple[tuple[str, str], ...]
+"""As `Settings.bucket_owners`."""
+
 SWITCH_SECONDS = 0.001
 """Our threads mostly wait for S3, and each needs the interpreter for a moment in between. With
 Python's 5 ms a thread that computes makes all others wait that long: a tenth of the rate (make
@@ -82,23 +85,28 @@ def open_job(
     if window is not None:
         check_sources(settings)
     rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
-    store = connect(connection, settings.readers)
+    store = connect(connection, settings.readers, settings.bucket_owners)
     with make_workers(settings, writers) as workers:
         yield Job(store, workers, rules, clock)
 
 
-def connect(connection: Connection, readers: int = 64) -> CountingStore:
+def connect(
+    connection: Connection, readers: int = 64, accounts: BucketAccounts = ()
+) -> CountingStore:
     """The object store, with its requests counted. Raises CannotStart."""
     from log_aggregator.adapters.s3.store import S3Store
 
     try:
-        store = S3Store.connect(_client_settings(connection, concurrency=readers))
+        store = S3Store.connect(
+            _client_settings(connection, concurrency=readers, bucket_accounts=accounts)
+        )
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
+    store.find_owner()  # before anything is touched, not in mid-run
     return CountingStore(store)
 
 
-def connect_inspector(connection: Connection) -> S3Inspector:
+def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = ()) -> S3Inspector:
     """What `doctor` asks an account through. It gives up sooner than a run does. Raises
     CannotStart.
     """
@@ -107,7 +115,11 @@ def connect_inspector(connection: Connection) -> S3Inspector:
     try:
         return S3Inspector.connect(
             _client_settings(
-                connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
+                connection,
+                attempts_max=3,
+                connect_timeout_seconds=5,
+                read_timeout_seconds=20,
+                bucket_accounts=bucket_accounts,
             )
         )
     except RequestFailed as error:

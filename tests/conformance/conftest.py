@@ -8,22 +8,32 @@ import pytest
 from tests.conformance.deviations import DEVIATIONS, RACES
 from tests.conformance.harness import Harness, MemoryHarness, ServerHarness, run_emulator
 
-from log_aggregator.adapters.s3 import S3Store
+from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 STORES = ("memory", "seaweedfs", "moto", "ministack")
 
 
 @pytest.fixture(scope="session")
-def moto_store() -> Iterator[S3Store]:
+def moto_settings() -> Iterator[ClientSettings]:
     with run_emulator("moto") as settings:
-        yield S3Store.connect(settings)
+        yield settings
 
 
 @pytest.fixture(scope="session")
-def ministack_store() -> Iterator[S3Store]:
+def moto_store(moto_settings: ClientSettings) -> S3Store:
+    return S3Store.connect(moto_settings)
+
+
+@pytest.fixture(scope="session")
+def ministack_settings() -> Iterator[ClientSettings]:
     with run_emulator("ministack") as settings:
-        yield S3Store.connect(settings)
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def ministack_store(ministack_settings: ClientSettings) -> S3Store:
+    return S3Store.connect(ministack_settings)
 
 
 @pytest.fixture(

@@ -52,6 +52,13 @@ def may(stack: Stack, owner: str, action: str, arn: str) -> bool:
     return not denied and any(found.effect == "Allow" for found in mine)
 
 
+def is_always(statement: Statement) -> bool:
+    """It has no condition but that on the bucket's owner, which another check looks at."""
+    return set(statement.condition) <= {"StringEquals"} and set(
+        statement.condition.get("StringEquals", ())
+    ) <= {"aws:ResourceAccount"}
+
+
 def owners(stack: Stack) -> list[str]:
     return [role.removesuffix("Role") for role in stack.of_type("AWS::IAM::Role")]
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cfnlint
-from tests.infra.access import as_list, may, owners, statements_of
+from tests.infra.access import as_list, is_always, may, owners, statements_of
 from tests.infra.stack import ACCOUNT, DESTINATION, STACK, Stack
 
+from log_aggregator.adapters.s3.owners import Owners
+from log_aggregator.handlers.entry import settings_of
 from log_aggregator.handlers.prepare import LAYOUTS_KEY
 
 WORK = f"{STACK}-workbucket-1a2b3c"
@@ -215,12 +218,52 @@ def check_missing_objects_are_seen_as_missing(stack: Stack) -> list[str]:
             others = [
                 other
                 for other in statements_of(stack)
-                if other.owner == found.owner and other.effect == "Allow" and not other.condition
+                if other.owner == found.owner and other.effect == "Allow" and is_always(other)
             ]
             if not any(
                 "s3:ListBucket" in other.actions and bucket in other.resources for other in others
             ):
                 problems.append(f"{found.owner}: gets 403 for what is missing in {bucket}")
+    return problems
+
+
+def check_buckets_are_of_the_expected_account(stack: Stack) -> list[str]:
+    """Every allowing statement about buckets or objects says whose they must be: the stack's own
+    account's, or for sources and inventories also one that is named.
+    """
+    named = re.findall(r"=(\d{12})", stack.parameters["BucketAccounts"])
+    own = {DESTINATION, WORK, stack.parameters["ControlTowerBucketAccessLogBucket"]}
+    problems = []
+    for found in statements_of(stack):
+        if found.effect != "Allow" or not any(action.startswith("s3:") for action in found.actions):
+            continue
+        if found.actions == ("s3:ListAllMyBuckets",):
+            continue  # it is about no bucket
+        buckets = {resource.split(":::")[1].split("/")[0] for resource in found.resources}
+        wanted = {ACCOUNT} if buckets <= own else {ACCOUNT, *named}
+        accounts = as_list(found.condition.get("StringEquals", {}).get("aws:ResourceAccount", []))
+        given = {account for account in accounts if re.fullmatch(r"\d{12}", account)}
+        if given != wanted:
+            problems.append(
+                f"{found.owner} {found.sid}: buckets of {sorted(given)}, not {sorted(wanted)}"
+            )
+    return problems
+
+
+def check_functions_expect_the_accounts(stack: Stack) -> list[str]:
+    """Every request of a function names the account that its role asks for as well, and STS has not
+    to be asked for it.
+    """
+    named = dict(re.findall(r"([^,=]+)=(\d{12})", stack.parameters["BucketAccounts"]))
+    inventories = stack.parameters["InventoryBuckets"].split(",")
+    problems = []
+    for name, properties in stack.of_type("AWS::Lambda::Function").items():
+        variables = {key: str(text) for key, text in properties["Environment"]["Variables"].items()}
+        owners_ = Owners(settings_of(variables).bucket_owners, lambda: None)
+        for bucket in (DESTINATION, WORK, *_source_names(stack), *filter(None, inventories)):
+            wanted = named.get(bucket, ACCOUNT)
+            if owners_.of(bucket.replace("*", "x")) != wanted:
+                problems.append(f"{name}: {bucket} is not expected to be of {wanted}")
     return problems
 
 

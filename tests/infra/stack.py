@@ -41,6 +41,16 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
     },
     "in place with keys": {"UseCommonDestinationBucket": "No", "SourceKmsKeyArns": KEY},
     "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
+    "other accounts": {
+        "OtherBuckets": "flow-logs,theirs-*",
+        "InventoryBuckets": "inventories",
+        "BucketAccounts": "theirs-*=444455556666,inventories=777788889999",
+    },
+    "other accounts in place": {
+        "OtherBuckets": "flow-logs,theirs-*",
+        "BucketAccounts": "theirs-*=444455556666",
+        "UseCommonDestinationBucket": "No",
+    },
     "insights": {"LambdaInsightsLayerArn": LAYER},
     "access logs": {
         "ControlTowerBucketAccessLogBucket": f"aws-controltower-s3-access-logs-{ACCOUNT}-{REGION}"

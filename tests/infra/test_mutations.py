@@ -57,6 +57,10 @@ def _allow(name: str, action: str, resource: object) -> Change:
     )
 
 
+def _unconditional(name: str, sid: str) -> Change:
+    return lambda resources: _statement(resources, name, sid).pop("Condition")
+
+
 def _set(path: str, value: object) -> Change:
     def change(resources: dict[str, Any]) -> None:
         *parents, last = path.split("/")
@@ -119,6 +123,37 @@ MISTAKES = (
         lambda r: _statement(r, "CombineFunction", "ListPacks").update(
             Condition={"StringLike": {"s3:prefix": "packs/*"}}
         ),
+    ),
+    *(
+        Mistake(
+            f"{sid} in any account",
+            permissions.check_buckets_are_of_the_expected_account,
+            _unconditional(name, sid),
+            dict(PARAMETER_SETS[parameters]),
+        )
+        for name, sid, parameters in (
+            ("DeleteFunction", "DeleteOriginals", "default"),
+            ("CombineFunction", "WritePacks", "in place"),
+            ("CombineFunction", "KeepManifests", "default"),
+            ("EmptyAccessLogsFunction", "EmptyThatBucket", "access logs"),
+            ("CombineLogFilesSM", "ReadManifests", "no other buckets"),
+        )
+    ),
+    Mistake(
+        "functions that ask STS",
+        permissions.check_functions_expect_the_accounts,
+        _set(
+            "PlanFunction/Properties/Environment",
+            {"Variables": {"LOG_AGGREGATOR_BUCKET_ACCOUNTS": ""}},
+        ),
+    ),
+    Mistake(
+        "packs in an account of sources",
+        permissions.check_buckets_are_of_the_expected_account,
+        lambda r: _statement(r, "CombineFunction", "WritePacks").update(
+            Condition=_statement(r, "CombineFunction", "ReadSources")["Condition"]
+        ),
+        dict(PARAMETER_SETS["other accounts"]),
     ),
     Mistake(
         "Combine deletes",

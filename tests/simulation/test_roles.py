@@ -5,7 +5,7 @@ more than the job needs.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.simulation.test_custody_chain import findings, lies
 from tests.simulation.test_history_by_inventory import main_logs_with_inventory
 from tests.simulation.test_statemachine import MakeCloud, contents, run_all
 from tests.support.cloud import Cloud, make_cloud
-from tests.support.roles import RoleStore
+from tests.support.roles import NAMES, RoleStore
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.statemachine import StateError
 from tests.support.world import World, find_losses, kill_at, left_in_place
@@ -25,6 +25,8 @@ from log_aggregator.ports.store import Deletion
 from log_aggregator_lab.stores.faults import Killed
 
 pytestmark = pytest.mark.usefixtures("small_parts")
+
+FOREIGN = "444455556666"
 
 _MISSING = "so that S3 says of a missing object that it is missing"
 _INVENTORY = "history by an inventory"
@@ -65,10 +67,14 @@ def deploy_for(world: World, template: dict[str, Any] | None = None) -> Stack:
     return deploy(template or load_template(), parameters_of(world))
 
 
-def put_in_roles(cloud: Cloud, stack: Stack) -> set[tuple[str, str]]:
-    """Gives what is used, as (function, action)."""
+def put_in_roles(
+    cloud: Cloud, stack: Stack, accounts: Mapping[str, str] | None = None
+) -> set[tuple[str, str]]:
+    """Gives what is used, as (function, action). `accounts`: owners of buckets, where it is not the
+    stack's account.
+    """
     used: set[tuple[str, str]] = set()
-    cloud.view = lambda function, store: RoleStore(store, stack, function, used)
+    cloud.view = lambda function, store: RoleStore(store, stack, function, used, accounts)
     return used
 
 
@@ -152,6 +158,39 @@ def test_the_next_run_tells_of_one_that_died_under_the_templates_roles(
     cloud.break_function = lambda _function, _payload: None
     assert run_all(cloud) == ""
     assert (findings(world), lies(world), left_in_place(world)) == ([], [], [])
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_bucket_of_another_account_is_not_touched(scenario: Scenario, clouds: MakeCloud) -> None:
+    """Whichever bucket it is: what was named once may be somebody else's by now. Nothing goes
+    there, and no original goes.
+    """
+    rules = scenario.build().rules
+    for bucket in (*rules.main_buckets, *rules.other_buckets, rules.destination_bucket):
+        if bucket is None:
+            continue
+        world = scenario.build()
+        before, cloud = contents(world), clouds(world)
+        put_in_roles(cloud, deploy_for(world), {NAMES.get(bucket, bucket): FOREIGN})
+        assert run_all(cloud) != ""
+        assert find_losses(world) == []
+        after = contents(world)
+        assert [row for row in after if row[0] == bucket] == [
+            row for row in before if row[0] == bucket
+        ]
+        if bucket == rules.destination_bucket:
+            assert after == before
+
+
+def test_a_bucket_of_another_account_that_is_named_is_used(clouds: MakeCloud) -> None:
+    """As it would be in the stack's own account."""
+    world = SCENARIOS[0].build()
+    source = [*world.rules.main_buckets, *world.rules.other_buckets][0]
+    named = {"BucketAccounts": f"{source}={FOREIGN}"}
+    cloud = clouds(world)
+    put_in_roles(cloud, deploy(load_template(), parameters_of(world) | named), {source: FOREIGN})
+    assert run_all(cloud) == ""
+    assert find_losses(world) == []
 
 
 def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:

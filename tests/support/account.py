@@ -72,6 +72,9 @@ class FakeAccount:
     simulated: list[tuple[str, str, str]] = field(default_factory=list)
     contexts: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     region: str = "eu-west-1"
+    owners: dict[str, str] = field(default_factory=dict)
+    """Buckets that settings name an account for; all others are expected to be the caller's."""
+    expects_owners: bool = True
 
     def deny(self, *operations: str) -> None:
         self.broken |= {
@@ -112,6 +115,9 @@ class FakeAccount:
             "SimulatePrincipalPolicy",
             [self.decide(principal_arn, action, resource_arn) for action in actions],
         )
+
+    def expected_owner(self, bucket: str) -> str | None:
+        return self.owners.get(bucket, ACCOUNT) if self.expects_owners else None
 
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
         found = self._bucket("HeadBucket", bucket)

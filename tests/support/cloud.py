@@ -117,7 +117,7 @@ class Cloud:
             patch.setattr(
                 entry,
                 "_connect",
-                lambda _readers: self.view(function, FaultyStore(self.world.store, decide)),
+                lambda *_: self.view(function, FaultyStore(self.world.store, decide)),
             )
             try:
                 return handler(payload, Context(uuid.uuid4().hex))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tests.infra.access import as_list, statements_of
-from tests.infra.stack import DESTINATION, STACK, Stack
+from tests.infra.stack import ACCOUNT, DESTINATION, STACK, Stack
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.errors import AccessDenied, NotFound
@@ -39,13 +39,19 @@ _KEY_ACTIONS = {
 
 class RoleStore(ForwardingStore):
     """One function's view of a store. `used` takes down every permission that was asked for, by
-    function.
+    function. `accounts` owns those buckets that are not of the stack's account.
     """
 
     def __init__(
-        self, inner: ObjectStore, stack: Stack, function: str, used: set[tuple[str, str]]
+        self,
+        inner: ObjectStore,
+        stack: Stack,
+        function: str,
+        used: set[tuple[str, str]],
+        accounts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(inner)
+        self._accounts = accounts or {}
         self._statements = [found for found in statements_of(stack) if found.owner == function]
         self._function = function
         self._used = used
@@ -95,7 +101,10 @@ class RoleStore(ForwardingStore):
         mine = [found for found in self._statements if found.covers(action, arn)]
         if any(found.effect == "Deny" and not found.condition for found in mine):
             return False
-        return any(found.effect == "Allow" and holds(found.condition, prefix) for found in mine)
+        account = self._accounts.get(arn.rpartition(":::")[2].partition("/")[0], ACCOUNT)
+        return any(
+            found.effect == "Allow" and holds(found.condition, prefix, account) for found in mine
+        )
 
 
 def needs_of(call: Call) -> Iterator[Need]:
@@ -122,12 +131,16 @@ def bucket_arn(bucket: str) -> str:
     return f"arn:aws:s3:::{NAMES.get(bucket, bucket)}"
 
 
-def holds(condition: Mapping[str, Any], prefix: str | None) -> bool:
-    """Of the conditions that stand in our statements: a listing's prefix. Without a prefix such a
-    condition does not hold.
+def holds(condition: Mapping[str, Any], prefix: str | None, account: str) -> bool:
+    """Of the conditions that stand in our statements: a listing's prefix, and the account that owns
+    the bucket. Without a prefix a condition on it does not hold.
     """
     for operator, keys in condition.items():
         for key, patterns in keys.items():
+            if (operator, key) == ("StringEquals", "aws:ResourceAccount"):
+                if account not in as_list(patterns):
+                    return False
+                continue
             if (operator, key) != ("StringLike", "s3:prefix"):
                 raise ValueError(f"{operator} {key} is not known here")
             if prefix is None or not any(

@@ -41,6 +41,21 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("other_regions", "keep", "keep"),
     ("destination_bucket", "dest", "dest"),
     ("destination_bucket", "", None),
+    ("destination_account", "", None),
+    ("bucket_accounts", {}, ()),
+    ("bucket_accounts", "", ()),
+    ("bucket_accounts", {"logs": "000011112222"}, (("logs", "000011112222"),)),
+    (
+        "bucket_accounts",
+        {"*": "111122223333", "logs-*": "444455556666"},
+        (("*", "111122223333"), ("logs-*", "444455556666")),
+    ),
+    (
+        "bucket_accounts",
+        "logs = 111122223333, aux*=444455556666,",
+        (("aux*", "444455556666"), ("logs", "111122223333")),
+    ),
+    ("bucket_accounts", "logs=111122223333,logs=111122223333", (("logs", "111122223333"),)),
     ("final_aggregation_prefix", "/a/b/", "a/b"),
     ("storage_class", "DEEP_ARCHIVE", "DEEP_ARCHIVE"),
     (
@@ -142,6 +157,22 @@ BAD: list[tuple[str, Any]] = [
     ("other_regions", ""),
     ("destination_bucket", "Dest"),
     ("destination_bucket", "dest/"),
+    ("destination_account", "11112222333"),
+    ("destination_account", "1111222233334"),
+    ("destination_account", "1111-2222-3333"),
+    ("destination_account", "\u0661" * 12),
+    ("destination_account", 111122223333),
+    ("bucket_accounts", "logs"),
+    ("bucket_accounts", "logs=1=2"),
+    ("bucket_accounts", "=111122223333"),
+    ("bucket_accounts", "Logs=111122223333"),
+    ("bucket_accounts", "a*b=111122223333"),
+    ("bucket_accounts", "logs=111122223333,logs=444455556666"),
+    ("bucket_accounts", {"logs": 111122223333}),
+    ("bucket_accounts", {"logs": "me"}),
+    ("bucket_accounts", {"logs": ["111122223333"]}),
+    ("bucket_accounts", ["logs"]),
+    ("bucket_accounts", 5),
     ("final_aggregation_prefix", ""),
     ("final_aggregation_prefix", "/"),
     ("final_aggregation_prefix", "a//b"),
@@ -275,6 +306,15 @@ def test_defaults_are_allowed() -> None:
         ({"other_regions": "delete"}, "aggregation_regions"),
         ({"pack_size_max": "10 MiB", "part_size": "16 MiB"}, "part_size"),
         ({"no_such": 1}, "no_such: there is no such setting"),
+        ({"destination_account": "111122223333"}, "together with destination_bucket"),
+        (
+            {
+                "destination_bucket": "dest",
+                "destination_account": "111122223333",
+                "bucket_accounts": "dest=444455556666",
+            },
+            "expected '444455556666', as bucket_accounts says of dest",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together(values: dict[str, Any], expected: str) -> None:
@@ -282,6 +322,16 @@ def test_settings_that_do_not_go_together(values: dict[str, Any], expected: str)
     with pytest.raises(SettingsError, match=expected) as caught:
         read(**values)
     assert "\n" not in str(caught.value)
+
+
+def test_whose_buckets_are_whose() -> None:
+    """The destination's own account wins over beginnings, and stands beside all others."""
+    named = {"destination_bucket": "dest", "bucket_accounts": {"d*": "444455556666"}}
+    assert read().bucket_owners == ()
+    assert read(**named).bucket_owners == (("d*", "444455556666"),)
+    settings = read(**named, destination_account="111122223333")
+    assert dict(settings.bucket_owners) == {"d*": "444455556666", "dest": "111122223333"}
+    assert hash(settings.bucket_owners)  # a function keeps its connection by them
 
 
 def test_a_file_with_overrides_on_top(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def doctor(
     today = clock.now().date()
     rules = make_run_rules(settings, DateWindow(today, today))
     connection = make_connection(profile, region, endpoint_url)
-    findings = examine(connect_inspector(connection), connect(connection), clock, rules, role_arns)
+    inspector = connect_inspector(connection, settings.bucket_owners)
+    store = connect(connection, settings.readers, settings.bucket_owners)
+    findings = examine(inspector, store, clock, rules, role_arns)
     described = describe_findings(findings)
     print_report(described, render_findings(described), as_json=as_json)
     return 1 if described["problems"] else 0

@@ -25,6 +25,8 @@ CONFIG_DEFAULT = Path("aggregator.toml")
 TARGET_SETTINGS = frozenset(
     {
         "destination_bucket",
+        "destination_account",
+        "bucket_accounts",
         "control_tower_bucket",
         "other_buckets",
         "final_aggregation_prefix",

@@ -34,6 +34,7 @@ from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
 from log_aggregator.telemetry.tracing import span
 from log_aggregator.wiring import (
+    BucketAccounts,
     Connection,
     SystemClock,
     connect,
@@ -140,7 +141,12 @@ def _run(
             rules = make_rules(settings, DateWindow(today, today)).holding(work_bucket)
             call = Call(
                 settings=settings,
-                job=Job(CountingStore(_connect(settings.readers)), workers, rules, clock),
+                job=Job(
+                    CountingStore(_connect(settings.readers, settings.bucket_owners)),
+                    workers,
+                    rules,
+                    clock,
+                ),
                 work_bucket=work_bucket,
                 request_id=context.aws_request_id,
                 connect_keys=_connect_keys,
@@ -194,9 +200,9 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 
 
 @functools.cache
-def _connect(readers: int) -> ObjectStore:
+def _connect(readers: int, accounts: BucketAccounts) -> ObjectStore:
     """One for all invocations of a container: its connections stay open."""
-    return connect(Connection(), readers).inner
+    return connect(Connection(), readers, accounts).inner
 
 
 def _connect_keys() -> TrailKeys | None:

@@ -196,8 +196,14 @@ class AccountInspector(Protocol):
         values.
         """
 
+    def expected_owner(self, bucket: str) -> str | None:
+        """The account that every request of a run expects the bucket to be of; None where it
+        expects nothing.
+        """
+
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
-        """The bucket's region, empty where the server does not tell.
+        """The bucket's region, empty where the server does not tell. Without `owner`, whoever owns
+        it.
 
         Raises NotFound, and AccessDenied also where the bucket does not belong to the account
         `owner`.

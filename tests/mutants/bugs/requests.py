@@ -152,5 +152,59 @@ REQUESTS = Section(
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_an_error_for_no_known_entry_is_not_lost",
         ),
+        Mutant(
+            "owner-not-expected",
+            "a request does not say whose bucket it expects",
+            in_symbol(
+                "log_aggregator.adapters.s3.owners:register_owners",
+                ("client.meta.events.register('provide-client-params.s3', name_owners)", "pass"),
+            ),
+            proof="tests/unit/adapters/test_owners.py",
+        ),
+        Mutant(
+            "owner-of-copies-not-expected",
+            "a copy does not say whose bucket its source is expected in",
+            in_symbol(
+                "log_aggregator.adapters.s3.owners:add_owners",
+                ("buckets[SOURCE] = params['CopySource'].get('Bucket')", "pass"),
+            ),
+            proof="tests/unit/adapters/test_owners.py",
+        ),
+        Mutant(
+            "owner-by-first-beginning",
+            "of two beginnings the shorter one says whose bucket it is",
+            in_symbol(
+                "log_aggregator.adapters.s3.owners:Owners._find_named",
+                ("max(beginnings, key=len)", "min(beginnings, key=len)"),
+            ),
+            proof="tests/unit/adapters/test_owners.py",
+        ),
+        Mutant(
+            "owner-asked-late",
+            "STS is asked in mid-run, when something was touched already",
+            in_symbol("log_aggregator.wiring:connect", ("store.find_owner()", "pass")),
+            proof="tests/unit/adapters/test_owners.py",
+        ),
+        Mutant(
+            "credentials-shown-to-aws",
+            "AWS's STS is asked with another server's credentials",
+            in_symbol(
+                "log_aggregator.adapters.s3.owners:make_owners",
+                ("not is_amazon(session, s3_endpoint_url)", "False"),
+            ),
+            proof="tests/unit/adapters/test_owners.py",
+        ),
+        Mutant(
+            "destination-account-ignored",
+            "the account that the settings name for the destination is expected nowhere",
+            in_symbol(
+                "log_aggregator.settings:Settings.bucket_owners",
+                (
+                    "(*self.bucket_accounts, (self.destination_bucket, self.destination_account))",
+                    "self.bucket_accounts",
+                ),
+            ),
+            proof="tests/unit/test_settings.py tests/unit/adapters/test_owners.py",
+        ),
     ),
 )

@@ -21,7 +21,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     for number in range(3):
         store.put("access", access_key(number), b"line\n")
     store.put("access", flow_key("a.log"), b"not an access log\n")
-    monkeypatch.setattr(entry, "_connect", lambda _readers: store)
+    monkeypatch.setattr(entry, "_connect", lambda *_: store)
     monkeypatch.setenv("LOG_AGGREGATOR_CONTROL_TOWER_BUCKET", "trail")
     monkeypatch.setenv("LOG_AGGREGATOR_OTHER_BUCKETS", "flow,waf-*")
     monkeypatch.setenv("LOG_AGGREGATOR_DESTINATION_BUCKET", "packs")

@@ -20,6 +20,7 @@ from log_aggregator.errors import LimitExceeded, NotFound, OutOfTime, SettingsEr
 from log_aggregator.handlers import entry
 from log_aggregator.handlers.entry import Call, settings_of
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
+from log_aggregator.wiring import BucketAccounts
 from log_aggregator_lab.stores.memory import MemoryStore
 
 PIECE = {"run": "2026-01-02/x", "kind": "main", "item": "00001-aaaa-00001"}
@@ -30,7 +31,7 @@ Serve = Callable[[Callable[[Any, Call], dict[str, Any]]], Any]
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     store = MemoryStore()
     store.create_bucket("work")
-    monkeypatch.setattr(entry, "_connect", lambda _readers: store)
+    monkeypatch.setattr(entry, "_connect", lambda *_: store)
     monkeypatch.setenv("LOG_AGGREGATOR_OTHER_BUCKETS", "flow")
     monkeypatch.setenv(entry.WORK_BUCKET, "work")
     return store
@@ -57,6 +58,29 @@ def test_settings_come_from_the_environment() -> None:
     assert settings.holds.accounts == ("111111111111",)
     assert settings.keep_originals_days == 7
     assert settings.organization_id is None
+
+
+def test_a_function_expects_the_accounts_of_its_settings(
+    monkeypatch: pytest.MonkeyPatch, store: MemoryStore
+) -> None:
+    """The connection is made with them."""
+    given: list[tuple[int, BucketAccounts]] = []
+
+    def connect(readers: int, accounts: BucketAccounts) -> MemoryStore:
+        given.append((readers, accounts))
+        return store
+
+    monkeypatch.setattr(entry, "_connect", connect)
+    monkeypatch.setenv("LOG_AGGREGATOR_DESTINATION_BUCKET", "packs")
+    monkeypatch.setenv("LOG_AGGREGATOR_DESTINATION_ACCOUNT", "444455556666")
+    monkeypatch.setenv("LOG_AGGREGATOR_BUCKET_ACCOUNTS", "*=111122223333,flow=777788889999")
+    entry.serve("plan")(lambda _event, _call: {})({}, Context("r"))
+    ((_, accounts),) = given
+    assert dict(accounts) == {
+        "*": "111122223333",
+        "flow": "777788889999",
+        "packs": "444455556666",
+    }
 
 
 def test_an_empty_json_list_is_nothing() -> None:

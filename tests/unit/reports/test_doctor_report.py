@@ -84,6 +84,7 @@ def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call:
         Trail("t", MAIN, True, f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1")
     )
     clinic.account.channels.append(DeliveryChannel("default", "elsewhere"))
+    clinic.account.owners["flow"] = OTHER_ACCOUNT
     clinic.change(
         "flow", owner=OTHER_ACCOUNT, versioning=BucketVersioning("Enabled", has_mfa_delete=True)
     )

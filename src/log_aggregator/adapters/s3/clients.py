@@ -12,7 +12,7 @@ not, and the error says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from botocore.session import Session
 from log_aggregator.adapters.s3.curl import CurlReader
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.listing import register_fast_parsing
+from log_aggregator.adapters.s3.owners import Owners, make_owners, register_owners
 from log_aggregator.errors import AccessDenied
 
 
@@ -38,6 +39,8 @@ class ClientSettings:
     attempts_max: int = 8
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
+    bucket_accounts: tuple[tuple[str, str], ...] = ()
+    """Whose buckets are whose, where they are not the caller's own (see `owners`)."""
 
 
 @dataclass(slots=True)
@@ -47,14 +50,15 @@ class Clients:
     s3: Any
     settings: ClientSettings
     reader: CurlReader
+    owners: Owners
 
     @property
     def region(self) -> str:
         return str(self.s3.meta.region_name)
 
     def owner_of(self, bucket: str) -> str | None:
-        """The account that each request to the bucket names; None: none."""
-        return None
+        """The account that each request expects the bucket to be of. Raises CannotStart."""
+        return self.owners.of(bucket)
 
 
 def make_clients(settings: ClientSettings) -> Clients:
@@ -81,7 +85,13 @@ def _make_clients(settings: ClientSettings) -> Clients:
     if settings.endpoint_url is None and not is_aws(found_url):
         client = make_client(session, region, settings, found_url)
     register_fast_parsing(client)
-    return Clients(client, settings, CurlReader(client, credentials, settings))
+    # as `doctor` asks: it gives up sooner than a run does
+    sts = replace(settings, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20)
+    owners = make_owners(
+        session, make_config(sts), region, settings.bucket_accounts, str(client.meta.endpoint_url)
+    )
+    register_owners(client, owners)
+    return Clients(client, settings, CurlReader(client, credentials, settings), owners)
 
 
 def make_session(settings: ClientSettings) -> Session:

@@ -25,6 +25,7 @@ from log_aggregator.adapters.s3.clients import (
     make_session,
 )
 from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
+from log_aggregator.adapters.s3.owners import ANYBODY, Owners
 from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, RequestFailed, StoreError
 from log_aggregator.ports.account import (
     BucketEncryption,
@@ -61,8 +62,9 @@ UNREADABLE = (ResponseParserError, LookupError, AttributeError)
 class S3Inspector:
     """Implements `log_aggregator.inspection.AccountInspector`."""
 
-    def __init__(self, clients: Mapping[str, Any]) -> None:
+    def __init__(self, clients: Mapping[str, Any], owners: Owners) -> None:
         self._clients = clients
+        self._owners = owners
         for client in clients.values():
             client.meta.events.register("before-call", refuse_changes)
 
@@ -71,7 +73,8 @@ class S3Inspector:
         """Raises AccessDenied where there are no credentials, StoreError where the configuration
         cannot be used.
         """
-        s3 = make_clients(settings).s3
+        clients = make_clients(settings)
+        s3 = clients.s3
         with store_errors("configuration"):
             session = make_session(replace(settings, region=s3.meta.region_name))
             return cls(
@@ -79,7 +82,8 @@ class S3Inspector:
                 | {
                     name: make_service_client(session, name, settings, str(s3.meta.endpoint_url))
                     for name in SERVICES
-                }
+                },
+                clients.owners,
             )
 
     @property
@@ -136,9 +140,15 @@ class S3Inspector:
                 return [found.get(action, Decision(action, "implicitDeny")) for action in actions]
             marker = {"Marker": response["Marker"]}
 
+    def expected_owner(self, bucket: str) -> str | None:
+        return self._owners.of(bucket)
+
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
+        """Without an owner it is asked whether there is a bucket at all: it sends nothing of ours,
+        and only so a bucket of somebody else can be told from one that may not be looked at.
+        """
         response = self._ask(
-            "s3", "HeadBucket", Bucket=bucket, **({"ExpectedBucketOwner": owner} if owner else {})
+            "s3", "HeadBucket", Bucket=bucket, ExpectedBucketOwner=owner or ANYBODY
         )
         return str(
             response.get("BucketRegion")

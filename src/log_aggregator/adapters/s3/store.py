@@ -43,6 +43,12 @@ class S3Store:
         """Makes the clients. Raises AccessDenied where there are no credentials."""
         return cls(make_clients(settings))
 
+    def find_owner(self) -> None:
+        """Finds out now whose buckets to expect; else the first request does. Raises
+        CannotStart.
+        """
+        self._clients.owners.check()
+
     def list_object_versions(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:

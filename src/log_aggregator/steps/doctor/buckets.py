@@ -30,8 +30,10 @@ def locate(bucket: str) -> str:
 def examine_existence(
     inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str
 ) -> bool:
-    """Is the bucket there, in the client's region, and this account's? HeadBucket tells the region
-    to everybody (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html).
+    """Is the bucket there, in the client's region, and the expected account's? HeadBucket tells the
+    region to everybody (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html).
+
+    False where there is nothing more to be asked.
     """
     where = locate(bucket)
     try:
@@ -73,8 +75,7 @@ def examine_existence(
             if region
             else "exists; the server does not tell in which region",
         )
-    _examine_owner(inspector, notebook, caller, bucket)
-    return True
+    return _examine_owner(inspector, notebook, caller, bucket)
 
 
 def examine_source(
@@ -158,28 +159,48 @@ def examine_destination(
 
 def _examine_owner(
     inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str
-) -> None:
-    if caller is None:
-        return
+) -> bool:
+    """Whether S3 will answer what names the expected owner. By now it has answered without."""
+    where, expected = locate(bucket), inspector.expected_owner(bucket)
+    account = expected or (caller.account if caller is not None else None)
+    if account is None:
+        return True
     try:
-        inspector.head_bucket(bucket, owner=caller.account)
+        inspector.head_bucket(bucket, owner=account)
     except AccessDenied:
+        if expected is None:
+            _write_foreign(notebook, where, f"another account than {account}")
+            return True
         seen = (
-            f"the bucket belongs to another account than {caller.account}: its bucket policy "
-            "decides too, and cannot be simulated"
+            f"expected to be owned by account {account}, and it is not: S3 refuses every request "
+            "of a run here"
         )
         advice = (
-            "Deploy in the bucket's own account, or have its policy allow what "
-            "docs/how-to/iam-permissions.md lists."
+            "Correct the bucket's name. If it is the right bucket, name the account that it "
+            "belongs to: destination_account, bucket_accounts."
         )
-        notebook.warn(locate(bucket), "owner", seen, advice)
+        notebook.problem(where, "owner", seen, advice)
+        return False
     except RequestFailed as error:
         notebook.warn(
-            locate(bucket),
+            where,
             "owner",
             f"could not be checked: {error}",
             advise(error, "s3:ListBucket"),
         )
+        return True
+    if caller is not None and caller.account != account:
+        _write_foreign(notebook, where, f"account {account}")
+    return True
+
+
+def _write_foreign(notebook: Notebook, where: str, owner: str) -> None:
+    seen = f"the bucket belongs to {owner}: its bucket policy decides too, and cannot be simulated"
+    advice = (
+        "Deploy in the bucket's own account, or have its policy allow what "
+        "docs/how-to/iam-permissions.md lists."
+    )
+    notebook.warn(where, "owner", seen, advice)
 
 
 def _write_source_versioning(

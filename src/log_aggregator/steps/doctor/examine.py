@@ -70,7 +70,13 @@ def examine(
     notebook = Notebook()
     caller = examine_caller(inspector, notebook)
     principals = find_principals(inspector, notebook, caller, role_arns)
-    simulation = Simulation(inspector, notebook, principals, find_partition(caller))
+    simulation = Simulation(
+        inspector,
+        notebook,
+        principals,
+        find_partition(caller),
+        caller.account if caller is not None else None,
+    )
     examination = Examination(
         inspector, store, rules, notebook, simulation, caller, clock.now().date()
     )

@@ -61,6 +61,8 @@ class Simulation:
     notebook: Notebook
     principals: list[str]
     partition: str = "aws"
+    account: str | None = None
+    """The caller's: whose buckets they are, where nothing else is expected."""
     lost: list[str] = field(default_factory=list)
     """Principals that could not be simulated: they may be the ones that are allowed what the others
     are not.
@@ -108,7 +110,11 @@ class Simulation:
         resource_arn: str,
         context: Mapping[str, str] | None,
     ) -> list[Decision] | None:
-        given = {"aws:SecureTransport": "true"} | dict(context or {})
+        given = {
+            "aws:SecureTransport": "true",
+            **self._owner_context(resource_arn),
+            **(context or {}),
+        }
         try:
             return self.inspector.simulate_principal_policy(principal, actions, resource_arn, given)
         except RequestFailed as error:
@@ -119,6 +125,16 @@ class Simulation:
                 "account", "permissions", seen, advise(error, "iam:SimulatePrincipalPolicy")
             )
             return None
+
+    def _owner_context(self, resource_arn: str) -> dict[str, str]:
+        """A bucket's ARN has no account in it, and the stack's roles ask for it. Whether it is the
+        owner, another check says.
+        """
+        service, _, rest = resource_arn.partition(":::")
+        if not service.endswith(":s3"):
+            return {}
+        owner = self.inspector.expected_owner(rest.partition("/")[0]) or self.account
+        return {"aws:ResourceAccount": owner} if owner else {}
 
     def _doubt_denials(self, verdict: Verdict) -> Verdict:
         doubt = (

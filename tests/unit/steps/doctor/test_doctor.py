@@ -64,7 +64,9 @@ def test_everything_but_ok_says_what_to_do() -> None:
         (lambda c: c.account.buckets.pop("packs"), "exists", "packs", Level.PROBLEM),
         (lambda c: setattr(c.account, "region", "us-east-1"), "exists", "flow", Level.PROBLEM),
         (lambda c: c.account.deny("HeadBucket"), "exists", "flow", Level.PROBLEM),
-        (lambda c: c.change("flow", owner=OTHER_ACCOUNT), "owner", "flow", Level.WARNING),
+        (lambda c: c.change("flow", owner=OTHER_ACCOUNT), "owner", "flow", Level.PROBLEM),
+        (lambda c: c.change("packs", owner=OTHER_ACCOUNT), "owner", "packs", Level.PROBLEM),
+        (lambda c: c.account.owners.update(flow=OTHER_ACCOUNT), "owner", "flow", Level.PROBLEM),
         (
             lambda c: c.change("flow", versioning=BucketVersioning()),
             "versioning",
@@ -191,6 +193,35 @@ def test_a_missing_bucket_is_not_asked_further(clinic: Clinic) -> None:
     assert [finding.check for finding in clinic.examine() if finding.where == "s3://flow"] == [
         "exists"
     ]
+
+
+@pytest.mark.parametrize("bucket", ["flow", "packs", MAIN])
+def test_a_bucket_of_another_account_is_not_asked_further(clinic: Clinic, bucket: str) -> None:
+    """It is named with the account that was expected, and S3 would refuse all else."""
+    clinic.change(bucket, owner=OTHER_ACCOUNT)
+    found = [finding for finding in clinic.examine() if finding.where == f"s3://{bucket}"]
+    assert [finding.check for finding in found if finding.level is not Level.OK] == ["owner"]
+    assert {finding.check for finding in found} == {"exists", "owner"}
+    assert f"expected to be owned by account {ACCOUNT}" in found[-1].seen
+    assert "bucket_accounts" in found[-1].advice
+
+
+def test_a_bucket_of_another_account_that_is_expected_is_a_warning(clinic: Clinic) -> None:
+    """It works, if its policy allows; everything else is looked at."""
+    clinic.change("flow", owner=OTHER_ACCOUNT)
+    clinic.account.owners["flow"] = OTHER_ACCOUNT
+    found = clinic.find("owner", "flow")
+    assert found.level is Level.WARNING
+    assert OTHER_ACCOUNT in found.seen
+    assert clinic.find("versioning", "flow").level is Level.OK
+
+
+def test_where_no_owner_is_expected_another_is_a_warning(clinic: Clinic) -> None:
+    """A server that is not AWS's: nothing is refused."""
+    clinic.account.expects_owners = False
+    clinic.change("flow", owner=OTHER_ACCOUNT)
+    assert clinic.find("owner", "flow").level is Level.WARNING
+    assert clinic.find("versioning", "flow").level is Level.OK
 
 
 def test_originals_that_are_kept_make_mfa_delete_a_warning(clinic: Clinic) -> None:

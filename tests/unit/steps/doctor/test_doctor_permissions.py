@@ -153,11 +153,16 @@ def test_a_role_that_cannot_be_simulated_is_not_taken_for_powerless(clinic: Clin
 
 
 def test_writes_are_simulated_as_they_are_made(clinic: Clinic) -> None:
-    """With the header that policies ask for which let a pack be written only once, over TLS."""
+    """With the header that policies ask for which let a pack be written only once, over TLS, and
+    in a bucket of the expected account.
+    """
+    clinic.account.owners["packs"] = OTHER_ACCOUNT
+    clinic.change("packs", owner=OTHER_ACCOUNT)
     clinic.examine()
     context = clinic.account.contexts["s3:PutObject", "arn:aws:s3:::packs/packs/any-pack"]
     assert context == {
         "aws:SecureTransport": "true",
+        "aws:ResourceAccount": OTHER_ACCOUNT,
         "s3:if-none-match": "*",
         "s3:ObjectCreationOperation": "true",
     }
