@@ -12,12 +12,14 @@ from tests.mutants.bugs.inventories import INVENTORIES
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.requests import REQUESTS
+from tests.mutants.bugs.trust import TRUST
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
 
 SECTIONS = (
     WRITE_ORDER,
     EXACTNESS,
+    TRUST,
     VERIFYING,
     DELETING,
     PACKING,

@@ -28,8 +28,9 @@ def check_custody(world: RandomWorld, guard: GuardedStore) -> None:
         written = Counter(pack.key for record in records for pack in record.packs if pack.is_new)
         told = Counter[str]()
         for group in (each for record in records for each in record.groups):
-            deleted = sum(pack.deleted or 0 for pack in group.packs)
-            told[str(group.group)] += deleted + group.counts.unknown
+            # Changed: the first answer was lost, and the second deletion met another object.
+            gone = sum((pack.deleted or 0) + pack.changed for pack in group.packs)
+            told[str(group.group)] += gone + group.counts.unknown
         done = Counter[str]()
         for entry in list_all(world.store, target.bucket, f"{target.root}indexes/"):
             key = target.pack_key(entry.key)

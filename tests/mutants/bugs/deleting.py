@@ -191,12 +191,12 @@ DELETING = Section(
             proof="tests/unit/steps/packing/test_discard.py::test_discards_keep_the_order_of_versions",
         ),
         Mutant(
-            "gone-is-deleted",
-            "what was gone already counts as deleted, and the counts of a run are wrong",
+            "refused-is-deleted",
+            "what S3 refused to delete counts as deleted, and the counts of a run are wrong",
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
-                    "report.deleted += len(waiting) - len(failures)",
+                    "report.deleted += len(waiting) - len(failures) + len(gone)",
                     "report.deleted += len(waiting)",
                 ),
             ),

@@ -179,7 +179,9 @@ class Deleter:
                 failures = self.store.delete_objects(self.bucket.name, waiting)
             except RequestFailed as error:
                 raise _Unanswered(waiting, error) from error
-            report.deleted += len(waiting) - len(failures)
+            # What is gone may have gone by this very request, whose first answer was lost.
+            gone = [failure for failure in failures if failure.code in _GONE]
+            report.deleted += len(waiting) - len(failures) + len(gone)
             retained = [failure for failure in failures if failure.code in _RETAINED]
             changed = [failure for failure in failures if failure.code in _CHANGED]
             report.retained += retained

@@ -143,3 +143,19 @@ def test_reasons_are_kept_apart() -> None:
     assert found == {"a": (4, 10), "b": (2, 5)}
     assert selection.left == {Left.NO_LOG: 6}
     assert selection.samples == {}
+
+
+def test_what_has_no_date_counts_once() -> None:
+    """Every listing of some days sees it again; what has a date is of one of them."""
+    total = Selection()
+    for seen in (2, 3, 1):
+        window = Selection()
+        for number in range(seen):
+            key = f"no-date-{number}"
+            window.leave(LeftWhy("logs", Left.UNKNOWN, "no date"), key, 1, 5, is_dateless=True)
+        window.leave(LeftWhy("logs", Left.HELD, "held"), "2025/04/03/x", 1, 7)
+        total.merge_window(window)
+    assert total.left == {Left.UNKNOWN: 3, Left.HELD: 3}
+    unknown = total.left_why[LeftWhy("logs", Left.UNKNOWN, "no date")]
+    assert (unknown.objects, unknown.size_bytes) == (3, 15)
+    assert total.left_why[LeftWhy("logs", Left.HELD, "held")].size_bytes == 21
