@@ -50,8 +50,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 """
 
 BOTOCORE_SERVICES = frozenset({"cloudtrail", "s3", "signin", "sso", "sso-oidc", "sts"})
-"""S3, CloudTrail (its public keys), and what may be needed to get credentials. botocore describes
-some 400 services, in 24 MB.
+"""S3, CloudTrail (its public keys), and what may be needed to get credentials and their account.
+botocore describes some 400 services, in 24 MB.
 """
 
 NOT_FOR_LAMBDA = frozenset({"__main__.py", "cli"})

@@ -370,12 +370,16 @@ def test_a_refusal_says_what_was_expected(store: S3Store, wire: Wire) -> None:
 
 
 def test_other_refusals_say_nothing_of_an_owner(store: S3Store, wire: Wire) -> None:
-    """A wrong signature, or no owner expected: it would only mislead."""
+    """A wrong signature, a key of KMS, or no owner expected: it would only mislead."""
     wire.status = 403
-    wire.body = b"<Error><Code>SignatureDoesNotMatch</Code><Message>m</Message></Error>"
-    with pytest.raises(AccessDenied) as caught:
-        store.list_objects("mine")
-    assert "owned" not in str(caught.value)
+    for code, message in (
+        (b"SignatureDoesNotMatch", b"m"),
+        (b"AccessDenied", b"User: x is not authorized to perform: kms:Decrypt on resource: y"),
+    ):
+        wire.body = b"<Error><Code>%s</Code><Message>%s</Message></Error>" % (code, message)
+        with pytest.raises(AccessDenied) as caught:
+            store.list_objects("mine")
+        assert "owned" not in str(caught.value)
     wire.body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
     with pytest.raises(AccessDenied) as caught:
         store.list_buckets()

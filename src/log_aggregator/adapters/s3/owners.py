@@ -33,6 +33,9 @@ TARGET, SOURCE = "ExpectedBucketOwner", "ExpectedSourceBucketOwner"
 EXPECTED = "log_aggregator_expected_owners"
 """Where the context of a request keeps what it expected."""
 
+OTHER_SERVICE = re.compile("not authorized to perform: (?!s3:)")
+"""S3 hands on what KMS says, with the key's ARN: it got past the bucket."""
+
 UNKNOWN = "the account of the credentials is not known"
 HINT = '; where STS cannot be asked, name it: bucket_accounts = { "*" = "<account>" }'
 
@@ -147,11 +150,14 @@ def tell_expected(
     error = parsed.setdefault("Error", {})
     if error.get("Code", "403") not in ("AccessDenied", "Forbidden", "403"):
         return
+    message = error.get("Message") or "Forbidden"
+    if OTHER_SERVICE.search(message):
+        return
     owners = " and ".join(
         f"bucket {bucket}: expected to be owned by account {account}"
         for bucket, account in dict.fromkeys(expected)
     )
-    error["Message"] = f"{owners}: {error.get('Message') or 'Forbidden'}"
+    error["Message"] = f"{owners}: {message}"
 
 
 def is_amazon(session: Session, endpoint_url: str) -> bool:
