@@ -85,6 +85,7 @@ class RandomWorld:
     and a person has to look at them.
     """
     locked: set[str] = field(default_factory=set)
+    swapped: set[str] = field(default_factory=set)
     runs: int = 0
     _number: int = 0
 
@@ -140,8 +141,10 @@ class RandomWorld:
             return
         key, etag = log.source.key, log.source.etag
         entry = self.store._find_bucket("PutObject", "logs").find_current(key)
-        if entry is None or entry.etag != etag or is_dated_when_put(key) or self._is_hidden(key):
+        is_other = entry is None or entry.etag != etag or key in self.swapped
+        if entry is None or is_other or is_dated_when_put(key) or self._is_hidden(key):
             return
+        self.swapped.add(key)
         data = (log.data[:-1] + bytes([log.data[-1] ^ 1])) if log.data else b""
         written = entry.last_modified
         source = self.store.put("logs", key, data)

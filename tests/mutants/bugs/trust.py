@@ -128,10 +128,10 @@ TRUST = Section(
             "written-twice",
             "two records say of one pack that their runs wrote it",
             in_symbol(
-                "log_aggregator.steps.custody.recover:_Recovery._look_at",
-                ("ledger.written[key] >= opened_at and key not in told.new", "True"),
+                "log_aggregator.core.custody:GroupEntry.without_new",
+                ("pack.is_new and pack.key not in claimed", "pack.is_new"),
             ),
-            proof="tests/simulation/test_custody_chain.py::test_a_killed_run_leaves_a_chain_that_verifies",
+            proof="tests/simulation/test_custody_chain.py::test_two_runs_at_once_leave_both_their_records",
         ),
         Mutant(
             "dead-runs-forgotten",
