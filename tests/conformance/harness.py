@@ -122,10 +122,10 @@ class SmallPages:
         return getattr(self._s3, name)
 
     def list_object_versions(self, **request: Any) -> Any:
-        return self._s3.list_object_versions(**request, MaxKeys=self._page_size)
+        return self._s3.list_object_versions(**{"MaxKeys": self._page_size, **request})
 
     def list_objects_v2(self, **request: Any) -> Any:
-        return self._s3.list_objects_v2(**request, MaxKeys=self._page_size)
+        return self._s3.list_objects_v2(**{"MaxKeys": self._page_size, **request})
 
 
 class ServerHarness:

@@ -139,10 +139,10 @@ BOUNDARIES = Section(
             "last-page-of-folders",
             "of several pages of folders only the last is seen",
             in_symbol(
-                "log_aggregator.adapters.s3.listing:list_prefixes",
+                "log_aggregator.adapters.s3.listing:list_folder",
                 (
-                    "prefixes += [listing.decode(entry['Prefix']) for entry in listing.select('CommonPrefixes')]",
-                    "prefixes = [listing.decode(entry['Prefix']) for entry in listing.select('CommonPrefixes')]",
+                    "prefixes += folders",
+                    "prefixes = folders",
                 ),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_of_all_pages_come",
@@ -151,7 +151,7 @@ BOUNDARIES = Section(
             "first-token-again",
             "the second page of folders comes for ever",
             in_symbol(
-                "log_aggregator.adapters.s3.listing:list_prefixes",
+                "log_aggregator.adapters.s3.listing:list_folder",
                 (
                     "request['ContinuationToken'] = token",
                     "request.setdefault('ContinuationToken', token)",
@@ -163,7 +163,7 @@ BOUNDARIES = Section(
             "folders-without-end",
             "folders without end fill the memory",
             in_symbol(
-                "log_aggregator.adapters.s3.listing:list_prefixes",
+                "log_aggregator.adapters.s3.listing:list_folder",
                 ("len(objects) + len(prefixes) > PREFIXES_MAX", "False"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_without_end_are_an_error",
