@@ -186,9 +186,11 @@ def list_folder(client: Any, listed: Listed, request: Mapping[str, Any]) -> Page
 
 
 def list_first(client: Any, listed: Listed, request: Mapping[str, Any]) -> Page:
-    """The first object under the prefix, however deep."""
+    """The first objects under the prefix, however deep. Without MaxKeys: where there is nothing it
+    saves nothing, and s3rver answers 500 to it.
+    """
     with listing_errors(listed):
-        listing = take_listing(client.list_objects_v2(**request, MaxKeys=1), listed)
+        listing = take_listing(client.list_objects_v2(**request), listed)
         return Page(objects=make_log_objects(listed.bucket, listing))
 
 
