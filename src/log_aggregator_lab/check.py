@@ -11,10 +11,10 @@ from datetime import date
 
 from log_aggregator.core.query import Query
 from log_aggregator.errors import GroupFailed
-from log_aggregator.model import PackedMember, Target
+from log_aggregator.model import LogObject, PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.index import read_index
-from log_aggregator.steps.packs.pages import list_all
+from log_aggregator.steps.packs.pages import list_pages
 from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.catalog import list_packs
 from log_aggregator.steps.workers import Workers
@@ -57,7 +57,7 @@ def check_originals(
     remaining = {
         (bucket, found.key)
         for bucket in {entry.bucket for entry in entries}
-        for found in list_all(store, bucket, "")
+        for found in list_current(store, bucket)
     }
     result = CheckResult()
 
@@ -80,6 +80,14 @@ def check_originals(
         else:
             result.still_there += 1
     return result
+
+
+def list_current(store: ObjectStore, bucket: str) -> Iterator[LogObject]:
+    """All current objects of a bucket. SeaweedFS lists only versions in S3's order: of objects that
+    have versions it sorts every page by itself, and of others it lists directories.
+    """
+    for page in list_pages(store.list_object_versions, bucket, ""):
+        yield from (found for found in page.objects if found.is_latest)
 
 
 def _list_places(

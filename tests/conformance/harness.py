@@ -5,27 +5,20 @@ AWS's services write them.
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any, Protocol
 
 import obstore
 import pytest
 from obstore.store import S3Store as ObstoreS3
-from tests.support.waiting import SECONDS_MAX
+from tests.servers.starting import Missing, NotStarted, run_server
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator_lab.servers.s3 import HOST, find_free_ports
 from log_aggregator_lab.stores.memory import MemoryStore
 
 NUMBERS = count(1)
@@ -219,82 +212,16 @@ def make_bucket_name() -> str:
     return f"conformance-{os.getpid()}-{next(NUMBERS)}"
 
 
-def find_emulators() -> Path:
-    """The folder of programs of the emulators' own environment."""
-    root = Path(
-        os.environ.get("LOG_AGGREGATOR_EMULATORS", Path(__file__).parents[2] / ".venv-emulators")
-    )
-    return root / "bin"
-
-
 @contextmanager
 def run_emulator(name: str) -> Iterator[ClientSettings]:
     """Starts moto or ministack, and stops it at the end. Skips the test where they are not
     installed.
     """
-    programs = find_emulators()
-    if not (programs / "python").exists():
-        pytest.skip(
-            f"{name} needs the environment of tests/conformance/requirements.txt, which is "
-            f"not at {programs.parent}"
-        )
-    (port,) = find_free_ports(1)
-    commands = {
-        "moto": [str(programs / "moto_server"), "-H", HOST, "-p", str(port)],
-        "ministack": [str(programs / "python"), "-m", "ministack"],
-    }
-    with tempfile.TemporaryDirectory() as directory, (Path(directory) / "log").open("wb") as log:
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": directory,
-            "TMPDIR": directory,
-            "GATEWAY_PORT": str(port),
-            "BIND_HOST": HOST,
-            "MINISTACK_HOST": HOST,
-            "IOT_MTLS_ENABLED": "0",
-            "SFTP_ENABLED": "0",
-            "LOG_LEVEL": "WARNING",
-        }
-        process = subprocess.Popen(
-            commands[name],
-            env=environment,
-            cwd=directory,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    with ExitStack() as stack:
         try:
-            wait_until_answering(process, f"http://{HOST}:{port}", Path(directory) / "log")
-            yield ClientSettings(
-                region="us-east-1",
-                endpoint_url=f"http://{HOST}:{port}",
-                access_key="test",
-                secret_key="test",
-            )
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def wait_until_answering(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            urllib.request.urlopen(url, timeout=SECONDS_MAX).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            return
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail(
-        f"the emulator at {url} does not answer; its log ends "
-        f"with:\n{log.read_text(errors='replace')[-2000:]}"
-    )
+            running = stack.enter_context(run_server(name))
+        except Missing as error:
+            pytest.skip(f"{name} {error}")
+        except NotStarted as error:
+            pytest.fail(str(error))
+        yield running.settings

@@ -9,6 +9,7 @@ from tests.mutants.bugs.fanning_out import FANNING_OUT
 from tests.mutants.bugs.finding import FINDING
 from tests.mutants.bugs.getting_back import GETTING_BACK
 from tests.mutants.bugs.inventories import INVENTORIES
+from tests.mutants.bugs.listing import LISTING
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.requests import REQUESTS
@@ -26,6 +27,7 @@ SECTIONS = (
     READING_KEYS,
     FINDING,
     BOUNDARIES,
+    LISTING,
     INVENTORIES,
     FANNING_OUT,
     REQUESTS,

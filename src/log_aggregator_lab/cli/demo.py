@@ -24,7 +24,7 @@ from log_aggregator.reports.run import render_run
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.wiring import Connection, connect, make_workers
-from log_aggregator_lab.check import check_originals
+from log_aggregator_lab.check import check_originals, list_current
 from log_aggregator_lab.organisation.generate import demo as demo_spec
 from log_aggregator_lab.organisation.generate import generate, late
 from log_aggregator_lab.organisation.specification import OrganisationSpec
@@ -130,7 +130,7 @@ def _run(settings: Settings, spec: OrganisationSpec, connection: Connection) -> 
 def _count(store: ObjectStore, buckets: Iterable[str]) -> dict[str, Counter[str]]:
     counts = {}
     for bucket in buckets:
-        sizes = [found.size_bytes for found in list_all(store, bucket, "")]
+        sizes = [found.size_bytes for found in list_current(store, bucket)]
         counts[bucket] = Counter(objects=len(sizes), bytes=sum(sizes))
     return counts
 

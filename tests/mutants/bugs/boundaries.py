@@ -107,7 +107,7 @@ BOUNDARIES = Section(
             "between two keys in any order lie not all of them, and the rest counts as gone",
             in_symbol(
                 "log_aggregator.steps.packing.scan:list_keys",
-                ("sorted(keys)", "sorted(keys, key=len)"),
+                ("sorted(keys)", "sorted(keys, key=lambda key: key[::-1])"),
             ),
             proof="tests/unit/steps/packing/test_scan.py::test_what_is_looked_for_is_found_however_many_places_it_lies_in",
         ),
@@ -142,10 +142,10 @@ BOUNDARIES = Section(
             "last-page-of-folders",
             "of several pages of folders only the last is seen",
             in_symbol(
-                "log_aggregator.adapters.s3.listing:list_prefixes",
+                "log_aggregator.adapters.s3.listing:list_folder",
                 (
-                    "prefixes += [listing.decode(entry['Prefix']) for entry in listing.select('CommonPrefixes')]",
-                    "prefixes = [listing.decode(entry['Prefix']) for entry in listing.select('CommonPrefixes')]",
+                    "prefixes += folders",
+                    "prefixes = folders",
                 ),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_of_all_pages_come",
@@ -154,7 +154,7 @@ BOUNDARIES = Section(
             "first-token-again",
             "the second page of folders comes for ever",
             in_symbol(
-                "log_aggregator.adapters.s3.listing:list_prefixes",
+                "log_aggregator.adapters.s3.listing:list_folder",
                 (
                     "request['ContinuationToken'] = token",
                     "request.setdefault('ContinuationToken', token)",
@@ -166,7 +166,7 @@ BOUNDARIES = Section(
             "folders-without-end",
             "folders without end fill the memory",
             in_symbol(
-                "log_aggregator.adapters.s3.listing:list_prefixes",
+                "log_aggregator.adapters.s3.listing:list_folder",
                 ("len(objects) + len(prefixes) > PREFIXES_MAX", "False"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_without_end_are_an_error",

@@ -146,7 +146,10 @@ class TestListing:
         inner = (
             "<NextKeyMarker>a%2B+b</NextKeyMarker><NextVersionIdMarker>v.1_2</NextVersionIdMarker>"
         )
-        canned.answers = [Answer(200, listing(inner, "ListVersionsResult", is_truncated=True))]
+        canned.answers = [
+            Answer(200, listing(inner, "ListVersionsResult", is_truncated=True)),
+            Answer(200, listing("", "ListVersionsResult")),
+        ]
         page = canned.store.list_object_versions("b")
         assert page.next_start == ListStart("a+ b", "v.1_2")
         canned.store.list_object_versions("b", start=page.next_start)
@@ -181,7 +184,10 @@ class TestListing:
         """Not behind the first, whatever token S3 gives along; and that is what is sent."""
         keys = "".join(map(contents, ("a", "b%2Bb", "c+c")))
         token = "<NextContinuationToken>t</NextContinuationToken>"
-        canned.answers = [Answer(200, listing(keys + token, is_truncated=True))]
+        canned.answers = [
+            Answer(200, listing(keys + token, is_truncated=True)),
+            Answer(200, listing("")),
+        ]
         page = canned.store.list_objects("b")
         assert page.next_start == ListStart("c c")
         canned.store.list_objects("b", start=page.next_start)
@@ -218,9 +224,17 @@ class TestListing:
         error, and not in memory.
         """
         monkeypatch.setattr(listing_module, "PREFIXES_MAX", 5)
-        inner = contents("o") + "<NextContinuationToken>t</NextContinuationToken>"
-        more, last = (Answer(200, listing(inner, is_truncated=each)) for each in (True, False))
-        canned.answers = [*[more] * 9, last]
+        canned.answers = [
+            Answer(
+                200,
+                listing(
+                    f"{contents(f'o{number}')}<NextContinuationToken>t{number}"
+                    "</NextContinuationToken>",
+                    is_truncated=number < 9,
+                ),
+            )
+            for number in range(10)
+        ]
         with pytest.raises(StoreError, match="more than 5 entries"):
             canned.store.list_prefixes("b", prefix="")
         assert len(canned.requests) == 6

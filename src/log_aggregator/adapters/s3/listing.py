@@ -19,7 +19,14 @@ from urllib.parse import unquote_plus
 from xml.etree.ElementTree import ParseError, fromstring
 
 from log_aggregator.adapters.s3.errors import store_errors
-from log_aggregator.errors import StoreError
+from log_aggregator.adapters.s3.listing_checks import (
+    DELIMITER,
+    FolderPages,
+    Listed,
+    check_keys,
+    check_versions,
+    no_delimiter,
+)
 from log_aggregator.model import DeleteMarker, LogObject
 from log_aggregator.ports.store import ListStart, Page
 
@@ -93,12 +100,11 @@ def list_object_versions(client: Any, bucket: str, prefix: str, start: ListStart
         request["KeyMarker"] = start.key
         if start.version_id is not None:
             request["VersionIdMarker"] = start.version_id
-    with listing_errors("ListObjectVersions", bucket, prefix):
-        listing = take_listing(
-            client.list_object_versions(**request), "ListObjectVersions", bucket, prefix
-        )
+    listed = Listed("ListObjectVersions", bucket, prefix)
+    with listing_errors(listed):
+        listing = take_listing(client.list_object_versions(**request), listed)
         decode = listing.decode
-        return Page(
+        page = Page(
             objects=tuple(
                 make_log_object(bucket, entry, decode(entry["Key"]), entry["VersionId"])
                 for entry in listing.select("Version")
@@ -107,8 +113,10 @@ def list_object_versions(client: Any, bucket: str, prefix: str, start: ListStart
                 make_delete_marker(bucket, entry, decode(entry["Key"]))
                 for entry in listing.select("DeleteMarker")
             ),
-            next_start=find_next_version(bucket, prefix, listing),
+            next_start=find_next_version(listed, listing),
         )
+    check_versions(listed, page, start)
+    return page
 
 
 def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None) -> Page:
@@ -118,11 +126,13 @@ def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None)
     request = {"Bucket": bucket, "Prefix": prefix}
     if start is not None and start.key:
         request["StartAfter"] = start.key
-    with listing_errors("ListObjectsV2", bucket, prefix):
-        listing = take_listing(client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix)
+    listed = Listed("ListObjectsV2", bucket, prefix)
+    with listing_errors(listed):
+        listing = take_listing(client.list_objects_v2(**request), listed)
         objects = make_log_objects(bucket, listing)
     if listing.is_truncated and not objects:
-        raise lost("ListObjectsV2", bucket, prefix)
+        raise listed.lost()
+    check_keys(listed, [found.key for found in objects], start)
     return Page(
         objects=objects, next_start=ListStart(objects[-1].key) if listing.is_truncated else None
     )
@@ -131,56 +141,80 @@ def list_objects(client: Any, bucket: str, prefix: str, start: ListStart | None)
 def list_prefixes(client: Any, bucket: str, prefix: str, start: ListStart | None) -> Page:
     """All pages at once. With a delimiter servers disagree about a StartAfter inside of a prefix,
     so only S3's own token continues.
+
+    That nothing is there is asked for once more, without the delimiter: a server that does not
+    understand it would hide everything.
     """
-    request = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
+    request = {"Bucket": bucket, "Prefix": prefix}
     if start is not None and start.key:
         request["StartAfter"] = start.key
+    listed = Listed("ListObjectsV2", bucket, prefix)
+    page = list_folder(client, listed, request)
+    if is_empty(page) and not is_empty(list_first(client, listed, request)):
+        # what came in between the two requests is in the next answer
+        page = list_folder(client, listed, request)
+        if is_empty(page):
+            raise no_delimiter(listed)
+    return page
+
+
+def list_folder(client: Any, listed: Listed, request: Mapping[str, Any]) -> Page:
+    """What lies right under the prefix, over all pages."""
+    request = {**request, "Delimiter": DELIMITER}
+    checks = FolderPages(listed)
     objects: list[LogObject] = []
     prefixes: list[str] = []
     while True:
-        with listing_errors("ListObjectsV2", bucket, prefix):
-            listing = take_listing(
-                client.list_objects_v2(**request), "ListObjectsV2", bucket, prefix
-            )
-            objects += make_log_objects(bucket, listing)
-            prefixes += [
+        with listing_errors(listed):
+            listing = take_listing(client.list_objects_v2(**request), listed)
+            found = make_log_objects(listed.bucket, listing)
+            folders = [
                 listing.decode(entry["Prefix"]) for entry in listing.select("CommonPrefixes")
             ]
+        checks.check_page([each.key for each in found], folders)
+        objects += found
+        prefixes += folders
         if not listing.is_truncated:
             return Page(objects=tuple(objects), prefixes=tuple(prefixes))
         if len(objects) + len(prefixes) > PREFIXES_MAX:
-            message = (
-                f"ListObjectsV2 s3://{bucket}/{prefix}: more than {PREFIXES_MAX:,} entries "
-                "directly under the prefix"
-            )
-            raise StoreError(message, code="TooManyPrefixes", operation="ListObjectsV2")
+            what = f"more than {PREFIXES_MAX:,} entries directly under the prefix"
+            raise listed.fail(what, code="TooManyPrefixes")
         if not (token := listing.fields.get("NextContinuationToken")):
-            raise lost("ListObjectsV2", bucket, prefix)
+            raise listed.lost()
+        checks.check_token(token)
         request["ContinuationToken"] = token
 
 
+def list_first(client: Any, listed: Listed, request: Mapping[str, Any]) -> Page:
+    """The first objects under the prefix, however deep. Without MaxKeys: where there is nothing it
+    saves nothing, and s3rver answers 500 to it.
+    """
+    with listing_errors(listed):
+        listing = take_listing(client.list_objects_v2(**request), listed)
+        return Page(objects=make_log_objects(listed.bucket, listing))
+
+
+def is_empty(page: Page) -> bool:
+    return not page.objects and not page.prefixes
+
+
 @contextmanager
-def listing_errors(operation: str, bucket: str, prefix: str) -> Iterator[None]:
+def listing_errors(listed: Listed) -> Iterator[None]:
     """As store_errors; and an entry whose key, size or time is none makes the whole page
     unusable.
     """
-    with store_errors(operation, bucket, prefix):
+    with store_errors(listed.operation, listed.bucket, listed.prefix):
         try:
             yield
         except ValueError as error:
-            message = f"{operation} s3://{bucket}/{prefix}: an entry of the listing cannot be read"
-            raise StoreError(message, code="InvalidListing", operation=operation) from error
+            raise listed.fail("an entry of the listing cannot be read") from error
 
 
-def take_listing(response: Mapping[str, Any], operation: str, bucket: str, prefix: str) -> RawPage:
+def take_listing(response: Mapping[str, Any], listed: Listed) -> RawPage:
     listing = response.get(PARSED)
     if isinstance(listing, RawPage):
         return listing
-    raise StoreError(
-        f"{operation} s3://{bucket}/{prefix}: the answer is not a listing",
-        code="InvalidListing",
-        operation=operation,
-    )
+    raise listed.fail("the answer is not a listing")
 
 
 def make_log_objects(bucket: str, listing: RawPage) -> tuple[LogObject, ...]:
@@ -215,19 +249,13 @@ def make_delete_marker(bucket: str, entry: Mapping[str, str], key: str) -> Delet
     )
 
 
-def find_next_version(bucket: str, prefix: str, listing: RawPage) -> ListStart | None:
+def find_next_version(listed: Listed, listing: RawPage) -> ListStart | None:
     """Where S3 says that the next page begins; its markers are handed back exactly."""
     if not listing.is_truncated:
         return None
     if not (key := listing.fields.get("NextKeyMarker")):
-        raise lost("ListObjectVersions", bucket, prefix)
+        raise listed.lost()
     return ListStart(listing.decode(key), listing.fields.get("NextVersionIdMarker") or None)
-
-
-def lost(operation: str, bucket: str, prefix: str) -> StoreError:
-    """Going on by guess could leave objects out without a word."""
-    message = f"{operation} s3://{bucket}/{prefix}: S3 says that the listing goes on, but not where"
-    return StoreError(message, code="InvalidListing", operation=operation)
 
 
 def parse_listing(body: bytes) -> RawPage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from log_aggregator.errors import StoreError
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import ListStart, ObjectStore, Page
 
@@ -19,13 +20,24 @@ class ListPage(Protocol):
 def list_pages(
     list_page: ListPage, bucket: str, prefix: str, start: ListStart | None = None
 ) -> Iterator[Page]:
-    """One request for each page that is taken."""
+    """One request for each page that is taken. Raises StoreError where a page leads back: such a
+    listing has no end.
+    """
+    begun = [] if start is None else [start]  # of the newest key: one for each page of its versions
     while True:
         page = list_page(bucket, prefix=prefix, start=start)
         yield page
-        if page.next_start is None:
+        following = page.next_start
+        if following is None:
             return
-        start = page.next_start
+        if following in begun or (begun and following.key < begun[-1].key):
+            raise StoreError(
+                f"s3://{bucket}/{prefix}: a page leads back to {following.key!r}: expected every "
+                "page to lead on; such a listing has no end",
+                code="InvalidListing",
+            )
+        begun = [each for each in begun if each.key == following.key] + [following]
+        start = following
 
 
 def list_all(store: ObjectStore, bucket: str, prefix: str) -> Iterator[LogObject]:

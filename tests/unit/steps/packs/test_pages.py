@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.ports.store import ListStart
+from log_aggregator.errors import StoreError
+from log_aggregator.ports.store import ListStart, Page
 from log_aggregator.steps.packs.pages import list_all, list_pages
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -28,3 +33,46 @@ def test_a_page_that_nobody_takes_is_not_asked_for() -> None:
     pages = list_pages(store.list_objects, "b", "k/", ListStart("k/00099"))
     assert next(pages).objects[0].key == "k/00100"
     assert store.requests == {"ListObjectsV2": 1}
+
+
+A, A1, A2, B = ListStart("a"), ListStart("a", "1"), ListStart("a", "2"), ListStart("b")
+
+
+class Leading:
+    """Empty pages, each of which leads to the next of some places, the last one for ever."""
+
+    def __init__(self, places: Sequence[ListStart | None]) -> None:
+        self.places = list(places)
+        self.asked = 0
+
+    def __call__(self, bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+        self.asked += 1
+        return Page((), next_start=self.places[min(self.asked, len(self.places)) - 1])
+
+
+@pytest.mark.parametrize(
+    ("start", "places"),
+    [
+        (None, [A, A]),
+        (A, [A]),
+        (B, [A]),
+        (None, [B, A]),
+        (None, [A1, A2, A1]),
+        (A1, [A2, A1]),
+        (None, [A1, A2, B, A2]),
+    ],
+)
+def test_a_page_that_leads_back_is_an_error(
+    start: ListStart | None, places: list[ListStart | None]
+) -> None:
+    """Once it does: such a listing would be read for ever."""
+    pages = Leading(places)
+    with pytest.raises(StoreError, match="such a listing has no end"):
+        list(list_pages(pages, "b", "", start))
+    assert pages.asked == len(places)
+
+
+def test_several_pages_may_begin_at_one_key() -> None:
+    """A key may have more versions than a page holds."""
+    pages = Leading([A1, A2, A, B, None])
+    assert len(list(list_pages(pages, "b", ""))) == 5

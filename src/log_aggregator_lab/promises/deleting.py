@@ -1,0 +1,119 @@
+"""Promises about deleting: only what was packed goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from log_aggregator.errors import PreconditionFailed
+from log_aggregator.model import NULL_VERSION
+from log_aggregator.ports.store import Deletion
+from log_aggregator_lab.promises.asking import WRONG_ETAG, Broken, Ground, Promise, Rests
+
+KEPT_SILENTLY = "it kept the object, and did not say so"
+DELETED = "it deleted the object in spite of another ETag"
+
+
+def probe_delete_if_etag(ground: Ground) -> None:
+    check_condition(ground, lambda key, etag: Deletion(key, etag=etag))
+
+
+def probe_delete_null_if_etag(ground: Ground) -> None:
+    check_condition(ground, lambda key, etag: Deletion(key, NULL_VERSION, etag))
+
+
+def check_condition(ground: Ground, make_deletion: Callable[[str, str], Deletion]) -> None:
+    """With the wrong ETag it stays and that is reported, with the right one it goes."""
+    key = ground.write("k", b"data")
+    etag = ground.find(key).etag
+    failures = ground.store.delete_objects(ground.bucket, [make_deletion(key, WRONG_ETAG)])
+    if not ground.has(key):
+        raise Broken(DELETED)
+    if not failures:
+        raise Broken(KEPT_SILENTLY)
+    if failures[0].code != "PreconditionFailed":
+        raise Broken(f"it refuses every condition: {failures[0].code}")
+    if failures := ground.store.delete_objects(ground.bucket, [make_deletion(key, etag)]):
+        raise Broken(f"it reports {failures[0].code} in spite of the right ETag")
+    if ground.has(key):
+        raise Broken(KEPT_SILENTLY)
+
+
+def probe_delete_one_if_match(ground: Ground) -> None:
+    key = ground.write("k", b"data")
+    try:
+        ground.hands.delete(ground.bucket, key, if_match=WRONG_ETAG)
+    except PreconditionFailed:
+        if not ground.has(key):
+            raise Broken(DELETED) from None
+        return
+    raise Broken(DELETED if not ground.has(key) else KEPT_SILENTLY)
+
+
+def probe_errors_by_key(ground: Ground) -> None:
+    keys = [ground.write(name, b"data") for name in ("a", "b c+%41", "d")]
+    etags = [ground.find(key).etag for key in keys]
+    etags[1] = WRONG_ETAG
+    deletions = [Deletion(key, etag=etag) for key, etag in zip(keys, etags, strict=True)]
+    failures = ground.store.delete_objects(ground.bucket, deletions)
+    left = [key for key in keys if ground.has(key)]
+    if left != keys[1:2]:
+        raise Broken(f"of three objects, one of them with another ETag, it left {len(left)}")
+    if [failure.deletion for failure in failures] != deletions[1:2]:
+        raise Broken("it does not report exactly what it kept")
+
+
+def probe_delete_again(ground: Ground) -> None:
+    key = ground.write("k", b"data")
+    deletion = Deletion(key, etag=ground.find(key).etag)
+    for _ in range(2):
+        if failures := ground.store.delete_objects(ground.bucket, [deletion]):
+            raise Broken(f"it reports {failures[0].code}")
+
+
+KEEPS_ALL = (
+    "originals in buckets without versions are kept: the run asks before it deletes by ETag, and "
+    "says so"
+)
+
+DELETING = (
+    Promise(
+        "delete-if-etag",
+        "DeleteObjects with an ETag deletes only the object that has it",
+        "an object that was replaced after it was packed stays",
+        KEEPS_ALL,
+        Rests.SAFETY,
+        probe_delete_if_etag,
+    ),
+    Promise(
+        "delete-null-if-etag",
+        "DeleteObjects with the version `null` and an ETag deletes only the object that has both",
+        "an object that was replaced stays, in buckets whose versioning was suspended",
+        KEEPS_ALL,
+        Rests.SAFETY,
+        probe_delete_null_if_etag,
+    ),
+    Promise(
+        "delete-one-if-match",
+        "DeleteObject with If-Match deletes only the object that has the ETag",
+        "an object that was replaced stays, whose key XML cannot hold",
+        "originals with such keys are kept: the run asks before it deletes by ETag, and says so",
+        Rests.SAFETY,
+        probe_delete_one_if_match,
+    ),
+    Promise(
+        "errors-by-key",
+        "DeleteObjects reports exactly the entries that it did not delete",
+        "what was kept is reported as kept, and what is gone as deleted",
+        "a run reports other counts than are true",
+        Rests.SAFETY,
+        probe_errors_by_key,
+    ),
+    Promise(
+        "delete-again",
+        "deleting what is gone is no error",
+        "a deletion whose answer was lost can be sent again",
+        "a run that sends a deletion again reports what is gone as kept",
+        Rests.COMMAND,
+        probe_delete_again,
+    ),
+)

@@ -1,0 +1,246 @@
+"""Promises about listings: everything, in order, from where one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from log_aggregator.errors import AccessDenied
+from log_aggregator.ports.store import ListStart, Page
+from log_aggregator_lab.promises.asking import Broken, Ground, Promise, Rests
+
+NAMES = sorted(
+    ["B", "a!", "a-b", "a.b", "a/b", "a/c/d", "a0", "z", "ä", "\uff5e", "\U0001f600", "~"],
+    key=str.encode,
+)
+"""Around "a/", whose neighbours come in another order where directories are listed, and beyond
+ASCII, where UTF-16 has another order.
+"""
+
+NOBODY = "000000000000"
+
+
+def probe_list_order(ground: Ground) -> None:
+    check_order(ground, ground.store.list_objects, NAMES)
+
+
+def probe_versions_order(ground: Ground) -> None:
+    check_order(ground, ground.store.list_object_versions, NAMES)
+
+
+def check_order(ground: Ground, list_page: Callable[..., Page], names: list[str]) -> None:
+    keys = [ground.write(name) for name in names]
+    found = [each.key for each in list_page(ground.bucket, prefix=ground.prefix).objects]
+    if sorted(found) != keys:
+        raise Broken(f"it lists {len(set(found) & set(keys))} of {len(keys)} keys")
+    if found != keys:
+        raise Broken("keys come in another order than that of their UTF-8 bytes")
+
+
+def probe_key_and_folder(ground: Ground) -> None:
+    names = ["a", "a/b", "a/b/c"]
+    for name in names:
+        ground.write(name, name.encode())
+    for name in names:
+        if ground.read(ground.key(name)) != name.encode():
+            raise Broken(f"{name!r} reads another object")
+
+
+PLAIN = ["a", "b/1", "b/2", "c", "d/1/x"]
+"""In the same order on every server, so that nothing but the start is asked for."""
+
+
+def probe_start_after(ground: Ground) -> None:
+    check_start(ground, ground.store.list_objects)
+
+
+def probe_versions_start(ground: Ground) -> None:
+    check_start(ground, ground.store.list_object_versions)
+
+
+def check_start(ground: Ground, list_page: Callable[..., Page]) -> None:
+    """After each key, and after one that is not there."""
+    keys = [ground.write(name) for name in PLAIN]
+    for start in [*keys, ground.key("b/1x"), ground.key("c~")]:
+        page = list_page(ground.bucket, prefix=ground.prefix, start=ListStart(start))
+        if [each.key for each in page.objects] != [key for key in keys if key > start]:
+            raise Broken("it does not begin right after the named key")
+
+
+def probe_common_prefixes(ground: Ground) -> None:
+    for name in ("a/b/1", "a/b/2", "a/c/3", "d/e/f", "g"):
+        ground.write(name)
+    for folder, prefixes, objects in (
+        ("", ["a/", "d/"], ["g"]),
+        ("a/", ["a/b/", "a/c/"], []),
+        ("d/", ["d/e/"], []),
+        ("none/", [], []),
+    ):
+        page = ground.store.list_prefixes(ground.bucket, prefix=ground.key(folder))
+        if sorted(page.prefixes) != [ground.key(name) for name in prefixes]:
+            raise Broken("it does not give all folders")
+        if [each.key for each in page.objects] != [ground.key(name) for name in objects]:
+            raise Broken("it gives other objects than lie right there")
+
+
+def make_key_probe(*names: str) -> Callable[[Ground], None]:
+    """That such a key is listed as it is, and names its own object only."""
+
+    def probe(ground: Ground) -> None:
+        for name in names:
+            data = repr(name).encode()
+            key = ground.write(name, data)
+            found = ground.store.list_objects(ground.bucket, prefix=ground.prefix).objects
+            if [each.key for each in found] != [key]:
+                raise Broken(f"{name!r} is listed as something else, or not at all")
+            if ground.read(key) != data:
+                raise Broken(f"{name!r} reads another object")
+            ground.hands.delete(ground.bucket, key)
+            if ground.has(key):
+                raise Broken(f"{name!r} is not deleted")
+
+    return probe
+
+
+def probe_version_keys(ground: Ground) -> None:
+    keys = sorted(ground.write(name) for name in ("bell\x07", "e\u0301", "%41+ &<", "🙂"))
+    page = ground.store.list_object_versions(ground.bucket, prefix=ground.prefix)
+    if sorted(each.key for each in page.objects) != keys:
+        raise Broken("such keys are listed as something else, or not at all")
+
+
+def probe_time_stable(ground: Ground) -> None:
+    key = ground.write("k", b"data")
+    before = ground.find(key).last_modified
+    ground.hands.wait()
+    ground.read(key)
+    ground.write("other")
+    if ground.find(key).last_modified != before:
+        raise Broken("it lists another time later on")
+
+
+def probe_owner(ground: Ground) -> None:
+    try:
+        ground.hands.list_of_owner(ground.bucket, ground.prefix, NOBODY)
+    except AccessDenied:
+        return
+    raise Broken("it answers in spite of another owner's number")
+
+
+OTHER_ORDER = (
+    "a bucket whose keys come in another order is not listed: the run, or the command, ends with "
+    "an error that says so"
+)
+LEFT = "objects with such keys are not there, or are left alone"
+
+LISTING = (
+    Promise(
+        "list-order",
+        "ListObjectsV2 gives keys in the order of their UTF-8 bytes",
+        "days that are not wanted are jumped over",
+        OTHER_ORDER,
+        Rests.COMMAND,
+        probe_list_order,
+    ),
+    Promise(
+        "versions-order",
+        "ListObjectVersions gives keys in the order of their UTF-8 bytes",
+        "days that are not wanted are jumped over",
+        OTHER_ORDER,
+        Rests.COMMAND,
+        probe_versions_order,
+        needs_versions=True,
+    ),
+    Promise(
+        "start-after",
+        "ListObjectsV2 with StartAfter begins right after any key",
+        "a listing goes on anywhere, and neither repeats nor leaves out anything",
+        "a page that begins too early is an error; where it begins too late, logs are not seen",
+        Rests.COMMAND,
+        probe_start_after,
+    ),
+    Promise(
+        "key-marker",
+        "ListObjectVersions with KeyMarker begins right after any key",
+        "a listing of versions goes on anywhere, and neither repeats nor leaves out anything",
+        "a page that begins too early is an error; where it begins too late, logs are not seen",
+        Rests.COMMAND,
+        probe_versions_start,
+        needs_versions=True,
+    ),
+    Promise(
+        "common-prefixes",
+        'ListObjectsV2 with delimiter "/" gives all folders',
+        "accounts, services and the folders of packs are found",
+        "where it gives nothing at all, the run or the command ends with an error that says so; "
+        "where it leaves out some folders, what is in them is not seen",
+        Rests.COMMAND,
+        probe_common_prefixes,
+    ),
+    Promise(
+        "key-and-folder",
+        "`a` and `a/b` may both be there",
+        "keys are no paths: a log may have the name of a folder",
+        LEFT,
+        Rests.COMMAND,
+        probe_key_and_folder,
+    ),
+    Promise(
+        "keys-unicode",
+        "keys are any UTF-8, and come back letter by letter",
+        "AWS Config writes names of resources into keys",
+        LEFT,
+        Rests.COMMAND,
+        make_key_probe("ünïcödé/日本語/🙂.gz", "e\u0301-and-\u00e9"),
+    ),
+    Promise(
+        "keys-signs",
+        "keys may hold spaces and all signs of ASCII",
+        "AWS Config writes `AWS::EC2::Instance`; applications write anything",
+        LEFT,
+        Rests.COMMAND,
+        make_key_probe(
+            "a b+c", "%41/100%/%2F", "a&b<c>\"'", "what?x=1#y", "AWS::EC2::Instance/x=1,y;z@$!*()~"
+        ),
+    ),
+    Promise(
+        "keys-slashes",
+        "keys may hold empty segments and dots, as `a//b` and `a/../b`",
+        "S3 server access logs with a prefix that ends in a slash have them",
+        LEFT,
+        Rests.COMMAND,
+        make_key_probe("a//b", "/a", "a/./b", "a/../b"),
+    ),
+    Promise(
+        "keys-control",
+        "keys may hold control characters, which XML cannot",
+        "a listing with such a key can be read",
+        "the page of the listing cannot be read, and the run, or the command, ends with an error",
+        Rests.COMMAND,
+        make_key_probe("tab\there", "line\nbreak", "bell\x07"),
+    ),
+    Promise(
+        "version-keys",
+        "ListObjectVersions gives all such keys too, letter by letter",
+        "a listing of versions with such a key can be read",
+        "the page of the listing cannot be read, and the run, or the command, ends with an error",
+        Rests.COMMAND,
+        probe_version_keys,
+        needs_versions=True,
+    ),
+    Promise(
+        "time-stable",
+        "LastModified of an object is the same in every listing",
+        "it belongs to the identity of an object that has no version",
+        "the original counts as replaced, and is kept",
+        Rests.SAFETY,
+        probe_time_stable,
+    ),
+    Promise(
+        "expected-owner",
+        "a bucket of another owner than ExpectedBucketOwner is refused",
+        "packs go into no bucket of a stranger",
+        "there is one owner of all buckets: look at who can make buckets on this server",
+        Rests.COST,
+        probe_owner,
+    ),
+)

@@ -1,0 +1,116 @@
+"""Promises about reading: exactly what was listed, as it is stored."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+
+from log_aggregator.errors import NotFound, PreconditionFailed
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator_lab.promises.asking import WRONG_ETAG, Broken, Ground, Promise, Rests
+
+
+def probe_get_if_match(ground: Ground) -> None:
+    key = ground.write("k", b"now")
+    etag = ground.find(key).etag
+    if ground.store.get_object(ground.bucket, key, if_match=etag).data != b"now":
+        raise Broken("GetObject gives other bytes")
+    reads: dict[str, Callable[[], object]] = {
+        "GetObject": lambda: ground.store.get_object(ground.bucket, key, if_match=WRONG_ETAG),
+        "GetObject with its checksum": lambda: ground.store.get_object_checked(
+            ground.bucket, key, if_match=WRONG_ETAG
+        ),
+        "HeadObject": lambda: ground.store.head_object(ground.bucket, key, if_match=WRONG_ETAG),
+    }
+    for name, read in reads.items():
+        try:
+            read()
+        except PreconditionFailed:
+            continue
+        raise Broken(f"{name} answers in spite of another ETag")
+
+
+def probe_get_range(ground: Ground) -> None:
+    key = ground.write("k", b"0123456789")
+    for first, last in ((0, 1), (3, 7), (9, 10), (5, 99)):
+        body = ground.store.get_object(ground.bucket, key, byte_range=(first, last))
+        if body.data != b"0123456789"[first:last]:
+            raise Broken(f"bytes {first} to {last} are others")
+
+
+def probe_stored_bytes(ground: Ground) -> None:
+    data = gzip.compress(b'{"Records":[]}', mtime=0)
+    options = WriteOptions(content_type="application/json", content_encoding="gzip")
+    key = ground.write("k", data, options)
+    body = ground.store.get_object(ground.bucket, key)
+    if body.data != data:
+        raise Broken("GetObject gives other bytes than are stored")
+
+
+def probe_get_version(ground: Ground) -> None:
+    key = ground.write_versions("k", b"1", b"22")
+    listed = ground.store.list_object_versions(ground.bucket, prefix=key).objects
+    if len(listed) != 2:
+        raise Broken(f"it lists {len(listed)} versions of 2")
+    for each in listed:
+        body = ground.store.get_object(ground.bucket, key, version_id=each.version_id)
+        if len(body.data) != each.size_bytes:
+            raise Broken("GetObject gives another version")
+        stored = ground.store.head_object(ground.bucket, key, version_id=each.version_id)
+        if (stored.etag, stored.version_id) != (each.etag, each.version_id):
+            raise Broken("HeadObject tells of another version")
+
+
+def probe_missing(ground: Ground) -> None:
+    ground.write("a", b"data")
+    for name in ("b", "a/", "A"):
+        try:
+            ground.store.get_object(ground.bucket, ground.key(name))
+        except NotFound:
+            continue
+        raise Broken(f"{name!r} is read, where only 'a' was written")
+
+
+READING = (
+    Promise(
+        "get-if-match",
+        "GetObject and HeadObject with If-Match answer only of the named ETag",
+        "what is read is what was listed",
+        "where bytes and ETag differ the object is left alone, and the run says so",
+        Rests.SAFETY,
+        probe_get_if_match,
+    ),
+    Promise(
+        "get-version",
+        "GetObject and HeadObject answer of the named version",
+        "every version is packed as itself",
+        "where bytes and ETag differ the object is left alone, and the run says so",
+        Rests.SAFETY,
+        probe_get_version,
+        needs_versions=True,
+    ),
+    Promise(
+        "get-range",
+        "GetObject gives the range that is asked for",
+        "a log comes out of a pack without the rest of it",
+        "what is read is not what the index says, so the command ends with an error",
+        Rests.COMMAND,
+        probe_get_range,
+    ),
+    Promise(
+        "stored-bytes",
+        "GetObject gives the stored bytes, whatever the Content-Encoding",
+        "originals come back byte for byte",
+        "bytes and ETag differ, so the object is left alone, and the run says so",
+        Rests.SAFETY,
+        probe_stored_bytes,
+    ),
+    Promise(
+        "missing",
+        "a key that is not there is NotFound, however alike another one is",
+        "no other object is read, and what is gone counts as gone",
+        "where bytes and ETag differ the object is left alone, and the run says so",
+        Rests.SAFETY,
+        probe_missing,
+    ),
+)

@@ -1,0 +1,249 @@
+"""Promises about writing: nothing is written over, and what is written is what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.errors import PreconditionFailed, RequestFailed
+from log_aggregator.limits import PART_SIZE_BYTES_MIN
+from log_aggregator.model import LogObject
+from log_aggregator.ports.store import Part, Upload, WriteOptions
+from log_aggregator_lab.promises.asking import WRONG_ETAG, Broken, Ground, Promise, Rests
+
+METADATA = {"signature": "0a" * 256, "x-y_z": "Two  spaces, 100%; +=&", "empty-not": "0"}
+
+
+@contextmanager
+def open_upload(ground: Ground, name: str) -> Iterator[Upload]:
+    """Aborted at the end, where it was not completed."""
+    upload = ground.store.create_multipart_upload(
+        ground.bucket, ground.key(name), options=WriteOptions()
+    )
+    try:
+        yield upload
+    finally:
+        with suppress(RequestFailed):
+            ground.store.abort_multipart_upload(upload)
+
+
+def send_part(ground: Ground, upload: Upload, number: int, data: bytes) -> Part:
+    return ground.store.upload_part(upload, number, data, crc64nvme=crc64nvme(data))
+
+
+def complete(ground: Ground, upload: Upload, parts: Sequence[Part], data: bytes) -> None:
+    ground.store.complete_multipart_upload(
+        upload, parts, size_bytes=len(data), crc64nvme=crc64nvme(data)
+    )
+
+
+def probe_put_if_none_match(ground: Ground) -> None:
+    key = ground.write("k", b"first")
+    try:
+        ground.write("k", b"second")
+    except PreconditionFailed:
+        pass
+    else:
+        raise Broken("it wrote over an object")
+    if ground.read(key) != b"first":
+        raise Broken("it refused, and wrote over an object all the same")
+
+
+def probe_complete_if_none_match(ground: Ground) -> None:
+    with open_upload(ground, "k") as upload:
+        part = send_part(ground, upload, 1, b"late")
+        key = ground.write("k", b"early")
+        try:
+            complete(ground, upload, [part], b"late")
+        except PreconditionFailed:
+            pass
+        else:
+            raise Broken("it wrote over an object")
+    if ground.read(key) != b"early":
+        raise Broken("it refused, and wrote over an object all the same")
+
+
+def probe_wrong_bytes(ground: Ground) -> None:
+    ground.write("right", b"sent")
+    with suppress(RequestFailed):
+        ground.store.put_object(
+            ground.bucket,
+            ground.key("wrong"),
+            b"damaged",
+            crc64nvme=crc64nvme(b"sent"),
+            options=WriteOptions(),
+        )
+        raise Broken("it took bytes whose CRC64NVME is another")
+
+
+def probe_put_checksum(ground: Ground) -> None:
+    check_checksum(ground, ground.write("k", b"data"), b"data")
+
+
+def probe_multipart_checksum(ground: Ground) -> None:
+    first, second = bytes(PART_SIZE_BYTES_MIN), b"end"
+    with open_upload(ground, "k") as upload:
+        parts = [send_part(ground, upload, 1, first), send_part(ground, upload, 2, second)]
+        complete(ground, upload, parts, first + second)
+    check_checksum(ground, ground.key("k"), first + second)
+
+
+def check_checksum(ground: Ground, key: str, data: bytes) -> None:
+    stored = ground.store.head_object(ground.bucket, key)
+    if stored.size_bytes != len(data):
+        raise Broken("HeadObject says another size")
+    if stored.crc64nvme is None:
+        raise Broken("HeadObject says none of the whole object")
+    if stored.crc64nvme != crc64nvme(data):
+        raise Broken("HeadObject says another")
+
+
+def probe_copy_if_match(ground: Ground) -> None:
+    source = ground.find(ground.write("source", b"now"))
+    stale = LogObject(ground.bucket, source.key, None, WRONG_ETAG, 3, source.last_modified)
+    with open_upload(ground, "copy") as upload:
+        try:
+            ground.store.upload_part_copy(upload, 1, stale, (0, 3))
+        except PreconditionFailed:
+            return
+    raise Broken("it copied an object in spite of another ETag")
+
+
+def probe_copy_range(ground: Ground) -> None:
+    data = b"0123456789" + bytes(PART_SIZE_BYTES_MIN)  # S3 refuses ranges of smaller objects
+    source = ground.find(ground.write("source", data))
+    with open_upload(ground, "copy") as upload:
+        part = ground.store.upload_part_copy(upload, 1, source, (2, 6))
+        complete(ground, upload, [part], b"2345")
+    if ground.read(ground.key("copy")) != b"2345":
+        raise Broken("it copied other bytes")
+
+
+def probe_copy_version(ground: Ground) -> None:
+    key = ground.write_versions("source", b"old", b"newer")
+    versions = ground.store.list_object_versions(ground.bucket, prefix=key).objects
+    old = next((each for each in versions if each.size_bytes == len(b"old")), None)
+    if old is None:
+        raise Broken("the older version is not listed")
+    with open_upload(ground, "copy") as upload:
+        part = ground.store.upload_part_copy(upload, 1, old, (0, 3))
+        complete(ground, upload, [part], b"old")
+    if ground.read(ground.key("copy")) != b"old":
+        raise Broken("it copied another version")
+
+
+def probe_metadata(ground: Ground) -> None:
+    options = WriteOptions(
+        content_type="application/json", content_encoding="gzip", metadata=METADATA
+    )
+    key = ground.write("k", b"data", options)
+    for body in (
+        ground.store.get_object(ground.bucket, key),
+        ground.store.get_object_checked(ground.bucket, key)[0],
+    ):
+        if dict(body.metadata) != METADATA:
+            raise Broken("GetObject gives other metadata")
+        if body.content_type != "application/json":
+            raise Broken("GetObject gives another Content-Type")
+        if body.content_encoding != "gzip":
+            raise Broken("GetObject gives another Content-Encoding")
+
+
+def probe_uploads_listed(ground: Ground) -> None:
+    with open_upload(ground, "k") as upload:
+        listed = ground.store.list_multipart_uploads(ground.bucket, prefix=ground.prefix)
+    if [each.upload_id for each in listed] != [upload.upload_id]:
+        raise Broken("it lists other uploads")
+    if listed[0].initiated is None:
+        raise Broken("it does not say when an upload began")
+    if ground.store.list_multipart_uploads(ground.bucket, prefix=ground.prefix):
+        raise Broken("it lists an upload that was aborted")
+
+
+WRITING = (
+    Promise(
+        "put-if-none-match",
+        "PutObject with If-None-Match writes over nothing",
+        "an index, a small pack, a custody record is never written over",
+        "originals in buckets without versions are kept: the run asks before it deletes by ETag, "
+        "and says so; two runs at once may write over each other's records",
+        Rests.SAFETY,
+        probe_put_if_none_match,
+    ),
+    Promise(
+        "complete-if-none-match",
+        "CompleteMultipartUpload with If-None-Match writes over nothing",
+        "a pack is never written over",
+        "a pack that two runs make at once is written twice, with the same bytes",
+        Rests.SAFETY,
+        probe_complete_if_none_match,
+    ),
+    Promise(
+        "wrong-bytes",
+        "bytes whose CRC64NVME is another are refused",
+        "what was damaged on the way is not stored",
+        "the checksum of the stored pack is compared, or the pack is read back, before anything is "
+        "deleted",
+        Rests.COST,
+        probe_wrong_bytes,
+    ),
+    Promise(
+        "put-checksum",
+        "HeadObject says the CRC64NVME of an object",
+        "an object is verified without being read",
+        "the pack is read back",
+        Rests.COST,
+        probe_put_checksum,
+    ),
+    Promise(
+        "multipart-checksum",
+        "HeadObject says the CRC64NVME of a whole multipart object",
+        "a pack is verified without being read",
+        "the pack is read back",
+        Rests.COST,
+        probe_multipart_checksum,
+    ),
+    Promise(
+        "copy-range",
+        "UploadPartCopy copies a range",
+        "large log objects go into a pack without being downloaded",
+        "the pack is not what it should be, is not verified, and the originals are kept",
+        Rests.COMMAND,
+        probe_copy_range,
+    ),
+    Promise(
+        "copy-if-match",
+        "UploadPartCopy with CopySourceIfMatch copies only the named ETag",
+        "what is copied is what was listed and looked at",
+        "the program looks at the source again by its ETag after the copy, and keeps the originals "
+        "where it changed",
+        Rests.SAFETY,
+        probe_copy_if_match,
+    ),
+    Promise(
+        "copy-version",
+        "UploadPartCopy copies the named version",
+        "older versions are packed too",
+        "the copy is refused, or the pack is not verified; the originals are kept",
+        Rests.SAFETY,
+        probe_copy_version,
+        needs_versions=True,
+    ),
+    Promise(
+        "metadata",
+        "metadata, Content-Type and Content-Encoding come back unchanged",
+        "packs say in their metadata what they are, and put-back gives originals theirs",
+        "put-back cannot give an original its metadata, and says so where they differ",
+        Rests.COMMAND,
+        probe_metadata,
+    ),
+    Promise(
+        "uploads-listed",
+        "open multipart uploads are listed, with their time",
+        "unfinished uploads of dead runs are removed",
+        "they stay, and cost storage",
+        Rests.COST,
+        probe_uploads_listed,
+    ),
+)

@@ -1,0 +1,95 @@
+"""Planted bugs: listings that cannot be right are believed."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+CHECKS = "log_aggregator.adapters.s3.listing_checks"
+TESTS = "tests/unit/adapters/test_listing_checks.py"
+
+LISTING = Section(
+    "Listings of servers that are not AWS",
+    (
+        Mutant(
+            "empty-by-delimiter",
+            "where a server gives no common prefixes, a full bucket looks empty: logs are not seen, and packs not found",
+            in_symbol(
+                "log_aggregator.adapters.s3.listing:list_prefixes",
+                ("is_empty(page) and not is_empty(list_first(client, listed, request))", "False"),
+            ),
+            proof=f"{TESTS}::TestDelimiter::test_a_server_that_gives_no_prefixes",
+        ),
+        Mutant(
+            "empty-at-once",
+            "a log that arrives between two requests makes a good server one that does not list by delimiter",
+            in_symbol(
+                "log_aggregator.adapters.s3.listing:list_prefixes",
+                (
+                    "page = list_folder(client, listed, request)\nif is_empty(page):\n    raise no_delimiter(listed)",
+                    "raise no_delimiter(listed)",
+                ),
+            ),
+            proof=f"{TESTS}::TestDelimiter::test_what_came_in_between_is_no_fault",
+        ),
+        Mutant(
+            "beyond-the-delimiter",
+            "objects inside of folders count as lying beside them",
+            in_symbol(
+                f"{CHECKS}:FolderPages.check_page",
+                ("any(DELIMITER in key[begin:] for key in keys)", "False"),
+            ),
+            proof=f"{TESTS}::TestDelimiter::test_a_server_that_lists_beyond_the_delimiter",
+        ),
+        Mutant(
+            "any-order",
+            "keys in another order than S3's are taken, and the skip-scan jumps over logs",
+            in_symbol(
+                f"{CHECKS}:check_keys",
+                (
+                    "key < before or (key == before and not is_repeated)",
+                    "key == before and not is_repeated",
+                ),
+            ),
+            proof=f"{TESTS}::TestOrder::test_what_s3_never_gives_is_an_error",
+        ),
+        Mutant(
+            "page-for-ever",
+            "a server that ignores StartAfter gives its first page for ever",
+            in_symbol(
+                f"{CHECKS}:check_keys",
+                ("keys[0] < start.key or (keys[0] == start.key and not is_repeated)", "False"),
+            ),
+            proof=f"{TESTS}::TestOrder::test_what_s3_never_gives_is_an_error",
+        ),
+        Mutant(
+            "same-version-for-ever",
+            "a server that ignores VersionIdMarker gives the versions of a key for ever",
+            in_symbol(
+                f"{CHECKS}:check_versions",
+                (
+                    "start.version_id in same or (same and start.version_id is None)",
+                    "same and start.version_id is None",
+                ),
+            ),
+            proof=f"{TESTS}::TestPagesOfVersions::test_what_was_listed_does_not_come_again",
+        ),
+        Mutant(
+            "empty-page-for-ever",
+            "an empty page that leads to itself is asked for again and again",
+            in_symbol(
+                f"{CHECKS}:check_versions",
+                ("following.key < last or following == start", "following.key < last"),
+            ),
+            proof=f"{TESTS}::TestPagesOfVersions::test_a_page_that_leads_back",
+        ),
+        Mutant(
+            "round-and-round",
+            "pages of a key's versions that lead back to one another are read for ever",
+            in_symbol(
+                "log_aggregator.steps.packs.pages:list_pages",
+                ("following in begun", "following == start"),
+            ),
+            proof="tests/unit/steps/packs/test_pages.py::test_a_page_that_leads_back_is_an_error",
+        ),
+    ),
+)

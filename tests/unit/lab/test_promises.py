@@ -1,0 +1,366 @@
+"""A promise that a store keeps is seen as kept, and one that it breaks or refuses as that, each of
+them, and nothing is left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed, StoreError
+from log_aggregator.model import NULL_VERSION, LogObject, StoredObject
+from log_aggregator.ports.store import (
+    Body,
+    Deletion,
+    DeletionFailure,
+    ListStart,
+    Page,
+    Part,
+    Upload,
+    WriteOptions,
+)
+from log_aggregator_lab.promises.asking import Answer, Ground, Promise, Rests, Seen, ask
+from log_aggregator_lab.promises.table import PROMISES
+from log_aggregator_lab.stores.memory import MemoryStore
+
+
+class MemoryHands:
+    """What probes do past the port, to a store in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def overwrite(self, bucket: str, key: str, data: bytes) -> None:
+        self._store.put(bucket, key, data)
+
+    def delete(self, bucket: str, key: str, *, if_match: str | None = None) -> None:
+        if if_match is not None and self._store.head_object(bucket, key).etag != if_match:
+            raise PreconditionFailed("", code="PreconditionFailed")
+        self._store.delete(bucket, key)
+
+    def list_of_owner(self, bucket: str, prefix: str, owner: str) -> None:
+        raise AccessDenied("", code="AccessDenied")
+
+    def clear(self, bucket: str, prefix: str, keys: Iterable[str]) -> None:
+        page = MemoryStore.list_object_versions(self._store, bucket, prefix=prefix)
+        entries = [(each.key, each.version_id) for each in page.objects]
+        entries += [(each.key, each.version_id) for each in page.markers]
+        for key, version_id in entries:
+            MemoryStore.delete_objects(self._store, bucket, [Deletion(key, version_id)])
+
+    def wait(self) -> None:
+        """Its times come from a counter."""
+
+
+def make_ground(
+    store: MemoryStore | None = None, hands: Callable[[MemoryStore], MemoryHands] = MemoryHands
+) -> Ground:
+    store = MemoryStore() if store is None else store
+    store.create_bucket("plain")
+    store.create_bucket("versioned", versioning="Enabled")
+    return Ground(store, hands(store), "plain", "versioned")
+
+
+def promise(name: str) -> Promise:
+    (found,) = [each for each in PROMISES if each.name == name]
+    return found
+
+
+class UnconditionalWrites(MemoryStore):
+    def put_object(
+        self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: Any
+    ) -> None:
+        MemoryStore.put(self, bucket, key, bytes(data), with_checksum=True)
+
+    def complete_multipart_upload(
+        self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
+    ) -> None:
+        self.delete(upload.bucket, upload.key)
+        super().complete_multipart_upload(upload, parts, size_bytes=size_bytes, crc64nvme=crc64nvme)
+
+
+class SilentOverwrites(MemoryStore):
+    """Refuses, and writes all the same."""
+
+    def put_object(
+        self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: Any
+    ) -> None:
+        try:
+            super().put_object(bucket, key, data, crc64nvme=crc64nvme, options=options)
+        except PreconditionFailed:
+            self.put(bucket, key, bytes(data))
+            raise
+
+
+class NoEtags(MemoryStore):
+    """Ignores every ETag that a request names."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        for each in deletions:
+            self.delete(bucket, each.key)
+        return []
+
+    def get_object(
+        self, bucket: str, key: str, *, if_match: str | None = None, **rest: Any
+    ) -> Body:
+        return super().get_object(bucket, key, **rest)
+
+    def upload_part_copy(
+        self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
+    ) -> Part:
+        etag = self.head_object(source.bucket, source.key, version_id=source.version_id).etag
+        return super().upload_part_copy(upload, number, replace(source, etag=etag), byte_range)
+
+
+class SilentKeeping(MemoryStore):
+    """Keeps what it does not delete, and does not say so."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        super().delete_objects(bucket, deletions)
+        return []
+
+
+class DeniedDeletions(MemoryStore):
+    """Refuses to delete by any condition."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        return [DeletionFailure(each, "AccessDenied") for each in deletions]
+
+
+class NoVersionIds(MemoryStore):
+    """Ignores the version that a request names."""
+
+    def get_object(
+        self, bucket: str, key: str, *, version_id: str | None = None, **rest: Any
+    ) -> Body:
+        return super().get_object(bucket, key, **rest)
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        for each in deletions:
+            self.delete(bucket, each.key)
+        return []
+
+
+class OddBodies(MemoryStore):
+    """Ranges are ignored, encodings undone, keys taken for another, metadata in capitals."""
+
+    def get_object(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        byte_range: tuple[int, int] | None = None,
+    ) -> Body:
+        with suppress(NotFound):
+            body = super().get_object(bucket, key, version_id=version_id, if_match=if_match)
+            metadata = {name.upper(): value for name, value in body.metadata.items()}
+            data = b"inflated" if body.content_encoding else body.data
+            return replace(body, metadata=metadata, data=data)
+        return super().get_object(bucket, key.rstrip("/").rpartition("/")[0] + "/a")
+
+
+class NoChecksums(MemoryStore):
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | bytearray,
+        *,
+        crc64nvme: int,
+        options: WriteOptions,
+    ) -> None:
+        MemoryStore.put(self, bucket, key, bytes(data))
+
+    def head_object(self, *arguments: Any, **options: Any) -> StoredObject:
+        return replace(super().head_object(*arguments, **options), crc64nvme=None)
+
+
+class OddListings(MemoryStore):
+    """In another order, with the first key again, without folders and times."""
+
+    def list_objects(self, bucket: str, *, prefix: str = "", start: Any = None) -> Page:
+        page = super().list_objects(bucket, prefix=prefix)
+        self._sequence += 1
+        later = timedelta(seconds=self._sequence)
+        return Page(
+            tuple(
+                replace(each, last_modified=each.last_modified + later)
+                for each in reversed(page.objects)
+            )
+        )
+
+    def list_object_versions(self, bucket: str, *, prefix: str = "", start: Any = None) -> Page:
+        page = super().list_object_versions(bucket, prefix=prefix)
+        return Page(
+            tuple(
+                replace(each, version_id="null", is_latest=True) for each in reversed(page.objects)
+            )
+        )
+
+    def list_prefixes(self, bucket: str, *, prefix: str, start: Any = None) -> Page:
+        return replace(super().list_prefixes(bucket, prefix=prefix), prefixes=())
+
+    def get_bucket_versioning(self, bucket: str) -> str | None:
+        return "Suspended"
+
+
+class NoNull(MemoryStore):
+    """Objects without versions have some other id."""
+
+    def list_object_versions(
+        self, bucket: str, *, prefix: str = "", start: ListStart | None = None
+    ) -> Page:
+        page = super().list_object_versions(bucket, prefix=prefix, start=start)
+        ids = {NULL_VERSION: "0"}
+        return replace(
+            page,
+            objects=tuple(
+                replace(each, version_id=ids.get(str(each.version_id), each.version_id))
+                for each in page.objects
+            ),
+        )
+
+
+class PathKeys(MemoryStore):
+    """Keeps files under paths of printable letters, and a folder in place of a file."""
+
+    def put_object(
+        self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: Any
+    ) -> None:
+        path = "/".join(part for part in key.split("/") if part not in ("", ".", ".."))
+        path = "".join(letter for letter in path if " " < letter <= "~").replace("%41", "A")
+        folder = path.rpartition("/")[0]
+        if folder.endswith("/a"):
+            self.put(bucket, folder, b"")
+        self.put(bucket, path, bytes(data))
+
+
+class NoUploads(MemoryStore):
+    def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
+        return []
+
+
+class OddCopies(MemoryStore):
+    """Copies other bytes, and says nothing."""
+
+    def complete_multipart_upload(
+        self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
+    ) -> None:
+        self.put(upload.bucket, upload.key, b"0123")
+
+
+class RudeHands(MemoryHands):
+    """A server that ignores what DeleteObject and an owner's number ask for."""
+
+    def delete(self, bucket: str, key: str, *, if_match: str | None = None) -> None:
+        self._store.delete(bucket, key)
+
+    def list_of_owner(self, bucket: str, prefix: str, owner: str) -> None:
+        """Answers whomever."""
+
+
+BREAKING: Mapping[str, Sequence[type[MemoryStore]]] = {
+    "delete-if-etag": (NoEtags, SilentKeeping, DeniedDeletions),
+    "delete-null-if-etag": (NoEtags, SilentKeeping, DeniedDeletions),
+    "errors-by-key": (NoEtags, SilentKeeping, DeniedDeletions),
+    "delete-again": (DeniedDeletions,),
+    "put-if-none-match": (UnconditionalWrites, SilentOverwrites),
+    "complete-if-none-match": (UnconditionalWrites,),
+    "wrong-bytes": (NoChecksums,),
+    "put-checksum": (NoChecksums,),
+    "multipart-checksum": (NoChecksums,),
+    "copy-range": (OddCopies,),
+    "copy-if-match": (NoEtags,),
+    "copy-version": (OddCopies,),
+    "metadata": (OddBodies,),
+    "uploads-listed": (NoUploads,),
+    "get-if-match": (NoEtags,),
+    "get-version": (NoVersionIds,),
+    "get-range": (OddBodies,),
+    "stored-bytes": (OddBodies,),
+    "missing": (OddBodies,),
+    "versioning-told": (OddListings,),
+    "versions-listed": (OddListings,),
+    "marker-listed": (OddListings,),
+    "null-version": (NoNull,),
+    "delete-version": (NoVersionIds, DeniedDeletions),
+    "list-order": (OddListings,),
+    "versions-order": (OddListings,),
+    "start-after": (OddListings,),
+    "key-marker": (OddListings,),
+    "common-prefixes": (OddListings,),
+    "key-and-folder": (PathKeys,),
+    "keys-unicode": (PathKeys,),
+    "keys-signs": (PathKeys,),
+    "keys-slashes": (PathKeys,),
+    "keys-control": (PathKeys,),
+    "version-keys": (PathKeys,),
+    "time-stable": (OddListings,),
+}
+"""Stores that break a promise, by its name. Two more promises are the hands' alone."""
+
+
+@pytest.mark.parametrize("each", PROMISES, ids=lambda each: each.name)
+def test_a_store_that_keeps_it(each: Promise) -> None:
+    """Our own store keeps all promises, and no probe leaves anything behind."""
+    ground = make_ground()
+    assert ask(each, ground) == Answer(Seen.KEPT)
+    assert isinstance(ground.store, MemoryStore)
+    assert (ground.store.snapshot(), ground.store.open_uploads()) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name, kinds in BREAKING.items() for kind in kinds],
+)
+def test_a_store_that_breaks_it(name: str, kind: type[MemoryStore]) -> None:
+    """It is seen as broken, and in one line how."""
+    answer = ask(promise(name), make_ground(kind()))
+    assert answer.seen is Seen.BROKEN
+    assert len(answer.what.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["delete-one-if-match", "expected-owner"])
+def test_hands_that_break_it(name: str) -> None:
+    assert ask(promise(name), make_ground(hands=RudeHands)).seen is Seen.BROKEN
+
+
+def test_every_promise_is_broken_somewhere() -> None:
+    """No probe says yes to everything."""
+    names = {each.name for each in PROMISES}
+    assert names == {*BREAKING, "delete-one-if-match", "expected-owner"}
+    assert len(names) == len(PROMISES)
+
+
+def test_what_is_refused_is_not_broken() -> None:
+    """An error of the server's own has its code, and an answer that cannot be used is no
+    refusal.
+    """
+
+    def refuse(ground: Ground) -> None:
+        raise StoreError("PutObject: no", code="NotImplemented", operation="PutObject")
+
+    def confuse(ground: Ground) -> None:
+        place = f"s3://{ground.bucket}/{ground.prefix}"
+        raise StoreError(f"ListObjectsV2 {place}: out of order", code="InvalidListing")
+
+    one = Promise("one", "", "", "", Rests.SAFETY, refuse)
+    other = Promise("other", "", "", "", Rests.SAFETY, confuse)
+    assert ask(one, make_ground()) == Answer(Seen.REFUSED, "PutObject: NotImplemented")
+    assert ask(other, make_ground()) == Answer(Seen.BROKEN, "ListObjectsV2: out of order")
+
+
+def test_without_versions_they_are_not_asked_for() -> None:
+    """Of a server that has none it would only say so again."""
+    ground = replace(make_ground(), versioned_bucket=None)
+    seen = {each.name: ask(each, ground).seen for each in PROMISES}
+    assert {name for name, each in seen.items() if each is Seen.NOT_ASKED} == {
+        each.name for each in PROMISES if each.needs_versions
+    }
