@@ -141,10 +141,9 @@ class Attempt:
         with self._lock:
             if self.is_over:
                 return
-            held = socket.socket(fileno=os.dup(sock.fileno()))
-            self._sockets.append(held)
+            self._sockets.append(socket.socket(fileno=os.dup(sock.fileno())))
             if self.is_cut:
-                _shut_down(held)
+                self._shut_down()
 
     def cut(self, *, is_stopped: bool = False) -> None:
         """Whoever waits for the sockets is woken, and gets an error."""
@@ -152,16 +151,24 @@ class Attempt:
             if self.is_over or self.is_cut:
                 return
             self.is_cut, self.is_stopped = True, is_stopped
-            for held in self._sockets:
-                _shut_down(held)
+            self._shut_down()
 
     def end(self) -> None:
         """It is over, and what its connection does from now on is another's."""
         with self._lock:
             self.is_over = True
-            for held in self._sockets:
-                held.close()
-            self._sockets.clear()
+            self._close()
+
+    def _shut_down(self) -> None:
+        for held in self._sockets:
+            with suppress(OSError):  # not connected yet, or not any more
+                held.shutdown(socket.SHUT_RDWR)
+        self._close()
+
+    def _close(self) -> None:
+        for held in self._sockets:
+            held.close()
+        self._sockets.clear()
 
 
 class Watchdog:
@@ -262,8 +269,3 @@ def estimate_seconds(operation: str, size_bytes: int, base_seconds: float) -> fl
 
 def is_silent_at_work(operation: str) -> bool:
     return ALLOWANCES.get(operation, Allowance()).is_silent_at_work
-
-
-def _shut_down(held: socket.socket) -> None:
-    with suppress(OSError):  # not connected yet, or not any more
-        held.shutdown(socket.SHUT_RDWR)

@@ -88,7 +88,7 @@ class Wire:
         headers are: then the pool ends it.
         """
         call = LOCAL.call or Call()
-        if call.unanswered and not self.may_retry(call):  # of a body that was cut
+        if call.is_cut and not self.may_retry(call):  # a body that is read has retries of its own
             raise call.make_error()
         LOCAL.attempt = attempt = self._begin(call)
         try:
@@ -173,6 +173,10 @@ class _WatchedConnection:
             grow(self.attempt, answer.headers.get("Content-Length"))
         return answer
 
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+        end_streamed(self.attempt)
+
     def _hold(self, sock: socket.socket) -> None:
         self.attempt = LOCAL.attempt
         if self.attempt is not None:
@@ -187,9 +191,8 @@ class _WatchedPool:
     """Gets its connections back when an answer was read to its end, or will not be."""
 
     def _put_conn(self, conn: Any) -> None:
-        if conn is not None and conn.attempt is not None:
+        if conn is not None:
             end_streamed(conn.attempt)
-            conn.attempt = None
         super()._put_conn(conn)  # type: ignore[misc]
 
 
@@ -213,9 +216,9 @@ class WatchedTLSPool(_WatchedPool, AWSHTTPSConnectionPool):  # type: ignore[misc
     ConnectionCls = WatchedTLSConnection
 
 
-def end_streamed(attempt: Attempt) -> None:
+def end_streamed(attempt: Attempt | None) -> None:
     """Of other attempts `send` knows better how they ended."""
-    if attempt.is_streamed:
+    if attempt is not None and attempt.is_streamed and not attempt.is_over:
         WATCHDOG.end(attempt)
         if not attempt.is_cut:
             attempt.call.unanswered = 0
