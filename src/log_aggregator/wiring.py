@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.patience import PatientStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, RequestFailed
@@ -88,14 +89,16 @@ def open_job(
 
 
 def connect(connection: Connection, readers: int = 64) -> CountingStore:
-    """The object store, with its requests counted. Raises CannotStart."""
+    """The object store, which gives up where S3 does not answer, with its requests counted. Raises
+    CannotStart.
+    """
     from log_aggregator.adapters.s3.store import S3Store
 
     try:
         store = S3Store.connect(_client_settings(connection, concurrency=readers))
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
-    return CountingStore(store)
+    return CountingStore(PatientStore(store))
 
 
 def connect_inspector(connection: Connection) -> S3Inspector:
@@ -106,9 +109,7 @@ def connect_inspector(connection: Connection) -> S3Inspector:
 
     try:
         return S3Inspector.connect(
-            _client_settings(
-                connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
-            )
+            _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
         )
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
@@ -122,9 +123,7 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
 
     try:
         return CloudTrailKeys.connect(
-            _client_settings(
-                connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
-            )
+            _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
         )
     except RequestFailed as error:
         raise CannotStart(str(error)) from error

@@ -126,7 +126,8 @@ class Wire:
 
     def _begin(self, call: Call) -> Attempt:
         seconds = estimate_seconds(call.operation, call.size_bytes, self.request_seconds)
-        silence = seconds if is_silent_at_work(call.operation) else self.silence_seconds
+        # twice, so that the deadline is what ends it
+        silence = 2 * seconds if is_silent_at_work(call.operation) else self.silence_seconds
         call.attempt = attempt = Attempt(call, seconds, silence)
         if not call.unanswered:
             call.began = attempt.began
