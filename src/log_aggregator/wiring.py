@@ -7,9 +7,10 @@ at once, because a function has more processor time while it is loaded than late
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, RequestFailed
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
+from log_aggregator.signals import when_stopped
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.rules import CombineOptions, GroupRules, Holds, Level, Rules, RunRules
 from log_aggregator.steps.workers import ThreadWorkers
@@ -84,8 +86,17 @@ def open_job(
         check_sources(settings)
     rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
     store = connect(connection, settings.readers)
-    with make_workers(settings, writers) as workers:
+    with make_workers(settings, writers) as workers, _told_of_stops(workers.leave):
         yield Job(store, workers, rules, clock)
+
+
+@contextmanager
+def _told_of_stops(call: Callable[[], object]) -> Iterator[None]:
+    take_back = when_stopped(call)
+    try:
+        yield
+    finally:
+        take_back()
 
 
 def connect(connection: Connection, readers: int = 64) -> CountingStore:
@@ -94,6 +105,7 @@ def connect(connection: Connection, readers: int = 64) -> CountingStore:
     """
     from log_aggregator.adapters.s3.store import S3Store
 
+    _cut_requests_at_stops()
     try:
         store = S3Store.connect(_client_settings(connection, concurrency=readers))
     except RequestFailed as error:
@@ -107,6 +119,7 @@ def connect_inspector(connection: Connection) -> S3Inspector:
     """
     from log_aggregator.adapters.s3.inspection import S3Inspector
 
+    _cut_requests_at_stops()
     try:
         return S3Inspector.connect(
             _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
@@ -121,12 +134,21 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
     """
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
+    _cut_requests_at_stops()
     try:
         return CloudTrailKeys.connect(
             _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
         )
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
+
+
+@functools.cache
+def _cut_requests_at_stops() -> None:
+    """Once for the whole process: it has one watchdog."""
+    from log_aggregator.adapters.s3.deadlines import WATCHDOG
+
+    when_stopped(WATCHDOG.stop_all)
 
 
 def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:

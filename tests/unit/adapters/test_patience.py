@@ -134,7 +134,8 @@ def test_after_a_minute_one_is_tried(silent: set[str]) -> None:
 
 def test_one_that_is_being_tried_keeps_the_others_away() -> None:
     """While it waits, they do not wait with it."""
-    seconds, came, is_nested = 0.0, [], False
+    seconds, is_nested = 0.0, False
+    came: list[str] = []
 
     class Silent(MemoryStore):
         def head_object(self, *_: object, **__: object) -> StoredObject:
