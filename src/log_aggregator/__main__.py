@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from log_aggregator.errors import Interrupted
-from log_aggregator.signals import interrupt, on_stop, send_again
+from log_aggregator.signals import answering_stops, interrupt, leave, on_stop, send_again
 
 GARBAGE_THRESHOLD = 100_000
 """Importing makes many objects that all stay. With Python's 700 the collector walks over them again
@@ -29,15 +29,21 @@ def main() -> NoReturn:
     gc.set_threshold(GARBAGE_THRESHOLD)
     from log_aggregator.cli import main as run  # noqa: PLC0415 - see above
 
+    code: str | int | None = None
     try:
-        on_stop(interrupt)
-        run()
+        with answering_stops():
+            on_stop(interrupt)
+            run()
+    except SystemExit as error:
+        code = error.code
     except KeyboardInterrupt:  # right before the command line took over, or right after its end
-        sys.exit(Interrupted.exit_code)
+        code = Interrupted.exit_code
     finally:
         # All is done and said. While Python takes itself down a ctrl-C would only change the exit
         # code.
         on_stop(signal.SIG_IGN)
+    leave(code if isinstance(code, int) else 0)
+    sys.exit(code)
 
 
 def _end_at_once(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -7,20 +7,23 @@ at once, because a function has more processor time while it is loaded than late
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.patience import PatientStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, RequestFailed
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
+from log_aggregator.signals import when_stopped
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.rules import CombineOptions, GroupRules, Holds, Level, Rules, RunRules
 from log_aggregator.steps.workers import ThreadWorkers
@@ -86,16 +89,28 @@ def open_job(
         check_sources(settings)
     rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
     store = connect(connection, settings.readers, settings.bucket_owners)
-    with make_workers(settings, writers) as workers:
+    with make_workers(settings, writers) as workers, _told_of_stops(workers.leave):
         yield Job(store, workers, rules, clock)
+
+
+@contextmanager
+def _told_of_stops(call: Callable[[], object]) -> Iterator[None]:
+    take_back = when_stopped(call)
+    try:
+        yield
+    finally:
+        take_back()
 
 
 def connect(
     connection: Connection, readers: int = 64, accounts: BucketAccounts = ()
 ) -> CountingStore:
-    """The object store, with its requests counted. Raises CannotStart."""
+    """The object store, which gives up where S3 does not answer, with its requests counted. Raises
+    CannotStart.
+    """
     from log_aggregator.adapters.s3.store import S3Store
 
+    _cut_requests_at_stops()
     try:
         store = S3Store.connect(
             _client_settings(connection, concurrency=readers, bucket_accounts=accounts)
@@ -103,7 +118,7 @@ def connect(
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
     store.find_owner()  # before anything is touched, not in mid-run
-    return CountingStore(store)
+    return CountingStore(PatientStore(store))
 
 
 def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = ()) -> S3Inspector:
@@ -112,13 +127,13 @@ def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = 
     """
     from log_aggregator.adapters.s3.inspection import S3Inspector
 
+    _cut_requests_at_stops()
     try:
         return S3Inspector.connect(
             _client_settings(
                 connection,
                 attempts_max=3,
                 connect_timeout_seconds=5,
-                read_timeout_seconds=20,
                 bucket_accounts=bucket_accounts,
             )
         )
@@ -132,14 +147,21 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
     """
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
+    _cut_requests_at_stops()
     try:
         return CloudTrailKeys.connect(
-            _client_settings(
-                connection, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20
-            )
+            _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
         )
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
+
+
+@functools.cache
+def _cut_requests_at_stops() -> None:
+    """Once for the whole process: it has one watchdog."""
+    from log_aggregator.adapters.s3.deadlines import WATCHDOG
+
+    when_stopped(WATCHDOG.stop_all)
 
 
 def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:

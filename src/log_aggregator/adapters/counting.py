@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
+from log_aggregator.adapters.patience import NOT_TRIED
+from log_aggregator.errors import Unreachable
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.ports.store import ObjectStore, Page
 
@@ -16,7 +18,7 @@ T = TypeVar("T")
 
 class CountingStore(ForwardingStore):
     """A decorator of any object store. Thread safe. A request that fails is counted: S3 bills it
-    too.
+    too; one that was not sent is not.
 
     Retries inside of the client are not seen. Methods that read all pages of a listing count a
     request per 1,000 entries.
@@ -35,7 +37,12 @@ class CountingStore(ForwardingStore):
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
         self._count(call.operation, 1)
-        result = run()
+        try:
+            result = run()
+        except Unreachable as error:
+            if error.code == NOT_TRIED:
+                self._count(call.operation, -1)
+            raise
         self._count(call.operation, count_further_pages(call, result))
         return result
 

@@ -16,6 +16,8 @@ from log_aggregator.limits import MIB
 
 BATCH_COUNT_MAX = 8
 BATCH_BYTES_MAX = 256 * 1024
+LEAVE_SECONDS_MAX = 4.0
+"""After a ctrl-C. A request has two seconds then, and an upload is aborted after it."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -47,6 +49,11 @@ class Workers(Protocol):
     def pause(self, seconds: float) -> None:
         """Waits, before something is tried again; not longer than until the run is told to stop."""
 
+    def end(self) -> bool:
+        """Stops, and waits for what is under way, but not for long. Whether all of it has ended.
+        Nothing can be begun afterwards.
+        """
+
 
 class SerialWorkers:
     """One thing after the other, in the caller's thread."""
@@ -70,6 +77,10 @@ class SerialWorkers:
     def pause(self, seconds: float) -> None:
         """No time passes."""
 
+    def end(self) -> bool:
+        """Nothing is ever under way."""
+        return True
+
 
 class ThreadWorkers:
     """Three pools, so that none waits for itself: groups and listings wait for reads and writes,
@@ -77,7 +88,13 @@ class ThreadWorkers:
     """
 
     def __init__(
-        self, *, readers: int = 64, writers: int = 4, groups: int = 4, ahead_bytes: int = 16 * MIB
+        self,
+        *,
+        readers: int = 64,
+        writers: int = 4,
+        groups: int = 4,
+        ahead_bytes: int = 16 * MIB,
+        leave_seconds_max: float = LEAVE_SECONDS_MAX,
     ) -> None:
         self._readers = ThreadPoolExecutor(readers, "read")
         self._writers = ThreadPoolExecutor(writers, "write")
@@ -88,6 +105,8 @@ class ThreadWorkers:
         self._ahead_bytes = ahead_bytes
         self._group_count = groups
         self._stop = threading.Event()
+        self._is_left = False
+        self._leave_seconds_max = leave_seconds_max
 
     def __enter__(self) -> Self:
         return self
@@ -100,8 +119,10 @@ class ThreadWorkers:
     ) -> None:
         if kind is not None:
             self._stop.set()
-        for pool in (self._groups, self._readers, self._writers):
-            pool.shutdown(wait=True, cancel_futures=True)
+        if self._is_left or (kind is not None and issubclass(kind, KeyboardInterrupt)):
+            self.end()
+        else:
+            self._shut_down()
 
     def read_ahead(
         self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]
@@ -158,6 +179,27 @@ class ThreadWorkers:
         for one.
         """
         self._stop.set()
+
+    def leave(self) -> None:
+        """As `stop`; and in the end nobody waits long for what hangs. May be called from any
+        thread.
+        """
+        self._is_left = True
+        self._stop.set()
+
+    def end(self) -> bool:
+        """Stops, and waits for what is under way, but not for long. Whether all of it has ended.
+        Nothing can be begun afterwards.
+        """
+        self.leave()
+        ending = threading.Thread(target=self._shut_down, name="ending", daemon=True)
+        ending.start()
+        ending.join(self._leave_seconds_max)
+        return not ending.is_alive()
+
+    def _shut_down(self) -> None:
+        for pool in (self._groups, self._readers, self._writers):
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def check_stop(self) -> None:
         if self._stop.is_set():

@@ -20,9 +20,11 @@ from botocore.config import Config
 from botocore.session import Session
 
 from log_aggregator.adapters.s3.curl import CurlReader
+from log_aggregator.adapters.s3.deadlines import REQUEST_SECONDS, SILENCE_SECONDS
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.listing import register_fast_parsing
 from log_aggregator.adapters.s3.owners import Owners, make_owners, register_owners
+from log_aggregator.adapters.s3.wire import GuardedSession
 from log_aggregator.errors import AccessDenied
 
 
@@ -35,8 +37,12 @@ class ClientSettings:
     endpoint_url: str | None = None
     concurrency: int = 32
     connect_timeout_seconds: float = 10
-    read_timeout_seconds: float = 60
+    read_timeout_seconds: float = SILENCE_SECONDS
+    """So long no byte may come, or be taken."""
+    request_seconds: float = REQUEST_SECONDS
+    """For an attempt of a request without a body; all other deadlines grow with it."""
     attempts_max: int = 8
+    """Where S3 answers that it cannot now. See `deadlines` for attempts without an answer."""
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     bucket_accounts: tuple[tuple[str, str], ...] = ()
@@ -96,7 +102,11 @@ def _make_clients(settings: ClientSettings) -> Clients:
 
 def make_session(settings: ClientSettings) -> Session:
     """Where credentials and region come from."""
-    session = Session(profile=settings.profile)
+    session = GuardedSession(
+        profile=settings.profile,
+        request_seconds=settings.request_seconds,
+        silence_seconds=settings.read_timeout_seconds,
+    )
     if settings.region is not None:
         session.set_config_variable("region", settings.region)
     if settings.access_key is not None:

@@ -19,6 +19,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from log_aggregator.adapters.s3.deadlines import calling
 from log_aggregator.errors import (
     AccessDenied,
     NoSuchBucket,
@@ -54,12 +55,14 @@ ERRORS: dict[str, type[RequestFailed]] = {
     # Not S3's: what botocore and (the last) our own reader say where no answer came.
     "ConnectTimeoutError": Unreachable,
     "ConnectionClosedError": Unreachable,
+    "DeadlineExceeded": Unreachable,  # ours, of `deadlines`
     "EndpointConnectionError": Unreachable,
     "HTTPClientError": Unreachable,
     "ProxyConnectionError": Unreachable,
     "ReadTimeoutError": Unreachable,
     "SSLError": Unreachable,
     NO_ANSWER: Unreachable,
+    "Stopped": Unreachable,  # ours, too
 }
 """By S3's code (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
@@ -152,14 +155,18 @@ MESSAGE_LENGTH_MAX = 300
 
 
 @contextmanager
-def store_errors(operation: str, bucket: str = "", key: str = "") -> Iterator[None]:
+def store_errors(
+    operation: str, bucket: str = "", key: str = "", *, size_bytes: int = 0
+) -> Iterator[None]:
     """Everything that boto3 raises inside the block comes out as a RequestFailed, and so does an
     answer that cannot be used.
 
-    KeyboardInterrupt passes.
+    `size_bytes`: what is sent, or what S3 has to copy; the deadline grows with it. Interrupted, of
+    a read that a ctrl-C cut, and KeyboardInterrupt pass.
     """
     try:
-        yield
+        with calling(operation, size_bytes):
+            yield
     except ClientError as error:
         answer = error.response.get("Error", {})
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

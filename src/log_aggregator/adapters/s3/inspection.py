@@ -24,6 +24,7 @@ from log_aggregator.adapters.s3.clients import (
     make_service_client,
     make_session,
 )
+from log_aggregator.adapters.s3.deadlines import calling
 from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
 from log_aggregator.adapters.s3.owners import ANYBODY, Owners
 from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, RequestFailed, StoreError
@@ -328,7 +329,8 @@ def service_errors(operation: str, where: str) -> Iterator[None]:
     for it are.
     """
     try:
-        yield
+        with calling(operation):
+            yield
     except ClientError as error:
         answer = error.response.get("Error", {})
         code, status = (

@@ -22,7 +22,7 @@ CRC_SIZE_BYTES = 8
 def put_object(
     s3: Any, bucket: str, key: str, data: bytes | bytearray, crc64nvme: int, options: WriteOptions
 ) -> None:
-    with store_errors("PutObject", bucket, key):
+    with store_errors("PutObject", bucket, key, size_bytes=len(data)):
         s3.put_object(
             Bucket=bucket,
             Key=key,
@@ -53,7 +53,7 @@ def create_multipart_upload(s3: Any, bucket: str, key: str, options: WriteOption
 def upload_part(
     s3: Any, upload: Upload, number: int, data: bytes | bytearray, crc64nvme: int
 ) -> Part:
-    with store_errors("UploadPart", upload.bucket, upload.key):
+    with store_errors("UploadPart", upload.bucket, upload.key, size_bytes=len(data)):
         response = s3.upload_part(
             **encode_upload(upload),
             PartNumber=number,
@@ -81,7 +81,7 @@ def upload_part_copy(
         source.size_bytes,
     ):  # S3 refuses a range of a source of up to 5 MiB, even when it is the whole object
         request["CopySourceRange"] = f"bytes={first}-{last - 1}"
-    with store_errors("UploadPartCopy", source.bucket, source.key):
+    with store_errors("UploadPartCopy", source.bucket, source.key, size_bytes=last - first):
         result = s3.upload_part_copy(**request)["CopyPartResult"]
         return Part(
             number,
@@ -101,7 +101,7 @@ def complete_multipart_upload(
         if upload.has_object_checksum
         else {}
     )
-    with store_errors("CompleteMultipartUpload", upload.bucket, upload.key):
+    with store_errors("CompleteMultipartUpload", upload.bucket, upload.key, size_bytes=size_bytes):
         s3.complete_multipart_upload(
             **encode_upload(upload),
             **whole,

@@ -26,6 +26,7 @@ from log_aggregator.errors import (
     CannotStart,
     Failure,
     GroupFailed,
+    Interrupted,
     RequestFailed,
     Unreachable,
 )
@@ -92,7 +93,7 @@ def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
                 job.rules.group.combine.index,
                 closes_own=is_all_known(record) and not result.has_gaps,
             )
-        except (GroupFailed, Unreachable) as error:
+        except (GroupFailed, Unreachable, Interrupted) as error:
             where = f"custody record in s3://{target.bucket}/{custody_prefix(target)}"
             result.failures.append(Failure.of(where, error))
         else:

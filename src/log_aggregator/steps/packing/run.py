@@ -140,6 +140,7 @@ def _run_window(
         _settle_all(job.workers, found.shelf, works, progress, started)
     except BaseException:
         done.is_stopped = True
+        job.workers.end()  # what is still under way is told, too
         raise
     finally:
         done.take_groups(started[group] for group in _in_order(found.shelf) if group in started)

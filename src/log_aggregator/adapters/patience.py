@@ -1,0 +1,129 @@
+"""Asks no more, for a while, where S3 does not answer.
+
+A call without an answer costs about a minute, and what follows a failure makes calls too: uploads
+are aborted, records written, other buckets looked at. So that they do not add up, calls fail at
+once where others just failed: of an operation after two in a row, of all of them after three. A
+minute later one is tried again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from log_aggregator.adapters.forwarding import Call, ForwardingStore
+from log_aggregator.errors import RequestFailed, Unreachable
+from log_aggregator.ports.store import ObjectStore
+
+T = TypeVar("T")
+
+OPERATION_CALLS_MAX = 2
+STORE_CALLS_MAX = 3
+"""In a row, without an answer to any other in between."""
+PAUSE_SECONDS = 60.0
+
+NOT_TRIED = "NotTried"
+STOPPED = "Stopped"
+"""Codes of Unreachable: of a call that was not made, and of one that a ctrl-C did not wait for."""
+
+
+@dataclass(slots=True)
+class _Silence:
+    """Calls without an answer, one after the other."""
+
+    calls_max: int
+    calls: int = 0
+    since: datetime | None = None
+    """When the first of them was given up."""
+    until: float = 0.0
+    """From then on one call is tried again."""
+
+    def is_closed(self, now: float) -> bool:
+        """Whether nothing is tried."""
+        return self.calls >= self.calls_max and now < self.until
+
+    def begin(self, now: float) -> None:
+        """Where it has been silent for long, whoever comes first tries, and nobody else waits with
+        it.
+        """
+        if self.calls >= self.calls_max:
+            self.until = now + PAUSE_SECONDS
+
+    def note(self, at: datetime, now: float) -> None:
+        """One more."""
+        self.since = self.since or at
+        self.calls += 1
+        self.until = now + PAUSE_SECONDS
+
+
+class PatientStore(ForwardingStore):
+    """A decorator of any object store. Thread safe. Raises Unreachable, with the code NOT_TRIED,
+    for a call that is not made.
+    """
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(inner)
+        self._clock = clock
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._all = _Silence(STORE_CALLS_MAX)
+        self._operations: dict[str, _Silence] = {}
+        """Only those whose last call had no answer. While there are none, nothing is locked."""
+
+    def _call(self, call: Call, run: Callable[[], T]) -> T:
+        if self._operations:
+            self._admit(call)
+        try:
+            result = run()
+        except Unreachable as error:
+            if error.code != STOPPED:
+                self._note_silence(call)
+            raise
+        except RequestFailed:
+            self._note_answer(call)
+            raise
+        self._note_answer(call)
+        return result
+
+    def _admit(self, call: Call) -> None:
+        with self._lock:
+            now = self._seconds()
+            own = self._operations.get(call.operation)
+            silences = [self._all] if own is None else [own, self._all]
+            for silence in silences:
+                if silence.is_closed(now):
+                    raise _not_tried(call, silence)
+            for silence in silences:
+                silence.begin(now)
+
+    def _note_silence(self, call: Call) -> None:
+        with self._lock:
+            own = self._operations.setdefault(call.operation, _Silence(OPERATION_CALLS_MAX))
+            for silence in (own, self._all):
+                silence.note(self._clock(), self._seconds())
+
+    def _note_answer(self, call: Call) -> None:
+        if not self._operations:
+            return
+        with self._lock:
+            self._operations.pop(call.operation, None)
+            self._all = _Silence(STORE_CALLS_MAX)
+
+
+def _not_tried(call: Call, silence: _Silence) -> Unreachable:
+    where = f"s3://{call.bucket}/{call.key}" if call.bucket else "S3"
+    return Unreachable(
+        f"{call.operation} {where}: not tried: S3 has not answered since "
+        f"{silence.since:%H:%M:%S} UTC",
+        code=NOT_TRIED,
+        operation=call.operation,
+    )

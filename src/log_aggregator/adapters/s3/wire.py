@@ -1,0 +1,232 @@
+"""Deadlines for botocore's requests, all of them, whatever they are for.
+
+botocore has no hook for this, so the parts that it is made of are replaced: the connections (which
+tell what sockets a request uses), and the `send` of a client's HTTP session, which is one attempt
+from the look-up of the name to the last byte of the answer. Where botocore names these otherwise
+one day, `guard` raises AttributeError at the first client.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
+from botocore.session import Session
+
+from log_aggregator.adapters.s3.deadlines import (
+    DOWNLOAD_BYTES_MAX,
+    LOCAL,
+    RETRY_SPAN,
+    SECOND_TRY_SPAN,
+    UNANSWERED_MAX_AT_FIRST,
+    WATCHDOG,
+    Attempt,
+    Call,
+    estimate_seconds,
+    is_silent_at_work,
+)
+from log_aggregator.limits import KIB
+
+PIECE_BYTES = 256 * KIB
+"""A body is sent in pieces. Python counts its timeout over all that is sent at once, so that a
+large part would have to be through within it.
+"""
+
+
+class GuardedSession(Session):  # type: ignore[misc]  # botocore has no types
+    """Its clients have deadlines, and so do those that botocore makes by itself, to assume a role
+    for one.
+    """
+
+    def __init__(
+        self, *, profile: str | None, request_seconds: float, silence_seconds: float
+    ) -> None:
+        super().__init__(profile=profile)
+        self._limits = request_seconds, silence_seconds
+
+    def create_client(self, *arguments: Any, **named: Any) -> Any:
+        """Guarded."""
+        client = super().create_client(*arguments, **named)
+        guard(client, *self._limits)
+        return client
+
+
+def guard(client: Any, request_seconds: float, silence_seconds: float) -> None:
+    """From now on every request of this client has a deadline."""
+    wire = Wire(request_seconds, silence_seconds)
+    session = client._endpoint.http_session  # noqa: SLF001 - see above
+    pools = session._pool_classes_by_scheme  # noqa: SLF001
+    if session._manager.pool_classes_by_scheme is not pools:  # noqa: SLF001
+        raise AttributeError("botocore's pools of connections are not where they were")
+    pools.update(http=WatchedPool, https=WatchedTLSPool)
+    send = session.send
+    session.send = lambda request: wire.send(send, request)
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register_first(f"needs-retry.{service}", wire.check_retry)
+
+
+@dataclass(slots=True)
+class Wire:
+    """Sends a client's requests."""
+
+    request_seconds: float
+    silence_seconds: float
+    has_answered: bool = False
+    """Whether this server ever did."""
+
+    def send(self, send: Callable[[Any], Any], request: Any) -> Any:
+        """One attempt, until the whole answer is there; of a body that the caller reads, until its
+        headers are: then the pool ends it.
+        """
+        call = LOCAL.call or Call()
+        if call.is_cut and not self.may_retry(call):  # a body that is read has retries of its own
+            raise call.make_error()
+        LOCAL.attempt = attempt = self._begin(call)
+        try:
+            answer = send(request)
+            attempt.is_streamed = request.stream_output
+        except Exception as error:
+            if attempt.is_cut:
+                raise call.make_error() from error
+            raise
+        finally:
+            LOCAL.attempt = None
+            if not attempt.is_streamed:
+                WATCHDOG.end(attempt)
+        if attempt.is_cut:
+            raise call.make_error()
+        self.has_answered = True
+        if not attempt.is_streamed:
+            call.unanswered = 0
+        return answer
+
+    def check_retry(self, caught_exception: Exception | None = None, **_: Any) -> bool | None:
+        """Before botocore's own handler. Raises what came, where it is not to be repeated."""
+        if caught_exception is not None and LOCAL.call and not self.may_retry(LOCAL.call):
+            raise caught_exception
+        return False if WATCHDOG.is_stopping else None
+
+    def may_retry(self, call: Call) -> bool:
+        """Whether a request that got no answer is sent again."""
+        if WATCHDOG.is_stopping:
+            return False
+        if not self.has_answered and call.unanswered >= UNANSWERED_MAX_AT_FIRST:
+            return False
+        spans = (time.monotonic() - call.began) / self.request_seconds
+        return spans < RETRY_SPAN or (call.unanswered < 2 and spans < SECOND_TRY_SPAN)
+
+    def _begin(self, call: Call) -> Attempt:
+        seconds = estimate_seconds(call.operation, call.size_bytes, self.request_seconds)
+        # twice, so that the deadline is what ends it
+        silence = 2 * seconds if is_silent_at_work(call.operation) else self.silence_seconds
+        call.attempt = attempt = Attempt(call, seconds, silence)
+        if not call.unanswered:
+            call.began = attempt.began
+        call.unanswered += 1
+        WATCHDOG.watch(attempt)
+        return attempt
+
+
+class _WatchedConnection:
+    """Tells the attempt that uses it what its socket is."""
+
+    sock: socket.socket | None
+    timeout: float | None
+    attempt: Attempt | None = None
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of what it is mixed into
+        self._hold(sock)
+        return sock
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self._be_patient()
+
+    def request(self, *arguments: Any, **named: Any) -> Any:
+        if self.sock is not None and self.attempt is not LOCAL.attempt:  # it was used before
+            self._hold(self.sock)
+            self._be_patient()
+        return super().request(*arguments, **named)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            super().send(data)  # type: ignore[misc]
+            return
+        view = memoryview(data).cast("B")
+        for begin in range(0, len(view), PIECE_BYTES):
+            super().send(view[begin : begin + PIECE_BYTES])  # type: ignore[misc]
+
+    def getresponse(self) -> Any:
+        if self.attempt is not None:
+            self.timeout = self.attempt.silence_seconds
+        answer = super().getresponse()  # type: ignore[misc]
+        if self.attempt is not None:
+            grow(self.attempt, answer.headers.get("Content-Length"))
+        return answer
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+        end_streamed(self.attempt)
+
+    def _hold(self, sock: socket.socket) -> None:
+        self.attempt = LOCAL.attempt
+        if self.attempt is not None:
+            self.attempt.hold(sock)
+
+    def _be_patient(self) -> None:
+        if self.attempt is not None and self.sock is not None:
+            self.sock.settimeout(self.attempt.silence_seconds)
+
+
+class _WatchedPool:
+    """Gets its connections back when an answer was read to its end, or will not be."""
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            end_streamed(conn.attempt)
+        super()._put_conn(conn)  # type: ignore[misc]
+
+
+class WatchedConnection(_WatchedConnection, AWSHTTPConnection):  # type: ignore[misc]
+    """Plain."""
+
+
+class WatchedTLSConnection(_WatchedConnection, AWSHTTPSConnection):  # type: ignore[misc]
+    """With TLS."""
+
+
+class WatchedPool(_WatchedPool, AWSHTTPConnectionPool):  # type: ignore[misc]
+    """Plain."""
+
+    ConnectionCls = WatchedConnection
+
+
+class WatchedTLSPool(_WatchedPool, AWSHTTPSConnectionPool):  # type: ignore[misc]
+    """With TLS."""
+
+    ConnectionCls = WatchedTLSConnection
+
+
+def end_streamed(attempt: Attempt | None) -> None:
+    """Of other attempts `send` knows better how they ended."""
+    if attempt is not None and attempt.is_streamed and not attempt.is_over:
+        WATCHDOG.end(attempt)
+        if not attempt.is_cut:
+            attempt.call.unanswered = 0
+
+
+def grow(attempt: Attempt, length: str | None) -> None:
+    """Time for the body of an object. What other operations answer is small."""
+    if attempt.call.operation == "GetObject" and length is not None and length.isdecimal():
+        size_bytes = min(int(length), DOWNLOAD_BYTES_MAX)
+        attempt.seconds += estimate_seconds("GetObject", size_bytes, 0)

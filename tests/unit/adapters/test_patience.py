@@ -1,0 +1,209 @@
+"""Where S3 does not answer, calls do not wait one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.forwarding import Call
+from log_aggregator.adapters.patience import NOT_TRIED, PAUSE_SECONDS, STOPPED, PatientStore
+from log_aggregator.adapters.s3.deadlines import Stopped
+from log_aggregator.adapters.s3.errors import store_errors
+from log_aggregator.errors import AccessDenied, Interrupted, NotFound, RequestFailed, Unreachable
+from log_aggregator.model import StoredObject
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
+from log_aggregator_lab.stores.memory import MemoryStore
+
+BEGAN = datetime(2026, 11, 28, 7, 0, tzinfo=UTC)
+
+
+@dataclass
+class World:
+    """A store that stays silent about some operations, where each call takes a minute, and what was
+    really asked.
+    """
+
+    silent: set[str] = field(default_factory=set)
+    code: str = "ReadTimeoutError"
+    seconds: float = 0.0
+    call_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        inner = MemoryStore()
+        inner.create_bucket("b")
+        inner.put("b", "k", b"12345")
+        self.asked = FaultyStore(inner, self.decide)
+        self.counting = CountingStore(
+            PatientStore(
+                self.asked, lambda: BEGAN + timedelta(seconds=self.seconds), lambda: self.seconds
+            )
+        )
+
+    @property
+    def store(self) -> ObjectStore:
+        return self.counting
+
+    def decide(self, _: int, call: Call) -> Fault | None:
+        if call.operation not in self.silent:
+            return None
+        self.seconds += self.call_seconds
+        return Fault(before=Unreachable("no answer", code=self.code))
+
+    def try_(self, ask: Callable[[ObjectStore], object]) -> str:
+        """What comes of it: a code of Unreachable, or nothing."""
+        try:
+            ask(self.store)
+        except Unreachable as error:
+            return error.code
+        return ""
+
+    def count(self, operation: str) -> int:
+        return sum(call.operation == operation for call in self.asked.calls)
+
+
+def head(store: ObjectStore) -> object:
+    return store.head_object("b", "k")
+
+
+def read(store: ObjectStore) -> object:
+    return store.get_object("b", "k")
+
+
+def find(store: ObjectStore) -> object:
+    return store.list_objects("b")
+
+
+def look(store: ObjectStore) -> object:
+    return store.get_bucket_versioning("b")
+
+
+def test_an_operation_that_is_silent_is_asked_twice() -> None:
+    """However many calls there are, and though others are answered in between."""
+    world = World({"HeadObject"})
+    came = []
+    for _ in range(100):
+        came.append(world.try_(head))
+        assert world.try_(read) == ""
+    assert came == [world.code] * 2 + [NOT_TRIED] * 98
+    assert world.seconds == 120
+
+
+def test_a_silent_store_is_asked_three_times() -> None:
+    """Whatever for."""
+    world = World({"HeadObject", "GetObject", "ListObjectsV2", "GetBucketVersioning"})
+    came = [world.try_(ask) for ask in [head, read, find, look, look, head, read, find]]
+    assert came == [world.code] * 3 + [NOT_TRIED] * 5
+
+
+def test_it_says_since_when() -> None:
+    """And what was not asked, of what."""
+    world = World({"HeadObject"})
+    for _ in range(2):
+        world.try_(head)
+    with pytest.raises(Unreachable) as caught:
+        head(world.store)
+    assert str(caught.value) == (
+        "HeadObject s3://b/k: not tried: S3 has not answered since 07:01:00 UTC"
+    )
+    assert (caught.value.operation, caught.value.code) == ("HeadObject", NOT_TRIED)
+
+
+@pytest.mark.parametrize("silent", [{"HeadObject"}, {"HeadObject", "GetObject", "ListObjectsV2"}])
+def test_after_a_minute_one_is_tried(silent: set[str]) -> None:
+    """One, and not all that wait. If it is answered, all go on."""
+    world = World(silent)
+    asks = [head, read, find]
+    for ask in asks * 2:
+        world.try_(ask)
+    world.seconds += PAUSE_SECONDS - 1
+    assert world.try_(head) == NOT_TRIED
+    world.seconds += 1
+    assert world.try_(head) == world.code
+    assert world.try_(head) == NOT_TRIED
+    world.seconds += PAUSE_SECONDS
+    world.silent.clear()
+    assert [world.try_(ask) for ask in [head, *asks]] == [""] * 4
+
+
+def test_one_that_is_being_tried_keeps_the_others_away() -> None:
+    """While it waits, they do not wait with it."""
+    seconds, is_nested = 0.0, False
+    came: list[str] = []
+
+    class Silent(MemoryStore):
+        def head_object(self, *_: object, **__: object) -> StoredObject:
+            if is_nested and not came:
+                came.append("")
+                came[0] = ask()
+            raise Unreachable("no answer", code="Silent")
+
+    def ask() -> str:
+        with pytest.raises(Unreachable) as caught:
+            head(store)
+        return caught.value.code
+
+    store = PatientStore(Silent(), seconds=lambda: seconds)
+    assert [ask(), ask(), ask()] == ["Silent", "Silent", NOT_TRIED]
+    seconds, is_nested = PAUSE_SECONDS, True
+    assert ask() == "Silent"
+    assert came == [NOT_TRIED]
+
+
+def test_two_in_a_row() -> None:
+    """One that is answered in between begins anew, a refusal too."""
+    world = World()
+    for ask in (head, lambda store: store.head_object("b", "missing")):
+        for _ in range(5):
+            world.silent = {"HeadObject"}
+            assert world.try_(head) == world.code
+            world.silent = set()
+            with suppress(NotFound):
+                ask(world.store)
+    assert world.count("HeadObject") == 20
+
+
+@pytest.mark.parametrize("error", [AccessDenied("no"), Interrupted("stopped"), KeyboardInterrupt()])
+def test_other_errors_are_no_silence(error: BaseException) -> None:
+    """They come from S3, or from whoever stops the run."""
+    store = PatientStore(FaultyStore(MemoryStore(), lambda *_: Fault(before=error)))
+    for _ in range(10):
+        with pytest.raises(type(error)):
+            head(store)
+
+
+def test_what_a_stop_did_not_wait_for_is_no_silence() -> None:
+    """After a ctrl-C the record of what was done is still written."""
+    world = World({"HeadObject"}, code=STOPPED)
+    assert [world.try_(head) for _ in range(10)] == [STOPPED] * 10
+
+
+def test_what_is_not_sent_is_not_counted() -> None:
+    """S3 does not bill it."""
+    world = World({"HeadObject"})
+    for _ in range(10):
+        world.try_(head)
+        world.try_(read)
+    assert world.counting.requests == {"HeadObject": 2, "GetObject": 10}
+
+
+def test_threads() -> None:
+    """Many at once are no more than were on their way before anybody knew."""
+    world = World({"HeadObject"}, call_seconds=0)
+    with ThreadPoolExecutor(8) as threads:
+        came = list(threads.map(lambda _: world.try_(head), range(500)))
+    assert set(came) == {world.code, NOT_TRIED}
+    assert world.count("HeadObject") <= 2 + 8
+
+
+def test_codes_are_those_of_the_wire() -> None:
+    """Two modules that do not import each other agree."""
+    with pytest.raises(RequestFailed) as caught, store_errors("PutObject", "b", "k"):
+        raise Stopped
+    assert caught.value.code == STOPPED
