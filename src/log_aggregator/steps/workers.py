@@ -16,7 +16,7 @@ from log_aggregator.limits import MIB
 
 BATCH_COUNT_MAX = 8
 BATCH_BYTES_MAX = 256 * 1024
-LEAVE_SECONDS_MAX = 4.0
+LEAVE_SECONDS_MAX = 5.0
 """After a ctrl-C. A request has two seconds then, and an upload is aborted after it."""
 
 In = TypeVar("In")

@@ -21,6 +21,12 @@ import pycurl
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import get_cert_path
 
+from log_aggregator.adapters.s3.deadlines import (
+    DOWNLOAD_BYTES_MAX,
+    WATCHDOG,
+    DeadlineExceeded,
+    estimate_seconds,
+)
 from log_aggregator.adapters.s3.errors import (
     BAD_ANSWER,
     BAD_HEADER,
@@ -30,6 +36,7 @@ from log_aggregator.adapters.s3.errors import (
     store_errors,
 )
 from log_aggregator.adapters.s3.signing import Signer, encode_path, encode_query
+from log_aggregator.errors import Interrupted
 from log_aggregator.limits import KIB
 
 SLOWEST_BYTES_PER_SECOND = 10 * KIB
@@ -79,6 +86,28 @@ class Place:
     proxy: str = ""
 
 
+class _Transfer:
+    """A thread's own handle, and how long its present transfer may take."""
+
+    def __init__(self, request_seconds: float) -> None:
+        self.handle = pycurl.Curl()
+        self._request_seconds = request_seconds
+        self._began = 0.0
+        self.seconds = request_seconds
+        """What it was given."""
+
+    def begin(self) -> None:
+        self._began = time.monotonic()
+
+    def watch(self, total: int, _done: int, _to_send: int, _sent: int) -> int:
+        """Libcurl asks whether to go on, at least every second. There is more time for more bytes,
+        as far as the server's word counts.
+        """
+        size_bytes = min(total, DOWNLOAD_BYTES_MAX)
+        self.seconds = estimate_seconds("GetObject", size_bytes, self._request_seconds)
+        return int(WATCHDOG.is_stopping or time.monotonic() - self._began > self.seconds)
+
+
 @dataclass(slots=True)
 class CurlReader:
     """Sends GETs. Thread safe."""
@@ -103,8 +132,10 @@ class CurlReader:
             try:
                 answer = self._send(place, path, text, headers)
             except pycurl.error as error:
+                if WATCHDOG.is_stopping:
+                    raise Interrupted("the run was stopped") from error
                 silent += 1
-                failure = _describe_failure(error)
+                failure = _describe_failure(error, self._transfer().seconds)
                 if silent >= min(SILENT_ATTEMPTS_MAX, self.settings.attempts_max):
                     break
             else:
@@ -120,7 +151,8 @@ class CurlReader:
         raise make_error("GetObject", bucket, key, code, status, message)
 
     def _send(self, place: Place, path: str, query: str, headers: Mapping[str, str]) -> Answer:
-        handle = self._handle()
+        transfer = self._transfer()
+        handle = transfer.handle
         sent = place.signer.sign(place.host, path, query, headers)
         head: list[bytes] = []
         body: list[bytes] = []
@@ -131,19 +163,22 @@ class CurlReader:
         handle.setopt(pycurl.HEADERFUNCTION, head.append)
         handle.setopt(pycurl.WRITEFUNCTION, body.append)
         handle.setopt(pycurl.PROXY, place.proxy)
+        transfer.begin()
         handle.perform()
         status = handle.getinfo(pycurl.RESPONSE_CODE)
         return Answer(status, _parse_head(head), body[0] if len(body) == 1 else b"".join(body))
 
-    def _handle(self) -> pycurl.Curl:
+    def _transfer(self) -> _Transfer:
         """This thread's own."""
-        handle = getattr(self._own, "handle", None)
-        if handle is None:
-            handle = self._own.handle = self._make_handle()
-        return handle
+        transfer: _Transfer | None = getattr(self._own, "transfer", None)
+        if transfer is None:
+            transfer = self._own.transfer = self._make_transfer()
+        return transfer
 
-    def _make_handle(self) -> pycurl.Curl:
-        handle, settings = pycurl.Curl(), self.settings
+    def _make_transfer(self) -> _Transfer:
+        settings = self.settings
+        transfer = _Transfer(settings.request_seconds)
+        handle = transfer.handle
         verify = _session_of(self.s3)._verify  # noqa: SLF001 - see there
         for option, value in (
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
@@ -157,6 +192,8 @@ class CurlReader:
             (pycurl.BUFFERSIZE, 128 * KIB),
             (pycurl.USERAGENT, "log-aggregator"),
             (pycurl.CONNECTTIMEOUT_MS, int(settings.connect_timeout_seconds * 1000)),
+            (pycurl.NOPROGRESS, 0),
+            (pycurl.XFERINFOFUNCTION, transfer.watch),
             (pycurl.LOW_SPEED_LIMIT, SLOWEST_BYTES_PER_SECOND),
             (pycurl.LOW_SPEED_TIME, max(1, int(settings.read_timeout_seconds))),
             (pycurl.SSL_VERIFYPEER, 1 if verify else 0),
@@ -165,7 +202,7 @@ class CurlReader:
             handle.setopt(option, value)
         if verify:
             handle.setopt(pycurl.CAINFO, get_cert_path(verify))
-        return handle
+        return transfer
 
     def _place(self, bucket: str) -> Place:
         place = self._places.get(bucket)
@@ -252,6 +289,8 @@ def _find_flaw(answer: Answer) -> tuple[str, int, str] | None:
     return find_element(text, "Code"), answer.status, find_element(text, "Message")
 
 
-def _describe_failure(error: pycurl.error) -> tuple[str, int, str]:
+def _describe_failure(error: pycurl.error, seconds: float) -> tuple[str, int, str]:
+    if error.args[0] == pycurl.E_ABORTED_BY_CALLBACK:
+        return DeadlineExceeded.__name__, 0, DeadlineExceeded.fmt.format(seconds=seconds)
     number, message = error.args[0], str(error.args[1] if len(error.args) > 1 else error)
     return BAD_ANSWER if number in _BAD_ANSWERS else NO_ANSWER, 0, message
