@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 ALGORITHM = "AWS4-HMAC-SHA256"
+DAY_SECONDS = 86_400
 CREDENTIALS_SECONDS = 30
 """So long the same credentials are used before botocore is asked for them again: it renews them
 minutes before they end.
@@ -26,6 +27,7 @@ minutes before they end.
 class _Day:
     """What is common to the requests of a day, with the same credentials."""
 
+    since: float
     until: float
     access_key: str
     token: str | None
@@ -52,7 +54,7 @@ class Signer:
         """
         moment = time.time() if now is None else now
         day = self._day
-        if day is None or moment >= day.until:
+        if day is None or not day.since <= moment < day.until:  # clocks are put back, too
             day = self._day = self._begin(moment)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))
         sent = {**headers, "x-amz-content-sha256": EMPTY_SHA256, "x-amz-date": stamp}
@@ -60,7 +62,8 @@ class Signer:
             sent["x-amz-security-token"] = day.token
         signed = sorted([*sent.items(), ("host", host)])
         names = ";".join(name for name, _ in signed)
-        lines = "".join(f"{name}:{value}\n" for name, value in signed)
+        # S3 counts several spaces for one
+        lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in signed)
         request = f"GET\n{path}\n{query}\n{lines}\n{names}\n{EMPTY_SHA256}"
         digest = hashlib.sha256(request.encode()).hexdigest()
         text = f"{ALGORITHM}\n{stamp}\n{day.scope}\n{digest}"
@@ -78,8 +81,15 @@ class Signer:
         key = f"AWS4{frozen.secret_key}".encode()
         for part in scope.split("/"):
             key = hmac.digest(key, part.encode(), "sha256")
-        until = min(now + CREDENTIALS_SECONDS, (now // 86_400 + 1) * 86_400)
-        return _Day(until, frozen.access_key, frozen.token, scope, key)
+        midnight = now // DAY_SECONDS * DAY_SECONDS
+        return _Day(
+            since=max(now - CREDENTIALS_SECONDS, midnight),
+            until=min(now + CREDENTIALS_SECONDS, midnight + DAY_SECONDS),
+            access_key=frozen.access_key,
+            token=frozen.token,
+            scope=scope,
+            key=key,
+        )
 
 
 def encode_path(key: str) -> str:
