@@ -177,7 +177,7 @@ class Target:
     @property
     def probes_prefix(self) -> str:
         """Beside the root, under which nobody may delete anything."""
-        return f"{self.root.removesuffix('/')}.probes/" if self.root else "probes/"
+        return f"{self.root.removesuffix('/')}_probes/" if self.root else "probes/"
 
     @property
     def own_prefixes(self) -> tuple[str, ...]:

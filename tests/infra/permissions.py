@@ -293,7 +293,7 @@ def check_only_two_delete(stack: Stack) -> list[str]:
 def _place(bucket: str, root: str, folder: str) -> str:
     """Something that lies in a folder of a target. Probes lie beside the root."""
     if folder == "probes" and root:
-        return f"arn:aws:s3:::{bucket}/{root.removesuffix('/')}.probes/x"
+        return f"arn:aws:s3:::{bucket}/{root.removesuffix('/')}_probes/x"
     return f"arn:aws:s3:::{bucket}/{root}{folder}/x"
 
 
@@ -446,7 +446,7 @@ def check_resources_are_named(stack: Stack) -> list[str]:
 
 def _is_own_folder(resource: str) -> bool:
     """In place, its own folder lies in every bucket that it takes logs from."""
-    return resource.startswith((f"arn:aws:s3:::*/{FOLDER}/", f"arn:aws:s3:::*/{FOLDER}.probes/"))
+    return resource.startswith((f"arn:aws:s3:::*/{FOLDER}/", f"arn:aws:s3:::*/{FOLDER}_probes/"))
 
 
 def check_only_known_managed_policies(stack: Stack) -> list[str]:
@@ -565,7 +565,7 @@ def _places(stack: Stack, resource: str) -> list[str]:
         for name in _source_names(stack):
             places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in _FOLDERS}
         places |= {f"arn:aws:s3:::*/{FOLDER}/{folder}/*": folder for folder in _FOLDERS}
-        places[f"arn:aws:s3:::*/{FOLDER}.probes/*"] = "probes"
+        places[f"arn:aws:s3:::*/{FOLDER}_probes/*"] = "probes"
     else:
         places |= {f"arn:aws:s3:::{DESTINATION}": "target"}
         places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in _FOLDERS}

@@ -39,13 +39,13 @@ def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:
         chain["indexes_read"],
         chain["findings"],
         chain["notes"],
-    ) == (2, 1, 1, [], [])
-    assert f"record 1 in s3://{packed.destination}/" in printed
+    ) == (3, 1, 1, [], [])
+    assert f"record 2 in s3://{packed.destination}/" in printed
     assert f"sha256 {chain['newest']['sha256']}" in printed
-    expected = ["--expect", f"0:{first['sha256']}"]
-    assert "unbroken; 2 records read" in packed.call("custody", "verify", *expected, *place).stdout
+    expected = ["--expect", f"1:{first['sha256']}"]
+    assert "unbroken; 3 records read" in packed.call("custody", "verify", *expected, *place).stdout
     shown = json.loads(packed.call("custody", "show", "--json", *place).stdout)["records"]
-    assert [record["sequence"] for record in shown] == [1, 0]
+    assert [record["sequence"] for record in shown] == [2, 1, 0]
     assert shown[0]["previous"] == first["sha256"]
     in_full = packed.call("custody", "show", shown[1]["run"], *place).stdout
     assert "new packs/" in in_full

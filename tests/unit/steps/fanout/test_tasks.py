@@ -319,7 +319,7 @@ def test_a_task_survives_its_manifest() -> None:
         "aggregated/custody/",
         "aggregated/keys/",
         "aggregated/adopted/",
-        "aggregated.probes/",
+        "aggregated_probes/",
         "AWSLogs/",
     )
     assert planned[0].window == WINDOW
