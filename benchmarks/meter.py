@@ -49,7 +49,7 @@ AREAS = (
     Area("steps.packing.group.GroupWork", "plan", "plan", "plan"),
     Area("steps.packing.group", "combine", OTHER, "combine"),
     Area("steps.packing.read.Reader", "read", OTHER, "combine"),
-    Area("adapters.s3.curl", "_send", "GET: libcurl and its signature"),
+    Area("adapters.s3.curl.CurlReader", "_send", "GET: libcurl and its signature"),
     Area("steps.packing.read", "inspect_original", "SHA-256 of each log object"),
     Area("steps.packing.read", "_has_md5", "MD5 of each log object, to compare it with its ETag"),
     Area(

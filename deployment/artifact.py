@@ -39,14 +39,10 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Lambda's names of processors, and those of wheels."""
 
 GLIBC_MINOR_MAX = 34
-"""Python 3.12 and newer run on Amazon Linux 2023, whose glibc is 2.34. pip does not know that a
-wheel for an older glibc will do as well, so all are named. (pycurl's wheels ask for 2.28.)
+"""Lambda's Python 3.12 and newer run on Amazon Linux 2023, whose glibc is 2.34; for an older Python
+the package is built to be tried on a machine of one's own. pip does not know that a wheel for an
+older glibc will do as well, so all are named. (pycurl's wheels ask for 2.28.)
 https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
-"""
-
-GLIBC_MINOR_MAX_OLD = 26
-"""Up to Python 3.11 it is Amazon Linux 2.
-https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 """
 
 BOTOCORE_SERVICES = frozenset({"cloudtrail", "s3", "signin", "sso", "sso-oidc", "sts"})
@@ -108,14 +104,8 @@ class Recipe:
     def platforms(self) -> list[str]:
         """The platform tags of wheels that run there, newest first."""
         machine = ARCHITECTURES[self.architecture]
-        newest = (
-            GLIBC_MINOR_MAX
-            if int(self.python_version.partition(".")[2]) >= 12
-            else GLIBC_MINOR_MAX_OLD
-        )
-        return [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)] + [
-            f"manylinux2014_{machine}"
-        ]
+        tags = (f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC_MINOR_MAX, 16, -1))
+        return [*tags, f"manylinux2014_{machine}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -777,6 +777,7 @@ def test_clients_are_made_in_one_place() -> None:
     }
     assert makers - {"lab/upload.py"} == {
         "adapters/s3/clients.py",
+        "adapters/s3/owners.py",  # STS alone
         "adapters/s3/wire.py",  # what a session's clients are made by
     }
 

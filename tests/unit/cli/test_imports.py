@@ -111,7 +111,7 @@ def test_find_imports_what_it_uses() -> None:
         *("adapters", "cli", "core", "errors", "escapes", "limits", "model", "ports", "reports"),
         *("settings", "wiring"),
         *("steps.conditions", "steps.job", "steps.packs", "steps.retrieval", "steps.rules"),
-        "steps.workers",
+        *("signals", "steps.workers"),
     }
     seldom = ("core.costs", "core.inventory", "core.custody", "ports.account", "steps.packing")
     assert not [name for name in modules if name.startswith(seldom, len("log_aggregator."))]
