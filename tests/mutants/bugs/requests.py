@@ -147,18 +147,6 @@ REQUESTS = Section(
             proof="tests/unit/adapters/test_curl.py::TestCertificates",
         ),
         Mutant(
-            "slow-for-ever",
-            "a read from a server that sends a byte a second never ends",
-            in_symbol(
-                "log_aggregator.adapters.s3.curl:CurlReader._make_handle",
-                (
-                    "(pycurl.LOW_SPEED_LIMIT, SLOWEST_BYTES_PER_SECOND)",
-                    "(pycurl.LOW_SPEED_LIMIT, 1)",
-                ),
-            ),
-            proof="tests/unit/adapters/test_curl.py::TestSilence",
-        ),
-        Mutant(
             "checksum-of-parts-compared",
             "a good object is refused: its checksum is one of its parts' checksums",
             in_symbol(
