@@ -40,7 +40,16 @@ def read_all(pool: ThreadPoolExecutor, read: Read, objects: Sequence[LogObject])
         raise BenchmarkBroken(f"the bare loop read {total} bytes")
 
 
+def make_own_reader(connection: Connection, _bucket: str) -> Read:
+    """This program's: libcurl, in the calling thread."""
+    store = connect(connection)
+    return lambda log_object: (
+        store.get_object(log_object.bucket, log_object.key, version_id=log_object.version_id).data
+    )
+
+
 def make_obstore_reader(connection: Connection, bucket: str) -> Read:
+    """A client in Rust with threads of its own, which this program once had: the yardstick."""
     store = S3Store(
         bucket,
         endpoint=connection.endpoint_url,

@@ -1,8 +1,8 @@
 """The combine step against a bare GET loop over the same objects: what hashing, looking at every
 byte, the index and the upload cost.
 
-The loop is the least that any program must do: obstore, as many threads, the same versions, the
-bytes thrown away.
+The loop is a yardstick that stays the same: obstore, a client that this program does not use, as
+many threads, the same versions, the bytes thrown away.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """CPU time of a run by step and by what was done: the functions that do the work are wrapped, and
 their threads' CPU clocks are read.
 
-Native code that runs in such a thread (hashing, inflating, parsing XML) counts where it was called.
-obstore's own threads run no Python: their clocks are read as a whole. Time spent waiting, for S3 or
-for the interpreter, is no CPU time. Linux only.
+Native code that runs in such a thread (libcurl, hashing, inflating, parsing XML) counts where it
+was called. Time spent waiting, for S3 or for the interpreter, is no CPU time. Linux only.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ _SRC = "log_aggregator"
 _CALIBRATION_CALLS = 20_000
 OTHER = "the program's own threads: handing over, counting, appending"
 REST = "everything that is measured nowhere else"
-RUST_THREADS = "GET: HTTP in obstore's own threads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +108,7 @@ class CpuMeter:
             seconds[step or "run", what] += taken
         rest = 0.0
         for thread_id, (name, taken) in read_thread_clocks().items():
-            spent = taken - self._first.get(thread_id, (name, 0.0))[1]
-            if name.startswith("tokio"):
-                seconds["combine", RUST_THREADS] += spent
-            else:
-                rest += spent
+            rest += taken - self._first.get(thread_id, (name, 0.0))[1]
         seconds["run", REST] += rest - sum(taken for _, _, taken, _ in found)
         return [
             (step, what, taken)

@@ -2,8 +2,9 @@
 took.
 
 `this` is the run of this program, `boto3` the packer of `benchmarks.boto3_packer`, `chain` one
-multipart upload for each log object, The others only read and throw the bytes away: `bare` with
-obstore, `read-boto3` with boto3, `read-sockets` with next to nothing.
+multipart upload for each log object. The others only read and throw the bytes away: `read-this`
+with this program's client, `bare` with obstore, `read-boto3` with boto3, `read-sockets` with next
+to nothing.
 """
 
 from __future__ import annotations
@@ -130,6 +131,12 @@ def _run_chain(told: Told) -> Took:
     return took
 
 
+def _read_this(told: Told) -> Took:
+    from benchmarks.bare import make_own_reader  # noqa: PLC0415
+
+    return _read_with(told, make_own_reader)
+
+
 def _read_bare(told: Told) -> Took:
     from benchmarks.bare import make_obstore_reader  # noqa: PLC0415
 
@@ -167,6 +174,7 @@ WAYS: dict[str, Callable[[Told], Took]] = {
     "boto3": _run_boto3,
     "read-boto3": _read_boto3,
     "chain": _run_chain,
+    "read-this": _read_this,
     "bare": _read_bare,
     "read-sockets": _read_sockets,
 }

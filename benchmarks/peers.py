@@ -38,7 +38,8 @@ JOB_SECONDS_MAX = 600
 NAMES = {"chain": "one upload for each", "boto3": "boto3 and threads", "this": "this program"}
 READERS = {
     "read-boto3": "boto3",
-    "bare": "obstore, as this program",
+    "read-this": "libcurl, as this program",
+    "bare": "obstore",
     "read-sockets": "sockets: no TLS, no retries, no timeouts",
 }
 STEPS = {
@@ -69,6 +70,7 @@ def measure(options: Options) -> Outcome:
             bare = put_organisation(server, f"bare{number}", min(count, TRIAL_COUNT * 2), ACCOUNTS)
             for way, how_many in {
                 "read-boto3": threads,
+                "read-this": BARE_THREADS,
                 "bare": BARE_THREADS,
                 "read-sockets": SOCKET_THREADS,
             }.items():

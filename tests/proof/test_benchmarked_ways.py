@@ -57,7 +57,7 @@ def test_the_meter_sees_every_area(server: EmbeddedS3) -> None:
     assert {area.what for area in AREAS} - only_in_large_packs <= seen
 
 
-@pytest.mark.parametrize("way", ["read-boto3", "bare", "read-sockets"])
+@pytest.mark.parametrize("way", ["read-boto3", "read-this", "bare", "read-sockets"])
 def test_readers_read_everything_and_change_nothing(server: EmbeddedS3, way: str) -> None:
     """A reader that left something out would seem fast."""
     logs = put_organisation(server, way, COUNT, ACCOUNTS)

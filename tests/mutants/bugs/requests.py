@@ -107,6 +107,55 @@ REQUESTS = Section(
             proof="tests/unit/adapters/test_s3_store.py::TestReading::test_conditions_are_sent",
         ),
         Mutant(
+            "signed-by-yesterday",
+            "after midnight, and after a clock was put back, reads are signed for another day",
+            in_symbol(
+                "log_aggregator.adapters.s3.signing:Signer.sign",
+                ("day is None or not day.since <= moment < day.until", "day is None"),
+            ),
+            proof="tests/property/test_signing.py::test_the_moment_decides",
+        ),
+        Mutant(
+            "credentials-never-renewed",
+            "a run of many hours reads with the credentials that it began with",
+            in_symbol(
+                "log_aggregator.adapters.s3.signing:Signer._begin",
+                (
+                    "min(now + CREDENTIALS_SECONDS, midnight + DAY_SECONDS)",
+                    "midnight + DAY_SECONDS",
+                ),
+            ),
+            proof="tests/property/test_signing.py::test_credentials_are_asked_for_anew",
+        ),
+        Mutant(
+            "proxy-of-libcurl",
+            "reads go by the proxy that libcurl finds, all other requests by botocore's",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl:CurlReader._send",
+                ("handle.setopt(pycurl.PROXY, place.proxy)", "pass"),
+            ),
+            proof="tests/unit/adapters/test_curl.py::TestProxies",
+        ),
+        Mutant(
+            "any-certificate",
+            "reads trust any server",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl:CurlReader._make_handle",
+                ("1 if verify else 0", "0"),
+                ("2 if verify else 0", "0"),
+            ),
+            proof="tests/unit/adapters/test_curl.py::TestCertificates",
+        ),
+        Mutant(
+            "checksum-of-parts-compared",
+            "a good object is refused: its checksum is one of its parts' checksums",
+            in_symbol(
+                "log_aggregator.adapters.s3.reading:compare_checksum",
+                ("is_usable and '-' not in stored", "is_usable"),
+            ),
+            proof="tests/unit/adapters/test_curl.py::TestChecksums",
+        ),
+        Mutant(
             "versions-skipped",
             "between two pages of a listing the rest of a key's versions is skipped",
             in_symbol(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from benchmarks import meter
-from benchmarks.meter import AREAS, REST, RUST_THREADS, Area, CpuMeter, find_owner
+from benchmarks.meter import AREAS, REST, Area, CpuMeter, find_owner
 from tests.support.waiting import SECONDS_MAX
 
 
@@ -96,10 +96,7 @@ def test_all_cpu_is_accounted_for() -> None:
     finally:
         done.set()
         thread.join()
-    assert {what for _, what, _ in found} - {RUST_THREADS} == {
-        REST,
-        "inside",
-    }  # other tests' obstore may still live in this process
+    assert {what for _, what, _ in found} == {REST, "inside"}
     spent = sum(seconds for _, _, seconds in found)
     assert at_least - CLOCK_SECONDS <= spent <= at_most + CLOCK_SECONDS
     assert at_least >= 0.4
