@@ -8,6 +8,7 @@ import base64
 import gzip
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import CredentialRetrievalError
 from botocore.httpsession import get_cert_path
 from tests.support.stalling import STALLS, Connection, StallingServer, make_context
+from tests.support.waiting import SECONDS_MAX
 from tests.unit.adapters.conftest import Answer, CannedS3
 from tests.unit.adapters.test_s3_store import ENCRYPTIONS, error
 
@@ -29,11 +32,14 @@ from log_aggregator.adapters.s3.curl import (
     RETRIED_CODES,
     RETRIED_STATUSES,
     SILENT_ATTEMPTS_MAX,
+    CurlReader,
     pause,
 )
+from log_aggregator.adapters.s3.deadlines import WATCHDOG
 from log_aggregator.adapters.s3.reading import CHECKSUMS, compare_checksum, is_opaque
 from log_aggregator.errors import (
     AccessDenied,
+    Interrupted,
     NotFound,
     ObjectRefused,
     PreconditionFailed,
@@ -204,7 +210,9 @@ class TestAttempts:
         """They grow, have a limit, and are none after the last attempt."""
         slept: list[float] = []
         monkeypatch.setattr(curl, "PAUSE_SECONDS_MAX", PAUSE_SECONDS_MAX)
-        monkeypatch.setattr(curl, "time", SimpleNamespace(sleep=slept.append))
+        monkeypatch.setattr(
+            curl, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic)
+        )
         monkeypatch.setattr(curl, "random", SimpleNamespace(random=lambda: 1.0))
         for attempt in range(1, 64):
             pause(attempt)
@@ -251,6 +259,60 @@ VALUES = {
     "nothing": b"",
     "long": b"x" * 8_000,
 }
+
+
+class TestRequests:
+    @pytest.mark.parametrize("etag", ["a\r\nx-evil: 1", "a\nb", "\x00", "\x7f"])
+    def test_a_condition_that_no_header_can_hold(self, canned: CannedS3, etag: str) -> None:
+        """What a listing says is another's word: it is never sent as a header of its own."""
+        with pytest.raises(ObjectRefused, match="the header if-match cannot be sent"):
+            canned.store.get_object("b", "k", if_match=etag)
+        assert not canned.requests
+
+    def test_a_condition_that_is_not_ascii(self, canned: CannedS3) -> None:
+        """It goes as botocore would send it, in UTF-8."""
+        canned.answers = [WHOLE]
+        canned.store.get_object("b", "k", if_match="\xfc")
+        canned.store.head_object("b", "k", if_match="\xfc")
+        sent = [request.headers["if-match"] for request in canned.requests]
+        assert sent == ['"\xc3\xbc"'] * 2
+
+    def test_a_key_that_is_no_unicode(self, canned: CannedS3) -> None:
+        with pytest.raises(ObjectRefused, match="the answer cannot be read"):
+            canned.store.get_object("b", "a\udcff")
+        assert not canned.requests
+
+    def test_credentials_that_cannot_be_renewed(self, canned: CannedS3) -> None:
+        """It is an error of the store, as with every other request."""
+
+        class Gone:
+            def get_frozen_credentials(self) -> object:
+                raise CredentialRetrievalError(provider="sso", error_msg="expired")
+
+        reader = canned.store._clients.reader
+        with pytest.raises(StoreError, match="CredentialRetrievalError"):
+            CurlReader(reader.s3, Gone(), reader.settings).get("b", "k", {}, {})
+
+    def test_a_run_that_is_stopped_does_not_wait(self) -> None:
+        """A read that is under way ends within moments, and is not tried again."""
+        asked = threading.Event()
+
+        def hang(connection: Connection) -> None:
+            connection.read_head()
+            asked.set()
+            connection.drop_the_rest()
+
+        with StallingServer(hang) as server, ThreadPoolExecutor(1) as pool:
+            store = connect(server.endpoint_url, read_timeout_seconds=SECONDS_MAX, attempts_max=8)
+            read = pool.submit(store.get_object, "b", "k")
+            try:
+                assert asked.wait(SECONDS_MAX)
+                WATCHDOG.stop_all()
+                with pytest.raises(Interrupted):
+                    read.result(SECONDS_MAX / 2)
+            finally:
+                WATCHDOG.go_on()
+            assert server.connections == 1
 
 
 class TestAnswers:

@@ -123,8 +123,19 @@ class CurlReader:
         self, bucket: str, key: str, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> Answer:
         """A whole answer with status 200 or 206. Raises what `make_error` makes of anything else,
-        after all attempts, each signed anew.
+        after all attempts, each signed anew; Interrupted where the run was told to stop.
         """
+        odd = next((name for name, value in headers.items() if _CONTROL.search(value)), None)
+        if odd is not None:
+            text = f"the header {odd} cannot be sent"
+            raise make_error("GetObject", bucket, key, BAD_HEADER, 0, text)
+        # credentials that cannot be renewed, a key that is no Unicode
+        with store_errors("GetObject", bucket, key):
+            return self._try(bucket, key, headers, query)
+
+    def _try(
+        self, bucket: str, key: str, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> Answer:
         place = self._place(bucket)
         path, text = f"{place.path}{encode_path(key)}", encode_query(query)
         silent = 0
@@ -145,6 +156,8 @@ class CurlReader:
                 failure = flaw
                 if not (answer.status in RETRIED_STATUSES or failure[0] in RETRIED_CODES):
                     break
+            if WATCHDOG.is_stopping:
+                break
             if attempt < self.settings.attempts_max:
                 pause(attempt)
         code, status, message = failure
@@ -158,7 +171,7 @@ class CurlReader:
         body: list[bytes] = []
         handle.setopt(pycurl.URL, f"{place.base_url}{path}{'?' if query else ''}{query}")
         # Accept-Encoding must not be sent: what is stored is what has to come.
-        lines = [f"{name}: {value}" for name, value in sent.items()]
+        lines = [f"{name}: {value}".encode() for name, value in sent.items()]
         handle.setopt(pycurl.HTTPHEADER, lines)
         handle.setopt(pycurl.HEADERFUNCTION, head.append)
         handle.setopt(pycurl.WRITEFUNCTION, body.append)
