@@ -13,6 +13,7 @@ from tests.mutants.bugs.listing import LISTING
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.requests import REQUESTS
+from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.trust import TRUST
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
@@ -31,6 +32,7 @@ SECTIONS = (
     INVENTORIES,
     FANNING_OUT,
     REQUESTS,
+    STALLS,
     GETTING_BACK,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -4,6 +4,7 @@
         ... run something against server.endpoint_url ...
 
 What it answers, where it answers at all, is the beginning of something that S3 could have said.
+After a minute it hangs up, so that a client that would wait for ever fails its test soon.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +28,7 @@ from cryptography.x509.oid import NameOID
 
 HOST = "127.0.0.1"
 TICK_SECONDS = 0.02
+PATIENCE_SECONDS = 60.0
 RECEIVE_BYTES = 4096
 LENGTH = 1_000_000
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\n"
@@ -41,7 +44,13 @@ class Connection:
 
     def __init__(self, sock: socket.socket, stopped: threading.Event) -> None:
         self.sock = sock
-        self.stopped = stopped
+        self._stopped = stopped
+        self._ends = time.monotonic() + PATIENCE_SECONDS
+        sock.settimeout(PATIENCE_SECONDS)
+
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> bool:
+        """For so long, or until it is over. Whether it is not."""
+        return not self._stopped.wait(seconds) and time.monotonic() < self._ends
 
     def read_head(self) -> bytes:
         """Up to the empty line, or until the client has gone."""
@@ -58,7 +67,7 @@ class Connection:
     def say_slowly(self, data: bytes) -> None:
         """A byte at a time, and the last one for ever."""
         place = 0
-        while not self.stopped.wait(TICK_SECONDS):
+        while self.wait(TICK_SECONDS):
             self.sock.sendall(data[place : place + 1])
             place = min(place + 1, len(data) - 1)
 
@@ -68,7 +77,7 @@ Stall = Callable[[Connection], object]
 
 def deaf(connection: Connection) -> None:
     """Accepts, and neither reads nor answers."""
-    connection.stopped.wait()
+    connection.wait()
 
 
 def silent(connection: Connection) -> None:
@@ -107,7 +116,7 @@ def trickle_chunks(connection: Connection) -> None:
     """Gives a body in chunks of a byte."""
     connection.read_head()
     connection.sock.sendall(CHUNKED)
-    while not connection.stopped.wait(TICK_SECONDS):
+    while connection.wait(TICK_SECONDS):
         connection.sock.sendall(b"1\r\n \r\n")
 
 
@@ -122,15 +131,26 @@ def stop_reading(connection: Connection) -> None:
     """Wants a body, and does not read it."""
     connection.read_head()
     connection.sock.sendall(CONTINUE)
-    connection.stopped.wait()
+    connection.wait()
 
 
 def sip(connection: Connection) -> None:
     """Wants a body, and reads it a byte at a time."""
     connection.read_head()
     connection.sock.sendall(CONTINUE)
-    while not connection.stopped.wait(TICK_SECONDS) and connection.sock.recv(1):
+    while connection.wait(TICK_SECONDS) and connection.sock.recv(1):
         pass
+
+
+def trickle_after_upload(connection: Connection) -> None:
+    """Reads a body as fast as it comes, and answers a byte at a time."""
+    head, _, body = connection.read_head().partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].split()[0])
+    connection.sock.sendall(CONTINUE)
+    left = length - len(body)
+    while left and (data := connection.sock.recv(min(left, 1024 * 1024))):
+        left -= len(data)
+    connection.say_slowly(HEAD + b"x-slow: yes")
 
 
 def trickle_handshake(connection: Connection) -> None:

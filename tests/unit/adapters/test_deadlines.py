@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from awscrt.checksums import crc64nvme
 from tests.support.stalling import (
+    HEAD,
     STALLS,
+    Connection,
     StallingServer,
     deaf,
     make_context,
@@ -24,6 +26,7 @@ from tests.support.stalling import (
     sip,
     stop_reading,
     trickle,
+    trickle_after_upload,
     trickle_body,
     trickle_handshake,
 )
@@ -112,6 +115,14 @@ def connect(endpoint_url: str, **limits: Any) -> S3Store:
     return S3Store.connect(settings)
 
 
+def answer_once(connection: Connection) -> None:
+    """A good answer, and silence on the same connection."""
+    connection.read_head()
+    body = b"<ListAllMyBucketsResult/>"
+    connection.sock.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    connection.drop_the_rest()
+
+
 def is_whole(name: str, stall: str) -> bool:
     """An answer to HEAD has no body that could come late."""
     return name == "HeadObject" and stall in {
@@ -174,6 +185,15 @@ class TestStalls:
             store = connect(server.endpoint_url, **limits)
             with pytest.raises(Unreachable):
                 REQUESTS[name](store)
+
+    def test_the_answer_to_an_upload(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However large it was: when all is sent, its answer has no longer than any other."""
+        for name in deadlines.UPLOADS:
+            monkeypatch.setitem(deadlines.ALLOWANCES, name, deadlines.Allowance(1, 1))
+        assert estimate_seconds("UploadPart", len(LARGE), SOON) > SECONDS_MAX
+        with StallingServer(trickle_after_upload) as server:
+            for error in fail_all(connect(server.endpoint_url), UPLOADS).values():
+                assert error.code == "DeadlineExceeded"
 
     @pytest.mark.parametrize("stall", [deaf, silent, trickle, trickle_body, sip, stop_reading])
     def test_with_tls(
@@ -273,6 +293,16 @@ class TestAfterwards:
         for _ in range(3):
             assert store.list_buckets() == []
             assert not WATCHDOG._attempts
+
+    def test_a_connection_that_was_used_before(self) -> None:
+        """It is new to no attempt but the first."""
+        with StallingServer(answer_once) as server:
+            store = connect(server.endpoint_url)
+            assert store.list_buckets() == []
+            with pytest.raises(Unreachable) as caught:
+                store.list_buckets()
+            assert server.connections == 1
+        assert caught.value.code == "DeadlineExceeded"
 
     def test_no_descriptor_is_left(self, canned: CannedS3) -> None:
         """Neither of requests that went well nor of others."""

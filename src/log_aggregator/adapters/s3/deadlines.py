@@ -46,6 +46,8 @@ often where connections are refused, as while a server restarts, and twice where
 second attempt is made even later, but not after SECOND_TRY_SPAN, as of a large upload that hangs.
 """
 
+UPLOADS = frozenset({"PutObject", "UploadPart"})
+"""What they have to send takes its time, the answer does not."""
 DOWNLOAD_BYTES_MAX = 64 * MIB
 """A body gives itself no more time than one of this size: its length is the server's word."""
 
@@ -122,6 +124,8 @@ class Attempt:
     seconds: float
     silence_seconds: float
     began: float = field(default_factory=time.monotonic)
+    answer_seconds: float | None = None
+    """From the moment when all of it was sent."""
     is_cut: bool = False
     is_stopped: bool = False
     is_over: bool = False
@@ -192,6 +196,16 @@ class Watchdog:
                 self._thread = threading.Thread(target=self._look, name="deadlines", daemon=True)
                 self._thread.start()
             elif attempt.ends < self._looks_at:
+                self._changed.notify_all()
+
+    def hurry(self, attempt: Attempt) -> None:
+        """All of it was sent: the time for its bytes is over, too."""
+        if attempt.answer_seconds is None:
+            return
+        with self._changed:
+            taken = time.monotonic() - attempt.began
+            attempt.seconds = min(attempt.seconds, taken + attempt.answer_seconds)
+            if attempt.ends < self._looks_at:
                 self._changed.notify_all()
 
     def end(self, attempt: Attempt) -> None:

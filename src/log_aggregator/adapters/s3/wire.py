@@ -28,6 +28,7 @@ from log_aggregator.adapters.s3.deadlines import (
     RETRY_SPAN,
     SECOND_TRY_SPAN,
     UNANSWERED_MAX_AT_FIRST,
+    UPLOADS,
     WATCHDOG,
     Attempt,
     Call,
@@ -103,6 +104,7 @@ class Wire:
             if not attempt.is_streamed:
                 WATCHDOG.end(attempt)
         if attempt.is_cut:
+            answer.raw.close()
             raise call.make_error()
         self.has_answered = True
         if not attempt.is_streamed:
@@ -129,6 +131,8 @@ class Wire:
         # twice, so that the deadline is what ends it
         silence = 2 * seconds if is_silent_at_work(call.operation) else self.silence_seconds
         call.attempt = attempt = Attempt(call, seconds, silence)
+        if call.operation in UPLOADS:
+            attempt.answer_seconds = estimate_seconds(call.operation, 0, self.request_seconds)
         if not call.unanswered:
             call.began = attempt.began
         call.unanswered += 1
@@ -169,6 +173,7 @@ class _WatchedConnection:
     def getresponse(self) -> Any:
         if self.attempt is not None:
             self.timeout = self.attempt.silence_seconds
+            WATCHDOG.hurry(self.attempt)
         answer = super().getresponse()  # type: ignore[misc]
         if self.attempt is not None:
             grow(self.attempt, answer.headers.get("Content-Length"))
