@@ -10,7 +10,15 @@ from collections.abc import Iterator
 import pytest
 from tests.support.waiting import SECONDS_MAX
 
-from log_aggregator.signals import interrupt, on_stop, send_again
+from log_aggregator import signals
+from log_aggregator.signals import (
+    answering_stops,
+    interrupt,
+    leave,
+    on_stop,
+    send_again,
+    when_stopped,
+)
 
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -103,3 +111,63 @@ def test_a_lost_one_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "unraisablehook", send_again)
     with pytest.raises(KeyboardInterrupt):
         go_on()
+
+
+def test_whoever_has_to_know_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came last comes first; what was taken back does not, and an error stops none of them."""
+    called: list[str] = []
+
+    def fail() -> None:
+        called.append("fails")
+        raise OSError
+
+    def end(code: int) -> None:
+        called.append(str(code))
+        ended.set()
+
+    monkeypatch.setattr(signals, "_calls", [])
+    ended = threading.Event()
+    monkeypatch.setattr(signals, "ENDING_SECONDS_MAX", 0)
+    monkeypatch.setattr("os._exit", end)
+    on_stop(interrupt)
+    when_stopped(lambda: called.append("first"))
+    take_back = when_stopped(lambda: called.append("taken back"))
+    when_stopped(fail)
+    when_stopped(lambda: called.append("last"))
+    take_back()
+    with answering_stops():
+        assert is_stopped_by(signal.SIGTERM)
+        ended.wait(SECONDS_MAX)
+    assert called == ["last", "fails", "first", "130"]
+
+
+def test_it_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+    """However often the signal comes, and whoever hears of it first."""
+    on_stop(interrupt)
+    signals._word = signals._Word()
+    for number in ALL[:2] * 3:
+        assert is_stopped_by(number)
+    assert capfd.readouterr().err == "log-aggregator: stopping ...\n"
+
+
+def test_nobody_leaves_without_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are waited for, as ever."""
+    monkeypatch.setattr("os._exit", lambda _: pytest.fail("it left"))
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    with answering_stops():
+        leave(0)
+    ended.set()
+    thread.join()
+
+
+def test_nothing_stays_behind() -> None:
+    """Neither the thread nor what woke it, where no stop came."""
+    before = threading.enumerate()
+    with answering_stops():
+        started = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in started:
+        thread.join()
+    assert [thread.name for thread in started] == ["stops"]
+    assert signal.set_wakeup_fd(-1) == -1

@@ -140,7 +140,7 @@ REQUESTS = Section(
             "any-certificate",
             "reads trust any server",
             in_symbol(
-                "log_aggregator.adapters.s3.curl:CurlReader._make_handle",
+                "log_aggregator.adapters.s3.curl:CurlReader._make_transfer",
                 ("1 if verify else 0", "0"),
                 ("2 if verify else 0", "0"),
             ),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.errors import Interrupted
 from log_aggregator.steps.workers import SerialWorkers, ThreadWorkers, Workers
@@ -119,3 +120,68 @@ def test_a_pause_ends_when_the_run_is_stopped() -> None:
         timer.join()
         with pytest.raises(Interrupted):
             workers.check_stop()
+
+
+class TestLeaving:
+    """After a ctrl-C nobody waits long for what hangs."""
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, Interrupted])
+    def test_what_hangs_is_left(self, error: type[BaseException]) -> None:
+        """Whichever the stop came as."""
+        hanging = threading.Event()
+
+        def work() -> None:
+            with ThreadWorkers(leave_seconds_max=0.05) as workers:
+                workers.start_write(hanging.wait)
+                if error is Interrupted:
+                    workers.leave()
+                raise error
+
+        with pytest.raises(error):
+            work()
+        hanging.set()
+
+    def test_what_is_under_way_ends(self) -> None:
+        """Where it does so soon, nothing is left; what was not begun never is."""
+        begun = threading.Event()
+        done: list[int] = []
+
+        def work(item: int) -> None:
+            begun.set()
+            pool.pause(SECONDS_MAX)
+            done.append(item)
+
+        with ThreadWorkers(writers=1, leave_seconds_max=SECONDS_MAX) as pool:
+            pool.start_write(partial(work, 1))
+            begun.wait(SECONDS_MAX)
+            assert pool.end()
+            assert done == [1]
+            with pytest.raises(Interrupted):
+                pool.check_stop()
+            with pytest.raises(Interrupted):
+                pool.start_write(partial(work, 2))
+
+    def test_it_says_whether_something_was_left(self) -> None:
+        """So that nobody takes for known what a thread may still do."""
+        hanging = threading.Event()
+        with ThreadWorkers(leave_seconds_max=0.05) as workers:
+            workers.start_write(hanging.wait)
+            assert not workers.end()
+            hanging.set()
+
+    def test_another_error_waits(self) -> None:
+        """What is under way comes to its end, however long it takes."""
+        done: list[int] = []
+
+        def write() -> None:
+            time.sleep(0.1)
+            done.append(1)
+
+        def work() -> None:
+            with ThreadWorkers(leave_seconds_max=0) as workers:
+                workers.start_write(write)
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            work()
+        assert done == [1]
