@@ -42,6 +42,12 @@ BOMB_BYTES_MIN = 1 * GIB
 far smaller: VPC flow logs close a file at 75 MB
 (https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html).
 """
+RECORD_BYTES_MIN = 16 * MIB
+"""An index, a custody record or a list of ours that inflates to more than this, and to more than
+BOMB_RATIO_MIN times its size, is not read: it is not ours. Each line of ours has an ETag, a version
+id or a hash in it, which deflate cannot make smaller: 5 times are usual, and keys of 1,024 bytes
+with 2 KiB of metadata, all alike, make 40.
+"""
 STALE_UPLOAD_AGE_HOURS_MIN = 24
 UNREADABLE_COUNT_MAX = 100
 PLAN_ATTEMPTS_MAX = 3

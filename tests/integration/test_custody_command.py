@@ -26,6 +26,7 @@ def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:
     """
     place = ["--destination-bucket", packed.destination or ""]
     assert "0 records read" in packed.call("custody", "verify", *place).stdout
+    assert "no custody records" in packed.call("custody", "show", *place).stdout
     (first,) = packed.run_json()["custody"]
     printed = packed.call("run", *packed.sources).stdout
     stored = packed.client.get_object(Bucket=first["bucket"], Key=first["key"])["Body"].read()

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.mutants.planting import SIMULATION
+from tests.support.waiting import PATIENCE
 
 SEEDS = 300
 """Of the simulator, tried on each bug that it must catch."""
@@ -83,7 +84,11 @@ class Prover:
 
     @contextlib.contextmanager
     def _start(self, tree: Path, command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-        environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONHASHSEED": "0"}
+        environment = os.environ | {
+            "PYTHONPATH": str(tree / "src"),
+            "PYTHONHASHSEED": "0",
+            PATIENCE: "60",
+        }
         with self._lock:
             if self._stopped:
                 raise KeyboardInterrupt

@@ -130,7 +130,9 @@ def show_custody(
         )
     print_report(
         {"records": found},
-        (line for record in found for line in render_record(record, in_full=run is not None)),
+        (line for record in found for line in render_record(record, in_full=run is not None))
+        if found
+        else ["There are no custody records: the first run with packs or deletions writes one."],
         as_json=as_json,
     )
     return 0

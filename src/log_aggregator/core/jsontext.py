@@ -1,13 +1,16 @@
-"""Compact JSON in UTF-8, as it stands in indexes, records and lists."""
+"""Compact JSON in UTF-8, as it stands in indexes, records and lists, and these in gzip."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterator
 
 from log_aggregator.errors import BadPack
+from log_aggregator.limits import BOMB_RATIO_MIN, RECORD_BYTES_MIN
 
 
 def encode_json(value: object) -> bytes:
@@ -17,6 +20,24 @@ def encode_json(value: object) -> bytes:
 def encode_json_line(value: object) -> bytes:
     """The same as a line of JSON Lines."""
     return encode_json(value) + b"\n"
+
+
+def inflate_lines(data: bytes) -> Iterator[bytes]:
+    """The lines of a gzip file, one at a time. Raises what `decoding` knows; ValueError where they
+    are more than `inflated_bytes_max`, no more than one byte beyond which is ever inflated.
+    """
+    lines = gzip.GzipFile(fileobj=io.BytesIO(data))
+    left_bytes = inflated_bytes_max(len(data))
+    while line := lines.readline(left_bytes + 1):
+        left_bytes -= len(line)
+        if left_bytes < 0:
+            raise ValueError("it inflates to more than anything of ours")
+        yield line
+
+
+def inflated_bytes_max(size_bytes: int) -> int:
+    """What anything of ours that is stored in `size_bytes` may inflate to."""
+    return max(RECORD_BYTES_MIN, BOMB_RATIO_MIN * size_bytes)
 
 
 @contextlib.contextmanager

@@ -94,20 +94,8 @@ BOUNDARIES = Section(
             "first-two-keys",
             "of many places only those of the first two keys are looked at, and the rest counts as gone",
             in_symbol(
-                "log_aggregator.steps.packing.scan:list_keys",
-                (
-                    "_common_prefix(ordered[0], ordered[-1])",
-                    "_common_prefix(ordered[0], ordered[1])",
-                ),
-            ),
-            proof="tests/unit/steps/packing/test_scan.py::test_what_is_looked_for_is_found_however_many_places_it_lies_in",
-        ),
-        Mutant(
-            "keys-in-any-order",
-            "between two keys in any order lie not all of them, and the rest counts as gone",
-            in_symbol(
-                "log_aggregator.steps.packing.scan:list_keys",
-                ("sorted(keys)", "sorted(keys, key=lambda key: key[::-1])"),
+                "log_aggregator.steps.packing.scan:_common_prefix",
+                ("max(texts)", "sorted(texts)[1]"),
             ),
             proof="tests/unit/steps/packing/test_scan.py::test_what_is_looked_for_is_found_however_many_places_it_lies_in",
         ),

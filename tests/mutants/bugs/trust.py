@@ -155,6 +155,33 @@ TRUST = Section(
             proof="tests/unit/steps/custody/test_chain_end.py::test_nobody_ends_the_chain",
         ),
         Mutant(
+            "index-bomb",
+            "a few bytes in the target take all memory of whoever reads them as an index",
+            in_symbol("log_aggregator.core.jsontext:inflate_lines", ("left_bytes < 0", "False")),
+            proof="tests/unit/core/test_record_bombs.py",
+        ),
+        Mutant(
+            "record-bomb",
+            "a few bytes in the target take all memory of whoever reads them as a custody record",
+            in_symbol(
+                "log_aggregator.core.custody:_inflate",
+                (
+                    "inflater.decompress(data, inflated_bytes_max(len(data)))",
+                    "inflater.decompress(data)",
+                ),
+            ),
+            proof="tests/unit/core/test_record_bombs.py",
+        ),
+        Mutant(
+            "adopted-bomb",
+            "an aggregate with a gzip bomb in it is inflated to its end",
+            in_symbol(
+                "log_aggregator.core.packformat.split:_Current.take",
+                ("self._inflated_bytes > inflated_bytes_max(self._length_bytes)", "False"),
+            ),
+            proof="tests/unit/core/packformat/test_split.py::test_a_bomb_is_refused",
+        ),
+        Mutant(
             "window-without-record",
             "of a long run only the last window is told",
             in_symbol(

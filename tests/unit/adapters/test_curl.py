@@ -47,6 +47,7 @@ from log_aggregator.errors import (
     StoreError,
     Unreachable,
 )
+from log_aggregator.limits import GIB
 
 ETAG = {"ETag": '"e"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
 WHOLE = Answer(200, b"0123456789", ETAG)
@@ -223,6 +224,20 @@ class TestAttempts:
         with pytest.raises(Unreachable):
             connect(NOBODY, attempts_max=2).get_object("b", "k")
         assert len(slept) == 1
+
+
+class TestSeconds:
+    @pytest.mark.parametrize(
+        ("size_bytes", "seconds"), [(0, 30), (256, 30 + 1 / 1024), (GIB, 286), (10**18, 286)]
+    )
+    def test_a_body_has_time_for_its_length(self, size_bytes: int, seconds: float) -> None:
+        """But a server may not name a length of years."""
+        transfer = curl._Transfer(request_seconds=30)
+        transfer.begin()
+        assert transfer.watch(size_bytes, 0, 0, 0) == 0
+        assert transfer.seconds == seconds
+        transfer._began -= seconds
+        assert transfer.watch(size_bytes, 0, 0, 0) == 1
 
 
 class TestSilence:

@@ -60,7 +60,6 @@ CALLS: dict[str, Callable[[ObjectStore], object]] = {
     "ListBuckets": lambda store: store.list_buckets(),
     "GetBucketVersioning": lambda store: store.get_bucket_versioning("b"),
     "GetObject": lambda store: store.get_object("b", "k"),
-    "GetObject boto": lambda store: store.get_object("b", "k//k"),
     "GetObject checked": lambda store: store.get_object_checked("b", "k"),
     "HeadObject": lambda store: store.head_object("b", "k"),
     "PutObject": lambda store: store.put_object(
@@ -831,7 +830,7 @@ class TestErrors:
         assert len(canned.requests) == canned.settings.attempts_max
         assert caught.value.code in ("SlowDown", "503")
 
-    @pytest.mark.parametrize("name", ["GetObject", "GetObject boto", "GetObject checked"])
+    @pytest.mark.parametrize("name", ["GetObject", "GetObject checked"])
     @pytest.mark.parametrize(
         ("status", "code", "kind"),
         [

@@ -96,24 +96,11 @@ class Call:
     """Attempts since the last answer, the present one included."""
     began: float = 0.0
     """The first of them."""
-    attempt: Attempt | None = None
 
     @property
     def is_reading(self) -> bool:
         """It changes nothing, so nobody has to know whether it was done."""
         return not self.operation or READING.match(self.operation) is not None
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the last attempt was ended from here."""
-        return self.attempt is not None and self.attempt.is_cut
-
-    def make_error(self) -> Exception:
-        """Of a call whose last attempt was cut."""
-        if self.attempt is None or not self.attempt.is_stopped:
-            seconds = 0.0 if self.attempt is None else self.attempt.seconds
-            return DeadlineExceeded(seconds=seconds)
-        return Interrupted("the run was stopped") if self.is_reading else Stopped()
 
 
 @dataclass(eq=False)
@@ -129,14 +116,18 @@ class Attempt:
     is_cut: bool = False
     is_stopped: bool = False
     is_over: bool = False
-    is_streamed: bool = False
-    """Its headers are there, and its caller reads the body."""
     _sockets: list[socket.socket] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def ends(self) -> float:
         return self.began + self.seconds
+
+    def make_error(self) -> Exception:
+        """Of an attempt that was cut."""
+        if not self.is_stopped:
+            return DeadlineExceeded(seconds=self.seconds)
+        return Interrupted("the run was stopped") if self.call.is_reading else Stopped()
 
     def hold(self, sock: socket.socket) -> None:
         """The socket by a descriptor of our own. TLS takes the original's away while it shakes
@@ -258,21 +249,15 @@ LOCAL = _Local()
 
 @contextmanager
 def calling(operation: str, size_bytes: int = 0) -> Iterator[Call]:
-    """Around a call of botocore's. Where an attempt was cut, that is the error, whatever else came
-    of it. Raises DeadlineExceeded; Stopped for a write, Interrupted for a read.
+    """Around a call of botocore's, which raises what `Call.make_error` makes of an attempt that was
+    cut.
     """
     call, before = Call(operation, size_bytes), LOCAL.call
     LOCAL.call = call
     try:
         yield call
-    except Exception as error:
-        if call.is_cut:
-            raise call.make_error() from error
-        raise
     finally:
         LOCAL.call = before
-    if call.is_cut:  # a body without a length ends where its connection does
-        raise call.make_error()
 
 
 def estimate_seconds(operation: str, size_bytes: int, base_seconds: float) -> float:

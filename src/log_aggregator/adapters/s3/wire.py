@@ -2,8 +2,9 @@
 
 botocore has no hook for this, so the parts that it is made of are replaced: the connections (which
 tell what sockets a request uses), and the `send` of a client's HTTP session, which is one attempt
-from the look-up of the name to the last byte of the answer. Where botocore names these otherwise
-one day, `guard` raises AttributeError at the first client.
+from the look-up of the name to the last byte of the answer: objects, whose bodies botocore would
+leave to its caller, are read by `curl`. Where botocore names these otherwise one day, `guard`
+raises AttributeError at the first client.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from botocore.awsrequest import (
 from botocore.session import Session
 
 from log_aggregator.adapters.s3.deadlines import (
-    DOWNLOAD_BYTES_MAX,
     LOCAL,
     RETRY_SPAN,
     SECOND_TRY_SPAN,
@@ -85,30 +85,24 @@ class Wire:
     """Whether this server ever did."""
 
     def send(self, send: Callable[[Any], Any], request: Any) -> Any:
-        """One attempt, until the whole answer is there; of a body that the caller reads, until its
-        headers are: then the pool ends it.
+        """One attempt, until the whole answer is there. Raises DeadlineExceeded where it was cut;
+        after a ctrl-C Stopped for a write, Interrupted for a read.
         """
         call = LOCAL.call or Call()
-        if call.is_cut and not self.may_retry(call):  # a body that is read has retries of its own
-            raise call.make_error()
         LOCAL.attempt = attempt = self._begin(call)
         try:
             answer = send(request)
-            attempt.is_streamed = request.stream_output
         except Exception as error:
             if attempt.is_cut:
-                raise call.make_error() from error
+                raise attempt.make_error() from error
             raise
         finally:
             LOCAL.attempt = None
-            if not attempt.is_streamed:
-                WATCHDOG.end(attempt)
-        if attempt.is_cut:
-            answer.raw.close()
-            raise call.make_error()
+            WATCHDOG.end(attempt)
+        if attempt.is_cut:  # a body without a length ends where its connection does
+            raise attempt.make_error()
         self.has_answered = True
-        if not attempt.is_streamed:
-            call.unanswered = 0
+        call.unanswered = 0
         return answer
 
     def check_retry(self, caught_exception: Exception | None = None, **_: Any) -> bool | None:
@@ -130,7 +124,7 @@ class Wire:
         seconds = estimate_seconds(call.operation, call.size_bytes, self.request_seconds)
         # twice, so that the deadline is what ends it
         silence = 2 * seconds if is_silent_at_work(call.operation) else self.silence_seconds
-        call.attempt = attempt = Attempt(call, seconds, silence)
+        attempt = Attempt(call, seconds, silence)
         if call.operation in UPLOADS:
             attempt.answer_seconds = estimate_seconds(call.operation, 0, self.request_seconds)
         if not call.unanswered:
@@ -174,14 +168,7 @@ class _WatchedConnection:
         if self.attempt is not None:
             self.timeout = self.attempt.silence_seconds
             WATCHDOG.hurry(self.attempt)
-        answer = super().getresponse()  # type: ignore[misc]
-        if self.attempt is not None:
-            grow(self.attempt, answer.headers.get("Content-Length"))
-        return answer
-
-    def close(self) -> None:
-        super().close()  # type: ignore[misc]
-        end_streamed(self.attempt)
+        return super().getresponse()  # type: ignore[misc]
 
     def _hold(self, sock: socket.socket) -> None:
         self.attempt = LOCAL.attempt
@@ -193,15 +180,6 @@ class _WatchedConnection:
             self.sock.settimeout(self.attempt.silence_seconds)
 
 
-class _WatchedPool:
-    """Gets its connections back when an answer was read to its end, or will not be."""
-
-    def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
-            end_streamed(conn.attempt)
-        super()._put_conn(conn)  # type: ignore[misc]
-
-
 class WatchedConnection(_WatchedConnection, AWSHTTPConnection):  # type: ignore[misc]
     """Plain."""
 
@@ -210,28 +188,13 @@ class WatchedTLSConnection(_WatchedConnection, AWSHTTPSConnection):  # type: ign
     """With TLS."""
 
 
-class WatchedPool(_WatchedPool, AWSHTTPConnectionPool):  # type: ignore[misc]
+class WatchedPool(AWSHTTPConnectionPool):  # type: ignore[misc]
     """Plain."""
 
     ConnectionCls = WatchedConnection
 
 
-class WatchedTLSPool(_WatchedPool, AWSHTTPSConnectionPool):  # type: ignore[misc]
+class WatchedTLSPool(AWSHTTPSConnectionPool):  # type: ignore[misc]
     """With TLS."""
 
     ConnectionCls = WatchedTLSConnection
-
-
-def end_streamed(attempt: Attempt | None) -> None:
-    """Of other attempts `send` knows better how they ended."""
-    if attempt is not None and attempt.is_streamed and not attempt.is_over:
-        WATCHDOG.end(attempt)
-        if not attempt.is_cut:
-            attempt.call.unanswered = 0
-
-
-def grow(attempt: Attempt, length: str | None) -> None:
-    """Time for the body of an object. What other operations answer is small."""
-    if attempt.call.operation == "GetObject" and length is not None and length.isdecimal():
-        size_bytes = min(int(length), DOWNLOAD_BYTES_MAX)
-        attempt.seconds += estimate_seconds("GetObject", size_bytes, 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -12,7 +10,7 @@ from typing import Any
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
-from log_aggregator.core.jsontext import decoding, encode_json_line
+from log_aggregator.core.jsontext import decoding, encode_json_line, inflate_lines
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.times import decode_time, encode_time
@@ -123,8 +121,8 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
 
 def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
     """The index without its members, and their lines, one by one."""
-    lines = gzip.GzipFile(fileobj=io.BytesIO(data))
-    first = json.loads(lines.readline())
+    lines = inflate_lines(data)
+    first = json.loads(next(lines, b""))
     if first["format"] != FORMAT or first["version"] != VERSION:
         raise BadPack("the index is of another format or version")
     return _parse_head(first), _parse_lines(lines, first["members"])

@@ -10,7 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from log_aggregator.core.packformat.inflate import GZIP_WBITS, INFLATED_BYTES, cut_slices
+from log_aggregator.core.packformat.inflate import (
+    GZIP_WBITS,
+    INFLATED_BYTES,
+    cut_slices,
+    inflated_bytes_max,
+)
 from log_aggregator.errors import BadPack
 
 _MAGIC = b"\x1f\x8b"
@@ -30,7 +35,7 @@ def split_gzip(pieces: Iterable[bytes]) -> Iterator[GzipMember]:
     are padding, as gzip(1) has it.
 
     Raises BadPack, which names the byte, where anything else stands between them, where one is
-    damaged, and where the last is cut short.
+    damaged or a gzip bomb, and where the last is cut short.
     """
     current: _Current | None = None
     offset = 0
@@ -59,6 +64,7 @@ class _Current:
     def __init__(self, offset: int) -> None:
         self._offset = offset
         self._length_bytes = 0
+        self._inflated_bytes = 0
         self._inflater = zlib.decompressobj(GZIP_WBITS)
         self._digest = hashlib.sha256()
         self._begin = b""
@@ -73,6 +79,8 @@ class _Current:
         rest = self._inflate(data)
         self._digest.update(memoryview(data)[: len(data) - len(rest)])
         self._length_bytes += len(data) - len(rest)
+        if self._inflated_bytes > inflated_bytes_max(self._length_bytes):
+            raise BadPack(f"the gzip member at byte {self._offset} is a gzip bomb")
         return rest
 
     def drain(self) -> None:
@@ -107,7 +115,7 @@ class _Current:
 
     def _inflate(self, data: bytes) -> bytes:
         try:
-            self._inflater.decompress(data, INFLATED_BYTES)
+            self._inflated_bytes += len(self._inflater.decompress(data, INFLATED_BYTES))
         except zlib.error:
             raise BadPack(
                 f"the gzip member at byte {self._offset} is damaged"

@@ -9,7 +9,6 @@ that it was deleted.
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from log_aggregator.core.custody import (
     custody_prefix,
 )
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
-from log_aggregator.core.jsontext import decoding
+from log_aggregator.core.jsontext import decoding, inflate_lines
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.core.times import decode_time
@@ -224,7 +223,7 @@ class _Recovery:
                 continue
             data = self.job.store.get_object(self.target.bucket, found.key).data
             with decoding("the list of discards"):
-                listed = set(map(_identity_of, gzip.decompress(data).splitlines()))
+                listed = set(map(_identity_of, inflate_lines(data)))
             there = self._find_there(entry.group, listed)
             entry.lists.append(found.key)
             entry.counts.discarded += len(listed) - len(there)

@@ -7,7 +7,6 @@ that names it, followed by a line for every log object, old delete marker and di
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+from log_aggregator.core.jsontext import inflate_lines
 from log_aggregator.core.layouts import Dated
 from log_aggregator.core.layouts.declared import BucketLayouts
 from log_aggregator.core.packformat.deflate import encode_gzip
@@ -99,7 +99,7 @@ def decode_item(data: bytes, layouts_of: Callable[[str], BucketLayouts]) -> Work
     BadPack where it is not one, or not a whole one.
     """
     try:
-        lines = map(json.loads, gzip.decompress(data).splitlines())
+        lines = map(json.loads, inflate_lines(data))
         head = next(lines)
         item = WorkItem(
             head["bucket"],

@@ -9,12 +9,11 @@ disappears without a trace.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import zlib
 from collections.abc import Sequence
 
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.jsontext import encode_json_line, inflate_lines
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.planning import pack_id
 from log_aggregator.errors import PreconditionFailed, VerificationError
@@ -55,8 +54,8 @@ def _check_list(store: ObjectStore, target: Target, key: str, data: bytes) -> No
     StoreError.
     """
     stored = store.get_object(target.bucket, key).data
-    with contextlib.suppress(OSError, EOFError, zlib.error):
-        if stored == data or gzip.decompress(stored) == gzip.decompress(data):
+    with contextlib.suppress(OSError, EOFError, ValueError, zlib.error):
+        if stored == data or list(inflate_lines(stored)) == list(inflate_lines(data)):
             return
     raise VerificationError(
         f"s3://{target.bucket}/{key}: another list lies there; nothing of it was deleted"

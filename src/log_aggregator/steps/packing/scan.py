@@ -80,11 +80,8 @@ def list_keys(
     """What is there now under some keys of a day, by listing that day where they are."""
     if not keys:
         return
-    ordered = sorted(keys)
-    stems = {_stem_of(key, bucket) for key in ordered}
-    prefixes = (
-        sorted(stems) if len(stems) <= _STEMS_MAX else [_common_prefix(ordered[0], ordered[-1])]
-    )
+    stems = {_stem_of(key, bucket) for key in keys}
+    prefixes = sorted(stems) if len(stems) <= _STEMS_MAX else [_common_prefix(stems)]
     wanted = frozenset(keys)
     for prefix in prefixes:
         for found in list_window(store, Area(bucket, prefix), DateWindow(day, day)):
@@ -98,17 +95,13 @@ def _stem_of(key: str, bucket: SourceBucket) -> str:
     return key if position is None else position.stem
 
 
-def _common_prefix(first: str, last: str) -> str:
-    """Of two keys, and so of all that sort between them."""
-    length = next(
-        (
-            place
-            for place, (one, other) in enumerate(zip(first, last, strict=False))
-            if one != other
-        ),
-        min(len(first), len(last)),
-    )
-    return first[:length]
+def _common_prefix(texts: Collection[str]) -> str:
+    """Of the first and the last one, and so of all that sort between them."""
+    first, last = min(texts), max(texts)
+    for place, character in enumerate(first):
+        if last[place : place + 1] != character:
+            return first[:place]
+    return first
 
 
 def _list_others(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[ListedKey]:

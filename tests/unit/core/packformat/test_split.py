@@ -10,11 +10,13 @@ import random
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from log_aggregator.core.packformat import inflate
 from log_aggregator.core.packformat.split import GzipMember, split_gzip
 from log_aggregator.errors import BadPack
 
@@ -109,6 +111,16 @@ def test_what_is_before_the_damage_is_given() -> None:
     assert next(members).length_bytes == len(ONE)
     with pytest.raises(BadPack):
         next(members)
+
+
+@pytest.mark.parametrize("size", [1, 64, 1_000_000])
+def test_a_bomb_is_refused(size: int) -> None:
+    """It is not inflated to its end. A member beside it, or many, are none."""
+    honest = member_of(NOISE[:1000]) * 40
+    with mock.patch.object(inflate, "BOMB_BYTES_MIN", 10_000):
+        assert len(list(split_gzip(cut(honest, size)))) == 40
+        with pytest.raises(BadPack, match=f"the gzip member at byte {len(honest)} is a gzip bomb"):
+            list(split_gzip(cut(honest + member_of(bytes(1_000_000), 9) + honest, size)))
 
 
 def test_what_inflates_a_thousandfold_takes_no_memory() -> None:

@@ -214,7 +214,7 @@ def test_what_is_looked_for_is_found_however_many_places_it_lies_in(
     else, neither another version nor what was not asked for.
     """
     monkeypatch.setattr(scan_module, "_STEMS_MAX", stems_max)
-    accounts = [f"{number}11111111111" for number in range(5)]
+    accounts = [f"{number:02}1111111111" for number in (1, 2, 13, 24, 25)]
     keys = [trail_key(n, account=account) for account in accounts for n in range(3)]
     store = make_store([*keys, access_key(1), "zzz"], page_size=2, versions=2)
     listed = store.list_object_versions

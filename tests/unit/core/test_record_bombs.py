@@ -1,0 +1,71 @@
+"""What is small in the target and large in memory: whoever can write there can write that, too.
+
+The text that is added to each is what JSON lets stand between its signs, so that only its size
+tells it from ours.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from unittest import mock
+
+import pytest
+from tests.unit.core.packformat.test_index import INDEX
+from tests.unit.core.test_custody_record import make_record
+from tests.unit.steps.fanout.test_workitems import LAYOUTS
+
+from log_aggregator.core import jsontext
+from log_aggregator.core.custody import decode_record, encode_record
+from log_aggregator.core.jsontext import inflate_lines
+from log_aggregator.core.packformat.deflate import encode_gzip
+from log_aggregator.core.packformat.index import (
+    decode_index,
+    encode_index,
+    find_identities,
+    find_members,
+)
+from log_aggregator.errors import BadPack
+from log_aggregator.limits import BOMB_RATIO_MIN, KIB, MIB, RECORD_BYTES_MIN
+from log_aggregator.steps.fanout.workitems import WorkItem, decode_item, encode_item
+
+ITEM = WorkItem("logs", "Enabled", [])
+READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
+    "index": (encode_index(INDEX), decode_index),
+    "members": (encode_index(INDEX), lambda data: find_members(data, lambda _: True)),
+    "identities": (encode_index(INDEX), lambda data: find_identities(data, ())),
+    "custody record": (encode_record(make_record()), decode_record),
+    "work item": (encode_item(ITEM), lambda data: decode_item(data, lambda _: LAYOUTS)),
+}
+
+
+def blow_up(data: bytes, extra_bytes: int) -> bytes:
+    """With spaces at the end of its last line."""
+    return encode_gzip(gzip.decompress(data).rstrip(b"\n") + b" " * extra_bytes + b"\n")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_larger_than_ours_is_not_read(name: str) -> None:
+    data, read = READERS[name]
+    with mock.patch.object(jsontext, "RECORD_BYTES_MIN", 64 * KIB):
+        read(blow_up(data, 32 * KIB))
+        with pytest.raises(BadPack):
+            read(blow_up(data, 512 * KIB))
+
+
+def test_the_limit_is_far_from_what_we_write() -> None:
+    """16 MiB, or a hundred times the size."""
+    assert (RECORD_BYTES_MIN, BOMB_RATIO_MIN) == (16 * MIB, 100)
+    for size_bytes, expected in ((0, 16 * MIB), (160 * KIB, 16 * MIB), (MIB, 100 * MIB)):
+        assert jsontext.inflated_bytes_max(size_bytes) == expected
+
+
+@pytest.mark.parametrize("length", [0, 1, 99, 100])
+def test_lines_up_to_the_limit_come_whole(length: int) -> None:
+    """To the byte, whether they are one line or many."""
+    for text in (b"x" * length, b"x\n" * (length // 2) + b"x" * (length % 2)):
+        with mock.patch.object(jsontext, "inflated_bytes_max", return_value=100):
+            assert b"".join(inflate_lines(gzip.compress(text))) == text
+            assert list(inflate_lines(gzip.compress(text))) == text.splitlines(keepends=True)
+            with pytest.raises(ValueError, match="inflates to more"):
+                list(inflate_lines(gzip.compress(text + b"y" * (101 - length))))
