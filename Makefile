@@ -10,7 +10,7 @@ SERVERS := .venv-servers
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit e2e simulate proof fuzz mutants bench servers docs sam-build clean .venv-sam
+.PHONY: help demo test lint unit e2e simulate proof kills fuzz mutants bench servers docs sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -39,6 +39,9 @@ simulate: $(VENV)/.dev  ## Runs through random faults, against a reference model
 
 proof: $(VENV)/.dev  ## Kill real processes at every request to a real server, put every fault on the wire, plan by inventories of a million keys, see that every way that is benchmarked does its work
 	$(PYTEST) -n 2 --dist worksteal tests/proof
+
+kills: $(VENV)/.dev  ## Stop real processes at random moments, 40 days with and without versions (SEED=1 ROUNDS=40)
+	KILL_SEED=$(or $(SEED),1) KILL_ROUNDS=$(or $(ROUNDS),40) $(PYTEST) tests/proof/test_random_kills.py
 
 fuzz: $(FUZZ)/.installed  ## Fuzz everything that reads what others wrote (SECONDS=30 for each)
 	$(FUZZ)/bin/python tests/fuzz/run.py --seconds $(or $(SECONDS),30)

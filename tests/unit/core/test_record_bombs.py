@@ -35,7 +35,7 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "members": (encode_index(INDEX), lambda data: find_members(data, lambda _: True)),
     "identities": (encode_index(INDEX), lambda data: find_identities(data, ())),
     "custody record": (encode_record(make_record()), decode_record),
-    "work item": (encode_item(ITEM), lambda data: decode_item(data, lambda _: LAYOUTS)),
+    "work item": (encode_item(ITEM), lambda data: decode_item(data, LAYOUTS.of)),
 }
 
 
