@@ -179,7 +179,8 @@ class Truth:
 
     def is_packed(self, original: Original) -> bool:
         """As it was listed; or, where its key was written anew between listing and reading, with
-        the same ETag, under the time of the one before: it is read by its ETag.
+        the same ETag, under the time of the one before: it is read by its ETag. A twin of the same
+        second is not what was packed under its name.
         """
         bucket, identity = original.place
         for target in self.targets:
@@ -189,7 +190,8 @@ class Truth:
                     continue
                 member, _ = found
                 data = self._member_bytes(target, pack_key, member)
-                if member.identity == identity:
+                is_twin = original.fate is Fate.OPEN and data != original.data
+                if member.identity == identity and not is_twin:
                     _compare(original, *found, data)
                     return True
                 if data == original.data:
