@@ -66,4 +66,4 @@ def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_: True)
     monkeypatch.setattr("botocore.retries.quota.RetryQuota.acquire", lambda *_: True)
 
-    monkeypatch.setattr("log_aggregator.adapters.s3.curl.PAUSE_SECONDS_MAX", 0)
+    monkeypatch.setattr("log_aggregator.adapters.s3.attempts.PAUSE_SECONDS_MAX", 0)

@@ -22,7 +22,7 @@ from xml.etree.ElementTree import ParseError
 
 from tests.support.world import access_key, flow_key, trail_key
 
-from log_aggregator.adapters.s3.curl import Answer, _find_flaw, _parse_head
+from log_aggregator.adapters.s3.attempts import Answer, find_flaw, parse_head
 from log_aggregator.adapters.s3.errors import make_error
 from log_aggregator.adapters.s3.listing import make_log_objects, parse_listing
 from log_aggregator.adapters.s3.restoring import parse_restore
@@ -268,9 +268,9 @@ def check_headers(data: bytes) -> None:
     crc = decode_crc(text)
     assert crc is None or 0 <= crc < 1 << 64
     answer = Answer(
-        400, _parse_head([b"HTTP/1.1 400 Bad\r\n", *data.splitlines(keepends=True)]), data
+        400, parse_head([b"HTTP/1.1 400 Bad\r\n", *data.splitlines(keepends=True)]), data
     )
-    error = make_error("GetObject", "logs", text[:50], *(_find_flaw(answer) or ("", 400, "")))
+    error = make_error("GetObject", "logs", text[:50], *(find_flaw(answer) or ("", 400, "")))
     assert isinstance(error, RequestFailed)
     assert "\n" not in str(error)
 

@@ -263,7 +263,7 @@ def tune(tuning: Tuning) -> None:
     import botocore.retries.standard  # noqa: PLC0415
 
     from log_aggregator import wiring  # noqa: PLC0415
-    from log_aggregator.adapters.s3 import clients, curl  # noqa: PLC0415
+    from log_aggregator.adapters.s3 import attempts, clients  # noqa: PLC0415
     from log_aggregator.steps.packing import delete  # noqa: PLC0415
 
     as_in_real_life = wiring._client_settings
@@ -278,7 +278,7 @@ def tune(tuning: Tuning) -> None:
     patches: list[tuple[Any, str, Any]] = [
         (wiring, "_client_settings", make_settings),
         (wiring.SystemClock, "now", lambda self: datetime.now(UTC) + ahead),
-        (curl, "PAUSE_SECONDS_MAX", 0.01),
+        (attempts, "PAUSE_SECONDS_MAX", 0.01),
         (botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0.01),
         (botocore.retries.bucket.TokenBucket, "acquire", lambda *_, **__: True),
         (delete, "_PAUSE_SECONDS", 0.005),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.adapters.patience import NOT_TRIED
 from log_aggregator.errors import Unreachable
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
-from log_aggregator.ports.store import ObjectStore, Page
+from log_aggregator.model import LogObject
+from log_aggregator.ports.store import Bodies, ObjectStore, Page
 
 T = TypeVar("T")
 
@@ -45,6 +46,13 @@ class CountingStore(ForwardingStore):
             raise
         self._count(call.operation, count_further_pages(call, result))
         return result
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        """Each counts when it is there."""
+        for body in self.inner.get_objects(sources):
+            if not (isinstance(body, Unreachable) and body.code == NOT_TRIED):
+                self._count("GetObject", 1)
+            yield body
 
     def _count(self, operation: str, requests: int) -> None:
         with self._lock:

@@ -4,12 +4,14 @@ happens around a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from log_aggregator.errors import RequestFailed
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import (
+    Bodies,
     Body,
     Deletion,
     DeletionFailure,
@@ -95,6 +97,10 @@ class ForwardingStore:
                 bucket, key, version_id=version_id, if_match=if_match, byte_range=byte_range
             ),
         )
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        """One after the other, each a call."""
+        return get_one_by_one(self, sources)
 
     def get_object_checked(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
@@ -194,3 +200,16 @@ class ForwardingStore:
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         call = Call("DeleteObjects", bucket, "", {"deletions": deletions})
         return self._call(call, lambda: self.inner.delete_objects(bucket, deletions))
+
+
+def get_one_by_one(store: ObjectStore, sources: Iterable[LogObject]) -> Bodies:
+    """`get_objects` of a store that has nothing better."""
+    for source in sources:
+        try:
+            body = store.get_object(
+                source.bucket, source.key, version_id=source.version_id, if_match=source.etag
+            )
+        except RequestFailed as error:
+            yield error
+        else:
+            yield body

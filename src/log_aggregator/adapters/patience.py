@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.errors import RequestFailed, Unreachable
-from log_aggregator.ports.store import ObjectStore
+from log_aggregator.model import LogObject
+from log_aggregator.ports.store import Bodies, ObjectStore
 
 T = TypeVar("T")
 
@@ -80,19 +82,45 @@ class PatientStore(ForwardingStore):
         """Only those whose last call had no answer. While there are none, nothing is locked."""
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
-        if self._operations:
-            self._admit(call)
+        self._admit_any(call)
         try:
             result = run()
-        except Unreachable as error:
-            if error.code != STOPPED:
-                self._note_silence(call)
-            raise
-        except RequestFailed:
-            self._note_answer(call)
+        except RequestFailed as error:
+            self._note(call, error)
             raise
         self._note_answer(call)
         return result
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        """What is not tried is among the others, in its place."""
+        waiting, refused = iter(sources), deque[Unreachable]()
+
+        def admit() -> Iterator[LogObject]:
+            for source in waiting:
+                try:
+                    self._admit_any(Call("GetObject", source.bucket, source.key))
+                except Unreachable as error:
+                    refused.append(error)
+                    return
+                yield source
+
+        while True:
+            for body in self.inner.get_objects(admit()):
+                self._note(Call("GetObject"), body)
+                yield body
+            if not refused:
+                return
+            yield refused.popleft()
+
+    def _admit_any(self, call: Call) -> None:
+        if self._operations:
+            self._admit(call)
+
+    def _note(self, call: Call, result: object) -> None:
+        if not isinstance(result, Unreachable):
+            self._note_answer(call)
+        elif result.code != STOPPED:
+            self._note_silence(call)
 
     def _admit(self, call: Call) -> None:
         with self._lock:

@@ -10,11 +10,12 @@ its own: `Unreachable` where nobody answered, else `StoreError` or one of its ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from log_aggregator.errors import RequestFailed
 from log_aggregator.model import DeleteMarker, LogObject, StoredObject
 
 
@@ -56,6 +57,10 @@ class Body:
     version_id: str | None = None
     has_opaque_etag: bool = False
     """This very answer showed that the ETag is no MD5 (KMS encryption)."""
+
+
+Bodies = Generator[Body | RequestFailed, None, None]
+"""Of many objects, as they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,13 @@ class ObjectStore(Protocol):
 
         Raises NotFound, PreconditionFailed (ETag is another), ObjectFrozen, AccessDenied,
         ObjectRefused (any other answer that says something of this object only).
+        """
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        """As get_object of each, by version id and ETag, in their order, some of them read ahead,
+        within bounds. Errors are given in their places, not raised. Raises Interrupted.
+
+        `sources` is iterated over as they are asked for. To be read by one thread, and closed.
         """
 
     def get_object_checked(

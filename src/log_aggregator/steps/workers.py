@@ -33,6 +33,9 @@ class Workers(Protocol):
         bytes ahead of the caller.
         """
 
+    def start_read(self, read: Callable[[], Out]) -> Future[Out]:
+        """Starts something that waits for an answer."""
+
     def start_write(self, write: Callable[[], Out]) -> Future[Out]:
         """Starts an upload; waits first while as many as allowed are under way, so that memory is
         bounded.
@@ -63,10 +66,11 @@ class SerialWorkers:
     ) -> Iterator[Out]:
         return map(read, items)
 
+    def start_read(self, read: Callable[[], Out]) -> Future[Out]:
+        return _call(read)
+
     def start_write(self, write: Callable[[], Out]) -> Future[Out]:
-        future: Future[Out] = Future()
-        future.set_result(write())
-        return future
+        return _call(write)
 
     def each(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
         return map(work, items)
@@ -147,6 +151,12 @@ class ThreadWorkers:
             for future, _ in waiting:
                 future.cancel()
 
+    def start_read(self, read: Callable[[], Out]) -> Future[Out]:
+        try:
+            return self._readers.submit(read)
+        except RuntimeError:
+            raise Interrupted("the run was stopped") from None
+
     def start_write(self, write: Callable[[], Out]) -> Future[Out]:
         self._write_slots.acquire()
         try:
@@ -207,6 +217,12 @@ class ThreadWorkers:
 
     def pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
+
+
+def _call(work: Callable[[], Out]) -> Future[Out]:
+    future: Future[Out] = Future()
+    future.set_result(work())
+    return future
 
 
 def _batches(

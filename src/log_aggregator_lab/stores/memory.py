@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Never
 
 from awscrt.checksums import crc64nvme as compute_crc64nvme
 
+from log_aggregator.adapters.forwarding import get_one_by_one
 from log_aggregator.errors import (
     AccessDenied,
     NoSuchBucket,
@@ -38,6 +39,7 @@ from log_aggregator.limits import (
 )
 from log_aggregator.model import NULL_VERSION, LogObject, StoredObject
 from log_aggregator.ports.store import (
+    Bodies,
     Body,
     Clock,
     Deletion,
@@ -284,6 +286,9 @@ class MemoryStore:
                 version_id=None if found.versioning is None else entry.version_id,
                 has_opaque_etag=entry.has_opaque_etag,
             )
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        return get_one_by_one(self, sources)
 
     def get_object_checked(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None

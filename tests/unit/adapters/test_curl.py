@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pycurl
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 from botocore.httpsession import get_cert_path
@@ -25,16 +26,16 @@ from tests.support.waiting import SECONDS_MAX
 from tests.unit.adapters.conftest import Answer, CannedS3
 from tests.unit.adapters.test_s3_store import ENCRYPTIONS, error
 
-from log_aggregator.adapters.s3 import ClientSettings, S3Store, curl, signing
-from log_aggregator.adapters.s3.clients import make_clients
-from log_aggregator.adapters.s3.curl import (
+from log_aggregator.adapters.s3 import ClientSettings, S3Store, attempts, curl, signing
+from log_aggregator.adapters.s3.attempts import (
     PAUSE_SECONDS_MAX,
     RETRIED_CODES,
     RETRIED_STATUSES,
     SILENT_ATTEMPTS_MAX,
-    CurlReader,
-    pause,
+    Attempts,
 )
+from log_aggregator.adapters.s3.clients import make_clients
+from log_aggregator.adapters.s3.curl import CurlReader, pause
 from log_aggregator.adapters.s3.deadlines import WATCHDOG
 from log_aggregator.adapters.s3.reading import CHECKSUMS, compare_checksum, is_opaque
 from log_aggregator.errors import (
@@ -210,13 +211,15 @@ class TestAttempts:
     def test_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """They grow, have a limit, and are none after the last attempt."""
         slept: list[float] = []
-        monkeypatch.setattr(curl, "PAUSE_SECONDS_MAX", PAUSE_SECONDS_MAX)
+        monkeypatch.setattr(attempts, "PAUSE_SECONDS_MAX", PAUSE_SECONDS_MAX)
         monkeypatch.setattr(
             curl, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic)
         )
-        monkeypatch.setattr(curl, "random", SimpleNamespace(random=lambda: 1.0))
-        for attempt in range(1, 64):
-            pause(attempt)
+        monkeypatch.setattr(attempts, "random", SimpleNamespace(random=lambda: 1.0))
+        tries = Attempts(64)
+        for _ in range(1, 64):
+            tries.take(attempts.Answer(503, {}, b""))
+            pause(tries)
         assert slept == sorted(slept)
         assert 0 < slept[0] < 1
         assert slept[-1] == PAUSE_SECONDS_MAX
@@ -232,8 +235,8 @@ class TestSeconds:
     )
     def test_a_body_has_time_for_its_length(self, size_bytes: int, seconds: float) -> None:
         """But a server may not name a length of years."""
-        transfer = curl._Transfer(request_seconds=30)
-        transfer.begin()
+        transfer = curl._Transfer(pycurl.Curl(), request_seconds=30)
+        transfer._began = time.monotonic()
         assert transfer.watch(size_bytes, 0, 0, 0) == 0
         assert transfer.seconds == seconds
         transfer._began -= seconds
@@ -579,11 +582,11 @@ class TestSurroundings:
             bucket_accounts=(("*", "123456789012"),),  # or STS is asked
         )
         reader = make_clients(settings).reader
-        plain, dotted = reader._place("bucket"), reader._place("with.dots")
+        plain, dotted = reader.place("bucket"), reader.place("with.dots")
         assert (plain.base_url, plain.path) == (f"https://bucket.{host}", "/")
         assert (dotted.base_url, dotted.path) == (f"https://{host}", "/with.dots/")
         assert f"/{region}/s3/aws4_request" in plain.signer.sign("h", "/", "", {})["authorization"]
-        assert reader._place("bucket") is plain
+        assert reader.place("bucket") is plain
 
 
 DIGITS = b"123456789"
@@ -600,7 +603,7 @@ OF_PARTS = {"x-amz-checksum-type": "COMPOSITE"}
 
 
 def compare(name: str, stored: str, kind: dict[str, str], body: bytes = DIGITS) -> bool | None:
-    return compare_checksum(curl.Answer(200, {f"x-amz-checksum-{name}": stored, **kind}, body))
+    return compare_checksum(attempts.Answer(200, {f"x-amz-checksum-{name}": stored, **kind}, body))
 
 
 class TestChecksums:
@@ -633,8 +636,8 @@ class TestChecksums:
         """It is looked for, whatever else there is."""
         right = base64.b64encode(SUMS["sha256"]).decode()
         headers = {"x-amz-checksum-crc64nvme": "A", "x-amz-checksum-sha256": right}
-        assert compare_checksum(curl.Answer(200, headers, DIGITS)) is True
-        assert compare_checksum(curl.Answer(200, headers, b"other")) is False
+        assert compare_checksum(attempts.Answer(200, headers, DIGITS)) is True
+        assert compare_checksum(attempts.Answer(200, headers, b"other")) is False
 
     def test_algorithms_that_are_not_computed_say_nothing(self) -> None:
         """botocore knows of others; with such a one an object counts as without any."""

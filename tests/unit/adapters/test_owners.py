@@ -64,7 +64,7 @@ STORE_CALLS: dict[str, Callable[[S3Store], object]] = {
         "mine", [Deletion("k", None, ETAG), Deletion("\x01", None, ETAG)]
     ),
 }
-READER_CALLS = {"get_object"}
+READER_CALLS = {"get_object", "get_objects"}
 """Whole objects have a reader of their own, which asks `Clients.owner_of`."""
 
 INSPECTOR_CALLS: dict[str, Callable[[S3Inspector], object]] = {

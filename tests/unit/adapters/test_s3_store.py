@@ -37,7 +37,15 @@ from log_aggregator.errors import (
 )
 from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject, Restore
-from log_aggregator.ports.store import Deletion, ListStart, ObjectStore, Part, Upload, WriteOptions
+from log_aggregator.ports.store import (
+    Body,
+    Deletion,
+    ListStart,
+    ObjectStore,
+    Part,
+    Upload,
+    WriteOptions,
+)
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 UPLOAD = Upload("b", "k", "u")
@@ -53,6 +61,15 @@ ENCRYPTIONS = [
 ]
 """Headers, and whether they make the ETag something else than an MD5."""
 
+
+def get_many(store: ObjectStore) -> Body:
+    """One of many."""
+    (body,) = store.get_objects([LogObject("b", "k", None, "e", 1, NOW)])
+    if isinstance(body, RequestFailed):
+        raise body
+    return body
+
+
 CALLS: dict[str, Callable[[ObjectStore], object]] = {
     "ListObjectVersions": lambda store: store.list_object_versions("b"),
     "ListObjectsV2": lambda store: store.list_objects("b"),
@@ -60,6 +77,7 @@ CALLS: dict[str, Callable[[ObjectStore], object]] = {
     "ListBuckets": lambda store: store.list_buckets(),
     "GetBucketVersioning": lambda store: store.get_bucket_versioning("b"),
     "GetObject": lambda store: store.get_object("b", "k"),
+    "GetObject many": get_many,
     "GetObject checked": lambda store: store.get_object_checked("b", "k"),
     "HeadObject": lambda store: store.head_object("b", "k"),
     "PutObject": lambda store: store.put_object(
@@ -735,10 +753,10 @@ def test_how_buckets_are_addressed(
             bucket_accounts=(("*", "111122223333"),),
         )
     )
-    place = store._clients.reader._place(bucket)
+    place = store._clients.reader.place(bucket)
     assert (place.base_url, place.path) == expected
     assert place.signer._region == "eu-west-1"
-    assert store._clients.reader._place(bucket) is place
+    assert store._clients.reader.place(bucket) is place
 
 
 def test_the_endpoint_may_come_from_the_environment(
@@ -830,7 +848,7 @@ class TestErrors:
         assert len(canned.requests) == canned.settings.attempts_max
         assert caught.value.code in ("SlowDown", "503")
 
-    @pytest.mark.parametrize("name", ["GetObject", "GetObject checked"])
+    @pytest.mark.parametrize("name", ["GetObject", "GetObject many", "GetObject checked"])
     @pytest.mark.parametrize(
         ("status", "code", "kind"),
         [

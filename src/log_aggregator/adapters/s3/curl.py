@@ -1,18 +1,19 @@
 """GETs of S3 by libcurl. botocore decides where a request goes, in whose name, by which proxy and
-certificates; libcurl only carries it: a GET takes a tenth of the CPU that boto3 takes.
+certificates; libcurl only carries it: a GET takes a tenth of the CPU that boto3 takes, and one of
+many a twentieth.
 
-Each thread has a connection of its own, which stays open. No variable of the environment that
-libcurl knows has a say: all that it would take from there is set.
+Each thread has a connection of its own, and each loop of many GETs some more, which all stay open.
+No variable of the environment that libcurl knows has a say: all that it would take from there is
+set.
 """
 
 from __future__ import annotations
 
 import io
-import random
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,57 +22,29 @@ import pycurl
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import get_cert_path
 
+from log_aggregator.adapters.s3.attempts import (
+    CONTROL,
+    Answer,
+    Attempts,
+    Failure,
+    describe_deadline,
+    describe_failure,
+)
+from log_aggregator.adapters.s3.curl_loop import GetLoop, LoopLimits, Share
 from log_aggregator.adapters.s3.deadlines import (
     DOWNLOAD_BYTES_MAX,
     WATCHDOG,
-    DeadlineExceeded,
     estimate_seconds,
 )
-from log_aggregator.adapters.s3.errors import (
-    BAD_ANSWER,
-    BAD_HEADER,
-    NO_ANSWER,
-    find_element,
-    make_error,
-    store_errors,
-)
+from log_aggregator.adapters.s3.errors import BAD_HEADER, make_error, store_errors
 from log_aggregator.adapters.s3.signing import Signer, encode_path, encode_query
-from log_aggregator.errors import Interrupted
+from log_aggregator.errors import Interrupted, RequestFailed
 from log_aggregator.limits import KIB
 
 SLOWEST_BYTES_PER_SECOND = 10 * KIB
 """What comes slower than this over the whole of a client's read timeout does not come: an attempt
 has a deadline that grows with the size of what is read.
 """
-
-SILENT_ATTEMPTS_MAX = 3
-"""So often a request is tried to which nobody gives a whole answer."""
-
-RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-RETRIED_CODES = frozenset({"RequestTimeout", "SlowDown", "ThrottlingException", "Throttling"})
-PAUSE_SECONDS_MAX = 20.0
-
-_BAD_ANSWERS = frozenset(
-    {
-        pycurl.E_FTP_WEIRD_SERVER_REPLY,
-        pycurl.E_PARTIAL_FILE,
-        pycurl.E_UNSUPPORTED_PROTOCOL,
-    }
-)
-"""An answer came, and cannot be used. All other errors of libcurl say that none came, or not all
-of it in time.
-"""
-
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What S3 said. Names of headers are in lower case, a character of a value is a byte."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +59,59 @@ class Place:
     proxy: str = ""
 
 
+@dataclass(slots=True)
+class GetRequest:
+    """A GET of one object, which can be signed and sent again and again."""
+
+    reader: CurlReader
+    bucket: str
+    key: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    size_bytes: int = 0
+    """As far as it is known."""
+
+    @property
+    def seconds(self) -> float:
+        """What an attempt is given."""
+        return estimate_seconds("GetObject", self.size_bytes, self.reader.settings.request_seconds)
+
+    def prepare(self, handle: pycurl.Curl) -> None:
+        """Signs it, and tells the handle of it. Raises RequestFailed."""
+        odd = next((name for name, value in self.headers.items() if CONTROL.search(value)), None)
+        if odd is not None:
+            raise self.fail((BAD_HEADER, 0, f"the header {odd} cannot be sent"))
+        # credentials that cannot be renewed, a key that is no Unicode
+        with store_errors("GetObject", self.bucket, self.key):
+            place = self.reader.place(self.bucket)
+            path, query = f"{place.path}{encode_path(self.key)}", encode_query(self.query)
+            sent = place.signer.sign(place.host, path, query, self.headers)
+            # Accept-Encoding must not be sent: what is stored is what has to come.
+            lines = [f"{name}: {value}".encode() for name, value in sent.items()]
+        handle.setopt(pycurl.URL, f"{place.base_url}{path}{'?' if query else ''}{query}")
+        handle.setopt(pycurl.HTTPHEADER, lines)
+        handle.setopt(pycurl.PROXY, place.proxy)
+
+    def fail(self, failure: Failure) -> RequestFailed:
+        """The error that becomes of a failure."""
+        code, status, message = failure
+        return make_error("GetObject", self.bucket, self.key, code, status, message)
+
+
 class _Transfer:
     """A thread's own handle, and how long its present transfer may take."""
 
-    def __init__(self, request_seconds: float) -> None:
-        self.handle = pycurl.Curl()
+    def __init__(self, handle: pycurl.Curl, request_seconds: float) -> None:
+        self.handle = handle
         self._request_seconds = request_seconds
         self._began = 0.0
         self.seconds = request_seconds
         """What it was given."""
 
-    def begin(self) -> None:
+    def perform(self) -> None:
+        """Raises pycurl.error."""
         self._began = time.monotonic()
+        self.handle.perform()
 
     def watch(self, total: int, _done: int, _to_send: int, _sent: int) -> int:
         """Libcurl asks whether to go on, at least every second. There is more time for more bytes,
@@ -106,6 +120,12 @@ class _Transfer:
         size_bytes = min(total, DOWNLOAD_BYTES_MAX)
         self.seconds = estimate_seconds("GetObject", size_bytes, self._request_seconds)
         return int(WATCHDOG.is_stopping or time.monotonic() - self._began > self.seconds)
+
+    def describe(self, error: pycurl.error) -> Failure:
+        """What came of it."""
+        if error.args[0] == pycurl.E_ABORTED_BY_CALLBACK:
+            return describe_deadline(self.seconds)
+        return describe_failure(error.args[0], str(error.args[-1]))
 
 
 @dataclass(slots=True)
@@ -118,6 +138,11 @@ class CurlReader:
     _places: dict[str, Place] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _own: threading.local = field(default_factory=threading.local)
+    _idle: list[GetLoop] = field(default_factory=list)
+    _share: Share = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._share = Share(self.settings.concurrency)
 
     def get(
         self, bucket: str, key: str, headers: Mapping[str, str], query: Mapping[str, str]
@@ -125,61 +150,41 @@ class CurlReader:
         """A whole answer with status 200 or 206. Raises what `make_error` makes of anything else,
         after all attempts, each signed anew; Interrupted where the run was told to stop.
         """
-        odd = next((name for name, value in headers.items() if _CONTROL.search(value)), None)
-        if odd is not None:
-            text = f"the header {odd} cannot be sent"
-            raise make_error("GetObject", bucket, key, BAD_HEADER, 0, text)
-        # credentials that cannot be renewed, a key that is no Unicode
-        with store_errors("GetObject", bucket, key):
-            return self._try(bucket, key, headers, query)
-
-    def _try(
-        self, bucket: str, key: str, headers: Mapping[str, str], query: Mapping[str, str]
-    ) -> Answer:
-        place = self._place(bucket)
-        path, text = f"{place.path}{encode_path(key)}", encode_query(query)
-        silent = 0
-        for attempt in range(1, self.settings.attempts_max + 1):
+        request = GetRequest(self, bucket, key, headers, query)
+        transfer = self._transfer()
+        attempts = Attempts(self.settings.attempts_max)
+        while True:
+            head, body = list[bytes](), list[bytes]()
+            transfer.handle.setopt(pycurl.HEADERFUNCTION, head.append)
+            transfer.handle.setopt(pycurl.WRITEFUNCTION, body.append)
+            request.prepare(transfer.handle)
             try:
-                answer = self._send(place, path, text, headers)
+                transfer.perform()
             except pycurl.error as error:
                 if WATCHDOG.is_stopping:
                     raise Interrupted("the run was stopped") from error
-                silent += 1
-                failure = _describe_failure(error, self._transfer().seconds)
-                if silent >= min(SILENT_ATTEMPTS_MAX, self.settings.attempts_max):
-                    break
+                attempts.take_silence(transfer.describe(error))
             else:
-                flaw = _find_flaw(answer)
-                if flaw is None:
+                answer = Answer.of(transfer.handle, head, body)
+                if attempts.take(answer):
                     return answer
-                failure = flaw
-                if not (answer.status in RETRIED_STATUSES or failure[0] in RETRIED_CODES):
-                    break
-            if WATCHDOG.is_stopping:
-                break
-            if attempt < self.settings.attempts_max:
-                pause(attempt)
-        code, status, message = failure
-        raise make_error("GetObject", bucket, key, code, status, message)
+            if attempts.are_over or WATCHDOG.is_stopping:
+                raise request.fail(attempts.failure)
+            pause(attempts)
 
-    def _send(self, place: Place, path: str, query: str, headers: Mapping[str, str]) -> Answer:
-        transfer = self._transfer()
-        handle = transfer.handle
-        sent = place.signer.sign(place.host, path, query, headers)
-        head: list[bytes] = []
-        body: list[bytes] = []
-        handle.setopt(pycurl.URL, f"{place.base_url}{path}{'?' if query else ''}{query}")
-        # Accept-Encoding must not be sent: what is stored is what has to come.
-        lines = [f"{name}: {value}".encode() for name, value in sent.items()]
-        handle.setopt(pycurl.HTTPHEADER, lines)
-        handle.setopt(pycurl.HEADERFUNCTION, head.append)
-        handle.setopt(pycurl.WRITEFUNCTION, body.append)
-        handle.setopt(pycurl.PROXY, place.proxy)
-        transfer.begin()
-        handle.perform()
-        status = handle.getinfo(pycurl.RESPONSE_CODE)
-        return Answer(status, _parse_head(head), body[0] if len(body) == 1 else b"".join(body))
+    def get_many(self, gets: Iterable[GetRequest]) -> Iterator[Answer | RequestFailed]:
+        """The same of each, in their order, many at once; an error is given, not raised."""
+        with self._lock:
+            loop = self._idle.pop() if self._idle else None
+        if loop is None:
+            settings = self.settings
+            limits = LoopLimits(settings.attempts_max, settings.read_timeout_seconds)
+            loop = GetLoop(self._make_handle, self._share, limits)
+        try:
+            yield from loop.read(gets)
+        finally:
+            with self._lock:
+                self._idle.append(loop)
 
     def _transfer(self) -> _Transfer:
         """This thread's own."""
@@ -189,9 +194,16 @@ class CurlReader:
         return transfer
 
     def _make_transfer(self) -> _Transfer:
-        settings = self.settings
-        transfer = _Transfer(settings.request_seconds)
-        handle = transfer.handle
+        handle, settings = self._make_handle(), self.settings
+        transfer = _Transfer(handle, settings.request_seconds)
+        handle.setopt(pycurl.NOPROGRESS, 0)
+        handle.setopt(pycurl.XFERINFOFUNCTION, transfer.watch)
+        handle.setopt(pycurl.LOW_SPEED_LIMIT, SLOWEST_BYTES_PER_SECOND)
+        handle.setopt(pycurl.LOW_SPEED_TIME, max(1, int(settings.read_timeout_seconds)))
+        return transfer
+
+    def _make_handle(self) -> pycurl.Curl:
+        settings, handle = self.settings, pycurl.Curl()
         verify = _session_of(self.s3)._verify  # noqa: SLF001 - see there
         for option, value in (
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
@@ -205,19 +217,16 @@ class CurlReader:
             (pycurl.BUFFERSIZE, 128 * KIB),
             (pycurl.USERAGENT, "log-aggregator"),
             (pycurl.CONNECTTIMEOUT_MS, int(settings.connect_timeout_seconds * 1000)),
-            (pycurl.NOPROGRESS, 0),
-            (pycurl.XFERINFOFUNCTION, transfer.watch),
-            (pycurl.LOW_SPEED_LIMIT, SLOWEST_BYTES_PER_SECOND),
-            (pycurl.LOW_SPEED_TIME, max(1, int(settings.read_timeout_seconds))),
             (pycurl.SSL_VERIFYPEER, 1 if verify else 0),
             (pycurl.SSL_VERIFYHOST, 2 if verify else 0),
         ):
             handle.setopt(option, value)
         if verify:
             handle.setopt(pycurl.CAINFO, get_cert_path(verify))
-        return transfer
+        return handle
 
-    def _place(self, bucket: str) -> Place:
+    def place(self, bucket: str) -> Place:
+        """Where a bucket is. Raises RequestFailed."""
         place = self._places.get(bucket)
         if place is None:
             with self._lock:
@@ -273,37 +282,6 @@ def _session_of(client: Any) -> Any:
     return client._endpoint.http_session  # noqa: SLF001
 
 
-def pause(attempt: int) -> None:
-    """Longer and longer, and never as long as the others'."""
-    time.sleep(random.random() * min(PAUSE_SECONDS_MAX, 0.1 * 2**attempt))
-
-
-def _parse_head(lines: list[bytes]) -> dict[str, str]:
-    """Of the last of several heads: an answer may be announced by a `100 Continue`."""
-    headers: dict[str, str] = {}
-    for line in lines:
-        if line.startswith(b"HTTP/"):
-            headers = {}
-            continue
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            headers[name.lower()] = value.strip(" \t\r\n")
-    return headers
-
-
-def _find_flaw(answer: Answer) -> tuple[str, int, str] | None:
-    """(S3's code, HTTP status, message); None where the answer can be used."""
-    odd = next((name for name, value in answer.headers.items() if _CONTROL.search(value)), None)
-    if odd is not None:
-        return BAD_HEADER, 0, f"the header {odd!a} cannot be read"
-    if answer.status in (200, 206):
-        return None
-    text = answer.body.decode(errors="replace")
-    return find_element(text, "Code"), answer.status, find_element(text, "Message")
-
-
-def _describe_failure(error: pycurl.error, seconds: float) -> tuple[str, int, str]:
-    if error.args[0] == pycurl.E_ABORTED_BY_CALLBACK:
-        return DeadlineExceeded.__name__, 0, DeadlineExceeded.fmt.format(seconds=seconds)
-    number, message = error.args[0], str(error.args[1] if len(error.args) > 1 else error)
-    return BAD_ANSWER if number in _BAD_ANSWERS else NO_ANSWER, 0, message
+def pause(attempts: Attempts) -> None:
+    """Before the next one."""
+    time.sleep(attempts.draw_pause_seconds())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from log_aggregator.adapters.s3 import listing, reading, restoring, writing
@@ -13,6 +13,7 @@ from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed
 from log_aggregator.limits import DELETE_COUNT_MAX
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import (
+    Bodies,
     Body,
     Deletion,
     DeletionFailure,
@@ -88,6 +89,9 @@ class S3Store:
         byte_range: tuple[int, int] | None = None,
     ) -> Body:
         return reading.get_object(self._clients, bucket, key, version_id, if_match, byte_range)
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        return reading.get_objects(self._clients, sources)
 
     def get_object_checked(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None

@@ -106,10 +106,7 @@ class _Members:
         """
         changed: list[LogObject] = []
         unreadable: list[Unreadable] = []
-        reader = Reader(self.store)
-        for result in self.workers.read_ahead(
-            reader.read, sources, lambda source: source.size_bytes
-        ):
+        for result in Reader(self.store, self.workers).read_all(sources):
             if isinstance(result, Changed):
                 changed.append(result.source)
             elif isinstance(result, Unreadable):

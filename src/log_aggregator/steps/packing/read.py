@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from log_aggregator.core.packformat.builder import Headers, Original, inspect_original
 from log_aggregator.core.packformat.contents import Shape
@@ -15,11 +20,14 @@ from log_aggregator.errors import (
     ObjectFrozen,
     ObjectRefused,
     PreconditionFailed,
+    RequestFailed,
     SourceChanged,
     VerificationError,
 )
+from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import Body, ObjectStore
+from log_aggregator.steps.workers import Workers
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -43,10 +51,15 @@ class Unreadable:
 
 
 ReadResult = Original | Changed | Unreadable
+_Begun = ReadResult | Future[ReadResult]
+"""The latter is being read again."""
+
+_WAITING_BYTES_MAX = 8 * MIB
+"""What waits for an object before it that is being read again."""
 
 
 class Reader:
-    """Reads the log objects of one pack. Thread safe.
+    """Reads the log objects of one pack.
 
     A log object's bytes are right where their MD5 is the ETag. Where the ETag is another, either
     they were damaged on their way, or the ETag is no MD5 (encryption with KMS), which only the
@@ -54,27 +67,43 @@ class Reader:
     and is taken then; anything else is read once more, and S3's stored checksum is compared.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    def __init__(self, store: ObjectStore, workers: Workers) -> None:
+        self._store, self._workers = store, workers
 
-    def read(self, source: LogObject) -> ReadResult:
-        """One GET, pinned to the version or the ETag, and a check of what came.
+    def read_all(self, sources: Sequence[LogObject]) -> Iterator[ReadResult]:
+        """One GET of each, pinned to the version or the ETag, and a check of what came; in their
+        order.
 
-        Raises StoreError where S3 itself is the trouble and not this object.
+        Raises StoreError where S3 itself is the trouble and not one of these objects.
         """
-        try:
-            body = self._store.get_object(
-                source.bucket, source.key, version_id=source.version_id, if_match=source.etag
-            )
-            first = inspect_original(source, body.data, headers_of(body))
-            is_sound = _is_sound(first, is_opaque=body.has_opaque_etag)
-            return first if is_sound else self._read_again(first)
-        except (NotFound, PreconditionFailed):
-            return Changed(source)
-        except UNREADABLE as error:
-            return Unreadable(source, error)
+        waiting: deque[_Begun] = deque()
+        waiting_bytes = 0
+        with closing(self._store.get_objects(sources)) as bodies:
+            for source, body in zip(sources, bodies, strict=False):
+                self._workers.check_stop()
+                waiting.append(self._begin(source, body))
+                waiting_bytes += source.size_bytes
+                while waiting and (_is_there(waiting[0]) or waiting_bytes > _WAITING_BYTES_MAX):
+                    result = _take(waiting.popleft())
+                    waiting_bytes -= result.source.size_bytes
+                    yield result
+        yield from map(_take, waiting)
 
-    def _read_again(self, first: Original) -> Original:
+    def _begin(self, source: LogObject, body: Body | RequestFailed) -> _Begun:
+        if isinstance(body, RequestFailed):
+            return _judge(source, body)
+        first = inspect_original(source, body.data, headers_of(body))
+        if _is_sound(first, is_opaque=body.has_opaque_etag):
+            return first
+        return self._workers.start_read(partial(self._read_again, first))
+
+    def _read_again(self, first: Original) -> ReadResult:
+        try:
+            return self._compare_reads(first)
+        except (RequestFailed, VerificationError) as error:
+            return _judge(first.source, error)
+
+    def _compare_reads(self, first: Original) -> Original:
         """Raises VerificationError where two reads do not show what the right bytes are."""
         source = first.source
         body, is_trusted = self._store.get_object_checked(
@@ -91,6 +120,23 @@ class Reader:
             f"s3://{source.bucket}/{source.key}: what was read twice is not what its length "
             "and ETag say"
         )
+
+
+def _judge(source: LogObject, error: RequestFailed | VerificationError) -> Changed | Unreadable:
+    """Whether an error is about this object only. Raises it where it is not."""
+    if isinstance(error, NotFound | PreconditionFailed):
+        return Changed(source)
+    if isinstance(error, UNREADABLE):
+        return Unreadable(source, error)
+    raise error
+
+
+def _is_there(begun: _Begun) -> bool:
+    return not isinstance(begun, Future) or begun.done()
+
+
+def _take(begun: _Begun) -> ReadResult:
+    return begun.result() if isinstance(begun, Future) else begun
 
 
 def _is_sound(original: Original, *, is_opaque: bool) -> bool:

@@ -27,6 +27,7 @@ from log_aggregator.errors import AccessDenied, RequestFailed
 from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject
 from log_aggregator.steps.packing.read import Reader, Unreadable
+from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -73,10 +74,9 @@ def test_what_one_object_showed_is_not_believed_of_another() -> None:
     ETags are no MD5s.
     """
     store, opaque, plain = mixed_store()
-    reader = Reader(FaultyStore(store, damage("logs")))
-    for _ in range(3):
-        assert isinstance(reader.read(opaque), Original)
-        assert isinstance(reader.read(plain), Unreadable)
+    reader = Reader(FaultyStore(store, damage("logs")), SerialWorkers())
+    found = list(reader.read_all([opaque, plain] * 3))
+    assert [type(each) for each in found] == [Original, Unreadable] * 3
 
 
 def test_objects_of_both_kinds_in_one_pack_are_read() -> None:
@@ -86,8 +86,8 @@ def test_objects_of_both_kinds_in_one_pack_are_read() -> None:
     store, opaque, plain = mixed_store()
     order = [random.Random(1).choice([opaque, plain]) for _ in range(40)]
     counting = CountingStore(store)
-    reader = Reader(counting)
-    assert all(isinstance(reader.read(source), Original) for source in order)
+    reader = Reader(counting, SerialWorkers())
+    assert all(isinstance(found, Original) for found in reader.read_all(order))
     assert counting.requests["GetObject"] <= len(order) + order.count(opaque)
 
 

@@ -12,7 +12,9 @@ from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.packformat.builder import Original
 from log_aggregator.errors import StoreError
 from log_aggregator.model import LogObject
-from log_aggregator.steps.packing.read import Changed, Reader, Unreadable
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packing.read import Changed, Reader, ReadResult, Unreadable
+from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -29,6 +31,11 @@ def make_store(
     )
 
 
+def read_one(store: ObjectStore, source: LogObject) -> ReadResult:
+    (found,) = Reader(store, SerialWorkers()).read_all([source])
+    return found
+
+
 def alter_reads(alter: dict[int, bytes]) -> Decide:
     """The n-th read gives these bytes instead."""
 
@@ -42,7 +49,7 @@ def test_what_is_right_is_read_once() -> None:
     """One GET gives bytes, hash and headers."""
     store, source = make_store()
     counting = CountingStore(store)
-    found = Reader(counting).read(source)
+    found = read_one(counting, source)
     assert isinstance(found, Original)
     assert (found.data, dict(found.headers.metadata), found.headers.content_type) == (
         DATA,
@@ -58,7 +65,7 @@ def test_what_is_right_is_read_once() -> None:
 def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
     """A wrong length or a wrong MD5 is read once more; if that is right, nothing has happened."""
     store, source = make_store()
-    found = Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source)
+    found = read_one(FaultyStore(store, alter_reads({0: wrong})), source)
     assert isinstance(found, Original)
     assert found.data == DATA
 
@@ -70,7 +77,7 @@ def test_a_body_that_stays_damaged_is_unreadable(wrong: bytes) -> None:
     """What is wrong twice is never packed."""
     store, source = make_store()
     assert isinstance(
-        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+        read_one(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable
     )
 
 
@@ -85,11 +92,11 @@ def test_a_gzip_header_is_part_of_the_bytes(at: int) -> None:
     store, _ = make_store()
     source = store.put("logs", "2025/04/03/b.gz", GZIP)
     wrong = GZIP[:at] + bytes([GZIP[at] ^ 1]) + GZIP[at + 1 :]
-    found = Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source)
+    found = read_one(FaultyStore(store, alter_reads({0: wrong})), source)
     assert isinstance(found, Original)
     assert found.data == GZIP
     assert isinstance(
-        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+        read_one(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable
     )
 
 
@@ -98,8 +105,8 @@ def test_with_kms_whole_gzip_is_read_once() -> None:
     store, _ = make_store(has_kms=True)
     sources = [store.put("logs", f"2025/04/03/{number}.gz", GZIP) for number in range(5)]
     counting = CountingStore(store)
-    reader = Reader(counting)
-    assert all(isinstance(reader.read(source), Original) for source in sources)
+    reader = Reader(counting, SerialWorkers())
+    assert all(isinstance(found, Original) for found in reader.read_all(sources))
     assert counting.requests == {"GetObject": 5}
 
 
@@ -108,14 +115,14 @@ def test_damaged_gzip_is_found_also_with_kms() -> None:
     store, _ = make_store(has_kms=True)
     source = store.put("logs", "2025/04/03/b.gz", GZIP)
     wrong = GZIP[:12] + bytes([GZIP[12] ^ 1]) + GZIP[13:]
-    assert isinstance(Reader(FaultyStore(store, alter_reads({0: wrong}))).read(source), Unreadable)
+    assert isinstance(read_one(FaultyStore(store, alter_reads({0: wrong})), source), Unreadable)
 
 
 def test_with_kms_both_reads_must_be_the_same() -> None:
     """Where no MD5 tells which of two bodies is the right one, neither is taken."""
     store, source = make_store(has_kms=True)
     assert isinstance(
-        Reader(FaultyStore(store, alter_reads({1: b"b line\n"}))).read(source), Unreadable
+        read_one(FaultyStore(store, alter_reads({1: b"b line\n"})), source), Unreadable
     )
 
 
@@ -125,7 +132,7 @@ def test_with_kms_the_length_still_counts(size: int) -> None:
     store, source = make_store(has_kms=True)
     wrong = (DATA * 2)[:size]
     assert isinstance(
-        Reader(FaultyStore(store, alter_reads({0: wrong, 1: wrong}))).read(source), Unreadable
+        read_one(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable
     )
 
 
@@ -133,7 +140,7 @@ def test_kms_costs_one_request_more_at_most() -> None:
     """An object whose ETag is no MD5 is read at most twice, and never asked for by HEAD."""
     store, source = make_store(has_kms=True)
     counting = CountingStore(store)
-    assert isinstance(Reader(counting).read(source), Original)
+    assert isinstance(read_one(counting, source), Original)
     assert counting.requests.keys() == {"GetObject"}
     assert counting.requests["GetObject"] <= 2
 
@@ -145,7 +152,7 @@ def test_what_was_replaced_is_changed(versioning: str | None) -> None:
     """
     store, source = make_store(versioning=versioning)
     store.put("logs", source.key, b"another")
-    found = Reader(store).read(source)
+    found = read_one(store, source)
     assert isinstance(found, Changed if versioning is None else Original)
 
 
@@ -153,18 +160,18 @@ def test_what_is_gone_is_changed() -> None:
     """An object that is not there any more is the next run's, or nobody's."""
     store, source = make_store(versioning=None)
     store.delete("logs", source.key)
-    assert isinstance(Reader(store).read(source), Changed)
+    assert isinstance(read_one(store, source), Changed)
     versioned, listed = make_store()
-    assert isinstance(Reader(versioned).read(replace(listed, version_id="other")), Changed)
+    assert isinstance(read_one(versioned, replace(listed, version_id="other")), Changed)
 
 
 def test_what_may_not_be_read_is_unreadable() -> None:
     """A denied object, and one that is frozen, is left to a person."""
     store, source = make_store()
     store.deny_reading("logs", source.key)
-    assert isinstance(Reader(store).read(source), Unreadable)
+    assert isinstance(read_one(store, source), Unreadable)
     frozen = store.put("logs", "b", DATA, storage_class="GLACIER")
-    assert isinstance(Reader(store).read(frozen), Unreadable)
+    assert isinstance(read_one(store, frozen), Unreadable)
 
 
 def test_trouble_of_s3_itself_is_raised() -> None:
@@ -174,4 +181,4 @@ def test_trouble_of_s3_itself_is_raised() -> None:
         store, lambda number, call: Fault(before=StoreError("500", code="InternalError"))
     )
     with pytest.raises(StoreError):
-        Reader(faulty).read(source)
+        read_one(faulty, source)

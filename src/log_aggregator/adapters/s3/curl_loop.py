@@ -1,0 +1,330 @@
+"""Many GETs at once by one thread: libcurl's multi interface says which sockets it waits for, and
+here they are waited for (https://curl.se/libcurl/c/libcurl-multi.html).
+
+A thread for each GET costs two switches between threads for each piece of an answer, and all of
+them wait for one interpreter. A loop belongs to whoever reads from it: while its caller works,
+nothing is sent or received, and no time passes for what is under way.
+"""
+
+from __future__ import annotations
+
+import heapq
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import pycurl
+
+from log_aggregator.adapters.s3.attempts import (
+    Answer,
+    Attempts,
+    Failure,
+    describe_deadline,
+    describe_failure,
+)
+from log_aggregator.adapters.s3.deadlines import WATCHDOG
+from log_aggregator.adapters.s3.errors import NO_ANSWER
+from log_aggregator.errors import Interrupted, RequestFailed
+from log_aggregator.limits import MIB
+
+AHEAD_BYTES_MAX = 16 * MIB
+"""Asked for and not yet handed over; but one object always may be."""
+AHEAD_COUNT_MAX = 4
+"""The same in GETs, as a multiple of those that may be under way."""
+HANDED_OVER_MAX = 4
+"""Answers in a row. Whoever takes them works, and meanwhile nothing is sent or received."""
+IDLE_SECONDS_MAX = 0.25
+"""So soon a stop is noticed."""
+LOOK_SECONDS = 1.0
+"""So soon what is over its time is."""
+
+
+class Get(Protocol):
+    """A GET that can be repeated."""
+
+    size_bytes: int
+
+    def prepare(self, handle: pycurl.Curl) -> None:
+        """Signs it anew. Raises RequestFailed where it cannot be sent."""
+
+    def fail(self, failure: Failure) -> RequestFailed:
+        """The error that becomes of a failure."""
+
+    @property
+    def seconds(self) -> float:
+        """What an attempt is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopLimits:
+    """`silence_seconds`: so long no byte may come."""
+
+    attempts_max: int
+    silence_seconds: float
+
+
+class Share:
+    """How many GETs may be under way, and how many of them are each loop's. Thread safe.
+
+    Where S3 says SlowDown they are halved, and with every good answer they become more again, as
+    TCP does.
+    """
+
+    def __init__(self, count_max: int) -> None:
+        self._count_max = count_max
+        self._count = float(count_max)
+        self._loops = 0
+        self._halved_at = float("-inf")
+        self._lock = threading.Lock()
+
+    @property
+    def of_each(self) -> int:
+        """At least one."""
+        return max(1, int(self._count) // max(1, self._loops))
+
+    def join(self) -> None:
+        with self._lock:
+            self._loops += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._loops -= 1
+
+    def note_answer(self) -> None:
+        if self._count < self._count_max:
+            with self._lock:
+                self._count = min(self._count_max, self._count + 1 / self._count)
+
+    def note_slow_down(self) -> None:
+        """What was under way when the first was said counts once."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._halved_at >= 1:
+                self._halved_at, self._count = now, max(1.0, self._count / 2)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A GET on its way to its answer."""
+
+    get: Get
+    attempts: Attempts
+    outcome: Answer | RequestFailed | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Transfer:
+    """One of libcurl's handles, used again and again, and what it is about."""
+
+    handle: pycurl.Curl
+    head: list[bytes] = field(default_factory=list)
+    body: list[bytes] = field(default_factory=list)
+    slot: _Slot | None = None
+    ends: float = 0.0
+    pieces: int = 0
+    """Lines of the head and pieces of the body, when they were last counted."""
+    silent_since: float = 0.0
+
+    def is_late(self, now: float, silence_seconds: float) -> bool:
+        """Whether its time is over, or nothing has come for too long."""
+        pieces = len(self.head) + len(self.body)
+        if pieces != self.pieces:
+            self.pieces, self.silent_since = pieces, now
+        return now >= min(self.ends, self.silent_since + silence_seconds)
+
+
+class GetLoop:
+    """Not thread safe; but it may be another thread's from one `read` to the next."""
+
+    def __init__(
+        self, make_handle: Callable[[], pycurl.Curl], share: Share, limits: LoopLimits
+    ) -> None:
+        self._make_handle, self._share, self._limits = make_handle, share, limits
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._selector = selectors.DefaultSelector()
+        self._timer: float | None = None
+        self._free: list[_Transfer] = []
+        self._active: dict[pycurl.Curl, _Transfer] = {}
+        self._later: list[tuple[float, int, _Slot]] = []
+        """What is sent again, by the time when it is."""
+        self._numbers = count()
+        self._looks_at = 0.0
+        self._away_seconds = 0.0
+
+    def read(self, gets: Iterable[Get]) -> Iterator[Answer | RequestFailed]:
+        """What came of each, in their order. Raises Interrupted where the run was told to stop."""
+        self._share.join()
+        try:
+            yield from self._read(iter(gets))
+        finally:
+            self._share.leave()
+            self._drop_all()
+
+    def _read(self, gets: Iterator[Get]) -> Iterator[Answer | RequestFailed]:
+        begun: deque[_Slot] = deque()
+        ahead_bytes, upcoming = 0, next(gets, None)
+        while upcoming is not None or begun:
+            while upcoming is not None and self._has_room(begun, ahead_bytes + upcoming.size_bytes):
+                slot = _Slot(upcoming, Attempts(self._limits.attempts_max))
+                begun.append(slot)
+                ahead_bytes += upcoming.size_bytes
+                self._send(slot)
+                upcoming = next(gets, None)
+            self._repeat()
+            self._drive(is_waiting=begun[0].outcome is None)
+            for _ in range(HANDED_OVER_MAX):
+                if not begun or begun[0].outcome is None:
+                    break
+                slot = begun.popleft()
+                ahead_bytes -= slot.get.size_bytes
+                left_at = time.monotonic()
+                yield slot.outcome  # type: ignore[misc]  # it was just looked at
+                self._away_seconds += time.monotonic() - left_at
+
+    def _has_room(self, begun: deque[_Slot], ahead_bytes: int) -> bool:
+        if not begun:
+            return True
+        each = self._share.of_each
+        under_way = len(self._active) + len(self._later)
+        return (
+            under_way < each
+            and len(begun) < AHEAD_COUNT_MAX * each
+            and ahead_bytes <= AHEAD_BYTES_MAX
+        )
+
+    def _now(self) -> float:
+        """Without the time in which the caller was at work."""
+        return time.monotonic() - self._away_seconds
+
+    def _send(self, slot: _Slot) -> None:
+        transfer = self._free.pop() if self._free else _Transfer(self._make_handle())
+        try:
+            slot.get.prepare(transfer.handle)
+        except RequestFailed as error:
+            slot.outcome = error
+            self._free.append(transfer)
+            return
+        transfer.slot, transfer.head, transfer.body = slot, [], []
+        transfer.pieces, transfer.silent_since = 0, self._now()
+        transfer.ends = transfer.silent_since + slot.get.seconds
+        transfer.handle.setopt(pycurl.HEADERFUNCTION, transfer.head.append)
+        transfer.handle.setopt(pycurl.WRITEFUNCTION, transfer.body.append)
+        self._active[transfer.handle] = transfer
+        self._multi.add_handle(transfer.handle)
+
+    def _repeat(self) -> None:
+        """What has waited for long enough."""
+        while self._later and self._later[0][0] <= time.monotonic():
+            self._send(heapq.heappop(self._later)[2])
+
+    def _drive(self, *, is_waiting: bool) -> None:
+        """Sends and receives what can be. `is_waiting`: there is nothing else to do."""
+        if WATCHDOG.is_stopping:
+            raise Interrupted("the run was stopped")
+        for key, events in self._selector.select(self._wait_seconds() if is_waiting else 0):
+            ready = (pycurl.CSELECT_IN if events & selectors.EVENT_READ else 0) | (
+                pycurl.CSELECT_OUT if events & selectors.EVENT_WRITE else 0
+            )
+            self._multi.socket_action(key.fd, ready)
+        if self._timer is not None and time.monotonic() >= self._timer:
+            self._timer = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._take_finished()
+        self._cut_late()
+
+    def _wait_seconds(self) -> float:
+        until = [time.monotonic() + IDLE_SECONDS_MAX]
+        until += [] if self._timer is None else [self._timer]
+        until += [self._later[0][0]] if self._later else []
+        return max(0.0, min(until) - time.monotonic())
+
+    def _take_finished(self) -> None:
+        while True:
+            more, good, bad = self._multi.info_read()
+            for handle in good:
+                self._take_answer(handle)
+            for handle, number, message in bad:
+                slot = self._end(handle)
+                self._fail(slot, describe_failure(number, message))
+            if not more:
+                return
+
+    def _take_answer(self, handle: pycurl.Curl) -> None:
+        transfer = self._active[handle]
+        answer = Answer.of(handle, transfer.head, transfer.body)
+        slot = self._end(handle)
+        if slot.attempts.take(answer):
+            slot.outcome = answer
+            self._share.note_answer()
+            return
+        if slot.attempts.is_slow_down:
+            self._share.note_slow_down()
+        self._go_on(slot)
+
+    def _fail(self, slot: _Slot, failure: Failure) -> None:
+        slot.attempts.take_silence(failure)
+        self._go_on(slot)
+
+    def _go_on(self, slot: _Slot) -> None:
+        attempts = slot.attempts
+        if attempts.are_over:
+            slot.outcome = slot.get.fail(attempts.failure)
+            return
+        at = time.monotonic() + attempts.draw_pause_seconds()
+        heapq.heappush(self._later, (at, next(self._numbers), slot))
+
+    def _cut_late(self) -> None:
+        """What has had all its time. Looked for now and then: there may be many."""
+        now, silence_seconds = self._now(), self._limits.silence_seconds
+        if now < self._looks_at:
+            return
+        self._looks_at = now + min(LOOK_SECONDS, silence_seconds)
+        for transfer in list(self._active.values()):
+            if transfer.is_late(now, silence_seconds):
+                has_ended = now >= transfer.ends
+                slot = self._end(transfer.handle)
+                self._fail(
+                    slot,
+                    describe_deadline(slot.get.seconds)
+                    if has_ended
+                    else (NO_ANSWER, 0, f"nothing came for {silence_seconds:.3g} s"),
+                )
+
+    def _end(self, handle: pycurl.Curl) -> _Slot:
+        transfer = self._active.pop(handle)
+        self._multi.remove_handle(handle)
+        slot, transfer.slot, transfer.head, transfer.body = transfer.slot, None, [], []
+        self._free.append(transfer)
+        assert slot is not None  # noqa: S101 - it is active
+        return slot
+
+    def _drop_all(self) -> None:
+        """What nobody waits for any more."""
+        for handle in list(self._active):
+            self._end(handle)
+        self._later.clear()
+
+    def _watch(self, event: int, fd: int, _multi: object, _data: object) -> None:
+        """Libcurl says what it waits for at a socket."""
+        if event == pycurl.POLL_REMOVE:
+            with suppress(KeyError, ValueError, OSError):  # closed already
+                self._selector.unregister(fd)
+            return
+        events = (selectors.EVENT_READ if event & pycurl.POLL_IN else 0) | (
+            selectors.EVENT_WRITE if event & pycurl.POLL_OUT else 0
+        )
+        try:
+            self._selector.modify(fd, events)
+        except KeyError:
+            self._selector.register(fd, events)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
