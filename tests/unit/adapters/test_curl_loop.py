@@ -264,7 +264,7 @@ class TestShare:
     ) -> None:
         """Only what says that there are too many."""
         said: list[Share] = []
-        monkeypatch.setattr(Share, "note_slow_down", lambda share: said.append(share))
+        monkeypatch.setattr(Share, "note_slow_down", lambda share: said.insert(0, share))
         echo = Echo(lambda _, times: answer if times == 1 else None)
         with StallingServer(echo) as server:
             list(connect(server).get_objects(sources(["a"])))
