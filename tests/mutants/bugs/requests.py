@@ -68,8 +68,11 @@ REQUESTS = Section(
             "delete-condition-dropped",
             "a conditional delete goes without its condition",
             in_symbol(
-                "log_aggregator.adapters.s3.store:encode_deletion",
-                ("entry['ETag'] = f'\"{deletion.etag}\"'", "pass"),
+                "log_aggregator.adapters.s3.deleting:_encode_deletion",
+                (
+                    "version, etag = deletion.version_id, deletion.etag",
+                    "version, etag = deletion.version_id, None",
+                ),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_only_what_s3_names_has_failed",
         ),
@@ -77,7 +80,7 @@ REQUESTS = Section(
             "key-errors-ignored",
             "per-key errors of DeleteObjects are not looked at",
             in_symbol(
-                "log_aggregator.adapters.s3.store:S3Store._delete_batch",
+                "log_aggregator.adapters.s3.deleting:_delete_batch",
                 (
                     "[failure for error in response.get('Errors', []) for failure in find_failures(bucket, deletions, error)]",
                     "[]",
@@ -189,7 +192,7 @@ REQUESTS = Section(
             "refusal-without-version-lost",
             "a refused key that S3 names without its version counts as deleted",
             in_symbol(
-                "log_aggregator.adapters.s3.store:find_failures",
+                "log_aggregator.adapters.s3.deleting:find_failures",
                 (
                     """
                     if not named:

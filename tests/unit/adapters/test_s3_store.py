@@ -23,8 +23,8 @@ import log_aggregator
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
 from log_aggregator.adapters.s3 import listing as listing_module
 from log_aggregator.adapters.s3.clients import is_aws, make_config
+from log_aggregator.adapters.s3.deleting import NOT_IN_XML
 from log_aggregator.adapters.s3.errors import store_errors
-from log_aggregator.adapters.s3.store import NOT_IN_XML
 from log_aggregator.errors import (
     AccessDenied,
     NoSuchBucket,

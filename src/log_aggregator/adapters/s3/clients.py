@@ -21,6 +21,7 @@ from botocore.session import Session
 
 from log_aggregator.adapters.s3.curl import CurlReader
 from log_aggregator.adapters.s3.deadlines import REQUEST_SECONDS, SILENCE_SECONDS
+from log_aggregator.adapters.s3.deleting import register_own_bodies
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.listing import register_fast_parsing
 from log_aggregator.adapters.s3.owners import Owners, make_owners, register_owners
@@ -91,6 +92,7 @@ def _make_clients(settings: ClientSettings) -> Clients:
     if settings.endpoint_url is None and not is_aws(found_url):
         client = make_client(session, region, settings, found_url)
     register_fast_parsing(client)
+    register_own_bodies(client)
     # as `doctor` asks: it gives up sooner than a run does
     sts = replace(settings, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20)
     owners = make_owners(

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from log_aggregator.adapters.s3 import listing, reading, restoring, writing
+from log_aggregator.adapters.s3 import deleting, listing, reading, restoring, writing
 from log_aggregator.adapters.s3.clients import Clients, ClientSettings, make_clients
-from log_aggregator.adapters.s3.errors import make_error, store_errors
-from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed
-from log_aggregator.limits import DELETE_COUNT_MAX
+from log_aggregator.adapters.s3.errors import store_errors
+from log_aggregator.errors import NotFound
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import (
     Bodies,
@@ -23,13 +22,6 @@ from log_aggregator.ports.store import (
     Upload,
     WriteOptions,
 )
-
-NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that XML 1.0 cannot hold in any way (https://www.w3.org/TR/xml/#charsets). S3's keys
-may.
-"""
-
-GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
 
 
 class S3Store:
@@ -161,42 +153,7 @@ class S3Store:
         restoring.restore_object(self._s3, bucket, key, days, tier)
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
-        if len(deletions) > DELETE_COUNT_MAX:
-            raise ValueError(f"{len(deletions)} deletions, at most {DELETE_COUNT_MAX} are allowed")
-        batch = [deletion for deletion in deletions if not NOT_IN_XML.search(deletion.key)]
-        single = [deletion for deletion in deletions if NOT_IN_XML.search(deletion.key)]
-        failures = self._delete_batch(bucket, batch) if batch else []
-        return failures + [
-            failure for deletion in single for failure in self._delete_single(bucket, deletion)
-        ]
-
-    def _delete_batch(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
-        entries = [encode_deletion(deletion) for deletion in deletions]
-        with store_errors("DeleteObjects", bucket):
-            response = self._s3.delete_objects(
-                Bucket=bucket, Delete={"Objects": entries, "Quiet": True}
-            )
-        return [
-            failure
-            for error in response.get("Errors", [])
-            for failure in find_failures(bucket, deletions, error)
-        ]
-
-    def _delete_single(self, bucket: str, deletion: Deletion) -> list[DeletionFailure]:
-        """The key goes into the URL, where anything can be written."""
-        condition = {"VersionId": deletion.version_id} if deletion.version_id is not None else {}
-        if deletion.etag is not None:
-            condition["IfMatch"] = f'"{deletion.etag}"'
-        try:
-            with store_errors("DeleteObject", bucket, deletion.key):
-                self._s3.delete_object(Bucket=bucket, Key=deletion.key, **condition)
-        except (AccessDenied, NotFound, PreconditionFailed) as error:
-            return (
-                []
-                if error.code in GONE_CODES
-                else [DeletionFailure(deletion, error.code, str(error))]
-            )
-        return []
+        return deleting.delete_objects(self._s3, bucket, deletions)
 
 
 def make_stored(bucket: str, key: str, response: Mapping[str, Any]) -> StoredObject:
@@ -220,38 +177,4 @@ def is_opaque(response: Mapping[str, Any]) -> bool:
     return (
         response.get("ServerSideEncryption") in reading.OPAQUE_ETAG_ENCRYPTIONS
         or "SSECustomerAlgorithm" in response
-    )
-
-
-def encode_deletion(deletion: Deletion) -> dict[str, str]:
-    """S3 compares an ETag with the current version's, whichever version is to go."""
-    entry = {"Key": deletion.key}
-    if deletion.version_id is not None:
-        entry["VersionId"] = deletion.version_id
-    if deletion.etag is not None:
-        entry["ETag"] = f'"{deletion.etag}"'
-    return entry
-
-
-def find_failures(
-    bucket: str, deletions: Sequence[Deletion], error: Mapping[str, Any]
-) -> list[DeletionFailure]:
-    """Which of the deletions S3 means. Where it names no version, every deletion of the key counts
-    as failed.
-
-    Raises StoreError where it means none that was asked for: then nothing is known of any.
-    """
-    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
-    key, version_id = error.get("Key"), error.get("VersionId") or None
-    named = [
-        deletion
-        for deletion in deletions
-        if deletion.key == key and version_id in (None, deletion.version_id)
-    ]
-    if not named:
-        raise make_error("DeleteObjects", bucket, "", code, 0, message)
-    return (
-        []
-        if code in GONE_CODES
-        else [DeletionFailure(deletion, code, message) for deletion in named]
     )
