@@ -57,7 +57,7 @@ def make_obstore_reader(connection: Connection, bucket: str) -> Read:
         access_key_id=connection.access_key,
         secret_access_key=connection.secret_key,
         virtual_hosted_style_request=False,
-        client_options={"allow_http": True},
+        client_options={"allow_http": True, "allow_invalid_certificates": True},
     )
 
     def read(log_object: LogObject) -> bytes:

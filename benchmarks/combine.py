@@ -1,110 +1,136 @@
-"""The combine step against a bare GET loop over the same objects: what hashing, looking at every
-byte, the index and the upload cost.
+"""The combine step against a bare loop of GETs over the same objects, as the network is: near and
+plain, by TLS, and with answers that come 30 and 100 ms late, read by one core only.
 
-The loop is a yardstick that stays the same: obstore, a client that this program does not use, as
-many threads, the same versions, the bytes thrown away.
+The loop is a yardstick that stays the same: obstore with as many threads, the bytes thrown away.
+Late answers come out of a relay, which has a core of its own together with the server.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from benchmarks.bare import make_obstore_reader, read_all
-from benchmarks.jobsteps import WARM_UP_COUNT, list_group, plan_one_pack, warm_up
+from benchmarks.apart import run_apart
+from benchmarks.relay import relay
 from benchmarks.report import Options, Outcome, Table, Target
 from benchmarks.testbed import (
     DESTINATION,
     LOG_SIZE_BYTES,
-    Logs,
     make_connection,
-    make_settings,
     prepare_bucket,
     put_logs,
 )
+from tests.support.stalling import make_context
 
-from log_aggregator.steps.packing.combine import combine
-from log_aggregator.wiring import connect, make_workers
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 OBJECT_COUNT = 8_000
 OBJECT_COUNT_QUICK = 400
 ROUNDS = 5
 ROUNDS_QUICK = 2
-RATE_RATIO_MIN = 0.7
+RATE_RATIO_MIN = 0.85
+LATE_RATE_MIN = 3_000.0
+JOB_SECONDS_MAX = 600
+PREFIX = "combine-"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    seconds: float
-    cpu_seconds: float
+class Line:
+    """A way to the server."""
+
+    name: str
+    has_tls: bool = False
+    late_ms: int = 0
+
+
+NEAR, TLS = Line("near"), Line("TLS", has_tls=True)
+LINES = (NEAR, TLS, Line("30 ms late", late_ms=30), Line("100 ms late", late_ms=100))
+COLUMNS = {
+    "": "",
+    "seconds": ".2f",
+    "objects/s": ",.0f",
+    "ms CPU an object": ".3f",
+    "rate": ".2f",
+    "CPU": ".2f",
+}
 
 
 def measure(options: Options) -> Outcome:
     count = OBJECT_COUNT_QUICK if options.is_quick else OBJECT_COUNT
     rounds = ROUNDS_QUICK if options.is_quick else ROUNDS
+    table = Table(
+        f"Combining {count:,} log objects of 8 KB against only reading them; medians of {rounds} "
+        "rounds, late answers read by one core",
+        COLUMNS,
+    )
+    outcome = Outcome([table], is_quick=options.is_quick)
     with EmbeddedS3() as server:
         prepare_bucket(server, DESTINATION, is_versioned=True)
-        pairs = _measure_pairs(server, put_logs(server, "combine", count), rounds)
-    return _report(pairs, count, is_quick=options.is_quick)
+        put_logs(server, PREFIX.rstrip("-"), count)
+        for line in LINES:
+            with connected(server, line) as told:
+                job = {**told, "count": count, "size_bytes": LOG_SIZE_BYTES, "prefix": PREFIX}
+                pairs = run_apart(
+                    "benchmarks.combine_job", job | {"rounds": rounds}, JOB_SECONDS_MAX
+                )
+            _add(outcome, line, pairs, count)
+    return outcome
 
 
-def _measure_pairs(server: EmbeddedS3, logs: Logs, rounds: int) -> list[tuple[Taken, Taken]]:
-    """(bare loop, combine), one after the other, again and again."""
-    settings = make_settings(logs.bucket)
-    store = connect(make_connection(server), settings.readers)
-    bare = make_obstore_reader(make_connection(server), logs.bucket)
-    pairs = []
-    with make_workers(settings) as workers, ThreadPoolExecutor(settings.readers) as pool:
-        listed = list_group(store, workers, settings, logs)
-        objects = [source.log_object for source in listed.found.sources]
-        warm_up(store, workers, listed)
-        read_all(pool, bare, objects[:WARM_UP_COUNT])
-        for number in range(rounds):
-            plan = plan_one_pack(store, workers, listed, f"round-{number}/")
-            looped = _timed(partial(read_all, pool, bare, objects))
-            combined = _timed(partial(combine, store, workers, plan, listed.rules.group.combine))
-            pairs.append((looped, combined))
-    return pairs
+@contextmanager
+def connected(server: EmbeddedS3, line: Line) -> Iterator[Mapping[str, Any]]:
+    """What a job is told of the way to the server."""
+    connection = make_connection(server)
+    name = line.name.replace(" ", "-").lower()
+    if line == NEAR:
+        yield {"server": asdict(connection), "core": None, "name": name}
+        return
+    core = 0 if line.late_ms else None
+    if core is not None:
+        pin(server, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        if line.has_tls:
+            make_context(Path(folder))
+            os.environ["AWS_CA_BUNDLE"] = str(Path(folder) / "certificate.pem")
+        try:
+            with relay(
+                server.endpoint_url,
+                late_ms=line.late_ms,
+                tls_folder=Path(folder) if line.has_tls else None,
+                core=None if core is None else 1,
+            ) as url:
+                there = asdict(replace(connection, endpoint_url=url))
+                yield {"server": there, "core": core, "name": name}
+        finally:
+            os.environ.pop("AWS_CA_BUNDLE", None)
 
 
-def _timed(work: Callable[[], object]) -> Taken:
-    cpu, wall = time.process_time(), time.perf_counter()
-    work()
-    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
+def pin(server: EmbeddedS3, core: int) -> None:
+    """All threads that the server has by now."""
+    for task in Path(f"/proc/{server.pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {core})
 
 
-def _report(pairs: list[tuple[Taken, Taken]], count: int, *, is_quick: bool) -> Outcome:
-    columns = {
-        "": "",
-        "seconds": ".2f",
-        "objects/s": ",.0f",
-        "MB/s": ",.1f",
-        "ms CPU an object": ".2f",
-        "rate": ".2f",
-    }
-    table = Table(
-        f"Combining {count:,} log objects of 8 KB against only reading them, 64 at once; "
-        f"medians of {len(pairs)} rounds",
-        columns,
-    )
+def _add(outcome: Outcome, line: Line, pairs: Any, count: int) -> None:
+    medians = {}
     for name, column in (("bare GET loop", 0), ("combine", 1)):
-        seconds = statistics.median(pair[column].seconds for pair in pairs)
-        cpu = statistics.median(pair[column].cpu_seconds for pair in pairs) / count * 1000
-        ratio = statistics.median(pair[0].seconds / pair[column].seconds for pair in pairs)
-        table.rows.append(
-            (name, seconds, count / seconds, count / seconds * LOG_SIZE_BYTES / 1e6, cpu, ratio)
+        seconds = statistics.median(pair[column][0] for pair in pairs)
+        cpu = statistics.median(pair[column][1] for pair in pairs) / count * 1000
+        rate = statistics.median(pair[0][0] / pair[column][0] for pair in pairs)
+        ratio = statistics.median(pair[column][1] / pair[0][1] for pair in pairs)
+        medians[name] = count / seconds
+        outcome.tables[0].rows.append(
+            (f"{line.name}: {name}", seconds, count / seconds, cpu, rate, ratio)
         )
-    ratios = [pair[0].seconds / pair[1].seconds for pair in pairs]
-    target = Target(
-        "combine: rate against a bare GET loop",
-        statistics.median(ratios),
-        RATE_RATIO_MIN,
-        is_minimum=True,
-    )
-    note = f"The rate's ratio, round by round: {', '.join(f'{ratio:.2f}' for ratio in ratios)}."
-    return Outcome([table], [note], [target], is_quick)
+        if column and not line.late_ms:
+            what = f"combine, {line.name}: rate against a bare GET loop"
+            outcome.targets.append(Target(what, rate, RATE_RATIO_MIN, is_minimum=True))
+    if line.late_ms == 30:
+        what = "combine, 30 ms late, one core: objects a second"
+        outcome.targets.append(Target(what, medians["combine"], LATE_RATE_MIN, is_minimum=True))

@@ -82,8 +82,8 @@ def delete_all(store: ObjectStore, workers: Workers, listed: Listed, pack: Verif
         raise BenchmarkBroken(f"{report.deleted} of {len(listed.found.sources)} objects deleted")
 
 
-def warm_up(store: ObjectStore, workers: Workers, listed: Listed) -> None:
+def warm_up(store: ObjectStore, workers: Workers, listed: Listed, root: str = "warm-up/") -> None:
     """Opens the connections and starts the threads."""
     few = replace(listed, found=GroupSources(listed.found.sources[:WARM_UP_COUNT]))
-    plan = plan_one_pack(store, workers, few, "warm-up/")
+    plan = plan_one_pack(store, workers, few, root)
     combine(store, workers, plan, listed.rules.group.combine)

@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
@@ -610,6 +611,25 @@ class TestReading:
                 "gzip",
             )
             assert body.version_id is None
+
+    def test_many_are_read_as_one_by_one(self, lab: Harness) -> None:
+        """Each in its place with all that is told of it, or with the error that it has by
+        itself.
+        """
+        bucket = lab.create_bucket(versioning="Enabled")
+        for number in range(120):
+            lab.put(bucket, f"k{number % 100:03}", b"%d" % number, metadata={"number": str(number)})
+        wanted = list(lab.store.list_object_versions(bucket).objects)
+        assert len(wanted) == 120
+        wanted[50] = replace(wanted[50], key="not there")
+        wanted[60] = replace(wanted[60], etag=hashlib.md5(b"another").hexdigest())
+        found = list(lab.store.get_objects(wanted))
+        assert (type(found[50]), type(found[60])) == (NotFound, PreconditionFailed)
+        for number, (source, body) in enumerate(zip(wanted, found, strict=True)):
+            if number not in (50, 60):
+                assert body == lab.store.get_object(
+                    bucket, source.key, version_id=source.version_id, if_match=source.etag
+                )
 
     @pytest.mark.parametrize("size_bytes", [0, 1, 20 * MIB + 1])
     def test_sizes(self, lab: Harness, size_bytes: int) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.ports.store import Body, ObjectStore
+from log_aggregator.model import LogObject
+from log_aggregator.ports.store import Bodies, Body, ObjectStore
 
 T = TypeVar("T")
 
@@ -48,6 +49,12 @@ class MeteredStore(CountingStore):
                 first, last = call.arguments["byte_range"]
                 self._add("copied", last - first)
         return result
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        for body in super().get_objects(sources):
+            if isinstance(body, Body):
+                self._add("read", len(body.data))
+            yield body
 
     def _add(self, direction: str, size_bytes: int) -> None:
         with self._bytes_lock:

@@ -134,7 +134,7 @@ REQUESTS = Section(
             "proxy-of-libcurl",
             "reads go by the proxy that libcurl finds, all other requests by botocore's",
             in_symbol(
-                "log_aggregator.adapters.s3.curl:CurlReader._send",
+                "log_aggregator.adapters.s3.curl:GetRequest.prepare",
                 ("handle.setopt(pycurl.PROXY, place.proxy)", "pass"),
             ),
             proof="tests/unit/adapters/test_curl.py::TestProxies",
@@ -143,11 +143,82 @@ REQUESTS = Section(
             "any-certificate",
             "reads trust any server",
             in_symbol(
-                "log_aggregator.adapters.s3.curl:CurlReader._make_transfer",
+                "log_aggregator.adapters.s3.curl:CurlReader._make_handle",
                 ("1 if verify else 0", "0"),
                 ("2 if verify else 0", "0"),
             ),
             proof="tests/unit/adapters/test_curl.py::TestCertificates",
+        ),
+        Mutant(
+            "read-in-any-order",
+            "of many GETs the last one that was begun is handed over in the place of the first",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl_loop:GetLoop._read",
+                ("begun.popleft()", "begun.pop() if begun[-1].outcome else begun.popleft()"),
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestOrder",
+        ),
+        Mutant(
+            "read-ahead-unbounded",
+            "all log objects of a group are read before the first is packed",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl_loop:GetLoop._has_room",
+                ("len(begun) < AHEAD_COUNT_MAX * each", "True"),
+                ("ahead_bytes <= AHEAD_BYTES_MAX", "True"),
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestBounds",
+        ),
+        Mutant(
+            "cut-while-away",
+            "requests time out because their caller uploads a part meanwhile",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl_loop:GetLoop._now",
+                ("time.monotonic() - self._away_seconds", "time.monotonic()"),
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestTime",
+        ),
+        Mutant(
+            "loop-hears-no-stop",
+            "after a ctrl-C many GETs are waited for",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl_loop:GetLoop._drive",
+                ("WATCHDOG.is_stopping", "False"),
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestTime::test_a_stop_is_heard",
+        ),
+        Mutant(
+            "share-not-given-back",
+            "with each group there are fewer GETs at once",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl_loop:GetLoop.read", ("self._share.leave()", "pass")
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestLeaving",
+        ),
+        Mutant(
+            "left-behind-in-the-loop",
+            "what nobody waits for any more is still read",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl_loop:GetLoop.read", ("self._drop_all()", "pass")
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestLeaving",
+        ),
+        Mutant(
+            "slow-down-unheard",
+            "S3 says that there are too many requests, and as many are sent",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl_loop:Share.note_slow_down",
+                ("max(1.0, self._count / 2)", "self._count"),
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestShare",
+        ),
+        Mutant(
+            "not-tried-not-told",
+            "of many GETs those that are not tried are left out, and all after them move up",
+            in_symbol(
+                "log_aggregator.adapters.patience:PatientStore.get_objects",
+                ("yield refused.popleft()", "refused.popleft()"),
+            ),
+            proof="tests/unit/adapters/test_patience.py::test_of_many_each_has_its_place",
         ),
         Mutant(
             "checksum-of-parts-compared",

@@ -42,6 +42,7 @@ def use_everything(store: ObjectStore) -> None:
     store.get_bucket_versioning("b")
     store.get_object("b", "k")
     store.get_object("b", "k", version_id="null", if_match=source.etag, byte_range=(1, 3))
+    list(store.get_objects([source]))
     store.get_object_checked("b", "k")
     store.head_object("b", "k")
     store.put_object("b", "p", b"123", crc64nvme=crc64nvme(b"123"), options=OPTIONS)
@@ -89,7 +90,7 @@ class TestCounting:
             "ListObjectVersions": 1,
             "ListBuckets": 1,
             "GetBucketVersioning": 1,
-            "GetObject": 3,
+            "GetObject": 4,
             "HeadObject": 1,
             "PutObject": 1,
             "CreateMultipartUpload": 1,
@@ -136,7 +137,11 @@ class TestMetering:
         use_everything(plain)
         use_everything(store)
         assert store.requests == plain.requests
-        assert (store.bytes_read, store.bytes_written, store.bytes_copied) == (5 + 2 + 5, 3 + 2, 5)
+        assert (store.bytes_read, store.bytes_written, store.bytes_copied) == (
+            5 + 2 + 5 + 5,
+            3 + 2,
+            5,
+        )
 
     def test_failures(self) -> None:
         """What did not come was not read."""

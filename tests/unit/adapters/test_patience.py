@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.forwarding import Call
+from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.adapters.patience import NOT_TRIED, PAUSE_SECONDS, STOPPED, PatientStore
 from log_aggregator.adapters.s3.deadlines import Stopped
 from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.errors import AccessDenied, Interrupted, NotFound, RequestFailed, Unreachable
-from log_aggregator.model import StoredObject
-from log_aggregator.ports.store import ObjectStore
+from log_aggregator.model import LogObject, StoredObject
+from log_aggregator.ports.store import Bodies, Body, ObjectStore
 from log_aggregator_lab.stores.faults import Fault, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -176,6 +176,46 @@ def test_other_errors_are_no_silence(error: BaseException) -> None:
     for _ in range(10):
         with pytest.raises(type(error)):
             head(store)
+
+
+@pytest.mark.parametrize("silent", [[], [3, 4], [3, 4, 9, 10, 11], [0, 1], list(range(30))])
+def test_of_many_each_has_its_place(silent: list[int]) -> None:
+    """After two without an answer the others are not asked for, until one is tried a minute later;
+    what was not tried is among the rest, where it belongs, and is not counted.
+    """
+    world = World(call_seconds=61 / 4)
+    sources = [
+        LogObject("b", f"k{number}", None, "e", 1, BEGAN + timedelta(seconds=number))
+        for number in range(30)
+    ]
+    tried: list[int] = []
+
+    class Many(ForwardingStore):
+        def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+            for source in sources:
+                number = int(source.key[1:])
+                tried.append(number)
+                world.seconds += 61 / 4
+                if number in silent:
+                    yield Unreachable("no answer", code="NoAnswer")
+                else:
+                    yield Body(source.key.encode(), etag=source.etag)
+
+    store = CountingStore(PatientStore(Many(MemoryStore()), lambda: BEGAN, lambda: world.seconds))
+    found = list(store.get_objects(sources))
+    assert len(found) == len(sources)
+    for number, body in enumerate(found):
+        if number not in tried:
+            assert isinstance(body, Unreachable)
+            assert body.code == NOT_TRIED
+        elif number in silent:
+            assert isinstance(body, Unreachable)
+            assert body.code == "NoAnswer"
+        else:
+            assert isinstance(body, Body)
+            assert body.data == sources[number].key.encode()
+    assert store.requests.get("GetObject", 0) == len(tried)
+    assert (len(tried) < 30) == bool(silent)
 
 
 def test_what_a_stop_did_not_wait_for_is_no_silence() -> None:

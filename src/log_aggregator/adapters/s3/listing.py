@@ -3,9 +3,6 @@
 botocore takes 100 to 200 ms of CPU to parse a page of 1,000 entries. So its parser is handed an
 empty document, and the page is parsed here in 5 to 13 ms: botocore lets a `before-parse` handler
 put values into the answer. Signing, retries and errors stay botocore's.
-
-obstore's listing would be as fast, but it normalises paths: `a//b`, `/a` and `a/` do not come back
-as they are.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Reader:
         waiting: deque[_Begun] = deque()
         waiting_bytes = 0
         with closing(self._store.get_objects(sources)) as bodies:
-            for source, body in zip(sources, bodies, strict=False):
+            for source, body in zip(sources, bodies, strict=True):
                 self._workers.check_stop()
                 waiting.append(self._begin(source, body))
                 waiting_bytes += source.size_bytes
