@@ -1,5 +1,5 @@
-"""Loops of GETs that throw the bytes away: the least that any program must do. Threads, the same
-versions, nothing else.
+"""Loops of GETs that throw the bytes away: the least that any program must do. The same versions,
+nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import obstore
 from benchmarks.report import BenchmarkBroken
 from obstore.store import S3Store
 
+from log_aggregator.errors import RequestFailed
 from log_aggregator.model import LogObject
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.wiring import Connection, connect
 
 Read = Callable[[LogObject], bytes]
@@ -35,17 +37,22 @@ def list_all(connection: Connection, bucket: str) -> list[LogObject]:
 
 
 def read_all(pool: ThreadPoolExecutor, read: Read, objects: Sequence[LogObject]) -> None:
-    total = sum(pool.map(lambda log_object: len(read(log_object)), objects))
+    _check_total(sum(pool.map(lambda log_object: len(read(log_object)), objects)), objects)
+
+
+def _check_total(total: int, objects: Sequence[LogObject]) -> None:
     if total != sum(log_object.size_bytes for log_object in objects):
         raise BenchmarkBroken(f"the bare loop read {total} bytes")
 
 
-def make_own_reader(connection: Connection, _bucket: str) -> Read:
-    """This program's: libcurl, in the calling thread."""
-    store = connect(connection)
-    return lambda log_object: (
-        store.get_object(log_object.bucket, log_object.key, version_id=log_object.version_id).data
-    )
+def read_as_this_program(store: ObjectStore, objects: Sequence[LogObject]) -> None:
+    """Libcurl, many at once by the calling thread; nothing is looked at."""
+    total = 0
+    for body in store.get_objects(objects):
+        if isinstance(body, RequestFailed):
+            raise body
+        total += len(body.data)
+    _check_total(total, objects)
 
 
 def make_obstore_reader(connection: Connection, bucket: str) -> Read:

@@ -132,9 +132,18 @@ def _run_chain(told: Told) -> Took:
 
 
 def _read_this(told: Told) -> Took:
-    from benchmarks.bare import make_own_reader  # noqa: PLC0415
+    from benchmarks.bare import list_all, read_as_this_program  # noqa: PLC0415
 
-    return _read_with(told, make_own_reader)
+    from log_aggregator.wiring import Connection, connect  # noqa: PLC0415
+
+    connection, took = Connection(**told["server"]), Took()
+    objects = list_all(connection, told["bucket"])[: told["count_max"]]
+    store = connect(connection, told["threads"])
+    read_as_this_program(store, objects[: told["threads"]])
+    with took.timed():
+        read_as_this_program(store, objects)
+    took.done = len(objects)
+    return took
 
 
 def _read_bare(told: Told) -> Took:

@@ -38,8 +38,8 @@ JOB_SECONDS_MAX = 600
 NAMES = {"chain": "one upload for each", "boto3": "boto3 and threads", "this": "this program"}
 READERS = {
     "read-boto3": "boto3",
-    "read-this": "libcurl, as this program",
-    "bare": "obstore",
+    "read-this": "libcurl, many by one thread, as this program",
+    "bare": "obstore, a thread for each",
     "read-sockets": "sockets: no TLS, no retries, no timeouts",
 }
 STEPS = {
