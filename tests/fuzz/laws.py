@@ -42,7 +42,7 @@ from log_aggregator.core.layouts.declarations import (
     render_declarations,
 )
 from log_aggregator.core.lines import iter_lines
-from log_aggregator.core.packformat.contents import Shape, inspect
+from log_aggregator.core.packformat.contents import Shape, _inflate_at_once, inspect
 from log_aggregator.core.packformat.deflate import GZIP_HEADER
 from log_aggregator.core.packformat.index import (
     decode_index,
@@ -50,6 +50,7 @@ from log_aggregator.core.packformat.index import (
     find_identities,
     find_members,
 )
+from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.packformat.split import split_gzip
 from log_aggregator.core.packformat.tail import decode_locator, decode_tail, encode_tail
 from log_aggregator.core.packformat.unpack import decode_stored
@@ -147,6 +148,16 @@ def check_contents(data: bytes) -> None:
         )
     elif found.shape is Shape.TEXT:
         assert b"\0" not in data
+
+
+def check_inflating(data: bytes) -> None:
+    """What the fast inflater takes for one whole member is one for zlib, with the same bytes."""
+    whole = _inflate_at_once(data)
+    if whole is not None:
+        inflater = zlib.decompressobj(GZIP_WBITS)
+        assert inflater.decompress(data) == whole
+        assert inflater.eof
+        assert not inflater.unused_data
 
 
 def check_gzip_members(data: bytes) -> None:
@@ -512,6 +523,7 @@ LAWS: dict[str, Law] = {
         check_contents,
         (pack(b"lines\n"), pack(b"a") + pack(b"b"), b"text", b"PAR1\0", pack(pack(b"twice"))),
     ),
+    "inflating": Law(check_inflating, (pack(b"lines\n"), pack(b""), pack(b"a") + pack(b"b"))),
     "gzip-members": Law(check_gzip_members, (pack(b"a"), pack(b"a") * 3)),
     "stored": Law(check_stored, (pack(b"block"),)),
     "tail": Law(

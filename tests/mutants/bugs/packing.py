@@ -70,6 +70,15 @@ PACKING = Section(
             proof="tests/unit/core/packformat/test_contents.py::test_every_cut_of_gzip_is_damaged",
         ),
         Mutant(
+            "fast-inflater-decides",
+            "what comes behind a gzip member is not looked at",
+            in_symbol(
+                "log_aggregator.core.packformat.contents:_inflate_at_once",
+                ("whole if inflater.eof and not inflater.unused_data else None", "whole"),
+            ),
+            proof="tests/property/test_inflating.py",
+        ),
+        Mutant(
             "gzip-bomb-inflated",
             "a gzip bomb is inflated to its end, and every reader of the pack meets it",
             in_symbol(

@@ -1,0 +1,43 @@
+"""The fast inflater never decides: what it takes for one whole gzip member is one for zlib, byte
+for byte, and of everything else zlib alone says what it is.
+
+    INFLATING_COUNT=400000 python -m pytest tests/property/test_inflating.py
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from random import Random
+
+import pytest
+from tests.fuzz.laws import check_inflating
+from tests.support.gzip_mutations import make_member, mutate
+
+from log_aggregator.core.packformat import contents
+
+COUNT = int(os.environ.get("INFLATING_COUNT", "4000"))
+SEED = int(os.environ.get("INFLATING_SEED", "1"))
+POOL = 200
+
+
+def test_mutated_members() -> None:
+    """Whatever became of a member."""
+    random = Random(SEED)
+    pool = [make_member(random) for _ in range(POOL)]
+    accepted = 0
+    for number in range(COUNT):
+        data = mutate(random.choice(pool), random)
+        try:
+            check_inflating(data)
+        except AssertionError as error:
+            raise AssertionError(f"mutation {number} of seed {SEED}: {data[:200].hex()}") from error
+        accepted += contents._inflate_at_once(data) is not None
+    assert COUNT / 20 < accepted < COUNT / 2  # else the mutations are badly chosen
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whole_members_are_taken_at_once(seed: int) -> None:
+    """The first try is worth making."""
+    member = make_member(Random(seed))
+    assert contents._inflate_at_once(member) == zlib.decompress(member, 31)
