@@ -120,12 +120,13 @@ class PackBuilder(ABC):
         """The index of everything that was added. Raises ValueError where that is not what was
         planned.
         """
-        members = tuple(
-            sorted(self._members, key=lambda member: (member.key, member.version_id or ""))
-        )
-        if {member.identity for member in members} != {
-            source.identity for source in self._plan.sources
-        }:
+        # one after the other: sets of all identities would take as much memory as the index
+        members = tuple(sorted(self._members, key=_place))
+        planned = sorted(self._plan.sources, key=_place)
+        if len(members) != len(planned) or any(
+            member.identity != source.identity
+            for member, source in zip(members, planned, strict=True)
+        ):
             raise ValueError("the members of the pack are not the sources of its plan")
         markers = tuple(sorted((marker.key, marker.version_id) for marker in self._plan.markers))
         return Index(
@@ -288,6 +289,11 @@ class CopyPackBuilder(TarPackBuilder):
     def end_copied(self, source: LogObject, copied: RunningChecksum, headers: Headers) -> bytes:
         self._members.append(_copied_member(source, headers, 0, copied))
         return b""
+
+
+def _place(each: Member | LogObject) -> tuple[str, str]:
+    """Where it stands in an index."""
+    return each.key, each.version_id or ""
 
 
 def _header_of(source: LogObject) -> bytes:

@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
 from log_aggregator.core.jsontext import decoding, encode_json_line, inflate_lines
 from log_aggregator.core.listed import decode_group, encode_group
-from log_aggregator.core.packformat.deflate import encode_gzip
+from log_aggregator.core.packformat.deflate import GzipEncoder
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
 from log_aggregator.model import Encoding, Identity, Index, Member, PackFormat, is_fixed
@@ -20,17 +21,20 @@ from log_aggregator.model import Encoding, Identity, Index, Member, PackFormat, 
 FORMAT = "log-aggregator-index"
 VERSION = 1
 _NO_METADATA: Mapping[str, str] = {}
+_LINES_AT_ONCE = 256
 
 
 def encode_index(index: Index) -> bytes:
     """The index as it is stored beside the pack and in its tail. The same index gives the same
     bytes (with the same zlib).
     """
-    lines = [
-        encode_json_line(_pack_line(index)),
-        *(encode_json_line(_member_line(member)) for member in index.members),
-    ]
-    return encode_gzip(b"".join(lines))
+    encoder = GzipEncoder()
+    pieces = [encoder.begin()]
+    lines = map(encode_json_line, chain([_pack_line(index)], map(_member_line, index.members)))
+    # a few at a time: neither all lines nor the whole text are ever held
+    while text := b"".join(islice(lines, _LINES_AT_ONCE)):
+        pieces.append(encoder.take(text))
+    return b"".join((*pieces, encoder.finish()))
 
 
 def decode_index(data: bytes) -> Index:

@@ -75,12 +75,16 @@ class ListedVersions(Container[Identity]):
     """
 
     def __init__(self, objects: Iterable[LogObject]) -> None:
-        self._identities: set[Identity] = set()
+        self._versions: dict[str, LogObject | tuple[LogObject, ...]] = {}
+        """By key; most have one. The objects themselves, which are held anyway: an identity for
+        each would take twice the memory.
+        """
+        self._forgotten: set[Identity] = set()
         self._newest: dict[str, Identity] = {}
         self._older: dict[str, set[Identity]] = {}
         for key, same in groupby(objects, lambda each: each.key):
-            versions = list(same)
-            self._identities.update(version.identity for version in versions)
+            versions = (*self._of_key(key), *same)
+            self._versions[key] = versions[0] if len(versions) == 1 else versions
             if len(versions) > 1:
                 self._newest.update(
                     (key, version.identity) for version in versions if version.is_latest
@@ -90,7 +94,13 @@ class ListedVersions(Container[Identity]):
                 }
 
     def __contains__(self, identity: object) -> bool:
-        return identity in self._identities
+        if not isinstance(identity, tuple) or identity in self._forgotten:
+            return False
+        return any(version.identity == identity for version in self._of_key(identity[0]))
+
+    def _of_key(self, key: str) -> tuple[LogObject, ...]:
+        found = self._versions.get(key, ())
+        return found if isinstance(found, tuple) else (found,)
 
     def is_newest(self, identity: Identity) -> bool:
         """It is the newest of several versions, and has to go last."""
@@ -111,7 +121,7 @@ class ListedVersions(Container[Identity]):
     def forget(self, identities: Iterable[Identity]) -> None:
         """They had gone before."""
         for identity in identities:
-            self._identities.discard(identity)
+            self._forgotten.add(identity)
             self.took(identity)
 
 
@@ -140,9 +150,10 @@ def delete_originals(
     report = DeletionReport() if report is None else report
     # Of a report of their own, as they are no originals, only the refusals count.
     markers = DeletionReport(retained=report.retained)
-    deleter.delete(_find_markers(pack, {member.key for member in going}), markers)
+    if pack.index.markers:
+        deleter.delete(_find_markers(pack, {member.key for member in going}), markers)
     doubted = {} if packed_now else {member.identity: member for member in going}
-    deleter.delete_in_order([member.identity for member in going], listed, report, doubted)
+    deleter.delete_in_order(going, listed, report, doubted)
     return report
 
 
@@ -212,7 +223,7 @@ class OriginalDeleter(Deleter):
 
     def delete_in_order(
         self,
-        going: Sequence[Identity],
+        going: Sequence[Member | LogObject],
         listed: ListedVersions,
         report: DeletionReport,
         doubted: Mapping[Identity, Member] = _NONE,
@@ -224,30 +235,32 @@ class OriginalDeleter(Deleter):
         Raises StoreError where S3 keeps failing, ConditionsIgnored.
         """
         versioning = self.bucket.versioning
-        others = [identity for identity in going if not listed.is_newest(identity)]
+        others = [each for each in going if not listed.is_newest(each.identity)]
         # Another object could take its place under the same id, and S3 compares an ETag with the
         # newest version's only.
         fixed = [
-            identity
-            for identity in others
-            if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))
+            each
+            for each in others
+            if not (
+                listed.is_older(each.identity) and _can_be_replaced(each.version_id, versioning)
+            )
         ]
         self._delete_versions(fixed, listed, report, doubted)
-        newest = [identity for identity in going if listed.is_newest(identity)]
-        ready = [identity for identity in newest if not listed.has_older(identity[0])]
+        newest = [each for each in going if listed.is_newest(each.identity)]
+        ready = [each for each in newest if not listed.has_older(each.key)]
         self._delete_versions(ready, listed, report, doubted)
         report.withheld += len(others) - len(fixed) + len(newest) - len(ready)
 
     def _delete_versions(
         self,
-        going: Sequence[Identity],
+        going: Sequence[Member | LogObject],
         listed: ListedVersions,
         report: DeletionReport,
         doubted: Mapping[Identity, Member],
     ) -> None:
-        for identities in _batches(going):
+        for batch in _batches(going):
             self.workers.check_stop()
-            same = self._compare(identities, doubted, report)
+            same = self._compare([each.identity for each in batch], doubted, report)
             deletions = {self._deletion_of(identity): identity for identity in same}
             conditional = [deletion.key for deletion in deletions if deletion.etag is not None]
             if conditional:

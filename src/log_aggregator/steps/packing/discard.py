@@ -46,7 +46,7 @@ def discard(
     except PreconditionFailed:
         _check_list(deleter.store, target, key, data)
     report.list_key = key
-    deleter.delete_in_order([found.identity for found in ordered], ListedVersions(ordered), report)
+    deleter.delete_in_order(ordered, ListedVersions(ordered), report)
 
 
 def _check_list(store: ObjectStore, target: Target, key: str, data: bytes) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,7 +25,6 @@ from log_aggregator.errors import (
 from log_aggregator.limits import PLAN_ATTEMPTS_MAX
 from log_aggregator.model import (
     Group,
-    Identity,
     LogObject,
     PackPlan,
     Target,
@@ -222,7 +221,6 @@ class GroupWork:
         """
         options = self.rules.combine
         written: list[WrittenPack] = []
-        facts = {source.log_object.identity: source for source in found.sources}
         unreadable: list[Unreadable] = []
         waiting = [(pack, 1) for pack in plan.packs]
         while waiting:
@@ -238,7 +236,7 @@ class GroupWork:
                     raise GroupFailed(
                         f"{plan.group}: its log objects change faster than they can be read"
                     ) from unfit
-                rest = _without(pack, unfit, facts)
+                rest = _without(pack, unfit, found.sources)
                 again = plan_packs(plan.group, rest, pack.target, options.limits, found.markers)
                 waiting = [*((replanned, attempt + 1) for replanned in again), *waiting]
         if unreadable:
@@ -256,10 +254,11 @@ def verify_settling(
     return verified
 
 
-def _without(pack: PackPlan, unfit: UnfitSources, facts: Mapping[Identity, Source]) -> list[Source]:
+def _without(pack: PackPlan, unfit: UnfitSources, sources: Sequence[Source]) -> list[Source]:
     """What is left of a pack. With a version that cannot be read its whole key stays: else an older
     one could come to light.
     """
+    facts = {source.log_object.identity: source for source in sources}
     gone, staying = (
         {source.identity for source in unfit.sources},
         {each.source.key for each in unfit.unreadable},

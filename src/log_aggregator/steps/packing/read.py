@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -54,6 +55,7 @@ ReadResult = Original | Changed | Unreadable
 _Begun = ReadResult | Future[ReadResult]
 """The latter is being read again."""
 
+_NO_METADATA: dict[str, str] = {}
 _WAITING_BYTES_MAX = 8 * MIB
 """What waits for an object before it that is being read again."""
 
@@ -152,7 +154,15 @@ def _is_sound(original: Original, *, is_opaque: bool) -> bool:
 
 
 def headers_of(body: Body) -> Headers:
-    return Headers(dict(body.metadata), body.content_type, body.content_encoding)
+    """A hundred thousand log objects have few different types, and mostly no metadata: each is kept
+    once.
+    """
+    metadata = dict(body.metadata) if body.metadata else _NO_METADATA
+    return Headers(metadata, _share(body.content_type), _share(body.content_encoding))
+
+
+def _share(text: str | None) -> str | None:
+    return None if text is None else sys.intern(text)
 
 
 def _has_md5(original: Original) -> bool:

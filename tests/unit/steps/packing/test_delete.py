@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.world import DAY, World, access_key, document, make_world, nothing, trail_key
 
 from log_aggregator.errors import StoreError, VerificationError
@@ -258,7 +261,7 @@ def test_the_newest_waits_for_every_older_version_that_is_there(
         report.retained.append(earlier)
         report.changed.append(earlier)
     listed = ListedVersions(versions)
-    deleter(store).delete_in_order([each.identity for each in versions], listed, report)
+    deleter(store).delete_in_order(versions, listed, report)
     assert store.calls == ([["old"], ["new"]] if is_gone else [["old"]])
     assert report.withheld == (not is_gone)
 
@@ -273,6 +276,36 @@ def test_older_versions_that_had_gone_before_hold_nothing_up() -> None:
     assert old.identity not in listed
     assert new.identity in listed
     assert not listed.has_older("a")
+
+
+@given(st.randoms(use_true_random=False))
+def test_what_is_listed_is_known_exactly(random: Random) -> None:
+    """Of keys of any number of versions, wherever they stand in the listing, and of what is like
+    them: as a set of identities would say.
+    """
+    new, _ = two_versions()
+    some = [
+        replace(
+            new,
+            key=random.choice("ab"),
+            version_id=random.choice((None, "null", "v1", "v2")),
+            etag=random.choice(("e", "f")),
+            size_bytes=random.choice((1, 2)),
+            last_modified=new.last_modified + timedelta(seconds=random.choice((0, 1))),
+        )
+        for _ in range(random.randrange(12))
+    ]
+    known = some[: len(some) // 2]
+    if random.random() < 0.5:
+        known.sort(key=lambda each: each.key)
+    listed = ListedVersions(known)
+    wanted = {each.identity for each in known}
+    for each in some:
+        assert (each.identity in listed) == (each.identity in wanted)
+    forgotten = {each.identity for each in some if random.random() < 0.3}
+    listed.forget(forgotten)
+    for each in some:
+        assert (each.identity in listed) == (each.identity in wanted - forgotten)
 
 
 @pytest.mark.parametrize("newest", [0, 1, 2])
