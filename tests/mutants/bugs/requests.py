@@ -239,7 +239,7 @@ REQUESTS = Section(
             "AWS's STS is asked with another server's credentials",
             in_symbol(
                 "log_aggregator.adapters.s3.owners:make_owners",
-                ("not is_amazon(session, s3_endpoint_url)", "False"),
+                ("not is_aws(s3_endpoint_url)", "False"),
             ),
             proof="tests/unit/adapters/test_owners.py",
         ),

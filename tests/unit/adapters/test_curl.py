@@ -579,6 +579,7 @@ class TestSurroundings:
             bucket_accounts=(("*", "123456789012"),),  # or STS is asked
         )
         reader = make_clients(settings).reader
+        reader.regions = None
         plain, dotted = reader._place("bucket"), reader._place("with.dots")
         assert (plain.base_url, plain.path) == (f"https://bucket.{host}", "/")
         assert (dotted.base_url, dotted.path) == (f"https://{host}", "/with.dots/")
