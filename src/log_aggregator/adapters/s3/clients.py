@@ -138,22 +138,18 @@ def find_credentials(session: Session) -> GuardedCredentials:
 def make_client(
     session: Session, region: str, settings: ClientSettings, endpoint_url: str | None
 ) -> Any:
-    """Other servers than AWS's are addressed by path, unless the profile says otherwise. Over TLS
-    no body is signed: S3 compares its checksum, which is cheaper.
+    """Over TLS no body is signed: S3 compares its checksum, which is cheaper.
+
+    Where an endpoint is named botocore addresses buckets by path, unless the profile says
+    otherwise.
     """
-    options: dict[str, Any] = {
-        "payload_signing_enabled": endpoint_url is not None and endpoint_url.startswith("http:")
-    }
-    is_custom = endpoint_url is not None and not is_aws(endpoint_url)
-    if is_custom and "addressing_style" not in session.get_scoped_config().get("s3", {}):
-        options["addressing_style"] = "path"
+    is_plain = endpoint_url is not None and endpoint_url.startswith("http:")
     config = make_config(settings).merge(
         Config(
             # every body that matters carries the CRC64NVME that we computed
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            signature_version="s3v4",
-            s3=options,
+            s3={"payload_signing_enabled": is_plain},
         )
     )
     return session.create_client("s3", region_name=region, endpoint_url=endpoint_url, config=config)

@@ -244,7 +244,7 @@ class CurlReader:
         with store_errors("GetObject", bucket, ""):
             request = _prepare_get(self.s3, bucket)
         parts = urlsplit(request.url)
-        pattern = rb"Credential=[^,]*/([^/,]+)/([^/,]+)/aws4_request"
+        pattern = rb"AWS4-HMAC-SHA256 Credential=[^,]*/([^/,]+)/([^/,]+)/aws4_request"
         signed = re.search(pattern, _authorization(request))
         if signed is None or signed[2].decode() not in SERVICES:
             text = "botocore signs for it in a way that the reader does not know"
