@@ -48,7 +48,7 @@ class Wrong:
     says: str
     environment: Mapping[str, str] = field(default_factory=lambda: KEYS)
     profile: str = ""
-    named: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
 

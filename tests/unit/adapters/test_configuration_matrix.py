@@ -59,7 +59,7 @@ class Row:
     environment: Mapping[str, str] = field(default_factory=dict)
     profile: str = ""
     """Lines of the profile that is used; it is named `p` where there are any."""
-    named: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Any] = field(default_factory=dict)
     """On the command line."""
     host: str = ""
     region: str = "eu-west-1"
@@ -273,9 +273,9 @@ def combine_rows() -> dict[str, Row]:
         parts = [next(cycle) for cycle in cycles]
         named = " / ".join([name, *(each for each, _ in parts)])
         rows[named] = merge(*(row for _, row in parts), endpoint)
-    for table, plain in zip(others, ([], [], None), strict=True):
+    for table, plain in ((PROXIES, ENV), (CERTIFICATES, ENV), (SOURCES, Row())):
         for name, row in table.items():
-            rows[f"plain / {name}"] = merge(AT_AWS, ENV if plain is not None else Row(), row)
+            rows[f"plain / {name}"] = merge(AT_AWS, plain, row)
     return rows
 
 
