@@ -14,7 +14,7 @@ from log_aggregator_lab.stores.faults import FaultyStore
 
 RUN = (
     *("run", "--other-buckets", "logs", "--from", "2025-04-02", "--to", "2025-04-04"),
-    *("--keep-originals-days", "0", "--json"),
+    *("--keep-originals-days", "0", "--groups-at-once", "1", "--json"),
 )
 
 

@@ -129,6 +129,9 @@ REGION_CODES = {
     "301",
 }
 
+ELSEWHERE = "the bucket is in Region "
+"""So a message begins that names it (see `regions`)."""
+
 ACTIONS = {
     "ListBuckets": "s3:ListAllMyBuckets",
     "ListObjectVersions": "s3:ListBucketVersions",
@@ -214,7 +217,7 @@ def make_error(
     text = f"{operation} {where}: {code or status or 'failed'}"
     if message:
         text += f": {one_line(message)}"
-    if code in REGION_CODES:
+    if code in REGION_CODES and ELSEWHERE not in message:
         text += " (is the bucket in another Region? Set the Region to the bucket's: --region)"
     if code == "RequestTimeTooSkewed":
         text += " (set the clock of this machine)"

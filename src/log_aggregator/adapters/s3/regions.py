@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from botocore.loaders import create_loader
 
-from log_aggregator.adapters.s3.errors import REGION_CODES, store_errors
+from log_aggregator.adapters.s3.errors import ELSEWHERE, REGION_CODES, store_errors
 from log_aggregator.errors import NotAuthenticated, StoreError, Unreachable
 
 HEADER = "x-amz-bucket-region"
@@ -53,7 +53,7 @@ class Regions:
             except (NotAuthenticated, Unreachable):
                 raise
             except StoreError as error:
-                if error.code in REGION_CODES | {"307"} or f"{HEADER}=" in str(error):
+                if error.code in REGION_CODES or ELSEWHERE in str(error):
                     self._wrong[bucket] = error
                     raise
                 # no permission, no bucket: what is asked for in it says so, and says it better
@@ -72,8 +72,8 @@ class Regions:
         region = http_response.headers.get(HEADER)
         error = parsed.get("Error", {})
         if region and region != self._s3.meta.region_name:
-            said = error.get("Message") or ""
-            error["Message"] = f"the bucket is in Region {region} ({HEADER}={region}): {said}"
+            text = f"{ELSEWHERE}{region}; set that (--region, and the endpoint where one is named)"
+            error["Message"] = f"{text}: {error.get('Message') or ''}"
 
 
 def is_aws(endpoint_url: str) -> bool:
