@@ -121,7 +121,7 @@ REQUESTS = Section(
             in_symbol(
                 "log_aggregator.adapters.s3.signing:Signer._begin",
                 (
-                    "min(now + CREDENTIALS_SECONDS, midnight + DAY_SECONDS)",
+                    "min(now + CREDENTIALS_SECONDS, midnight + DAY_SECONDS, math.inf if end is None else end.timestamp())",
                     "midnight + DAY_SECONDS",
                 ),
             ),
