@@ -271,11 +271,11 @@ def combine_rows() -> dict[str, Row]:
     cycles = [itertools.cycle(table.items()) for table in others]
     for name, endpoint in (*ENDPOINTS.items(), *REGIONS.items()):
         parts = [next(cycle) for cycle in cycles]
-        named = " / ".join([name, *(each for each, _ in parts)])
+        named = " + ".join([name, *(each for each, _ in parts)])
         rows[named] = merge(*(row for _, row in parts), endpoint)
     for table, plain in ((PROXIES, ENV), (CERTIFICATES, ENV), (SOURCES, Row())):
         for name, row in table.items():
-            rows[f"plain / {name}"] = merge(AT_AWS, plain, row)
+            rows[f"plain + {name}"] = merge(AT_AWS, plain, row)
     return rows
 
 

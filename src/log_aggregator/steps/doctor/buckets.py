@@ -63,8 +63,8 @@ def examine_existence(
     if region and region != inspector.region:
         seen = f"the bucket is in {region}, the client in {inspector.region}"
         advice = (
-            f"Run with --region {region}. It is followed there, but a transfer between Regions costs "
-            "extra: one run for each Region, with a destination bucket in it, is cheaper."
+            f"Run with --region {region}. It is followed there, but transfers between Regions "
+            "cost extra: one run for each Region, with a destination bucket in it, is cheaper."
         )
         notebook.warn(where, "exists", seen, advice)
     else:
