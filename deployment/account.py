@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from deployment.errors import DENIED, MISSING, DeploymentFailed, aws_errors, error_code
-from log_aggregator.adapters.s3.clients import is_aws
+from log_aggregator.adapters.s3.regions import is_aws
 from log_aggregator.errors import CannotStart, SettingsError
 
 

@@ -3,6 +3,7 @@
     LogAggregatorError
     ├── SettingsError          correct the settings; nothing was touched                    exit 2
     ├── CannotStart            ask a person: bucket, permission, network; nothing touched   exit 3
+    │   ├── BadConfiguration   correct the AWS setting that the text names
     │   ├── BadInventory       give another S3 Inventory, or run without one
     │   └── NotInstalled       install the package that the text names
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
@@ -15,6 +16,7 @@
     ├── RequestFailed          a request was not done; what it asked for is not known        exit 1
     │   ├── Unreachable        S3 gave no answer at all: look at the network
     │   │   └── OutcomeUnknown   a deletion was asked for; the next run looks what became of it
+    │   ├── NotAuthenticated   renew the credentials: AWS takes them no more
     │   └── StoreError         (below)
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
         ├── StoreError         S3 refused the request, after all retries
@@ -35,7 +37,8 @@
         └── RetainedObjects    S3 keeps what was to be deleted: Object Lock, a policy, MFA delete
 
 Two questions have a branch each, so that no caller has to remember an exception to them. Does it
-say anything of this group or pack? Catch GroupFailed: Unreachable says nothing of any, and passes.
+say anything of this group or pack? Catch GroupFailed: Unreachable says nothing of any, and passes;
+NotAuthenticated ends everything, because no other request would do better.
 Is it evidence against what is stored? Catch Unsound, and NotFound; no refusal is, nor NoSuchBucket.
 Where it only matters that the request was not done, catch RequestFailed.
 
@@ -83,6 +86,14 @@ class CannotStart(LogAggregatorError):
 
     exit_code = 3
     advice = "Nothing was touched. Check bucket names, credentials, region and permissions."
+
+
+class BadConfiguration(CannotStart):
+    """Something in the AWS configuration cannot be used: an endpoint, a Region, a profile, a
+    source of credentials, a CA bundle, a proxy. The text names the setting.
+    """
+
+    advice = "Nothing was touched. Correct what the message names, and start again."
 
 
 class BadInventory(CannotStart):
@@ -203,6 +214,17 @@ class OutcomeUnknown(Unreachable):
     advice = (
         "All of them are in a verified pack. Start the same command again: it looks which "
         "of them are still there, and goes on."
+    )
+
+
+class NotAuthenticated(RequestFailed):
+    """AWS does not take the credentials: they have expired and cannot be renewed, or are not known.
+    It says nothing of any object, and every other request would end the same way.
+    """
+
+    advice = (
+        "Renew the credentials (log in again), and start the same command again: it goes on where "
+        "this one ended. Nothing was deleted because of it."
     )
 
 

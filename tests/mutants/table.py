@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.bugs.boundaries import BOUNDARIES
+from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
 from tests.mutants.bugs.exactness import EXACTNESS
 from tests.mutants.bugs.fanning_out import FANNING_OUT
@@ -32,6 +33,7 @@ SECTIONS = (
     INVENTORIES,
     FANNING_OUT,
     REQUESTS,
+    CONFIGURATION,
     STALLS,
     GETTING_BACK,
 )

@@ -13,6 +13,7 @@ from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
     Caller,
+    ConfiguredValue,
     Decision,
     DeliveryChannel,
     InventoryConfiguration,
@@ -72,6 +73,9 @@ class FakeAccount:
     simulated: list[tuple[str, str, str]] = field(default_factory=list)
     contexts: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     region: str = "eu-west-1"
+    configuration: Sequence[ConfiguredValue] = (
+        ConfiguredValue("region", "eu-west-1", "AWS_REGION"),
+    )
     owners: dict[str, str] = field(default_factory=dict)
     """Buckets that settings name an account for; all others are expected to be the caller's."""
     expects_owners: bool = True

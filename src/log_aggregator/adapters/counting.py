@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.adapters.patience import NOT_TRIED
-from log_aggregator.errors import Unreachable
+from log_aggregator.errors import RequestFailed
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import Bodies, ObjectStore, Page
@@ -40,7 +40,7 @@ class CountingStore(ForwardingStore):
         self._count(call.operation, 1)
         try:
             result = run()
-        except Unreachable as error:
+        except RequestFailed as error:
             if error.code == NOT_TRIED:
                 self._count(call.operation, -1)
             raise
@@ -50,7 +50,7 @@ class CountingStore(ForwardingStore):
     def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
         """Each counts when it is there."""
         for body in self.inner.get_objects(sources):
-            if not (isinstance(body, Unreachable) and body.code == NOT_TRIED):
+            if not (isinstance(body, RequestFailed) and body.code == NOT_TRIED):
                 self._count("GetObject", 1)
             yield body
 

@@ -4,6 +4,8 @@ A call without an answer costs about a minute, and what follows a failure makes 
 are aborted, records written, other buckets looked at. So that they do not add up, calls fail at
 once where others just failed: of an operation after two in a row, of all of them after three. A
 minute later one is tried again.
+
+And where the credentials are not taken, nothing is asked any more: the answer would be the same.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
-from log_aggregator.errors import RequestFailed, Unreachable
+from log_aggregator.errors import NotAuthenticated, RequestFailed, Unreachable
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import Bodies, ObjectStore
 
@@ -30,7 +32,7 @@ PAUSE_SECONDS = 60.0
 
 NOT_TRIED = "NotTried"
 STOPPED = "Stopped"
-"""Codes of Unreachable: of a call that was not made, and of one that a ctrl-C did not wait for."""
+"""Codes of errors: of a call that was not made, and of one that a ctrl-C did not wait for."""
 
 
 @dataclass(slots=True)
@@ -63,8 +65,8 @@ class _Silence:
 
 
 class PatientStore(ForwardingStore):
-    """A decorator of any object store. Thread safe. Raises Unreachable, with the code NOT_TRIED,
-    for a call that is not made.
+    """A decorator of any object store. Thread safe. Raises Unreachable or NotAuthenticated, with
+    the code NOT_TRIED, for a call that is not made.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class PatientStore(ForwardingStore):
         self._all = _Silence(STORE_CALLS_MAX)
         self._operations: dict[str, _Silence] = {}
         """Only those whose last call had no answer. While there are none, nothing is locked."""
+        self._refusal: NotAuthenticated | None = None
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
         self._admit_any(call)
@@ -93,13 +96,13 @@ class PatientStore(ForwardingStore):
 
     def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
         """What is not tried is among the others, in its place."""
-        waiting, refused = iter(sources), deque[Unreachable]()
+        waiting, refused = iter(sources), deque[RequestFailed]()
 
         def admit() -> Iterator[LogObject]:
             for source in waiting:
                 try:
                     self._admit_any(Call("GetObject", source.bucket, source.key))
-                except Unreachable as error:
+                except RequestFailed as error:
                     refused.append(error)
                     return
                 yield source
@@ -113,11 +116,15 @@ class PatientStore(ForwardingStore):
             yield refused.popleft()
 
     def _admit_any(self, call: Call) -> None:
+        if self._refusal is not None:
+            raise _not_asked(call, self._refusal)
         if self._operations:
             self._admit(call)
 
     def _note(self, call: Call, result: object) -> None:
-        if not isinstance(result, Unreachable):
+        if isinstance(result, NotAuthenticated):
+            self._refusal = result
+        elif not isinstance(result, Unreachable):
             self._note_answer(call)
         elif result.code != STOPPED:
             self._note_silence(call)
@@ -147,11 +154,19 @@ class PatientStore(ForwardingStore):
             self._all = _Silence(STORE_CALLS_MAX)
 
 
+def _not_asked(call: Call, refusal: NotAuthenticated) -> NotAuthenticated:
+    return NotAuthenticated(
+        f"{_where(call)}: not tried: {refusal}", code=NOT_TRIED, operation=call.operation
+    )
+
+
+def _where(call: Call) -> str:
+    return f"{call.operation} " + (f"s3://{call.bucket}/{call.key}" if call.bucket else "S3")
+
+
 def _not_tried(call: Call, silence: _Silence) -> Unreachable:
-    where = f"s3://{call.bucket}/{call.key}" if call.bucket else "S3"
     return Unreachable(
-        f"{call.operation} {where}: not tried: S3 has not answered since "
-        f"{silence.since:%H:%M:%S} UTC",
+        f"{_where(call)}: not tried: S3 has not answered since {silence.since:%H:%M:%S} UTC",
         code=NOT_TRIED,
         operation=call.operation,
     )

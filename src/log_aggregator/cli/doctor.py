@@ -45,7 +45,7 @@ def doctor(
     role_arns: tuple[str, ...],
 ) -> int:
     """Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions,
-    landing zone. Changes nothing.
+    landing zone. Changes nothing. Shows the AWS configuration, and where each value came from.
 
     Every finding says what to do. Exit code 1 where there is a problem; warnings alone give 0. What
     could not be checked is a warning.
@@ -63,6 +63,6 @@ def doctor(
     inspector = connect_inspector(connection, settings.bucket_owners)
     store = connect(connection, settings.readers, settings.bucket_owners)
     findings = examine(inspector, store, clock, rules, role_arns)
-    described = describe_findings(findings)
+    described = describe_findings(findings, inspector.configuration)
     print_report(described, render_findings(described), as_json=as_json)
     return 1 if described["problems"] else 0

@@ -14,6 +14,17 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class ConfiguredValue:
+    """What everything is asked by: a value, and the option, variable or entry of a profile that it
+    came from. No secret.
+    """
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: the number of the account, and the ARN of a user, of the root user or of an assumed
     role.
@@ -177,6 +188,10 @@ class AccountInspector(Protocol):
     @property
     def region(self) -> str:
         """The region of the clients."""
+
+    @property
+    def configuration(self) -> Sequence[ConfiguredValue]:
+        """What everything is asked by, and where each value came from."""
 
     def get_caller_identity(self) -> Caller: ...
 

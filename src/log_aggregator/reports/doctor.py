@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from log_aggregator.ports.account import ConfiguredValue
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.doctor.findings import Finding, Level
 
@@ -15,9 +16,12 @@ INDENT = 28
 ACCOUNT = "account"
 
 
-def describe_findings(findings: Sequence[Finding]) -> dict[str, Any]:
+def describe_findings(
+    findings: Sequence[Finding], configuration: Sequence[ConfiguredValue] = ()
+) -> dict[str, Any]:
     """In the order in which they were made. The names are documented in docs/reference/json.md."""
     return {
+        "configuration": [asdict(value) for value in configuration],
         "problems": sum(finding.level is Level.PROBLEM for finding in findings),
         "warnings": sum(finding.level is Level.WARNING for finding in findings),
         "findings": [asdict(finding) for finding in findings],
@@ -28,6 +32,7 @@ def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people: by place, places with problems first, and within a place the worst
     first.
     """
+    yield from _render_configuration(described["configuration"])
     by_place: dict[str, list[Mapping[str, str]]] = {}
     for finding in described["findings"]:
         by_place.setdefault(finding["where"], []).append(finding)
@@ -39,6 +44,16 @@ def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
             yield from _render(finding)
         yield ""
     yield _summary(described)
+
+
+def _render_configuration(values: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    if values:
+        yield "configuration"
+        for value in values:
+            yield from _wrap(
+                f"  {value['name']:<25} ", f"{value['value']} (from {value['source']})"
+            )
+        yield ""
 
 
 def _render(finding: Mapping[str, str]) -> Iterator[str]:

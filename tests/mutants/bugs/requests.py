@@ -124,7 +124,7 @@ REQUESTS = Section(
             in_symbol(
                 "log_aggregator.adapters.s3.signing:Signer._begin",
                 (
-                    "min(now + CREDENTIALS_SECONDS, midnight + DAY_SECONDS)",
+                    "min(now + CREDENTIALS_SECONDS, midnight + DAY_SECONDS, math.inf if end is None else end.timestamp())",
                     "midnight + DAY_SECONDS",
                 ),
             ),
@@ -313,7 +313,7 @@ REQUESTS = Section(
             "AWS's STS is asked with another server's credentials",
             in_symbol(
                 "log_aggregator.adapters.s3.owners:make_owners",
-                ("not is_amazon(session, s3_endpoint_url)", "False"),
+                ("not is_aws(s3_endpoint_url)", "False"),
             ),
             proof="tests/unit/adapters/test_owners.py",
         ),

@@ -582,6 +582,7 @@ class TestSurroundings:
             bucket_accounts=(("*", "123456789012"),),  # or STS is asked
         )
         reader = make_clients(settings).reader
+        reader.regions = None
         plain, dotted = reader.place("bucket"), reader.place("with.dots")
         assert (plain.base_url, plain.path) == (f"https://bucket.{host}", "/")
         assert (dotted.base_url, dotted.path) == (f"https://{host}", "/with.dots/")

@@ -22,6 +22,7 @@ import log_aggregator
 from log_aggregator import wiring
 from log_aggregator.adapters.s3 import ClientSettings, S3Store, clients, owners
 from log_aggregator.adapters.s3.inspection import S3Inspector
+from log_aggregator.adapters.s3.regions import is_aws
 from log_aggregator.cli import commands
 from log_aggregator.errors import AccessDenied, CannotStart
 from log_aggregator.model import LogObject
@@ -351,7 +352,7 @@ def test_a_server_that_is_not_aws_expects_only_named_owners(
 )
 def test_what_is_taken_for_aws(endpoint_url: str, expected: bool) -> None:
     """Every partition, through every network; and nothing that only looks like it."""
-    assert owners.is_amazon(Session(), endpoint_url) is expected
+    assert is_aws(endpoint_url) is expected
 
 
 def test_a_refusal_says_what_was_expected(store: S3Store, wire: Wire) -> None:

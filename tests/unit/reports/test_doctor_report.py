@@ -74,8 +74,9 @@ def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call:
     makes.
     """
     described = json.loads(call("--json").stdout)
-    fields = {name for name in described if name != "findings"} | {
-        f"findings[].{name}" for name in described["findings"][0]
+    lists = ("findings", "configuration")
+    fields = {name for name in described if name not in lists} | {
+        f"{each}[].{name}" for each in lists for name in described[each][0]
     }
     texts = tomllib.loads((DOCS / "make_reference.toml").read_text(encoding="utf-8"))
     assert set(texts["json"]["doctor"]) == fields
@@ -117,6 +118,18 @@ def test_roles_are_checked_and_simulated(clinic: Clinic, call: Call) -> None:
         call("--role-arn", "arn:aws:sts::111122223333:assumed-role/aggregator/me").exception,
         SettingsError,
     )
+
+
+def test_the_configuration_comes_first(call: Call) -> None:
+    """What everything is asked by, and where it came from: whoever sees a strange finding looks
+    there.
+    """
+    lines = call().stdout.splitlines()
+    assert lines[0] == "configuration"
+    assert lines[1].split() == ["region", "eu-west-1", "(from", "AWS_REGION)"]
+    assert json.loads(call("--json").stdout)["configuration"] == [
+        {"name": "region", "value": "eu-west-1", "source": "AWS_REGION"}
+    ]
 
 
 def test_the_worst_comes_first() -> None:

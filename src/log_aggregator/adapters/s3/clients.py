@@ -5,28 +5,36 @@ container, instance, SSO) and their renewal, certificates, proxies.
 boto3's clients are botocore's, and are made by botocore's session: boto3's own brings resources and
 transfers besides, which nobody here uses, and takes longer to import and to make a client.
 
-A bucket is taken to be in the client's region. boto3 would follow it elsewhere; the reader does
-not, and the error says so.
+A bucket may be in another Region than the client's: botocore follows it there, and so does the
+reader (see `regions`).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.session import Session
 
+from log_aggregator.adapters.s3.configuration import (
+    check_client,
+    check_endpoint,
+    check_region,
+    check_session,
+    configuration_errors,
+    find_endpoint,
+    find_region,
+)
+from log_aggregator.adapters.s3.credentials import GuardedCredentials, starting
 from log_aggregator.adapters.s3.curl import CurlReader
 from log_aggregator.adapters.s3.deadlines import REQUEST_SECONDS, SILENCE_SECONDS
 from log_aggregator.adapters.s3.deleting import register_own_bodies
-from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.listing import register_fast_parsing
 from log_aggregator.adapters.s3.owners import Owners, make_owners, register_owners
+from log_aggregator.adapters.s3.regions import Regions, is_aws
 from log_aggregator.adapters.s3.wire import GuardedSession
-from log_aggregator.errors import AccessDenied
+from log_aggregator.errors import BadConfiguration
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Clients:
     settings: ClientSettings
     reader: CurlReader
     owners: Owners
+    session: Session
 
     @property
     def region(self) -> str:
@@ -69,71 +78,80 @@ class Clients:
 
 
 def make_clients(settings: ClientSettings) -> Clients:
-    """Raises AccessDenied where botocore finds no credentials, StoreError where it cannot use its
-    configuration.
+    """Raises BadConfiguration where botocore finds no credentials, or where something in the AWS
+    configuration cannot be used.
     """
-    with store_errors("configuration"):
+    with configuration_errors():
         return _make_clients(settings)
 
 
 def _make_clients(settings: ClientSettings) -> Clients:
     session = make_session(settings)
-    credentials = session.get_credentials()
-    if credentials is None:
-        raise AccessDenied(
-            "no AWS credentials were found: environment, profile, container, instance",
-            code="NoCredentials",
-        )
-    region = session.get_config_variable("region") or "us-east-1"
-    client = make_client(session, region, settings, settings.endpoint_url)
-    found_url = str(
-        client.meta.endpoint_url
-    )  # AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and the profile are known only now
-    if settings.endpoint_url is None and not is_aws(found_url):
-        client = make_client(session, region, settings, found_url)
+    endpoint = find_endpoint(session, settings.endpoint_url)
+    region = find_region(session, settings.region)
+    check_endpoint(endpoint)
+    check_region(region, endpoint)
+    credentials = find_credentials(session)
+    client = make_client(session, region.value, settings, endpoint.value if endpoint else None)
+    check_client(session, client)
     register_fast_parsing(client)
     register_own_bodies(client)
     # as `doctor` asks: it gives up sooner than a run does
     sts = replace(settings, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20)
+    endpoint_url = str(client.meta.endpoint_url)
     owners = make_owners(
-        session, make_config(sts), region, settings.bucket_accounts, str(client.meta.endpoint_url)
+        session, make_config(sts), region.value, settings.bucket_accounts, endpoint_url
     )
     register_owners(client, owners)
-    return Clients(client, settings, CurlReader(client, credentials, settings), owners)
+    regions = Regions(client) if is_aws(endpoint_url) else None
+    reader = CurlReader(client, credentials, settings, regions)
+    return Clients(client, settings, reader, owners, session)
 
 
 def make_session(settings: ClientSettings) -> Session:
-    """Where credentials and region come from."""
+    """Where credentials and Region come from. Raises BadConfiguration."""
     session = GuardedSession(
         profile=settings.profile,
         request_seconds=settings.request_seconds,
         silence_seconds=settings.read_timeout_seconds,
     )
-    if settings.region is not None:
-        session.set_config_variable("region", settings.region)
+    check_session(session)
+    session.set_config_variable("region", find_region(session, settings.region).value)
     if settings.access_key is not None:
         session.set_credentials(settings.access_key, settings.secret_key)
     return session
 
 
+def find_credentials(session: Session) -> GuardedCredentials:
+    """Those that requests are signed with. They are fetched now, before anything is touched. Raises
+    BadConfiguration.
+    """
+    credentials: GuardedCredentials | None = session.get_credentials()
+    if credentials is None:
+        raise BadConfiguration(
+            "no AWS credentials were found: name a --profile, log in, or set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY"
+        )
+    with starting(credentials.source):
+        credentials.get_frozen_credentials()
+    return credentials
+
+
 def make_client(
     session: Session, region: str, settings: ClientSettings, endpoint_url: str | None
 ) -> Any:
-    """Other servers than AWS's are addressed by path. Over TLS no body is signed: S3 compares its
-    checksum, which is cheaper.
+    """Over TLS no body is signed: S3 compares its checksum, which is cheaper.
+
+    Where an endpoint is named botocore addresses buckets by path, unless the profile says
+    otherwise.
     """
-    is_custom = endpoint_url is not None and not is_aws(endpoint_url)
+    is_plain = endpoint_url is not None and endpoint_url.startswith("http:")
     config = make_config(settings).merge(
         Config(
             # every body that matters carries the CRC64NVME that we computed
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            signature_version="s3v4",
-            s3={
-                "addressing_style": "path" if is_custom else "auto",
-                "payload_signing_enabled": endpoint_url is not None
-                and endpoint_url.startswith("http:"),
-            },
+            s3={"payload_signing_enabled": is_plain},
         )
     )
     return session.create_client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
@@ -143,13 +161,21 @@ def make_service_client(
     session: Session, service: str, settings: ClientSettings, s3_endpoint_url: str
 ) -> Any:
     """A client of another service. Where S3 is not AWS's own, the service is looked for at the same
-    server, unless it is configured.
+    server, unless it is configured. An endpoint of AWS's that is named for S3 is S3's alone: behind
+    a PrivateLink there is no other service. Raises BadConfiguration.
     """
     config = make_config(settings)
-    client = session.create_client(service, config=config, endpoint_url=settings.endpoint_url)
-    if is_aws(s3_endpoint_url) or ".amazonaws." not in str(client.meta.endpoint_url):
-        return client
-    return session.create_client(service, config=config, endpoint_url=s3_endpoint_url)
+    is_at_aws = is_aws(s3_endpoint_url)
+    named = None if is_at_aws else settings.endpoint_url
+    with configuration_errors():
+        client = session.create_client(
+            service, region_name=settings.region, config=config, endpoint_url=named
+        )
+        if is_at_aws or not is_aws(str(client.meta.endpoint_url)):
+            return client
+        return session.create_client(
+            service, region_name=settings.region, config=config, endpoint_url=s3_endpoint_url
+        )
 
 
 def make_config(settings: ClientSettings) -> Config:
@@ -164,9 +190,3 @@ def make_config(settings: ClientSettings) -> Config:
         tcp_keepalive=True,
         user_agent_extra="log-aggregator",
     )
-
-
-def is_aws(endpoint_url: str) -> bool:
-    """One of AWS's own regional endpoints, which know buckets as host names."""
-    host = urlsplit(endpoint_url).hostname or ""
-    return re.fullmatch(r"s3([.-][a-z0-9.-]+)?\.amazonaws\.(com|com\.cn|eu)", host) is not None

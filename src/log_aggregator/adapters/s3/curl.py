@@ -37,13 +37,20 @@ from log_aggregator.adapters.s3.deadlines import (
     estimate_seconds,
 )
 from log_aggregator.adapters.s3.errors import BAD_HEADER, make_error, store_errors
+from log_aggregator.adapters.s3.regions import Regions
 from log_aggregator.adapters.s3.signing import Signer, encode_path, encode_query
-from log_aggregator.errors import Interrupted, RequestFailed
+from log_aggregator.errors import BadConfiguration, Interrupted, RequestFailed
 from log_aggregator.limits import KIB
 
 SLOWEST_BYTES_PER_SECOND = 10 * KIB
 """What comes slower than this over the whole of a client's read timeout does not come: an attempt
 has a deadline that grows with the size of what is read.
+"""
+
+SERVICES = frozenset({"s3", "s3-outposts", "s3-object-lambda"})
+"""That a GET is signed for: a bucket's, an access point's. Directory buckets and multi-Region
+access points have signatures of their own
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiRegionAccessPointRequests.html).
 """
 
 
@@ -135,6 +142,10 @@ class CurlReader:
     s3: Any
     credentials: Any
     settings: Any
+    regions: Regions | None = None
+    """Where the server is AWS, which has a bucket in one Region, and may have it in another one
+    than the client's.
+    """
     _places: dict[str, Place] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _own: threading.local = field(default_factory=threading.local)
@@ -237,13 +248,16 @@ class CurlReader:
 
     def _find_place(self, bucket: str) -> Place:
         """By a GET of the bucket that botocore prepares and signs, and that is not sent."""
+        if self.regions is not None:
+            self.regions.find(bucket)
         with store_errors("GetObject", bucket, ""):
             request = _prepare_get(self.s3, bucket)
         parts = urlsplit(request.url)
-        pattern = rb"Credential=[^,]*/([^/,]+)/([^/,]+)/aws4_request"
+        pattern = rb"AWS4-HMAC-SHA256 Credential=[^,]*/([^/,]+)/([^/,]+)/aws4_request"
         signed = re.search(pattern, _authorization(request))
-        if signed is None:
-            raise make_error("GetObject", bucket, "", "Unsigned", 0, "botocore did not sign it")
+        if signed is None or signed[2].decode() not in SERVICES:
+            text = "botocore signs for it in a way that the reader does not know"
+            raise BadConfiguration(f"bucket {bucket}: {text}; name a general purpose bucket")
         proxies = _session_of(self.s3)._proxy_config  # noqa: SLF001 - see there
         return Place(
             base_url=f"{parts.scheme}://{parts.netloc}",

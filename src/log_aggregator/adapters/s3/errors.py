@@ -23,6 +23,7 @@ from log_aggregator.adapters.s3.deadlines import calling
 from log_aggregator.errors import (
     AccessDenied,
     NoSuchBucket,
+    NotAuthenticated,
     NotFound,
     ObjectFrozen,
     ObjectRefused,
@@ -45,11 +46,16 @@ ERRORS: dict[str, type[RequestFailed]] = {
     "AccessDenied": AccessDenied,
     "AllAccessDisabled": AccessDenied,
     "AccountProblem": AccessDenied,
-    "ExpiredToken": AccessDenied,
-    "InvalidAccessKeyId": AccessDenied,
-    "InvalidToken": AccessDenied,
+    "ExpiredToken": NotAuthenticated,
+    "ExpiredTokenException": NotAuthenticated,  # other services' name for it
+    "InvalidAccessKeyId": NotAuthenticated,
+    "InvalidClientTokenId": NotAuthenticated,  # of STS and IAM
+    "InvalidToken": NotAuthenticated,
+    "RequestTimeTooSkewed": NotAuthenticated,
+    "TokenRefreshRequired": NotAuthenticated,
+    "UnrecognizedClientException": NotAuthenticated,  # of KMS and CloudTrail
+    # may be one key's own: a proxy or a server that writes it in another way
     "SignatureDoesNotMatch": AccessDenied,
-    "RequestTimeTooSkewed": AccessDenied,
     "KMS.DisabledException": AccessDenied,
     "KMS.NotFoundException": AccessDenied,
     # Not S3's: what botocore and (the last) our own reader say where no answer came.
@@ -108,7 +114,6 @@ GENERAL_CODES = frozenset(
         "SlowDown",
         "Throttling",
         "ThrottlingException",
-        "TokenRefreshRequired",
         "TooManyRequestsException",
     }
 )
@@ -123,6 +128,9 @@ REGION_CODES = {
     "IllegalLocationConstraintException",
     "301",
 }
+
+ELSEWHERE = "the bucket is in Region "
+"""So a message begins that names it (see `regions`)."""
 
 ACTIONS = {
     "ListBuckets": "s3:ListAllMyBuckets",
@@ -209,8 +217,12 @@ def make_error(
     text = f"{operation} {where}: {code or status or 'failed'}"
     if message:
         text += f": {one_line(message)}"
-    if code in REGION_CODES:
-        text += " (is the bucket in another region? Set the region to the bucket's)"
+    if code in REGION_CODES and ELSEWHERE not in message:
+        text += " (is the bucket in another Region? Set the Region to the bucket's: --region)"
+    if code == "RequestTimeTooSkewed":
+        text += " (set the clock of this machine)"
+    elif kind is NotAuthenticated:
+        text += " (renew the credentials)"
     if kind is AccessDenied:
         text += f" (needs {ACTIONS.get(operation, 'permission')})"
     return kind(text, code=code or str(status), operation=operation)

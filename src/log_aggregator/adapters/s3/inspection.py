@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -22,16 +21,17 @@ from log_aggregator.adapters.s3.clients import (
     ClientSettings,
     make_clients,
     make_service_client,
-    make_session,
 )
 from log_aggregator.adapters.s3.deadlines import calling
-from log_aggregator.adapters.s3.errors import ERRORS, one_line, store_errors
+from log_aggregator.adapters.s3.effective import describe_configuration
+from log_aggregator.adapters.s3.errors import ERRORS, one_line
 from log_aggregator.adapters.s3.owners import ANYBODY, Owners
 from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, RequestFailed, StoreError
 from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
     Caller,
+    ConfiguredValue,
     Decision,
     DeliveryChannel,
     InventoryConfiguration,
@@ -63,29 +63,32 @@ UNREADABLE = (ResponseParserError, LookupError, AttributeError)
 class S3Inspector:
     """Implements `log_aggregator.inspection.AccountInspector`."""
 
-    def __init__(self, clients: Mapping[str, Any], owners: Owners) -> None:
+    def __init__(
+        self,
+        clients: Mapping[str, Any],
+        owners: Owners,
+        configuration: Sequence[ConfiguredValue] = (),
+    ) -> None:
         self._clients = clients
         self._owners = owners
+        self.configuration = configuration
+        """What everything is asked by, and where each value came from."""
         for client in clients.values():
             client.meta.events.register("before-call", refuse_changes)
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> S3Inspector:
-        """Raises AccessDenied where there are no credentials, StoreError where the configuration
-        cannot be used.
+        """Raises BadConfiguration where there are no credentials, or the configuration cannot be
+        used.
         """
         clients = make_clients(settings)
-        s3 = clients.s3
-        with store_errors("configuration"):
-            session = make_session(replace(settings, region=s3.meta.region_name))
-            return cls(
-                {"s3": s3}
-                | {
-                    name: make_service_client(session, name, settings, str(s3.meta.endpoint_url))
-                    for name in SERVICES
-                },
-                clients.owners,
-            )
+        s3, session = clients.s3, clients.session
+        others = {
+            name: make_service_client(session, name, settings, str(s3.meta.endpoint_url))
+            for name in SERVICES
+        }
+        effective = describe_configuration(session, s3, settings)
+        return cls({"s3": s3, **others}, clients.owners, effective)
 
     @property
     def region(self) -> str:

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,7 +23,8 @@ from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from log_aggregator.adapters.s3.errors import ERRORS, one_line
-from log_aggregator.errors import CannotStart, Unreachable
+from log_aggregator.adapters.s3.regions import is_aws
+from log_aggregator.errors import CannotStart, RequestFailed, Unreachable
 
 ANYBODY = ""
 """As ExpectedBucketOwner: a request that says on purpose nothing about the owner."""
@@ -99,7 +99,7 @@ def make_owners(
     """
 
     def find_own() -> str | None:
-        if not is_amazon(session, s3_endpoint_url):
+        if not is_aws(s3_endpoint_url):
             return None
         return ask_account(session, config, region)
 
@@ -160,20 +160,6 @@ def tell_expected(
     error["Message"] = f"{owners}: {message}"
 
 
-def is_amazon(session: Session, endpoint_url: str) -> bool:
-    """An endpoint of AWS in any partition, through whichever network: PrivateLink, dualstack,
-    FIPS.
-    """
-    host = urlsplit(endpoint_url).hostname or ""
-    partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
-    suffixes = {
-        partition["outputs"][name]
-        for partition in partitions
-        for name in ("dnsSuffix", "dualStackDnsSuffix")
-    }
-    return any(host.endswith(f".{suffix}") for suffix in suffixes)
-
-
 def ask_account(session: Session, config: Config, region: str) -> str:
     """The account that the credentials are of. STS tells everybody
     (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html). Raises
@@ -190,6 +176,8 @@ def ask_account(session: Session, config: Config, region: str) -> str:
         code = type(error).__name__
         text = f"{UNKNOWN}: {what}: {code}: {one_line(str(error))}"
         raise CannotStart(text + (HINT if ERRORS.get(code) is Unreachable else "")) from error
+    except RequestFailed as error:  # of the credentials, while it was signed
+        raise CannotStart(f"{UNKNOWN}: {error}") from error
     except (ResponseParserError, KeyError) as error:
         raise CannotStart(f"{UNKNOWN}: {what}: expected an answer of STS{HINT}") from error
     if not re.fullmatch(r"[0-9]{12}", account):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 ALGORITHM = "AWS4-HMAC-SHA256"
 DAY_SECONDS = 86_400
 CREDENTIALS_SECONDS = 30
-"""So long the same credentials are used before botocore is asked for them again: it renews them
-minutes before they end.
+"""So long the same credentials are used before botocore is asked for them again, and never when
+they have ended: it renews them minutes before, where it can.
 """
 
 
@@ -75,6 +76,8 @@ class Signer:
         return sent
 
     def _begin(self, now: float) -> _Day:
+        # of those that are replaced right now, if they are: the earlier end is the safe one
+        end = getattr(self._credentials, "expires_at", None)
         frozen = self._credentials.get_frozen_credentials()
         date = time.strftime("%Y%m%d", time.gmtime(now))
         scope = f"{date}/{self._region}/{self._service}/aws4_request"
@@ -84,7 +87,11 @@ class Signer:
         midnight = now // DAY_SECONDS * DAY_SECONDS
         return _Day(
             since=max(now - CREDENTIALS_SECONDS, midnight),
-            until=min(now + CREDENTIALS_SECONDS, midnight + DAY_SECONDS),
+            until=min(
+                now + CREDENTIALS_SECONDS,
+                midnight + DAY_SECONDS,
+                math.inf if end is None else end.timestamp(),
+            ),
             access_key=frozen.access_key,
             token=frozen.token,
             scope=scope,

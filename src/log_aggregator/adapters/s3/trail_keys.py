@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.session import Session
+
 from log_aggregator.adapters.s3.clients import (
     ClientSettings,
     make_clients,
     make_service_client,
-    make_session,
 )
-from log_aggregator.adapters.s3.errors import store_errors
 from log_aggregator.adapters.s3.inspection import service_errors
 from log_aggregator.errors import StoreError
 from log_aggregator.ports.trail_keys import TrailKey
@@ -27,8 +27,9 @@ PAGES_MAX = 1_000
 class CloudTrailKeys:
     """Implements `log_aggregator.trailkeys.TrailKeys`. Thread safe."""
 
-    def __init__(self, settings: ClientSettings, s3_endpoint_url: str) -> None:
+    def __init__(self, settings: ClientSettings, session: Session, s3_endpoint_url: str) -> None:
         self._settings = settings
+        self._session = session
         self._s3_endpoint_url = s3_endpoint_url
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -38,14 +39,12 @@ class CloudTrailKeys:
         """None beside another S3 server than AWS's: it has no CloudTrail, unless
         AWS_ENDPOINT_URL_CLOUDTRAIL names one.
 
-        Raises AccessDenied where there are no credentials, StoreError where the configuration
-        cannot be used.
+        Raises BadConfiguration where there are no credentials, or the configuration cannot be used.
         """
-        s3 = make_clients(settings).s3
-        s3_endpoint_url = str(s3.meta.endpoint_url)
-        keys = cls(replace(settings, endpoint_url=None), s3_endpoint_url)
-        with store_errors("configuration"):
-            client = keys._client(settings.region or str(s3.meta.region_name))
+        clients = make_clients(settings)
+        s3_endpoint_url = str(clients.s3.meta.endpoint_url)
+        keys = cls(replace(settings, endpoint_url=None), clients.session, s3_endpoint_url)
+        client = keys._client(clients.region)
         return None if str(client.meta.endpoint_url) == s3_endpoint_url else keys
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
@@ -74,7 +73,7 @@ class CloudTrailKeys:
             if region not in self._clients:
                 settings = replace(self._settings, region=region)
                 self._clients[region] = make_service_client(
-                    make_session(settings), "cloudtrail", settings, self._s3_endpoint_url
+                    self._session, "cloudtrail", settings, self._s3_endpoint_url
                 )
             return self._clients[region]
 

@@ -23,6 +23,11 @@ from botocore.awsrequest import (
 )
 from botocore.session import Session
 
+from log_aggregator.adapters.s3.credentials import (
+    GuardedCredentials,
+    Source,
+    load_credentials,
+)
 from log_aggregator.adapters.s3.deadlines import (
     LOCAL,
     RETRY_SPAN,
@@ -45,14 +50,24 @@ large part would have to be through within it.
 
 class GuardedSession(Session):  # type: ignore[misc]  # botocore has no types
     """Its clients have deadlines, and so do those that botocore makes by itself, to assume a role
-    for one.
+    for one. Its credentials say in our words what is wrong with them.
     """
 
     def __init__(
         self, *, profile: str | None, request_seconds: float, silence_seconds: float
     ) -> None:
+        self._credentials: Any = None
         super().__init__(profile=profile)
         self._limits = request_seconds, silence_seconds
+
+    def get_credentials(self) -> Any:
+        """Once for all clients, None where there are none. Raises BadConfiguration."""
+        if self._credentials is None:
+            self._credentials = load_credentials(self)
+        elif not isinstance(self._credentials, GuardedCredentials):  # set by hand
+            source = Source(self._credentials.method, None)
+            self._credentials = GuardedCredentials(self._credentials, source)
+        return self._credentials
 
     def create_client(self, *arguments: Any, **named: Any) -> Any:
         """Guarded."""

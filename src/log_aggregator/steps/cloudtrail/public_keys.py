@@ -30,7 +30,6 @@ from log_aggregator.errors import (
     PreconditionFailed,
     RequestFailed,
     StoreError,
-    Unreachable,
     VerificationError,
 )
 from log_aggregator.model import Target
@@ -114,7 +113,7 @@ def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: 
     ):
         try:
             archive_keys(job.store, target, trail_keys, region, first, now, options)
-        except (GroupFailed, Unreachable) as error:
+        except (GroupFailed, RequestFailed) as error:
             result.failures.append(Failure.of(f"public keys of CloudTrail in {region}", error))
 
 

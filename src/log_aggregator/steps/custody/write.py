@@ -28,7 +28,6 @@ from log_aggregator.errors import (
     GroupFailed,
     Interrupted,
     RequestFailed,
-    Unreachable,
 )
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
@@ -93,7 +92,7 @@ def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
                 job.rules.group.combine.index,
                 closes_own=is_all_known(record) and not result.has_gaps,
             )
-        except (GroupFailed, Unreachable, Interrupted) as error:
+        except (RequestFailed, GroupFailed, Interrupted) as error:
             where = f"custody record in s3://{target.bucket}/{custody_prefix(target)}"
             result.failures.append(Failure.of(where, error))
         else:

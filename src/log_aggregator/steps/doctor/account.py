@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from log_aggregator.errors import CannotStart, RequestFailed
+from log_aggregator.errors import CannotStart, NotAuthenticated, RequestFailed
 from log_aggregator.ports.account import AccountInspector, Caller
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
@@ -38,7 +38,7 @@ def examine_caller(inspector: AccountInspector, notebook: Notebook) -> Caller | 
     try:
         caller = inspector.get_caller_identity()
     except RequestFailed as error:
-        if error.code in CREDENTIAL_CODES:
+        if isinstance(error, NotAuthenticated) or error.code in CREDENTIAL_CODES:
             raise CannotStart(
                 f"the credentials are not accepted; log in again, or name another profile: {error}"
             ) from error

@@ -63,10 +63,10 @@ def examine_existence(
     if region and region != inspector.region:
         seen = f"the bucket is in {region}, the client in {inspector.region}"
         advice = (
-            f"Run with --region {region}. Buckets of several regions need one run each, with a "
-            "destination bucket in each region."
+            f"Run with --region {region}. It is followed there, but transfers between Regions "
+            "cost extra: one run for each Region, with a destination bucket in it, is cheaper."
         )
-        notebook.problem(where, "exists", seen, advice)
+        notebook.warn(where, "exists", seen, advice)
     else:
         notebook.ok(
             where,

@@ -15,6 +15,7 @@ from log_aggregator.errors import (
     Failure,
     Interrupted,
     LimitExceeded,
+    NotAuthenticated,
     OutcomeUnknown,
     RequestFailed,
     Unreachable,
@@ -70,7 +71,7 @@ def run(
     recorder: Recorder | None = None,
 ) -> RunResult:
     """Packs, verifies and deletes all that the rules want. What fails is in the result's
-    `failures`, and where the run is stopped it gives what was done until then.
+    `failures`. Where the run is stopped, or the credentials end, it gives what was done until then.
 
     What there is to pack is found by `listing`, or by listing the buckets.
     Raises CannotStart and LimitExceeded before anything was touched; of later days of a long range
@@ -105,9 +106,14 @@ def run(
         recorder.finish(result)
     except (KeyboardInterrupt, Interrupted):
         result.is_stopped = True
+    except NotAuthenticated as error:
+        if not any(failure.error == error.state_name for failure in result.failures):
+            result.failures.append(Failure.of(REST, error))
     return result
 
 
+REST = "the rest of the run"
+"""Where it says that the credentials ended."""
 LATER_DAYS = "The days before were done. Mend it, and start again for these days."
 
 
@@ -138,8 +144,10 @@ def _run_window(
     started: dict[Group, GroupResult] = {}
     try:
         _settle_all(job.workers, found.shelf, works, progress, started)
-    except BaseException:
+    except BaseException as error:
         done.is_stopped = True
+        if isinstance(error, NotAuthenticated):
+            done.failures.append(Failure.of(REST, error))
         job.workers.end()  # what is still under way is told, too
         raise
     finally:

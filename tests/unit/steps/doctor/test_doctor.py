@@ -62,7 +62,7 @@ def test_everything_but_ok_says_what_to_do() -> None:
     [
         (lambda c: c.account.buckets.pop("flow"), "exists", "flow", Level.PROBLEM),
         (lambda c: c.account.buckets.pop("packs"), "exists", "packs", Level.PROBLEM),
-        (lambda c: setattr(c.account, "region", "us-east-1"), "exists", "flow", Level.PROBLEM),
+        (lambda c: setattr(c.account, "region", "us-east-1"), "exists", "flow", Level.WARNING),
         (lambda c: c.account.deny("HeadBucket"), "exists", "flow", Level.PROBLEM),
         (lambda c: c.change("flow", owner=OTHER_ACCOUNT), "owner", "flow", Level.PROBLEM),
         (lambda c: c.change("packs", owner=OTHER_ACCOUNT), "owner", "packs", Level.PROBLEM),
