@@ -90,7 +90,7 @@ CONFIGURATION = Section(
             "reads-trust-others",
             "a CA of the profile's counts for lists, and not for reads",
             in_symbol(
-                "log_aggregator.adapters.s3.curl:CurlReader._make_transfer",
+                "log_aggregator.adapters.s3.curl:CurlReader._make_handle",
                 ("get_cert_path(verify)", "get_cert_path(True)"),
             ),
             proof=PLACES,
@@ -126,7 +126,7 @@ CONFIGURATION = Section(
             "ended-and-asked-again",
             "after credentials have ended thousands of requests are sent that S3 refuses",
             in_symbol(
-                "log_aggregator.adapters.patience:PatientStore._call",
+                "log_aggregator.adapters.patience:PatientStore._admit_any",
                 ("raise _not_asked(call, self._refusal)", "pass"),
             ),
             proof=f"{ENDED} {RUNS}",

@@ -71,7 +71,7 @@ DELETING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                 (
-                    "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
+                    "ready = [each for each in newest if not listed.has_older(each.key)]",
                     "ready = newest",
                 ),
             ),
@@ -99,7 +99,7 @@ DELETING = Section(
                 *in_symbol(
                     "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                     (
-                        "ready = [identity for identity in newest if not listed.has_older(identity[0])]",
+                        "ready = [each for each in newest if not listed.has_older(each.key)]",
                         "ready = newest",
                     ),
                 ),
@@ -146,7 +146,7 @@ DELETING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                 (
-                    "[identity for identity in others if not (listed.is_older(identity) and _can_be_replaced(identity[1], versioning))]",
+                    "[each for each in others if not (listed.is_older(each.identity) and _can_be_replaced(each.version_id, versioning))]",
                     "others",
                 ),
             ),

@@ -11,12 +11,21 @@ EXACTNESS = Section(
             "read-newest",
             "the newest version is read where an older one was listed",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader.read",
+                "log_aggregator.adapters.forwarding:get_one_by_one",
                 (
-                    "body = self._store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)",
-                    "body = self._store.get_object(source.bucket, source.key)",
+                    "body = store.get_object(source.bucket, source.key, version_id=source.version_id, if_match=source.etag)",
+                    "body = store.get_object(source.bucket, source.key)",
                 ),
             ),
+        ),
+        Mutant(
+            "many-read-newest",
+            "of many that are read at once the newest version is read where an older one was listed",
+            in_symbol(
+                "log_aggregator.adapters.s3.reading:get_objects",
+                ("make_query(source.version_id)", "make_query(None)"),
+            ),
+            proof="tests/unit/adapters/test_curl_loop.py::TestOrder::test_it_asks_as_a_single_get_does",
         ),
         Mutant(
             "etag-not-compared",
@@ -47,7 +56,7 @@ EXACTNESS = Section(
             "opacity-of-a-neighbour",
             "after one object whose ETag is no MD5, a damaged body of another is packed",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader.read",
+                "log_aggregator.steps.packing.read:Reader._begin",
                 (
                     "_is_sound(first, is_opaque=body.has_opaque_etag)",
                     "_is_sound(first, is_opaque=True)",
@@ -83,7 +92,7 @@ EXACTNESS = Section(
             "header-garbled",
             "user metadata that is not ASCII does not come back byte for byte",
             in_symbol(
-                "log_aggregator.adapters.s3.curl:_parse_head",
+                "log_aggregator.adapters.s3.attempts:parse_head",
                 ("line.decode('latin-1')", "line.decode('utf-8', 'replace')"),
             ),
             proof="tests/unit/adapters/test_one_object.py::test_an_odd_header_that_has_to_come_back",
@@ -121,7 +130,7 @@ EXACTNESS = Section(
             "second-read-trusted",
             "what was read twice is packed, although the two differ",
             in_symbol(
-                "log_aggregator.steps.packing.read:Reader._read_again",
+                "log_aggregator.steps.packing.read:Reader._compare_reads",
                 ("is_same = second.data == first.data", "is_same = True"),
             ),
             proof="tests/unit/steps/packing/test_read.py::test_with_kms_both_reads_must_be_the_same",
@@ -132,8 +141,8 @@ EXACTNESS = Section(
             in_symbol(
                 "log_aggregator.steps.packing.read:headers_of",
                 (
-                    "return Headers(dict(body.metadata), body.content_type, body.content_encoding)",
-                    "return Headers({}, body.content_type, body.content_encoding)",
+                    "return Headers(metadata, _share(body.content_type), _share(body.content_encoding))",
+                    "return Headers({}, _share(body.content_type), _share(body.content_encoding))",
                 ),
             ),
         ),
@@ -143,8 +152,8 @@ EXACTNESS = Section(
             in_symbol(
                 "log_aggregator.steps.packing.read:headers_of",
                 (
-                    "return Headers(dict(body.metadata), body.content_type, body.content_encoding)",
-                    "return Headers(dict(body.metadata), None, body.content_encoding)",
+                    "return Headers(metadata, _share(body.content_type), _share(body.content_encoding))",
+                    "return Headers(metadata, None, _share(body.content_encoding))",
                 ),
             ),
         ),

@@ -194,8 +194,8 @@ PACKING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.read:headers_of",
                 (
-                    "return Headers(dict(body.metadata), body.content_type, body.content_encoding)",
-                    "return Headers(dict(body.metadata), body.content_type, None)",
+                    "return Headers(metadata, _share(body.content_type), _share(body.content_encoding))",
+                    "return Headers(metadata, _share(body.content_type), None)",
                 ),
             ),
         ),
