@@ -22,7 +22,7 @@ from log_aggregator.adapters.s3 import ClientSettings, S3Store, credentials
 from log_aggregator.adapters.s3.inspection import S3Inspector
 from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 from log_aggregator.cli import commands
-from log_aggregator.errors import BadConfiguration, CannotStart, Unreachable
+from log_aggregator.errors import BadConfiguration, CannotStart, StoreError, Unreachable
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "eu-west-1"}
 TOKEN = KEYS | {"AWS_SESSION_TOKEN": "t"}
@@ -91,6 +91,8 @@ WRONG = {
         "endpoint_url of profile p: 'h:1'", profile="endpoint_url = h:1\n"
     ),
     "services that are not there": Wrong('"own" services', profile="services = own\n"),
+    "no Region at all": Wrong("--region: ''", named={"region": ""}),
+    "no profile at all": Wrong("--profile", named={"profile": ""}),
     "Region with a space": Wrong("--region: 'us east'", named={"region": "us east"}),
     "Region of nobody": Wrong("--region: 'bogus-1'", named={"region": "bogus-1"}),
     "Region by variable": Wrong("AWS_REGION: 'europe'", KEYS | {"AWS_REGION": "europe"}),
@@ -332,6 +334,6 @@ def test_buckets_with_a_signature_of_their_own_are_refused(
     held = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
     session = f"<CreateSessionResult><Credentials>{held}</Credentials></CreateSessionResult>"
     caught.answer = lambda _method, url: (200, {}, session.encode()) if "session" in url else None
-    with pytest.raises(BadConfiguration, match="name a general purpose bucket"):
+    with pytest.raises(StoreError, match="name a general purpose bucket"):
         store.get_object(bucket, "k")
     assert not [sent for sent in caught.sent if sent.client == "libcurl"]
