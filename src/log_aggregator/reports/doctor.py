@@ -50,9 +50,7 @@ def _render_configuration(values: Sequence[Mapping[str, str]]) -> Iterator[str]:
     if values:
         yield "configuration"
         for value in values:
-            yield from _wrap(
-                f"  {value['name']:<25} ", f"{value['value']} (from {value['source']})"
-            )
+            yield from _wrap(f"  {value['name']:<25} ", f"{value['value']} ({value['source']})")
         yield ""
 
 

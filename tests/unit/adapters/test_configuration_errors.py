@@ -4,6 +4,7 @@ do, exit code 3, nothing sent and no traceback.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -22,7 +23,7 @@ from log_aggregator.adapters.s3 import ClientSettings, S3Store, credentials
 from log_aggregator.adapters.s3.inspection import S3Inspector
 from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 from log_aggregator.cli import commands
-from log_aggregator.errors import BadConfiguration, CannotStart, Unreachable
+from log_aggregator.errors import BadConfiguration, CannotStart, StoreError, Unreachable
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "eu-west-1"}
 TOKEN = KEYS | {"AWS_SESSION_TOKEN": "t"}
@@ -31,6 +32,8 @@ SSO = (
     "sso_start_url = https://x.awsapps.com/start\nsso_region = eu-west-1\n"
     "sso_account_id = 111122223333\nsso_role_name = r\n"
 )
+SSO_TOKEN = hashlib.sha1(b"https://x.awsapps.com/start", usedforsecurity=False).hexdigest()
+"""As botocore names the file of a login."""
 ROLE = "role_arn = arn:aws:iam::111122223333:role/r\n"
 GOOD = {"Version": 1, "AccessKeyId": "AK", "SecretAccessKey": "s", "SessionToken": "t"}
 
@@ -91,6 +94,8 @@ WRONG = {
         "endpoint_url of profile p: 'h:1'", profile="endpoint_url = h:1\n"
     ),
     "services that are not there": Wrong('"own" services', profile="services = own\n"),
+    "no Region at all": Wrong("--region: ''", named={"region": ""}),
+    "no profile at all": Wrong("--profile", named={"profile": ""}),
     "Region with a space": Wrong("--region: 'us east'", named={"region": "us east"}),
     "Region of nobody": Wrong("--region: 'bogus-1'", named={"region": "bogus-1"}),
     "Region by variable": Wrong("AWS_REGION: 'europe'", KEYS | {"AWS_REGION": "europe"}),
@@ -179,6 +184,14 @@ WRONG = {
     "a broker with an end that is over": broker(
         process(GOOD, Expiration="2020-01-01T00:00:00Z"), "expired and were not renewed"
     ),
+    "SSO with a login that is over": Wrong(
+        "sso_start_url of profile p: .*expired.*; log in again: aws sso login --profile p",
+        REGION,
+        SSO,
+        files={
+            f"sso/{SSO_TOKEN}.json": '{"accessToken": "t", "expiresAt": "2020-01-01T00:00:00Z"}'
+        },
+    ),
     "SSO without a login": broker(SSO, "aws sso login --profile p"),
     "role without a source": broker(ROLE, "role_arn of profile p"),
     "role of nobody": broker(f"{ROLE}source_profile = nobody\n", "role_arn of profile p: .*nobody"),
@@ -212,6 +225,7 @@ def caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Caught:
 
 def configure(monkeypatch: pytest.MonkeyPatch, home: Path, wrong: Wrong) -> None:
     for name, text in wrong.files.items():
+        (home / name).parent.mkdir(exist_ok=True)
         (home / name).write_text(text)
     if wrong.profile:
         (home / ".aws").mkdir()
@@ -303,12 +317,51 @@ def test_certificates_do_not_matter_without_tls(
     S3Store.connect(ClientSettings(endpoint_url="http://127.0.0.1:9"))
 
 
+BASE = "[profile base]\naws_access_key_id = AK\naws_secret_access_key = s\n"
+REFUSALS = {
+    "a role that may not be assumed": (
+        f"{ROLE}source_profile = base\n{BASE}",
+        b"<E><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></E>",
+        "role_arn of profile p: .*AccessDenied.*not authorized; mend the role",
+    ),
+    "keys that nobody knows": (
+        f"{ROLE}source_profile = base\n{BASE}",
+        b"<E><Error><Code>InvalidClientTokenId</Code><Message>m</Message></Error></E>",
+        "role_arn of profile p: .*InvalidClientTokenId",
+    ),
+    "another web server": (
+        f"{ROLE}source_profile = base\n{BASE}",
+        b"<html>log in here",
+        "role_arn of profile p",
+    ),
+    "a login that was revoked": (SSO, b"{}", "log in again: aws sso login --profile p"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_whoever_hands_out_credentials_refuses(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caught: Caught
+) -> None:
+    """One line with what it says, the setting by which it was asked, and what to do; and S3 is not
+    asked at all.
+    """
+    profile, body, says = REFUSALS[name]
+    token = json.dumps({"accessToken": "t", "expiresAt": LATER})
+    files = {f"sso/{SSO_TOKEN}.json": token}
+    configure(monkeypatch, tmp_path, Wrong("", REGION, profile, files=files))
+    head = {"x-amzn-errortype": "UnauthorizedException"} if profile == SSO else {}
+    caught.answer = lambda *_: (401 if profile == SSO else 403, head, body)
+    with pytest.raises(BadConfiguration, match=says) as error:
+        S3Store.connect(ClientSettings())
+    assert "\n" not in str(error.value)
+    assert not [sent for sent in caught.sent if "s3" in sent.url]
+
+
 def test_a_network_without_sts_is_no_wrong_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caught: Caught
 ) -> None:
     """Whoever assumes a role and gets no answer is not told to mend the role."""
-    base = "[profile base]\naws_access_key_id = AK\naws_secret_access_key = s\n"
-    profile = f"{ROLE}source_profile = base\nmax_attempts = 1\n{base}"
+    profile = f"{ROLE}source_profile = base\nmax_attempts = 1\n{BASE}"
     configure(monkeypatch, tmp_path, Wrong("", REGION, profile))
 
     def hang(_method: str, url: str) -> Any:
@@ -332,6 +385,6 @@ def test_buckets_with_a_signature_of_their_own_are_refused(
     held = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
     session = f"<CreateSessionResult><Credentials>{held}</Credentials></CreateSessionResult>"
     caught.answer = lambda _method, url: (200, {}, session.encode()) if "session" in url else None
-    with pytest.raises(BadConfiguration, match="name a general purpose bucket"):
+    with pytest.raises(StoreError, match="name a general purpose bucket"):
         store.get_object(bucket, "k")
     assert not [sent for sent in caught.sent if sent.client == "libcurl"]

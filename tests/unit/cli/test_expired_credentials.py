@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.support.world import fail_on
 from tests.unit.cli.conftest import Command
 from tests.unit.steps.packing.test_credentials_end import ENDED, ending_at, make_long_world
 
 from log_aggregator.adapters.patience import PatientStore
 from log_aggregator.steps.packing.run import REST
-from log_aggregator_lab.stores.faults import FaultyStore
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 RUN = (
     *("run", "--other-buckets", "logs", "--from", "2025-04-02", "--to", "2025-04-04"),
@@ -36,3 +37,33 @@ def test_the_command_prints_its_report_and_says_to_renew(command: Command) -> No
     described = json.loads(outcome.out)
     assert (outcome.code, described["failures"]) == (0, [])
     assert not world.store.list_objects("logs").objects
+
+
+UNDER_WAY_MAX = 10
+"""Requests of other threads that were sent before the first refusal came."""
+COMMANDS = {
+    "plan": ("plan", "--other-buckets", "logs", "--from", "2025-04-02", "--to", "2025-04-04"),
+    "find": ("find", "--date", "2025-04-03", "--count"),
+    "verify": ("verify", "--all"),
+    "verify --level read-back": ("verify", "--all", "--level", "read-back"),
+    "index rebuild": ("index", "rebuild", "--all"),
+    "custody verify": ("custody", "verify"),
+    "thaw": ("thaw", "--date", "2025-04-03"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 5, 8, 13])
+def test_every_command_ends_and_says_to_renew(command: Command, name: str, number: int) -> None:
+    """At whichever request they end: nothing is sent afterwards."""
+    world = make_long_world()
+    assert command(world, *RUN).code == 0
+    store = FaultyStore(world.store, lambda at, _: Fault(before=ENDED) if at >= number else None)
+    outcome = command(world, *COMMANDS[name], "--readers", "1", store=PatientStore(store))
+    if len(store.calls) <= number:
+        assert outcome.code == 0  # it was done before
+        return
+    assert outcome.code in (1, 3)
+    assert "ExpiredToken" in outcome.out.decode() + outcome.err
+    assert "renew the credentials" in outcome.out.decode() + outcome.err
+    assert len(store.calls) <= number + UNDER_WAY_MAX

@@ -126,7 +126,7 @@ def test_the_configuration_comes_first(call: Call) -> None:
     """
     lines = call().stdout.splitlines()
     assert lines[0] == "configuration"
-    assert lines[1].split() == ["region", "eu-west-1", "(from", "AWS_REGION)"]
+    assert lines[1].split() == ["region", "eu-west-1", "(AWS_REGION)"]
     assert json.loads(call("--json").stdout)["configuration"] == [
         {"name": "region", "value": "eu-west-1", "source": "AWS_REGION"}
     ]

@@ -31,7 +31,7 @@ PROCESS_SECONDS_MAX = 300.0
 """So long a `credential_process` may take. botocore would wait for ever; some open a browser."""
 
 SOURCES = {
-    "explicit": "the keys of --access-key",
+    "explicit": "keys that were handed over",
     "env": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION",
     "assume-role": "role_arn of {profile}",
     "assume-role-with-web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, or {profile}",

@@ -39,7 +39,7 @@ from log_aggregator.adapters.s3.deadlines import (
 from log_aggregator.adapters.s3.errors import BAD_HEADER, make_error, store_errors
 from log_aggregator.adapters.s3.regions import Regions
 from log_aggregator.adapters.s3.signing import Signer, encode_path, encode_query
-from log_aggregator.errors import BadConfiguration, Interrupted, RequestFailed
+from log_aggregator.errors import Interrupted, RequestFailed
 from log_aggregator.limits import KIB
 
 SLOWEST_BYTES_PER_SECOND = 10 * KIB
@@ -256,8 +256,8 @@ class CurlReader:
         pattern = rb"AWS4-HMAC-SHA256 Credential=[^,]*/([^/,]+)/([^/,]+)/aws4_request"
         signed = re.search(pattern, _authorization(request))
         if signed is None or signed[2].decode() not in SERVICES:
-            text = "botocore signs for it in a way that the reader does not know"
-            raise BadConfiguration(f"bucket {bucket}: {text}; name a general purpose bucket")
+            text = "it is signed for in a way of its own; name a general purpose bucket"
+            raise make_error("GetObject", bucket, "", "Unsigned", 0, text)
         proxies = _session_of(self.s3)._proxy_config  # noqa: SLF001 - see there
         return Place(
             base_url=f"{parts.scheme}://{parts.netloc}",

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from botocore.loaders import create_loader
 
 from log_aggregator.adapters.s3.errors import ELSEWHERE, REGION_CODES, store_errors
-from log_aggregator.errors import NotAuthenticated, StoreError, Unreachable
+from log_aggregator.errors import StoreError
 
 HEADER = "x-amz-bucket-region"
 """Every answer of S3's about a bucket that exists names the bucket's Region in it
@@ -50,8 +50,6 @@ class Regions:
             try:
                 with store_errors("HeadBucket", bucket):
                     self._s3.head_bucket(Bucket=bucket)
-            except (NotAuthenticated, Unreachable):
-                raise
             except StoreError as error:
                 if error.code in REGION_CODES or ELSEWHERE in str(error):
                     self._wrong[bucket] = error

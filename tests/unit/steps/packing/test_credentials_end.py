@@ -18,7 +18,9 @@ from log_aggregator.steps.workers import ThreadWorkers
 from log_aggregator_lab.stores.faults import FaultyStore
 
 GROUPS = 30
-ENDED = NotAuthenticated("GetObject s3://logs/k: ExpiredToken", code="ExpiredToken")
+ENDED = NotAuthenticated(
+    "GetObject s3://logs/k: ExpiredToken (renew the credentials)", code="ExpiredToken"
+)
 
 
 def make_long_world() -> World:
