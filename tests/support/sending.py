@@ -131,6 +131,33 @@ def find_way(session: Any, url: str) -> tuple[str, str]:
     return proxy, session._verify if isinstance(session._verify, str) else ""
 
 
+class CurlMulti:
+    """Whatever is added is done when it is asked for."""
+
+    def __init__(self) -> None:
+        self.options: dict[int, Any] = {}
+        self._added: list[Any] = []
+
+    def setopt(self, option: int, value: Any) -> None:
+        self.options[option] = value
+
+    def add_handle(self, handle: Any) -> None:
+        self._added.append(handle)
+        self.options[pycurl.M_TIMERFUNCTION](0)  # nobody need wait
+
+    def remove_handle(self, handle: Any) -> None:
+        """It was done."""
+
+    def socket_action(self, *_: int) -> None:
+        """There are no sockets."""
+
+    def info_read(self) -> tuple[int, list[Any], list[tuple[Any, int, str]]]:
+        done, self._added = self._added, []
+        for handle in done:
+            handle.perform()
+        return 0, done, []
+
+
 def catch(monkeypatch: pytest.MonkeyPatch) -> Caught:
     """From now on nothing is sent."""
     caught = Caught()
@@ -188,6 +215,7 @@ def catch(monkeypatch: pytest.MonkeyPatch) -> Caught:
 
     monkeypatch.setattr(URLLib3Session, "send", send)
     monkeypatch.setattr(pycurl, "Curl", Curl)
+    monkeypatch.setattr(pycurl, "CurlMulti", CurlMulti)
     return caught
 
 

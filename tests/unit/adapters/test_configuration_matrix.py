@@ -39,6 +39,7 @@ from log_aggregator.adapters.s3.inspection import SERVICES, S3Inspector
 from log_aggregator.adapters.s3.regions import is_aws
 from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 from log_aggregator.errors import LogAggregatorError
+from log_aggregator.model import LogObject
 
 BUCKETS = ("mine", "with.dots")
 BUCKETS_OF_CALLS = ("mine",)
@@ -339,6 +340,8 @@ def do_everything(row: Row) -> None:
         run(lambda call=call: call(store))  # type: ignore[misc]
     for bucket in row.buckets:
         run(lambda bucket=bucket: store.get_object(bucket, "a/b"))  # type: ignore[misc]
+        many = [LogObject(bucket, f"a/{key}", None, "e", 1, WHEN) for key in "bc"]
+        run(lambda many=many: list(store.get_objects(many)))  # type: ignore[misc]
         run(lambda bucket=bucket: store.list_objects(bucket))  # type: ignore[misc]
     inspector = S3Inspector.connect(settings)
     for ask in INSPECTOR_CALLS.values():
@@ -448,7 +451,7 @@ def test_every_request_goes_where_botocore_would_send_it(
 def check_what_is_read(row: Row, caught: Caught, home: Path) -> None:
     """By what the row spells out, whatever botocore thinks of it."""
     read = [sent for sent in caught.sent if sent.client == "libcurl"]
-    assert len(read) == len(row.buckets) + len(BUCKETS_OF_CALLS)
+    assert len(read) == 3 * len(row.buckets) + len(BUCKETS_OF_CALLS)
     for sent in read:
         assert sent.scope[0] == row.key
         assert sent.trusts == (str(home / "ca.crt") if row.trusts else "")
