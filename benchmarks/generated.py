@@ -13,20 +13,24 @@ import pickle
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
+from log_aggregator.adapters.forwarding import get_one_by_one
 from log_aggregator.core.checksums import RunningChecksum, crc64nvme
 from log_aggregator.errors import NotFound
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import (
+    Bodies,
     Body,
     Deletion,
     DeletionFailure,
     ListStart,
+    ObjectStore,
     Page,
     Part,
     Upload,
@@ -136,6 +140,13 @@ class GeneratedStore:
         if (bucket, key) not in self._kept:
             raise NotFound(f"s3://{bucket}/{key}", code="NoSuchKey", operation="GetObject")
         return Body(self._kept[bucket, key])
+
+    def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
+        return get_one_by_one(cast("ObjectStore", self), sources)
+
+    def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
+        self._count("ListMultipartUploads")
+        return []
 
     def head_object(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None

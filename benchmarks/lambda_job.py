@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from benchmarks.generated import GeneratedBucket, GeneratedStore
 
-from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Group
 from log_aggregator.ports.store import ObjectStore
@@ -30,22 +29,7 @@ from log_aggregator.steps.job import Job
 from log_aggregator.telemetry.memory import peak_memory_bytes
 from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
 
-T = TypeVar("T")
 TODAY = date(2099, 1, 1)
-
-
-class LateStore(ForwardingStore):
-    """A store that answers so many seconds later. S3 is farther away than a server on this
-    machine.
-    """
-
-    def __init__(self, inner: ObjectStore, late_seconds: float) -> None:
-        super().__init__(inner)
-        self._late_seconds = late_seconds
-
-    def _call(self, call: Call, run: Callable[[], T]) -> T:
-        time.sleep(self._late_seconds)
-        return run()
 
 
 def main() -> int:
@@ -82,8 +66,7 @@ def main() -> int:
 
 def _open_store(told: Mapping[str, Any], settings: Settings, folder: Path) -> ObjectStore:
     if told["server"] is not None:
-        store = connect(Connection(**told["server"]), settings.readers).inner
-        return LateStore(store, told["late_ms"] / 1000) if told["late_ms"] else store
+        return connect(Connection(**told["server"]), settings.readers).inner
     # A bucket of its name, whose objects are read and never listed.
     generated = GeneratedStore(
         {told["bucket"]: GeneratedBucket(0, str, "Enabled")}, (folder / "body").read_bytes()

@@ -24,6 +24,7 @@ from typing import Any, cast
 
 from benchmarks.generated import GeneratedStore
 from benchmarks.jobsteps import list_whole
+from benchmarks.relay import relay
 from benchmarks.report import BenchmarkBroken, Options, Outcome, Table, Target
 from benchmarks.shapes import trail_bucket
 from benchmarks.testbed import make_connection, prepare_bucket
@@ -164,10 +165,11 @@ def _measure_sizes(folder: Path, options: Options, outcome: Outcome) -> None:
                 chosen[:1] if options.is_quick else full_cells(shape) if options.is_full else chosen
             )
             for number, cell in enumerate(cells):
-                told = _tell(
-                    folder, cell, f"{shape.bucket}.item", make_connection(server), f"cell-{number}"
-                )
-                table.rows.append(_row(cell, shape, _run_apart(told, shape.count, cell.processors)))
+                with relay(server.endpoint_url, late_ms=cell.late_ms) as endpoint_url:
+                    there = replace(make_connection(server), endpoint_url=endpoint_url)
+                    told = _tell(folder, cell, f"{shape.bucket}.item", there, f"cell-{number}")
+                    measured = _run_apart(told, shape.count, cell.processors)
+                table.rows.append(_row(cell, shape, measured))
             outcome.tables.append(table)
     outcome.notes += [
         (
@@ -298,7 +300,6 @@ def _tell(
         "item": item,
         "day": DAY.isoformat(),
         "settings": cell.settings(prefix),
-        "late_ms": cell.late_ms,
         "server": None if server is None else asdict(server),
     }
 

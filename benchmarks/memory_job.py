@@ -10,10 +10,15 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any, cast
+
+from benchmarks.generated import GeneratedBucket, GeneratedStore
 
 from log_aggregator.core.windows import DateWindow
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.settings import read_settings
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
@@ -32,15 +37,12 @@ class WatchedProgress(Progress):
 
 def main() -> int:
     told = json.load(sys.stdin)
-    connection = Connection(
-        None, told["region"], told["endpoint_url"], told["access_key"], told["secret_key"]
-    )
     settings = read_settings(
         None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}
     )
     day = date.fromisoformat(told["day"])
     start_bytes, began, progress = read_peak_bytes(), time.perf_counter(), WatchedProgress()
-    store = connect(connection, settings.readers)
+    store = make_up(told) if "made_up" in told else connect_to(told, settings.readers)
     with make_workers(settings) as workers:
         rules = make_run_rules(settings, DateWindow(day, day))
         result = run(Job(store, workers, rules, SystemClock()), progress)
@@ -54,6 +56,27 @@ def main() -> int:
     }
     json.dump(measured, sys.stdout)
     return 0
+
+
+def connect_to(told: Mapping[str, Any], readers: int) -> ObjectStore:
+    connection = Connection(
+        None, told["region"], told["endpoint_url"], told["access_key"], told["secret_key"]
+    )
+    return connect(connection, readers)
+
+
+def make_up(told: Mapping[str, Any]) -> ObjectStore:
+    """One account, one Region, one day."""
+    day, account = date.fromisoformat(told["day"]), "111122223333"
+    folder = f"AWSLogs/{account}/CloudTrail/eu-west-1/{day:%Y/%m/%d}"
+    name = f"{account}_CloudTrail_eu-west-1_{day:%Y%m%d}T0100Z"
+
+    def key_of(number: int) -> str:
+        return f"{folder}/{name}_{number:016x}.json.gz"
+
+    bucket = GeneratedBucket(told["made_up"], key_of, "Enabled")
+    store = GeneratedStore({told["bucket"]: bucket}, bytes.fromhex(told["body"]))
+    return cast("ObjectStore", store)
 
 
 def read_peak_bytes() -> int:
