@@ -12,7 +12,7 @@ thing that deletion accepts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -297,7 +297,8 @@ class Index:
     content_length_bytes: int
     """Length of everything before the tail."""
     content_crc64nvme: int
-    members: tuple[Member, ...]
+    members: Sequence[Member]
+    """In their order. A tuple, or what reads them out of a stored index each time."""
     markers: tuple[tuple[str, str], ...] = ()
     """(key, version id) of old delete markers that go together with the members."""
     tool: str = ""

@@ -23,6 +23,7 @@ from typing import Any
 from log_aggregator.core.jsontext import decoding, encode_json_line, inflated_bytes_max
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
+from log_aggregator.core.packformat.index import source_bytes_of
 from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.model import Group, Target, VerifiedPack
@@ -115,7 +116,7 @@ class PackEntry:
         return cls(
             verified.index.pack_key,
             len(members),
-            sum(member.size_bytes for member in members),
+            source_bytes_of(members),
             verified.stored.size_bytes,
             index_sha256=verified.index_sha256,
         )

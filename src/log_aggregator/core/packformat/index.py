@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Any
+from typing import Any, overload
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
@@ -46,6 +46,50 @@ def decode_index(data: bytes) -> Index:
         # One line at a time: a hundred thousand members as dictionaries take three times the
         # memory of the members.
         return replace(head, members=tuple(map(_parse_member, lines)))
+
+
+class StoredMembers(Sequence[Member]):
+    """The members of an index as it is stored, parsed anew each time that they are asked for: a
+    member takes 774 bytes of memory, and 130 compressed.
+
+    `lines` are those of its members. Raises what `decoding` knows, for any that cannot be parsed.
+    """
+
+    __slots__ = ("_count", "_data", "source_bytes")
+
+    def __init__(self, data: bytes, lines: Iterable[dict[str, Any]]) -> None:
+        self._data = data
+        self._count = self.source_bytes = 0
+        for member in map(_parse_member, lines):
+            self._count += 1
+            self.source_bytes += member.size_bytes
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Member]:
+        return map(_parse_member, _open(self._data)[1])
+
+    @overload
+    def __getitem__(self, place: int) -> Member: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Member]: ...
+    def __getitem__(self, place: int | slice) -> Member | Sequence[Member]:
+        return tuple(self)[place]
+
+
+def source_bytes_of(members: Sequence[Member]) -> int:
+    """Of all originals."""
+    if isinstance(members, StoredMembers):
+        return members.source_bytes
+    return sum(member.size_bytes for member in members)
+
+
+def scan_index(data: bytes) -> Index:
+    """As `decode_index`, with StoredMembers; every line was parsed once."""
+    with decoding("the index"):
+        head, lines = _open(data)
+        return replace(head, members=StoredMembers(data, lines))
 
 
 def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[Index, list[Identity]]:

@@ -94,9 +94,14 @@ class ListedVersions(Container[Identity]):
                 }
 
     def __contains__(self, identity: object) -> bool:
-        if not isinstance(identity, tuple) or identity in self._forgotten:
-            return False
-        return any(version.identity == identity for version in self._of_key(identity[0]))
+        return isinstance(identity, tuple) and self.find(identity) is not None
+
+    def find(self, identity: Identity) -> LogObject | None:
+        """The very log object, where it was listed and not forgotten."""
+        if identity in self._forgotten:
+            return None
+        versions = self._of_key(identity[0])
+        return next((each for each in versions if each.identity == identity), None)
 
     def _of_key(self, key: str) -> tuple[LogObject, ...]:
         found = self._versions.get(key, ())
@@ -146,15 +151,27 @@ def delete_originals(
     if deleter.bucket.name != pack.source_bucket:
         raise ValueError(f"{deleter.bucket.name} is not where {pack.index.pack_key} came from")
     verify_again(deleter.store, pack)
-    going = [member for member in pack.index.members if member.identity in listed]
+    going = list(_find_going(pack, listed, packed_now=packed_now))
     report = DeletionReport() if report is None else report
     # Of a report of their own, as they are no originals, only the refusals count.
     markers = DeletionReport(retained=report.retained)
     if pack.index.markers:
         deleter.delete(_find_markers(pack, {member.key for member in going}), markers)
-    doubted = {} if packed_now else {member.identity: member for member in going}
+    doubted = {each.identity: each for each in going if isinstance(each, Member)}
     deleter.delete_in_order(going, listed, report, doubted)
     return report
+
+
+def _find_going(
+    pack: VerifiedPack, listed: ListedVersions, *, packed_now: bool
+) -> Iterator[Member | LogObject]:
+    """The members that are listed, each as the equal log object of the listing, which is held
+    anyway; as members those that have to be compared with what was packed.
+    """
+    for member in pack.index.members:
+        found = listed.find(member.identity)
+        if found is not None:
+            yield found if packed_now or is_fixed(member.version_id) else member
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,12 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.core.packformat.index import decode_index, find_identities, find_members
+from log_aggregator.core.packformat.index import (
+    decode_index,
+    find_identities,
+    find_members,
+    scan_index,
+)
 from log_aggregator.core.packformat.tail import decode_locator, decode_tail, tail_end_bytes
 from log_aggregator.errors import BadPack, PreconditionFailed
 from log_aggregator.limits import KIB
@@ -39,6 +44,13 @@ class StoredIndex:
         """All of it."""
         with naming(self.where):
             index = decode_index(self.data)
+        self._check(index)
+        return index
+
+    def scan(self) -> Index:
+        """All of it, in little memory: its members are parsed each time that they are asked for."""
+        with naming(self.where):
+            index = scan_index(self.data)
         self._check(index)
         return index
 

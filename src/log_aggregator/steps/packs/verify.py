@@ -32,7 +32,7 @@ def verify_pack(
     ObjectFrozen.
     """
     stored_index = _read_index(store, target, pack_key)
-    index, index_data = stored_index.decode(), stored_index.data
+    index, index_data = stored_index.scan(), stored_index.data
     stored = _head(store, target, pack_key)
     size, crc = expected_pack(index, index_data)
     if level is Level.TAIL:
