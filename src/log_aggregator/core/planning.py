@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.layouts.table import BUILT_IN_TYPES
@@ -68,14 +69,9 @@ def plan_packs(
     All versions of a key go into the same pack, so that the order in which they are deleted is in
     one hand.
     """
-    listed_once = {
-        source.log_object.identity: source for source in sources
-    }  # S3 may list an object on two pages
-    ordered = sorted(
-        listed_once.values(),
-        key=lambda source: (source.log_object.key, source.log_object.version_id or ""),
-    )
-    versions = Counter(source.log_object.key for source in ordered)
+    ordered = list(_each_once(sorted(sources, key=_place)))
+    large = {each.log_object.key for each in ordered if _is_large(each, limits)}
+    versions = Counter(each.log_object.key for each in ordered if each.log_object.key in large)
     by_format: dict[PackFormat, list[Source]] = {
         PackFormat.GZIP: [],
         PackFormat.TAR: [],
@@ -83,7 +79,7 @@ def plan_packs(
     }
     for source in ordered:
         is_alone = (
-            source.log_object.size_bytes >= limits.copy_alone_bytes_min
+            _is_large(source, limits)
             and versions[source.log_object.key] == 1
             and _copy_key_fits(group, source.log_object, target)
         )
@@ -97,6 +93,20 @@ def plan_packs(
         _plan_pack(group, pack_format, batch, target, markers or {})
         for pack_format, batch in batches
     )
+
+
+def _place(source: Source) -> tuple[str, str]:
+    return source.log_object.key, source.log_object.version_id or ""
+
+
+def _is_large(source: Source, limits: PackLimits) -> bool:
+    return source.log_object.size_bytes >= limits.copy_alone_bytes_min
+
+
+def _each_once(ordered: Iterable[Source]) -> Iterator[Source]:
+    """S3 may list an object on two pages."""
+    for _, same in groupby(ordered, key=_place):
+        yield from {source.log_object.identity: source for source in same}.values()
 
 
 def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]]:

@@ -82,11 +82,8 @@ BOUNDARIES = Section(
             "order-of-the-listing",
             "versions of a key lie in a pack as they were listed, so the same objects have two packs",
             in_symbol(
-                "log_aggregator.core.planning:plan_packs",
-                (
-                    "(source.log_object.key, source.log_object.version_id or '')",
-                    "source.log_object.key",
-                ),
+                "log_aggregator.core.planning:_place",
+                ("source.log_object.version_id or ''", "''"),
             ),
             proof="tests/unit/core/test_planning.py::test_the_order_of_a_listing_does_not_matter",
         ),

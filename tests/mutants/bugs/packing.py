@@ -19,12 +19,8 @@ PACKING = Section(
             "listed-twice",
             "an object that a listing shows twice ends the run",
             in_symbol(
-                "log_aggregator.core.planning:plan_packs",
-                ("listed_once.values()", "sources"),
-                (
-                    "listed_once = {source.log_object.identity: source for source in sources}",
-                    "sources = list(sources)",
-                ),
+                "log_aggregator.core.planning:_each_once",
+                ("{source.log_object.identity: source for source in same}.values()", "same"),
             ),
         ),
         Mutant(

@@ -27,7 +27,7 @@ TRUST = Section(
             "what looks packed is deleted although its bytes are others",
             in_symbol(
                 "log_aggregator.steps.packing.delete:delete_originals",
-                ("{} if packed_now else {member.identity: member for member in going}", "{}"),
+                ("{each.identity: each for each in going if isinstance(each, Member)}", "{}"),
             ),
             proof="tests/unit/steps/packing/test_twins.py::test_a_twin_of_the_same_second_stays",
         ),

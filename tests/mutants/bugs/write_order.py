@@ -74,12 +74,8 @@ WRITE_ORDER = Section(
             in_symbol(
                 "log_aggregator.steps.packing.delete:delete_originals",
                 (
-                    "going = [member for member in pack.index.members if member.identity in listed]",
-                    """
-                    from dataclasses import replace
-                    some = pack.index.members[0]
-                    going = [replace(some, key=i[0], version_id=i[1], etag=i[2]) for i in sorted(listed._identities, key=str)]
-                    """,
+                    "going = list(_find_going(pack, listed, packed_now=packed_now))",
+                    "going = [one for key in listed._versions for one in listed._of_key(key)]",
                 ),
             ),
         ),

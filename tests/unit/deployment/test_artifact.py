@@ -24,7 +24,11 @@ REQUIREMENTS, INVENTORY_REQUIREMENTS = (
     ROOT / "src" / "requirements.txt",
     ROOT / "src" / "requirements-inventory.txt",
 )
-IMPORT_NAMES = {"python-dateutil": "dateutil", "typing_extensions": "typing_extensions"}
+IMPORT_NAMES = {
+    "python-dateutil": "dateutil",
+    "typing_extensions": "typing_extensions",
+    "zlib-ng": "zlib_ng",
+}
 
 
 def read_pins(path: Path) -> dict[str, str]:

@@ -109,9 +109,10 @@ class GroupWork:
         """Does all of it, for a group or a part of one. The originals of what failed are where
         they were.
         """
-        listed = ListedVersions(source.log_object for source in found.sources)
         try:
-            for settling in self.combine(result, found):
+            packs = self.combine(result, found)
+            listed = ListedVersions(source.log_object for source in found.sources)
+            for settling in packs:
                 verified = self.verify(result, settling, self.rules.level)
                 self.delete(result, settling, verified, listed)
         except (GroupFailed, Unreachable) as error:
