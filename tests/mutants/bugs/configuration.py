@@ -8,7 +8,7 @@ MATRIX = "tests/unit/adapters/test_configuration_matrix.py"
 PLACES = f"{MATRIX}::test_every_request_goes_where_botocore_would_send_it"
 OWNERS = f"{MATRIX}::test_awss_account_is_asked_for_whatever_way_leads_to_aws"
 ERRORS = "tests/unit/adapters/test_configuration_errors.py"
-ENDED = "tests/unit/adapters/test_credentials.py"
+ENDED = "tests/unit/adapters/test_credentials_that_end.py"
 RUNS = "tests/unit/steps/packing/test_credentials_end.py"
 
 CONFIGURATION = Section(
@@ -102,7 +102,7 @@ CONFIGURATION = Section(
                 "log_aggregator.adapters.s3.curl:CurlReader._find_place",
                 ("self.regions.find(bucket)", "pass"),
             ),
-            proof="tests/unit/adapters/test_regions.py",
+            proof="tests/unit/adapters/test_other_regions.py",
         ),
         Mutant(
             "region-asked-again-and-again",
@@ -111,7 +111,7 @@ CONFIGURATION = Section(
                 "log_aggregator.adapters.s3.regions:Regions.find",
                 ("self._wrong[bucket] = error", "pass"),
             ),
-            proof="tests/unit/adapters/test_regions.py",
+            proof="tests/unit/adapters/test_other_regions.py",
         ),
         Mutant(
             "signed-beyond-the-end",
