@@ -64,7 +64,7 @@ AREAS = (
     Area("steps.packing.combine", "encode_tail", "index: the pack's tail"),
     Area("steps.packing.combine", "expected_pack", "index: the pack's tail"),
     Area("steps.packing.group", "verify_pack", "verify", "verify"),
-    Area("steps.packs.index", "decode_index", "index: reading it back and checking it"),
+    Area("steps.packs.index", "scan_index", "index: reading it back and checking it"),
     Area("steps.packs.verify", "expected_pack", "index: the pack's tail"),
     Area(
         "steps.packing.group",
