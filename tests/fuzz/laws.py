@@ -15,7 +15,7 @@ import tomllib
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -49,6 +49,8 @@ from log_aggregator.core.packformat.index import (
     encode_index,
     find_identities,
     find_members,
+    scan_index,
+    source_bytes_of,
 )
 from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.packformat.split import split_gzip
@@ -213,8 +215,18 @@ def check_index(data: bytes) -> None:
         head, members = find_members(data, lambda _: True)
     except BadPack:
         head = None
-    if index is None:
+    try:
+        scanned = scan_index(data)
+    except BadPack:
+        scanned = None
+    assert (scanned is None) == (index is None)
+    if index is None or scanned is None:
         return
+    for _ in range(2):  # they are parsed anew each time
+        assert tuple(scanned.members) == index.members
+    assert len(scanned.members) == len(index.members)
+    assert source_bytes_of(scanned.members) == source_bytes_of(index.members)
+    assert replace(scanned, members=index.members) == index
     assert named == index.pack_key
     assert head is not None
     assert tuple(members) == index.members

@@ -8,6 +8,15 @@ VERIFYING = Section(
     "Verified means compared",
     (
         Mutant(
+            "members-read-once",
+            "the members of a verified pack are there for the first who asks, and nothing is deleted",
+            in_symbol(
+                "log_aggregator.core.packformat.index:StoredMembers.__iter__",
+                ("map(_parse_member, _open(self._data)[1])", "iter(())"),
+            ),
+            proof="tests/property/test_hostile_input.py",
+        ),
+        Mutant(
             "verify-by-size",
             "a pack is verified by its size alone",
             in_symbol(
