@@ -27,7 +27,13 @@ from log_aggregator.steps.fanout.settle import ItemWork
 from log_aggregator.steps.fanout.workitems import decode_item
 from log_aggregator.steps.job import Job
 from log_aggregator.telemetry.memory import peak_memory_bytes
-from log_aggregator.wiring import Connection, SystemClock, connect, make_run_rules, make_workers
+from log_aggregator.wiring import (
+    Connection,
+    SystemClock,
+    connect_store,
+    make_run_rules,
+    make_workers,
+)
 
 TODAY = date(2099, 1, 1)
 
@@ -66,7 +72,7 @@ def main() -> int:
 
 def _open_store(told: Mapping[str, Any], settings: Settings, folder: Path) -> ObjectStore:
     if told["server"] is not None:
-        return connect(Connection(**told["server"]), settings.readers).inner
+        return connect_store(Connection(**told["server"]), settings.readers)
     # A bucket of its name, whose objects are read and never listed.
     generated = GeneratedStore(
         {told["bucket"]: GeneratedBucket(0, str, "Enabled")}, (folder / "body").read_bytes()

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.report import BenchmarkBroken
+
 ROOT = Path(__file__).resolve().parent.parent
 PIECE_BYTES = 256 * 1024
 STOP_SECONDS_MAX = 10
@@ -33,7 +35,8 @@ def relay(
     command += ["--core", str(core)] if core is not None else []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout is not None
+            if process.stdout is None:
+                raise BenchmarkBroken("no pipe to the relay")
             port = int(process.stdout.readline())
             yield f"http{'s' if tls_folder else ''}://127.0.0.1:{port}"
         finally:

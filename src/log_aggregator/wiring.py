@@ -21,7 +21,7 @@ from log_aggregator.adapters.patience import PatientStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, RequestFailed
-from log_aggregator.ports.store import WriteOptions
+from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
 from log_aggregator.signals import when_stopped
 from log_aggregator.steps.job import Job
@@ -105,9 +105,21 @@ def _told_of_stops(call: Callable[[], object]) -> Iterator[None]:
 def connect(
     connection: Connection, readers: int = 64, accounts: BucketAccounts = ()
 ) -> CountingStore:
-    """The object store, which gives up where S3 does not answer, with its requests counted. Raises
-    CannotStart.
+    """The object store for one run. Raises CannotStart."""
+    return attend(connect_store(connection, readers, accounts))
+
+
+def attend(store: ObjectStore) -> CountingStore:
+    """The store for one run: it gives up where S3 does not answer or does not take the credentials,
+    which says nothing of the next run, and its requests are counted.
     """
+    return CountingStore(PatientStore(store))
+
+
+def connect_store(
+    connection: Connection, readers: int = 64, accounts: BucketAccounts = ()
+) -> ObjectStore:
+    """The bare object store, for any number of runs. Raises CannotStart."""
     from log_aggregator.adapters.s3.store import S3Store
 
     _cut_requests_at_stops()
@@ -118,7 +130,7 @@ def connect(
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
     store.find_owner()  # before anything is touched, not in mid-run
-    return CountingStore(PatientStore(store))
+    return store
 
 
 def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = ()) -> S3Inspector:

@@ -20,7 +20,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from log_aggregator.core.jsontext import decoding, encode_json_line, inflated_bytes_max
+from log_aggregator.core.jsontext import decoding, encode_json_line, record_bytes_max
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.packformat.index import source_bytes_of
@@ -290,7 +290,7 @@ def _inflate(data: bytes) -> bytes:
     if not data.startswith(GZIP_HEADER):
         raise ValueError("not a record's header")
     inflater = zlib.decompressobj(GZIP_WBITS)
-    text = inflater.decompress(data, inflated_bytes_max(len(data)))
+    text = inflater.decompress(data, record_bytes_max(len(data)))
     if not inflater.eof or inflater.unused_data:
         raise ValueError("not one whole gzip member")
     return text

@@ -24,10 +24,10 @@ def encode_json_line(value: object) -> bytes:
 
 def inflate_lines(data: bytes) -> Iterator[bytes]:
     """The lines of a gzip file, one at a time. Raises what `decoding` knows; ValueError where they
-    are more than `inflated_bytes_max`, no more than one byte beyond which is ever inflated.
+    are more than `record_bytes_max`, no more than one byte beyond which is ever inflated.
     """
     lines = gzip.GzipFile(fileobj=io.BytesIO(data))
-    left_bytes = inflated_bytes_max(len(data))
+    left_bytes = record_bytes_max(len(data))
     while line := lines.readline(left_bytes + 1):
         left_bytes -= len(line)
         if left_bytes < 0:
@@ -35,7 +35,7 @@ def inflate_lines(data: bytes) -> Iterator[bytes]:
         yield line
 
 
-def inflated_bytes_max(size_bytes: int) -> int:
+def record_bytes_max(size_bytes: int) -> int:
     """What anything of ours that is stored in `size_bytes` may inflate to."""
     return max(RECORD_BYTES_MIN, BOMB_RATIO_MIN * size_bytes)
 

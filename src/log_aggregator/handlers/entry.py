@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 # At once: a function has more processor time while it is loaded than in its first call.
 import log_aggregator.adapters.s3.store  # noqa: F401
-from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     Interrupted,
@@ -37,7 +36,8 @@ from log_aggregator.wiring import (
     BucketAccounts,
     Connection,
     SystemClock,
-    connect,
+    attend,
+    connect_store,
     connect_trail_keys,
     make_rules,
     make_workers,
@@ -142,7 +142,7 @@ def _run(
             call = Call(
                 settings=settings,
                 job=Job(
-                    CountingStore(_connect(settings.readers, settings.bucket_owners)),
+                    attend(_connect(settings.readers, settings.bucket_owners)),
                     workers,
                     rules,
                     clock,
@@ -202,7 +202,7 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 @functools.cache
 def _connect(readers: int, accounts: BucketAccounts) -> ObjectStore:
     """One for all invocations of a container: its connections stay open."""
-    return connect(Connection(), readers, accounts).inner
+    return connect_store(Connection(), readers, accounts)
 
 
 def _connect_keys() -> TrailKeys | None:

@@ -123,6 +123,18 @@ CONFIGURATION = Section(
             proof=ENDED,
         ),
         Mutant(
+            "ended-for-the-container",
+            "once credentials were refused every later invocation of the same container fails",
+            in_symbol(
+                "log_aggregator.handlers.entry:_connect",
+                (
+                    "connect_store(Connection(), readers, accounts)",
+                    "attend(connect_store(Connection(), readers, accounts))",
+                ),
+            ),
+            proof="tests/unit/handlers/test_entry.py::test_what_was_refused_once_is_asked_again_by_the_next_invocation",
+        ),
+        Mutant(
             "ended-and-asked-again",
             "after credentials have ended thousands of requests are sent that S3 refuses",
             in_symbol(

@@ -305,7 +305,7 @@ REQUESTS = Section(
         Mutant(
             "owner-asked-late",
             "STS is asked in mid-run, when something was touched already",
-            in_symbol("log_aggregator.wiring:connect", ("store.find_owner()", "pass")),
+            in_symbol("log_aggregator.wiring:connect_store", ("store.find_owner()", "pass")),
             proof="tests/unit/adapters/test_owners.py",
         ),
         Mutant(

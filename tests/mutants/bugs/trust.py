@@ -166,7 +166,7 @@ TRUST = Section(
             in_symbol(
                 "log_aggregator.core.custody:_inflate",
                 (
-                    "inflater.decompress(data, inflated_bytes_max(len(data)))",
+                    "inflater.decompress(data, record_bytes_max(len(data)))",
                     "inflater.decompress(data)",
                 ),
             ),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.support.waiting import wait_until
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
+from log_aggregator.adapters.s3.deadlines import WATCHDOG
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,22 @@ def canned_server() -> Iterator[CannedS3]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's: no certificates, no proxies, no settings of AWS's."""
+    for name in os.environ:
+        if name.startswith("AWS_") or name.lower().endswith(("_proxy", "_bundle")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def watchdog() -> Iterator[None]:
+    """The process's own, which goes on afterwards, with nothing left to look after."""
+    yield
+    WATCHDOG.go_on()
+    wait_until(lambda: not WATCHDOG._attempts)
 
 
 @pytest.fixture(autouse=True)

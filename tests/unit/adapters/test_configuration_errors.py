@@ -314,7 +314,8 @@ def test_certificates_do_not_matter_without_tls(
 ) -> None:
     """A machine may name a bundle that is long gone; nobody uses it here."""
     configure(monkeypatch, tmp_path, Wrong("", KEYS | {"AWS_CA_BUNDLE": "/nowhere"}))
-    S3Store.connect(ClientSettings(endpoint_url="http://127.0.0.1:9"))
+    store = S3Store.connect(ClientSettings(endpoint_url="http://127.0.0.1:9"))
+    assert store._s3.meta.endpoint_url == "http://127.0.0.1:9"
 
 
 BASE = "[profile base]\naws_access_key_id = AK\naws_secret_access_key = s\n"

@@ -235,7 +235,7 @@ class TestSeconds:
     )
     def test_a_body_has_time_for_its_length(self, size_bytes: int, seconds: float) -> None:
         """But a server may not name a length of years."""
-        transfer = curl._Transfer(pycurl.Curl(), request_seconds=30)
+        transfer = curl._ThreadHandle(pycurl.Curl(), request_seconds=30)
         transfer._began = time.monotonic()
         assert transfer.watch(size_bytes, 0, 0, 0) == 0
         assert transfer.seconds == seconds

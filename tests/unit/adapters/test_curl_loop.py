@@ -4,7 +4,6 @@ others.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -32,18 +31,7 @@ CONCURRENCY = 8
 ETAG = "e" * 32
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the caller's."""
-    for name in os.environ:
-        if name.startswith("AWS_") or name.lower().endswith(("_proxy", "_bundle")):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def watchdog() -> Iterator[None]:
-    yield
-    WATCHDOG.go_on()
+pytestmark = pytest.mark.usefixtures("no_surroundings", "watchdog")
 
 
 class Echo:

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,20 +68,7 @@ AT_WORK = ["UploadPartCopy", "CompleteMultipartUpload"]
 UPLOADS = [name for name in REQUESTS if name.endswith("large")]
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the caller's: no certificates, no proxies, no settings of AWS's."""
-    for name in os.environ:
-        if name.startswith("AWS_") or name.lower().endswith(("_proxy", "_bundle")):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def watchdog() -> Iterator[None]:
-    """The process's own, which goes on afterwards, with nothing left to look after."""
-    yield
-    WATCHDOG.go_on()
-    wait_until(lambda: not WATCHDOG._attempts)
+pytestmark = pytest.mark.usefixtures("no_surroundings", "watchdog")
 
 
 @pytest.fixture(autouse=True)
@@ -499,6 +486,8 @@ class TestWatchdog:
         attempt = Attempt(Call(), 0.05, 1)
         dog.watch(attempt)
         wait_until(lambda: attempt.is_cut)
+        assert dog._thread.is_alive()
+        assert not dog._attempts
 
     def test_a_socket_that_comes_too_late(self) -> None:
         """It is shut down at once; one of an attempt that is over is left alone."""

@@ -1,7 +1,7 @@
-"""What is small in the target and large in memory: whoever can write there can write that, too.
+"""Anyone who can write to the target can store something small there that is huge once inflated.
+Readers must refuse it.
 
-The text that is added to each is what JSON lets stand between its signs, so that only its size
-tells it from ours.
+The tests pad each record with spaces, which JSON allows, so only the size tells it from ours.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def test_the_limit_is_far_from_what_we_write() -> None:
     """16 MiB, or a hundred times the size."""
     assert (RECORD_BYTES_MIN, BOMB_RATIO_MIN) == (16 * MIB, 100)
     for size_bytes, expected in ((0, 16 * MIB), (160 * KIB, 16 * MIB), (MIB, 100 * MIB)):
-        assert jsontext.inflated_bytes_max(size_bytes) == expected
+        assert jsontext.record_bytes_max(size_bytes) == expected
 
 
 @pytest.mark.parametrize("length", [0, 1, 99, 100])
 def test_lines_up_to_the_limit_come_whole(length: int) -> None:
     """To the byte, whether they are one line or many."""
     for text in (b"x" * length, b"x\n" * (length // 2) + b"x" * (length % 2)):
-        with mock.patch.object(jsontext, "inflated_bytes_max", return_value=100):
+        with mock.patch.object(jsontext, "record_bytes_max", return_value=100):
             assert b"".join(inflate_lines(gzip.compress(text))) == text
             assert list(inflate_lines(gzip.compress(text))) == text.splitlines(keepends=True)
             with pytest.raises(ValueError, match="inflates to more"):

@@ -16,11 +16,20 @@ from tests.support.cloud import MODULES, Context
 from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator import handlers
-from log_aggregator.errors import LimitExceeded, NotFound, OutOfTime, SettingsError
+from log_aggregator.errors import (
+    LimitExceeded,
+    NotAuthenticated,
+    NotFound,
+    OutOfTime,
+    RequestFailed,
+    SettingsError,
+    Unreachable,
+)
 from log_aggregator.handlers import entry
 from log_aggregator.handlers.entry import Call, settings_of
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.wiring import BucketAccounts
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
 PIECE = {"run": "2026-01-02/x", "kind": "main", "item": "00001-aaaa-00001"}
@@ -81,6 +90,36 @@ def test_a_function_expects_the_accounts_of_its_settings(
         "flow": "777788889999",
         "packs": "444455556666",
     }
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        NotAuthenticated("skewed", code="RequestTimeTooSkewed"),
+        Unreachable("silent", code="ReadTimeoutError"),
+    ],
+    ids=["not authenticated", "no answer"],
+)
+def test_what_was_refused_once_is_asked_again_by_the_next_invocation(
+    refusal: RequestFailed, monkeypatch: pytest.MonkeyPatch, store: MemoryStore
+) -> None:
+    """A container is used again and again, after hours of being frozen too; what one run met must
+    not fail all that come after it.
+    """
+    faulty = FaultyStore(store, lambda number, _: Fault(before=refusal) if number < 3 else None)
+    monkeypatch.undo()
+    monkeypatch.setattr(entry, "connect_store", lambda *_: faulty)
+    monkeypatch.setenv("LOG_AGGREGATOR_OTHER_BUCKETS", "flow")
+    monkeypatch.setenv(entry.WORK_BUCKET, "work")
+    entry._connect.cache_clear()
+    function = entry.serve("plan")(lambda _, call: {"buckets": call.job.store.list_buckets()})
+    try:
+        for _ in range(3):
+            with pytest.raises(type(refusal), match=str(refusal)):
+                function({}, Context("r"))
+        assert function({}, Context("r")) == {"buckets": ["work"]}
+    finally:
+        entry._connect.cache_clear()
 
 
 def test_an_empty_json_list_is_nothing() -> None:

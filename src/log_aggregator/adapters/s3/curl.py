@@ -105,7 +105,7 @@ class GetRequest:
         return make_error("GetObject", self.bucket, self.key, code, status, message)
 
 
-class _Transfer:
+class _ThreadHandle:
     """A thread's own handle, and how long its present transfer may take."""
 
     def __init__(self, handle: pycurl.Curl, request_seconds: float) -> None:
@@ -197,16 +197,16 @@ class CurlReader:
             with self._lock:
                 self._idle.append(loop)
 
-    def _transfer(self) -> _Transfer:
+    def _transfer(self) -> _ThreadHandle:
         """This thread's own."""
-        transfer: _Transfer | None = getattr(self._own, "transfer", None)
+        transfer: _ThreadHandle | None = getattr(self._own, "transfer", None)
         if transfer is None:
             transfer = self._own.transfer = self._make_transfer()
         return transfer
 
-    def _make_transfer(self) -> _Transfer:
+    def _make_transfer(self) -> _ThreadHandle:
         handle, settings = self._make_handle(), self.settings
-        transfer = _Transfer(handle, settings.request_seconds)
+        transfer = _ThreadHandle(handle, settings.request_seconds)
         handle.setopt(pycurl.NOPROGRESS, 0)
         handle.setopt(pycurl.XFERINFOFUNCTION, transfer.watch)
         handle.setopt(pycurl.LOW_SPEED_LIMIT, SLOWEST_BYTES_PER_SECOND)

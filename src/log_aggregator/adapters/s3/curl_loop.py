@@ -120,12 +120,11 @@ class _Slot:
 
 @dataclass(eq=False, slots=True)
 class _Transfer:
-    """One of libcurl's handles, used again and again, and what it is about."""
+    """One of libcurl's handles, used again and again, and what it has received."""
 
     handle: pycurl.Curl
     head: list[bytes] = field(default_factory=list)
     body: list[bytes] = field(default_factory=list)
-    slot: _Slot | None = None
     ends: float = 0.0
     pieces: int = 0
     """Lines of the head and pieces of the body, when they were last counted."""
@@ -153,6 +152,8 @@ class GetLoop:
         self._timer: float | None = None
         self._free: list[_Transfer] = []
         self._active: dict[pycurl.Curl, _Transfer] = {}
+        self._slots: dict[pycurl.Curl, _Slot] = {}
+        """What the active ones are about."""
         self._later: list[tuple[float, int, _Slot]] = []
         """What is sent again, by the time when it is."""
         self._numbers = count()
@@ -181,12 +182,11 @@ class GetLoop:
             self._repeat()
             self._drive(is_waiting=begun[0].outcome is None)
             for _ in range(HANDED_OVER_MAX):
-                if not begun or begun[0].outcome is None:
+                if not begun or (outcome := begun[0].outcome) is None:
                     break
-                slot = begun.popleft()
-                ahead_bytes -= slot.get.size_bytes
+                ahead_bytes -= begun.popleft().get.size_bytes
                 left_at = time.monotonic()
-                yield slot.outcome  # type: ignore[misc]  # it was just looked at
+                yield outcome
                 self._away_seconds += time.monotonic() - left_at
 
     def _has_room(self, begun: deque[_Slot], ahead_bytes: int) -> bool:
@@ -212,12 +212,12 @@ class GetLoop:
             slot.outcome = error
             self._free.append(transfer)
             return
-        transfer.slot, transfer.head, transfer.body = slot, [], []
+        transfer.head, transfer.body = [], []
         transfer.pieces, transfer.silent_since = 0, self._now()
         transfer.ends = transfer.silent_since + slot.get.seconds
         transfer.handle.setopt(pycurl.HEADERFUNCTION, transfer.head.append)
         transfer.handle.setopt(pycurl.WRITEFUNCTION, transfer.body.append)
-        self._active[transfer.handle] = transfer
+        self._active[transfer.handle], self._slots[transfer.handle] = transfer, slot
         self._multi.add_handle(transfer.handle)
 
     def _repeat(self) -> None:
@@ -301,10 +301,9 @@ class GetLoop:
     def _end(self, handle: pycurl.Curl) -> _Slot:
         transfer = self._active.pop(handle)
         self._multi.remove_handle(handle)
-        slot, transfer.slot, transfer.head, transfer.body = transfer.slot, None, [], []
+        transfer.head, transfer.body = [], []
         self._free.append(transfer)
-        assert slot is not None  # noqa: S101 - it is active
-        return slot
+        return self._slots.pop(handle)
 
     def _drop_all(self) -> None:
         """What nobody waits for any more."""

@@ -249,9 +249,7 @@ LOCAL = _Local()
 
 @contextmanager
 def calling(operation: str, size_bytes: int = 0) -> Iterator[Call]:
-    """Around a call of botocore's, which raises what `Call.make_error` makes of an attempt that was
-    cut.
-    """
+    """Around a call of botocore. Raises what `Attempt.make_error` makes of a cut attempt."""
     call, before = Call(operation, size_bytes), LOCAL.call
     LOCAL.call = call
     try:

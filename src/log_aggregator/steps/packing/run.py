@@ -38,8 +38,8 @@ from log_aggregator.steps.packing.shelf import Shelf
 from log_aggregator.steps.workers import Workers
 
 UNANSWERED_GROUPS_MAX = 3
-"""After so many groups in a row for which S3 gave no answer the rest are not tried: each would wait
-for all its retries.
+"""When S3 did not answer for this many groups in a row, the rest are not tried: each would wait for
+all its retries.
 """
 
 
