@@ -9,9 +9,7 @@ specifies the format.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -20,7 +18,7 @@ from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
-from log_aggregator.core.jsontext import decoding, encode_json_line
+from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, inflate_lines
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
 from log_aggregator.core.layouts.hints import Hint, hint_of
 from log_aggregator.core.layouts.table import OTHER
@@ -150,8 +148,8 @@ def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
     taken.
     """
     with decoding("the index"):
-        lines = gzip.GzipFile(fileobj=io.BytesIO(data))
-        adopted = _parse_head(json.loads(lines.readline()))
+        lines = inflate_lines(data)
+        adopted = _parse_head(decode_json(next(lines, b"")))
     return adopted, _members(adopted, lines)
 
 

@@ -11,7 +11,6 @@ and how to check a chain with shell tools.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from log_aggregator.core.jsontext import decoding, encode_json_line, record_bytes_max
+from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, record_bytes_max
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.packformat.index import source_bytes_of
@@ -325,10 +324,10 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def _parse(lines: list[bytes]) -> Record:
-    head = json.loads(lines[0])
+    head = decode_json(lines[0])
     if (head["format"], head["version"]) != (FORMAT, VERSION):
         raise ValueError("another format or version")
-    kind, rows = RecordKind(head["kind"]), [json.loads(line) for line in lines[1:]]
+    kind, rows = RecordKind(head["kind"]), [decode_json(line) for line in lines[1:]]
     is_opening = kind is RecordKind.OPENING
     record = Record(
         target=Target(head["bucket"], head["root"]),

@@ -8,6 +8,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from log_aggregator.errors import BadPack
 from log_aggregator.limits import BOMB_RATIO_MIN, RECORD_BYTES_MIN
@@ -20,6 +21,17 @@ def encode_json(value: object) -> bytes:
 def encode_json_line(value: object) -> bytes:
     """The same as a line of JSON Lines."""
     return encode_json(value) + b"\n"
+
+
+def decode_json(data: bytes) -> Any:
+    """The inverse. Raises ValueError, also where a text is no Unicode: JSON can write half of a
+    surrogate pair, and nobody could print it, or write it down again.
+    """
+    text = data.decode()
+    value = json.loads(text)
+    if "\\u" in text:
+        encode_json(value)
+    return value
 
 
 def inflate_lines(data: bytes) -> Iterator[bytes]:

@@ -161,6 +161,12 @@ TRUST = Section(
             proof="tests/unit/core/test_record_bombs.py",
         ),
         Mutant(
+            "no-unicode-read",
+            "half a surrogate pair in the target ends whoever prints it or writes it down again",
+            in_symbol("log_aggregator.core.jsontext:decode_json", ("encode_json(value)", "pass")),
+            proof="tests/unit/core/test_jsontext.py",
+        ),
+        Mutant(
             "record-bomb",
             "a few bytes in the target take all memory of whoever reads them as a custody record",
             in_symbol(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from log_aggregator.core.jsontext import encode_json, encode_json_line
+import pytest
+
+from log_aggregator.core.jsontext import decode_json, encode_json, encode_json_line
 
 
 def test_there_are_no_spaces_and_no_escapes_but_those_that_json_demands() -> None:
@@ -12,3 +14,29 @@ def test_there_are_no_spaces_and_no_escapes_but_those_that_json_demands() -> Non
 
 def test_a_line_ends_where_the_next_one_begins() -> None:
     assert b"".join(map(encode_json_line, ["a\nb", 2])) == b'"a\\nb"\n2\n'
+
+
+@pytest.mark.parametrize("text", ["größe", "\x1b", "\x00", "\U0001f600", "\\u0041", "a\u2028b"])
+def test_what_is_written_is_read(text: str) -> None:
+    assert decode_json(encode_json([text])) == [text]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"\\ud800"',
+        b'"\\uD83D"',
+        b'{"\\udfff": 1}',
+        b'"\xed\xa0\x80"',
+        b'"\xff"',
+        b"\xff\xfe[\x00]\x00",
+    ],
+)
+def test_what_is_no_unicode_is_refused(data: bytes) -> None:
+    """Half a surrogate pair, escaped or as bytes; and any encoding but UTF-8."""
+    with pytest.raises(UnicodeError):
+        decode_json(data)
+
+
+def test_a_whole_pair_is_a_character() -> None:
+    assert decode_json(b'"\\ud83d\\ude00"') == "\U0001f600"

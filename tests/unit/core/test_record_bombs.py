@@ -12,10 +12,12 @@ from unittest import mock
 
 import pytest
 from tests.unit.core.packformat.test_index import INDEX
+from tests.unit.core.test_adopted import make_index
 from tests.unit.core.test_custody_record import make_record
 from tests.unit.steps.fanout.test_workitems import LAYOUTS
 
 from log_aggregator.core import jsontext
+from log_aggregator.core.adopted import decode_adopted
 from log_aggregator.core.custody import decode_record, encode_record
 from log_aggregator.core.jsontext import inflate_lines
 from log_aggregator.core.packformat.deflate import encode_gzip
@@ -34,6 +36,7 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "index": (encode_index(INDEX), decode_index),
     "members": (encode_index(INDEX), lambda data: find_members(data, lambda _: True)),
     "identities": (encode_index(INDEX), lambda data: find_identities(data, ())),
+    "adopted index": (make_index()[1], lambda data: list(decode_adopted(data)[1])),
     "custody record": (encode_record(make_record()), decode_record),
     "work item": (encode_item(ITEM), lambda data: decode_item(data, LAYOUTS.of)),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any, overload
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
-from log_aggregator.core.jsontext import decoding, encode_json_line, inflate_lines
+from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, inflate_lines
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GzipEncoder
 from log_aggregator.core.times import decode_time, encode_time
@@ -117,7 +116,7 @@ def encode_member(member: Member) -> bytes:
 
 def decode_member(line: bytes) -> Member:
     """The inverse. Raises what `decoding` makes BadPack of."""
-    return _parse_member(json.loads(line))
+    return _parse_member(decode_json(line))
 
 
 def _pack_line(index: Index) -> dict[str, object]:
@@ -170,7 +169,7 @@ def _member_fields(member: Member) -> Iterator[tuple[str, object]]:
 def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
     """The index without its members, and their lines, one by one."""
     lines = inflate_lines(data)
-    first = json.loads(next(lines, b""))
+    first = decode_json(next(lines, b""))
     if first["format"] != FORMAT or first["version"] != VERSION:
         raise BadPack("the index is of another format or version")
     return _parse_head(first), _parse_lines(lines, first["members"])
@@ -179,7 +178,7 @@ def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
 def _parse_lines(lines: Iterable[bytes], expected: int) -> Iterator[dict[str, Any]]:
     count = 0
     for count, line in enumerate(lines, 1):  # noqa: B007 - it is used after the loop
-        yield json.loads(line)
+        yield decode_json(line)
     if count != expected:
         raise BadPack(f"the index names {expected} members and lists {count}")
 

@@ -9,7 +9,6 @@ that it was deleted.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from log_aggregator.core.custody import (
     custody_prefix,
 )
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
-from log_aggregator.core.jsontext import decoding, inflate_lines
+from log_aggregator.core.jsontext import decode_json, decoding, inflate_lines
 from log_aggregator.core.layouts import Dated, parse_key
 from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.core.times import decode_time
@@ -273,7 +272,7 @@ class _Entry:
 
 
 def _identity_of(line: bytes) -> Identity:
-    found = json.loads(line)
+    found = decode_json(line)
     version_id = found["version_id"]
     written = None if is_fixed(version_id) else decode_time(found["last_modified"])
     return (found["key"], version_id, found["etag"], found["size"], written)

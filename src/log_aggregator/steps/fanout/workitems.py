@@ -15,7 +15,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from log_aggregator.core.jsontext import inflate_lines
+from log_aggregator.core.jsontext import decode_json, inflate_lines
 from log_aggregator.core.layouts import Dated
 from log_aggregator.core.layouts.declared import BucketLayouts
 from log_aggregator.core.packformat.deflate import encode_gzip
@@ -99,7 +99,7 @@ def decode_item(data: bytes, layouts_of: Callable[[str], BucketLayouts]) -> Work
     BadPack where it is not one, or not a whole one.
     """
     try:
-        lines = map(json.loads, inflate_lines(data))
+        lines = map(decode_json, inflate_lines(data))
         head = next(lines)
         item = WorkItem(
             head["bucket"],
