@@ -79,7 +79,7 @@ class Settings:
     objects_max: int = 50_000_000
     part_size: int = 16 * MIB
     copy_size_min: int = 16 * MIB
-    readers: int = 64
+    readers: int = 128
     groups_at_once: int = 4
 
     @property

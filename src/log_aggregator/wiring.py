@@ -103,7 +103,7 @@ def _told_of_stops(call: Callable[[], object]) -> Iterator[None]:
 
 
 def connect(
-    connection: Connection, readers: int = 64, accounts: BucketAccounts = ()
+    connection: Connection, readers: int = 128, accounts: BucketAccounts = ()
 ) -> CountingStore:
     """The object store for one run. Raises CannotStart."""
     return attend(connect_store(connection, readers, accounts))
@@ -117,7 +117,7 @@ def attend(store: ObjectStore) -> CountingStore:
 
 
 def connect_store(
-    connection: Connection, readers: int = 64, accounts: BucketAccounts = ()
+    connection: Connection, readers: int = 128, accounts: BucketAccounts = ()
 ) -> ObjectStore:
     """The bare object store, for any number of runs. Raises CannotStart."""
     from log_aggregator.adapters.s3.store import S3Store

@@ -94,7 +94,7 @@ class ThreadWorkers:
     def __init__(
         self,
         *,
-        readers: int = 64,
+        readers: int = 128,
         writers: int = 4,
         groups: int = 4,
         ahead_bytes: int = 16 * MIB,
