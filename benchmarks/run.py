@@ -34,6 +34,7 @@ from benchmarks import (
     planning,
     scale,
     startup,
+    whole,
 )
 from benchmarks.machine import describe_machine
 from benchmarks.report import Options, Outcome, render_outcome, render_summary
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "fanout": fanout.measure,
     "chain": chain.measure,
     "peers": peers.measure,
+    "whole": whole.measure,
     "scale": scale.measure,
 }
 

@@ -4,18 +4,23 @@ nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from benchmarks.chain import SCRATCH
 from benchmarks.meter import AREAS
 from benchmarks.peers import ask, steps_of
+from benchmarks.relay import relay
 from benchmarks.report import BenchmarkBroken
 from benchmarks.testbed import (
     DESTINATION,
     make_client,
     make_connection,
     prepare_bucket,
+    put_logs,
     put_organisation,
 )
+from benchmarks.whole import join_with_s5cmd, pack, packs_of, read_bare, spend
 
 from log_aggregator.wiring import connect
 from log_aggregator_lab.servers.s3 import EmbeddedS3
@@ -73,3 +78,30 @@ def test_a_way_that_leaves_something_out_is_refused(server: EmbeddedS3) -> None:
     )
     with pytest.raises(BenchmarkBroken):
         ask(server, "bare", logs, threads=4, count_max=2 * COUNT)
+
+
+def test_whole_processes_do_their_work(server: EmbeddedS3) -> None:
+    """Each of them sees by itself that it read or wrote every byte, and no original goes."""
+    logs = put_logs(server, "processes", COUNT)
+    prepare_bucket(server, packs_of(0), is_versioned=True)
+    read_bare(server, logs)
+    join_with_s5cmd(server, logs, 0)
+    assert spend(lambda: pack(server, logs, 0)).cpu_seconds > 0
+    assert len(connect(make_connection(server)).list_object_versions(logs.bucket).objects) == COUNT
+    with pytest.raises(BenchmarkBroken):
+        read_bare(server, replace(logs, size_bytes=logs.size_bytes + 1))
+
+
+def test_a_relay_remembers_what_the_server_gave(server: EmbeddedS3) -> None:
+    """It answers with the server's bytes, and goes on when the server has them no more."""
+    logs = put_logs(server, "relayed", COUNT)
+    near = connect(make_connection(server))
+    listed = near.list_object_versions(logs.bucket).objects
+    given = list(near.get_objects(listed))
+    with relay(server.endpoint_url, late_ms=1, remembers=True) as url:
+        far = connect(replace(make_connection(server), endpoint_url=url))
+        assert list(far.get_objects(listed)) == given
+        make_client(server).delete_object(
+            Bucket=logs.bucket, Key=listed[0].key, VersionId=listed[0].version_id
+        )
+        assert list(far.get_objects(listed)) == given
