@@ -334,7 +334,7 @@ BOUNDARIES = Section(
             "parts-in-any-order",
             "parts of a large group overlap, as threads happened to list them",
             in_symbol(
-                "log_aggregator.steps.packing.shelf:Shelf.parts",
+                "log_aggregator.steps.packing.shelf:Shelf._pieces",
                 ("sorted(row.blocks, key=lambda block: block.first_key)", "row.blocks"),
             ),
             proof="tests/unit/steps/packing/test_shelf.py::test_what_several_threads_listed_comes_in_key_order",

@@ -23,9 +23,9 @@ from log_aggregator.steps.packing.selection import GroupSources, Selection
 OPEN_OBJECTS_MAX = 100_000
 """So many log objects are held as they are, some 65 MB, before all of them are folded."""
 
-PART_OBJECTS_MAX = 200_000
-"""A group is handed out in parts of so many log objects: as many as a pack has at most, where
-nothing else is set.
+PART_OBJECTS_MAX = 100_000
+"""A group that was folded is handed out in parts of so many log objects, where nothing else is set.
+A part, with its members, takes some 100 MB; of CloudTrail it makes a pack of two thirds of a GiB.
 """
 
 _BLOCK_OBJECTS_MAX = 10_000
@@ -47,6 +47,11 @@ class _Row:
     objects: int = 0
     blocks: list[_Block] = field(default_factory=list)
     open: GroupSources = field(default_factory=GroupSources)
+
+    def fold(self) -> None:
+        if self.open.count:
+            self.blocks += map(_make_block, _cut(self.open))
+            self.open = GroupSources()
 
 
 class Shelf:
@@ -88,22 +93,26 @@ class Shelf:
         """All of a group: in one piece, or, of very large ones, in several, of which each has all
         versions of its keys.
         """
-        row = self._rows[group]
         part = GroupSources()
-        for block in sorted(row.blocks, key=lambda block: block.first_key):
-            if part.count and part.count + block.count > self._part_objects_max:
+        for piece in self._pieces(group):
+            if part.count and part.count + piece.count > self._part_objects_max:
                 yield part
                 part = GroupSources()
-            part.add(decode_entries(group, json.loads(zlib.decompress(block.data))))
-        part.add(row.open)
+            part.add(piece)
         if part.count:
             yield part
 
+    def _pieces(self, group: Group) -> Iterator[GroupSources]:
+        row = self._rows[group]
+        if row.blocks:
+            row.fold()  # what is still open would wait beside the parts before it
+        for block in sorted(row.blocks, key=lambda block: block.first_key):
+            yield decode_entries(group, json.loads(zlib.decompress(block.data)))
+        yield row.open
+
     def _fold(self) -> None:
         for row in self._rows.values():
-            if row.open.count:
-                row.blocks += map(_make_block, _cut(row.open))
-                row.open = GroupSources()
+            row.fold()
         self._open_objects = 0
 
 

@@ -124,6 +124,25 @@ def test_parts_are_bounded_and_in_order() -> None:
     assert joined == sorted(joined)
 
 
+def test_what_is_open_is_part_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not folded makes no part larger, and does not wait unfolded until the parts before
+    it are done; a small group stays as it is.
+    """
+    monkeypatch.setattr(shelf_module, "_BLOCK_OBJECTS_MAX", 10)
+    shelf = Shelf(60, 60)
+    put(shelf, plain_keys(110), 10)
+    (group,) = shelf.groups
+    assert shelf._rows[group].open.count == 40
+    parts = shelf.parts(group)
+    assert next(parts).count == 60
+    assert shelf._rows[group].open.count == 0
+    assert [part.count for part in parts] == [50]
+    small = Shelf(60, 60)
+    put(small, plain_keys(40), 10)
+    assert [part.count for part in small.parts(group)] == [40]
+    assert small._rows[group].open.count == 40
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_what_several_threads_listed_comes_in_key_order(seed: int) -> None:
     """Places are listed side by side, and what is folded first need not be the first: the parts of
