@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from obstore.store import S3Store as ObstoreS3
 from tests.servers.starting import Missing, NotStarted, run_server
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
+from log_aggregator.adapters.s3.attempts import Answer
+from log_aggregator.adapters.s3.curl import CurlReader, ReadRequest
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -106,20 +109,16 @@ class MemoryHarness:
         self.store.retain(bucket, key)
 
 
+@dataclass
 class SmallPages:
-    """boto3's client, which asks for small pages of listings."""
+    """A store's reader, which asks for small pages of listings."""
 
-    def __init__(self, s3: Any, page_size: int) -> None:
-        self._s3, self._page_size = s3, page_size
+    reader: CurlReader
+    page_size: int
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._s3, name)
-
-    def list_object_versions(self, **request: Any) -> Any:
-        return self._s3.list_object_versions(**request, MaxKeys=self._page_size)
-
-    def list_objects_v2(self, **request: Any) -> Any:
-        return self._s3.list_objects_v2(**request, MaxKeys=self._page_size)
+    def ask(self, request: ReadRequest) -> Answer:
+        query = {**request.query, "max-keys": str(self.page_size)}
+        return self.reader.ask(replace(request, reader=self.reader, query=query))
 
 
 class ServerHarness:
@@ -136,8 +135,9 @@ class ServerHarness:
         self._make_room = make_room
 
     def set_page_size(self, page_size: int) -> None:
-        self.store = S3Store(self.store._clients)
-        self.store._s3 = SmallPages(self._s3, page_size)
+        clients = self.store._clients
+        pages: Any = SmallPages(clients.reader, page_size)
+        self.store = S3Store(replace(clients, reader=pages))
 
     def create_bucket(self, *, versioning: str | None = None, has_lock: bool = False) -> str:
         bucket = make_bucket_name()

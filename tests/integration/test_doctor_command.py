@@ -18,6 +18,8 @@ from tests.conformance.harness import run_emulator
 from tests.support.forking import ForkServer
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
+from log_aggregator.adapters.s3.attempts import Answer
+from log_aggregator.adapters.s3.curl import CurlReader, ReadRequest
 from log_aggregator.adapters.s3.inspection import S3Inspector
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.settings import read_settings
@@ -180,12 +182,19 @@ def test_in_place_is_refused(account: Account) -> None:
     assert account.levels("--destination-bucket", "")[MAIN, "in-place"] == "problem"
 
 
-def test_only_questions_are_asked(account: Account) -> None:
+def test_only_questions_are_asked(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request of an examination, S3's and all other services', is one that reads."""
     inspector, store = S3Inspector.connect(account.settings), S3Store.connect(account.settings)
     asked: set[str] = set()
     for client in (*inspector._clients.values(), store._s3):
         client.meta.events.register("before-call", lambda model, **_: asked.add(model.name))
+    ask = CurlReader.ask
+
+    def note(reader: CurlReader, request: ReadRequest) -> Answer:
+        asked.add(request.operation)
+        return ask(reader, request)
+
+    monkeypatch.setattr(CurlReader, "ask", note)
     day = datetime.now(UTC).date()
     role = "arn:aws:iam::111122223333:role/any"
     for settings in (SETTINGS, SETTINGS | {"destination_bucket": "", "other_buckets": "flow*"}):

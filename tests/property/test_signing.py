@@ -53,11 +53,15 @@ MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ0
 
 
 def sign_as_botocore(
-    credentials: Credentials, url: str, headers: Mapping[str, str], now: datetime
+    credentials: Credentials,
+    url: str,
+    headers: Mapping[str, str],
+    now: datetime,
+    method: str = "GET",
 ) -> Mapping[str, str]:
-    """The headers of a GET, signed by the steps of its `add_auth` at a given time."""
+    """The headers of a read, signed by the steps of its `add_auth` at a given time."""
     auth = S3SigV4Auth(credentials, "s3", REGION)
-    request = AWSRequest("GET", url, headers=dict(headers))
+    request = AWSRequest(method, url, headers=dict(headers))
     request.context["timestamp"] = now.strftime(SIGV4_TIMESTAMP)
     auth._modify_request_before_signing(request)
     text = auth.string_to_sign(request, auth.canonical_request(request))
@@ -66,23 +70,25 @@ def sign_as_botocore(
 
 
 @settings(max_examples=300)
-@given(KEYS, st.none() | TEXT, HEADERS, CREDENTIALS, MOMENTS)
-@example("//a/../b/./", "null", {}, Credentials("A", "s"), NOON)
-@example("a", "+/=&%?", {"if-match": '" two  spaces "'}, Credentials("A", "s", "t"), NOON)
+@given(KEYS, st.none() | TEXT, HEADERS, CREDENTIALS, MOMENTS, st.sampled_from(["GET", "HEAD"]))
+@example("//a/../b/./", "null", {}, Credentials("A", "s"), NOON, "GET")
+@example("a", "+/=&%?", {"if-match": '" two  spaces "'}, Credentials("A", "s", "t"), NOON, "HEAD")
 def test_a_signature_is_botocores(
     key: str,
     version_id: str | None,
     headers: dict[str, str],
     credentials: Credentials,
     now: datetime,
+    method: str,
 ) -> None:
     """Every header that both send is the same, the signature among them."""
     path = f"/{encode_path(key)}"
     query = encode_query({} if version_id is None else {"versionId": version_id})
     url = f"https://{HOST}{path}{'?' if query else ''}{query}"
-    expected = sign_as_botocore(credentials, url, headers, now)
+    expected = sign_as_botocore(credentials, url, headers, now, method)
     moment = now.replace(tzinfo=UTC).timestamp()
-    assert Signer(credentials, REGION, "s3").sign(HOST, path, query, headers, moment) == expected
+    signer = Signer(credentials, REGION, "s3")
+    assert signer.sign(HOST, path, query, headers, moment, method=method) == expected
 
 
 @pytest.fixture(scope="module")

@@ -199,7 +199,7 @@ def catch(monkeypatch: pytest.MonkeyPatch) -> Caught:
             trusts = self.options[pycurl.CAINFO]
             sent = Sent(
                 "libcurl",
-                "GET",
+                "HEAD" if self.options[pycurl.NOBODY] else "GET",
                 self.options[pycurl.URL],
                 self.options[pycurl.PROXY],
                 "" if trusts.endswith("cacert.pem") else trusts,

@@ -141,8 +141,8 @@ BOUNDARIES = Section(
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_folder",
                 (
-                    "request['ContinuationToken'] = token",
-                    "request.setdefault('ContinuationToken', token)",
+                    "query['continuation-token'] = token",
+                    "query.setdefault('continuation-token', token)",
                 ),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_of_all_pages_come",
@@ -352,8 +352,8 @@ BOUNDARIES = Section(
             "customer-key-forgotten",
             "an ETag that a customer's key made opaque is taken for an MD5",
             in_symbol(
-                "log_aggregator.adapters.s3.store:is_opaque",
-                ("'SSECustomerAlgorithm' in response", "False"),
+                "log_aggregator.adapters.s3.reading:is_opaque",
+                ("'x-amz-server-side-encryption-customer-algorithm' in headers", "False"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestReading::test_encrypted_objects_need_no_checksum",
         ),

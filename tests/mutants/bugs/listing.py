@@ -15,7 +15,7 @@ LISTING = Section(
             "where a server gives no common prefixes, a full bucket looks empty: logs are not seen, and packs not found",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_prefixes",
-                ("is_empty(page) and not is_empty(list_first(client, listed, request))", "False"),
+                ("is_empty(page) and not is_empty(list_first(clients, listed, query))", "False"),
             ),
             proof=f"{TESTS}::TestDelimiter::test_a_server_that_gives_no_prefixes",
         ),
@@ -25,7 +25,7 @@ LISTING = Section(
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_prefixes",
                 (
-                    "page = list_folder(client, listed, request)\nif is_empty(page):\n    raise no_delimiter(listed)",
+                    "page = list_folder(clients, listed, query)\nif is_empty(page):\n    raise no_delimiter(listed)",
                     "raise no_delimiter(listed)",
                 ),
             ),

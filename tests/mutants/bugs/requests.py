@@ -92,9 +92,9 @@ REQUESTS = Section(
             "part-checksum-for-whole",
             "a checksum of the parts' checksums is taken for the whole's",
             in_symbol(
-                "log_aggregator.adapters.s3.writing:find_object_crc",
+                "log_aggregator.adapters.s3.reading:find_object_crc",
                 (
-                    "kind == 'FULL_OBJECT' or (kind is None and '-' not in response.get('ETag', ''))",
+                    "kind == 'FULL_OBJECT' or (kind is None and '-' not in headers['etag'])",
                     "True",
                 ),
             ),
@@ -131,10 +131,40 @@ REQUESTS = Section(
             proof="tests/property/test_signing.py::test_credentials_are_asked_for_anew",
         ),
         Mutant(
+            "head-signed-as-get",
+            "what S3 knows of a pack cannot be asked for, and nothing is ever verified",
+            in_symbol(
+                "log_aggregator.adapters.s3.signing:Signer.sign",
+                (
+                    "f'{method}\\n{path}\\n{query}\\n{lines}\\n{names}\\n{EMPTY_SHA256}'",
+                    "f'GET\\n{path}\\n{query}\\n{lines}\\n{names}\\n{EMPTY_SHA256}'",
+                ),
+            ),
+            proof="tests/property/test_signing.py::test_a_signature_is_botocores",
+        ),
+        Mutant(
+            "half-a-listing",
+            "a page of a listing that broke off ends the run, instead of being asked for again",
+            in_symbol(
+                "log_aggregator.adapters.s3.attempts:find_document_flaw",
+                ("(BAD_ANSWER, 500, 'the answer breaks off')", "None"),
+            ),
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_cut_off_listing_is_asked_for_again",
+        ),
+        Mutant(
+            "announced-for-ever",
+            "a server that announces a body of years is waited for",
+            in_symbol(
+                "log_aggregator.adapters.s3.curl:ReadRequest.allow_seconds",
+                ("min(announced_bytes, DOWNLOAD_BYTES_MAX)", "announced_bytes"),
+            ),
+            proof="tests/unit/adapters/test_curl.py::TestSeconds",
+        ),
+        Mutant(
             "proxy-of-libcurl",
             "reads go by the proxy that libcurl finds, all other requests by botocore's",
             in_symbol(
-                "log_aggregator.adapters.s3.curl:GetRequest.prepare",
+                "log_aggregator.adapters.s3.curl:ReadRequest.prepare",
                 ("handle.setopt(pycurl.PROXY, place.proxy)", "pass"),
             ),
             proof="tests/unit/adapters/test_curl.py::TestProxies",
@@ -153,7 +183,7 @@ REQUESTS = Section(
             "read-in-any-order",
             "of many GETs the last one that was begun is handed over in the place of the first",
             in_symbol(
-                "log_aggregator.adapters.s3.curl_loop:GetLoop._read",
+                "log_aggregator.adapters.s3.curl_loop:ReadLoop._read",
                 ("begun.popleft()", "begun.pop() if begun[-1].outcome else begun.popleft()"),
             ),
             proof="tests/unit/adapters/test_curl_loop.py::TestOrder",
@@ -162,7 +192,7 @@ REQUESTS = Section(
             "read-ahead-unbounded",
             "all log objects of a group are read before the first is packed",
             in_symbol(
-                "log_aggregator.adapters.s3.curl_loop:GetLoop._has_room",
+                "log_aggregator.adapters.s3.curl_loop:ReadLoop._has_room",
                 ("len(begun) < AHEAD_COUNT_MAX * each", "True"),
                 ("ahead_bytes <= AHEAD_BYTES_MAX", "True"),
             ),
@@ -172,7 +202,7 @@ REQUESTS = Section(
             "cut-while-away",
             "requests time out because their caller uploads a part meanwhile",
             in_symbol(
-                "log_aggregator.adapters.s3.curl_loop:GetLoop._now",
+                "log_aggregator.adapters.s3.curl_loop:ReadLoop._now",
                 ("time.monotonic() - self._away_seconds", "time.monotonic()"),
             ),
             proof="tests/unit/adapters/test_curl_loop.py::TestTime",
@@ -181,7 +211,7 @@ REQUESTS = Section(
             "loop-hears-no-stop",
             "after a ctrl-C many GETs are waited for",
             in_symbol(
-                "log_aggregator.adapters.s3.curl_loop:GetLoop._drive",
+                "log_aggregator.adapters.s3.curl_loop:ReadLoop._drive",
                 ("WATCHDOG.is_stopping", "False"),
             ),
             proof="tests/unit/adapters/test_curl_loop.py::TestTime::test_a_stop_is_heard",
@@ -190,7 +220,8 @@ REQUESTS = Section(
             "share-not-given-back",
             "with each group there are fewer GETs at once",
             in_symbol(
-                "log_aggregator.adapters.s3.curl_loop:GetLoop.read", ("self._share.leave()", "pass")
+                "log_aggregator.adapters.s3.curl_loop:ReadLoop.read",
+                ("self._share.leave()", "pass"),
             ),
             proof="tests/unit/adapters/test_curl_loop.py::TestLeaving",
         ),
@@ -198,7 +229,7 @@ REQUESTS = Section(
             "left-behind-in-the-loop",
             "what nobody waits for any more is still read",
             in_symbol(
-                "log_aggregator.adapters.s3.curl_loop:GetLoop.read", ("self._drop_all()", "pass")
+                "log_aggregator.adapters.s3.curl_loop:ReadLoop.read", ("self._drop_all()", "pass")
             ),
             proof="tests/unit/adapters/test_curl_loop.py::TestLeaving",
         ),
@@ -234,7 +265,7 @@ REQUESTS = Section(
             "between two pages of a listing the rest of a key's versions is skipped",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_object_versions",
-                ("request['VersionIdMarker'] = start.version_id", "pass"),
+                ("query['version-id-marker'] = start.version_id", "pass"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_markers_are_handed_back",
         ),

@@ -55,7 +55,7 @@ def test_an_entry_that_cannot_be_one_spoils_its_page(
 def test_a_head_without_an_etag_is_no_object(canned: CannedS3) -> None:
     """The error says what is missing."""
     canned.answers = [ANSWERS["nothing"]]
-    with pytest.raises(StoreError, match="BadAnswer: the answer has no ETag"):
+    with pytest.raises(StoreError, match="BadAnswer: the answer has no etag"):
         CALLS["HeadObject"](canned.store)
 
 

@@ -9,12 +9,11 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.credentials import Credentials, ReadOnlyCredentials, RefreshableCredentials
 from tests.support.sending import Caught, catch, forget_surroundings, share_models
-from tests.unit.adapters.test_owners import STORE_CALLS
+from tests.unit.adapters.test_owners import STORE_CALLS as CALLS
 from tests.unit.adapters.test_s3_store import error
 
 from log_aggregator import wiring
@@ -26,10 +25,6 @@ from log_aggregator.adapters.s3.signing import CREDENTIALS_SECONDS, Signer
 from log_aggregator.errors import CannotStart, NotAuthenticated, RequestFailed
 from log_aggregator.wiring import Connection
 
-CALLS: dict[str, Callable[[Any], object]] = {
-    **STORE_CALLS,
-    "get_object": lambda store: store.get_object("mine", "k"),
-}
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
 

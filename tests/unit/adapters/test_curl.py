@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pycurl
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 from botocore.httpsession import get_cert_path
@@ -26,7 +25,7 @@ from tests.support.waiting import SECONDS_MAX
 from tests.unit.adapters.conftest import Answer, CannedS3
 from tests.unit.adapters.test_s3_store import ENCRYPTIONS, error
 
-from log_aggregator.adapters.s3 import ClientSettings, S3Store, attempts, curl, signing
+from log_aggregator.adapters.s3 import ClientSettings, S3Store, attempts, curl, deadlines, signing
 from log_aggregator.adapters.s3.attempts import (
     PAUSE_SECONDS_MAX,
     RETRIED_CODES,
@@ -35,7 +34,8 @@ from log_aggregator.adapters.s3.attempts import (
     Attempts,
 )
 from log_aggregator.adapters.s3.clients import make_clients
-from log_aggregator.adapters.s3.curl import CurlReader, pause
+from log_aggregator.adapters.s3.curl import CurlReader, ReadRequest
+from log_aggregator.adapters.s3.curl_loop import LOOK_SECONDS
 from log_aggregator.adapters.s3.deadlines import WATCHDOG
 from log_aggregator.adapters.s3.reading import CHECKSUMS, compare_checksum, is_opaque
 from log_aggregator.errors import (
@@ -210,37 +210,56 @@ class TestAttempts:
 
     def test_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """They grow, have a limit, and are none after the last attempt."""
-        slept: list[float] = []
         monkeypatch.setattr(attempts, "PAUSE_SECONDS_MAX", PAUSE_SECONDS_MAX)
-        monkeypatch.setattr(
-            curl, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic)
-        )
         monkeypatch.setattr(attempts, "random", SimpleNamespace(random=lambda: 1.0))
+        drawn: list[float] = []
         tries = Attempts(64)
         for _ in range(1, 64):
             tries.take(attempts.Answer(503, {}, b""))
-            pause(tries)
-        assert slept == sorted(slept)
-        assert 0 < slept[0] < 1
-        assert slept[-1] == PAUSE_SECONDS_MAX
-        slept.clear()
+            drawn.append(tries.draw_pause_seconds())
+        assert drawn == sorted(drawn)
+        assert 0 < drawn[0] < 1
+        assert drawn[-1] == PAUSE_SECONDS_MAX
+        drawn.clear()
+
+        def draw(_: Attempts) -> float:
+            drawn.append(0)
+            return 0.0
+
+        monkeypatch.setattr(Attempts, "draw_pause_seconds", draw)
         with pytest.raises(Unreachable):
             connect(NOBODY, attempts_max=2).get_object("b", "k")
-        assert len(slept) == 1
+        assert len(drawn) == 1
 
 
 class TestSeconds:
     @pytest.mark.parametrize(
         ("size_bytes", "seconds"), [(0, 30), (256, 30 + 1 / 1024), (GIB, 286), (10**18, 286)]
     )
-    def test_a_body_has_time_for_its_length(self, size_bytes: int, seconds: float) -> None:
-        """But a server may not name a length of years."""
-        transfer = curl._ThreadHandle(pycurl.Curl(), request_seconds=30)
-        transfer._began = time.monotonic()
-        assert transfer.watch(size_bytes, 0, 0, 0) == 0
-        assert transfer.seconds == seconds
-        transfer._began -= seconds
-        assert transfer.watch(size_bytes, 0, 0, 0) == 1
+    def test_a_body_has_time_for_its_length(
+        self, canned: CannedS3, size_bytes: int, seconds: float
+    ) -> None:
+        """But a server may not name a length of years, and a listing has none to speak of."""
+        reader = replace(canned.store._clients.reader, settings=ClientSettings())
+        request = ReadRequest(reader, "b", "k", {}, {})
+        assert request.allow_seconds(size_bytes) == seconds
+        listing = replace(request, key="", operation="ListObjectsV2")
+        assert listing.allow_seconds(size_bytes) == 30
+
+    def test_it_counts_once_it_is_announced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What takes longer than a request may, and is as long as the server said, comes whole."""
+        slow = deadlines.Allowance(1, 1)
+        monkeypatch.setitem(deadlines.ALLOWANCES, "GetObject", slow)
+
+        def send_late(connection: Connection) -> None:
+            connection.read_head()
+            connection.sock.sendall(EMPTY.replace(b": 0", b": 600") + b"\r\n")
+            time.sleep(LOOK_SECONDS + 0.2)
+            connection.sock.sendall(b"x" * 600)
+
+        with StallingServer(send_late) as server:
+            store = connect(server.endpoint_url, request_seconds=0.1, read_timeout_seconds=600)
+            assert store.get_object("b", "k").data == b"x" * 600
 
 
 class TestSilence:
@@ -309,7 +328,9 @@ class TestRequests:
 
         reader = canned.store._clients.reader
         with pytest.raises(StoreError, match="CredentialRetrievalError"):
-            CurlReader(reader.s3, Gone(), reader.settings).get("b", "k", {}, {})
+            reader.ask(
+                ReadRequest(CurlReader(reader.s3, Gone(), reader.settings), "b", "k", {}, {})
+            )
 
     def test_a_run_that_is_stopped_does_not_wait(self) -> None:
         """A read that is under way ends within moments, and is not tried again."""

@@ -91,7 +91,7 @@ def test_what_was_listed_before_is_known(caught: Caught) -> None:
     store = connect()
     store.list_objects("logs")
     listed = len(caught.sent)
-    assert listed == 2
+    assert listed == 3
     assert read_many(store) == [None] * READS
     assert len(caught.sent) == listed + READS
 

@@ -1,4 +1,4 @@
-"""What libcurl brought of a GET, and whether it is sent once more."""
+"""What libcurl brought of a read, and whether it is sent once more."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ _BAD_ANSWERS = frozenset(
 of it in time.
 """
 
+ROOT = re.compile(rb"\s*(?:<\?xml[^>]{0,100}\?>\s*)?<([\w.:-]+)")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -52,7 +53,7 @@ class Answer:
 
 
 class Attempts:
-    """What came of the attempts of one GET so far."""
+    """What came of the attempts of one read so far."""
 
     __slots__ = ("_attempts_max", "_silent", "attempts", "failure", "is_final")
 
@@ -76,14 +77,15 @@ class Attempts:
         code, status, _ = self.failure
         return code in SLOW_DOWN_CODES or status == 503
 
-    def take(self, answer: Answer) -> bool:
-        """Whether it can be used."""
+    def take(self, answer: Answer, *, is_document: bool = False) -> bool:
+        """Whether it can be used. `is_document`: its body is S3's own word, not an object's."""
         self.attempts += 1
-        flaw = find_flaw(answer)
+        flaw = find_flaw(answer) or (find_document_flaw(answer.body) if is_document else None)
         if flaw is None:
             return True
         self.failure = flaw
-        self.is_final = not (answer.status in RETRIED_STATUSES or flaw[0] in RETRIED_CODES)
+        code, status, _ = flaw
+        self.is_final = not (status in RETRIED_STATUSES or code in RETRIED_CODES)
         return False
 
     def take_silence(self, failure: Failure) -> None:
@@ -120,6 +122,23 @@ def find_flaw(answer: Answer) -> Failure | None:
         return None
     text = answer.body.decode(errors="replace")
     return find_element(text, "Code"), answer.status, find_element(text, "Message")
+
+
+def find_document_flaw(document: bytes) -> Failure | None:
+    """S3 may begin with a 200 and find out later that it cannot answer: then the document is an
+    error, or breaks off, and that counts as a 500
+    (https://repost.aws/knowledge-center/s3-resolve-200-internalerror). What is no document at all
+    is left to whoever parses it.
+    """
+    root = ROOT.match(document)
+    if root is None:
+        return None if document.strip() else (BAD_ANSWER, 500, "the answer is empty")
+    if root[1] == b"Error":
+        text = document.decode(errors="replace")
+        return find_element(text, "Code"), 500, find_element(text, "Message")
+    if document.rstrip().endswith((b"</" + root[1] + b">", b"/>")):
+        return None
+    return BAD_ANSWER, 500, "the answer breaks off"
 
 
 def describe_failure(number: int, message: str) -> Failure:

@@ -1,5 +1,5 @@
-"""The one place that makes clients: boto3's for everything but reading objects, and the reader.
-That one goes by what botocore decides: endpoint, Region, credentials (environment, profile,
+"""The one place that makes clients: boto3's for what writes, and a reader for most of the rest. It
+goes by what botocore decides: endpoint, Region, credentials (environment, profile,
 container, instance, SSO) and their renewal, certificates, proxies.
 
 boto3's clients are botocore's, and are made by botocore's session: boto3's own brings resources and
@@ -30,7 +30,6 @@ from log_aggregator.adapters.s3.credentials import GuardedCredentials, starting
 from log_aggregator.adapters.s3.curl import CurlReader
 from log_aggregator.adapters.s3.deadlines import REQUEST_SECONDS, SILENCE_SECONDS
 from log_aggregator.adapters.s3.deleting import register_own_bodies
-from log_aggregator.adapters.s3.listing import register_fast_parsing
 from log_aggregator.adapters.s3.owners import Owners, make_owners, register_owners
 from log_aggregator.adapters.s3.regions import Regions, is_aws
 from log_aggregator.adapters.s3.wire import GuardedSession
@@ -60,7 +59,7 @@ class ClientSettings:
 
 @dataclass(slots=True)
 class Clients:
-    """boto3's client, and what reads whole objects."""
+    """boto3's client, and what reads."""
 
     s3: Any
     settings: ClientSettings
@@ -94,7 +93,6 @@ def _make_clients(settings: ClientSettings) -> Clients:
     credentials = find_credentials(session)
     client = make_client(session, region.value, settings, endpoint.value if endpoint else None)
     check_client(session, client)
-    register_fast_parsing(client)
     register_own_bodies(client)
     # as `doctor` asks: it gives up sooner than a run does
     sts = replace(settings, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20)

@@ -1,10 +1,9 @@
-"""GETs of S3 by libcurl. botocore decides where a request goes, in whose name, by which proxy and
-certificates; libcurl only carries it: a GET takes a tenth of the CPU that boto3 takes, and one of
-many a twentieth.
+"""S3's reads by libcurl: objects, what S3 knows of them, listings. botocore decides where a request
+goes, in whose name, by which proxy and certificates; libcurl only carries it: a GET takes a tenth
+of the CPU that boto3 takes, and one of many a twentieth.
 
-Each thread has a connection of its own, and each loop of many GETs some more, which all stay open.
-No variable of the environment that libcurl knows has a say: all that it would take from there is
-set.
+Whoever reads has a loop of his own, whose connections stay open. No variable of the environment
+that libcurl knows has a say: all that it would take from there is set.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import io
 import re
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,30 +20,15 @@ import pycurl
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import get_cert_path
 
-from log_aggregator.adapters.s3.attempts import (
-    CONTROL,
-    Answer,
-    Attempts,
-    Failure,
-    describe_deadline,
-    describe_failure,
-)
-from log_aggregator.adapters.s3.curl_loop import GetLoop, LoopLimits, Share
-from log_aggregator.adapters.s3.deadlines import (
-    DOWNLOAD_BYTES_MAX,
-    WATCHDOG,
-    estimate_seconds,
-)
+from log_aggregator.adapters.s3.attempts import CONTROL, Answer, Failure
+from log_aggregator.adapters.s3.curl_loop import LoopLimits, ReadLoop, Share
+from log_aggregator.adapters.s3.deadlines import DOWNLOAD_BYTES_MAX, estimate_seconds
 from log_aggregator.adapters.s3.errors import BAD_HEADER, make_error, store_errors
+from log_aggregator.adapters.s3.owners import OWNER_HEADER, name_expected
 from log_aggregator.adapters.s3.regions import Regions
 from log_aggregator.adapters.s3.signing import Signer, encode_path, encode_query
-from log_aggregator.errors import Interrupted, RequestFailed
+from log_aggregator.errors import RequestFailed
 from log_aggregator.limits import KIB
-
-SLOWEST_BYTES_PER_SECOND = 10 * KIB
-"""What comes slower than this over the whole of a client's read timeout does not come: an attempt
-has a deadline that grows with the size of what is read.
-"""
 
 SERVICES = frozenset({"s3", "s3-outposts", "s3-object-lambda"})
 """That a GET is signed for: a bucket's, an access point's. Directory buckets and multi-Region
@@ -62,13 +45,17 @@ class Place:
     host: str
     path: str
     """What stands before the key."""
+    bucket_path: str
+    """Of the bucket itself."""
     signer: Signer
     proxy: str = ""
 
 
 @dataclass(slots=True)
-class GetRequest:
-    """A GET of one object, which can be signed and sent again and again."""
+class ReadRequest:
+    """A read of an object, or of a bucket where the key is empty, which can be signed and sent
+    again and again.
+    """
 
     reader: CurlReader
     bucket: str
@@ -77,11 +64,27 @@ class GetRequest:
     query: Mapping[str, str]
     size_bytes: int = 0
     """As far as it is known."""
+    operation: str = "GetObject"
 
     @property
-    def seconds(self) -> float:
-        """What an attempt is given."""
-        return estimate_seconds("GetObject", self.size_bytes, self.reader.settings.request_seconds)
+    def method(self) -> str:
+        return "HEAD" if self.operation.startswith("Head") else "GET"
+
+    @property
+    def is_of_bucket(self) -> bool:
+        """What comes is S3's own word, and no object's."""
+        return not self.key
+
+    def allow_seconds(self, announced_bytes: int) -> float:
+        """What an attempt is given. There is more time for more bytes of an object, as far as the
+        server's word counts.
+        """
+        size_bytes = max(self.size_bytes, min(announced_bytes, DOWNLOAD_BYTES_MAX))
+        return estimate_seconds(
+            self.operation,
+            0 if self.is_of_bucket else size_bytes,
+            self.reader.settings.request_seconds,
+        )
 
     def prepare(self, handle: pycurl.Curl) -> None:
         """Signs it, and tells the handle of it. Raises RequestFailed."""
@@ -89,55 +92,29 @@ class GetRequest:
         if odd is not None:
             raise self.fail((BAD_HEADER, 0, f"the header {odd} cannot be sent"))
         # credentials that cannot be renewed, a key that is no Unicode
-        with store_errors("GetObject", self.bucket, self.key):
+        with store_errors(self.operation, self.bucket, self.key):
             place = self.reader.place(self.bucket)
-            path, query = f"{place.path}{encode_path(self.key)}", encode_query(self.query)
-            sent = place.signer.sign(place.host, path, query, self.headers)
+            path = f"{place.path}{encode_path(self.key)}" if self.key else place.bucket_path
+            query = encode_query(self.query)
+            sent = place.signer.sign(place.host, path, query, self.headers, method=self.method)
             # Accept-Encoding must not be sent: what is stored is what has to come.
             lines = [f"{name}: {value}".encode() for name, value in sent.items()]
         handle.setopt(pycurl.URL, f"{place.base_url}{path}{'?' if query else ''}{query}")
         handle.setopt(pycurl.HTTPHEADER, lines)
         handle.setopt(pycurl.PROXY, place.proxy)
+        handle.setopt(pycurl.NOBODY, self.method == "HEAD")
 
     def fail(self, failure: Failure) -> RequestFailed:
         """The error that becomes of a failure."""
         code, status, message = failure
-        return make_error("GetObject", self.bucket, self.key, code, status, message)
-
-
-class _ThreadHandle:
-    """A thread's own handle, and how long its present transfer may take."""
-
-    def __init__(self, handle: pycurl.Curl, request_seconds: float) -> None:
-        self.handle = handle
-        self._request_seconds = request_seconds
-        self._began = 0.0
-        self.seconds = request_seconds
-        """What it was given."""
-
-    def perform(self) -> None:
-        """Raises pycurl.error."""
-        self._began = time.monotonic()
-        self.handle.perform()
-
-    def watch(self, total: int, _done: int, _to_send: int, _sent: int) -> int:
-        """Libcurl asks whether to go on, at least every second. There is more time for more bytes,
-        as far as the server's word counts.
-        """
-        size_bytes = min(total, DOWNLOAD_BYTES_MAX)
-        self.seconds = estimate_seconds("GetObject", size_bytes, self._request_seconds)
-        return int(WATCHDOG.is_stopping or time.monotonic() - self._began > self.seconds)
-
-    def describe(self, error: pycurl.error) -> Failure:
-        """What came of it."""
-        if error.args[0] == pycurl.E_ABORTED_BY_CALLBACK:
-            return describe_deadline(self.seconds)
-        return describe_failure(error.args[0], str(error.args[-1]))
+        if owner := self.headers.get(OWNER_HEADER):
+            message = name_expected([(self.bucket, owner)], code, status, message)
+        return make_error(self.operation, self.bucket, self.key, code, status, message)
 
 
 @dataclass(slots=True)
 class CurlReader:
-    """Sends GETs. Thread safe."""
+    """Sends what only reads. Thread safe."""
 
     s3: Any
     credentials: Any
@@ -148,70 +125,39 @@ class CurlReader:
     """
     _places: dict[str, Place] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _own: threading.local = field(default_factory=threading.local)
-    _idle: list[GetLoop] = field(default_factory=list)
+    _idle: list[ReadLoop] = field(default_factory=list)
     _share: Share = field(init=False)
 
     def __post_init__(self) -> None:
         self._share = Share(self.settings.concurrency)
 
-    def get(
-        self, bucket: str, key: str, headers: Mapping[str, str], query: Mapping[str, str]
-    ) -> Answer:
+    def ask(self, request: ReadRequest) -> Answer:
         """A whole answer with status 200 or 206. Raises what `make_error` makes of anything else,
         after all attempts, each signed anew; Interrupted where the run was told to stop.
         """
-        request = GetRequest(self, bucket, key, headers, query)
-        transfer = self._transfer()
-        attempts = Attempts(self.settings.attempts_max)
-        while True:
-            head, body = list[bytes](), list[bytes]()
-            transfer.handle.setopt(pycurl.HEADERFUNCTION, head.append)
-            transfer.handle.setopt(pycurl.WRITEFUNCTION, body.append)
-            request.prepare(transfer.handle)
-            try:
-                transfer.perform()
-            except pycurl.error as error:
-                if WATCHDOG.is_stopping:
-                    raise Interrupted("the run was stopped") from error
-                attempts.take_silence(transfer.describe(error))
-            else:
-                answer = Answer.of(transfer.handle, head, body)
-                if attempts.take(answer):
-                    return answer
-            if attempts.are_over or WATCHDOG.is_stopping:
-                raise request.fail(attempts.failure)
-            pause(attempts)
+        (outcome,) = self._read([request], counts=False)
+        if isinstance(outcome, RequestFailed):
+            raise outcome
+        return outcome
 
-    def get_many(self, gets: Iterable[GetRequest]) -> Iterator[Answer | RequestFailed]:
+    def ask_many(self, requests: Iterable[ReadRequest]) -> Iterator[Answer | RequestFailed]:
         """The same of each, in their order, many at once; an error is given, not raised."""
+        return self._read(requests, counts=True)
+
+    def _read(
+        self, requests: Iterable[ReadRequest], *, counts: bool
+    ) -> Iterator[Answer | RequestFailed]:
         with self._lock:
             loop = self._idle.pop() if self._idle else None
         if loop is None:
             settings = self.settings
             limits = LoopLimits(settings.attempts_max, settings.read_timeout_seconds)
-            loop = GetLoop(self._make_handle, self._share, limits)
+            loop = ReadLoop(self._make_handle, self._share, limits)
         try:
-            yield from loop.read(gets)
+            yield from loop.read(requests, counts=counts)
         finally:
             with self._lock:
                 self._idle.append(loop)
-
-    def _transfer(self) -> _ThreadHandle:
-        """This thread's own."""
-        transfer: _ThreadHandle | None = getattr(self._own, "transfer", None)
-        if transfer is None:
-            transfer = self._own.transfer = self._make_transfer()
-        return transfer
-
-    def _make_transfer(self) -> _ThreadHandle:
-        handle, settings = self._make_handle(), self.settings
-        transfer = _ThreadHandle(handle, settings.request_seconds)
-        handle.setopt(pycurl.NOPROGRESS, 0)
-        handle.setopt(pycurl.XFERINFOFUNCTION, transfer.watch)
-        handle.setopt(pycurl.LOW_SPEED_LIMIT, SLOWEST_BYTES_PER_SECOND)
-        handle.setopt(pycurl.LOW_SPEED_TIME, max(1, int(settings.read_timeout_seconds)))
-        return transfer
 
     def _make_handle(self) -> pycurl.Curl:
         settings, handle = self.settings, pycurl.Curl()
@@ -263,6 +209,7 @@ class CurlReader:
             base_url=f"{parts.scheme}://{parts.netloc}",
             host=parts.netloc,
             path=parts.path.removesuffix("k"),
+            bucket_path=parts.path.removesuffix("k").rstrip("/") or "/",
             signer=Signer(self.credentials, signed[1].decode(), signed[2].decode()),
             proxy=proxies.proxy_url_for(request.url) or "",
         )
@@ -294,8 +241,3 @@ def _session_of(client: Any) -> Any:
     proxies it found; a test sees that it still keeps them there.
     """
     return client._endpoint.http_session  # noqa: SLF001
-
-
-def pause(attempts: Attempts) -> None:
-    """Before the next one."""
-    time.sleep(attempts.draw_pause_seconds())

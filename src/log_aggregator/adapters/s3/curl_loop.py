@@ -1,5 +1,6 @@
-"""Many GETs at once by one thread: libcurl's multi interface says which sockets it waits for, and
-here they are waited for (https://curl.se/libcurl/c/libcurl-multi.html).
+"""Reads, one or many at once, by one thread: libcurl's multi interface says which sockets it waits
+for, and here they are waited for (https://curl.se/libcurl/c/libcurl-multi.html). So a deadline, or
+a stop, is noticed in every phase; libcurl's own waiting asks nobody while it shakes hands.
 
 A thread for each GET costs two switches between threads for each piece of an answer, and all of
 them wait for one interpreter. A loop belongs to whoever reads from it: while its caller works,
@@ -27,6 +28,7 @@ from log_aggregator.adapters.s3.attempts import (
     Failure,
     describe_deadline,
     describe_failure,
+    parse_head,
 )
 from log_aggregator.adapters.s3.deadlines import WATCHDOG
 from log_aggregator.adapters.s3.errors import NO_ANSWER
@@ -46,9 +48,13 @@ LOOK_SECONDS = 1.0
 
 
 class Get(Protocol):
-    """A GET that can be repeated."""
+    """A read that can be repeated."""
 
     size_bytes: int
+
+    @property
+    def is_of_bucket(self) -> bool:
+        """What comes is S3's own word, and no object's."""
 
     def prepare(self, handle: pycurl.Curl) -> None:
         """Signs it anew. Raises RequestFailed where it cannot be sent."""
@@ -56,9 +62,8 @@ class Get(Protocol):
     def fail(self, failure: Failure) -> RequestFailed:
         """The error that becomes of a failure."""
 
-    @property
-    def seconds(self) -> float:
-        """What an attempt is given."""
+    def allow_seconds(self, announced_bytes: int) -> float:
+        """What an attempt is given, once the server has announced so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +130,25 @@ class _Transfer:
     handle: pycurl.Curl
     head: list[bytes] = field(default_factory=list)
     body: list[bytes] = field(default_factory=list)
-    ends: float = 0.0
+    began: float = 0.0
     pieces: int = 0
     """Lines of the head and pieces of the body, when they were last counted."""
     silent_since: float = 0.0
 
-    def is_late(self, now: float, silence_seconds: float) -> bool:
-        """Whether its time is over, or nothing has come for too long."""
+    @property
+    def announced_bytes(self) -> int:
+        length = parse_head(self.head).get("content-length", "")
+        return int(length) if length.isascii() and length.isdecimal() else 0
+
+    def is_silent(self, now: float, silence_seconds: float) -> bool:
+        """Whether nothing has come for too long."""
         pieces = len(self.head) + len(self.body)
         if pieces != self.pieces:
             self.pieces, self.silent_since = pieces, now
-        return now >= min(self.ends, self.silent_since + silence_seconds)
+        return now >= self.silent_since + silence_seconds
 
 
-class GetLoop:
+class ReadLoop:
     """Not thread safe; but it may be another thread's from one `read` to the next."""
 
     def __init__(
@@ -160,13 +170,18 @@ class GetLoop:
         self._looks_at = 0.0
         self._away_seconds = 0.0
 
-    def read(self, gets: Iterable[Get]) -> Iterator[Answer | RequestFailed]:
-        """What came of each, in their order. Raises Interrupted where the run was told to stop."""
-        self._share.join()
+    def read(self, gets: Iterable[Get], *, counts: bool = True) -> Iterator[Answer | RequestFailed]:
+        """What came of each, in their order. Raises Interrupted where the run was told to stop.
+
+        `counts`: it takes its share of all that may be under way; a single one needs none.
+        """
+        if counts:
+            self._share.join()
         try:
             yield from self._read(iter(gets))
         finally:
-            self._share.leave()
+            if counts:
+                self._share.leave()
             self._drop_all()
 
     def _read(self, gets: Iterator[Get]) -> Iterator[Answer | RequestFailed]:
@@ -213,8 +228,8 @@ class GetLoop:
             self._free.append(transfer)
             return
         transfer.head, transfer.body = [], []
-        transfer.pieces, transfer.silent_since = 0, self._now()
-        transfer.ends = transfer.silent_since + slot.get.seconds
+        transfer.pieces, transfer.began = 0, self._now()
+        transfer.silent_since = transfer.began
         transfer.handle.setopt(pycurl.HEADERFUNCTION, transfer.head.append)
         transfer.handle.setopt(pycurl.WRITEFUNCTION, transfer.body.append)
         self._active[transfer.handle], self._slots[transfer.handle] = transfer, slot
@@ -261,7 +276,7 @@ class GetLoop:
         transfer = self._active[handle]
         answer = Answer.of(handle, transfer.head, transfer.body)
         slot = self._end(handle)
-        if slot.attempts.take(answer):
+        if slot.attempts.take(answer, is_document=slot.get.is_of_bucket):
             slot.outcome = answer
             self._share.note_answer()
             return
@@ -288,15 +303,16 @@ class GetLoop:
             return
         self._looks_at = now + min(LOOK_SECONDS, silence_seconds)
         for transfer in list(self._active.values()):
-            if transfer.is_late(now, silence_seconds):
-                has_ended = now >= transfer.ends
-                slot = self._end(transfer.handle)
-                self._fail(
-                    slot,
-                    describe_deadline(slot.get.seconds)
-                    if has_ended
-                    else (NO_ANSWER, 0, f"nothing came for {silence_seconds:.3g} s"),
-                )
+            seconds = self._slots[transfer.handle].get.allow_seconds(0)
+            is_late = now >= transfer.began + seconds
+            if is_late:
+                seconds = self._slots[transfer.handle].get.allow_seconds(transfer.announced_bytes)
+                is_late = now >= transfer.began + seconds
+            if is_late:
+                self._fail(self._end(transfer.handle), describe_deadline(seconds))
+            elif transfer.is_silent(now, silence_seconds):
+                text = f"nothing came for {silence_seconds:.3g} s"
+                self._fail(self._end(transfer.handle), (NO_ANSWER, 0, text))
 
     def _end(self, handle: pycurl.Curl) -> _Slot:
         transfer = self._active.pop(handle)

@@ -29,6 +29,7 @@ from log_aggregator.errors import CannotStart, RequestFailed, Unreachable
 ANYBODY = ""
 """As ExpectedBucketOwner: a request that says on purpose nothing about the owner."""
 
+OWNER_HEADER = "x-amz-expected-bucket-owner"
 TARGET, SOURCE = "ExpectedBucketOwner", "ExpectedSourceBucketOwner"
 EXPECTED = "log_aggregator_expected_owners"
 """Where the context of a request keeps what it expected."""
@@ -144,20 +145,24 @@ def tell_expected(
     """S3 says no more than "Access Denied" where the owner is another; so the message says what was
     expected. It may have been denied for another reason.
     """
-    expected = context.get(EXPECTED)
-    if http_response.status_code != HTTPStatus.FORBIDDEN or not expected:
-        return
-    error = parsed.setdefault("Error", {})
-    if error.get("Code", "403") not in ("AccessDenied", "Forbidden", "403"):
-        return
-    message = error.get("Message") or "Forbidden"
-    if OTHER_SERVICE.search(message):
-        return
+    error = parsed.setdefault("Error", {}) if http_response.status_code >= 300 else {}
+    code, message = error.get("Code", ""), error.get("Message") or ""
+    expected = context.get(EXPECTED, ())
+    told = name_expected(expected, code, http_response.status_code, message)
+    if told != message:
+        error["Message"] = told
+
+
+def name_expected(expected: Iterable[tuple[str, str]], code: str, status: int, message: str) -> str:
+    """A refusal's message, which also says of which account (bucket, account) were to be."""
+    is_refusal = status == HTTPStatus.FORBIDDEN and code in ("", "AccessDenied", "Forbidden", "403")
     owners = " and ".join(
         f"bucket {bucket}: expected to be owned by account {account}"
         for bucket, account in dict.fromkeys(expected)
     )
-    error["Message"] = f"{owners}: {message}"
+    if not is_refusal or not owners or OTHER_SERVICE.search(message):
+        return message
+    return f"{owners}: {message or 'Forbidden'}"
 
 
 def ask_account(session: Session, config: Config, region: str) -> str:

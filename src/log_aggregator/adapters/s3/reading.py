@@ -1,23 +1,31 @@
-"""Reading objects: whole ones and ranges, every key and every header exactly as they are."""
+"""Reading objects, whole ones and ranges, and what S3 knows of them: every key and every header
+exactly as they are.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from awscrt import checksums
 
 from log_aggregator.adapters.s3.attempts import Answer
 from log_aggregator.adapters.s3.clients import Clients
-from log_aggregator.adapters.s3.curl import GetRequest
-from log_aggregator.adapters.s3.errors import BAD_ANSWER, make_error
+from log_aggregator.adapters.s3.curl import ReadRequest
+from log_aggregator.adapters.s3.errors import BAD_ANSWER, make_error, store_errors
+from log_aggregator.adapters.s3.owners import OWNER_HEADER
+from log_aggregator.adapters.s3.restoring import parse_restore
+from log_aggregator.adapters.s3.writing import decode_crc
 from log_aggregator.core.checksums import crc64nvme
-from log_aggregator.model import LogObject
+from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import Bodies, Body
 
 OPAQUE_ETAG_ENCRYPTIONS = frozenset({"aws:kms", "aws:kms:dsse"})
 METADATA = "x-amz-meta-"
+CHECKSUM_MODE = {"x-amz-checksum-mode": "ENABLED"}
+"""Asks for the checksum that S3 stores."""
 
 
 def _crc(compute: Callable[[bytes], int], size_bytes: int) -> Callable[[bytes], bytes]:
@@ -51,7 +59,8 @@ def get_object(
         if first >= end:
             raise ValueError(f"an empty range: {byte_range}")
         headers["range"] = f"bytes={first}-{end - 1}"
-    answer = clients.reader.get(bucket, key, headers, make_query(version_id))
+    request = ReadRequest(clients.reader, bucket, key, headers, make_query(version_id))
+    answer = clients.reader.ask(request)
     if byte_range is not None and not is_range(answer, byte_range[0]):
         text = "expected the range that was asked for"
         raise make_error("GetObject", bucket, key, BAD_ANSWER, 0, text)
@@ -61,7 +70,7 @@ def get_object(
 def get_objects(clients: Clients, sources: Iterable[LogObject]) -> Bodies:
     """Many at once, in the sources' order."""
     gets = (
-        GetRequest(
+        ReadRequest(
             clients.reader,
             source.bucket,
             source.key,
@@ -71,7 +80,7 @@ def get_objects(clients: Clients, sources: Iterable[LogObject]) -> Bodies:
         )
         for source in sources
     )
-    for answer in clients.reader.get_many(gets):
+    for answer in clients.reader.ask_many(gets):
         yield make_body(answer) if isinstance(answer, Answer) else answer
 
 
@@ -81,8 +90,9 @@ def get_object_checked(
     """The checksum that S3 stores is compared too, whichever of its algorithms it is. The second
     value: it was there, or the ETag need not be the MD5.
     """
-    headers = make_headers(clients, bucket, if_match) | {"x-amz-checksum-mode": "ENABLED"}
-    answer = clients.reader.get(bucket, key, headers, make_query(version_id))
+    headers = make_headers(clients, bucket, if_match) | CHECKSUM_MODE
+    request = ReadRequest(clients.reader, bucket, key, headers, make_query(version_id))
+    answer = clients.reader.ask(request)
     is_same = compare_checksum(answer)
     if is_same is False:
         text = "its bytes do not have the checksum that S3 stores"
@@ -91,11 +101,50 @@ def get_object_checked(
     return body, is_same is True or body.has_opaque_etag
 
 
+def head_object(
+    clients: Clients, bucket: str, key: str, version_id: str | None, if_match: str | None
+) -> StoredObject:
+    headers = make_headers(clients, bucket, if_match) | CHECKSUM_MODE
+    query = make_query(version_id)
+    request = ReadRequest(clients.reader, bucket, key, headers, query, operation="HeadObject")
+    with store_errors("HeadObject", bucket, key):
+        return make_stored(bucket, key, clients.reader.ask(request).headers)
+
+
+def make_stored(bucket: str, key: str, headers: Mapping[str, str]) -> StoredObject:
+    """Raises KeyError where the answer lacks what every object has, ValueError where its length is
+    none.
+    """
+    etag = headers["etag"].strip('"')
+    return StoredObject(
+        bucket=bucket,
+        key=key,
+        size_bytes=int(headers["content-length"]),
+        etag=etag,
+        version_id=headers.get("x-amz-version-id"),
+        storage_class=headers.get("x-amz-storage-class") or "STANDARD",
+        crc64nvme=find_object_crc(headers),
+        has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not is_opaque(headers),
+        restore=parse_restore(headers.get("x-amz-restore")),
+    )
+
+
+def find_object_crc(headers: Mapping[str, str]) -> int | None:
+    """The CRC64NVME of a whole object. One of the parts' checksums ("...-7") is of no use.
+
+    Not every store reports the type: then the ETag tells whether the object was written in parts.
+    """
+    kind = headers.get("x-amz-checksum-type")
+    if kind == "FULL_OBJECT" or (kind is None and "-" not in headers["etag"]):
+        return decode_crc(headers.get("x-amz-checksum-crc64nvme"))
+    return None
+
+
 def make_headers(clients: Clients, bucket: str, if_match: str | None) -> dict[str, str]:
     headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
     owner = clients.owner_of(bucket)
     if owner is not None:
-        headers["x-amz-expected-bucket-owner"] = owner
+        headers[OWNER_HEADER] = owner
     return headers
 
 

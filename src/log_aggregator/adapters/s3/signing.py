@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for many GETs: what the requests of a day have in common is computed
+"""AWS Signature Version 4 for many reads: what the requests of a day have in common is computed
 once.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
@@ -37,8 +37,8 @@ class _Day:
 
 
 class Signer:
-    """Signs GETs of one Region with botocore's present credentials. Thread safe: what threads share
-    is replaced as a whole.
+    """Signs reads of one Region with botocore's present credentials. Thread safe: what threads
+    share is replaced as a whole.
     """
 
     def __init__(self, credentials: Any, region: str, service: str) -> None:
@@ -46,7 +46,14 @@ class Signer:
         self._day: _Day | None = None
 
     def sign(
-        self, host: str, path: str, query: str, headers: Mapping[str, str], now: float | None = None
+        self,
+        host: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        now: float | None = None,
+        *,
+        method: str = "GET",
     ) -> dict[str, str]:
         """The headers to send: those given and `Authorization`, but without `Host`.
 
@@ -65,7 +72,7 @@ class Signer:
         names = ";".join(name for name, _ in signed)
         # S3 counts several spaces for one
         lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in signed)
-        request = f"GET\n{path}\n{query}\n{lines}\n{names}\n{EMPTY_SHA256}"
+        request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{EMPTY_SHA256}"
         digest = hashlib.sha256(request.encode()).hexdigest()
         text = f"{ALGORITHM}\n{stamp}\n{day.scope}\n{digest}"
         signature = hmac.digest(day.key, text.encode(), "sha256").hex()

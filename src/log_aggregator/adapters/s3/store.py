@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from log_aggregator.adapters.s3 import deleting, listing, reading, restoring, writing
@@ -45,15 +44,15 @@ class S3Store:
     def list_object_versions(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
-        return listing.list_object_versions(self._s3, bucket, prefix, start)
+        return listing.list_object_versions(self._clients, bucket, prefix, start)
 
     def list_objects(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
-        return listing.list_objects(self._s3, bucket, prefix, start)
+        return listing.list_objects(self._clients, bucket, prefix, start)
 
     def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
-        return listing.list_prefixes(self._s3, bucket, prefix, start)
+        return listing.list_prefixes(self._clients, bucket, prefix, start)
 
     def list_buckets(self) -> list[str]:
         names: list[str] = []
@@ -93,13 +92,7 @@ class S3Store:
     def head_object(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
     ) -> StoredObject:
-        request = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED"}
-        if version_id is not None:
-            request["VersionId"] = version_id
-        if if_match is not None:
-            request["IfMatch"] = f'"{if_match}"'
-        with store_errors("HeadObject", bucket, key):
-            return make_stored(bucket, key, self._s3.head_object(**request))
+        return reading.head_object(self._clients, bucket, key, version_id, if_match)
 
     def put_object(
         self,
@@ -154,27 +147,3 @@ class S3Store:
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         return deleting.delete_objects(self._s3, bucket, deletions)
-
-
-def make_stored(bucket: str, key: str, response: Mapping[str, Any]) -> StoredObject:
-    """From HeadObject's answer. Raises KeyError where that lacks what every object has."""
-    etag = response["ETag"].strip('"')
-    return StoredObject(
-        bucket=bucket,
-        key=key,
-        size_bytes=response["ContentLength"],
-        etag=etag,
-        version_id=response.get("VersionId"),
-        storage_class=response.get("StorageClass") or "STANDARD",
-        crc64nvme=writing.find_object_crc(response),
-        has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not is_opaque(response),
-        restore=restoring.parse_restore(response.get("Restore")),
-    )
-
-
-def is_opaque(response: Mapping[str, Any]) -> bool:
-    """Whether the ETag is no MD5 because of the encryption; of boto3's answer."""
-    return (
-        response.get("ServerSideEncryption") in reading.OPAQUE_ETAG_ENCRYPTIONS
-        or "SSECustomerAlgorithm" in response
-    )

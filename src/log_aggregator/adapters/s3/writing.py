@@ -9,7 +9,7 @@ there before it blames somebody else.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from log_aggregator.adapters.s3.errors import store_errors
@@ -139,19 +139,6 @@ def encode_part(part: Part) -> dict[str, Any]:
     if part.crc64nvme is not None:
         encoded["ChecksumCRC64NVME"] = encode_crc(part.crc64nvme)
     return encoded
-
-
-def find_object_crc(response: Mapping[str, Any]) -> int | None:
-    """The CRC64NVME of a whole object, from HeadObject's answer. One of the parts' checksums
-    ("...-7") is of no use.
-
-    Not every store reports ChecksumType: then the ETag tells whether the object was written in
-    parts.
-    """
-    kind = response.get("ChecksumType")
-    if kind == "FULL_OBJECT" or (kind is None and "-" not in response.get("ETag", "")):
-        return decode_crc(response.get("ChecksumCRC64NVME"))
-    return None
 
 
 def encode_crc(crc64nvme: int) -> str:
