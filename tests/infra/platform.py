@@ -78,6 +78,18 @@ def check_replication(stack: Stack) -> list[str]:
     return problems + _problems_of_the_replication_role(stack)
 
 
+def check_tags_are_left_to_the_deployment(stack: Stack) -> list[str]:
+    """A tag of a resource would come before the stack's of the same name. SAM's own are no one
+    else's.
+    """
+    return [
+        f"{name}: {tag['Key']}"
+        for name, resource in stack.resources.items()
+        for tag in resource.get("Properties", {}).get("Tags", [])
+        if tag["Key"] not in {"lambda:createdBy", "stateMachine:createdBy"}
+    ]
+
+
 def check_notices(stack: Stack) -> list[str]:
     """The rules listen to this stack only; the topic that is made here lets EventBridge publish
     where success is told, and not otherwise.

@@ -597,6 +597,11 @@ MISTAKES = (
         dict(PARAMETER_SETS["replicated"]),
     ),
     Mistake(
+        "a bucket has tags of its own",
+        platform.check_tags_are_left_to_the_deployment,
+        _set("WorkBucket/Properties/Tags", [{"Key": "CostCenter", "Value": "ours"}]),
+    ),
+    Mistake(
         "failures are told as successes",
         platform.check_notices,
         _set("SuccessNoticeRule/Properties/EventPattern/detail/status", ["SUCCEEDED", "FAILED"]),
