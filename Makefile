@@ -7,10 +7,11 @@ MINISTACK := .venv-ministack
 RIC := .venv-ric
 FUZZ := .venv-fuzz
 SERVERS := .venv-servers
+CHECKOV := .venv-checkov
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit e2e simulate proof kills fuzz mutants bench servers docs sam-build clean .venv-sam
+.PHONY: help demo test lint unit e2e simulate proof kills fuzz mutants bench servers docs policies sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -30,6 +31,10 @@ lint: $(VENV)/.dev  ## Style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+policies: $(VENV)/.dev $(CHECKOV)/.installed  ## Check the template by cfn-lint, in every Region, and by checkov; tests/infra/linters says what is left out and why
+	$(BIN)/cfn-lint --config-file tests/infra/linters/cfn-lint.yaml
+	$(CHECKOV)/bin/checkov --file template.yaml --config-file tests/infra/linters/checkov.yaml
 
 e2e: $(VENV)/.dev $(MINISTACK)/.installed $(RIC)/.installed $(SAM)/.installed  ## Build, deploy to a local AWS, run both state machines, check what they did
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
@@ -66,7 +71,7 @@ sam-build: $(SAM)/.installed  ## Build the functions and validate the template, 
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)/bin/sam validate --lint
 
 clean:  ## Remove what was made here
-	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) $(SERVERS) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
@@ -102,6 +107,11 @@ $(SAM)/.installed: deployment/sam-requirements.txt $(VENV)/.python
 $(MINISTACK)/.installed: tests/e2e/requirements-ministack.txt $(VENV)/.python
 	$(PYTHON) -m venv $(MINISTACK)
 	$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(CHECKOV)/.installed: tests/infra/linters/requirements.txt $(VENV)/.python
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # The functions run under this interpreter, so they are built for its version: `make e2e` reads it there.

@@ -31,10 +31,15 @@ class Statement:
         return any(_matches(pattern, arn) for pattern in self.resources)
 
 
+_ROLES_OF_S3 = frozenset({"ReplicationRole"})
+"""It acts for no function; platform.check_replication looks at it."""
+
+
 def statements_of(stack: Stack) -> list[Statement]:
     return [
         found
         for role, properties in stack.of_type("AWS::IAM::Role").items()
+        if role not in _ROLES_OF_S3
         for found in _of_role(role, properties)
     ]
 

@@ -482,6 +482,7 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     wanted |= {
         (writer, action, key) for writer in writers for key in target_keys for action in actions
     }
+    wanted |= _uses_of_the_stack_key(stack)
     granted = {
         (found.owner, action, resource)
         for found in statements_of(stack)
@@ -493,6 +494,18 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
         f"{'missing' if entry in wanted else 'too much'}: {entry}"
         for entry in sorted(wanted ^ granted)
     ]
+
+
+def _uses_of_the_stack_key(stack: Stack) -> set[tuple[str, str, str]]:
+    """Functions write manifests, machines only read them, and one function does neither."""
+    key = stack.parameters["StackKmsKeyArn"]
+    if not key:
+        return set()
+    functions = set(stack.of_type("AWS::Lambda::Function")) - {"EmptyAccessLogsFunction"}
+    readers = functions | set(stack.of_type("AWS::StepFunctions::StateMachine"))
+    return {(name, "kms:Decrypt", key) for name in readers} | {
+        (name, "kms:GenerateDataKey", key) for name in functions
+    }
 
 
 def check_each_has_a_role_of_its_own(stack: Stack) -> list[str]:

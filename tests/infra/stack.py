@@ -25,6 +25,7 @@ MAIN_BUCKET = f"aws-controltower-logs-{ACCOUNT}-{REGION}"
 DESTINATION = f"all-aggregated-logs-{ACCOUNT}-{REGION}"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-0000-0000-000000000000"
 OTHER_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/11111111-1111-1111-1111-111111111111"
+STACK_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/22222222-2222-2222-2222-222222222222"
 LAYER = f"arn:aws:lambda:{REGION}:580247275435:layer:LambdaInsightsExtension-Arm64:20"
 
 PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
@@ -68,6 +69,31 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
     "own topic": {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:security"},
     "mail": {"AlarmEmail": "security@example.org"},
     "by hand": {"ScheduleState": "DISABLED"},
+    "platform": {
+        "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        "RolePath": "/log/aggregation/",
+        "StackKmsKeyArn": STACK_KEY,
+        "ServerAccessLogBucket": "central-access-logs",
+        "WorkBucketVersioning": "Yes",
+        "EventBusArn": "arn:aws:events:eu-west-1:444455556666:event-bus/security",
+        "SuccessNotice": "Yes",
+        "ControlTowerBucketAccessLogBucket": "access-logs",
+    },
+    "platform in place": {
+        "UseCommonDestinationBucket": "No",
+        "StackKmsKeyArn": STACK_KEY,
+        "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:security",
+        "SuccessNotice": "Yes",
+    },
+    "replicated": {"ReplicaBucketArn": "arn:aws:s3:::replicas"},
+    "replicated into an account with keys": {
+        "ReplicaBucketArn": "arn:aws:s3:::replicas",
+        "ReplicaAccount": "444455556666",
+        "DestinationKmsKeyArn": OTHER_KEY,
+        "ReplicaKmsKeyArn": KEY,
+        "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        "RolePath": "/log/",
+    },
     "a beginning that means too much": {"OtherBuckets": "a*,logs*"},
 }
 

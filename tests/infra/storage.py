@@ -18,6 +18,7 @@ def check_lifecycle(stack: Stack) -> list[str]:
     """Exactly these rules. Only packs are moved, and only large ones; an index expires at the age
     of its pack; nothing else is touched.
     """
+    versioned = stack.parameters["WorkBucketVersioning"] == "Yes"
     wanted = {
         "WorkBucket": [
             _rule(
@@ -25,7 +26,9 @@ def check_lifecycle(stack: Stack) -> list[str]:
                 "runs/",
                 ExpirationInDays=30,
                 AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1},
-            )
+                **({"NoncurrentVersionExpiration": {"NoncurrentDays": 30}} if versioned else {}),
+            ),
+            *([_rule("left-overs", None, ExpiredObjectDeleteMarker=True)] if versioned else []),
         ]
     }
     if not stack.in_place:
@@ -154,8 +157,9 @@ def _encryption(properties: dict[str, Any]) -> Any:
 
 
 def _wanted_encryption(stack: Stack, name: str) -> Any:
-    key = stack.parameters["DestinationKmsKeyArn"]
-    if name == "CommonDestinationBucket" and key:
+    common = name == "CommonDestinationBucket"
+    key = stack.parameters["DestinationKmsKeyArn" if common else "StackKmsKeyArn"]
+    if key:
         return [
             {
                 "BucketKeyEnabled": True,

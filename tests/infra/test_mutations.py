@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.infra import monitoring, permissions, running, storage
+from tests.infra import monitoring, permissions, platform, running, storage
 from tests.infra.stack import PARAMETER_SETS, Stack, Template, deploy, load_template
 
 Change = Callable[[dict[str, Any]], object]
@@ -23,6 +23,9 @@ class Mistake:
     check: Callable[[Stack], list[str]]
     change: Change
     parameters: dict[str, str] = field(default_factory=lambda: dict(PARAMETER_SETS["default"]))
+
+
+_REPLICATION = "CommonDestinationBucket/Properties/ReplicationConfiguration/Fn::If/1/Rules"
 
 
 def _statements(resources: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -521,6 +524,95 @@ MISTAKES = (
         _in_dashboard('"x": 8, "y": 4', '"x": 7, "y": 4'),
     ),
     Mistake("outside", monitoring.check_dashboard, _in_dashboard('"width": 24', '"width": 25')),
+    Mistake(
+        "a schedule's role has no boundary",
+        platform.check_every_role_is_bounded,
+        _set("CombineLogFilesSMWeeklyRole/Properties/PermissionsBoundary", None),
+        dict(PARAMETER_SETS["platform"]),
+    ),
+    Mistake(
+        "a machine's role has no path",
+        platform.check_every_role_is_bounded,
+        _set("ProcessHistoricalMainLogsSM/Properties/RolePath", None),
+        dict(PARAMETER_SETS["platform"]),
+    ),
+    Mistake(
+        "a log group without the key",
+        platform.check_stack_key,
+        _set("DeleteLogGroup/Properties/KmsKeyId", None),
+        dict(PARAMETER_SETS["platform"]),
+    ),
+    Mistake(
+        "a function may not read manifests under the key",
+        permissions.check_keys_are_the_given_ones,
+        lambda resources: _without(resources, "ListFunction", "UseTheKeyOfTheWorkBucket"),
+        dict(PARAMETER_SETS["platform"]),
+    ),
+    Mistake(
+        "both buckets log into one folder",
+        platform.check_access_logs,
+        _set("WorkBucket/Properties/LoggingConfiguration/Fn::If/1/LogFilePrefix", "logs/"),
+        dict(PARAMETER_SETS["platform"]),
+    ),
+    Mistake(
+        "versions although nobody asked",
+        platform.check_versions_of_the_work_bucket,
+        _set("WorkBucket/Properties/VersioningConfiguration", {"Status": "Enabled"}),
+    ),
+    Mistake(
+        "old versions of runs stay for ever",
+        storage.check_lifecycle,
+        _set(
+            "WorkBucket/Properties/LifecycleConfiguration/Rules/0/NoncurrentVersionExpiration", None
+        ),
+        dict(PARAMETER_SETS["platform"]),
+    ),
+    Mistake(
+        "deletions are replicated",
+        platform.check_replication,
+        _set(f"{_REPLICATION}/0/DeleteMarkerReplication/Status", "Enabled"),
+        dict(PARAMETER_SETS["replicated"]),
+    ),
+    Mistake(
+        "custody is not replicated",
+        platform.check_replication,
+        lambda resources: resources["CommonDestinationBucket"]["Properties"][
+            "ReplicationConfiguration"
+        ]["Fn::If"][1]["Rules"].pop(3),
+        dict(PARAMETER_SETS["replicated"]),
+    ),
+    Mistake(
+        "what is encrypted is not replicated",
+        platform.check_replication,
+        _set(f"{_REPLICATION}/0/SourceSelectionCriteria", None),
+        dict(PARAMETER_SETS["replicated into an account with keys"]),
+    ),
+    Mistake(
+        "the replicating role may delete",
+        platform.check_replication,
+        _set(
+            "ReplicationRole/Properties/Policies/0/PolicyDocument/Statement/2/Action",
+            ["s3:ReplicateObject", "s3:ReplicateDelete"],
+        ),
+        dict(PARAMETER_SETS["replicated"]),
+    ),
+    Mistake(
+        "a bucket has tags of its own",
+        platform.check_tags_are_left_to_the_deployment,
+        _set("WorkBucket/Properties/Tags", [{"Key": "CostCenter", "Value": "ours"}]),
+    ),
+    Mistake(
+        "failures are told as successes",
+        platform.check_notices,
+        _set("SuccessNoticeRule/Properties/EventPattern/detail/status", ["SUCCEEDED", "FAILED"]),
+        dict(PARAMETER_SETS["platform"]),
+    ),
+    Mistake(
+        "the bus hears of every alarm of the account",
+        platform.check_notices,
+        _set("EventBusRule/Properties/EventPattern/$or/1/resources", [{"prefix": "arn:"}]),
+        dict(PARAMETER_SETS["platform"]),
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import cfnlint.api
 import pytest
-from tests.infra import monitoring, permissions, running, storage
+from tests.infra import monitoring, permissions, platform, running, storage
 from tests.infra.stack import (
     PARAMETER_SETS,
     ROOT,
@@ -28,7 +28,7 @@ Check = Callable[[Stack], list[str]]
 
 CHECKS: tuple[Check, ...] = tuple(
     check
-    for module in (permissions, storage, running, monitoring)
+    for module in (permissions, storage, running, monitoring, platform)
     for name, check in vars(module).items()
     if name.startswith("check_") and name != "check_parameters"
 )
@@ -96,6 +96,27 @@ def test_cfn_lint() -> None:
     assert [str(match) for match in matches] == []
 
 
+def test_the_destination_has_the_name_that_was_asked_for() -> None:
+    """The bucket, its policy's ARNs, what the functions write to and the dashboard agree."""
+    stack = resolve(_translated(), {"DestinationBucketName": "our-packs"})
+    assert stack.properties("CommonDestinationBucket")["BucketName"] == "our-packs"
+    variables = stack.properties("CombineFunction")["Environment"]["Variables"]
+    assert variables["LOG_AGGREGATOR_DESTINATION_BUCKET"] == "our-packs"
+    assert "our-packs" in stack.properties("Dashboard")["DashboardBody"]
+    assert "all-aggregated-logs" not in json.dumps([stack.resources, stack.outputs], default=str)
+
+
+def test_roles_of_schedules_are_what_sam_makes() -> None:
+    """Updating a stack whose schedules had SAM's own roles leaves these roles as they are."""
+    parameters = PARAMETER_SETS["access logs"]
+    ours, theirs = load_template(), load_template()
+    owners = ("CombineLogFilesSM", "EmptyAccessLogsFunction")
+    for owner in owners:
+        for name, event in theirs["Resources"][owner]["Properties"]["Events"].items():
+            del theirs["Resources"][f"{owner}{name}Role"], event["Properties"]["RoleArn"]
+    assert deploy(ours, parameters).resources == deploy(theirs, parameters).resources
+
+
 def test_rules_refuse_what_cannot_work() -> None:
     """Combinations that would fail later are refused before anything is made."""
     rules = load_template()["Rules"]
@@ -108,6 +129,18 @@ def test_rules_refuse_what_cannot_work() -> None:
         "DeletingRegionsNamesTheOthers": {"OtherRegions", "AggregationRegions"},
         "ReadBackCanRead": {"Verify", "StorageClass"},
         "LockingNeedsTheBucket": {"ObjectLockMode", "UseCommonDestinationBucket"},
+        "AccessLogsGoElsewhere": {"ServerAccessLogBucket", "DestinationBucketName"},
+        "NamingNeedsTheBucket": {
+            "DestinationBucketName",
+            "UseCommonDestinationBucket",
+            "ControlTowerBucket",
+        },
+        "ReplicatingNeedsTheBucket": {
+            "ReplicaBucketArn",
+            "UseCommonDestinationBucket",
+            "DestinationKmsKeyArn",
+            "ReplicaKmsKeyArn",
+        },
     }
     assert {
         name: {found for found in refused[name] if f'"{found}"' in json.dumps(rule)}
