@@ -47,9 +47,8 @@ AREAS = (
     Area("steps.packing.group.GroupWork", "plan", "plan", "plan"),
     Area("steps.packing.group", "combine", OTHER, "combine"),
     Area("steps.packing.read.Reader", "_begin", OTHER, "combine"),
-    Area("adapters.s3.curl.CurlReader", "get", "GET: libcurl and its signature"),
-    Area("adapters.s3.curl_loop.GetLoop", "_drive", "GET: libcurl and its signature"),
-    Area("adapters.s3.curl_loop.GetLoop", "_send", "GET: libcurl and its signature"),
+    Area("adapters.s3.curl_loop.ReadLoop", "_drive", "reads: libcurl and its signature"),
+    Area("adapters.s3.curl_loop.ReadLoop", "_send", "reads: libcurl and its signature"),
     Area("steps.packing.read", "inspect_original", "SHA-256 of each log object"),
     Area("steps.packing.read", "_has_md5", "MD5 of each log object, to compare it with its ETag"),
     Area(

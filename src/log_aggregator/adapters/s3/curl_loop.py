@@ -47,7 +47,7 @@ LOOK_SECONDS = 1.0
 """So soon what is over its time is."""
 
 
-class Get(Protocol):
+class Request(Protocol):
     """A read that can be repeated."""
 
     size_bytes: int
@@ -116,9 +116,9 @@ class Share:
 
 @dataclass(slots=True)
 class _Slot:
-    """A GET on its way to its answer."""
+    """A request on its way to its answer."""
 
-    get: Get
+    request: Request
     attempts: Attempts
     outcome: Answer | RequestFailed | None = None
 
@@ -170,7 +170,9 @@ class ReadLoop:
         self._looks_at = 0.0
         self._away_seconds = 0.0
 
-    def read(self, gets: Iterable[Get], *, counts: bool = True) -> Iterator[Answer | RequestFailed]:
+    def read(
+        self, requests: Iterable[Request], *, counts: bool = True
+    ) -> Iterator[Answer | RequestFailed]:
         """What came of each, in their order. Raises Interrupted where the run was told to stop.
 
         `counts`: it takes its share of all that may be under way; a single one needs none.
@@ -178,28 +180,28 @@ class ReadLoop:
         if counts:
             self._share.join()
         try:
-            yield from self._read(iter(gets))
+            yield from self._read(iter(requests))
         finally:
             if counts:
                 self._share.leave()
             self._drop_all()
 
-    def _read(self, gets: Iterator[Get]) -> Iterator[Answer | RequestFailed]:
+    def _read(self, requests: Iterator[Request]) -> Iterator[Answer | RequestFailed]:
         begun: deque[_Slot] = deque()
-        ahead_bytes, upcoming = 0, next(gets, None)
+        ahead_bytes, upcoming = 0, next(requests, None)
         while upcoming is not None or begun:
             while upcoming is not None and self._has_room(begun, ahead_bytes + upcoming.size_bytes):
                 slot = _Slot(upcoming, Attempts(self._limits.attempts_max))
                 begun.append(slot)
                 ahead_bytes += upcoming.size_bytes
                 self._send(slot)
-                upcoming = next(gets, None)
+                upcoming = next(requests, None)
             self._repeat()
             self._drive(is_waiting=begun[0].outcome is None)
             for _ in range(HANDED_OVER_MAX):
                 if not begun or (outcome := begun[0].outcome) is None:
                     break
-                ahead_bytes -= begun.popleft().get.size_bytes
+                ahead_bytes -= begun.popleft().request.size_bytes
                 left_at = time.monotonic()
                 yield outcome
                 self._away_seconds += time.monotonic() - left_at
@@ -222,7 +224,7 @@ class ReadLoop:
     def _send(self, slot: _Slot) -> None:
         transfer = self._free.pop() if self._free else _Transfer(self._make_handle())
         try:
-            slot.get.prepare(transfer.handle)
+            slot.request.prepare(transfer.handle)
         except RequestFailed as error:
             slot.outcome = error
             self._free.append(transfer)
@@ -276,7 +278,7 @@ class ReadLoop:
         transfer = self._active[handle]
         answer = Answer.of(handle, transfer.head, transfer.body)
         slot = self._end(handle)
-        if slot.attempts.take(answer, is_document=slot.get.is_of_bucket):
+        if slot.attempts.take(answer, is_document=slot.request.is_of_bucket):
             slot.outcome = answer
             self._share.note_answer()
             return
@@ -291,7 +293,7 @@ class ReadLoop:
     def _go_on(self, slot: _Slot) -> None:
         attempts = slot.attempts
         if attempts.are_over:
-            slot.outcome = slot.get.fail(attempts.failure)
+            slot.outcome = slot.request.fail(attempts.failure)
             return
         at = time.monotonic() + attempts.draw_pause_seconds()
         heapq.heappush(self._later, (at, next(self._numbers), slot))
@@ -303,12 +305,11 @@ class ReadLoop:
             return
         self._looks_at = now + min(LOOK_SECONDS, silence_seconds)
         for transfer in list(self._active.values()):
-            seconds = self._slots[transfer.handle].get.allow_seconds(0)
-            is_late = now >= transfer.began + seconds
-            if is_late:
-                seconds = self._slots[transfer.handle].get.allow_seconds(transfer.announced_bytes)
-                is_late = now >= transfer.began + seconds
-            if is_late:
+            request, taken = self._slots[transfer.handle].request, now - transfer.began
+            seconds = request.allow_seconds(0)
+            if taken >= seconds:  # only now what was announced is looked up
+                seconds = request.allow_seconds(transfer.announced_bytes)
+            if taken >= seconds:
                 self._fail(self._end(transfer.handle), describe_deadline(seconds))
             elif transfer.is_silent(now, silence_seconds):
                 text = f"nothing came for {silence_seconds:.3g} s"
