@@ -85,8 +85,8 @@ def make_prices() -> Iterator[str]:
     )
     yield "and every log object below `copy_size_min`."
     yield (
-        "Every further group adds two listings and two to four requests of the PUT class, "
-        "$0.00002 to $0.00003."
+        "Every further group adds a listing, a second one where it has packs already, and two to "
+        "four requests of the PUT class, $0.000015 to $0.00003."
     )
     yield "So a thousand groups cost two or three cents."
     yield ""

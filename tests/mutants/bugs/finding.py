@@ -81,6 +81,15 @@ FINDING = Section(
             ),
         ),
         Mutant(
+            "only-pack-unseen",
+            "the only pack of a group is not looked into: what it holds is packed again",
+            in_symbol(
+                "log_aggregator.steps.packing.ledger:read_ledger",
+                ("not written", "len(written) < 2"),
+            ),
+            proof="tests/unit/steps/packing/test_ledger.py::test_only_a_group_that_has_packs_is_asked_for_indexes",
+        ),
+        Mutant(
             "index-never-restored",
             "a pack whose run died before its index was written never gets it back",
             in_symbol(

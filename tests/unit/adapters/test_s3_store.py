@@ -833,6 +833,31 @@ class TestErrors:
         assert len(canned.requests) == canned.settings.attempts_max
         assert caught.value.code in ("SlowDown", "503")
 
+    @pytest.mark.parametrize("name", ["HeadObject", "GetObject", "ListObjectsV2"])
+    @pytest.mark.parametrize(
+        ("status", "kind", "text"),
+        [
+            (301, StoreError, "301: Moved Permanently (is the bucket in another Region?"),
+            (307, StoreError, "307: Temporary Redirect"),
+            (403, AccessDenied, "403: Forbidden (needs s3:"),
+            (404, NotFound, "404: Not Found"),
+            (412, PreconditionFailed, "412: Precondition Failed"),
+            (503, StoreError, "503: Service Unavailable"),
+        ],
+    )
+    def test_a_status_alone_says_what_happened(
+        self, canned: CannedS3, name: str, status: int, kind: type[StoreError], text: str
+    ) -> None:
+        """An answer without a body, as every answer to a HEAD is, is told in HTTP's words, and a
+        redirect hints at the Region. None is followed: S3's does not say where to.
+        """
+        canned.answers = [Answer(status)]
+        with pytest.raises(kind, match=re.escape(text)) as caught:
+            CALLS[name](canned.store)
+        assert caught.value.code == str(status)
+        expected = canned.settings.attempts_max if status == 503 else 1
+        assert len(canned.requests) == expected
+
     @pytest.mark.parametrize("name", ["GetObject", "GetObject many", "GetObject checked"])
     @pytest.mark.parametrize(
         ("status", "code", "kind"),

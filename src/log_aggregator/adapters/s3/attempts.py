@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import responses
 
 import pycurl
 
@@ -121,7 +122,10 @@ def find_flaw(answer: Answer) -> Failure | None:
     if answer.status in (200, 206):
         return None
     text = answer.body.decode(errors="replace")
-    return find_element(text, "Code"), answer.status, find_element(text, "Message")
+    code, message = find_element(text, "Code"), find_element(text, "Message")
+    if not (code or message):  # as of every HEAD: its status is all that it says
+        message = responses.get(answer.status, "")
+    return code, answer.status, message
 
 
 def find_document_flaw(document: bytes) -> Failure | None:

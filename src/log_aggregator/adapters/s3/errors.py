@@ -217,7 +217,7 @@ def make_error(
     text = f"{operation} {where}: {code or status or 'failed'}"
     if message:
         text += f": {one_line(message)}"
-    if code in REGION_CODES and ELSEWHERE not in message:
+    if (code or str(status)) in REGION_CODES and ELSEWHERE not in message:
         text += " (is the bucket in another Region? Set the Region to the bucket's: --region)"
     if code == "RequestTimeTooSkewed":
         text += " (set the clock of this machine)"

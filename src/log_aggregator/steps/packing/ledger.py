@@ -53,6 +53,8 @@ def read_ledger(
     # What ends in a slash is the folder that a console shows, not a pack.
     stored = list_all(store, target.bucket, target.packs_prefix(group))
     written = {found.key: found.last_modified for found in stored if not found.key.endswith("/")}
+    if not written:  # a group's first run, as nearly all are: no pack, so no index to look for
+        return Ledger({})
     index_keys = {
         found.key for found in list_all(store, target.bucket, target.indexes_prefix(group))
     }

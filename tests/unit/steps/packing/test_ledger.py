@@ -21,6 +21,7 @@ from tests.support.world import (
     trail_key,
 )
 
+from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.packformat.index import encode_index
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import BadPack, StoreError, VerificationError
@@ -88,6 +89,24 @@ def test_a_ledger_keeps_only_what_is_asked_for() -> None:
     )
     assert ledger.pack_of == {members[0]: key}
     assert set(ledger.written) == set(pack_keys(world).values())
+
+
+def test_only_a_group_that_has_packs_is_asked_for_indexes() -> None:
+    """The first run of a group costs one listing; where there is a single pack, its index counts."""
+    world = make_world()
+    world.put("logs", trail_key(1), document(1))
+    source = world.originals[0].source
+    target, group = world.targets[0], Group("logs", "CloudTrail", "111111111111", DAY)
+
+    def look() -> tuple[int, set[Any]]:
+        store = CountingStore(world.store)
+        ledger = read_ledger(store, target, group, {source.identity}, WriteOptions())
+        assert set(ledger.pack_of.values()) == set(ledger.written)
+        return store.requests["ListObjectsV2"], set(ledger.pack_of)
+
+    assert look() == (1, set())
+    world.run()
+    assert look() == (2, {source.identity})
 
 
 def test_a_dry_run_restores_nothing() -> None:
