@@ -92,7 +92,7 @@ def test_a_ledger_keeps_only_what_is_asked_for() -> None:
 
 
 def test_only_a_group_that_has_packs_is_asked_for_indexes() -> None:
-    """The first run of a group costs one listing; where there is a single pack, its index counts."""
+    """The first run of a group costs one listing; where there is a pack, its index counts."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     source = world.originals[0].source
