@@ -18,7 +18,7 @@ from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.layouts.pattern import PatternError
 from log_aggregator.core.layouts.regions import REGION
 from log_aggregator.errors import SettingsError
-from log_aggregator.limits import GIB, MIB
+from log_aggregator.limits import GIB, MIB, READERS
 
 _SIZE_UNITS = {
     "": 1,
@@ -79,7 +79,7 @@ class Settings:
     objects_max: int = 50_000_000
     part_size: int = 16 * MIB
     copy_size_min: int = 16 * MIB
-    readers: int = 128
+    readers: int = READERS
     groups_at_once: int = 4
 
     @property

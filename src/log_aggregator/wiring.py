@@ -21,6 +21,7 @@ from log_aggregator.adapters.patience import PatientStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, RequestFailed
+from log_aggregator.limits import READERS
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
 from log_aggregator.signals import when_stopped
@@ -103,7 +104,7 @@ def _told_of_stops(call: Callable[[], object]) -> Iterator[None]:
 
 
 def connect(
-    connection: Connection, readers: int = 128, accounts: BucketAccounts = ()
+    connection: Connection, readers: int = READERS, accounts: BucketAccounts = ()
 ) -> CountingStore:
     """The object store for one run. Raises CannotStart."""
     return attend(connect_store(connection, readers, accounts))
@@ -117,7 +118,7 @@ def attend(store: ObjectStore) -> CountingStore:
 
 
 def connect_store(
-    connection: Connection, readers: int = 128, accounts: BucketAccounts = ()
+    connection: Connection, readers: int = READERS, accounts: BucketAccounts = ()
 ) -> ObjectStore:
     """The bare object store, for any number of runs. Raises CannotStart."""
     from log_aggregator.adapters.s3.store import S3Store

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 from tests.e2e.building import BuiltTemplate
+from tests.e2e.local_aws import ROOT
 from tests.e2e.packaging import UNZIPPED_BYTES_MAX, fingerprint, list_files, make_artifact
+from tests.support.waiting import SECONDS_MAX
 
 
 def test_all_functions_share_one_artifact(built: BuiltTemplate) -> None:
@@ -32,3 +40,31 @@ def test_no_test_code_goes_to_lambda(built: BuiltTemplate) -> None:
         for name in names
         if name.startswith(("log_aggregator/lab/", "log_aggregator/cli/")) or name.endswith(".pyc")
     ] == []
+
+
+ELF_MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
+"""e_machine, at byte 18 of an ELF file
+(https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html).
+"""
+COMPILED = ("_awscrt", "pycurl", "zlib_ng/zlib_ng")
+
+
+@pytest.mark.parametrize("architecture", ELF_MACHINES)
+def test_libraries_are_of_the_processor(architecture: str, tmp_path: Path) -> None:
+    """Of either that Lambda has, for its Python, whatever this machine's are. Those of this
+    machine's are imported by the functions that run here; the others cannot be.
+    """
+    command = [sys.executable, str(ROOT / "deployment" / "artifact.py")]
+    command += [str(tmp_path / "made"), "--source", str(ROOT / "src")]
+    command += ["--requirements", str(ROOT / "src" / "requirements.txt")]
+    command += ["--cache", str(tmp_path / "cache"), "--architecture", architecture]
+    command += ["--python-version", "3.12"]
+    subprocess.run(command, check=True, timeout=SECONDS_MAX)
+    libraries = {
+        name: struct.unpack_from("<H", path.read_bytes(), 18)[0]
+        for name, path in list_files(tmp_path / "made")
+        if ".so" in path.suffixes
+    }
+    for compiled in COMPILED:
+        assert any(name.startswith(compiled) for name in libraries), compiled
+    assert set(libraries.values()) == {ELF_MACHINES[architecture]}

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from log_aggregator.errors import Interrupted
-from log_aggregator.limits import MIB
+from log_aggregator.limits import MIB, READERS
 
 BATCH_COUNT_MAX = 8
 BATCH_BYTES_MAX = 256 * 1024
@@ -94,7 +94,7 @@ class ThreadWorkers:
     def __init__(
         self,
         *,
-        readers: int = 128,
+        readers: int = READERS,
         writers: int = 4,
         groups: int = 4,
         ahead_bytes: int = 16 * MIB,

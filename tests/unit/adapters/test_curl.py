@@ -314,6 +314,13 @@ class TestRequests:
         sent = [request.headers["if-match"] for request in canned.requests]
         assert sent == ['"\xc3\xbc"'] * 2
 
+    @pytest.mark.parametrize("name", ["get_object", "get_object_checked", "head_object"])
+    def test_an_empty_key_is_not_the_bucket(self, canned: CannedS3, name: str) -> None:
+        """Its address would be, and a listing come as if it were a log."""
+        with pytest.raises(ObjectRefused, match="an empty key"):
+            getattr(canned.store, name)("b", "")
+        assert not canned.requests
+
     def test_a_key_that_is_no_unicode(self, canned: CannedS3) -> None:
         with pytest.raises(ObjectRefused, match="the answer cannot be read"):
             canned.store.get_object("b", "a\udcff")

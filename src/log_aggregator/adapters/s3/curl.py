@@ -23,7 +23,7 @@ from botocore.httpsession import get_cert_path
 from log_aggregator.adapters.s3.attempts import CONTROL, Answer, Failure
 from log_aggregator.adapters.s3.curl_loop import LoopLimits, ReadLoop, Share
 from log_aggregator.adapters.s3.deadlines import DOWNLOAD_BYTES_MAX, estimate_seconds
-from log_aggregator.adapters.s3.errors import BAD_HEADER, make_error, store_errors
+from log_aggregator.adapters.s3.errors import BAD_ANSWER, BAD_HEADER, make_error, store_errors
 from log_aggregator.adapters.s3.owners import OWNER_HEADER, name_expected
 from log_aggregator.adapters.s3.regions import Regions
 from log_aggregator.adapters.s3.signing import Signer, encode_path, encode_query
@@ -53,9 +53,7 @@ class Place:
 
 @dataclass(slots=True)
 class ReadRequest:
-    """A read of an object, or of a bucket where the key is empty, which can be signed and sent
-    again and again.
-    """
+    """A read of an object, or of a bucket, which can be signed and sent again and again."""
 
     reader: CurlReader
     bucket: str
@@ -73,7 +71,7 @@ class ReadRequest:
     @property
     def is_of_bucket(self) -> bool:
         """What comes is S3's own word, and no object's."""
-        return not self.key
+        return self.operation.startswith("List")
 
     def allow_seconds(self, announced_bytes: int) -> float:
         """What an attempt is given. There is more time for more bytes of an object, as far as the
@@ -91,10 +89,14 @@ class ReadRequest:
         odd = next((name for name, value in self.headers.items() if CONTROL.search(value)), None)
         if odd is not None:
             raise self.fail((BAD_HEADER, 0, f"the header {odd} cannot be sent"))
+        if not (self.key or self.is_of_bucket):  # a listing of the bucket would come instead
+            raise self.fail((BAD_ANSWER, 0, "an empty key cannot be asked for"))
         # credentials that cannot be renewed, a key that is no Unicode
         with store_errors(self.operation, self.bucket, self.key):
             place = self.reader.place(self.bucket)
-            path = f"{place.path}{encode_path(self.key)}" if self.key else place.bucket_path
+            path = (
+                place.bucket_path if self.is_of_bucket else f"{place.path}{encode_path(self.key)}"
+            )
             query = encode_query(self.query)
             sent = place.signer.sign(place.host, path, query, self.headers, method=self.method)
             # Accept-Encoding must not be sent: what is stored is what has to come.

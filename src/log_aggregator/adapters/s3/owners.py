@@ -145,12 +145,12 @@ def tell_expected(
     """S3 says no more than "Access Denied" where the owner is another; so the message says what was
     expected. It may have been denied for another reason.
     """
-    error = parsed.setdefault("Error", {}) if http_response.status_code >= 300 else {}
+    error = parsed.get("Error", {})
     code, message = error.get("Code", ""), error.get("Message") or ""
     expected = context.get(EXPECTED, ())
     told = name_expected(expected, code, http_response.status_code, message)
     if told != message:
-        error["Message"] = told
+        parsed["Error"] = {**error, "Message": told}
 
 
 def name_expected(expected: Iterable[tuple[str, str]], code: str, status: int, message: str) -> str:
