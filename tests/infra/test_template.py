@@ -96,6 +96,27 @@ def test_cfn_lint() -> None:
     assert [str(match) for match in matches] == []
 
 
+def test_key_policies_name_everybody_who_needs_the_key() -> None:
+    """A policy that names the roles of the output alone lets each function do what it does with the
+    key, the records of custody included; and the doctor looks at all of them.
+    """
+    key = "arn:aws:kms:eu-west-1:111122223333:key/0123"
+    stack = resolve(_translated(), {"DestinationKmsKeyArn": key})
+    using = {
+        f"arn:aws:iam::111122223333:role/logs-{name}"
+        for name, resource in stack.resources.items()
+        if resource["Type"] == "AWS::IAM::Role"
+        and any(
+            statement.get("Resource") == key
+            for policy in resource["Properties"].get("Policies", [])
+            for statement in policy["PolicyDocument"]["Statement"]
+        )
+    }
+    assert len(using) == 5
+    assert set(stack.outputs["TargetKeyRoleArns"].split(",")) == using
+    assert using <= set(stack.outputs["DoctorOptions"].split(" "))
+
+
 def test_the_destination_has_the_name_that_was_asked_for() -> None:
     """The bucket, its policy's ARNs, what the functions write to and the dashboard agree."""
     stack = resolve(_translated(), {"DestinationBucketName": "our-packs"})
