@@ -92,7 +92,7 @@ They stand beside the numbers as properties, and CloudWatch Logs Insights finds 
 | a run, in the log group of `FinishFunction` | `run`, `first_date`, `last_date` |
 | a group, in the log group of `DeleteFunction` | `run`, `account`, `date`, besides the dimensions `SourceBucket` and `LogType` |
 
-What each account's CloudTrail came to, asked of the log group `/aws/lambda/<stack>-Delete`:
+What each account's CloudTrail came to, asked of the log group `/aws/lambda/<stack>-Delete-<id>`:
 
 ```text
 filter ispresent(GroupBytesIn) and LogType = "CloudTrail"

@@ -380,6 +380,21 @@ MISTAKES = (
         _set("VerifyLogGroup/Properties/RetentionInDays", None),
     ),
     Mistake(
+        "logs go with the stack",
+        running.check_logs_stay,
+        _set("VerifyLogGroup/DeletionPolicy", None),
+    ),
+    Mistake(
+        "logs go when they are replaced",
+        running.check_logs_stay,
+        _set("DeleteLogGroup/UpdateReplacePolicy", "Delete"),
+    ),
+    Mistake(
+        "a log group's name is taken",
+        running.check_logs_stay,
+        _set("DeleteLogGroup/Properties/LogGroupName", "/aws/lambda/delete"),
+    ),
+    Mistake(
         "a log group of Lambda's",
         running.check_logs_are_kept,
         _set("VerifyFunction/Properties/LoggingConfig/LogGroup", "/aws/lambda/verify"),

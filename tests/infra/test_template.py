@@ -8,6 +8,7 @@ import functools
 import json
 from collections.abc import Callable
 
+import botocore.loaders
 import cfnlint.api
 import pytest
 from tests.infra import monitoring, permissions, running, storage
@@ -83,6 +84,21 @@ def test_outputs() -> None:
         "ProcessHistoricalMainLogsSMArn",
         "TargetKeyRoleArns",
     } <= set(common)
+
+
+def test_a_stack_can_be_made_in_every_partition() -> None:
+    """Each partition that botocore knows has its console, in the domain that people sign in to."""
+    loader = botocore.loaders.create_loader()
+    partitions = {row["id"] for row in loader.load_data("partitions")["partitions"]}
+    sign_in = json.dumps(loader.load_service_model("signin", "endpoint-rule-set-1"))
+    consoles = {name: row["Host"] for name, row in load_template()["Mappings"]["Console"].items()}
+    assert set(consoles) == partitions
+    strange = [
+        host
+        for host in consoles.values()
+        if f'{host}"'.replace("console", "signin", 1) not in sign_in
+    ]
+    assert strange == []
 
 
 def test_the_runbook_has_the_headings_that_alarms_name() -> None:
