@@ -33,7 +33,7 @@ Lambda and S3.
 """
 _EXPECTED_ANCHORS = {
     "a-run-failed",
-    "no-run-in-26-hours",
+    "no-night-in-36-hours",
     "objects-left-behind",
     "objects-retained",
 }
@@ -76,8 +76,8 @@ def check_alarms(stack: Stack) -> list[str]:
 
 
 def check_everything_that_must_alarm(stack: Stack) -> list[str]:
-    """A failed run of either machine, no run in 26 hours, objects left behind, objects retained:
-    each at the first sign.
+    """A failed run of either machine, no night's run in 36 hours, objects left behind, objects
+    retained: each at the first sign, and the last two until a run has seen that they are gone.
     """
     failures = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
     machines = {
@@ -97,15 +97,17 @@ def check_everything_that_must_alarm(stack: Stack) -> list[str]:
     own = {
         (alarm["MetricName"], _value(alarm))
         for alarm in alarms
-        if alarm.get("Namespace") == NAMESPACE and _fires_above_zero(alarm)
+        if alarm.get("Namespace") == NAMESPACE
+        and _fires_above_zero(alarm)
+        and alarm["TreatMissingData"] == "ignore"
     }
     problems += [
         f"no alarm for {metric}"
-        for metric in ("ObjectsLeftBehind", "ObjectsRetained")
+        for metric in ("OutstandingLeftBehind", "OutstandingRetained")
         if (metric, STACK) not in own
     ]
-    if not any(_is_silence_of_26_hours(alarm, stack) for alarm in alarms):
-        problems.append("no alarm for no run in 26 hours")
+    if not any(_is_silence_of_36_hours(alarm, stack) for alarm in alarms):
+        problems.append("no alarm for no night's run in 36 hours")
     return problems
 
 
@@ -236,7 +238,7 @@ def _fires_above_zero(alarm: dict[str, Any]) -> bool:
     ) and alarm["Statistic"] in {"Sum", "Maximum"}
 
 
-def _is_silence_of_26_hours(alarm: dict[str, Any], stack: Stack) -> bool:
+def _is_silence_of_36_hours(alarm: dict[str, Any], stack: Stack) -> bool:
     if "Metrics" not in alarm or alarm.get("ActionsEnabled") is not (
         stack.parameters["ScheduleState"] == "ENABLED"
     ):
@@ -244,12 +246,12 @@ def _is_silence_of_26_hours(alarm: dict[str, Any], stack: Stack) -> bool:
     expression, metric = alarm["Metrics"]
     seconds = metric["MetricStat"]["Period"] * alarm["EvaluationPeriods"]
     return (
-        metric["MetricStat"]["Metric"]["MetricName"] == "ExecutionsStarted"
-        and _value(metric["MetricStat"]["Metric"]).endswith("CombineLogFilesSM")
+        metric["MetricStat"]["Metric"]["MetricName"] == "NightsDone"
+        and _value(metric["MetricStat"]["Metric"]) == STACK
         and expression["Expression"] == f"FILL({metric['Id']}, 0)"
         and (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"])
         == ("LessThanThreshold", 1, "breaching")
-        and seconds == 26 * 3600
+        and seconds == 36 * 3600
         and alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
     )
 

@@ -520,6 +520,28 @@ MISTAKES = (
         _set("NoRunAlarm/Properties/TreatMissingData", "notBreaching"),
     ),
     Mistake(
+        "the night's 0 ends the alarm",
+        monitoring.check_everything_that_must_alarm,
+        _set("LeftBehindAlarm/Properties/MetricName", "ObjectsLeftBehind"),
+    ),
+    Mistake(
+        "the alarm ends by itself",
+        monitoring.check_everything_that_must_alarm,
+        _set("RetainedAlarm/Properties/TreatMissingData", "notBreaching"),
+    ),
+    Mistake(
+        "any execution is a night's run",
+        monitoring.check_everything_that_must_alarm,
+        _set(
+            "NoRunAlarm/Properties/Metrics/1/MetricStat/Metric",
+            {
+                "Namespace": "AWS/States",
+                "MetricName": "ExecutionsStarted",
+                "Dimensions": [{"Name": "StateMachineArn", "Value": {"Ref": "CombineLogFilesSM"}}],
+            },
+        ),
+    ),
+    Mistake(
         "a few retained are fine",
         monitoring.check_everything_that_must_alarm,
         _set("RetainedAlarm/Properties/Threshold", 100),

@@ -473,7 +473,7 @@ def test_alarms_lead_to_what_to_do() -> None:
         )
     assert named == {
         "a-run-failed",
-        "no-run-in-26-hours",
+        "no-night-in-36-hours",
         "objects-left-behind",
         "objects-retained",
     }
