@@ -49,9 +49,8 @@ def _alarm(name: str, found: Mapping[str, Any]) -> tuple[str, str, str, str]:
     properties = found["Properties"]
     watched = properties if "MetricName" in properties else _inner_metric(properties)
     period, count = int(watched["Period"]), int(properties["EvaluationPeriods"])
-    text, _, anchor = " ".join(properties["AlarmDescription"].split()).partition(
-        " What to do: docs/how-to/respond-to-alarms.md#"
-    )
+    text, _, advice = " ".join(properties["AlarmDescription"].split()).partition(" What to do: ")
+    anchor = advice.rpartition("section")[2].strip(' ".').lower().replace(" ", "-")
     where = f" Only {TEXTS['conditions'][found['Condition']]}." if "Condition" in found else ""
     seconds = period * count
     span = (

@@ -504,6 +504,14 @@ MISTAKES = (
         _set("NoRunAlarm/Properties/AlarmDescription", "No run"),
     ),
     Mistake(
+        "a path that no reader of a mail can open",
+        monitoring.check_alarms,
+        _set(
+            "NoRunAlarm/Properties/AlarmDescription",
+            "No run. What to do: docs/how-to/respond-to-alarms.md#no-night-in-36-hours",
+        ),
+    ),
+    Mistake(
         "an alarm for nobody",
         monitoring.check_alarms,
         _set("NoRunAlarm/Properties/AlarmActions", None),
