@@ -98,6 +98,12 @@ def _forget_an_alarm(resources: dict[str, Any]) -> None:
     del resources["HistoryAbortedAlarm"]
 
 
+def _leave_the_folder(resources: dict[str, Any]) -> None:
+    _without(resources, "CombineFunction", "OnlyInTheFolder")
+    written = _statement(resources, "CombineFunction", "WritePacks")["Resource"]
+    written["Fn::If"][2] = "arn:aws:s3:::*/packs/*"
+
+
 def _share_a_role(resources: dict[str, Any]) -> None:
     properties = resources["ProcessHistoricalMainLogsSM"]["Properties"]
     del properties["Policies"]
@@ -235,7 +241,7 @@ MISTAKES = (
     Mistake(
         "Combine leaves the folder",
         permissions.check_who_writes_where,
-        lambda r: _without(r, "CombineFunction", "OnlyInTheFolder"),
+        _leave_the_folder,
         _IN_PLACE,
     ),
     Mistake(

@@ -13,6 +13,8 @@ import cfnlint.api
 import pytest
 from tests.infra import monitoring, permissions, running, storage
 from tests.infra.stack import (
+    KEY,
+    OTHER_KEY,
     PARAMETER_SETS,
     ROOT,
     Stack,
@@ -55,16 +57,18 @@ def test_parameters() -> None:
 
 
 def test_thirty_buckets_fit() -> None:
-    """With 30 buckets the environment stays under Lambda's 4 KB and each role's policies under
-    IAM's 10,240 characters.
+    """With 30 names as long as S3 allows the environment stays under Lambda's 4 KB and each role's
+    policies under IAM's 10,240 characters, keys and other accounts included.
     """
-    buckets = ",".join(
-        f"example-application-load-balancer-logs-{number:03}" for number in range(30)
-    )
+    names = [f"{'application-load-balancer-logs-of-':x<60}{number:03}" for number in range(30)]
+    given = {
+        "OtherBuckets": ",".join(names),
+        "SourceKmsKeyArns": f"{KEY},{OTHER_KEY}",
+        "DestinationKmsKeyArn": OTHER_KEY,
+        "BucketAccounts": ",".join(f"{name}=444455556666" for name in names[:6]),
+    }
     for place in ("Yes", "No"):
-        stack = deploy(
-            load_template(), {"OtherBuckets": buckets, "UseCommonDestinationBucket": place}
-        )
+        stack = resolve(_translated(), {**given, "UseCommonDestinationBucket": place})
         assert permissions.check_policies_fit(stack) == []
         assert running.check_environment(stack) == []
 
