@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_built(
         config_file=write_settings(tmp_path),
         parameters={"OtherBuckets": names},
     )
-    with pytest.raises(SettingsError, match="OtherBuckets.*a beginning that ends in"):
+    with pytest.raises(SettingsError, match=r"OtherBuckets.*a beginning that ends in"):
         command.run(wishes)
 
 
