@@ -39,7 +39,7 @@ IN_ENVIRONMENT = (
 )
 """The parameters that every function gets as they are."""
 
-_NAMES_OF_VARIABLES_BYTES = 660
+_NAMES_OF_VARIABLES_BYTES = 620
 _STATEMENTS_CHARS = 2_500
 _STATEMENTS_IN_PLACE_CHARS = 1_800
 _ADVICE = "list fewer, or a beginning that ends in * in the place of several names"
