@@ -26,6 +26,7 @@ from deployment.configuration import Configuration, override, parse_pairs, read_
 from deployment.guide import guide
 from deployment.rendering import render_changes, render_first_steps, render_outputs
 from deployment.samcli import Sam, find_sam
+from deployment.sizes import check_sizes
 from deployment.stack import Event, Stack, read_stack
 from deployment.template import Template, read_template
 from log_aggregator.cli.printing import print_line, print_lines
@@ -146,6 +147,7 @@ def run(wishes: Wishes) -> None:
     parameters = template.effective(
         configuration.parameters, {} if stack.is_new else stack.parameters
     )
+    check_sizes(parameters)
     check_buckets(account, parameters)
     announce("buckets: all there, all of this account and region")
     packaged = build(

@@ -49,9 +49,8 @@ def _alarm(name: str, found: Mapping[str, Any]) -> tuple[str, str, str, str]:
     properties = found["Properties"]
     watched = properties if "MetricName" in properties else _inner_metric(properties)
     period, count = int(watched["Period"]), int(properties["EvaluationPeriods"])
-    text, _, anchor = " ".join(properties["AlarmDescription"].split()).partition(
-        " What to do: docs/how-to/respond-to-alarms.md#"
-    )
+    text, _, advice = " ".join(properties["AlarmDescription"].split()).partition(" What to do: ")
+    anchor = advice.rpartition("section")[2].strip(' ".').lower().replace(" ", "-")
     where = f" Only {TEXTS['conditions'][found['Condition']]}." if "Condition" in found else ""
     seconds = period * count
     span = (
@@ -92,7 +91,7 @@ They stand beside the numbers as properties, and CloudWatch Logs Insights finds 
 | a run, in the log group of `FinishFunction` | `run`, `first_date`, `last_date` |
 | a group, in the log group of `DeleteFunction` | `run`, `account`, `date`, besides the dimensions `SourceBucket` and `LogType` |
 
-What each account's CloudTrail came to, asked of the log group `/aws/lambda/<stack>-Delete`:
+What each account's CloudTrail came to, asked of the log group `/aws/lambda/<stack>-Delete-<id>`:
 
 ```text
 filter ispresent(GroupBytesIn) and LogType = "CloudTrail"

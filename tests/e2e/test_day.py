@@ -155,7 +155,10 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
         run_of_day[f"Seconds{step}"] > 0
         for step in ("Listing", "Combining", "Verifying", "Deleting")
     )
-    assert set(alarm_metrics(built.template)) <= set(run_of_day) | set(telemetry.AWS_METRICS)
+    # A day that was named is no night: the scheduled runs below write the metric of nights.
+    assert "NightsDone" not in run_of_day
+    of_others = {"NightsDone", *telemetry.AWS_METRICS}
+    assert set(alarm_metrics(built.template)) <= set(run_of_day) | of_others
     data = list(telemetry.read_metrics(deployment, "FinishFunction"))
     assert {datum.namespace for datum in data} == {"LogAggregator"}
     assert ("Stack",) in {names for datum in data for names in datum.dimension_sets}
@@ -256,12 +259,12 @@ def test_late_logs_by_bucket_and_by_look_back(done: Done) -> None:
         == []
     )
     assert packs < set(site.list_keys("packs/"))
-    assert (
-        telemetry.sum_metrics(site.deployment, "FinishFunction", run=weekly.output["run"])[
-            "Failures"
-        ]
-        == 0
-    )
+    for scheduled in (night, weekly):
+        metrics = telemetry.sum_metrics(
+            site.deployment, "FinishFunction", run=scheduled.output["run"]
+        )
+        assert (metrics["Failures"], metrics["NightsDone"]) == (0, 1)
+        assert (metrics["OutstandingLeftBehind"], metrics["OutstandingRetained"]) == (0, 0)
 
 
 def test_the_hourly_emptying(done: Done) -> None:

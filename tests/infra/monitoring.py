@@ -13,6 +13,15 @@ from tests.infra.stack import ROOT, STACK, Stack
 from log_aggregator.telemetry.metrics import METRICS, NAMESPACE
 
 RUNBOOK = "docs/how-to/respond-to-alarms.md"
+DESCRIPTION = re.compile(
+    r"\S.* What to do: \S.*\. "
+    r'More: "(?P<page>[^"]+)" in the project\'s documentation, section "(?P<section>[^"]+)"\.'
+)
+"""Who reads it has a mail before him and no folder of ours: the advice itself stands there, and
+titles instead of paths.
+"""
+DESCRIPTION_CHARS_MAX = 1024
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 COLUMNS = 24
 _OF_AWS: dict[str, tuple[set[str], set[tuple[str, ...]]]] = {
     "AWS/States": (
@@ -31,11 +40,11 @@ _OF_AWS: dict[str, tuple[set[str], set[tuple[str, ...]]]] = {
 """https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html and its like for
 Lambda and S3.
 """
-_EXPECTED_ANCHORS = {
-    "a-run-failed",
-    "no-run-in-26-hours",
-    "objects-left-behind",
-    "objects-retained",
+_EXPECTED_SECTIONS = {
+    "A run failed",
+    "No night in 36 hours",
+    "Objects left behind",
+    "Objects retained",
 }
 
 Named = tuple[str, str, tuple[str, ...]]
@@ -60,24 +69,25 @@ def check_alarms(stack: Stack) -> list[str]:
         stack.parameters["AlarmTopicArn"]
         or f"arn:aws:sns:eu-west-1:111122223333:{STACK}-AlarmTopic"
     )
-    anchors: set[str] = set()
+    sections: set[str] = set()
     problems = []
     for name, properties in stack.of_type("AWS::CloudWatch::Alarm").items():
-        found = re.search(rf"{re.escape(RUNBOOK)}#([a-z0-9-]+)$", properties["AlarmDescription"])
-        anchors |= {found[1]} if found else set()
-        if not found:
-            problems.append(f"{name}: does not say where help is")
+        text = properties["AlarmDescription"]
+        found = DESCRIPTION.fullmatch(text)
+        sections |= {found["section"]} if found else set()
+        if not found or len(text) > DESCRIPTION_CHARS_MAX or "docs/" in text:
+            problems.append(f"{name}: does not say what to do, and where more is")
         if properties.get("AlarmActions") != [topic]:
             problems.append(f"{name}: tells nobody")
         problems += [f"{name}: {problem}" for problem in _too_long(properties)]
     return problems + (
-        [f"anchors: {anchors ^ _EXPECTED_ANCHORS}"] if anchors != _EXPECTED_ANCHORS else []
+        [f"sections: {sections ^ _EXPECTED_SECTIONS}"] if sections != _EXPECTED_SECTIONS else []
     )
 
 
 def check_everything_that_must_alarm(stack: Stack) -> list[str]:
-    """A failed run of either machine, no run in 26 hours, objects left behind, objects retained:
-    each at the first sign.
+    """A failed run of either machine, no night's run in 36 hours, objects left behind, objects
+    retained: each at the first sign, and the last two until a run has seen that they are gone.
     """
     failures = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
     machines = {
@@ -97,15 +107,17 @@ def check_everything_that_must_alarm(stack: Stack) -> list[str]:
     own = {
         (alarm["MetricName"], _value(alarm))
         for alarm in alarms
-        if alarm.get("Namespace") == NAMESPACE and _fires_above_zero(alarm)
+        if alarm.get("Namespace") == NAMESPACE
+        and _fires_above_zero(alarm)
+        and alarm["TreatMissingData"] == "ignore"
     }
     problems += [
         f"no alarm for {metric}"
-        for metric in ("ObjectsLeftBehind", "ObjectsRetained")
+        for metric in ("OutstandingLeftBehind", "OutstandingRetained")
         if (metric, STACK) not in own
     ]
-    if not any(_is_silence_of_26_hours(alarm, stack) for alarm in alarms):
-        problems.append("no alarm for no run in 26 hours")
+    if not any(_is_silence_of_36_hours(alarm, stack) for alarm in alarms):
+        problems.append("no alarm for no night's run in 36 hours")
     return problems
 
 
@@ -166,22 +178,19 @@ def check_dashboard(stack: Stack) -> list[str]:
     text = " ".join(found["properties"].get("markdown", "") for found in widgets)
     return problems + (
         []
-        if RUNBOOK in text and all(f"#{anchor}" in text for anchor in _EXPECTED_ANCHORS)
+        if all(f"*{title}*" in text for title in ("Respond to alarms", *_EXPECTED_SECTIONS))
         else ["it does not name the runbook"]
     )
 
 
-def missing_anchors() -> list[str]:
-    """Of the runbook: every anchor that an alarm names is a heading."""
-    path = ROOT / RUNBOOK
-    if not path.exists():
-        return [f"there is no {RUNBOOK}"]
-    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    slugs = {
-        re.sub(r"[^a-z0-9 -]", "", heading.lower()).strip().replace(" ", "-")
-        for heading in headings
-    }
-    return sorted(_EXPECTED_ANCHORS - slugs)
+def missing_sections(stack: Stack) -> list[str]:
+    """Of the runbook: the page's title and every section that an alarm names are headings of it."""
+    headings = re.findall(r"^(#+ .+)$", (ROOT / RUNBOOK).read_text(encoding="utf-8"), re.MULTILINE)
+    named: set[str] = set()
+    for properties in stack.of_type("AWS::CloudWatch::Alarm").values():
+        if found := DESCRIPTION.fullmatch(properties["AlarmDescription"]):
+            named |= {f"# {found['page']}", f"## {found['section']}"}
+    return sorted(named - set(headings)) if named else ["no alarm names a section"]
 
 
 def _is_written(found: Named) -> bool:
@@ -236,7 +245,7 @@ def _fires_above_zero(alarm: dict[str, Any]) -> bool:
     ) and alarm["Statistic"] in {"Sum", "Maximum"}
 
 
-def _is_silence_of_26_hours(alarm: dict[str, Any], stack: Stack) -> bool:
+def _is_silence_of_36_hours(alarm: dict[str, Any], stack: Stack) -> bool:
     if "Metrics" not in alarm or alarm.get("ActionsEnabled") is not (
         stack.parameters["ScheduleState"] == "ENABLED"
     ):
@@ -244,12 +253,12 @@ def _is_silence_of_26_hours(alarm: dict[str, Any], stack: Stack) -> bool:
     expression, metric = alarm["Metrics"]
     seconds = metric["MetricStat"]["Period"] * alarm["EvaluationPeriods"]
     return (
-        metric["MetricStat"]["Metric"]["MetricName"] == "ExecutionsStarted"
-        and _value(metric["MetricStat"]["Metric"]).endswith("CombineLogFilesSM")
+        metric["MetricStat"]["Metric"]["MetricName"] == "NightsDone"
+        and _value(metric["MetricStat"]["Metric"]) == STACK
         and expression["Expression"] == f"FILL({metric['Id']}, 0)"
         and (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"])
         == ("LessThanThreshold", 1, "breaching")
-        and seconds == 26 * 3600
+        and seconds == 36 * 3600
         and alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
     )
 

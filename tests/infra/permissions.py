@@ -98,6 +98,8 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:GetObject", "indexes"),
             ("s3:PutObject", "indexes"),
             ("s3:GetObject", "discards"),
+            ("s3:GetObject", "outstanding"),
+            ("s3:PutObject", "outstanding"),
         }
         | _KEEP
     ),
@@ -573,6 +575,7 @@ def _places(stack: Stack, resource: str) -> list[str]:
         f"arn:aws:s3:::{WORK}": "work",
         f"arn:aws:s3:::{WORK}/runs/*": "runs",
         LAYOUTS: "declared layouts",
+        f"arn:aws:s3:::{WORK}/outstanding/*": "outstanding",
     }
     if stack.in_place:
         for name in _source_names(stack):

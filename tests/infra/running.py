@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from tests.infra.access import statements_of
-from tests.infra.stack import ROOT, STACK, Stack, Template
+from tests.infra.stack import ROOT, STACK, STACK_UUID, Stack, Template
 
 from log_aggregator.errors import SettingsError
 from log_aggregator.handlers.entry import settings_of
@@ -125,6 +125,23 @@ def check_logs_are_kept(stack: Stack) -> list[str]:
     ]
     return problems + [
         f"{group}: belongs to nobody" for group in groups if list(users.values()).count(group) != 1
+    ]
+
+
+def check_logs_stay(stack: Stack) -> list[str]:
+    """A log group is kept when its stack goes, and its name is never that of a later stack's, which
+    could not be made else.
+    """
+    own = STACK_UUID.split("-")[0]
+    return [
+        f"{name}: {found}"
+        for name, found in stack.resources.items()
+        if found["Type"] == "AWS::Logs::LogGroup"
+        and (
+            found.get("DeletionPolicy") != "RetainExceptOnCreate"
+            or found.get("UpdateReplacePolicy") != "Retain"
+            or not found["Properties"]["LogGroupName"].endswith(f"-{own}")
+        )
     ]
 
 

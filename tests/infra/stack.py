@@ -21,6 +21,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION, STACK = "111122223333", "eu-west-1", "logs"
+STACK_UUID = "12e04df0-8b7c-11ef-a1b2-0a1b2c3d4e5f"
 MAIN_BUCKET = f"aws-controltower-logs-{ACCOUNT}-{REGION}"
 DESTINATION = f"all-aggregated-logs-{ACCOUNT}-{REGION}"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-0000-0000-000000000000"
@@ -190,6 +191,7 @@ _PSEUDO = {
     "AWS::Region": REGION,
     "AWS::AccountId": ACCOUNT,
     "AWS::StackName": STACK,
+    "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/{STACK_UUID}",
     "AWS::URLSuffix": "amazonaws.com",
     "AWS::NoValue": _NOTHING,
 }
@@ -256,6 +258,8 @@ class _Resolver:
                 found = _literal(argument[0]).join(map(str, self.value(argument[1])))
             case "Fn::Split":
                 found = str(self.value(argument[1])).split(_literal(argument[0]))
+            case "Fn::Select":
+                found = self.value(argument[1])[int(argument[0])]
             case "Fn::FindInMap":
                 first, second, third = self.value(argument)
                 found = self._template["Mappings"][first][second][third]

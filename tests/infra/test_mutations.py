@@ -101,6 +101,12 @@ def _forget_an_alarm(resources: dict[str, Any]) -> None:
     del resources["HistoryAbortedAlarm"]
 
 
+def _leave_the_folder(resources: dict[str, Any]) -> None:
+    _without(resources, "CombineFunction", "OnlyInTheFolder")
+    written = _statement(resources, "CombineFunction", "WritePacks")["Resource"]
+    written["Fn::If"][2] = "arn:aws:s3:::*/packs/*"
+
+
 def _share_a_role(resources: dict[str, Any]) -> None:
     properties = resources["ProcessHistoricalMainLogsSM"]["Properties"]
     del properties["Policies"]
@@ -238,7 +244,7 @@ MISTAKES = (
     Mistake(
         "Combine leaves the folder",
         permissions.check_who_writes_where,
-        lambda r: _without(r, "CombineFunction", "OnlyInTheFolder"),
+        _leave_the_folder,
         _IN_PLACE,
     ),
     Mistake(
@@ -383,6 +389,21 @@ MISTAKES = (
         _set("VerifyLogGroup/Properties/RetentionInDays", None),
     ),
     Mistake(
+        "logs go with the stack",
+        running.check_logs_stay,
+        _set("VerifyLogGroup/DeletionPolicy", None),
+    ),
+    Mistake(
+        "logs go when they are replaced",
+        running.check_logs_stay,
+        _set("DeleteLogGroup/UpdateReplacePolicy", "Delete"),
+    ),
+    Mistake(
+        "a log group's name is taken",
+        running.check_logs_stay,
+        _set("DeleteLogGroup/Properties/LogGroupName", "/aws/lambda/delete"),
+    ),
+    Mistake(
         "a log group of Lambda's",
         running.check_logs_are_kept,
         _set("VerifyFunction/Properties/LoggingConfig/LogGroup", "/aws/lambda/verify"),
@@ -492,6 +513,14 @@ MISTAKES = (
         _set("NoRunAlarm/Properties/AlarmDescription", "No run"),
     ),
     Mistake(
+        "a path that no reader of a mail can open",
+        monitoring.check_alarms,
+        _set(
+            "NoRunAlarm/Properties/AlarmDescription",
+            "No run. What to do: docs/how-to/respond-to-alarms.md#no-night-in-36-hours",
+        ),
+    ),
+    Mistake(
         "an alarm for nobody",
         monitoring.check_alarms,
         _set("NoRunAlarm/Properties/AlarmActions", None),
@@ -506,6 +535,28 @@ MISTAKES = (
         "silence is fine",
         monitoring.check_everything_that_must_alarm,
         _set("NoRunAlarm/Properties/TreatMissingData", "notBreaching"),
+    ),
+    Mistake(
+        "the night's 0 ends the alarm",
+        monitoring.check_everything_that_must_alarm,
+        _set("LeftBehindAlarm/Properties/MetricName", "ObjectsLeftBehind"),
+    ),
+    Mistake(
+        "the alarm ends by itself",
+        monitoring.check_everything_that_must_alarm,
+        _set("RetainedAlarm/Properties/TreatMissingData", "notBreaching"),
+    ),
+    Mistake(
+        "any execution is a night's run",
+        monitoring.check_everything_that_must_alarm,
+        _set(
+            "NoRunAlarm/Properties/Metrics/1/MetricStat/Metric",
+            {
+                "Namespace": "AWS/States",
+                "MetricName": "ExecutionsStarted",
+                "Dimensions": [{"Name": "StateMachineArn", "Value": {"Ref": "CombineLogFilesSM"}}],
+            },
+        ),
     ),
     Mistake(
         "a few retained are fine",

@@ -8,10 +8,13 @@ import functools
 import json
 from collections.abc import Callable
 
+import botocore.loaders
 import cfnlint.api
 import pytest
 from tests.infra import monitoring, permissions, platform, running, storage
 from tests.infra.stack import (
+    KEY,
+    OTHER_KEY,
     PARAMETER_SETS,
     ROOT,
     Stack,
@@ -54,16 +57,18 @@ def test_parameters() -> None:
 
 
 def test_thirty_buckets_fit() -> None:
-    """With 30 buckets the environment stays under Lambda's 4 KB and each role's policies under
-    IAM's 10,240 characters.
+    """With 30 names as long as S3 allows the environment stays under Lambda's 4 KB and each role's
+    policies under IAM's 10,240 characters, keys and other accounts included.
     """
-    buckets = ",".join(
-        f"example-application-load-balancer-logs-{number:03}" for number in range(30)
-    )
+    names = [f"{'application-load-balancer-logs-of-':x<60}{number:03}" for number in range(30)]
+    given = {
+        "OtherBuckets": ",".join(names),
+        "SourceKmsKeyArns": f"{KEY},{OTHER_KEY}",
+        "DestinationKmsKeyArn": OTHER_KEY,
+        "BucketAccounts": ",".join(f"{name}=444455556666" for name in names[:6]),
+    }
     for place in ("Yes", "No"):
-        stack = deploy(
-            load_template(), {"OtherBuckets": buckets, "UseCommonDestinationBucket": place}
-        )
+        stack = resolve(_translated(), {**given, "UseCommonDestinationBucket": place})
         assert permissions.check_policies_fit(stack) == []
         assert running.check_environment(stack) == []
 
@@ -85,9 +90,24 @@ def test_outputs() -> None:
     } <= set(common)
 
 
+def test_a_stack_can_be_made_in_every_partition() -> None:
+    """Each partition that botocore knows has its console, in the domain that people sign in to."""
+    loader = botocore.loaders.create_loader()
+    partitions = {row["id"] for row in loader.load_data("partitions")["partitions"]}
+    sign_in = json.dumps(loader.load_service_model("signin", "endpoint-rule-set-1"))
+    consoles = {name: row["Host"] for name, row in load_template()["Mappings"]["Console"].items()}
+    assert set(consoles) == partitions
+    strange = [
+        host
+        for host in consoles.values()
+        if f'{host}"'.replace("console", "signin", 1) not in sign_in
+    ]
+    assert strange == []
+
+
 def test_the_runbook_has_the_headings_that_alarms_name() -> None:
-    """An alarm's description leads to a heading that is there."""
-    assert monitoring.missing_anchors() == []
+    """An alarm's description names a page and a section that are there."""
+    assert monitoring.missing_sections(deploy(load_template(), {})) == []
 
 
 def test_cfn_lint() -> None:

@@ -30,6 +30,7 @@ from tests.support.world import (
 )
 
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator.handlers import split_history
 from log_aggregator_lab.stores.faults import Fault, Killed
 
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -430,6 +431,30 @@ def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
     for bucket in ("logs", "somebody-elses"):
         with pytest.raises(StateError, match="SettingsError"):
             cloud.run({**given, "bucket_name": bucket}, "ProcessHistoricalMainLogsSM")
+
+
+@pytest.mark.parametrize("failing", [(), ("2010-02-03",)], ids=["all done", "one failed"])
+def test_history_of_all_days_that_s3_has_seen(
+    failing: tuple[str, ...], clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the range and however short its windows, what goes from state to state fits into
+    Step Functions' 256 KiB, and a window that failed is still named.
+    """
+    cloud = clouds(two_halves())
+
+    def start(_machine: str, _name: str, given: Any) -> Any:
+        if given["start_date"] in failing:
+            raise StateError("RunFailed")
+        return {}
+
+    monkeypatch.setattr(split_history, "WINDOW_DAYS_MAX", 1)
+    monkeypatch.setattr(cloud, "_start", start)
+    given = {"start_date": "2006-01-01", "end_date": "2025-03-31", "bucket_name": "trail"}
+    if failing:
+        with pytest.raises(StateError, match=r"1 of 7030 runs failed.*\\n[a-z]+-2010-02-03\""):
+            cloud.run(given, "ProcessHistoricalMainLogsSM", "history")
+    else:
+        assert cloud.run(given, "ProcessHistoricalMainLogsSM", "history")["windows"] == 7030
 
 
 def is_pack_written(call: Call) -> bool:

@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 DEFINITIONS = Path(__file__).parents[2] / "statemachines"
+DATA_BYTES_MAX = 262_144
+"""Of a state's input or output, as JSON
+(https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+"""
+
 SUBSTITUTIONS = {
     "Partition": "aws",
     "ListConcurrency": "2",
@@ -43,7 +48,7 @@ _KNOWN = {
         "ResultPath",
     },
     "Choice": {"Choices", "Default"},
-    "Pass": {"Parameters"},
+    "Pass": {"Parameters", "OutputPath"},
     "Succeed": set(),
 }
 
@@ -114,6 +119,9 @@ class StateMachine:
             output = (
                 {} if state["OutputPath"] is None else find(output, state["OutputPath"], context)
             )
+        for value in (result, output):  # a map's result counts even where it is dropped
+            if len(json.dumps(value).encode()) > DATA_BYTES_MAX:
+                raise StateError("States.DataLimitExceeded", state["Type"])
         return output, state.get("Next")
 
     def _do(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Any:

@@ -13,12 +13,13 @@ from typing import Any
 from log_aggregator.errors import Failure, RunFailed
 from log_aggregator.escapes import escape
 from log_aggregator.handlers.entry import Call, Event, Result, serve
-from log_aggregator.handlers.metrics import write_run_metrics
+from log_aggregator.handlers.metrics import write_night, write_outstanding, write_run_metrics
 from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
 from log_aggregator.steps.custody.recover import recover_runs
 from log_aggregator.steps.custody.write import RunSpan, write_custody
 from log_aggregator.steps.fanout.gather import read_record, summarize_run
+from log_aggregator.steps.fanout.outstanding import record_outstanding
 from log_aggregator.telemetry.memory import peak_memory_bytes
 
 NAMED_FAILURES_MAX = 20
@@ -30,13 +31,17 @@ CAUSE_CHARS_MAX = 8_000
 def handler(event: Event, call: Call) -> Result:
     """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is
     `runs/<run>/result.json`, as `run --json` prints it, and `planned`: what the work items held. A
-    custody record is left beside the packs, and so are the public keys of CloudTrail digests.
+    custody record is left beside the packs, and so are the public keys of CloudTrail digests. What
+    is left behind or retained is added to what earlier runs left, in `outstanding/`.
 
     Raises RunFailed.
     """
     folder = call.folder(event["run"])
     record = read_record(folder)
     summary = summarize_run(folder, call.job.workers, call.settings.look_back_days)
+    seen = summary.describe_seen(
+        is_nightly=record.is_nightly, is_stopped=event.get("error") is not None
+    )
     if event.get("error"):
         summary.result.failures.append(failure_of_state(event["error"]))
     began, ended = datetime.fromisoformat(record.began), call.job.clock.now()
@@ -60,10 +65,13 @@ def handler(event: Event, call: Call) -> Result:
     folder.write_json(folder.result_key, described)
     if not record.dry_run:
         write_run_metrics(folder.run, described, summary.left_behind)
+        write_outstanding(folder.run, record_outstanding(call.job.store, folder.bucket, seen))
     where = f"s3://{folder.bucket}/{folder.result_key}"
     if described["failures"]:
         head, *named = describe_failures(described["failures"], where).split("\n")
         raise RunFailed(head, lines=named)
+    if record.is_nightly:
+        write_night(folder.run)
     done = {name: described[name] for name in ("objects", "planned", "dollars", "custody")}
     return {"run": folder.run, "result": where, **done, "packs": len(described["packs"])}
 

@@ -9,16 +9,15 @@ from log_aggregator.handlers.finish import CAUSE_CHARS_MAX
 
 @serve("finish_history")
 def handler(event: Event, call: Call) -> Result:
-    """`{"run", "windows": [{"name", "state"}]}` -> how many windows there were. Raises RunFailed,
-    which names the runs that failed.
+    """`{"run", "key", "done": [...]}` -> how many windows there were. Raises RunFailed, which names
+    the runs that failed.
+
+    `key` is where the windows are. `done` has the first day of each window that was done, and
+    something else for each of the others: whoever is silent has failed.
     """
     windows = call.folder(event["run"]).read_json(event["key"])
-    done = {
-        window["name"]
-        for window in event["done"]
-        if window is not None and window["state"] == "done"
-    }
-    failed = [window["name"] for window in windows if window["name"] not in done]
+    done = {first for first in event["done"] if isinstance(first, str)}
+    failed = [window["name"] for window in windows if window["input"]["start_date"] not in done]
     if failed:
         head = (
             f"{len(failed)} of {len(windows)} runs failed; start the same range again, and only "

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from log_aggregator.steps.fanout.outstanding import Outstanding
 from log_aggregator.steps.fanout.results import ItemResult
 from log_aggregator.steps.packing.results import GroupResult
 from log_aggregator.telemetry.metrics import write_metrics
@@ -18,6 +19,7 @@ _SECONDS = {
     "verify": "SecondsVerifying",
     "delete": "SecondsDeleting",
 }
+_NAMED_PLACES_MAX = 50
 _OBJECTS = {
     "listed": "ObjectsListed",
     "packed": "ObjectsPacked",
@@ -63,6 +65,23 @@ def write_run_metrics(run: str, described: Mapping[str, Any], left_behind: int) 
         write_metrics(
             {"Requests": count}, dimensions={"Operation": operation}, properties=properties
         )
+
+
+def write_outstanding(run: str, outstanding: Outstanding) -> None:
+    """What is left of all runs so far, and of which buckets and days the first of it is."""
+    places = [f"{bucket} {day}" for bucket, day in sorted(outstanding.places)]
+    write_metrics(
+        {
+            "OutstandingLeftBehind": outstanding.left_behind,
+            "OutstandingRetained": outstanding.retained,
+        },
+        properties={"run": run, "outstanding": ", ".join(places[:_NAMED_PLACES_MAX])},
+    )
+
+
+def write_night(run: str) -> None:
+    """That a night's run did all that it had to."""
+    write_metrics({"NightsDone": 1}, properties={"run": run})
 
 
 def write_group_metrics(run: str, result: ItemResult) -> None:

@@ -43,6 +43,14 @@ class Asked:
     dry_run: bool
     inventory: str
 
+    def is_nightly(self, look_back_days: int) -> bool:
+        """Whether it does all that a night does. So does the weekly run, and whoever starts one by
+        hand with nothing named; but no dry run, no window of history, and no single day or bucket.
+        """
+        looks_back = self.look_back_days is None or self.look_back_days >= look_back_days
+        named = self.days != Days() or self.bucket_name is not None
+        return looks_back and not named and not self.dry_run
+
 
 @serve("prepare")
 def handler(event: Event, call: Call) -> Result:
@@ -68,6 +76,7 @@ def handler(event: Event, call: Call) -> Result:
         now.isoformat(),
         aborted,
         asked.dry_run,
+        asked.is_nightly(call.settings.look_back_days),
         asked.inventory,
         job.rules.layouts,
     )

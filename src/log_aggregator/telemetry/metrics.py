@@ -115,6 +115,27 @@ METRICS: tuple[Metric, ...] = (
         "Log objects of dates before the look-back that are still in their source bucket.",
         _RUN,
     ),
+    Metric(
+        "OutstandingLeftBehind",
+        "Count",
+        "Log objects that this run or an earlier one left behind, and that no run has seen gone. "
+        "By days, in `outstanding/` of the work bucket.",
+        _RUN,
+    ),
+    Metric(
+        "OutstandingRetained",
+        "Count",
+        "Originals that S3 refused to delete to this run or an earlier one, and that no run has "
+        "seen gone. By days, in `outstanding/` of the work bucket.",
+        _RUN,
+    ),
+    Metric(
+        "NightsDone",
+        "Count",
+        "1 where a run did all that a night does, and nothing failed. Written by no other run: "
+        "dates or a bucket were named, or it is a window of history.",
+        _RUN,
+    ),
     Metric("BytesIn", "Bytes", "Bytes of the log objects that were packed or copied.", _RUN),
     Metric("BytesOut", "Bytes", "Bytes of the packs that were written.", _RUN),
     Metric("PacksWritten", "Count", "Packs that were written.", _RUN),

@@ -156,6 +156,12 @@ class MemoryStore:
             for entry in self._find_bucket("PutObjectRetention", bucket).entries[key]:
                 entry.is_retained = True
 
+    def release(self, bucket: str, key: str) -> None:
+        """The same ends: its retention has passed, or somebody took a legal hold away."""
+        with self._lock:
+            for entry in self._find_bucket("PutObjectRetention", bucket).entries[key]:
+                entry.is_retained = False
+
     def deny_reading(self, bucket: str, key: str) -> None:
         """As a KMS key does that one has no grant for: all versions of the key that are there now
         answer AccessDenied.

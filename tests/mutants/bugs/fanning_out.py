@@ -169,5 +169,47 @@ FANNING_OUT = Section(
             ),
             proof="tests/unit/handlers/test_declared_layouts.py::test_the_work_bucket_is_never_touched",
         ),
+        Mutant(
+            "other-days-resolved",
+            "a run that never looked at a day says that nothing is left there, and its alarm ends",
+            in_symbol(
+                "log_aggregator.steps.fanout.outstanding:_is_gone",
+                (
+                    "return seen.is_nightly and seen.is_whole and (place[0] not in seen.buckets)",
+                    "return not seen.covers(place)",
+                ),
+            ),
+            proof="tests/simulation/test_alarms.py::test_nights_do_not_end_what_history_has_found",
+        ),
+        Mutant(
+            "failed-run-resolves",
+            "a run that was broken off ends the alarm about what it never came to",
+            in_symbol(
+                "log_aggregator.steps.fanout.outstanding:Seen.doubts",
+                ("not self.is_whole or place in self.doubtful", "False"),
+            ),
+            proof="tests/simulation/test_alarms.py::test_a_run_that_is_broken_off_resolves_nothing",
+        ),
+        Mutant(
+            "any-run-is-a-night",
+            "a run of a single day keeps the alarm quiet that watches for nights",
+            in_symbol(
+                "log_aggregator.handlers.prepare:Asked.is_nightly",
+                ("return looks_back and (not named) and (not self.dry_run)", "return True"),
+            ),
+            proof="tests/simulation/test_alarms.py::test_what_counts_as_a_night",
+        ),
+        Mutant(
+            "silent-window-is-done",
+            "a window of history that left no word counts as done",
+            in_symbol(
+                "log_aggregator.handlers.finish_history:handler",
+                (
+                    "window['input']['start_date'] not in done",
+                    "window['name'] in done",
+                ),
+            ),
+            proof="tests/simulation/test_statemachine.py::test_history_in_windows_and_again",
+        ),
     ),
 )

@@ -12,9 +12,11 @@ import boto3
 import pytest
 from tests.support.waiting import SECONDS_MAX
 
+from deployment import command
 from deployment.account import Account
 from deployment.command import build_environment, parse_arguments
 from deployment.configuration import Configuration
+from deployment.stack import Stack
 from deployment.template import Template
 from log_aggregator.errors import SettingsError
 
@@ -118,6 +120,23 @@ def test_a_parameter_that_there_is_not_is_refused(tmp_path: Path) -> None:
         environment=with_sam(tmp_path),
     )
     check(done, 2, ["Nonsense: the template has no such parameter"])
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IAM and Lambda would refuse it after half of the stack is made."""
+    names = ",".join(f"{'application-load-balancer-logs-of-':x<60}{n:03}" for n in range(60))
+    monkeypatch.setattr(command, "find_sam", lambda _: "sam")
+    monkeypatch.setattr(command, "connect", lambda *_: ACCOUNT)
+    monkeypatch.setattr(command, "read_stack", lambda *_: Stack("logs"))
+    wishes = command.Wishes(
+        dry_run=True,
+        config_file=write_settings(tmp_path),
+        parameters={"OtherBuckets": names},
+    )
+    with pytest.raises(SettingsError, match=r"OtherBuckets.*a beginning that ends in"):
+        command.run(wishes)
 
 
 def test_a_wrong_option_is_an_error_of_the_settings() -> None:

@@ -19,6 +19,7 @@ from log_aggregator.core.listed import decode_group
 from log_aggregator.errors import Failure, LimitExceeded, NotFound
 from log_aggregator.model import Group
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
+from log_aggregator.steps.fanout.outstanding import Left, Place, Seen
 from log_aggregator.steps.fanout.results import (
     ItemResult,
     decode_item_result,
@@ -46,6 +47,8 @@ class RunRecord:
     stale_uploads: int = 0
     dry_run: bool = False
     """It ends when it is known what there is to do."""
+    is_nightly: bool = False
+    """It looks at every bucket, and at all the days that a night looks at."""
     inventory: str = ""
     """The run whose sorted inventory it goes by, if it does not list the buckets."""
     layouts: Layouts = field(default_factory=Layouts)
@@ -63,11 +66,41 @@ class RunSummary:
     result: RunResult
     requests: Counter[str] = field(default_factory=Counter)
     peak_memory_bytes: int = 0
-    left_behind: int = 0
+    late: Counter[Place] = field(default_factory=Counter)
     """Log objects older than what a nightly run looks at that are still where they were."""
     planned_objects: int = 0
     """Log objects that are in the work items: what a run packs or settles, and a dry run would."""
     planned_items: int = 0
+
+    @property
+    def left_behind(self) -> int:
+        return (+self.late).total()
+
+    def describe_seen(self, *, is_nightly: bool, is_stopped: bool) -> Seen:
+        """What the run saw of the places that it looked at, before anything else fails."""
+        result = self.result
+        retained: Counter[Place] = Counter()
+        doubtful: set[Place] = set()
+        of_groups = 0
+        for group in result.groups:
+            place = group.group.bucket, group.group.date
+            retained[place] += group.retained
+            of_groups += len(group.failures)
+            if group.failures:
+                doubtful.add(place)
+        left = {
+            place: Left(max(0, self.late[place]), retained[place])
+            for place in {*self.late, *retained}
+        }
+        return Seen(
+            result.first,
+            result.last,
+            result.buckets,
+            left,
+            doubtful,
+            is_whole=not is_stopped and len(result.failures) == of_groups,
+            is_nightly=is_nightly,
+        )
 
 
 def write_listing_plan(
@@ -188,6 +221,7 @@ def _encode_record(record: RunRecord) -> dict[str, Any]:
         "began": record.began,
         "stale_uploads": record.stale_uploads,
         "dry_run": record.dry_run,
+        "is_nightly": record.is_nightly,
         "inventory": record.inventory,
         "layouts": describe_declarations(record.layouts),
     }
@@ -203,8 +237,9 @@ def _decode_record(value: Mapping[str, Any]) -> RunRecord:
         value["began"],
         value["stale_uploads"],
         value["dry_run"],
+        # The stack may be updated in the middle of a run; earlier versions did not write these.
+        value.get("is_nightly", False),
         value["inventory"],
-        # The stack may be updated in the middle of a run; an earlier version wrote none down.
         read_declarations(value.get("layouts", [])),
     )
 
@@ -249,7 +284,9 @@ def _take_items(
     summary: RunSummary,
     late_before: date,
 ) -> None:
-    summary.left_behind += sum(item.late for item in listed.items)
+    for summarized in listed.items:
+        for day, count in summarized.late.items():
+            summary.late[summarized.groups[0]["bucket"], date.fromisoformat(day)] += count
 
     def read(item: str) -> tuple[str, ItemResult, Step | None]:
         return item, *_read_furthest(folder, kind, item)
@@ -278,4 +315,4 @@ def _take_group(summary: RunSummary, group: GroupResult, late_before: date) -> N
     summary.result.failures += group.failures
     summary.result.add_seconds(group.seconds)
     if group.group.date < late_before:
-        summary.left_behind -= group.deleted + group.kept
+        summary.late[group.group.bucket, group.group.date] -= group.deleted + group.kept

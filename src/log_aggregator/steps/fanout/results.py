@@ -95,7 +95,12 @@ def encode_listed(listed: Listed, requests: Mapping[str, int]) -> dict[str, Any]
 
 
 def decode_listed(value: Mapping[str, Any]) -> tuple[Listed, Counter[str]]:
-    items = [ItemSummary(**item) for item in value["items"]]
+    # The stack may be updated in the middle of a run; an earlier version wrote one number for all
+    # days.
+    items = [
+        ItemSummary(**{**item, "late": item["late"] if isinstance(item["late"], dict) else {}})
+        for item in value["items"]
+    ]
     return Listed(items, decode_selection(value["selection"]), value["seconds"]), Counter(
         value["requests"]
     )

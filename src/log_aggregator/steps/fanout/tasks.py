@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -96,14 +97,14 @@ class ListingPlan:
 @dataclass(frozen=True, slots=True)
 class ItemSummary:
     """A work item, by its name. `late` counts its log objects that are older than what a nightly
-    run looks at.
+    run looks at, by their days.
     """
 
     item: str
     objects: int
     groups: list[dict[str, str]]
     """As `encode_group` gives them."""
-    late: int
+    late: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +259,12 @@ class _Cutter:
         self._listed.selection.merge_counts(self._held)
         cut = self._cut_rules
         for item in cut_items(self._bucket, self._held.groups, cut.limits, cut.pack_limits):
-            late = sum(
-                len(found.sources) for group, found in item.groups if group.date < cut.late_before
-            )
+            late: Counter[str] = Counter()
+            for group, found in item.groups:
+                if group.date < cut.late_before:
+                    late[group.date.isoformat()] += len(found.sources)
             groups = [encode_group(group) for group, _ in item.groups]
-            self._listed.items.append(ItemSummary(cut.write_item(item), item.objects, groups, late))
+            self._listed.items.append(
+                ItemSummary(cut.write_item(item), item.objects, groups, dict(late))
+            )
         self._held, self._held_objects = Selection(), 0

@@ -1,0 +1,135 @@
+"""What alarms see, by the real definitions and handlers over a store in memory: they last until the
+thing itself is resolved, and no run by hand passes for a night's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pytest
+from tests.support.cloud import Cloud, make_cloud
+from tests.support.statemachine import StateError
+from tests.support.world import document, flow_key, make_world, trail_key
+
+from log_aggregator_lab.stores.memory import MemoryStore
+
+MARCH = date(2025, 3, 15)
+HISTORY = {"start_date": "2025-03-01", "end_date": "2025-03-31", "bucket_name": "trail"}
+ALARMS = ("OutstandingLeftBehind", "OutstandingRetained")
+
+
+@dataclass
+class Stack:
+    """A stack, and the metrics that its runs have written."""
+
+    cloud: Cloud
+    capsys: pytest.CaptureFixture[str]
+
+    @property
+    def store(self) -> MemoryStore:
+        return self.cloud.world.store
+
+    def night(self, **given: Any) -> dict[str, list[float]]:
+        """A run of CombineLogFilesSM; what it wrote, by metric."""
+        return self._run(given, "CombineLogFilesSM")
+
+    def history(self) -> dict[str, list[float]]:
+        return self._run(HISTORY, "ProcessHistoricalMainLogsSM")
+
+    def _run(self, given: dict[str, Any], machine: str) -> dict[str, list[float]]:
+        self.capsys.readouterr()
+        try:
+            self.cloud.run(given, machine)
+        except StateError as error:
+            assert error.name == "RunFailed"  # noqa: PT017  # with or without a failure
+        written: dict[str, list[float]] = {}
+        for line in self.capsys.readouterr().out.splitlines():
+            found = json.loads(line)
+            for row in found.get("_aws", {}).get("CloudWatchMetrics", ()):
+                for metric in row["Metrics"]:
+                    written.setdefault(metric["Name"], []).append(found[metric["Name"]])
+        return written
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stack]:
+    """A log object of March that S3 refuses to delete, and one of this night."""
+    world = make_world(control_tower_bucket="trail")
+    world.store.create_bucket("trail", versioning="Enabled")
+    for day in (MARCH, date(2025, 4, 4)):
+        world.put("trail", trail_key(1, day=day), document(1))
+    world.store.retain("trail", trail_key(1, day=MARCH))
+    with ExitStack() as opened:
+        yield Stack(opened.enter_context(make_cloud(world, monkeypatch)), capsys)
+
+
+def test_nights_do_not_end_what_history_has_found(stack: Stack) -> None:
+    """The windows after it and the nights have nothing to say of March, and do not say 0."""
+    found = stack.history()
+    assert [found[name][-1] for name in ALARMS] == [1, 1]  # the last of five windows
+    night = stack.night()
+    assert [night[name] for name in ALARMS] == [[1], [1]]
+    assert (night["ObjectsRetained"], night["ObjectsLeftBehind"]) == ([0], [0])
+
+
+def test_the_alarm_ends_once_it_is_gone(stack: Stack) -> None:
+    """By the run that brings it away, and not when the reason ends."""
+    stack.history()
+    stack.store.release("trail", trail_key(1, day=MARCH))
+    assert [stack.night()[name] for name in ALARMS] == [[1], [1]]
+    resolved = stack.night(date=str(MARCH))
+    assert [resolved[name] for name in ALARMS] == [[0], [0]]
+    assert [stack.night()[name] for name in ALARMS] == [[0], [0]]
+
+
+def test_a_run_that_is_broken_off_resolves_nothing(stack: Stack) -> None:
+    """It saw nothing of the retained object, because it had too many to touch any."""
+    stack.history()
+    stack.store.release("trail", trail_key(1, day=MARCH))
+
+    def die(function: str, _payload: Any) -> None:
+        if function == "PlanFunction":
+            raise StateError("LimitExceeded")
+
+    stack.cloud.break_function = die
+    assert [stack.night(date=str(MARCH))[name] for name in ALARMS] == [[1], [1]]
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        ({}, True),
+        ({"look_back_days": 31}, True),
+        ({"look_back_days": 0}, False),
+        ({"dry_run": True}, False),
+        ({"date": "2025-04-04"}, False),
+        ({"start_date": "2025-03-01", "end_date": "2025-04-04"}, False),
+        ({"bucket_name": "trail"}, False),
+    ],
+    ids=str,
+)
+def test_what_counts_as_a_night(given: dict[str, Any], *, counts: bool, stack: Stack) -> None:
+    """All buckets, all days of a night, and really done."""
+    stack.store.release("trail", trail_key(1, day=MARCH))
+    assert stack.night(**given).get("NightsDone") == ([1] if counts else None)
+
+
+def test_history_is_no_night(stack: Stack) -> None:
+    """However many windows it has."""
+    stack.store.release("trail", trail_key(1, day=MARCH))
+    found = stack.history()
+    assert (len(found["RunSeconds"]), found.get("NightsDone")) == (5, None)
+
+
+def test_a_night_that_failed_is_none(stack: Stack) -> None:
+    """Something of it is still to be done."""
+    stack.cloud.world.put("logs", flow_key("1.log"), b"line\n")
+    stack.store.retain("logs", flow_key("1.log"))
+    assert "NightsDone" not in stack.night()
+    stack.store.release("logs", flow_key("1.log"))
+    assert stack.night()["NightsDone"] == [1]
