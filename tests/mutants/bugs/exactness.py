@@ -51,6 +51,7 @@ EXACTNESS = Section(
                     "has_no_md5 = True",
                 ),
             ),
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_what_one_object_showed_is_not_believed_of_another",
         ),
         Mutant(
             "opacity-of-a-neighbour",
