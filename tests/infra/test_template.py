@@ -12,7 +12,9 @@ import botocore.loaders
 import cfnlint.api
 import pytest
 from tests.infra import monitoring, permissions, platform, running, storage
+from tests.infra.access import statements_of
 from tests.infra.stack import (
+    ACCOUNT,
     KEY,
     OTHER_KEY,
     PARAMETER_SETS,
@@ -134,7 +136,21 @@ def test_key_policies_name_everybody_who_needs_the_key() -> None:
     }
     assert len(using) == 5
     assert set(stack.outputs["TargetKeyRoleArns"].split(",")) == using
-    assert using <= set(stack.outputs["DoctorOptions"].split(" "))
+
+
+def test_the_doctor_looks_at_the_role_of_every_step() -> None:
+    """Of both state machines: whatever function they invoke."""
+    stack = resolve(_translated(), {})
+    steps = {
+        arn.rpartition(":")[2]
+        for found in statements_of(stack)
+        if found.owner.endswith("SM") and "lambda:InvokeFunction" in found.actions
+        for arn in found.resources
+    }
+    roles = [f"arn:aws:iam::{ACCOUNT}:role/{name}Role" for name in steps]
+    options = stack.outputs["DoctorOptions"].split(" ")
+    assert sorted(options[1::2]) == sorted(roles)
+    assert set(options[::2]) == {"--role-arn"}
 
 
 def test_the_destination_has_the_name_that_was_asked_for() -> None:

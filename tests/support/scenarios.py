@@ -125,7 +125,12 @@ def build_copied_alone() -> World:
 
 
 def build_discarding() -> World:
-    world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
+    world = make_world(
+        control_tower_bucket="logs",
+        other_buckets="",
+        aggregation_regions="eu-west-1",
+        other_regions="delete",
+    )
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2), document(2))
     world.store.put("logs", trail_key(3, region="us-east-1"), document(3))

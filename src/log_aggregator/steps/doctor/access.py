@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from log_aggregator.model import Target
 from log_aggregator.steps.doctor.buckets import KnownBucket, locate
 from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.permissions import (
     ABORT,
-    ANY_INDEX,
     ANY_LOG,
-    ANY_PACK,
+    ANY_OBJECT,
     ASK_FOR_PUBLIC_KEYS,
     DELETE_ANY,
     DELETE_UNVERSIONED,
@@ -22,7 +22,7 @@ from log_aggregator.steps.doctor.permissions import (
     LIST_SOURCE,
     LIST_TARGET,
     READ_SOURCE,
-    WRITE_PACKS,
+    WRITE_ONCE,
     WRITTEN_ONCE,
     Simulation,
     Verdict,
@@ -35,6 +35,8 @@ everybody but Control Tower's own role, except for a list of actions in which
 s3:AbortMultipartUpload is not
 (https://docs.aws.amazon.com/controltower/latest/controlreference/mandatory-controls.html).
 """
+
+SECOND_DOCUMENT = f"See {DOCUMENTS}, the second document."
 
 
 def examine_source_access(
@@ -76,29 +78,82 @@ def examine_target_access(
     rules the bucket out.
     """
     where = locate(target.bucket)
-    pack, index = (
-        simulation.object_arn(target.bucket, target.root + key) for key in (ANY_PACK, ANY_INDEX)
-    )
+    pack, index = (_any_in(simulation, target, folder) for folder in ("packs/", "indexes/"))
     abort = simulation.examine(ABORT, pack)
     verdicts = [
         simulation.examine(
             LIST_TARGET, simulation.bucket_arn(target.bucket), {"s3:prefix": f"{target.root}packs/"}
         ),
-        simulation.examine(WRITE_PACKS, pack, WRITTEN_ONCE),
-        simulation.examine(WRITE_PACKS, index, WRITTEN_ONCE),
+        simulation.examine(WRITE_ONCE, pack, WRITTEN_ONCE),
+        simulation.examine(WRITE_ONCE, index, WRITTEN_ONCE),
     ]
-    advice = f"See {DOCUMENTS}, the second document."
     write_verdict(
         notebook,
         where,
         "write",
         "writing and verifying packs",
         [*verdicts, *([] if is_in_place else [abort])],
-        advice=advice,
+        advice=SECOND_DOCUMENT,
     )
     if is_in_place:
         examine_in_place(notebook, target.bucket, abort)
     _examine_deletion_of_packs(notebook, simulation, where, pack)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What a run writes to a target besides packs and their indexes, as far as it depends on the
+    settings and the sources.
+    """
+
+    public_keys: bool
+    """There are main buckets, and so CloudTrail's digests."""
+    discards: bool
+    """`other_regions = "delete"`."""
+    probes: bool
+    """Originals are deleted from a bucket that has no versions."""
+
+
+def examine_records_access(
+    notebook: Notebook, simulation: Simulation, target: Target, records: Records
+) -> None:
+    """May a run write down what it does? Without its custody record it touches nothing."""
+
+    def write(check: str, purpose: str, folder: str, advice: str = SECOND_DOCUMENT) -> None:
+        arn = _any_in(simulation, target, folder)
+        verdict = simulation.examine(WRITE_ONCE, arn, WRITTEN_ONCE)
+        asked = f"{purpose}, {target.root}{folder}*"
+        write_verdict(notebook, locate(target.bucket), check, asked, [verdict], advice=advice)
+
+    write("custody", "writing custody records", "custody/")
+    if records.public_keys:
+        write("keep-keys", "keeping CloudTrail's public keys", "keys/")
+    if records.discards:
+        write("discards", "writing lists of what other_regions discards", "discards/")
+    if records.probes:
+        _examine_probes(notebook, simulation, target)
+
+
+def _examine_probes(notebook: Notebook, simulation: Simulation, target: Target) -> None:
+    """An object that is deleted on a condition that must fail, before any original is."""
+    arn = simulation.object_arn(target.bucket, target.probes_prefix + ANY_OBJECT)
+    verdicts = [
+        simulation.examine(WRITE_ONCE, arn, WRITTEN_ONCE),
+        simulation.examine(DELETE_UNVERSIONED, arn),
+    ]
+    write_verdict(
+        notebook,
+        locate(target.bucket),
+        "probes",
+        f"asking whether S3 keeps to conditions, {target.probes_prefix}*",
+        verdicts,
+        advice=f"See {DOCUMENTS}, the third document. Without it no original goes from a bucket "
+        "without versions.",
+    )
+
+
+def _any_in(simulation: Simulation, target: Target, folder: str) -> str:
+    return simulation.object_arn(target.bucket, f"{target.root}{folder}{ANY_OBJECT}")
 
 
 def examine_in_place(notebook: Notebook, bucket: str, abort: Verdict | None) -> None:
@@ -173,8 +228,8 @@ def examine_public_keys(notebook: Notebook, simulation: Simulation) -> None:
     """
     verdict = simulation.examine(ASK_FOR_PUBLIC_KEYS, "*")
     advice = (
-        f"See {DOCUMENTS}, the second document. Without it every run with CloudTrail digests "
-        "reports a failure, though it packs them."
+        f"{SECOND_DOCUMENT} Without it every run with CloudTrail digests reports a failure, though "
+        "it packs them."
     )
     write_verdict(
         notebook,

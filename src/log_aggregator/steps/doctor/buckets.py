@@ -22,6 +22,10 @@ class KnownBucket:
     def where(self) -> str:
         return locate(self.bucket)
 
+    @property
+    def never_had_versions(self) -> bool:
+        return self.versioning is not None and self.versioning.status is None
+
 
 def locate(bucket: str) -> str:
     return f"s3://{bucket}"

@@ -20,9 +20,11 @@ from log_aggregator.ports.account import (
 )
 from log_aggregator.ports.store import Clock, ObjectStore
 from log_aggregator.steps.doctor.access import (
+    Records,
     examine_finding_buckets,
     examine_own_name,
     examine_public_keys,
+    examine_records_access,
     examine_source_access,
     examine_target_access,
 )
@@ -33,6 +35,7 @@ from log_aggregator.steps.doctor.account import (
     find_principals,
 )
 from log_aggregator.steps.doctor.buckets import (
+    KnownBucket,
     examine_destination,
     examine_existence,
     examine_source,
@@ -124,14 +127,13 @@ class Examination:
             if examine_existence(self.inspector, self.notebook, self.caller, bucket)
         ]
         services = self._examine_services()
-        for bucket in sources:
-            self._examine_source(bucket, services)
+        known = [self._examine_source(bucket, services) for bucket in sources]
         examine_inventories(self.inspector, self.notebook, sources)
         self._examine_landing_zone(
             [bucket for bucket in sources if bucket in self.rules.main_buckets], services
         )
         if self.rules.destination_bucket is not None:
-            self._examine_destination(Target(self.rules.destination_bucket), names)
+            self._examine_destination(Target(self.rules.destination_bucket), names, known)
 
     def _find_sources(self) -> Iterator[str]:
         """The names of the settings, in full. A beginning that no bucket has is a problem, since a
@@ -167,7 +169,7 @@ class Examination:
         examine_channels(self.notebook, channels or (), self.rules.main_buckets, self.caller)
         return Services(trails or (), channels)
 
-    def _examine_source(self, bucket: str, services: Services) -> None:
+    def _examine_source(self, bucket: str, services: Services) -> KnownBucket:
         where, keep_days = locate(bucket), self.rules.group.keep_originals_days
         known = examine_source(self.inspector, self.notebook, bucket, keep_days)
         encryption = self._examine_encryption(bucket)
@@ -186,7 +188,8 @@ class Examination:
         if not self.rules.is_main(bucket):
             self._examine_contents(bucket)
         if self.is_in_place:
-            self._examine_target(self.rules.target(bucket), lifecycle)
+            self._examine_target(self.rules.target(bucket), lifecycle, [known])
+        return known
 
     def _examine_contents(self, bucket: str) -> None:
         source = SourceBucket.of(self.rules, bucket, None)
@@ -201,8 +204,10 @@ class Examination:
                 layouts[bucket] = layout
         examine_config(self.store, self.notebook, layouts, targets, services.channels, self.today)
 
-    def _examine_destination(self, target: Target, sources: Sequence[str]) -> None:
-        examine_own_name(self.notebook, target, sources)
+    def _examine_destination(
+        self, target: Target, names: Sequence[str], sources: Sequence[KnownBucket]
+    ) -> None:
+        examine_own_name(self.notebook, target, names)
         if not examine_existence(self.inspector, self.notebook, self.caller, target.bucket):
             return
         examine_destination(self.inspector, self.notebook, target.bucket)
@@ -213,15 +218,29 @@ class Examination:
             and not self.rules.group.combine.pack.kms_key_id
         ):
             self._examine_key(KeyUse(encryption.kms_key_id, locate(target.bucket), writes=True))
-        self._examine_target(target, self._ask_lifecycle(target.bucket))
+        self._examine_target(target, self._ask_lifecycle(target.bucket), sources)
 
-    def _examine_target(self, target: Target, lifecycle: Sequence[LifecycleRule] | None) -> None:
+    def _examine_target(
+        self,
+        target: Target,
+        lifecycle: Sequence[LifecycleRule] | None,
+        sources: Sequence[KnownBucket],
+    ) -> None:
         """A destination, or a source bucket that keeps its own packs."""
         if lifecycle is not None:
             examine_target_rules(self.notebook, locate(target.bucket), lifecycle, target.root)
         if key_id := self.rules.group.combine.pack.kms_key_id:
             self._examine_key(KeyUse(key_id, locate(target.bucket), writes=True))
         examine_target_access(self.notebook, self.simulation, target, is_in_place=self.is_in_place)
+        examine_records_access(self.notebook, self.simulation, target, self._records_of(sources))
+
+    def _records_of(self, sources: Sequence[KnownBucket]) -> Records:
+        has_main = any(self.rules.is_main(known.bucket) for known in sources)
+        return Records(
+            public_keys=has_main,
+            discards=has_main and self.rules.selection.discard_other_regions,
+            probes=any(known.never_had_versions for known in sources),
+        )
 
     def _examine_key(self, use: KeyUse) -> None:
         examine_key(self.inspector, self.notebook, self.simulation, self.caller, use)

@@ -21,7 +21,7 @@ LIST_SOURCE = ("s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning
 READ_SOURCE = ("s3:GetObject", "s3:GetObjectVersion")
 FIND_BUCKETS = ("s3:ListAllMyBuckets",)
 LIST_TARGET = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketVersioning")
-WRITE_PACKS = ("s3:PutObject", "s3:GetObject")
+WRITE_ONCE = ("s3:PutObject", "s3:GetObject")
 ABORT = ("s3:AbortMultipartUpload",)
 DELETE_VERSIONS = ("s3:DeleteObjectVersion",)
 DELETE_UNVERSIONED = ("s3:DeleteObject",)
@@ -35,8 +35,7 @@ WRITTEN_ONCE = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html)."""
 
 ANY_LOG = "AWSLogs/any-log"
-ANY_PACK = "packs/any-pack"
-ANY_INDEX = "indexes/any-index"
+ANY_OBJECT = "any-object"
 DOCUMENTS = "docs/how-to/iam-permissions.md"
 
 

@@ -63,9 +63,9 @@ def test_the_root_user_cannot_be_simulated(clinic: Clinic) -> None:
         ("s3:GetObjectVersion", "flow/AWSLogs/any-log", "read", "flow"),
         ("s3:DeleteObjectVersion", "flow/AWSLogs/any-log", "delete", "flow"),
         ("s3:ListBucketMultipartUploads", "packs", "write", "packs"),
-        ("s3:PutObject", "packs/packs/any-pack", "write", "packs"),
-        ("s3:PutObject", "packs/indexes/any-index", "write", "packs"),
-        ("s3:AbortMultipartUpload", "packs/packs/any-pack", "write", "packs"),
+        ("s3:PutObject", "packs/packs/any-object", "write", "packs"),
+        ("s3:PutObject", "packs/indexes/any-object", "write", "packs"),
+        ("s3:AbortMultipartUpload", "packs/packs/any-object", "write", "packs"),
     ],
 )
 def test_a_denied_action_is_a_problem(
@@ -159,7 +159,7 @@ def test_writes_are_simulated_as_they_are_made(clinic: Clinic) -> None:
     clinic.account.owners["packs"] = OTHER_ACCOUNT
     clinic.change("packs", owner=OTHER_ACCOUNT)
     clinic.examine()
-    context = clinic.account.contexts["s3:PutObject", "arn:aws:s3:::packs/packs/any-pack"]
+    context = clinic.account.contexts["s3:PutObject", "arn:aws:s3:::packs/packs/any-object"]
     assert context == {
         "aws:SecureTransport": "true",
         "aws:ResourceAccount": OTHER_ACCOUNT,
@@ -339,7 +339,7 @@ def test_in_place_is_refused_where_aborting_is_denied() -> None:
     )
     found = clinic.find("in-place", "flow")
     assert found.level is Level.PROBLEM
-    assert ("s3:AbortMultipartUpload", "arn:aws:s3:::flow/aggregated/packs/any-pack") in {
+    assert ("s3:AbortMultipartUpload", "arn:aws:s3:::flow/aggregated/packs/any-object") in {
         item[1:] for item in clinic.account.simulated
     }
     clinic.settings["destination_bucket"] = "packs"
