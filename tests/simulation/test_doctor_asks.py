@@ -13,7 +13,7 @@ from tests.support.account import FakeAccount, FakeBucket
 from tests.support.cloud import make_cloud
 from tests.support.roles import Need, bucket_arn, needs_of
 from tests.support.scenarios import SCENARIOS, Scenario
-from tests.support.trails import BUCKET, SPEC, TARGET, Trails
+from tests.support.trails import SPEC, TARGET, Trails
 from tests.support.world import World
 
 from log_aggregator.adapters.forwarding import Call, ForwardingStore
