@@ -45,8 +45,11 @@ older glibc will do as well, so all are named. (pycurl's wheels ask for 2.28.)
 https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
 """
 
-BOTOCORE_SERVICES = frozenset({"cloudtrail", "s3", "signin", "sso", "sso-oidc", "sts"})
-"""S3, CloudTrail (its public keys), and what may be needed to get credentials and their account.
+BOTOCORE_SERVICES = frozenset(
+    {"cloudtrail", "iam", "kms", "lambda", "s3", "signin", "sso", "sso-oidc", "sts"}
+)
+"""S3, CloudTrail (its public keys), what may be needed to get credentials and their account, and
+what the nightly examination asks: roles, keys, the quota.
 botocore describes some 400 services, in 24 MB.
 """
 

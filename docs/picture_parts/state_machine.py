@@ -234,8 +234,8 @@ def _subtitle(shape: Shape) -> str:
     if state["Type"] == "Parallel":
         return str(state["Comment"]).partition(". ")[0].rstrip(".")
     if state["Type"] == "Map":
-        bound = _names(str(state["MaxConcurrency"]))
-        return f"for each, {bound} at once"
+        bound = str(state["MaxConcurrencyPath"]).removeprefix("$.")
+        return f"for each, {bound} at a time"
     if state["Type"] == "Choice":
         return _condition(state["Choices"][0])
     if "startExecution" in str(state.get("Resource", "")):

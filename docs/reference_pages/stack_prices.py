@@ -45,7 +45,12 @@ OBJECTS_PER_SECOND = 400
 SIZES_KIB = (1, 4, 12, 43, 128, 1024)
 GROUPS = 100
 """Of the million: as many accounts, say."""
-ALL_THERE = {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False}
+ALL_THERE = {
+    "$.main.count": 1,
+    "$.auxiliary.count": 1,
+    "$.dry_run": False,
+    "$.nightly": True,
+}
 """A night with something to list and to pack on both sides."""
 
 
@@ -82,8 +87,17 @@ def make_stack_prices() -> Iterator[str]:
 
 
 def _monthly(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    alarms = sum("Condition" not in found for found in alarms_of(template).values())
-    yield "alarms", f"${ALARM_MONTH:.2f} each", f"{alarms}", f"{alarms * ALARM_MONTH:.2f} a month"
+    alarms = sum(
+        _metrics_of(found["Properties"])
+        for found in alarms_of(template).values()
+        if "Condition" not in found
+    )
+    yield (
+        "metrics of alarms",
+        f"${ALARM_MONTH:.2f} each",
+        f"{alarms}",
+        f"{alarms * ALARM_MONTH:.2f} a month",
+    )
     yield (
         "key of the topic that the stack makes",
         f"${KEY_MONTH:.2f}",
@@ -109,6 +123,13 @@ def _monthly(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]
         "1",
         f"0 to {DASHBOARD_MONTH:.2f} a month",
     )
+
+
+def _metrics_of(alarm: Mapping[str, Any]) -> int:
+    """An alarm on an expression is billed for each metric in it
+    (https://aws.amazon.com/cloudwatch/pricing/).
+    """
+    return sum("MetricStat" in row for row in alarm["Metrics"]) if "Metrics" in alarm else 1
 
 
 def _per_million(

@@ -2,6 +2,7 @@
 leaves out without a word.
 
     adapt(template, is_enforcing=False)      a new template; the given one stays as it is
+    bound_maps(definition)                   the same, of a state machine's definition
     CHANGES, LEFT_OUT                        the two lists; each row names the tests that cover what
                                              is lost
 
@@ -31,6 +32,13 @@ PROGRAMS = {
 """What each zip gets."""
 
 CUSTOM_RUNTIME = "provided.al2023"
+
+_BOUNDS = {
+    "list": "ListConcurrency",
+    "pack": "PackConcurrency",
+    "sort": "ListConcurrency",
+    "windows": "HistoryConcurrency",
+}
 
 Template = dict[str, Any]
 
@@ -85,6 +93,16 @@ def _make_alarms_plain(template: Template) -> None:
             properties.update(
                 statistic["Metric"], Period=statistic["Period"], Statistic=statistic["Stat"]
             )
+
+
+def bound_maps(definition: str) -> str:
+    """Of a state machine, as text."""
+    for path, parameter in _BOUNDS.items():
+        definition = definition.replace(
+            f'"MaxConcurrencyPath": "$.at_once.{path}"', f'"MaxConcurrency": ${{{parameter}}}'
+        )
+    assert "MaxConcurrencyPath" not in definition
+    return definition
 
 
 def _drop_misjudged_denials(template: Template) -> None:

@@ -45,6 +45,8 @@ _EXPECTED_SECTIONS = {
     "No night in 36 hours",
     "Objects left behind",
     "Objects retained",
+    "Calls refused by Lambda",
+    "Something has changed",
 }
 
 Named = tuple[str, str, tuple[str, ...]]
@@ -86,8 +88,8 @@ def check_alarms(stack: Stack) -> list[str]:
 
 
 def check_everything_that_must_alarm(stack: Stack) -> list[str]:
-    """A failed run of either machine, no night's run in 36 hours, objects left behind, objects
-    retained: each at the first sign, and the last two until a run has seen that they are gone.
+    """A failed run of either machine, calls that Lambda refuses, no night's run in 36 hours,
+    objects left behind, objects retained: the last two until a run has seen that they are gone.
     """
     failures = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
     machines = {
@@ -113,9 +115,11 @@ def check_everything_that_must_alarm(stack: Stack) -> list[str]:
     }
     problems += [
         f"no alarm for {metric}"
-        for metric in ("OutstandingLeftBehind", "OutstandingRetained")
+        for metric in ("OutstandingLeftBehind", "OutstandingRetained", "Drift")
         if (metric, STACK) not in own
     ]
+    if not any(_is_refusal_of_calls(alarm) for alarm in alarms):
+        problems.append("no alarm for calls that Lambda refuses")
     if not any(_is_silence_of_36_hours(alarm, stack) for alarm in alarms):
         problems.append("no alarm for no night's run in 36 hours")
     return problems
@@ -243,6 +247,18 @@ def _fires_above_zero(alarm: dict[str, Any]) -> bool:
         0,
         1,
     ) and alarm["Statistic"] in {"Sum", "Maximum"}
+
+
+def _is_refusal_of_calls(alarm: dict[str, Any]) -> bool:
+    """Of every function that runs side by side with others of its kind."""
+    if "Metrics" not in alarm:
+        return False
+    metrics = [row["MetricStat"]["Metric"] for row in alarm["Metrics"] if "MetricStat" in row]
+    refused = {_value(metric) for metric in metrics if metric["MetricName"] == "Throttles"}
+    names = ("List", "Combine", "Verify", "Delete")
+    return refused == {f"{STACK}-{name}Function" for name in names} and any(
+        row.get("Expression") == "SUM(METRICS())" for row in alarm["Metrics"]
+    )
 
 
 def _is_silence_of_36_hours(alarm: dict[str, Any], stack: Stack) -> bool:

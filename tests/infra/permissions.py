@@ -36,6 +36,25 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
         }
         | _KEEP
     ),
+    "ExamineFunction": frozenset(
+        {
+            ("s3:ListBucket", "sources"),
+            ("s3:GetBucketVersioning", "sources"),
+            ("s3:GetBucketObjectLockConfiguration", "sources"),
+            ("s3:GetBucketOwnershipControls", "sources"),
+            ("s3:GetEncryptionConfiguration", "sources"),
+            ("s3:GetLifecycleConfiguration", "sources"),
+            ("s3:ListBucket", "target"),
+            ("s3:GetBucketVersioning", "target"),
+            ("s3:GetBucketObjectLockConfiguration", "target"),
+            ("s3:GetBucketPublicAccessBlock", "target"),
+            ("s3:GetEncryptionConfiguration", "target"),
+            ("s3:GetLifecycleConfiguration", "target"),
+            ("s3:GetObject", "examinations"),
+            ("s3:PutObject", "examinations"),
+        }
+        | _KEEP
+    ),
     "ListFunction": frozenset(
         {("s3:ListBucket", "sources"), ("s3:ListBucketVersions", "sources")} | _KEEP
     ),
@@ -127,6 +146,7 @@ _READERS_OF_INVENTORIES = ("SplitHistoryFunction", "SortInventoryFunction")
 
 _WITHOUT_RESOURCES = {
     "cloudtrail:ListPublicKeys",
+    "lambda:GetAccountSettings",
     "s3:ListAllMyBuckets",
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
@@ -273,7 +293,9 @@ def check_all_buckets_are_listed_only_for_beginnings(stack: Stack) -> list[str]:
     holders = {
         found.owner for found in statements_of(stack) if "s3:ListAllMyBuckets" in found.actions
     }
-    wanted = {"PrepareFunction"} if "*" in stack.parameters["OtherBuckets"] else set()
+    wanted = (
+        {"PrepareFunction", "ExamineFunction"} if "*" in stack.parameters["OtherBuckets"] else set()
+    )
     return (
         [f"s3:ListAllMyBuckets: {sorted(holders)}, not {sorted(wanted)}"]
         if holders != wanted
@@ -466,7 +488,7 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     """kms only on keys that a parameter names, for what a step does: Plan, Combine, Delete, Finish
-    encrypt, Delete, Verify and who takes inventories read, the rest nothing.
+    encrypt, Delete, Verify and who takes inventories read, Examine looks, the rest nothing.
     """
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
     target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (
@@ -484,6 +506,8 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     wanted |= {
         (writer, action, key) for writer in writers for key in target_keys for action in actions
     }
+    named = source_keys | ({stack.parameters["DestinationKmsKeyArn"]} - {""})
+    wanted |= {("ExamineFunction", "kms:DescribeKey", key) for key in named}
     wanted |= _uses_of_the_stack_key(stack)
     granted = {
         (found.owner, action, resource)
@@ -565,7 +589,11 @@ def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
     if owner in _READERS_OF_INVENTORIES and stack.parameters["InventoryBuckets"]:
         needed |= {("s3:GetObject", "inventories"), ("s3:ListBucket", "buckets of inventories")}
     if stack.in_place:  # the target is a folder of the sources: the same bucket
-        needed = {(action, "sources" if place == "target" else place) for action, place in needed}
+        needed = {
+            (action, "sources" if place == "target" else place)
+            for action, place in needed
+            if action != "s3:GetBucketPublicAccessBlock"  # of a bucket of our own only
+        }
     return needed
 
 
@@ -576,6 +604,7 @@ def _places(stack: Stack, resource: str) -> list[str]:
         f"arn:aws:s3:::{WORK}/runs/*": "runs",
         LAYOUTS: "declared layouts",
         f"arn:aws:s3:::{WORK}/outstanding/*": "outstanding",
+        f"arn:aws:s3:::{WORK}/examinations/*": "examinations",
     }
     if stack.in_place:
         for name in _source_names(stack):

@@ -163,7 +163,7 @@ def test_nothing_is_packed_before_all_is_listed_and_planned(combine: Definition)
     while name is not None:
         order.append(name)
         name = combine["States"][name].get("Next") or combine["States"][name].get("Default")
-    assert order == ["Prepare", "ListLogs", "Plan", "DryRun?", "PackLogs", "Finish"]
+    assert order == ["Prepare", "Nightly?", "ListLogs", "Plan", "DryRun?", "PackLogs", "Finish"]
 
 
 def test_main_and_auxiliary_logs_go_side_by_side(combine: Definition) -> None:
@@ -195,7 +195,7 @@ def test_fan_out_is_by_manifests(definition: Definition) -> None:
             "ExecutionType": "STANDARD",
         }
         assert set(state["ItemReader"]["Parameters"]) == {"Bucket.$", "Key.$"}
-        assert isinstance(state["MaxConcurrency"], int)
+        assert re.fullmatch(r"\$\.at_once\.[a-z]+", state["MaxConcurrencyPath"])
         assert state.get("ToleratedFailurePercentage", 0) == (
             0 if state["Label"] == "SortInventory" else 100
         )
@@ -240,6 +240,15 @@ def test_what_may_go_away_is_tried_again_and_nothing_else(definition: Definition
             assert 0 < rule["MaxAttempts"] <= (500 if throttled else 8)
             assert not throttled or rule["MaxAttempts"] >= 300
             assert rule["MaxDelaySeconds"] <= 300
+
+
+def test_what_the_examination_meets_stops_no_run(combine: Definition) -> None:
+    """It has no say in what a run does: neither its result nor its error goes further."""
+    state = combine["States"]["Examine"]
+    assert (state["ResultPath"], state["Next"]) == (None, "ListLogs")
+    assert state["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "ListLogs"}
+    ]
 
 
 def test_a_failing_state_still_comes_to_the_end(combine: Definition) -> None:
@@ -287,4 +296,5 @@ def test_substitutions_are_those_of_the_template() -> None:
             "ListConcurrency",
             "PackConcurrency",
             "HistoryConcurrency",
+            "RoleArns",
         }

@@ -242,7 +242,8 @@ def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
             for action in found.actions
             if action.startswith("s3:")
         }
-    assert granted - used - set(NOT_USED_UNDISTURBED) == set()
+    by_the_inspector = {need for need in granted if need[0] == "ExamineFunction"}
+    assert granted - used - by_the_inspector - set(NOT_USED_UNDISTURBED) == set()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from log_aggregator.ports.account import (
     DeliveryChannel,
     InventoryConfiguration,
     KmsKey,
+    LambdaConcurrency,
     LifecycleRule,
     ObjectLock,
     Organization,
@@ -76,6 +77,7 @@ class FakeAccount:
     configuration: Sequence[ConfiguredValue] = (
         ConfiguredValue("region", "eu-west-1", "AWS_REGION"),
     )
+    concurrency: LambdaConcurrency = field(default_factory=lambda: LambdaConcurrency(1000, 1000))
     owners: dict[str, str] = field(default_factory=dict)
     """Buckets that settings name an account for; all others are expected to be the caller's."""
     expects_owners: bool = True
@@ -162,6 +164,9 @@ class FakeAccount:
     def describe_delivery_channels(self) -> list[DeliveryChannel]:
         return self._ask("DescribeDeliveryChannels", self.channels)
 
+    def get_lambda_concurrency(self) -> LambdaConcurrency:
+        return self._ask("GetAccountSettings", self.concurrency)
+
 
 OPERATIONS = (
     "GetCallerIdentity",
@@ -169,6 +174,7 @@ OPERATIONS = (
     "DescribeTrails",
     "DescribeDeliveryChannels",
     "DescribeKey",
+    "GetAccountSettings",
     "SimulatePrincipalPolicy",
     "GetBucketVersioning",
     "GetObjectLockConfiguration",

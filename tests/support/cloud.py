@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from tests.support.account import FakeAccount
 from tests.support.statemachine import StateError, StateMachine, load_definition
 from tests.support.world import World
 
@@ -32,6 +33,7 @@ from log_aggregator_lab.stores.faults import Decide, FaultyStore, Killed
 WORK = "work"
 MODULES = {
     "PrepareFunction": "prepare",
+    "ExamineFunction": "examine",
     "ListFunction": "list_logs",
     "PlanFunction": "plan",
     "CombineFunction": "combine",
@@ -76,6 +78,7 @@ class Cloud:
     decide: Decide = field(default=lambda _number, _call: None)
     calls: list[tuple[str, Call]] = field(default_factory=list)
     """(function, request), in order."""
+    account: FakeAccount = field(default_factory=FakeAccount)
     invocations: list[str] = field(default_factory=list)
     visited: list[str] = field(default_factory=list)
     break_function: Callable[[str, Any], None] = field(default=lambda _function, _payload: None)
@@ -114,6 +117,7 @@ class Cloud:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(entry, "_connect_keys", lambda: self.trail_keys)
+            patch.setattr(entry, "_connect_account", lambda _: self.account)
             patch.setattr(
                 entry,
                 "_connect",

@@ -26,6 +26,7 @@ SUBSTITUTIONS = {
     "ListConcurrency": "2",
     "PackConcurrency": "2",
     "HistoryConcurrency": "2",
+    "RoleArns": "arn:aws:iam::111122223333:role/logs-PrepareFunctionRole",
 }
 
 _KNOWN = {
@@ -42,7 +43,7 @@ _KNOWN = {
     "Map": {
         "Label",
         "ItemReader",
-        "MaxConcurrency",
+        "MaxConcurrencyPath",
         "ToleratedFailurePercentage",
         "ItemProcessor",
         "ResultPath",
@@ -186,6 +187,9 @@ class StateMachine:
         assert reader["Resource"] == "arn:aws:states:::s3:getObject"
         assert reader["ReaderConfig"] == {"InputType": "JSON"}
         place = fill(reader["Parameters"], data, context)
+        at_once = find(data, state["MaxConcurrencyPath"], context)
+        assert type(at_once) is int
+        assert at_once > 0, "0 would be without a limit"
         items = json.loads(self.read(place["Bucket"], place["Key"]))
         results, failed = [], 0
         for item in items:

@@ -474,6 +474,8 @@ def test_alarms_lead_to_what_to_do() -> None:
         "no-night-in-36-hours",
         "objects-left-behind",
         "objects-retained",
+        "calls-refused-by-lambda",
+        "something-has-changed",
     }
     assert named <= anchors(page)
 

@@ -16,6 +16,7 @@ def handler(event: Event, call: Call) -> Result:
     """
     piece = open_piece(event, call)
     if not piece.is_done(Step.COMBINED):
+        piece.begin()
         record = read_record(piece.folder)
         work = ItemWork(call.job_of(record), record.today, group_span("combine group"))
         piece.write(Step.COMBINED, work.combine(piece.read_item()))

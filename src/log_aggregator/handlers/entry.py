@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 # At once: a function has more processor time while it is loaded than in its first call.
@@ -23,6 +24,7 @@ from log_aggregator.errors import (
     RequestFailed,
     SettingsError,
 )
+from log_aggregator.ports.account import AccountInspector
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.settings import SETTINGS, Settings, read_settings
@@ -37,6 +39,7 @@ from log_aggregator.wiring import (
     Connection,
     SystemClock,
     attend,
+    connect_inspector,
     connect_store,
     connect_trail_keys,
     make_rules,
@@ -74,6 +77,8 @@ class Call:
     request_id: str
     connect_keys: Callable[[], TrailKeys | None]
     """What CloudTrail's public keys are asked through."""
+    connect_account: Callable[[], AccountInspector]
+    """What the account itself is asked through: Lambda's quota, and all that the doctor asks."""
 
     def folder(self, run: str) -> RunFolder:
         """A run's folder. Its requests are counted too: they are billed."""
@@ -150,6 +155,7 @@ def _run(
                 work_bucket=work_bucket,
                 request_id=context.aws_request_id,
                 connect_keys=_connect_keys,
+                connect_account=partial(_connect_account, settings.bucket_owners),
             )
             result = _work(step, work, event, call)
     except Exception as error:
@@ -203,6 +209,11 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 def _connect(readers: int, accounts: BucketAccounts) -> ObjectStore:
     """One for all invocations of a container: its connections stay open."""
     return connect_store(Connection(), readers, accounts)
+
+
+def _connect_account(accounts: BucketAccounts) -> AccountInspector:
+    """Raises CannotStart."""
+    return connect_inspector(Connection(), accounts)
 
 
 def _connect_keys() -> TrailKeys | None:

@@ -22,6 +22,7 @@ def handler(event: Event, call: Call) -> Result:
     done = {"run": folder.run, "kind": task.kind, "task": task.task}
     if folder.find_json(folder.listed_key(task.kind, task.task)) is not None:
         return done
+    folder.begin(task.kind, task.task)
     written = 0
 
     def write_item(item: WorkItem) -> str:

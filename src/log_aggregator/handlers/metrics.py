@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from log_aggregator.steps.doctor.findings import Finding
 from log_aggregator.steps.fanout.outstanding import Outstanding
 from log_aggregator.steps.fanout.results import ItemResult
 from log_aggregator.steps.packing.results import GroupResult
@@ -77,6 +78,12 @@ def write_outstanding(run: str, outstanding: Outstanding) -> None:
         },
         properties={"run": run, "outstanding": ", ".join(places[:_NAMED_PLACES_MAX])},
     )
+
+
+def write_drift(run: str, drift: Sequence[Finding]) -> None:
+    """How much is worse than what was accepted, and what the first of it is."""
+    named = [f"{finding.where} {finding.check}" for finding in drift[:_NAMED_PLACES_MAX]]
+    write_metrics({"Drift": len(drift)}, properties={"run": run, "findings": ", ".join(named)})
 
 
 def write_night(run: str) -> None:

@@ -30,6 +30,9 @@ class Piece:
         """As the next state of the state machine gets it."""
         return {"run": self.folder.run, "kind": self.kind, "item": self.item}
 
+    def begin(self) -> None:
+        self.folder.begin(self.kind, self.item)
+
     def is_done(self, step: Step) -> bool:
         """An earlier call came to its end, but its answer was lost."""
         return self.folder.find_json(self._key(step)) is not None

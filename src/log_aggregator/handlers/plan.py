@@ -15,8 +15,9 @@ from log_aggregator.steps.fanout.gather import gather_items, read_record
 
 @serve("plan")
 def handler(event: Event, call: Call) -> Result:
-    """`{"run"}` -> for both kinds of logs where the work items are and how many, and whether that
-    is all that is wanted. Opens the run's custody record, without which nothing is touched.
+    """`{"run", "at_once"}` -> for both kinds of logs where the work items are and how many, and
+    whether that is all that is wanted. Opens the run's custody record, without which nothing is
+    touched.
     """
     folder = call.folder(event["run"])
     record = read_record(folder)
@@ -32,5 +33,6 @@ def handler(event: Event, call: Call) -> Result:
     return {
         "run": folder.run,
         "dry_run": is_dry,
+        "at_once": event.get("at_once", {}),
         **{kind: describe_array(folder, folder.items_key(kind), counts[kind]) for kind in Kind},
     }

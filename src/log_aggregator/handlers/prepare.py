@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from log_aggregator.core.concurrency import fit_branches
 from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.windows import DateWindow, Days, make_window
 from log_aggregator.errors import AccessDenied, CannotStart, NotFound, ObjectFrozen, SettingsError
+from log_aggregator.handlers.concurrency import fit_steps
 from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.limits import MIB
 from log_aggregator.settings import check_sources, parse_layouts
@@ -54,8 +56,9 @@ class Asked:
 
 @serve("prepare")
 def handler(event: Event, call: Call) -> Result:
-    """`{"execution": name, "input": {...}}` -> the run's name, and for both kinds of logs where the
-    listing tasks are and how many.
+    """`{"execution": name, "input": {...}, "at_once": {"list", "pack"}}` -> the run's name, for
+    both kinds of logs where the listing tasks are and how many, how many functions at once there
+    is room for, and whether it is a night's run.
     """
     asked = read_input(event["input"])
     now = call.job.clock.now()
@@ -84,6 +87,8 @@ def handler(event: Event, call: Call) -> Result:
     counts = write_listing_plan(folder, record, plan, call.job.requests)
     return {
         "run": record.run,
+        "nightly": record.is_nightly,
+        "at_once": fit_steps(call, event.get("at_once", {}), fit_branches),
         **{kind: describe_array(folder, folder.tasks_key(kind), counts[kind]) for kind in Kind},
     }
 

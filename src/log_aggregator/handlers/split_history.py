@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from log_aggregator.core.concurrency import fit_history
 from log_aggregator.core.windows import WINDOW_DAYS_MAX, DateWindow, Days, make_window, split_window
 from log_aggregator.errors import SettingsError
+from log_aggregator.handlers.concurrency import fit_steps
 from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.prepare import describe_array
 from log_aggregator.steps.fanout.sorting import SortTask, plan_sorting
@@ -23,8 +25,9 @@ _NAME_CHARS_MAX = 80
 
 @serve("split_history")
 def handler(event: Event, call: Call) -> Result:
-    """`{"execution": name, "input": {"start_date", "end_date", "bucket_name", "inventory"?}}` ->
-    where the windows are, and how many.
+    """`{"execution": name, "input": {"start_date", "end_date", "bucket_name", "inventory"?},
+    "at_once": {"sort", "windows", "pack"}}` -> where the windows are, how many, and how many of
+    them at once.
 
     With an inventory, the same of its files.
 
@@ -55,6 +58,7 @@ def handler(event: Event, call: Call) -> Result:
     folder.write_json(folder.windows_key, windows)
     return {
         "run": folder.run,
+        "at_once": fit_steps(call, event.get("at_once", {}), fit_history),
         "files": describe_array(folder, folder.files_key, files),
         "windows": describe_array(folder, folder.windows_key, len(windows)),
     }

@@ -166,6 +166,16 @@ class DeliveryChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class LambdaConcurrency:
+    """How many functions may run at once in this account and Region: in all, and those that no
+    function has reserved for itself.
+    """
+
+    account: int
+    unreserved: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What a simulation says of one action: `allowed`, `explicitDeny`, `implicitDeny`.
 
@@ -249,3 +259,5 @@ class AccountInspector(Protocol):
         """All that write from this region, those of the organisation included."""
 
     def describe_delivery_channels(self) -> list[DeliveryChannel]: ...
+
+    def get_lambda_concurrency(self) -> LambdaConcurrency: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from log_aggregator.ports.account import ConfiguredValue
@@ -14,32 +14,58 @@ from log_aggregator.steps.doctor.findings import Finding, Level
 LINE_LENGTH_MAX = 120
 INDENT = 28
 ACCOUNT = "account"
+BUCKET = "<bucket>"
+_IN_S3 = "s3://"
 
 
 def describe_findings(
     findings: Sequence[Finding], configuration: Sequence[ConfiguredValue] = ()
 ) -> dict[str, Any]:
-    """In the order in which they were made. The names are documented in docs/reference/json.md."""
+    """In the order in which they were made, and what is the same of several buckets once. The names
+    are documented in docs/reference/json.md.
+    """
     return {
         "configuration": [asdict(value) for value in configuration],
         "problems": sum(finding.level is Level.PROBLEM for finding in findings),
         "warnings": sum(finding.level is Level.WARNING for finding in findings),
-        "findings": [asdict(finding) for finding in findings],
+        "findings": [
+            {**asdict(finding), "where": where} for finding, where in group_findings(findings)
+        ],
     }
 
 
+def group_findings(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[str]]]:
+    """Each finding with the places that it holds for. Of more than one, a text that names its
+    bucket names `BUCKET` instead.
+    """
+    groups: dict[Finding, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(_anywhere(finding), []).append(finding)
+    for general, found in groups.items():
+        where = list(dict.fromkeys(each.where for each in found))
+        yield found[0] if len(where) == 1 else general, where
+
+
+def _anywhere(finding: Finding) -> Finding:
+    bucket = finding.where.removeprefix(_IN_S3)
+    if bucket == finding.where:
+        return finding
+    seen, advice = (text.replace(bucket, BUCKET) for text in (finding.seen, finding.advice))
+    return replace(finding, where=_IN_S3 + BUCKET, seen=seen, advice=advice)
+
+
 def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
-    """The same, for people: by place, places with problems first, and within a place the worst
+    """The same, for people: by what it holds for, problems first, and within that the worst
     first.
     """
     yield from _render_configuration(described["configuration"])
-    by_place: dict[str, list[Mapping[str, str]]] = {}
+    by_place: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for finding in described["findings"]:
-        by_place.setdefault(finding["where"], []).append(finding)
+        by_place.setdefault(tuple(finding["where"]), []).append(finding)
     for where, found in sorted(
-        by_place.items(), key=lambda item: (-max(map(_rank, item[1])), item[0] != ACCOUNT)
+        by_place.items(), key=lambda item: (-max(map(_rank, item[1])), item[0] != (ACCOUNT,))
     ):
-        yield where
+        yield from _render_places(where)
         for finding in sorted(found, key=_rank, reverse=True):
             yield from _render(finding)
         yield ""
@@ -54,7 +80,21 @@ def _render_configuration(values: Sequence[Mapping[str, str]]) -> Iterator[str]:
         yield ""
 
 
-def _render(finding: Mapping[str, str]) -> Iterator[str]:
+def _render_places(where: Sequence[str]) -> Iterator[str]:
+    if len(where) == 1:
+        yield where[0]
+        return
+    names = ", ".join(where)
+    yield from textwrap.wrap(
+        f"{len(where)} buckets: {names}",
+        LINE_LENGTH_MAX,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _render(finding: Mapping[str, Any]) -> Iterator[str]:
     level = finding["level"].upper() if finding["level"] == Level.PROBLEM else finding["level"]
     yield from _wrap(f"  {level:<9}{finding['check']:<16} ", finding["seen"])
     if finding["advice"]:
@@ -72,7 +112,7 @@ def _wrap(first: str, text: str) -> list[str]:
     )
 
 
-def _rank(finding: Mapping[str, str]) -> int:
+def _rank(finding: Mapping[str, Any]) -> int:
     return Level(finding["level"]).rank
 
 

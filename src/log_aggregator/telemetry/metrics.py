@@ -116,6 +116,13 @@ METRICS: tuple[Metric, ...] = (
         _RUN,
     ),
     Metric(
+        "Drift",
+        "Count",
+        "Findings of a night's examination that are worse than what was accepted, and problems. "
+        "The newest `examination.json` in the work bucket has them.",
+        _RUN,
+    ),
+    Metric(
         "OutstandingLeftBehind",
         "Count",
         "Log objects that this run or an earlier one left behind, and that no run has seen gone. "

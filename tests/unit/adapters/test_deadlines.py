@@ -237,7 +237,7 @@ class TestStalls:
                     make_session(settings), "sts", settings, server.endpoint_url
                 ),
             }
-            inspector = S3Inspector(clients, made.owners)
+            inspector = S3Inspector(clients.__getitem__, made.owners)
             for ask in (
                 inspector.get_caller_identity,
                 lambda: inspector.get_bucket_versioning("b"),

@@ -15,7 +15,6 @@ from tests.unit.adapters.conftest import Answer, CannedS3
 from log_aggregator.adapters.s3 import ClientSettings
 from log_aggregator.adapters.s3.inspection import (
     INVENTORY_PAGES_MAX,
-    SERVICES,
     S3Inspector,
     kind_of,
     parse_decision,
@@ -27,6 +26,7 @@ from log_aggregator.ports.account import (
     BucketVersioning,
     Decision,
     InventoryConfiguration,
+    LambdaConcurrency,
     LifecycleRule,
     ObjectLock,
     Transition,
@@ -56,6 +56,9 @@ def inspector(shared: tuple[CannedS3, S3Inspector]) -> S3Inspector:
     return shared[1]
 
 
+SERVICES = ("s3", "sts", "iam", "kms", "lambda", "cloudtrail", "config", "organizations")
+
+
 def s3_error(code: str, status: int) -> Answer:
     return Answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
 
@@ -75,13 +78,18 @@ def test_changes_are_refused_before_they_are_sent(
         "create_role": {"RoleName": "r", "AssumeRolePolicyDocument": "{}"},
     }
     with pytest.raises(ValueError, match="only reads"):
-        getattr(inspector._clients[service], method)(**requests[method])
+        getattr(inspector._client_of(service), method)(**requests[method])
     assert canned.requests == []
 
 
-def test_every_client_is_guarded(inspector: S3Inspector) -> None:
-    """There is no client without the guard, and none of a service that is not needed."""
-    assert set(inspector._clients) == {"s3", *SERVICES}
+def test_the_quota_of_lambda_is_read(canned: CannedS3, inspector: S3Inspector) -> None:
+    """In all, and what no function has reserved."""
+    limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 7}
+    canned.answers = [Answer(body=json.dumps({"AccountLimit": limit}).encode())]
+    assert inspector.get_lambda_concurrency() == LambdaConcurrency(10, 7)
+    canned.answers = [Answer(body=b"{}")]
+    with pytest.raises(StoreError):
+        inspector.get_lambda_concurrency()
 
 
 @pytest.mark.parametrize(
@@ -112,13 +120,11 @@ def test_another_servers_credentials_are_never_sent_to_aws(
     inspector = S3Inspector.connect(
         ClientSettings(region="eu-west-1", access_key="k", secret_key="s")
     )
-    assert inspector._clients["sts"].meta.endpoint_url == expected
+    assert inspector._client_of("sts").meta.endpoint_url == expected
     elsewhere = {
-        name
-        for name, client in inspector._clients.items()
-        if "amazonaws" in client.meta.endpoint_url
+        name for name in SERVICES if "amazonaws" in inspector._client_of(name).meta.endpoint_url
     }
-    assert elsewhere == (set() if environment else set(inspector._clients))
+    assert elsewhere == (set() if environment else set(SERVICES))
 
 
 def test_mfa_delete_is_read(canned: CannedS3, inspector: S3Inspector) -> None:
@@ -206,6 +212,7 @@ def test_a_server_that_knows_no_such_service_is_no_crash(
         inspector.describe_organization,
         lambda: inspector.get_role("r"),
         lambda: inspector.describe_key("k"),
+        inspector.get_lambda_concurrency,
         lambda: inspector.simulate_principal_policy(
             "arn:aws:iam::111122223333:role/r", ["s3:GetObject"], "*", {}
         ),

@@ -178,7 +178,7 @@ def store(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> S3Store:
 def inspector(wire: Wire) -> S3Inspector:
     made = clients.make_clients(SETTINGS)
     wire.attach(made.s3)
-    return S3Inspector({"s3": made.s3}, made.owners)
+    return S3Inspector({"s3": made.s3}.__getitem__, made.owners)
 
 
 def run(call: Callable[[], object]) -> None:

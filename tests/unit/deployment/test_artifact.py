@@ -9,14 +9,24 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from stat import S_IMODE
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.support.waiting import SECONDS_MAX
 
 from deployment import artifact
 from deployment.artifact import BuildFailed, Recipe
+from log_aggregator.adapters.s3.inspection import S3Inspector
+from log_aggregator.adapters.s3.owners import Owners
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.settings import read_settings
+from log_aggregator.steps.doctor.examine import examine_settings
+from log_aggregator.wiring import SystemClock, make_run_rules
+from log_aggregator_lab.stores.memory import MemoryStore
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "src" / "log_aggregator"
@@ -111,8 +121,7 @@ def test_what_is_left_out_is_there_to_be_left_out(tmp_path: Path) -> None:
 
 def test_no_client_is_made_whose_description_was_pruned(tmp_path: Path) -> None:
     """botocore's descriptions of other services are pruned, so no copied module makes a client for
-    one. The doctor's module, which does, is copied because the wiring names it, and no handler
-    calls it.
+    one. The doctor asks some more, but not at night: the next test.
     """
     made = set()
     for path, source in copied_modules(tmp_path):
@@ -120,6 +129,34 @@ def test_no_client_is_made_whose_description_was_pruned(tmp_path: Path) -> None:
             assert service in artifact.BOTOCORE_SERVICES, f"{path} makes a client for {service}"
             made.add(service)
     assert made == {"s3", "cloudtrail", "sts"}
+
+
+class AnsweringClient:
+    """A client that answers every question with next to nothing."""
+
+    def __init__(self, service: str) -> None:
+        self.meta = SimpleNamespace(
+            events=SimpleNamespace(register=lambda *_: None), region_name="eu-west-1"
+        )
+
+    def __getattr__(self, operation: str) -> Any:
+        return lambda **_: {"ResponseMetadata": {"HTTPHeaders": {}}}
+
+
+def test_the_examination_asks_no_service_whose_description_was_pruned() -> None:
+    """With a key for packs, a source, and a destination: whatever it asks in a night."""
+    asked: set[str] = set()
+
+    def open_client(service: str) -> Any:
+        asked.add(service)
+        return AnsweringClient(service)
+
+    settings = {"other_buckets": "logs", "destination_bucket": "packs", "kms_key_id": "alias/p"}
+    day = date(2026, 3, 15)
+    rules = make_run_rules(read_settings(None, settings), DateWindow(day, day))
+    inspector = S3Inspector(open_client, Owners((), lambda: "1" * 12))
+    examine_settings(inspector, MemoryStore(), SystemClock(), rules, ["arn:aws:iam::1:role/r"])
+    assert {"s3", "sts", "iam", "kms", "lambda"} <= asked <= artifact.BOTOCORE_SERVICES
 
 
 def services_of(source: str) -> Iterator[str]:

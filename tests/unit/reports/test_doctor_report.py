@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.support.account import OTHER_ACCOUNT, ROLE, FakeAccount
+from tests.support.account import OTHER_ACCOUNT, ROLE, FakeAccount, FakeBucket
 from tests.support.clinic import MAIN, Clinic
 
 from log_aggregator.cli import commands
@@ -61,7 +61,11 @@ def test_json_has_every_finding(clinic: Clinic, call: Call) -> None:
     assert described["problems"] == 1
     assert (
         described["warnings"]
-        == sum(finding["level"] == "warning" for finding in described["findings"])
+        == sum(
+            len(finding["where"])
+            for finding in described["findings"]
+            if finding["level"] == "warning"
+        )
         > 0
     )
     assert {tuple(finding) for finding in described["findings"]} == {
@@ -89,12 +93,17 @@ def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call:
     clinic.change(
         "flow", owner=OTHER_ACCOUNT, versioning=BucketVersioning("Enabled", has_mfa_delete=True)
     )
+    clinic.account.buckets["bare"] = FakeBucket(versioning=BucketVersioning())
+    clinic.store.create_bucket("bare")
     clinic.put("daily/2026-03-14T00-00Z/manifest.json", "flow")
     clinic.account.deny("DescribeKey", "SimulatePrincipalPolicy")
     for options in (
+        ["--role-arn", ROLE],
+        ["--other-regions", "delete", "--aggregation-regions", "eu-west-1"],
         ["--destination-bucket", ""],
         ["--destination-bucket", "flow"],
         ["--other-buckets", "nosuch*"],
+        ["--other-buckets", "bare"],
     ):
         checks |= {
             finding["check"] for finding in json.loads(call("--json", *options).stdout)["findings"]
@@ -112,6 +121,7 @@ def test_roles_are_checked_and_simulated(clinic: Clinic, call: Call) -> None:
     given.
     """
     roles = [ROLE, f"{ROLE}-2"]
+    clinic.account.decide = lambda _, action, __: Decision(action, "implicitDeny")
     call(*(word for role in roles for word in ("--role-arn", role)))
     assert {principal for principal, _, _ in clinic.account.simulated} == set(roles)
     assert isinstance(
@@ -130,6 +140,43 @@ def test_the_configuration_comes_first(call: Call) -> None:
     assert json.loads(call("--json").stdout)["configuration"] == [
         {"name": "region", "value": "eu-west-1", "source": "AWS_REGION"}
     ]
+
+
+def test_what_is_the_same_of_several_buckets_is_said_once() -> None:
+    """With their names above it; what differs in more than the name stays apart."""
+    findings = [
+        Finding(
+            Level.WARNING, f"s3://{name}", "versioning", f"never on in {name}", f"Look at {name}."
+        )
+        for name in ("one", "two", "three")
+    ] + [
+        Finding(Level.WARNING, "s3://four", "versioning", "suspended in four", "Look at four."),
+        Finding(Level.OK, "s3://one", "exists", "one is there"),
+        Finding(Level.OK, "account", "credentials", "somebody"),
+    ]
+    described = describe_findings(findings)
+    assert described["warnings"] == 4
+    assert [found["where"] for found in described["findings"]] == [
+        ["s3://one", "s3://two", "s3://three"],
+        ["s3://four"],
+        ["s3://one"],
+        ["account"],
+    ]
+    lines = list(render_findings(described))
+    place = lines.index("3 buckets: s3://one, s3://two, s3://three")
+    assert lines[place + 1].split() == ["warning", "versioning", "never", "on", "in", "<bucket>"]
+    assert lines[place + 2].strip() == "-> Look at <bucket>."
+    assert any(line.endswith("suspended in four") for line in lines)
+    assert any(line.endswith("one is there") for line in lines)
+
+
+def test_many_buckets_fit_into_a_terminal() -> None:
+    """However many, and however long their names."""
+    findings = [
+        Finding(Level.NOTE, f"s3://{'x' * 50}-{number}", "encryption", "none", "Turn it on.")
+        for number in range(40)
+    ]
+    assert max(map(len, render_findings(describe_findings(findings)))) <= LINE_LENGTH_MAX
 
 
 def test_the_worst_comes_first() -> None:

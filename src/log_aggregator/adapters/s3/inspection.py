@@ -7,8 +7,9 @@ credentials are none of AWS's.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +37,7 @@ from log_aggregator.ports.account import (
     DeliveryChannel,
     InventoryConfiguration,
     KmsKey,
+    LambdaConcurrency,
     LifecycleRule,
     ObjectLock,
     Organization,
@@ -44,7 +46,6 @@ from log_aggregator.ports.account import (
     Transition,
 )
 
-SERVICES = ("sts", "iam", "kms", "cloudtrail", "config", "organizations")
 READING = re.compile("(Get|List|Describe|Head|Simulate)[A-Z]")
 YEAR_DAYS = 365
 INVENTORY_PAGES_MAX = 10
@@ -65,16 +66,21 @@ class S3Inspector:
 
     def __init__(
         self,
-        clients: Mapping[str, Any],
+        open_client: Callable[[str], Any],
         owners: Owners,
         configuration: Sequence[ConfiguredValue] = (),
     ) -> None:
-        self._clients = clients
+        """`open_client` makes the client of a service, which is done when it is first asked."""
+
+        def open_guarded(service: str) -> Any:
+            client = open_client(service)
+            client.meta.events.register("before-call", refuse_changes)
+            return client
+
+        self._client_of = functools.cache(open_guarded)
         self._owners = owners
         self.configuration = configuration
         """What everything is asked by, and where each value came from."""
-        for client in clients.values():
-            client.meta.events.register("before-call", refuse_changes)
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> S3Inspector:
@@ -83,16 +89,18 @@ class S3Inspector:
         """
         clients = make_clients(settings)
         s3, session = clients.s3, clients.session
-        others = {
-            name: make_service_client(session, name, settings, str(s3.meta.endpoint_url))
-            for name in SERVICES
-        }
+
+        def open_client(service: str) -> Any:
+            if service == "s3":
+                return s3
+            return make_service_client(session, service, settings, str(s3.meta.endpoint_url))
+
         effective = describe_configuration(session, s3, settings)
-        return cls({"s3": s3, **others}, clients.owners, effective)
+        return cls(open_client, clients.owners, effective)
 
     @property
     def region(self) -> str:
-        return str(self._clients["s3"].meta.region_name)
+        return str(self._client_of("s3").meta.region_name)
 
     def get_caller_identity(self) -> Caller:
         response = self._ask("sts", "GetCallerIdentity", needed=("Account", "Arn"))
@@ -283,6 +291,11 @@ class S3Inspector:
             for channel in found
         ]
 
+    def get_lambda_concurrency(self) -> LambdaConcurrency:
+        found = self._ask("lambda", "GetAccountSettings", needed=("AccountLimit",))["AccountLimit"]
+        account = int(found.get("ConcurrentExecutions", 0))
+        return LambdaConcurrency(account, int(found.get("UnreservedConcurrentExecutions", account)))
+
     def _ask(
         self,
         service: str,
@@ -296,7 +309,7 @@ class S3Inspector:
         StoreError where it lacks what is needed.
         """
         where = f"s3://{request['Bucket']}" if "Bucket" in request else service
-        method = getattr(self._clients[service], to_method(operation))
+        method = getattr(self._client_of(service), to_method(operation))
         try:
             with service_errors(operation, where):
                 response: dict[str, Any] = method(**request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from log_aggregator.core.concurrency import fit_branches
 from log_aggregator.errors import CannotStart, NotAuthenticated, RequestFailed
 from log_aggregator.ports.account import AccountInspector, Caller
 from log_aggregator.steps.doctor.findings import Notebook, advise
@@ -27,6 +28,10 @@ CREDENTIAL_CODES = frozenset(
 )
 """With these no other question would be answered either
 (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html)."""
+
+ROOMY_CONCURRENCY = 50
+"""Room for the stack as it is without parameters: 20 functions in each half of a run, and a fifth
+for others."""
 
 NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
 
@@ -92,6 +97,31 @@ def examine_organization(
     )
     notebook.problem(
         WHERE, "organization", seen, f"Set organization_id to {found.id}, or leave it out."
+    )
+
+
+def examine_lambda_quota(inspector: AccountInspector, notebook: Notebook) -> None:
+    """Is there room for the stack's functions? A run fits itself into what there is."""
+    check = "lambda-quota"
+    found = notebook.ask(
+        WHERE, check, "lambda:GetAccountSettings", inspector.get_lambda_concurrency
+    )
+    if found is None:
+        return
+    seen = (
+        f"{found.account} functions may run at once in this account and Region, "
+        f"{found.unreserved} of them without a reservation"
+    )
+    if found.unreserved >= ROOMY_CONCURRENCY:
+        notebook.ok(WHERE, check, seen)
+        return
+    at_once = fit_branches({"pack": found.unreserved}, found.unreserved)["pack"]
+    notebook.note(
+        WHERE,
+        check,
+        f"{seen}: a run packs {at_once} work items at once in each of its halves, and takes "
+        "longer than it could",
+        'Ask for more in Service Quotas, AWS Lambda, "Concurrent executions"; it costs nothing.',
     )
 
 

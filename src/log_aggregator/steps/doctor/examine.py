@@ -30,6 +30,7 @@ from log_aggregator.steps.doctor.access import (
 )
 from log_aggregator.steps.doctor.account import (
     examine_caller,
+    examine_lambda_quota,
     examine_organization,
     find_partition,
     find_principals,
@@ -70,6 +71,33 @@ def examine(
     `role_arns` are simulated instead of the caller: the roles of deployed functions, which share
     the work.
     """
+    examination = _begin(inspector, store, clock, rules, role_arns)
+    examination.examine_everything()
+    return examination.notebook.findings
+
+
+def examine_settings(
+    inspector: AccountInspector,
+    store: ObjectStore,
+    clock: Clock,
+    rules: RunRules,
+    role_arns: Sequence[str],
+) -> list[Finding]:
+    """What somebody may change from one day to the next: buckets, keys, permissions, quotas. No
+    bucket is listed, and no other service's settings are looked at.
+    """
+    examination = _begin(inspector, store, clock, rules, role_arns)
+    examination.examine_settings()
+    return examination.notebook.findings
+
+
+def _begin(
+    inspector: AccountInspector,
+    store: ObjectStore,
+    clock: Clock,
+    rules: RunRules,
+    role_arns: Sequence[str],
+) -> Examination:
     notebook = Notebook()
     caller = examine_caller(inspector, notebook)
     principals = find_principals(inspector, notebook, caller, role_arns)
@@ -80,11 +108,9 @@ def examine(
         find_partition(caller),
         caller.account if caller is not None else None,
     )
-    examination = Examination(
-        inspector, store, rules, notebook, simulation, caller, clock.now().date()
-    )
-    examination.examine_everything()
-    return notebook.findings
+    if role_arns:
+        examine_lambda_quota(inspector, notebook)
+    return Examination(inspector, store, rules, notebook, simulation, caller, clock.now().date())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +146,28 @@ class Examination:
         return self.rules.destination_bucket is None
 
     def examine_everything(self) -> None:
+        services = self._examine_services()
+        sources = self.examine_settings(services)
+        for bucket in sources:
+            if not self.rules.is_main(bucket):
+                self._examine_contents(bucket)
+        examine_inventories(self.inspector, self.notebook, sources)
+        self._examine_landing_zone(
+            [bucket for bucket in sources if bucket in self.rules.main_buckets], services
+        )
+
+    def examine_settings(self, services: Services | None = None) -> list[str]:
+        """Gives the names of the sources that can be looked at."""
         names = list(self._find_sources())
         sources = [
             bucket
             for bucket in names
             if examine_existence(self.inspector, self.notebook, self.caller, bucket)
         ]
-        services = self._examine_services()
-        known = [self._examine_source(bucket, services) for bucket in sources]
-        examine_inventories(self.inspector, self.notebook, sources)
-        self._examine_landing_zone(
-            [bucket for bucket in sources if bucket in self.rules.main_buckets], services
-        )
+        known = [self._examine_source(bucket, services or Services()) for bucket in sources]
         if self.rules.destination_bucket is not None:
             self._examine_destination(Target(self.rules.destination_bucket), names, known)
+        return sources
 
     def _find_sources(self) -> Iterator[str]:
         """The names of the settings, in full. A beginning that no bucket has is a problem, since a
@@ -185,8 +219,6 @@ class Examination:
         if lifecycle is not None:
             examine_source_rules(self.notebook, where, lifecycle, keep_days)
         examine_source_access(self.notebook, self.simulation, known, keep_days)
-        if not self.rules.is_main(bucket):
-            self._examine_contents(bucket)
         if self.is_in_place:
             self._examine_target(self.rules.target(bucket), lifecycle, [known])
         return known

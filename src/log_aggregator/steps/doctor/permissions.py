@@ -79,11 +79,12 @@ class Simulation:
         """None where nothing could be simulated, which is in the notebook once for each
         principal.
         """
-        found = [
-            decisions
-            for principal in list(self.principals)
-            if (decisions := self._simulate(principal, actions, resource_arn, context))
-        ]
+        found = []
+        for principal in list(self.principals):
+            decisions = self._simulate(principal, actions, resource_arn, context)
+            found += [decisions] if decisions else []
+            if decisions and all(decision.is_allowed for decision in decisions):
+                break  # the others can add nothing, and each costs a request
         if not found:
             return None
         best = [max(decisions, key=_hope) for decisions in zip(*found, strict=True)]

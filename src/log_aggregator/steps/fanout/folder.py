@@ -20,6 +20,16 @@ from log_aggregator.errors import (
 )
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 
+_KILLED = (
+    "Nothing went that is not in a verified pack; the next run takes it up again. The function's "
+    "log says more."
+)
+_NEVER_RAN = (
+    "Its originals are where they were, and the next run takes it up. Lambda had no room for it, "
+    "or the run ended before its turn; docs/how-to/respond-to-alarms.md says what to do where that "
+    "happens again."
+)
+
 
 class Kind(StrEnum):
     """The two halves of a run, which go side by side."""
@@ -51,6 +61,11 @@ class RunFolder:
     @property
     def result_key(self) -> str:
         return self._key("result.json")
+
+    @property
+    def examination_key(self) -> str:
+        """What the doctor saw before the run."""
+        return self._key("examination.json")
 
     @property
     def windows_key(self) -> str:
@@ -91,6 +106,10 @@ class RunFolder:
 
     def step_key(self, kind: Kind, step: Step, item: str) -> str:
         return self._key(f"{kind}/{step}/{item}.json")
+
+    def begun_key(self, kind: Kind, piece: str) -> str:
+        """Of a listing task or a work item that a function took up."""
+        return self._key(f"{kind}/begun/{piece}.json")
 
     def failure_key(self, kind: Kind, piece: str) -> str:
         """Of a listing task or a work item that ended with an error."""
@@ -150,6 +169,12 @@ class RunFolder:
         self.write_json(key, items)
         return len(self.read_json(key))
 
+    def begin(self, kind: Kind, piece: str) -> None:
+        """Leaves word that a function took it up, so that what was killed can be told from what
+        never ran.
+        """
+        self.write_json(self.begun_key(kind, piece), {})
+
     def write_failure(self, kind: Kind, piece: str, error: LogAggregatorError) -> None:
         """Leaves word why a piece ended; it counts only where the piece never came to its end. The
         first word stays.
@@ -157,15 +182,16 @@ class RunFolder:
         self.write_json(self.failure_key(kind, piece), asdict(Failure.of(f"{kind} {piece}", error)))
 
     def read_failure(self, kind: Kind, piece: str, otherwise: str) -> Failure:
-        """Why a piece has no result. Without a word it was killed, out of memory or time."""
+        """Why a piece has no result. Without a word it was killed, out of memory or time, or it
+        never ran.
+        """
         found = self.find_json(self.failure_key(kind, piece))
         if found is not None:
             return Failure(**found)
-        advice = (
-            "Nothing went that is not in a verified pack; the next run takes it up again. The "
-            "function's log says more."
-        )
-        return Failure(f"{kind} {piece}", "OutOfTime", otherwise, advice)
+        where = f"{kind} {piece}"
+        if self.find_json(self.begun_key(kind, piece)) is None:
+            return Failure(where, "NeverRan", "it never ran", _NEVER_RAN)
+        return Failure(where, "OutOfTime", otherwise, _KILLED)
 
     def _key(self, name: str) -> str:
         return f"runs/{self.run}/{name}"

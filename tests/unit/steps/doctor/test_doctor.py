@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.support.account import ACCOUNT, OPERATIONS, OTHER_ACCOUNT
+from tests.support.account import ACCOUNT, OPERATIONS, OTHER_ACCOUNT, ROLE
 from tests.support.clinic import MAIN, NOW, Clinic, rule
 
 from log_aggregator.core.windows import DateWindow
@@ -311,6 +311,7 @@ def test_what_may_not_be_asked_is_said(clinic: Clinic, operation: str) -> None:
     """A question that is refused becomes a warning that names the permission; never silence, never
     a crash.
     """
+    clinic.role_arns = (ROLE,)
     clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
     clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT)
     clinic.account.deny(operation)

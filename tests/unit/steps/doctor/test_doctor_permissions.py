@@ -232,6 +232,7 @@ def test_the_doctors_own_permissions_are_documented(clinic: Clinic) -> None:
     else is.
     """
     clinic.settings["kms_key_id"] = KEY
+    clinic.role_arns = (ROLE,)
     clinic.account.deny(*OPERATIONS)
     advised = {
         found[1]
