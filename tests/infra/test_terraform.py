@@ -19,6 +19,14 @@ from tests.infra.stack import MAIN_BUCKET, ROOT, load_template
 
 MODULE = ROOT / "terraform"
 TERRAFORM = shutil.which("terraform")
+ARGUMENTS = {
+    *("capabilities", "disable_rollback", "iam_role_arn", "name", "notification_arns"),
+    *("on_failure", "parameters", "policy_body", "policy_url", "region", "tags"),
+    *("template_body", "template_url", "timeout_in_minutes"),
+}
+"""Of aws_cloudformation_stack in provider 6.62:
+https://registry.terraform.io/providers/hashicorp/aws/6.62.0/docs/resources/cloudformation_stack.
+"""
 needs_terraform = pytest.mark.skipif(TERRAFORM is None, reason="terraform is not installed")
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -63,6 +71,12 @@ def test_capabilities_are_those_of_the_deployment() -> None:
     wanted = re.findall(r"^capabilities += (.*)$", _read("samconfig.toml.example"), re.MULTILINE)
     given = re.findall(r"^  capabilities += (.*)$", _read("terraform/main.tf"), re.MULTILINE)
     assert given == wanted != []
+
+
+def test_the_arguments_of_the_stack_exist() -> None:
+    """The provider is not here to refuse a name that it does not know."""
+    given = re.findall(r"^  (\w+) += ", _read("terraform/main.tf"), re.MULTILINE)
+    assert {"name", "template_url", "parameters"} <= set(given) <= ARGUMENTS
 
 
 def test_the_example_names_variables_that_exist() -> None:
