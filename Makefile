@@ -62,9 +62,10 @@ servers: $(VENV)/.dev $(EMULATORS)/.installed $(SERVERS)/.installed  ## Ask othe
 	$(BIN)/python -m tests.servers --known --write
 	$(BIN)/python docs/make_reference.py
 
-docs: $(VENV)/.dev  ## Make the pages of docs/reference and two of docs/pictures from the code
+docs: $(VENV)/.dev  ## Make the pages of docs/reference, two of docs/pictures and the variables of terraform/ from the code
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_terraform.py
 
 sam-build: $(SAM)/.installed  ## Build the functions and validate the template, as ./deploy does
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --parallel

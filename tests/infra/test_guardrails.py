@@ -1,0 +1,147 @@
+"""The page on guardrails says what the template makes of Control Tower's proactive controls."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pytest
+from tests.infra.hooks import HOOKS, Hook
+from tests.infra.stack import (
+    ACCOUNT,
+    OTHER_KEY,
+    PARAMETER_SETS,
+    REGION,
+    ROOT,
+    STACK_KEY,
+    Stack,
+    Template,
+    load_template,
+    resolve,
+    translate,
+)
+
+PAGE = (ROOT / "docs" / "how-to" / "live-with-guardrails.md").read_text(encoding="utf-8")
+VALUES: Mapping[str, str] = {
+    "ServerAccessLogBucket": "central-access-logs",
+    "DestinationKmsKeyArn": OTHER_KEY,
+    "StackKmsKeyArn": STACK_KEY,
+    "WorkBucketVersioning": "Yes",
+    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:security",
+}
+"""What to set a parameter to that the page names."""
+WARNINGS = {
+    "CT.CLOUDWATCH.PR.2": ("LogRetentionDays", "180"),
+    "CT.CLOUDWATCH.PR.4": ("ScheduleState", "DISABLED"),
+}
+"""What the defaults pass, and with which value of a parameter it is refused."""
+WHOLE = {"all functions": "AWS::Lambda::Function", "all log groups": "AWS::Logs::LogGroup"}
+
+
+class Row(NamedTuple):
+    """What the page says of a control."""
+
+    asks: str
+    default: str
+    remedy: str
+
+
+@functools.cache
+def _translated() -> Template:
+    return translate(load_template())
+
+
+def _deploy(parameters: Mapping[str, str]) -> Stack:
+    return resolve(_translated(), parameters)
+
+
+def _rows() -> dict[str, Row]:
+    found = re.findall(
+        r"^\| \[(CT\.\w+\.PR\.\d+)\]\(\S+\) \|(.*)\|(.*)\|(.*)\|$", PAGE, re.MULTILINE
+    )
+    return {control: Row(*(cell.strip() for cell in cells)) for control, *cells in found}
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.control)
+def test_what_the_defaults_make_of_a_control(hook: Hook) -> None:
+    """It passes, or exactly the resources that the page names are refused."""
+    stack = _deploy({})
+    said = _rows()[hook.control].default
+    refused = hook.refused(stack)
+    assert stack.of_type(hook.kind), "nothing was looked at"
+    if said == "passes":
+        assert refused == set()
+        return
+    assert said.startswith("refused: ")
+    names = said.removeprefix("refused: ")
+    assert refused == (
+        set(stack.of_type(WHOLE[names])) if names in WHOLE else set(re.findall(r"`(\w+)`", names))
+    )
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.control)
+def test_what_makes_a_control_pass(hook: Hook) -> None:
+    """The parameters of the page do, together; where it says that nothing does, all of them do
+    not.
+    """
+    row = _rows()[hook.control]
+    if row.default == "passes":
+        return
+    if row.remedy.startswith("no"):
+        assert hook.refused(_deploy({**VALUES, "ObjectLockMode": "GOVERNANCE"})) != set()
+        return
+    named = set(re.findall(r"`(\w+)`", row.remedy))
+    assert hook.refused(_deploy({name: VALUES[name] for name in named})) == set()
+    for left_out in named:
+        given = {name: VALUES[name] for name in named - {left_out}}
+        assert hook.refused(_deploy(given)) != set(), f"{left_out} is not needed"
+
+
+@pytest.mark.parametrize(("control", "value"), WARNINGS.items(), ids=list(WARNINGS))
+def test_what_the_page_warns_of_is_refused(control: str, value: tuple[str, str]) -> None:
+    """A control that the defaults pass, and a value that fails it."""
+    [hook] = [hook for hook in HOOKS if hook.control == control]
+    assert _rows()[control].remedy.startswith(f"`{value[0]}` must not be")
+    assert hook.refused(_deploy(dict([value]))) != set()
+
+
+@pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
+def test_what_passes_passes_with_every_set_of_parameters(parameters: Mapping[str, str]) -> None:
+    """No parameter makes the stack fail a control that it passes without, but for those that the
+    page warns of.
+    """
+    stack = _deploy(parameters)
+    for hook in HOOKS:
+        warned = hook.control in WARNINGS and WARNINGS[hook.control] in parameters.items()
+        if _rows()[hook.control].default == "passes" and not warned:
+            assert hook.refused(stack) == set(), hook.control
+
+
+def test_every_kind_of_resource_is_on_the_page() -> None:
+    """Either a control looks at it, or the page says that none does; and the page has the controls
+    that are known here.
+    """
+    [sentence] = re.findall(r"^For these types of resources .*$", PAGE, re.MULTILINE)
+    without = set(re.findall(r"`(AWS::\w+::\w+)`", sentence))
+    kinds = {found["Type"] for found in _translated()["Resources"].values()}
+    assert kinds == without | {hook.kind for hook in HOOKS}
+    assert not without & {hook.kind for hook in HOOKS}
+    assert list(_rows()) == [hook.control for hook in HOOKS]
+
+
+def test_the_sums_are_right() -> None:
+    """In the table of what watching costs: records times their price."""
+    rows = re.findall(r"^\|.*\| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|$", PAGE, re.MULTILINE)
+    assert len(rows) == 4
+    for records, price, dollars in rows:
+        assert int(records.replace(",", "")) * float(price) / 1e6 == pytest.approx(float(dollars))
+
+
+def test_the_roles_are_those_of_the_stack() -> None:
+    """What the SOC is told to look for exists, and every function that touches logs is told."""
+    told = set(re.findall(r"`log-aggregator-(\w+Role)-\*`", PAGE))
+    roles = set(_deploy(PARAMETER_SETS["access logs"]).of_type("AWS::IAM::Role"))
+    assert told <= roles
+    assert {"ListFunctionRole", "CombineFunctionRole", "DeleteFunctionRole"} <= told
