@@ -315,21 +315,21 @@ variable "combine_memory_size" {
 }
 
 variable "list_concurrency" {
-  description = "Listings at once, in each of the two branches."
+  description = "Listings at once, in each of the two branches; fewer where Lambda's quota has no room for them."
   type        = number
   default     = 20
   nullable    = false
 }
 
 variable "pack_concurrency" {
-  description = "Work items at once, in each of the two branches. Twice this must fit into the account's Lambda concurrency."
+  description = "Work items at once, in each of the two branches; fewer where Lambda's quota has no room for them."
   type        = number
   default     = 20
   nullable    = false
 }
 
 variable "history_concurrency" {
-  description = "Windows of days at once in ProcessHistoricalMainLogsSM. Each is a run of its own, with its own ListConcurrency and PackConcurrency."
+  description = "Windows of days at once in ProcessHistoricalMainLogsSM, fewer where Lambda's quota has no room for them. Each is a run of its own, with its own ListConcurrency and PackConcurrency."
   type        = number
   default     = 3
   nullable    = false

@@ -84,7 +84,10 @@ def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call:
     }
     texts = tomllib.loads((DOCS / "make_reference.toml").read_text(encoding="utf-8"))
     assert set(texts["json"]["doctor"]) == fields
-    checks = {finding["check"] for finding in described["findings"]}
+    clinic.account.buckets["bare"] = FakeBucket(versioning=BucketVersioning())
+    clinic.store.create_bucket("bare")
+    discarding = ["--other-regions", "delete", "--aggregation-regions", "eu-west-1"]
+    checks = checks_of(call("--json", "--other-buckets", "bare", "--role-arn", ROLE, *discarding))
     clinic.account.trails.append(
         Trail("t", MAIN, True, f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1")
     )
@@ -93,27 +96,24 @@ def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call:
     clinic.change(
         "flow", owner=OTHER_ACCOUNT, versioning=BucketVersioning("Enabled", has_mfa_delete=True)
     )
-    clinic.account.buckets["bare"] = FakeBucket(versioning=BucketVersioning())
-    clinic.store.create_bucket("bare")
     clinic.put("daily/2026-03-14T00-00Z/manifest.json", "flow")
     clinic.account.deny("DescribeKey", "SimulatePrincipalPolicy")
     for options in (
-        ["--role-arn", ROLE],
-        ["--other-regions", "delete", "--aggregation-regions", "eu-west-1"],
         ["--destination-bucket", ""],
         ["--destination-bucket", "flow"],
         ["--other-buckets", "nosuch*"],
-        ["--other-buckets", "bare"],
     ):
-        checks |= {
-            finding["check"] for finding in json.loads(call("--json", *options).stdout)["findings"]
-        }
+        checks |= checks_of(call("--json", *options))
     table = (
         (DOCS / "how-to" / "check-with-the-doctor.md")
         .read_text(encoding="utf-8")
         .partition("## What it looks at")[2]
     )
     assert set(re.findall(r"`([a-z-]+)`", table.partition("## ")[0])) == checks
+
+
+def checks_of(result: Result) -> set[str]:
+    return {finding["check"] for finding in json.loads(result.stdout)["findings"]}
 
 
 def test_roles_are_checked_and_simulated(clinic: Clinic, call: Call) -> None:
