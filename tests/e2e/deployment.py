@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import WaiterError
 from tests.e2e.building import BuiltTemplate, resources_of
-from tests.e2e.changes import PROGRAMS, adapt, bound_maps
+from tests.e2e.changes import PROGRAMS, adapt, adapt_definition
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.packaging import fingerprint, make_artifact
 from tests.support.waiting import SECONDS_MAX
@@ -137,6 +137,6 @@ def _upload_artifacts(aws: LocalAws, template: dict[str, Any], folder: Path) -> 
     for name, properties in resources_of(template, "AWS::Serverless::StateMachine").items():
         definition = (folder / properties["DefinitionUri"]).resolve()
         address = {"Bucket": ARTIFACTS, "Key": f"{name}.asl.json"}
-        body = bound_maps(definition.read_text(encoding="utf-8")).encode()
+        body = adapt_definition(definition.read_text(encoding="utf-8")).encode()
         s3.put_object(**address, Body=body)
         properties["DefinitionUri"] = address

@@ -155,9 +155,9 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
         run_of_day[f"Seconds{step}"] > 0
         for step in ("Listing", "Combining", "Verifying", "Deleting")
     )
-    # A day that was named is no night: the scheduled runs below write the metric of nights.
+    # A day that was named is no night: the scheduled runs below write the metrics of nights.
     assert "NightsDone" not in run_of_day
-    of_others = {"NightsDone", *telemetry.AWS_METRICS}
+    of_others = {"NightsDone", "Drift", *telemetry.AWS_METRICS}
     assert set(alarm_metrics(built.template)) <= set(run_of_day) | of_others
     data = list(telemetry.read_metrics(deployment, "FinishFunction"))
     assert {datum.namespace for datum in data} == {"LogAggregator"}
