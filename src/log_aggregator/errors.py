@@ -181,7 +181,7 @@ class OutOfMemory(LogAggregatorError):
 
 class Unexpected(LogAggregatorError):
     """Something that this program did not foresee: a mistake of its own. The text names the kind
-    of exception and where it arose; what the exception says itself may quote a log, and is not told.
+    of exception and where it arose. What the exception itself says is not told: it may quote a log.
     """
 
     advice = (

@@ -20,7 +20,7 @@ _PACKAGE = Path(__file__).parents[1]
 def leave_alone(error: Exception) -> LogAggregatorError:
     """What may leave a function: `tell_own`, without what it came from.
 
-    To be raised outside of the `except` that caught the error, which would be its context again.
+    It is to be raised after the `except` that caught the error, which would be its context again.
     """
     told = tell_own(error)
     told.__cause__ = told.__context__ = None
