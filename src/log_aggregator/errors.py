@@ -170,12 +170,14 @@ class OutOfTime(LogAggregatorError):
 
 
 class OutOfMemory(LogAggregatorError):
-    """A Lambda function has no more memory. The text names the place where it noticed."""
+    """A Lambda function has no more memory. It is called again, in a new process; the text names
+    the place where it noticed.
+    """
 
     advice = (
         "Nothing went that is not in a verified pack, and the next run takes it up again. Where "
-        "that does not help, give the function more memory: CombineMemorySize is the combining "
-        "function's, MemorySize in template.yaml that of each other."
+        "that does not help, give the function more memory: CombineMemorySize for the combining "
+        "one, MemorySize in template.yaml for any other."
     )
 
 

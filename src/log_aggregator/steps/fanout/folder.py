@@ -15,6 +15,7 @@ from log_aggregator.errors import (
     Failure,
     LogAggregatorError,
     NotFound,
+    OutOfMemory,
     PreconditionFailed,
     StoreError,
 )
@@ -162,8 +163,8 @@ class RunFolder:
         if found is not None:
             return Failure(**found)
         advice = (
-            "Nothing went that is not in a verified pack; the next run takes it up again. The "
-            "function's log says more."
+            "Look at the REPORT line in the function's log: was it the time or the memory? "
+            f"{OutOfMemory.advice}"
         )
         return Failure(f"{kind} {piece}", "OutOfTime", otherwise, advice)
 
