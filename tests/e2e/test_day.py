@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -228,6 +229,21 @@ def test_x_ray_gets_what_the_functions_did(done: Done) -> None:
     everything = b"\n".join(done.site.aws.daemon.read_all())
     for content in (b"eventVersion", b"configurationItem", b"srcaddr", b"HTTP/1.1", b"PlainText0"):
         assert content not in everything
+
+
+def test_a_mistake_is_told_by_its_place(done: Done) -> None:
+    """What Lambda's own runtime client makes of an error that nobody foresaw: a name that the
+    errors' page has, the place, and no frames but the handler's.
+    """
+    answer = done.site.aws.client("lambda").invoke(
+        FunctionName=done.site.deployment.functions["PlanFunction"], Payload=b"{}"
+    )
+    told = json.loads(answer["Payload"].read())
+    assert told["errorType"] == "Unexpected"
+    assert re.fullmatch(
+        r"KeyError at log_aggregator/handlers/plan\.py:[0-9]+ in handler", told["errorMessage"]
+    )
+    assert ["entry.py" in frame for frame in told["stackTrace"]] == [True]
 
 
 def spans_of(traces: list[telemetry.Trace], name: str) -> list[dict[str, Any]]:
