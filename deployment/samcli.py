@@ -13,7 +13,7 @@ from pathlib import Path
 from deployment.errors import DeploymentFailed
 from log_aggregator.errors import CannotStart
 
-VERSION_MIN = (1, 120, 0)
+VERSION_MIN = (1, 154, 0)  # for `parameter_overrides` as a table
 VERSION_TRIED = "1.170.0"
 OWN_ENVIRONMENT = ".venv-sam"
 INSTALL = (

@@ -5,6 +5,7 @@ for each worker of xdist).
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def embedded_settings(embedded_s3: EmbeddedS3) -> ClientSettings:
 def embedded_store(embedded_settings: ClientSettings) -> S3Store:
     """A store of that server."""
     return S3Store.connect(embedded_settings)
+
+
+@pytest.fixture(autouse=True)
+def own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handlers log what Python would print, and set its hooks to do so; pytest has hooks of its
+    own.
+    """
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 @pytest.fixture

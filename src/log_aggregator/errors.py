@@ -11,6 +11,8 @@
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
     ├── OutputFailed           make room, or write elsewhere: what has its name is whole    exit 1
     ├── OutOfTime              a function's time is nearly over; call it again: it goes on
+    ├── OutOfMemory            a function has too little memory; give it more
+    ├── Unexpected             a mistake of this program: report the place that the text names
     ├── RunFailed              look at the list: what failed was kept, all else is done       exit 1
     ├── SourceChanged          plan anew without these objects; they are the next run's
     ├── RequestFailed          a request was not done; what it asked for is not known        exit 1
@@ -164,6 +166,29 @@ class OutOfTime(LogAggregatorError):
     advice = (
         "The state machine calls the function again, and it goes on where it was. Where that "
         "does not help: less at a time."
+    )
+
+
+class OutOfMemory(LogAggregatorError):
+    """A Lambda function has no more memory. It is called again, in a new process; the text names
+    the place where it noticed.
+    """
+
+    advice = (
+        "Nothing went that is not in a verified pack, and the next run takes it up again. Where "
+        "that does not help, give the function more memory: CombineMemorySize for the combining "
+        "one, MemorySize in template.yaml for any other."
+    )
+
+
+class Unexpected(LogAggregatorError):
+    """Something that this program did not foresee: a mistake of its own. The text names the kind
+    of exception and where it arose. What the exception itself says is not told: it may quote a log.
+    """
+
+    advice = (
+        "Nothing went that is not in a verified pack. Report it, with the place that the message "
+        "names; the function's log has the lines that led there."
     )
 
 

@@ -23,6 +23,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 from tests.support.waiting import SECONDS_MAX
+from tests.support.xray import FakeDaemon
 
 from log_aggregator_lab.servers.s3 import HOST, find_free_ports
 
@@ -50,12 +51,15 @@ class LocalAws:
     access_key: str = ACCOUNT
     secret_key: str = field(default="test", repr=False)
     session_token: str | None = None
+    daemon: FakeDaemon = field(default_factory=FakeDaemon, repr=False)
+    """What the functions send to X-Ray arrives here."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
-        for path in (self.directory / "tmp", self.output_path):
+        for path in (self.directory / "tmp", self.output_path, self.output_path / "traces"):
             path.mkdir(exist_ok=True)
+        self.daemon.__enter__()
         (port,) = find_free_ports(1)
         self.endpoint_url = f"http://{HOST}:{port}"
         with self.log_path.open("wb") as log:
@@ -125,6 +129,7 @@ class LocalAws:
         process, self._process = self._process, None
         if process is None:
             return
+        self.daemon.__exit__(None, None, None)
         process.terminate()
         try:
             process.wait(STOP_SECONDS_MAX)
@@ -161,6 +166,7 @@ class LocalAws:
             # functions of custom runtimes get it only from here
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_XRAY_DAEMON_ADDRESS": self.daemon.address,
             "E2E_OUTPUT": str(self.output_path),
         }
 

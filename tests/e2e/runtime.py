@@ -5,21 +5,30 @@ The local AWS takes what a function has said once its pipe was silent for 5 ms, 
 machine is before all has come through. A line in a file is there as soon as it is written.
 
 Where a file `kill` lies beside it, the function dies right after the first line that has its text.
+
+Each invocation gets a trace as Lambda makes it: the function's own segment is Lambda's, and stands
+in `traces/`; what the function sends are subsegments of it. The local AWS has no X-Ray.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 from typing import Any, TextIO
 
+from awslambdaric import bootstrap
 from awslambdaric.__main__ import main
 
 FOLDER = Path(os.environ["E2E_OUTPUT"])
+UNSAMPLED = "VerifyFunction"
+"""In real traces it is chance; here it is known whose are not sampled."""
 
 
 class Both:
@@ -51,6 +60,29 @@ def die_where_told(text: str) -> None:
         pass
 
 
+def begin_trace(_given: str | None) -> None:
+    """Lambda's runtime client calls it before each invocation, with the header that it got
+    (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+    """
+    function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+    now = time.time()
+    segment = {
+        "name": function,
+        "id": secrets.token_hex(8),
+        "trace_id": f"1-{int(now):08x}-{secrets.token_hex(12)}",
+        "start_time": now,
+        "origin": "AWS::Lambda::Function",
+        "is_sampled": UNSAMPLED not in function,
+    }
+    with (FOLDER / "traces" / name).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(segment) + "\n")
+    os.environ["_X_AMZN_TRACE_ID"] = (
+        f"Root={segment['trace_id']};Parent={segment['id']};Sampled={segment['is_sampled']:d};"
+        f"Lineage=1:{secrets.token_hex(4)}:0"
+    )
+
+
+bootstrap.update_xray_env_variable = begin_trace
 name = f"{os.environ['AWS_LAMBDA_FUNCTION_NAME']}.{os.getpid()}"
 with (FOLDER / name).open("ab", buffering=0) as output:
     sys.stdout, sys.stderr = Both(sys.stdout, output), Both(sys.stderr, output)

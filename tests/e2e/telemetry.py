@@ -1,5 +1,5 @@
-"""What the functions wrote: log lines of theirs, as JSON, and metrics in the Embedded Metric
-Format.
+"""What the functions wrote: log lines of theirs, as JSON, metrics in the Embedded Metric Format,
+and what they sent to X-Ray.
 
 The local AWS makes no metrics of the lines, and does not keep all of them, so they are read the way
 CloudWatch Logs reads them, from the files that `tests.e2e.runtime` writes.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.e2e.deployment import Deployment
+from tests.support.xray import find_problems
 
 AWS_METRICS = (
     "ExecutionsFailed",
@@ -36,6 +37,48 @@ class Datum:
     dimension_sets: tuple[tuple[str, ...], ...]
     value: float
     line: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One invocation: the function's own segment, which is Lambda's, and all subsegments of the
+    trace.
+    """
+
+    function: str
+    segment: dict[str, Any]
+    subsegments: list[dict[str, Any]]
+
+    @property
+    def is_whole(self) -> bool:
+        """Each subsegment hangs under another or under the segment, and began no earlier."""
+        above = {each["id"]: each for each in (self.segment, *self.subsegments)}
+        return len(above) == 1 + len(self.subsegments) and all(
+            each["parent_id"] in above
+            and each["start_time"] >= above[each["parent_id"]]["start_time"]
+            for each in self.subsegments
+        )
+
+
+def read_traces(deployment: Deployment) -> list[Trace]:
+    """Of all invocations so far. Checks on the way that X-Ray takes what arrived, and that nothing
+    arrived of another trace.
+    """
+    datagrams = deployment.aws.daemon.read_all()
+    assert [problem for datagram in datagrams for problem in find_problems(datagram)] == []
+    arrived: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for datagram in datagrams:
+        document = json.loads(datagram.partition(b"\n")[2])
+        arrived[document["trace_id"]].append(document)
+    logical_ids = {name: logical_id for logical_id, name in deployment.functions.items()}
+    traces = []
+    for path in (deployment.aws.output_path / "traces").iterdir():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            segment = json.loads(line)
+            subsegments = arrived.pop(segment["trace_id"], [])
+            traces.append(Trace(logical_ids[segment["name"]], segment, subsegments))
+    assert not arrived, f"of no invocation: {sorted(arrived)}"
+    return traces
 
 
 def read_lines(deployment: Deployment, function: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,6 +190,70 @@ def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
     everything = "\n".join(line for each in lines.values() for line in each)
     for content in ("eventVersion", "configurationItem", "srcaddr", "HTTP/1.1", "PlainText0"):
         assert content not in everything
+
+
+def test_x_ray_gets_what_the_functions_did(done: Done) -> None:
+    """Every sampled invocation arrives, as subsegments under the segment that Lambda makes: the
+    function's step, and under it a span for each group, which can be searched for by what the group
+    is. Of what is not sampled nothing arrives, and contents of logs never do.
+    """
+    traces = telemetry.read_traces(done.site.deployment)
+    assert all(bool(trace.subsegments) == trace.segment["is_sampled"] for trace in traces)
+    assert [trace for trace in traces if not trace.is_whole] == []
+    assert {trace.function for trace in traces} == {
+        "PrepareFunction",
+        "ListFunction",
+        "PlanFunction",
+        "CombineFunction",
+        "VerifyFunction",
+        "DeleteFunction",
+        "FinishFunction",
+    }
+    combined = [trace for trace in traces if trace.function == "CombineFunction"]
+    groups = {
+        "/".join(
+            (
+                found["bucket"],
+                found["log_type"],
+                found.get("account", "all"),
+                found["date"].replace("-", "/"),
+            )
+        )
+        for found in spans_of(combined, "combine group")
+    }
+    packs = [pack["key"].removeprefix("packs/") for pack in done.result["packs"]]
+    assert groups == {key.rpartition("/")[0] for key in packs}
+    assert {found["run"] for found in spans_of(combined, "combine")} == {
+        done.execution.output["run"]
+    }
+    everything = b"\n".join(done.site.aws.daemon.read_all())
+    for content in (b"eventVersion", b"configurationItem", b"srcaddr", b"HTTP/1.1", b"PlainText0"):
+        assert content not in everything
+
+
+def test_a_mistake_is_told_by_its_place(done: Done) -> None:
+    """What Lambda's own runtime client makes of an error that nobody foresaw: a name that the
+    errors' page has, the place, and no frames but the handler's.
+    """
+    answer = done.site.aws.client("lambda").invoke(
+        FunctionName=done.site.deployment.functions["PlanFunction"], Payload=b"{}"
+    )
+    told = json.loads(answer["Payload"].read())
+    assert told["errorType"] == "Unexpected"
+    assert re.fullmatch(
+        r"KeyError at log_aggregator/handlers/plan\.py:[0-9]+ in handler", told["errorMessage"]
+    )
+    assert ["entry.py" in frame for frame in told["stackTrace"]] == [True]
+
+
+def spans_of(traces: list[telemetry.Trace], name: str) -> list[dict[str, Any]]:
+    """The annotations of the spans of this name."""
+    return [
+        each["annotations"]
+        for trace in traces
+        for each in trace.subsegments
+        if each["name"] == name
+    ]
 
 
 def test_a_dry_run_says_what_is_there_to_do(done: Done) -> None:

@@ -20,8 +20,19 @@ from log_aggregator import errors
 
 Definition = dict[str, Any]
 
-TRANSIENT = {"StoreError", "Unreachable", "OutOfTime"}
+TRANSIENT = {"StoreError", "Unreachable", "OutOfTime", "OutOfMemory"}
 """Our own errors that may go away by themselves."""
+
+DEATHS = {
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Sandbox.Timedout",
+    "Lambda.Unknown",
+    "States.Timeout",
+}
+"""What a process that died, of whatever, has been reported as
+(https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html).
+"""
 
 
 def machines(definition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -249,6 +260,20 @@ def test_what_the_examination_meets_stops_no_run(combine: Definition) -> None:
     assert state["Catch"] == [
         {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "ListLogs"}
     ]
+
+
+def test_a_process_that_died_is_replaced_by_a_new_one(definition: Definition) -> None:
+    """By one and the same retrier, whatever Lambda calls it, with our own words for it: a kill for
+    memory has had two names. Three times: what another item left in the process is gone then, and
+    what this one needs is not.
+    """
+    for name, state in states(definition):
+        if not function_of(state):
+            continue
+        rules = [rule for rule in state["Retry"] if DEATHS & set(rule["ErrorEquals"])]
+        assert len(rules) == 1, name
+        assert set(rules[0]["ErrorEquals"]) == DEATHS | TRANSIENT, name
+        assert rules[0]["MaxAttempts"] == 3, name
 
 
 def test_a_failing_state_still_comes_to_the_end(combine: Definition) -> None:

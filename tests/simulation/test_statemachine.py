@@ -31,6 +31,7 @@ from tests.support.world import (
 
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.handlers import split_history
+from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator_lab.stores.faults import Fault, Killed
 
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -209,21 +210,41 @@ def without_lists(entries: list[tuple[object, ...]]) -> list[tuple[object, ...]]
     return [entry for entry in entries if not str(entry[1]).startswith("discards/")]
 
 
+def begin(world: World, payload: Any) -> None:
+    """As a function does that dies of its work."""
+    piece = payload.get("task") or payload["item"]
+    RunFolder(world.store, WORK, payload["run"]).begin(Kind(payload["kind"]), piece)
+
+
+@pytest.mark.parametrize(
+    ("death", "calls"),
+    [
+        ("Runtime.ExitError", 4),
+        ("Runtime.OutOfMemory", 4),
+        ("Sandbox.Timedout", 4),
+        ("Lambda.Unknown", 4),
+        ("States.DataLimitExceeded", 1),
+    ],
+)
 @pytest.mark.parametrize(
     "function", ["ListFunction", "CombineFunction", "VerifyFunction", "DeleteFunction"]
 )
 def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
-    function: str, clouds: MakeCloud
+    function: str, death: str, calls: int, clouds: MakeCloud
 ) -> None:
     """One half of the logs cannot be done: the other half is, and the execution fails and says
-    which piece has no result.
+    which piece has no result, and what to do about it.
     """
     world = two_halves()
     cloud = clouds(world)
 
+    died: list[str] = []
+
     def break_main(called: str, payload: Any) -> None:
         if called == function and payload["kind"] == "main":
-            raise StateError("Runtime.ExitError")
+            died.append(called)
+            begin(world, payload)
+            raise StateError(death)
 
     cloud.break_function = break_main
     with pytest.raises(
@@ -231,8 +252,35 @@ def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
     ) as raised:
         cloud.run()
     assert "main " in raised.value.cause
+    assert len(died) == calls
+    (failure,) = result_of(world)["failures"]
+    assert failure["where"].startswith("main ")
+    assert "more memory: CombineMemorySize" in failure["advice"]
     assert {source.bucket for source in left_in_place(world)} == {"trail"}
     assert find_losses(world) == []
+
+
+@pytest.mark.parametrize("function", ["PlanFunction", "ListFunction"], ids=["a state", "an item"])
+def test_a_death_for_memory_is_told_as_that(function: str, clouds: MakeCloud) -> None:
+    """Of a state of the machine itself, too: nothing is packed then, and the run's result says what
+    to do.
+    """
+    world = two_halves()
+    cloud = clouds(world)
+
+    def break_it(called: str, payload: Any) -> None:
+        if called == function:
+            if "kind" in payload:
+                begin(world, payload)
+            raise StateError("Runtime.OutOfMemory", "signal: killed")
+
+    cloud.break_function = break_it
+    before = stored(world)
+    assert run_all(cloud) == "RunFailed"
+    assert stored(world) == before
+    failures = result_of(world)["failures"]
+    assert failures
+    assert all("more memory: CombineMemorySize" in failure["advice"] for failure in failures)
 
 
 def test_what_fails_for_good_is_not_tried_again(clouds: MakeCloud) -> None:

@@ -81,6 +81,8 @@ class Cloud:
     account: FakeAccount = field(default_factory=FakeAccount)
     invocations: list[str] = field(default_factory=list)
     visited: list[str] = field(default_factory=list)
+    raised: list[Exception] = field(default_factory=list)
+    """What left the functions, as Lambda's runtime gets it."""
     break_function: Callable[[str, Any], None] = field(default=lambda _function, _payload: None)
     trail_keys: TrailKeys | None = None
     view: Callable[[str, ObjectStore], ObjectStore] = field(default=lambda _function, store: store)
@@ -128,6 +130,7 @@ class Cloud:
             except Killed:
                 raise StateError("Runtime.ExitError", "the process died") from None
             except Exception as error:
+                self.raised.append(error)
                 cause = json.dumps({"errorMessage": str(error)})
                 raise StateError(type(error).__name__, cause) from error
 

@@ -32,6 +32,7 @@ from log_aggregator.steps.fanout.folder import Kind, RunFolder
 from log_aggregator.steps.fanout.gather import RunRecord
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.workers import ThreadWorkers
+from log_aggregator.telemetry.foreign import leave_alone, tell_own
 from log_aggregator.telemetry.logs import bind, configure_logs, log_error, log_info
 from log_aggregator.telemetry.tracing import span
 from log_aggregator.wiring import (
@@ -94,12 +95,20 @@ def serve(
     step: str,
 ) -> Callable[[Callable[[Event, Call], Result]], Callable[[Event, Context], Result]]:
     """Makes a Lambda handler of a function of an event and a call. Errors are logged, and raised:
-    the state machine goes by their names.
+    the state machine goes by their names. What is not ours is raised as Unexpected or OutOfMemory,
+    because Lambda tells the text of whatever it gets to its log, to Step Functions and to X-Ray.
     """
 
     def decorate(work: Callable[[Event, Call], Result]) -> Callable[[Event, Context], Result]:
         @functools.wraps(work)
         def handler(event: Event, context: Context) -> Result:
+            try:
+                return answer(event, context)
+            except Exception as error:  # noqa: BLE001 - all of them are raised, in words of ours
+                told = leave_alone(error)
+            raise told  # not above: it would have the error as its context
+
+        def answer(event: Event, context: Context) -> Result:
             configure_logs(os.environ.get(LOG_LEVEL, ""))
             named = {name: event[name] for name in ("run", "kind", "task", "item") if name in event}
             with bind(step=step, request_id=context.aws_request_id, **named), span(step, **named):
@@ -172,8 +181,8 @@ def _work(step: str, work: Callable[[Event, Call], Result], event: Event, call: 
         stopped = OutOfTime(f"{step}: stopped shortly before the function's time was over")
         _leave_word(event, call, stopped)
         raise stopped from error
-    except LogAggregatorError as error:
-        _leave_word(event, call, error)
+    except Exception as error:
+        _leave_word(event, call, tell_own(error))
         raise
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from log_aggregator.errors import Failure, RunFailed
+from log_aggregator.errors import Failure, OutOfMemory, RunFailed
 from log_aggregator.escapes import escape
 from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.metrics import write_night, write_outstanding, write_run_metrics
@@ -25,6 +25,10 @@ from log_aggregator.telemetry.memory import peak_memory_bytes
 NAMED_FAILURES_MAX = 20
 CAUSE_CHARS_MAX = 8_000
 """Step Functions takes 32,768 characters of a cause, and the stack trace needs some of them."""
+OUT_OF_MEMORY = frozenset({OutOfMemory.__name__, "Runtime.OutOfMemory", "Runtime.ExitError"})
+"""What Lambda calls a function that it killed for its memory: today the second, before the third,
+which is any process that died.
+"""
 
 
 @serve("finish")
@@ -96,5 +100,10 @@ def failure_of_state(error: Mapping[str, Any]) -> Failure:
     cause = str(error.get("Cause", ""))
     with contextlib.suppress(ValueError, KeyError, TypeError):
         cause = str(json.loads(cause)["errorMessage"])
-    advice = "Look at the execution in the console of Step Functions."
-    return Failure("state machine", str(error.get("Error", "")), cause[:1000], advice)
+    name = str(error.get("Error", ""))
+    advice = (
+        OutOfMemory.advice
+        if name in OUT_OF_MEMORY
+        else "Look at the execution in the console of Step Functions."
+    )
+    return Failure("state machine", name, cause[:1000], advice)

@@ -23,6 +23,7 @@ import contextlib
 import json
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -72,6 +73,17 @@ def configure_logs(level: str = "") -> None:
     logging.getLogger("botocore").setLevel(
         logging.WARNING
     )  # it tells at every cold start where it found credentials
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of headers by quoting them
+    _log_strays()
+
+
+def _log_strays() -> None:
+    """An error that no caller sees is logged like any other: of a thread, of a callback of libcurl,
+    of an object that is freed. Python would print it with its text.
+    """
+    sys.excepthook = lambda _kind, error, _frames: log_error("nobody caught this", error)
+    threading.excepthook = lambda lost: log_error("a thread ended with this", lost.exc_value)
+    sys.unraisablehook = lambda lost: log_error("nobody could catch this", lost.exc_value)
 
 
 @contextlib.contextmanager

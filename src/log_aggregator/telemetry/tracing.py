@@ -16,7 +16,8 @@ Threads: a span's parent is the one around it in the same thread. A thread of a 
 none, so what it opens hangs directly under the function; run its work in
 `contextvars.copy_context()` to keep the parent.
 
-Formats: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html,
+Formats: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html and the
+schema that it links to (xray-segmentdocument-schema-v1.0.0),
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html
 """
 
@@ -35,6 +36,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from log_aggregator.errors import LogAggregatorError
+from log_aggregator.telemetry.foreign import name_place
 
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 """Set by Lambda for each invocation: `Root=1-<8 hex>-<24 hex>;Parent=<16
@@ -47,6 +49,10 @@ HEADER = b'{"format": "json", "version": 1}\n'
 DATAGRAM_BYTES_MAX = 64_000
 """A document has at most 64 kB, and a datagram over IPv4 at most 65,507 bytes."""
 NAME_CHARS_MAX = 200
+ANNOTATIONS_MAX = 50
+"""So many X-Ray indexes of a whole trace. What comes after them is shown, and cannot be searched
+for: of a trace with many groups, look for the bucket or the run, not for one account.
+"""
 ANNOTATION_CHARS_MAX = 250
 MESSAGE_CHARS_MAX = 1_000
 
@@ -69,9 +75,9 @@ def span(name: str, **annotations: Annotation) -> Iterator[None]:
     """A subsegment around what happens inside. Annotations can be searched for; those that are None
     are left out.
 
-    An error inside is noted and goes on: one of `errors` with its text, any other by its name only,
-    as its text may hold contents of logs. Raises ValueError for an annotation's name or value that
-    X-Ray does not take, sampled or not, so that the first test finds it.
+    An error inside is noted and goes on: one of `errors` with its text, any other by its name and
+    place, as its text may hold contents of logs. Raises ValueError for an annotation's name or
+    value that X-Ray does not take, sampled or not, so that the first test finds it.
     """
     noted = _check_annotations(annotations)
     parent, daemon = _find_parent(), _find_daemon()
@@ -107,6 +113,8 @@ def span(name: str, **annotations: Annotation) -> Iterator[None]:
 def _check_annotations(
     annotations: Mapping[str, Annotation],
 ) -> dict[str, str | int | float | bool]:
+    if len(annotations) > ANNOTATIONS_MAX:
+        raise ValueError(f"{len(annotations)} annotations: expected at most {ANNOTATIONS_MAX}")
     checked: dict[str, str | int | float | bool] = {}
     for key, value in annotations.items():
         if not _ANNOTATION_KEY.fullmatch(key):
@@ -159,9 +167,12 @@ def _describe_error(error: BaseException) -> dict[str, object]:
     the program itself.
     """
     is_ours = isinstance(error, LogAggregatorError)
-    exception = {"id": _make_id(), "type": type(error).__name__}
-    if is_ours:
-        exception["message"] = str(error)[:MESSAGE_CHARS_MAX]
+    text = str(error) if is_ours else name_place(error)
+    exception = {
+        "id": _make_id(),
+        "type": type(error).__name__,
+        "message": text[:MESSAGE_CHARS_MAX],
+    }
     return {"error" if is_ours else "fault": True, "cause": {"exceptions": [exception]}}
 
 
@@ -189,5 +200,8 @@ _SPAN_ID = re.compile("[0-9a-f]{16}")
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _ADDRESS = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}}):([0-9]{{1,5}})")
 _PORT_MAX = 65_535
-_ANNOTATION_KEY = re.compile("[A-Za-z0-9_]+")
-_NOT_IN_NAME = re.compile(r"[^\w\s.:/%&#=+\\@-]")
+_ANNOTATION_KEY = re.compile("[A-Za-z0-9_]{1,500}")
+_NOT_IN_NAME = re.compile(r"[^\w .:/%&#=+@-]")
+"""The page allows whitespace and backslashes, too; the schema that it links to neither line breaks,
+tabs nor backslashes.
+"""

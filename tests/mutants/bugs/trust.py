@@ -205,5 +205,32 @@ TRUST = Section(
             ),
             proof="tests/unit/steps/packing/test_selection.py::test_what_has_no_date_counts_once",
         ),
+        Mutant(
+            "a-log-in-the-cause",
+            "what a library says of a line that it cannot read reaches Step Functions and the log",
+            in_symbol(
+                "log_aggregator.telemetry.foreign:tell_own",
+                ("kind(name_place(error))", "kind(str(error))"),
+            ),
+            proof="tests/simulation/test_secrecy.py::test_foreign_errors_do_not_take_their_text_along",
+        ),
+        Mutant(
+            "a-log-in-the-trace",
+            "what a library says of a line that it cannot read reaches X-Ray",
+            in_symbol(
+                "log_aggregator.telemetry.tracing:_describe_error",
+                ("name_place(error)", "str(error)"),
+            ),
+            proof="tests/simulation/test_secrecy.py::test_foreign_errors_do_not_take_their_text_along",
+        ),
+        Mutant(
+            "a-line-in-the-message",
+            "a record that cannot be decoded is quoted in the error of the pack that it is of",
+            in_symbol(
+                "log_aggregator.core.jsontext:decoding",
+                ("type(error).__name__", "error"),
+            ),
+            proof="tests/simulation/test_secrecy.py::test_one_value_that_is_wrong_is_not_quoted",
+        ),
     ),
 )

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import botocore.awsrequest
 import pytest
 from awscrt.checksums import crc64nvme
+from botocore.exceptions import ParamValidationError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 from tests.unit.adapters.conftest import Answer, CannedS3
 
@@ -761,9 +762,40 @@ def test_the_endpoint_may_come_from_the_environment(
 
 
 def test_an_answer_that_is_not_s3s_is_a_store_error() -> None:
-    """A proxy's page instead of S3's XML ends a group, not the program."""
-    with pytest.raises(StoreError, match="ResponseParserError"), store_errors("ListObjectsV2", "b"):
-        raise ResponseParserError("invalid XML received")
+    """A proxy's page instead of S3's XML ends a group, not the program; what is on it is not
+    told.
+    """
+    with (
+        pytest.raises(StoreError, match="ResponseParserError: the answer is none of AWS's") as told,
+        store_errors("ListObjectsV2", "b"),
+    ):
+        raise ResponseParserError("invalid XML received: b'what a log says'")
+    assert "what a log says" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ParamValidationError(
+                report="Invalid type for parameter Body, value: what a log says, type: <class>"
+            ),
+            "ParamValidationError: Parameter validation failed: Invalid type for parameter Body",
+        ),
+        (ParamValidationError(report='Invalid bucket name "b c"'), 'Invalid bucket name "b c"'),
+        (ReadTimeoutError(endpoint_url="https://b.example/k"), "timeout on endpoint URL"),
+        (KeyError("ETag"), "BadAnswer: the answer has no ETag"),
+        (KeyError("what a log says"), "BadAnswer: the answer has no field that it must have"),
+        (ValueError("what a log says"), "BadAnswer: the answer cannot be read: ValueError"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_botocore_quotes_is_not_told(error: Exception, said: str) -> None:
+    """What helps stays: the kind of error, the name of a field, a bucket, an endpoint."""
+    with pytest.raises(RequestFailed) as told, store_errors("GetObject", "b", "k"):
+        raise error
+    assert said in str(told.value)
+    assert "what a log says" not in str(told.value)
 
 
 def test_clients_are_made_in_one_place() -> None:

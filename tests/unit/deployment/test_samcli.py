@@ -40,7 +40,7 @@ def test_one_that_is_too_old_is_passed_over(tmp_path: Path) -> None:
     ("body", "said"),
     [
         (None, "there is no SAM CLI"),
-        (says("1.9.0"), r"too old: .* is 1\.9\.0; 1\.120\.0 or newer"),
+        (says("1.153.1"), r"too old: .* is 1\.153\.1; 1\.154\.0 or newer"),
         ("echo hello", "does not say a version: hello"),
     ],
 )

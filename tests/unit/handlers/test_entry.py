@@ -5,6 +5,7 @@ little to import.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,11 +19,14 @@ from tests.support.waiting import SECONDS_MAX
 from log_aggregator import handlers
 from log_aggregator.errors import (
     LimitExceeded,
+    LogAggregatorError,
     NotAuthenticated,
     NotFound,
+    OutOfMemory,
     OutOfTime,
     RequestFailed,
     SettingsError,
+    Unexpected,
     Unreachable,
 )
 from log_aggregator.handlers import entry
@@ -187,6 +191,43 @@ def test_an_error_is_raised_logged_and_left_behind(
     assert "narrow" in lines[1]["advice"] or lines[1]["advice"]
     word = RunFolder(store, "work", "2026-01-02/x").read_failure(Kind.AUXILIARY, "00001", "nothing")
     assert word.message == "too much"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "advice"),
+    [
+        (KeyError("what a log says"), Unexpected, "Report it"),
+        (MemoryError("what a log says"), OutOfMemory, "CombineMemorySize"),
+    ],
+    ids=["foreign", "memory"],
+)
+def test_a_foreign_error_is_told_by_name_and_place(
+    store: MemoryStore,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    kind: type[LogAggregatorError],
+    advice: str,
+) -> None:
+    """What leaves the function has one line of text, nothing that it came from, and no frames but
+    the handler's; the log has the lines that led there; and the run's end finds the reason.
+    """
+
+    @entry.serve("combine")
+    def handler(event: Any, call: Call) -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(kind) as raised:
+        handler(PIECE, Context("r"))
+    name = type(error).__name__
+    place = rf"{name} at log_aggregator/handlers/entry\.py:[0-9]+ in _work"
+    assert re.fullmatch(place, str(raised.value))
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
+    output = capsys.readouterr().out
+    assert "what a log says" not in output
+    assert json.loads(output.splitlines()[1])["error"] == name
+    word = RunFolder(store, "work", PIECE["run"]).read_failure(Kind.MAIN, PIECE["item"], "nothing")
+    assert (word.error, word.message) == (kind.__name__, str(raised.value))
+    assert advice in word.advice
 
 
 def test_an_error_is_not_hidden_by_another(

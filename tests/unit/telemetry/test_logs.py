@@ -8,7 +8,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -247,6 +247,45 @@ def test_the_text_of_other_errors_is_not_written(
         assert line["traceback"].endswith("ValueError")
 
 
+class Lost:
+    """Fails where nobody can catch it: when it is freed."""
+
+    def __del__(self) -> None:
+        raise ValueError(SECRET)
+
+
+def end_a_thread() -> None:
+    def fail() -> None:
+        raise ValueError(SECRET)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+
+def fail_in_a_callback() -> None:
+    """libcurl's binding hands what a callback raises to `sys.excepthook`, and goes on."""
+    sys.excepthook(ValueError, ValueError(SECRET), None)
+
+
+@pytest.mark.parametrize("lose", [Lost, end_a_thread, fail_in_a_callback])
+def test_an_error_that_nobody_catches_is_logged_without_its_text(
+    lose: Callable[[], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python itself would print it to stderr."""
+    configure_logs()
+    lose()
+    (line,) = read_lines(capsys)
+    assert SECRET not in json.dumps(line)
+    assert (line["level"], line["error"]) == ("ERROR", "ValueError")
+
+
+def test_foreign_warnings_that_quote_headers_are_not_logged() -> None:
+    """urllib3 warns of headers that it cannot parse, and quotes them."""
+    configure_logs()
+    assert not logging.getLogger("urllib3.connectionpool").isEnabledFor(logging.WARNING)
+
+
 def test_contents_are_counted_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """Bytes, and objects that may hold them, do not get into a line, however deep they lie."""
     configure_logs()
@@ -314,6 +353,7 @@ def test_it_costs_a_cold_start_nothing_but_the_standard_library() -> None:
         ".errors",
         ".escapes",
         ".telemetry",
+        ".telemetry.foreign",
         ".telemetry.logs",
         ".telemetry.metrics",
         ".telemetry.tracing",

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.support.waiting import SECONDS_MAX
+from tests.support.xray import find_problems
 
 from log_aggregator.errors import GroupFailed, VerificationError
 from log_aggregator.telemetry.tracing import span
@@ -35,7 +36,10 @@ class Daemon:
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
 
     def receive_raw(self) -> bytes:
-        return self._socket.recv(70_000)
+        """Whatever comes is what X-Ray takes."""
+        raw = self._socket.recv(70_000)
+        assert find_problems(raw) == []
+        return raw
 
     def receive(self) -> dict[str, Any]:
         header, newline, document = self.receive_raw().partition(b"\n")
@@ -167,6 +171,22 @@ def test_a_thread_of_an_earlier_invocation_has_the_trace_of_this_one(
     assert (received["trace_id"], received["parent_id"]) == (other, PARENT)
 
 
+def test_each_invocation_has_its_own_trace(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda sets the variable anew for each: another trace, another segment, sampled or not."""
+    seen = []
+    for number in range(4):
+        root, parent = f"1-5759e988-{number:024x}", f"{number:016x}"
+        header = f"Root={root};Parent={parent};Sampled={number % 2};Lineage=1:a84cdf6d:{number}"
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+        with span("combine"):
+            pass
+        if number % 2:
+            received = daemon.receive()
+            seen.append((received["trace_id"], received["parent_id"]) == (root, parent))
+        assert daemon.is_quiet()
+    assert seen == [True, True]
+
+
 def test_our_errors_are_told_with_their_text(daemon: Daemon) -> None:
     """An error goes on, and each span that it leaves is marked with it; spans after it are not."""
     with pytest.raises(VerificationError), span("outer"), span("verify"):
@@ -189,7 +209,7 @@ def test_our_errors_are_told_with_their_text(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError(f"bad: {SECRET}"), KeyboardInterrupt(SECRET)])
-def test_other_errors_are_told_by_their_name_alone(daemon: Daemon, error: BaseException) -> None:
+def test_other_errors_are_told_by_name_and_place(daemon: Daemon, error: BaseException) -> None:
     """Their text may quote the contents of a log."""
     with pytest.raises(type(error)), span("read"):
         raise error
@@ -199,8 +219,10 @@ def test_other_errors_are_told_by_their_name_alone(daemon: Daemon, error: BaseEx
     assert received["fault"] is True
     assert "error" not in received
     (told,) = received["cause"]["exceptions"]
-    assert set(told) == {"id", "type"}
+    assert set(told) == {"id", "type", "message"}
     assert told["type"] == type(error).__name__
+    place = r"log_aggregator/telemetry/tracing\.py:[0-9]+ in span"
+    assert re.fullmatch(f"{told['type']} at {place}", told["message"])
 
 
 @pytest.mark.parametrize(
@@ -290,7 +312,16 @@ def test_a_daemon_that_is_gone_does_not_fail_the_job(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("header", ["", f"Root={ROOT};Parent={PARENT};Sampled=1"])
 @pytest.mark.parametrize(
     "annotations",
-    [{"log-type": "x"}, {"": "x"}, {"ü": "x"}, {"a": b"x"}, {"a": ["x"]}, {"a": float("nan")}],
+    [
+        {"log-type": "x"},
+        {"": "x"},
+        {"ü": "x"},
+        {"a" * 501: "x"},
+        {"a": b"x"},
+        {"a": ["x"]},
+        {"a": float("nan")},
+        {f"a{number}": "x" for number in range(51)},
+    ],
 )
 def test_annotations_that_x_ray_does_not_take_are_refused(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str, annotations: Any
@@ -306,10 +337,10 @@ def test_annotations_that_x_ray_does_not_take_are_refused(
 
 def test_texts_are_cut_and_names_cleaned(daemon: Daemon) -> None:
     """X-Ray refuses longer ones, and other characters in names."""
-    with pytest.raises(GroupFailed), span("a*b (c)" + "n" * 500, key="k" * 500):
+    with pytest.raises(GroupFailed), span("a*b (c)\\\t\n" + "n" * 500, key="k" * 500):
         raise GroupFailed("m" * 50_000)
     received = daemon.receive()
-    assert received["name"].startswith("a_b _c_nnn")
+    assert received["name"].startswith("a_b _c____nnn")
     assert len(received["name"]) == 200
     assert len(received["annotations"]["key"]) == 250
     assert len(received["cause"]["exceptions"][0]["message"]) == 1_000
@@ -326,3 +357,44 @@ def test_what_does_not_fit_into_a_datagram_goes_without_its_annotations(daemon: 
     assert len(raw) <= 64_000
     received = json.loads(raw.removeprefix(HEADER))
     assert (received["parent_id"], received["annotations"], received["error"]) == (PARENT, {}, True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "segment"},
+        {"type": None},
+        {"parent_id": None},
+        {"trace_id": "1-5759e988"},
+        {"id": "53995C3F42CD8AD8"},
+        {"name": "n" * 201},
+        {"name": "a\tb"},
+        {"end_time": None},
+        {"end_time": 1.0},
+        {"annotations": {"log-type": "x"}},
+        {"annotations": {"a": ["x"]}},
+        {"annotations": {"a": "x" * 1001}},
+        {"cause": {"exceptions": [{"message": "x"}]}},
+        {"message": "x"},
+    ],
+    ids=str,
+)
+def test_the_schema_finds_what_x_ray_does_not_take(daemon: Daemon, wrong: dict[str, Any]) -> None:
+    """A subsegment of ours passes; with one field that is wrong or missing it does not."""
+    with span("combine", bucket="logs"):
+        pass
+    broken = {
+        name: value for name, value in {**daemon.receive(), **wrong}.items() if value is not None
+    }
+    assert find_problems(HEADER + json.dumps(broken).encode()) != []
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b'{"format": "json", "version": 2}\n', b'{"format": "json"}\n']
+)
+def test_the_daemon_wants_its_header(daemon: Daemon, header: bytes) -> None:
+    """One line of JSON before the document."""
+    with span("combine"):
+        pass
+    document = daemon.receive_raw().removeprefix(HEADER)
+    assert any("header" in problem for problem in find_problems(header + document))

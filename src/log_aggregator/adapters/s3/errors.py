@@ -160,6 +160,8 @@ operation needs.
 """
 
 MESSAGE_LENGTH_MAX = 300
+FIELD = re.compile("[A-Z][A-Za-z]{1,40}|[a-z]+(-[a-z0-9]+)*")
+"""The name of a field or header of an answer."""
 
 
 @contextmanager
@@ -192,10 +194,12 @@ def store_errors(
         BotoCoreError,
         ResponseParserError,
     ) as error:  # the latter: an answer that is not S3's, a proxy's page for one
-        raise make_error(operation, bucket, key, type(error).__name__, 0, str(error)) from error
+        raise make_error(operation, bucket, key, type(error).__name__, 0, explain(error)) from error
     except KeyError as error:
+        name = str(error.args[0])
+        missing = name if FIELD.fullmatch(name) else "field that it must have"
         raise make_error(
-            operation, bucket, key, BAD_ANSWER, 0, f"the answer has no {error.args[0]}"
+            operation, bucket, key, BAD_ANSWER, 0, f"the answer has no {missing}"
         ) from error
     except binascii.Error as error:
         raise make_error(
@@ -204,8 +208,17 @@ def store_errors(
     except ValueError as error:  # a time or a length in the answer that is none
         if operation not in OBJECT_READS:
             raise
-        message = f"the answer cannot be read: {error}"
+        message = f"the answer cannot be read: {type(error).__name__}"  # its text quotes the header
         raise make_error(operation, bucket, key, BAD_ANSWER, 0, message) from error
+
+
+def explain(error: Exception) -> str:
+    """What botocore says, without what it quotes: of an answer that it cannot parse it quotes the
+    body, of a parameter of the wrong type the value, which may be what was to be written.
+    """
+    if isinstance(error, ResponseParserError):
+        return "the answer is none of AWS's; a proxy may have given it"
+    return one_line(re.sub(r", value: .*", "", str(error)))
 
 
 def make_error(

@@ -25,7 +25,7 @@ from log_aggregator.adapters.s3.clients import (
 )
 from log_aggregator.adapters.s3.deadlines import calling
 from log_aggregator.adapters.s3.effective import describe_configuration
-from log_aggregator.adapters.s3.errors import ERRORS, one_line
+from log_aggregator.adapters.s3.errors import ERRORS, explain, one_line
 from log_aggregator.adapters.s3.owners import ANYBODY, Owners
 from log_aggregator.errors import AccessDenied, NoSuchBucket, NotFound, RequestFailed, StoreError
 from log_aggregator.ports.account import (
@@ -362,7 +362,7 @@ def service_errors(operation: str, where: str) -> Iterator[None]:
         code = type(error).__name__
         kind = ERRORS.get(code, StoreError)
         raise kind(
-            f"{operation} {where}: {code}: {one_line(str(error))}", code=code, operation=operation
+            f"{operation} {where}: {code}: {explain(error)}", code=code, operation=operation
         ) from error
     except UNREADABLE as error:
         raise StoreError(

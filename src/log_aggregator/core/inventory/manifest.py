@@ -21,6 +21,7 @@ CHECKSUM = "manifest.checksum"
 """Written last: an inventory without it is not whole yet."""
 
 _VERSION = "2016-11-30"
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _BUCKET_ARN = re.compile(r"arn:[a-z-]+:s3:::(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])")
 _PARQUET_COLUMN = re.compile(r"\b(?:required|optional)\s+\w+\s+(\w+)")
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -99,11 +100,9 @@ def parse_manifest(data: bytes) -> Manifest:
     try:
         value = json.loads(data)
         if value["version"] != _VERSION:
-            raise BadInventory(
-                f"the manifest is of version {value['version']!r}; known is {_VERSION}"
-            )
+            raise BadInventory(f"the manifest is of another version than {_VERSION}")
         manifest = Manifest(
-            source_bucket=_text(value["sourceBucket"]),
+            source_bucket=_parse_name(value["sourceBucket"]),
             bucket=_parse_bucket(value["destinationBucket"]),
             created=datetime.fromtimestamp(int(value["creationTimestamp"]) / 1000, UTC),
             format=_parse_format(value["fileFormat"]),
@@ -157,8 +156,9 @@ def _parse_format(text: Any) -> Format:
     try:
         return Format(text)
     except ValueError:
+        named = "ORC" if text == "ORC" else "unknown"
         raise BadInventory(
-            f"the inventory's format is {text!r}; read are {' and '.join(Format)}"
+            f"the inventory's format is {named}; read are {' and '.join(Format)}"
         ) from None
 
 
@@ -168,12 +168,17 @@ def _parse_columns(text: Any, schema: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in schema.split(","))
 
 
+def _parse_name(name: Any) -> str:
+    """Messages name it, so it must be one: of a bucket as they were before 2018, too."""
+    if not _BUCKET_NAME.fullmatch(_text(name)):
+        raise ValueError(name)
+    return str(name)
+
+
 def _parse_bucket(arn: Any) -> str:
     found = _BUCKET_ARN.fullmatch(_text(arn))
     if found is None:
-        raise BadInventory(
-            f"the manifest's destinationBucket is {arn!r}; expected is the ARN of a bucket"
-        )
+        raise BadInventory("the manifest's destinationBucket is not the ARN of a bucket")
     return found["bucket"]
 
 

@@ -176,6 +176,8 @@ def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
 
 
 def _parse_lines(lines: Iterable[bytes], expected: int) -> Iterator[dict[str, Any]]:
+    if type(expected) is not int:  # of a damaged index it is anything, and is told below
+        raise BadPack("the index names no number of members")
     count = 0
     for count, line in enumerate(lines, 1):  # noqa: B007 - it is used after the loop
         yield decode_json(line)

@@ -15,19 +15,20 @@ from log_aggregator.errors import (
     Failure,
     LogAggregatorError,
     NotFound,
+    OutOfMemory,
     PreconditionFailed,
     StoreError,
 )
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 
 _KILLED = (
-    "Nothing went that is not in a verified pack; the next run takes it up again. The function's "
-    "log says more."
+    "Look at the REPORT line in the function's log: was it the time or the memory? "
+    f"{OutOfMemory.advice}"
 )
 _NEVER_RAN = (
     "Its originals are where they were, and the next run takes it up. Lambda had no room for it, "
-    "or the run ended before its turn; docs/how-to/respond-to-alarms.md says what to do where that "
-    "happens again."
+    "or it died while it was loaded, or the run ended before its turn; "
+    "docs/how-to/respond-to-alarms.md says what to do where that happens again."
 )
 
 

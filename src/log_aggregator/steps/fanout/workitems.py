@@ -108,8 +108,8 @@ def decode_item(data: bytes, layouts_of: Callable[[str], BucketLayouts]) -> Work
         )
         if (head["format"], head["objects"]) != (FORMAT_VERSION, item.objects):
             raise BadPack(
-                f"a work item of format {head['format']} with {item.objects} of "
-                f"{head['objects']} log objects"
+                f"a work item of another format than {FORMAT_VERSION}, or not a whole one: "
+                f"{item.objects} log objects"
             )
     except (
         OSError,

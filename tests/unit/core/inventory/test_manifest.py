@@ -36,6 +36,9 @@ PARQUET_SCHEMA = (
 """
 
 
+SECRET = "what a log says"
+
+
 def manifest(**changes: Any) -> bytes:
     value = {
         "sourceBucket": "example-source-bucket",
@@ -95,10 +98,10 @@ def test_an_inventory_of_current_versions() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": "2030-01-01"}, "2030-01-01"),
+        ({"version": "2030-01-01"}, "another version than 2016-11-30"),
         (
             {"fileFormat": "ORC", "fileSchema": "struct<bucket:string>"},
-            "'ORC'; read are CSV and Parquet",
+            "ORC; read are CSV and Parquet",
         ),
         ({"fileSchema": "Bucket, Key, Size, LastModifiedDate, StorageClass"}, "lacks ETag"),
         ({"fileSchema": "Bucket, Key"}, "lacks ETag, LastModifiedDate, Size, StorageClass"),
@@ -120,6 +123,29 @@ def test_what_is_refused(changes: dict[str, Any], said: str) -> None:
     """With a text that says what is wrong."""
     with pytest.raises(BadInventory, match=said):
         parse_manifest(manifest(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": SECRET},
+        {"sourceBucket": SECRET},
+        {"destinationBucket": SECRET},
+        {"creationTimestamp": SECRET},
+        {"fileFormat": SECRET},
+        {"fileSchema": SECRET},
+        {"files": SECRET},
+        {"files": [SECRET]},
+        {"files": [{"key": "a", "size": SECRET, "MD5checksum": "0" * 32}]},
+        {"files": [{"key": "a", "size": 1, "MD5checksum": SECRET}]},
+    ],
+    ids=str,
+)
+def test_what_is_refused_is_not_quoted(changes: dict[str, Any]) -> None:
+    """It may be no manifest, but a log that lies in its place."""
+    with pytest.raises(BadInventory) as refused:
+        parse_manifest(manifest(**changes))
+    assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
