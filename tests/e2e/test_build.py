@@ -21,7 +21,7 @@ def test_all_functions_share_one_artifact(built: BuiltTemplate) -> None:
     folders = {
         name: built.folder / properties["CodeUri"] for name, properties in built.functions.items()
     }
-    assert len(folders) == 11
+    assert len(folders) == 12
     of_inventories = folders.pop("SortInventoryFunction")
     assert len({fingerprint(folder) for folder in folders.values()}) == 1
     assert make_artifact(folders["ListFunction"], {}).unzipped_bytes < UNZIPPED_BYTES_MAX // 4

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from tests.infra.access import statements_of
-from tests.infra.stack import Stack, deploy, load_template
+from tests.infra.stack import OTHER_KEY, Stack, deploy, load_template
 from tests.simulation.test_custody_chain import findings, lies
 from tests.simulation.test_history_by_inventory import main_logs_with_inventory
 from tests.simulation.test_statemachine import MakeCloud, contents, run_all
 from tests.support.cloud import Cloud, make_cloud
-from tests.support.roles import NAMES, RoleStore
+from tests.support.roles import NAMES, KeyedRoleStore, RoleStore
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.statemachine import StateError
 from tests.support.world import World, find_losses, kill_at, left_in_place
@@ -109,6 +109,23 @@ def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) ->
         again.decide = kill_at(number, after=True)
         assert run_all(again) == expected, cloud.calls[number]
         assert find_losses(killed) == []
+
+
+@pytest.mark.parametrize(
+    "scenario", [found for found in SCENARIOS if found.name != "in_place"], ids=str
+)
+def test_a_key_policy_that_names_the_output_is_enough(
+    scenario: Scenario, clouds: MakeCloud
+) -> None:
+    """Packs, indexes, records: whoever reads or writes them is in `TargetKeyRoleArns` and may use
+    the key. Twice, so that what is there already is read, too.
+    """
+    world = scenario.build()
+    cloud = clouds(world)
+    stack = deploy(load_template(), parameters_of(world) | {"DestinationKmsKeyArn": OTHER_KEY})
+    cloud.view = lambda function, store: KeyedRoleStore(store, stack, function, set())
+    assert [run_all(cloud) for _ in range(2)] == [run_all(clouds(scenario.build()))] * 2
+    assert find_losses(world) == []
 
 
 def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeCloud) -> None:

@@ -37,6 +37,20 @@ _KEY_ACTIONS = {
 }
 
 
+_KEY_USES = {
+    "GetObject": "kms:Decrypt",
+    "HeadObject": "kms:Decrypt",
+    "PutObject": "kms:GenerateDataKey",
+    "CreateMultipartUpload": "kms:GenerateDataKey",
+    "UploadPart": "kms:Decrypt",
+    "UploadPartCopy": "kms:Decrypt",
+    "CompleteMultipartUpload": "kms:Decrypt",
+}
+"""Where the object, or the bucket, is encrypted with a KMS key; of HeadObject, for its checksum
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html,
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)."""
+
+
 class RoleStore(ForwardingStore):
     """One function's view of a store. `used` takes down every permission that was asked for, by
     function. `accounts` owns those buckets that are not of the stack's account.
@@ -105,6 +119,29 @@ class RoleStore(ForwardingStore):
         return any(
             found.effect == "Allow" and holds(found.condition, prefix, account) for found in mine
         )
+
+
+class KeyedRoleStore(RoleStore):
+    """The same, of a stack whose target is encrypted with a key of its own. The key's policy names
+    the roles of the output `TargetKeyRoleArns` and nobody else.
+    """
+
+    def __init__(
+        self, inner: ObjectStore, stack: Stack, function: str, used: set[tuple[str, str]]
+    ) -> None:
+        super().__init__(inner, stack, function, used)
+        self._key = stack.parameters["DestinationKmsKeyArn"]
+        role = f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{function}Role"
+        self._is_named = role in stack.outputs["TargetKeyRoleArns"].split(",")
+
+    def _call(self, call: Call, run: Callable[[], T]) -> T:
+        action = _KEY_USES.get(call.operation)
+        if call.bucket in NAMES and NAMES[call.bucket] == DESTINATION and action:
+            if not self._is_named:
+                raise AccessDenied(f"{self._function}: the key's policy", code="AccessDenied")
+            if not self._may(action, self._key, None):
+                raise AccessDenied(f"{self._function}: {action}", code="AccessDenied")
+        return super()._call(call, run)
 
 
 def needs_of(call: Call) -> Iterator[Need]:
