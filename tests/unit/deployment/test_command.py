@@ -19,7 +19,7 @@ from tests.unit.deployment.fake_cloudformation import MINE, OTHERS, FakeCloudFor
 from tests.unit.deployment.test_checks import FakeSession
 
 from deployment import __main__ as entry
-from deployment import command
+from deployment import command, samcli
 from deployment.checks import Account, Plan
 from deployment.command import change, parse_arguments, render_arguments
 from deployment.configuration import Configuration
@@ -150,7 +150,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Changes a stack by a sam that does what it is told."""
 
     def run(cloudformation: FakeCloudFormation, sam: Sam, *arguments: str) -> None:
-        monkeypatch.setattr(command.samcli, "run", lambda *_, **__: sam())
+        monkeypatch.setattr(samcli, "run", lambda *_, **__: sam())
         session: Any = FakeSession(cloudformation)
         account = Account(Connection(), session, FakeAccount(), FakeAccount().caller)
         change(Plan(account, Stack("logs", cloudformation.status), {}), "sam", arguments)
@@ -238,7 +238,7 @@ def test_nothing_that_is_typed_gets_out(
         monkeypatch.setattr(sys, name, value)
     monkeypatch.setattr(sys, "stderr", err)
     monkeypatch.setattr(entry, "on_stop", lambda _: None)
-    monkeypatch.setattr(command.samcli, "find_sam", lambda _: "sam")
+    monkeypatch.setattr(samcli, "find_sam", lambda _: "sam")
     monkeypatch.setattr(command, "check", lambda _: (_ for _ in ()).throw(SettingsError(HOSTILE)))
     with pytest.raises(SystemExit):
         entry.main()
