@@ -143,7 +143,7 @@ def _check_bucket(inspector: AccountInspector, bucket: str) -> Iterator[Finding]
         )
     except RequestFailed as error:
         seen = f"it is not of account {owner}, or may not be looked at: {error}"
-        advice = "Log in to the account that it belongs to, or name that in BucketAccounts."
+        advice = "Log in to the Log Archive account, or name the bucket's own in BucketAccounts."
         yield Finding(Level.PROBLEM, where, "owner", seen, advice)
     else:
         if region not in ("", inspector.region):

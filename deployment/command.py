@@ -109,13 +109,11 @@ def change(plan: Plan, sam: str, arguments: Sequence[str]) -> None:
     known = list_open(cloudformation, plan.stack)
     # where nobody watches, the table need not fit into a window
     variables = {} if sys.stdout.isatty() else {"COLUMNS": "160"}
+    is_stopped = False
     try:
         samcli.run(sam, ROOT, arguments, **variables)
     except KeyboardInterrupt:
-        raise Interrupted(
-            "stopped. If the deployment had begun, it goes on in CloudFormation: "
-            f"aws cloudformation describe-stack-events --stack-name {name}"
-        ) from None
+        is_stopped = True
     finally:
         left = list_open(cloudformation, read_stack(cloudformation, name)) - known
         try:
@@ -123,6 +121,13 @@ def change(plan: Plan, sam: str, arguments: Sequence[str]) -> None:
                 print_lines(read_warnings(cloudformation, change_set))
         finally:
             remove(cloudformation, plan.stack, left)
+    if is_stopped and not left:
+        raise Interrupted(
+            "stopped. If the deployment had begun, it goes on in CloudFormation: "
+            f"aws cloudformation describe-stack-events --stack-name {name}"
+        )
+    if is_stopped:
+        raise Interrupted("stopped; the change set is removed again, nothing was changed")
     if left:
         announce("the change set is removed again; nothing was changed")
     else:

@@ -20,7 +20,7 @@ class DeploymentFailed(LogAggregatorError):
 class CheckFailed(CannotStart):
     """The account, the region or a permission is not what it must be. Nothing was built."""
 
-    advice = "Nothing was built or changed. Is it the Log Archive account? Look at --profile."
+    advice = "Nothing was built or changed. Correct it, or log in as somebody else (--profile)."
 
 
 @contextmanager

@@ -21,6 +21,9 @@ OURS = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "3"}
 is over after a minute, and ours of some 150 resources may take longer.
 """
 
+LINES_SHOWN = 20
+"""Of a build that failed: its error, without most of what had gone well before."""
+
 
 class NoSamCli(CannotStart):
     """None that can be used."""
@@ -65,5 +68,6 @@ def run(program: str, root: Path, arguments: Sequence[str], **variables: str) ->
         check=False,
     )
     if done.returncode != 0:
-        print_lines((done.stdout or b"").decode(errors="replace").splitlines(), err=True)
+        said = (done.stdout or b"").decode(errors="replace").splitlines()
+        print_lines(said[-LINES_SHOWN:], err=True)
         raise DeploymentFailed(f"sam {arguments[0]} failed; the reasons stand above")

@@ -16,9 +16,9 @@ MUST_BE_DELETED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAI
 BUCKET = "AWS::S3::Bucket"
 REMOVED = "is removed from the stack"
 REPLACED = {"True": "is replaced", "Conditional": "may be replaced"}
-RETAINED = ("Retain", "ReplaceAndRetain")
+STAYS, GOES = "; what is there stays, but is not the stack's any more", "; what is there is deleted"
+FATES = {"Retain": STAYS, "ReplaceAndRetain": STAYS, "Delete": GOES, "ReplaceAndDelete": GOES}
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html"""
-KEPT = "what is there stays, but is not the stack's any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ def read_warnings(cloudformation: Any, change_set: str) -> list[str]:
     changes = [each["ResourceChange"] for page in pages for each in page.get("Changes", ())]
     changes.sort(key=lambda each: (each["ResourceType"] != BUCKET, each["LogicalResourceId"]))
     return [
-        f"WARNING: {each['LogicalResourceId']} ({each['ResourceType']}) "
-        f"{verb}; {KEPT if each.get('PolicyAction') in RETAINED else 'what is there is deleted'}"
+        f"WARNING: {each['LogicalResourceId']} ({each['ResourceType']}) {verb}"
+        f"{FATES.get(each.get('PolicyAction'), '')}"
         for each in changes
         if (
             verb := REMOVED if each["Action"] == "Remove" else REPLACED.get(each.get("Replacement"))

@@ -193,10 +193,14 @@ def test_what_was_deployed_is_not_touched(
 
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(DeploymentFailed("no"), DeploymentFailed), (KeyboardInterrupt(), Interrupted)],
+    [
+        (DeploymentFailed("no"), DeploymentFailed("no")),
+        (KeyboardInterrupt(), Interrupted("stopped; the change set is removed again")),
+    ],
+    ids=["it failed", "ctrl-C"],
 )
 def test_whatever_ends_it_leaves_nothing(
-    call: Callable[..., None], error: BaseException, expected: type[BaseException]
+    call: Callable[..., None], error: BaseException, expected: Exception
 ) -> None:
     """Before the change set was executed."""
     cloudformation = FakeCloudFormation()
@@ -205,7 +209,7 @@ def test_whatever_ends_it_leaves_nothing(
         cloudformation.make_change_set()
         raise error
 
-    with pytest.raises(expected):
+    with pytest.raises(type(expected), match=str(expected)):
         call(cloudformation, fail, "deploy", "--confirm-changeset")
     assert cloudformation.calls == [f"delete {MINE}", "delete logs"]
 

@@ -101,7 +101,7 @@ def changed(logical_id: str, kind: str, action: str = "Modify", **more: str) -> 
 
 
 def test_what_is_replaced_or_removed_is_named_buckets_first() -> None:
-    """And whether what is in it stays."""
+    """And whether what is there stays, where CloudFormation says so."""
     bucket = "AWS::S3::Bucket"
     cloudformation = FakeCloudFormation(
         changes=[
@@ -111,6 +111,7 @@ def test_what_is_replaced_or_removed_is_named_buckets_first() -> None:
             changed("Packs", bucket, Replacement="True", PolicyAction="ReplaceAndRetain"),
             changed("Work", bucket, Replacement="Conditional", PolicyAction="ReplaceAndDelete"),
             changed("Zoo", bucket, "Remove", PolicyAction="Retain"),
+            changed("Rule", "AWS::Events::Rule", Replacement="Conditional"),
         ]
     )
     cloudformation.make_change_set()
@@ -120,4 +121,5 @@ def test_what_is_replaced_or_removed_is_named_buckets_first() -> None:
         f"WARNING: Work ({bucket}) may be replaced; what is there {goes}",
         f"WARNING: Zoo ({bucket}) is removed from the stack; what is there {stays}",
         f"WARNING: Alarm (AWS::CloudWatch::Alarm) is removed from the stack; what is there {goes}",
+        "WARNING: Rule (AWS::Events::Rule) may be replaced",
     ]
