@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from deployment.configuration import Configuration
-from deployment.errors import CheckFailed, asking
+from deployment.errors import CheckFailed
 from deployment.sizes import check_sizes
-from deployment.stack import Stack
+from deployment.stack import Stack, list_open
 from log_aggregator.errors import CannotStart, NoSuchBucket, RequestFailed, SettingsError
 from log_aggregator.ports.account import AccountInspector, Caller
 from log_aggregator.steps.doctor.account import examine_caller
@@ -105,15 +106,15 @@ def check_permission(plan: Plan) -> Iterator[Finding]:
     """Asks for what harms nothing, to delete a change set that is not there: so a user who may only
     read, or not even that, need not wait for a build.
     """
+    cloudformation, name = plan.account.client("cloudformation"), plan.stack.name
     try:
-        with asking(f"stack {plan.stack.name}"):
-            plan.account.client("cloudformation").delete_change_set(
-                StackName=plan.stack.name, ChangeSetName=NOBODYS
-            )
-    except CheckFailed as error:
+        list_open(cloudformation, plan.stack)
+        cloudformation.delete_change_set(StackName=name, ChangeSetName=NOBODYS)
+    except ClientError as error:
         if "AccessDenied" in str(error):
-            advice = "Grant cloudformation:CreateChangeSet, DescribeChangeSet and DeleteChangeSet."
-            yield Finding(Level.PROBLEM, "account", "permissions", str(error), advice)
+            advice = "Grant cloudformation:CreateChangeSet, DescribeChangeSet, ListChangeSets and "
+            advice += "DeleteChangeSet, which a dry run needs as well."
+            yield Finding(Level.PROBLEM, f"stack {name}", "permissions", str(error), advice)
 
 
 def check_buckets(plan: Plan) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ import click
 from deployment import samcli
 from deployment.checks import Plan, connect_account, run_checks
 from deployment.configuration import STACK_NAME, Configuration, read_configuration
-from deployment.stack import list_open, read_stack, read_warnings, remove
+from deployment.stack import list_open, read_stack, read_warnings, remove_open
 from deployment.template import choose_values
 from log_aggregator.cli.printing import print_line, print_lines
 from log_aggregator.errors import Interrupted, SettingsError
@@ -112,26 +112,19 @@ def change(plan: Plan, sam: str, arguments: Sequence[str]) -> None:
     is_stopped = False
     try:
         samcli.run(sam, ROOT, arguments, **variables)
+        if "--no-execute-changeset" in arguments:
+            for change_set in list_open(cloudformation, read_stack(cloudformation, name)) - known:
+                print_lines(read_warnings(cloudformation, change_set))
     except KeyboardInterrupt:
         is_stopped = True
     finally:
-        left = list_open(cloudformation, read_stack(cloudformation, name)) - known
-        try:
-            for change_set in left if "--no-execute-changeset" in arguments else ():
-                print_lines(read_warnings(cloudformation, change_set))
-        finally:
-            remove(cloudformation, plan.stack, left)
-    if is_stopped and not left:
-        raise Interrupted(
-            "stopped. If the deployment had begun, it goes on in CloudFormation: "
-            f"aws cloudformation describe-stack-events --stack-name {name}"
-        )
+        is_removed = remove_open(cloudformation, plan.stack, known)
+    outcome = "the change set is removed again; nothing was changed" if is_removed else ""
     if is_stopped:
-        raise Interrupted("stopped; the change set is removed again, nothing was changed")
-    if left:
-        announce("the change set is removed again; nothing was changed")
-    else:
-        announce("done. See what the next run will do: docs/how-to/first-dry-run.md")
+        events = f"aws cloudformation describe-stack-events --stack-name {name}"
+        begun = f"if the deployment had begun, it goes on in CloudFormation: {events}"
+        raise Interrupted(f"stopped; {outcome or begun}")
+    announce(outcome or "done. See what the next run will do: docs/how-to/first-dry-run.md")
 
 
 def render_arguments(configuration: Configuration, region: str, how: str) -> list[str]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from botocore.exceptions import BotoCoreError, ClientError
-
 from log_aggregator.errors import CannotStart, LogAggregatorError
 
 
@@ -21,16 +16,3 @@ class CheckFailed(CannotStart):
     """The account, the region or a permission is not what it must be. Nothing was built."""
 
     advice = "Nothing was built or changed. Correct it, or log in as somebody else (--profile)."
-
-
-@contextmanager
-def asking(what: str) -> Iterator[None]:
-    """Around requests to CloudFormation. Raises CheckFailed."""
-    try:
-        yield
-    except ClientError as error:
-        found = error.response["Error"]
-        text = f"{what}: {error.operation_name}: {found.get('Code')}: {found.get('Message')}"
-        raise CheckFailed(text) from error
-    except BotoCoreError as error:
-        raise CheckFailed(f"{what}: {error}") from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployment.errors import CheckFailed, DeploymentFailed, asking
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deployment.errors import DeploymentFailed
 from log_aggregator.errors import CannotStart
 
 IN_REVIEW = "REVIEW_IN_PROGRESS"
@@ -50,11 +52,10 @@ class Stack:
 
 
 def read_stack(cloudformation: Any, name: str) -> Stack:
-    """Raises CheckFailed."""
+    """As all of these, raises botocore's errors."""
     try:
-        with asking(f"stack {name}"):
-            found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except CheckFailed as error:
+        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
         if "does not exist" in str(error):
             return Stack(name)
         raise
@@ -63,43 +64,43 @@ def read_stack(cloudformation: Any, name: str) -> Stack:
 
 
 def list_open(cloudformation: Any, stack: Stack) -> set[str]:
-    """The ARNs of change sets that were not executed. Raises CheckFailed."""
+    """The ARNs of change sets that were not executed."""
     if not stack.status:
         return set()
-    with asking(f"change sets of stack {stack.name}"):
-        pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack.name)
-        return {
-            item["ChangeSetId"]
-            for page in pages
-            for item in page["Summaries"]
-            if not item.get("ExecutionStatus", "").startswith("EXECUTE_")
-        }
+    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack.name)
+    return {
+        item["ChangeSetId"]
+        for page in pages
+        for item in page["Summaries"]
+        if not item.get("ExecutionStatus", "").startswith("EXECUTE_")
+    }
 
 
-def remove(cloudformation: Any, before: Stack, change_sets: Iterable[str]) -> None:
-    """Deletes change sets, and the stack if it was not there before and holds nothing. Raises
+def remove_open(cloudformation: Any, before: Stack, known: Collection[str]) -> bool:
+    """Deletes change sets that were not executed, but for those that are `known`; and the stack if
+    it was not there before and holds nothing. False where there was nothing to delete. Raises
     DeploymentFailed.
     """
     name = before.name
     try:
-        with asking(f"stack {name}: the change set is not removed"):
-            for change_set in change_sets:
-                cloudformation.delete_change_set(ChangeSetName=change_set)
-            if not before.status and read_stack(cloudformation, name).status == IN_REVIEW:
-                cloudformation.delete_stack(StackName=name)
-                waiter = cloudformation.get_waiter("stack_delete_complete")
-                waiter.wait(StackName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 60})
-    except CheckFailed as error:
-        raise DeploymentFailed(str(error)) from error
+        found = list_open(cloudformation, read_stack(cloudformation, name)).difference(known)
+        for change_set in found:
+            cloudformation.delete_change_set(ChangeSetName=change_set)
+        if not before.status and read_stack(cloudformation, name).status == IN_REVIEW:
+            cloudformation.delete_stack(StackName=name)
+            waiter = cloudformation.get_waiter("stack_delete_complete")
+            waiter.wait(StackName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 60})
+    except (BotoCoreError, ClientError) as error:
+        text = f"stack {name}: a change set that was not executed may be left: {error}"
+        raise DeploymentFailed(text) from error
+    return bool(found)
 
 
 def read_warnings(cloudformation: Any, change_set: str) -> list[str]:
     """A line for every resource that would be replaced or removed; buckets first, because they hold
-    logs. Raises CheckFailed.
+    logs.
     """
-    with asking("change set"):
-        paginator = cloudformation.get_paginator("describe_change_set")
-        pages = list(paginator.paginate(ChangeSetName=change_set))
+    pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
     changes = [each["ResourceChange"] for page in pages for each in page.get("Changes", ())]
     changes.sort(key=lambda each: (each["ResourceType"] != BUCKET, each["LogicalResourceId"]))
     return [

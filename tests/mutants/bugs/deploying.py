@@ -19,14 +19,14 @@ DEPLOYING = Section(
         Mutant(
             "dry-run-deletes-what-was-there",
             "a dry run deletes a stack that somebody else has under review",
-            in_symbol("deployment.stack:remove", ("not before.status", "True")),
+            in_symbol("deployment.stack:remove_open", ("not before.status", "True")),
             proof=f"{STACK}::test_a_stack_that_was_there_is_never_deleted",
         ),
         Mutant(
             "stopping-deletes",
             "whoever stops watching a first deployment deletes it",
             in_symbol(
-                "deployment.stack:remove",
+                "deployment.stack:remove_open",
                 ("read_stack(cloudformation, name).status == IN_REVIEW", "True"),
             ),
             proof=f"{STACK}::test_a_stack_that_is_being_made_is_never_deleted",

@@ -35,7 +35,7 @@ class FakeCloudFormation:
         self.change_sets[MINE] = execution_status
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - as in boto3
-        self._ask("DescribeStacks")
+        self.ask("DescribeStacks")
         if not self.status:
             text = f"Stack with id {StackName} does not exist"
             raise refuse("ValidationError", text, "DescribeStacks")
@@ -47,7 +47,7 @@ class FakeCloudFormation:
         ChangeSetName: str,  # noqa: N803
         StackName: str = "",  # noqa: N803
     ) -> None:
-        self._ask("DeleteChangeSet")
+        self.ask("DeleteChangeSet")
         if ChangeSetName in self.change_sets:
             self.calls.append(f"delete {ChangeSetName}")
             del self.change_sets[ChangeSetName]
@@ -69,7 +69,7 @@ class FakeCloudFormation:
     def get_paginator(self, operation: str) -> FakePaginator:
         return FakePaginator(self, operation)
 
-    def _ask(self, operation: str) -> None:
+    def ask(self, operation: str) -> None:
         if operation in self.denied:
             raise refuse("AccessDenied", "not authorized", operation)
 
@@ -88,5 +88,6 @@ class FakePaginator:
             yield {}
             return
         assert self.operation == "list_change_sets"
+        self.of.ask("ListChangeSets")
         for name, status in self.of.change_sets.items():
             yield {"Summaries": [{"ChangeSetId": name, "ExecutionStatus": status}]}

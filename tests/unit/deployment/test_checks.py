@@ -127,9 +127,18 @@ def test_a_server_that_tells_no_region_is_believed(make: Make, account: FakeAcco
     assert run_checks(make(OtherBuckets=FLOW)) == []
 
 
-def test_who_may_make_no_change_set_learns_it_before_the_build(make: Make) -> None:
-    with pytest.raises(CheckFailed, match="DeleteChangeSet: AccessDenied") as caught:
-        run_checks(make(denied="DeleteChangeSet"))
+@pytest.mark.parametrize("stack", ["", "CREATE_COMPLETE"])
+@pytest.mark.parametrize("denied", ["DeleteChangeSet", "ListChangeSets"])
+def test_who_may_make_no_change_set_learns_it_before_the_build(
+    make: Make, denied: str, stack: str
+) -> None:
+    """Without a stack there are none to be listed."""
+    plan = make(stack, denied=denied)
+    if not stack and denied == "ListChangeSets":
+        assert run_checks(plan) == []
+        return
+    with pytest.raises(CheckFailed, match=rf"AccessDenied.*{denied}") as caught:
+        run_checks(plan)
     assert "Grant cloudformation:CreateChangeSet" in str(caught.value)
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.support.account import FakeAccount
 from tests.support.hostile import HOSTILE, TYPED, find_harm
 from tests.support.waiting import SECONDS_MAX
-from tests.unit.deployment.fake_cloudformation import MINE, OTHERS, FakeCloudFormation
+from tests.unit.deployment.fake_cloudformation import MINE, OTHERS, FakeCloudFormation, refuse
 from tests.unit.deployment.test_checks import FakeSession
 
 from deployment import __main__ as entry
@@ -226,6 +226,22 @@ def test_whoever_stops_watching_hears_that_it_goes_on(call: Callable[..., None])
     with pytest.raises(Interrupted, match="it goes on in CloudFormation"):
         call(cloudformation, stop, "deploy")
     assert cloudformation.calls == []
+
+
+def test_what_aws_refuses_ends_it_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In botocore's words, and with the exit code of what cannot start."""
+
+    def fail(**_: Any) -> None:
+        raise refuse("AccessDenied", "you may not", "DescribeStacks")
+
+    monkeypatch.setattr(command.deploy, "main", fail)
+    monkeypatch.setattr(entry, "on_stop", lambda _: None)
+    with pytest.raises(SystemExit) as caught:
+        entry.main()
+    assert caught.value.code == 3
+    assert "the DescribeStacks operation: you may not" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from tests.unit.deployment.fake_cloudformation import MINE, OTHERS, FakeCloudFormation
 
-from deployment.errors import CheckFailed, DeploymentFailed
-from deployment.stack import Stack, list_open, read_stack, read_warnings, remove
+from deployment.errors import DeploymentFailed
+from deployment.stack import Stack, list_open, read_stack, read_warnings, remove_open
 from log_aggregator.errors import CannotStart
 
 NONE = Stack("logs")
@@ -24,8 +25,8 @@ def test_a_stack_that_there_is_not_is_new() -> None:
     assert not there.is_new
 
 
-def test_who_may_not_look_at_it_is_told() -> None:
-    with pytest.raises(CheckFailed, match="stack logs: DescribeStacks: AccessDenied"):
+def test_who_may_not_look_at_it_does_not_take_it_for_new() -> None:
+    with pytest.raises(ClientError, match=r"AccessDenied.*DescribeStacks"):
         read_stack(FakeCloudFormation(denied={"DescribeStacks"}), "logs")
 
 
@@ -55,7 +56,7 @@ def test_nothing_is_left_of_a_first_change_set() -> None:
     """It goes, and so does the stack that it made."""
     cloudformation = FakeCloudFormation()
     cloudformation.make_change_set()
-    remove(cloudformation, NONE, [MINE])
+    assert remove_open(cloudformation, NONE, set())
     assert cloudformation.calls == [f"delete {MINE}", "delete logs"]
 
 
@@ -64,7 +65,7 @@ def test_a_stack_that_was_there_is_never_deleted(status: str) -> None:
     """Not even one in review: somebody else's change set may be in it."""
     cloudformation = FakeCloudFormation(status, change_sets={OTHERS: "AVAILABLE"})
     cloudformation.make_change_set()
-    remove(cloudformation, Stack("logs", status), [MINE])
+    assert remove_open(cloudformation, Stack("logs", status), {OTHERS})
     assert cloudformation.change_sets == {OTHERS: "AVAILABLE"}
     assert cloudformation.status == status
 
@@ -73,7 +74,7 @@ def test_a_stack_that_was_there_is_never_deleted(status: str) -> None:
 def test_a_stack_that_is_being_made_is_never_deleted(status: str) -> None:
     """Whoever stops watching finds it where it got to."""
     cloudformation = FakeCloudFormation(status)
-    remove(cloudformation, NONE, [])
+    assert not remove_open(cloudformation, NONE, set())
     assert cloudformation.status == status
 
 
@@ -87,13 +88,19 @@ def test_only_what_was_not_executed_is_open() -> None:
 
 @pytest.mark.parametrize(
     "cloudformation",
-    [FakeCloudFormation(denied={"DeleteChangeSet"}), FakeCloudFormation(is_stuck=True)],
-    ids=["denied", "stuck"],
+    [
+        FakeCloudFormation(denied={"DeleteChangeSet"}),
+        FakeCloudFormation(denied={"DescribeStacks"}),
+        FakeCloudFormation(is_stuck=True),
+    ],
+    ids=["denied", "expired", "stuck"],
 )
 def test_what_cannot_be_removed_is_an_error(cloudformation: FakeCloudFormation) -> None:
     cloudformation.make_change_set()
-    with pytest.raises(DeploymentFailed, match="stack logs: the change set is not removed"):
-        remove(cloudformation, NONE, [MINE])
+    with pytest.raises(
+        DeploymentFailed, match="stack logs: a change set that was not executed may be left"
+    ):
+        remove_open(cloudformation, NONE, set())
 
 
 def changed(logical_id: str, kind: str, action: str = "Modify", **more: str) -> dict[str, Any]:
