@@ -99,7 +99,8 @@ def check_limits(plan: Plan) -> Iterator[Finding]:
     try:
         check_sizes(plan.parameters)
     except SettingsError as error:
-        yield Finding(Level.PROBLEM, "samconfig.toml", "sizes", str(error), "List less.")
+        advice = 'See "How many buckets" in docs/how-to/deploy.md.'
+        yield Finding(Level.PROBLEM, "samconfig.toml", "sizes", str(error), advice)
 
 
 def check_permission(plan: Plan) -> Iterator[Finding]:
@@ -112,8 +113,8 @@ def check_permission(plan: Plan) -> Iterator[Finding]:
         cloudformation.delete_change_set(StackName=name, ChangeSetName=NOBODYS)
     except ClientError as error:
         if "AccessDenied" in str(error):
-            advice = "Grant cloudformation:CreateChangeSet, DescribeChangeSet, ListChangeSets and "
-            advice += "DeleteChangeSet, which a dry run needs as well."
+            actions = "CreateChangeSet, DescribeChangeSet, ListChangeSets and DeleteChangeSet"
+            advice = f"Grant cloudformation:{actions}; a dry run needs them, too."
             yield Finding(Level.PROBLEM, f"stack {name}", "permissions", str(error), advice)
 
 
