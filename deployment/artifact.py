@@ -33,7 +33,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Lambda's names of processors, and those of wheels."""
@@ -110,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         package = options.source / "log_aggregator"
         build(recipe, package, options.requirements, options.cache, options.artifacts)
     except (BuildFailed, OSError) as error:
-        _fail(str(error))
+        print(f"build: {error}", file=sys.stderr)  # noqa: T201 - this is a program of its own
+        return 1
     return 0
 
 
@@ -282,11 +282,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--python-version", required=True, help="of the runtime, such as 3.12")
     parser.add_argument("--architecture", required=True, help="arm64 or x86_64")
     return parser.parse_args(arguments)
-
-
-def _fail(text: str) -> NoReturn:
-    print(f"build: {text}", file=sys.stderr)  # noqa: T201 - this is a program of its own
-    sys.exit(1)
 
 
 if __name__ == "__main__":

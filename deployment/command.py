@@ -20,6 +20,7 @@ from log_aggregator.cli.printing import print_line, print_lines
 from log_aggregator.errors import Interrupted, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = ROOT / "samconfig.toml"
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 
 EPILOG = """\b
@@ -37,33 +38,14 @@ LAMBDA_PYTHON and LAMBDA_ARCHITECTURE build for another runtime than the templat
 """
 
 
-@click.command(
-    epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-)
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="All of it but the deployment: make the change set, print it, remove it again.",
-)
-@click.option(
-    "--yes", "-y", is_flag=True, help="Do not ask before deploying. Needed where nobody can answer."
-)
+@click.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--dry-run", is_flag=True, help="Show the change set, and deploy nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask: needed where nobody can answer.")
 @click.option("--region", help="Region of the stack, the same as the buckets'.")
 @click.option("--profile", help="AWS profile.")
 @click.option("--stack-name", help=f"Name of the stack, {STACK_NAME} unless the file names one.")
-@click.option(
-    "--config-file",
-    type=click.Path(path_type=Path),
-    default=ROOT / "samconfig.toml",
-    help="Another file than samconfig.toml.",
-)
-@click.option(
-    "--parameter",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of the template; wins over the file. May be repeated.",
-)
+@click.option("--config-file", type=Path, default=SETTINGS, help="Another than samconfig.toml.")
+@click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="It wins over the file's.")
 def deploy(
     *, dry_run: bool, yes: bool, config_file: Path, parameter: tuple[str, ...], **named: str | None
 ) -> None:
