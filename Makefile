@@ -67,7 +67,7 @@ docs: $(VENV)/.dev  ## Make the pages of docs/reference, two of docs/pictures an
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/make_terraform.py
 
-sam-build: $(SAM)/.installed  ## Build the functions and validate the template, as ./deploy does
+sam-build: $(SAM)/.installed  ## Build the functions as ./deploy does, and validate the template
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --parallel
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)/bin/sam validate --lint
 

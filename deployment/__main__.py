@@ -6,8 +6,10 @@ import sys
 from typing import NoReturn
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
 from deployment.command import deploy
+from deployment.errors import CheckFailed
 from log_aggregator.cli.printing import guard_streams, print_error, print_usage_error
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
 from log_aggregator.signals import interrupt, on_stop
@@ -25,6 +27,8 @@ def main() -> NoReturn:
         sys.exit(_fail(Interrupted("stopped; nothing was changed")))
     except LogAggregatorError as error:
         sys.exit(_fail(error))
+    except (BotoCoreError, ClientError) as error:  # it says what was asked, and who may not
+        sys.exit(_fail(CheckFailed(str(error))))
     sys.exit(0)
 
 

@@ -33,7 +33,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Lambda's names of processors, and those of wheels."""
@@ -92,14 +91,8 @@ class Recipe:
         """Names the folder. This module's own text is part of it: another pruning is another
         folder.
         """
-        text = "\n".join(
-            (
-                self.requirements,
-                self.python_version,
-                self.architecture,
-                Path(__file__).read_text(encoding="utf-8"),
-            )
-        )
+        own = Path(__file__).read_text(encoding="utf-8")
+        text = f"{self.requirements}\n{self.python_version}\n{self.architecture}\n{own}"
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return f"{self.python_version}-{self.architecture}-{digest}"
 
@@ -116,15 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         requirements = "\n".join(path.read_text(encoding="utf-8") for path in options.requirements)
         recipe = Recipe(requirements, options.python_version, options.architecture)
-        build(
-            recipe,
-            options.source / "log_aggregator",
-            options.requirements,
-            options.cache,
-            options.artifacts,
-        )
+        package = options.source / "log_aggregator"
+        build(recipe, package, options.requirements, options.cache, options.artifacts)
     except (BuildFailed, OSError) as error:
-        _fail(str(error))
+        print(f"build: {error}", file=sys.stderr)  # noqa: T201 - this is a program of its own
+        return 1
     return 0
 
 
@@ -226,32 +215,15 @@ def _fetch(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
     """Unpacks wheels, by pip, for another Python and processor than its own, as long as nothing has
     to be compiled.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-compile",
-        "--no-deps",
-    ]
+    options = (
+        "--quiet --disable-pip-version-check --no-input --no-compile --no-deps --implementation=cp"
+    )
     # pip would compare requires-python with its own interpreter, whatever --python-version says.
-    command += [
-        "--only-binary=:all:",
-        "--implementation",
-        "cp",
-        "--python-version",
-        recipe.python_version,
-        "--ignore-requires-python",
-    ]
-    command += [word for platform in recipe.platforms for word in ("--platform", platform)]
-    command += [
-        "--target",
-        str(target),
-        *(word for path in requirements for word in ("--requirement", str(path))),
-    ]
+    options += " --only-binary=:all: --ignore-requires-python"
+    command = [sys.executable, "-m", "pip", "install", *options.split()]
+    command += [f"--python-version={recipe.python_version}", f"--target={target}"]
+    command += [f"--platform={platform}" for platform in recipe.platforms]
+    command += [f"--requirement={path}" for path in requirements]
     named = ", ".join(map(str, requirements))
     _require_pip()
     try:
@@ -263,18 +235,16 @@ def _fetch(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
             f"pip took longer than {PIP_SECONDS_MAX} s to fetch the wheels of {named}"
         ) from None
     if done.returncode != 0:
-        said = [
-            line for line in done.stderr.splitlines() if line.startswith("ERROR")
-        ] or done.stderr.splitlines()[-5:]
+        lines = done.stderr.splitlines()
+        said = [line for line in lines if line.startswith("ERROR")] or lines[-5:]
         raise BuildFailed(
             f"pip could not fetch the wheels of {named} for {recipe.key}:\n" + "\n".join(said)
         )
 
 
 def _require_pip() -> None:
-    asked = subprocess.run(
-        [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False
-    )
+    command = [sys.executable, "-m", "pip", "--version"]
+    asked = subprocess.run(command, capture_output=True, check=False)
     if asked.returncode != 0:
         raise BuildFailed(
             f"{sys.executable} has no pip, which fetches the wheels: install it, or name a "
@@ -303,34 +273,18 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Makes the folder of a Lambda function. Called by src/Makefile."
-    )
+    parser = argparse.ArgumentParser(description="Makes the folder of a Lambda function.")
     parser.add_argument("artifacts", type=Path, help="the folder to fill")
-    parser.add_argument(
-        "--source", type=Path, required=True, help="the folder that log_aggregator is in"
-    )
-    parser.add_argument(
-        "--requirements",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="what to fetch: exact versions, all of them",
-    )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        required=True,
-        help="where unpacked wheels are kept for the other functions",
-    )
+    for name, what in (
+        ("--source", "the folder that log_aggregator is in"),
+        ("--cache", "where unpacked wheels are kept for the other functions"),
+    ):
+        parser.add_argument(name, type=Path, required=True, help=what)
+    what = "files of what to fetch: exact versions, all of them"
+    parser.add_argument("--requirements", type=Path, nargs="+", required=True, help=what)
     parser.add_argument("--python-version", required=True, help="of the runtime, such as 3.12")
     parser.add_argument("--architecture", required=True, help="arm64 or x86_64")
     return parser.parse_args(arguments)
-
-
-def _fail(text: str) -> NoReturn:
-    print(f"build: {text}", file=sys.stderr)  # noqa: T201 - this is a program of its own
-    sys.exit(1)
 
 
 if __name__ == "__main__":

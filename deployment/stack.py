@@ -1,31 +1,26 @@
-"""The stack as it is, and a deployment as it goes on: its events, its end, its outputs."""
+"""The stack before a deployment, and what sam leaves of one that was not executed."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from deployment.errors import DeploymentFailed, aws_errors, error_text
-from deployment.rendering import Output
+from deployment.errors import DeploymentFailed
 from log_aggregator.errors import CannotStart
 
-GOOD_ENDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
-CAN_BE_UPDATED = GOOD_ENDS | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 """What a first change set makes: a stack without resources."""
 
-POLL_SECONDS = 2.0
-DEPLOY_SECONDS_MAX = 3600.0
-CANCELLED = "cancelled"
-LEFT_BEHIND = (
-    "A stack leaves its buckets behind when it is deleted. Delete an empty one; one with "
-    "packs can be imported: "
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html"
-)
+MUST_BE_DELETED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})
+BUCKET = "AWS::S3::Bucket"
+REMOVED = "is removed from the stack"
+REPLACED = {"True": "is replaced", "Conditional": "may be replaced"}
+STAYS, GOES = "; what is there stays, but is not the stack's any more", "; what is there is deleted"
+FATES = {"Retain": STAYS, "ReplaceAndRetain": STAYS, "Delete": GOES, "ReplaceAndDelete": GOES}
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,186 +30,84 @@ class Stack:
     name: str
     status: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    outputs: tuple[Output, ...] = ()
-    status_reason: str = ""
-
-    @property
-    def exists(self) -> bool:
-        return bool(self.status)
 
     @property
     def is_new(self) -> bool:
-        """A change set for it is one that creates."""
+        """Nothing of it is there yet."""
         return self.status in ("", IN_REVIEW)
 
     def check_can_change(self) -> None:
         """Raises CannotStart in a state that takes no change set."""
-        if self.is_new or self.status in CAN_BE_UPDATED:
-            return
-        if self.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"):
+        if self.status in MUST_BE_DELETED:
             raise CannotStart(
-                f"stack {self.name} is {self.status}, and has to be deleted before it can be "
-                "made anew: "
-                f"aws cloudformation delete-stack --stack-name {self.name} (buckets with "
+                f"stack {self.name} is {self.status}, and has to be deleted before it can be made "
+                f"anew: aws cloudformation delete-stack --stack-name {self.name} (buckets with "
                 "logs are kept)"
             )
-        raise CannotStart(
-            f"stack {self.name} is {self.status}: another deployment is under way, or one "
-            "has got stuck; look at its events"
-        )
+        if not self.is_new and not self.status.endswith("_COMPLETE"):
+            raise CannotStart(
+                f"stack {self.name} is {self.status}: another deployment is under way, or one has "
+                f"got stuck: aws cloudformation describe-stack-events --stack-name {self.name}"
+            )
 
 
 def read_stack(cloudformation: Any, name: str) -> Stack:
-    """Raises CannotStart, DeploymentFailed."""
+    """As all of these, raises botocore's errors."""
     try:
-        with aws_errors(f"stack {name}"):
-            found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except DeploymentFailed as error:
-        if isinstance(error.__cause__, ClientError) and "does not exist" in error_text(
-            error.__cause__
-        ):
+        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
             return Stack(name)
         raise
-    if found["StackStatus"] == "DELETE_COMPLETE":
-        return Stack(name)
-    return Stack(
-        name,
-        found["StackStatus"],
-        {
-            item["ParameterKey"]: item.get("ParameterValue", "")
-            for item in found.get("Parameters", ())
-        },
-        tuple(
-            Output(item["OutputKey"], item["OutputValue"], item.get("Description", ""))
-            for item in found.get("Outputs", ())
-        ),
-        found.get("StackStatusReason", ""),
-    )
+    given = {item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", ())}
+    return Stack(name, found["StackStatus"], given)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of a stack's history."""
-
-    event_id: str
-    logical_id: str
-    type: str
-    status: str
-    reason: str
-
-    @property
-    def is_failure(self) -> bool:
-        """A cause, not one of its consequences."""
-        return self.status.endswith("_FAILED") and CANCELLED not in self.reason.lower()
-
-    def is_of(self, stack_name: str) -> bool:
-        """About the stack itself."""
-        return self.type == "AWS::CloudFormation::Stack" and self.logical_id == stack_name
-
-    def is_end_of(self, stack_name: str) -> bool:
-        return self.is_of(stack_name) and not self.status.endswith("_IN_PROGRESS")
+def list_open(cloudformation: Any, stack: Stack) -> set[str]:
+    """The ARNs of change sets that were not executed."""
+    if not stack.status:
+        return set()
+    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack.name)
+    return {
+        item["ChangeSetId"]
+        for page in pages
+        for item in page["Summaries"]
+        if not item.get("ExecutionStatus", "").startswith("EXECUTE_")
+    }
 
 
-def read_events(cloudformation: Any, name: str, until: str) -> list[Event]:
-    """Those after the event `until`, oldest first; all where it is empty."""
-    found: list[Event] = []
-    with aws_errors(f"events of stack {name}"):
-        for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=name):
-            for item in page["StackEvents"]:
-                if item["EventId"] == until:
-                    return found[::-1]
-                found.append(_make_event(item))
-    return found[::-1]
-
-
-def newest_event_id(cloudformation: Any, name: str) -> str:
-    with aws_errors(f"events of stack {name}"):
-        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    return str(events[0]["EventId"]) if events else ""
-
-
-def follow(
-    cloudformation: Any,
-    name: str,
-    until: str,
-    show: Callable[[Event], None],
-    sleep: Callable[[float], None] = time.sleep,
-) -> Stack:
-    """Hands every event to `show`, until the deployment has ended. Raises DeploymentFailed with the
-    reasons.
-
-    The end is an event of the stack itself: its status alone may still be the one from before the
-    deployment began.
+def remove_open(cloudformation: Any, before: Stack, known: Collection[str]) -> bool:
+    """Deletes change sets that were not executed, but for those that are `known`; and the stack if
+    it was not there before and holds nothing. False where there was nothing to delete. Raises
+    DeploymentFailed.
     """
-    failures: list[Event] = []
-    has_ended = False
-    for _ in range(int(DEPLOY_SECONDS_MAX / POLL_SECONDS)):
-        stack = read_stack(
-            cloudformation, name
-        )  # before the events, so that none after the end is missed
-        for event in read_events(cloudformation, name, until):
-            until = event.event_id
-            failures += [event] if event.is_failure else []
-            has_ended = event.is_end_of(name) or (has_ended and not event.is_of(name))
-            show(event)
-        if has_ended and not stack.status.endswith("_IN_PROGRESS"):
-            return _check_end(cloudformation, stack, failures)
-        sleep(POLL_SECONDS)
-    raise DeploymentFailed(
-        f"stack {name}: not done after {DEPLOY_SECONDS_MAX / 60:.0f} minutes; it goes on in "
-        "CloudFormation"
-    )
-
-
-def read_validation(cloudformation: Any, **which: str) -> list[str]:
-    """What CloudFormation found wrong when it looked at the resources beforehand, in the newest
-    operation of a stack or change set. Their own reasons only say that there is something.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
-    """
+    name = before.name
     try:
-        with aws_errors("events"):
-            events = cloudformation.describe_events(**which).get("OperationEvents", ())
-    except (CannotStart, DeploymentFailed) as error:
-        return [f"(its reasons cannot be read: {error})"]
-    wrong = [
-        event
-        for event in events
-        if event.get("ValidationStatusReason")
-        and event.get("OperationId") == events[0].get("OperationId")
+        found = list_open(cloudformation, read_stack(cloudformation, name)).difference(known)
+        for change_set in found:
+            cloudformation.delete_change_set(ChangeSetName=change_set)
+        if not before.status and read_stack(cloudformation, name).status == IN_REVIEW:
+            cloudformation.delete_stack(StackName=name)
+            waiter = cloudformation.get_waiter("stack_delete_complete")
+            waiter.wait(StackName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 60})
+    except (BotoCoreError, ClientError) as error:
+        text = f"stack {name}: a change set that was not executed may be left: {error}"
+        raise DeploymentFailed(text) from error
+    return bool(found)
+
+
+def read_warnings(cloudformation: Any, change_set: str) -> list[str]:
+    """A line for every resource that would be replaced or removed; buckets first, because they hold
+    logs.
+    """
+    pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
+    changes = [each["ResourceChange"] for page in pages for each in page.get("Changes", ())]
+    changes.sort(key=lambda each: (each["ResourceType"] != BUCKET, each["LogicalResourceId"]))
+    return [
+        f"WARNING: {each['LogicalResourceId']} ({each['ResourceType']}) {verb}"
+        f"{FATES.get(each.get('PolicyAction'), '')}"
+        for each in changes
+        if (
+            verb := REMOVED if each["Action"] == "Remove" else REPLACED.get(each.get("Replacement"))
+        )
     ]
-    lines = [
-        f"{event.get('LogicalResourceId', '')} ({event.get('ResourceType', '')}): "
-        f"{event['ValidationStatusReason']}"
-        for event in wrong
-    ]
-    return [*lines, LEFT_BEHIND] if any("already exists" in line for line in lines) else lines
-
-
-def _check_end(cloudformation: Any, stack: Stack, failures: list[Event]) -> Stack:
-    if stack.status in GOOD_ENDS:
-        return stack
-    reasons = list(_reasons(stack, failures))
-    if any("DescribeEvents" in reason for reason in reasons):
-        reasons += read_validation(cloudformation, StackName=stack.name)
-    raise DeploymentFailed(
-        f"stack {stack.name} ended as {stack.status or 'deleted'}:",
-        lines=[f"  {reason}" for reason in reasons],
-    )
-
-
-def _reasons(stack: Stack, failures: list[Event]) -> Iterator[str]:
-    for event in failures:
-        yield f"{event.logical_id} ({event.type}) {event.status}: {event.reason}"
-    if not failures:
-        yield stack.status_reason or "CloudFormation gives no reason"
-
-
-def _make_event(item: Mapping[str, Any]) -> Event:
-    return Event(
-        item["EventId"],
-        item.get("LogicalResourceId", ""),
-        item.get("ResourceType", ""),
-        item.get("ResourceStatus", ""),
-        item.get("ResourceStatusReason", ""),
-    )

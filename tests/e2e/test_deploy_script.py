@@ -90,9 +90,7 @@ def test_a_bucket_that_is_not_there(aws: LocalAws, machine: Machine, config: Pat
         "ControlTowerBucket=aws-controltower-logs-no-such",
     )
     assert done.returncode == 2
-    assert (
-        "ControlTowerBucket: aws-controltower-logs-no-such: there is no such bucket" in done.stderr
-    )
+    assert "s3://aws-controltower-logs-no-such: there is no such bucket" in done.stderr
     assert "sam build" not in done.stderr
 
 

@@ -42,7 +42,8 @@ class Edit:
     @property
     def path(self) -> Path:
         """Below the root of the tree."""
-        return SOURCE / (self.module.replace(".", "/") + ".py")
+        folder = Path() if self.module.startswith("deployment.") else SOURCE
+        return folder / (self.module.replace(".", "/") + ".py")
 
     def apply(self, tree: ast.Module) -> None:
         """Raises DoesNotApply."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.bugs.boundaries import BOUNDARIES
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
+from tests.mutants.bugs.deploying import DEPLOYING
 from tests.mutants.bugs.exactness import EXACTNESS
 from tests.mutants.bugs.fanning_out import FANNING_OUT
 from tests.mutants.bugs.finding import FINDING
@@ -36,5 +37,6 @@ SECTIONS = (
     CONFIGURATION,
     STALLS,
     GETTING_BACK,
+    DEPLOYING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

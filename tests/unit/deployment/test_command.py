@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import boto3
 import pytest
+from tests.support.account import FakeAccount
+from tests.support.hostile import HOSTILE, TYPED, find_harm
 from tests.support.waiting import SECONDS_MAX
+from tests.unit.deployment.fake_cloudformation import MINE, OTHERS, FakeCloudFormation, refuse
+from tests.unit.deployment.test_checks import FakeSession
 
-from deployment import command
-from deployment.account import Account
-from deployment.command import build_environment, parse_arguments
+from deployment import __main__ as entry
+from deployment import command, samcli
+from deployment.checks import Account, Plan
+from deployment.command import change, parse_arguments, render_arguments
 from deployment.configuration import Configuration
+from deployment.errors import DeploymentFailed
 from deployment.stack import Stack
-from deployment.template import Template
-from log_aggregator.errors import SettingsError
+from log_aggregator.errors import Interrupted, SettingsError
+from log_aggregator.wiring import Connection
 
 ROOT = Path(__file__).parents[3]
-ACCOUNT = Account(boto3.Session(), "eu-west-1", "111122223333", "arn")
-TEMPLATE = Template(Path("template.yaml"), {"Architecture": "arm64"}, "3.12")
+DRY = ("deploy", "--no-execute-changeset")
 
 
-def deploy(
-    *arguments: str, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, without a terminal, an AWS configuration or a network."""
+def deploy(*arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, without a terminal, an AWS configuration or a network, and with a
+    SAM CLI that only knows its version.
+    """
+    program = path / "sam"
+    program.write_text('#!/bin/sh\necho "SAM CLI, version 1.170.0"\n', encoding="utf-8")
+    program.chmod(0o755)
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= {
-        "PYTHONPATH": str(ROOT),
+        "PATH": f"{path}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
     }
-    variables |= {"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", **(environment or {})}
-    command = [sys.executable, "-m", "deployment", *arguments]
     return subprocess.run(
-        command,
+        [sys.executable, "-m", "deployment", *arguments],
         env=variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -48,99 +58,32 @@ def deploy(
     )
 
 
-def with_sam(tmp_path: Path) -> dict[str, str]:
-    """A SAM CLI that only knows its version."""
-    program = tmp_path / "sam"
-    program.write_text('#!/bin/sh\necho "SAM CLI, version 1.170.0"\n', encoding="utf-8")
-    program.chmod(0o755)
-    return {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-
-
-def write_settings(tmp_path: Path) -> Path:
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
     path = tmp_path / "samconfig.toml"
-    path.write_text(
-        'version = 0.1\n[default.global.parameters]\nregion = "eu-west-1"\n'
-        '[default.deploy.parameters]\nparameter_overrides = "ControlTowerBucket=main"\n',
-        encoding="utf-8",
-    )
+    path.write_text('[default.global.parameters]\nregion = "eu-west-1"\n', encoding="utf-8")
     return path
 
 
-def check(done: subprocess.CompletedProcess[str], code: int, texts: Sequence[str]) -> None:
-    """Speech goes to standard error, no traceback."""
+@pytest.mark.parametrize(
+    ("arguments", "code", "texts"),
+    [
+        (["--config-file", "{settings}"], 2, ["--yes", "--dry-run"]),
+        (["--dry-run", "--config-file", "none.toml"], 2, ["cp samconfig.toml.example"]),
+        (["--dry-run", "--config-file", "{settings}"], 3, ["no AWS credentials", "--profile"]),
+        (["--nonsense"], 2, ["--nonsense"]),
+    ],
+    ids=["no terminal", "no settings", "no credentials", "no such option"],
+)
+def test_what_people_meet_most_says_what_to_do(
+    arguments: Sequence[str], code: int, texts: Sequence[str], settings: Path
+) -> None:
+    """On standard error, without a traceback."""
+    done = deploy(*(each.format(settings=settings) for each in arguments), path=settings.parent)
     assert done.returncode == code, done.stderr
-    for text in texts:
-        assert text in done.stderr
+    assert [text for text in texts if text not in done.stderr] == []
     assert "Traceback" not in done.stderr
     assert not done.stdout
-
-
-def test_without_a_terminal_nothing_is_deployed_unasked(tmp_path: Path) -> None:
-    """Before anything is built."""
-    check(
-        deploy("--config-file", str(write_settings(tmp_path)), environment=with_sam(tmp_path)),
-        2,
-        ["--yes", "--dry-run"],
-    )
-
-
-def test_without_settings_it_says_how_to_make_them(tmp_path: Path) -> None:
-    check(
-        deploy(
-            "--dry-run",
-            "--config-file",
-            str(tmp_path / "none.toml"),
-            environment=with_sam(tmp_path),
-        ),
-        2,
-        ["cp samconfig.toml.example"],
-    )
-
-
-def test_without_credentials_it_says_how_to_log_in(tmp_path: Path) -> None:
-    check(
-        deploy(
-            "--dry-run",
-            "--config-file",
-            str(write_settings(tmp_path)),
-            environment=with_sam(tmp_path),
-        ),
-        3,
-        ["no AWS credentials", "aws sso login"],
-    )
-
-
-def test_a_parameter_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    done = deploy(
-        "--dry-run",
-        "--config-file",
-        str(write_settings(tmp_path)),
-        "--parameter",
-        "Nonsense=1",
-        environment=with_sam(tmp_path),
-    )
-    check(done, 2, ["Nonsense: the template has no such parameter"])
-
-
-def test_what_does_not_fit_is_refused_before_anything_is_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """IAM and Lambda would refuse it after half of the stack is made."""
-    names = ",".join(f"{'application-load-balancer-logs-of-':x<60}{n:03}" for n in range(60))
-    monkeypatch.setattr(command, "find_sam", lambda _: "sam")
-    monkeypatch.setattr(command, "connect", lambda *_: ACCOUNT)
-    monkeypatch.setattr(command, "read_stack", lambda *_: Stack("logs"))
-    wishes = command.Wishes(
-        dry_run=True,
-        config_file=write_settings(tmp_path),
-        parameters={"OtherBuckets": names},
-    )
-    with pytest.raises(SettingsError, match=r"OtherBuckets.*a beginning that ends in"):
-        command.run(wishes)
-
-
-def test_a_wrong_option_is_an_error_of_the_settings() -> None:
-    check(deploy("--nonsense"), 2, ["--nonsense"])
 
 
 def test_values_of_parameters_are_taken_as_they_are() -> None:
@@ -150,24 +93,174 @@ def test_values_of_parameters_are_taken_as_they_are() -> None:
         "A": "b=c",
         "Empty": "",
     }
-    with pytest.raises(SettingsError, match="KEY=VALUE"):
+    with pytest.raises(SettingsError, match="NAME=VALUE"):
         parse_arguments(("Holds",))
 
 
-def test_wheels_are_for_the_template_s_runtime_and_the_parameter_s_processor(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a repository in which sam has built."""
+    (tmp_path / ".aws-sam").mkdir()
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_sam_is_told_what_the_file_does_not_say(root: Path) -> None:
+    """Values of parameters go through a file, so that none can be misread."""
+    values = {"Holds": '{"a": [1, 2]}', "Name": "two words"}
+    configuration = Configuration(Path("c.toml"), {}, "logs", "eu-west-1", "audit", values)
+    given = render_arguments(configuration, "eu-west-1", "--no-execute-changeset")
+    for pair in (
+        ("--config-file", "c.toml"),
+        ("--stack-name", "logs"),
+        ("--region", "eu-west-1"),
+        ("--profile", "audit"),
+        ("--s3-prefix", "logs"),
+        ("--no-confirm-changeset", "--no-execute-changeset"),
+        ("--capabilities", "CAPABILITY_IAM"),
+    ):
+        assert given[given.index(pair[0]) + 1] == pair[1]
+    assert "--resolve-s3" in given
+    path = given[given.index("--parameter-overrides") + 1].removeprefix("file://")
+    assert json.loads(Path(path).read_text(encoding="utf-8")) == values
+
+
+def test_what_the_file_says_is_left_to_sam(root: Path) -> None:
+    """It refuses --resolve-s3 beside a bucket."""
+    settings = {"s3_bucket": "b", "s3_prefix": "p", "capabilities": ["CAPABILITY_NAMED_IAM"]}
+    given = render_arguments(Configuration(Path("c.toml"), settings), "eu-west-1", "")
+    assert {"--resolve-s3", "--s3-prefix", "--capabilities", "--profile"} & set(given) == set()
+
+
+@pytest.mark.parametrize(
+    ("how", "asks"), [("", False), ("--no-execute-changeset", False), ("--confirm-changeset", True)]
+)
+def test_only_a_deployment_without_yes_asks(root: Path, how: str, asks: bool) -> None:
+    """Whatever samconfig.toml says of it."""
+    given = render_arguments(Configuration(Path("c.toml")), "eu-west-1", how)
+    assert ("--confirm-changeset" in given) is asks
+    assert ("--no-confirm-changeset" in given) is not asks
+
+
+Sam = Callable[[], None]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes a stack by a sam that does what it is told."""
+
+    def run(cloudformation: FakeCloudFormation, sam: Sam, *arguments: str) -> None:
+        monkeypatch.setattr(samcli, "run", lambda *_, **__: sam())
+        session: Any = FakeSession(cloudformation)
+        account = Account(Connection(), session, FakeAccount(), FakeAccount().caller)
+        change(Plan(account, Stack("logs", cloudformation.status), {}), "sam", arguments)
+
+    return run
+
+
+def test_a_dry_run_warns_and_leaves_nothing(
+    call: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So that code and function never differ; our own environment wins, for emulators."""
-    for name in ("LAMBDA_PYTHON", "LAMBDA_ARCHITECTURE"):
-        monkeypatch.delenv(name, raising=False)
-    found = build_environment(
-        TEMPLATE, {"Architecture": "x86_64"}, ACCOUNT, Configuration(profile="logs")
-    )
-    assert found == {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "LAMBDA_PYTHON": "3.12",
-        "LAMBDA_ARCHITECTURE": "x86_64",
-        "AWS_PROFILE": "logs",
-    }
-    monkeypatch.setenv("LAMBDA_PYTHON", "3.11")
-    assert build_environment(TEMPLATE, {}, ACCOUNT, Configuration())["LAMBDA_PYTHON"] == "3.11"
+    """What is replaced is on standard output, as sam's table is."""
+    bucket = {"Action": "Remove", "LogicalResourceId": "B", "ResourceType": "AWS::S3::Bucket"}
+    cloudformation = FakeCloudFormation(changes=[bucket])
+    call(cloudformation, cloudformation.make_change_set, *DRY)
+    assert cloudformation.calls == [f"delete {MINE}", "delete logs"]
+    said = capsys.readouterr()
+    assert "WARNING: B (AWS::S3::Bucket) is removed" in said.out
+    assert "nothing was changed" in said.err
+
+
+def test_a_change_set_of_somebody_else_stays(call: Callable[..., None]) -> None:
+    cloudformation = FakeCloudFormation("CREATE_COMPLETE", change_sets={OTHERS: "AVAILABLE"})
+    call(cloudformation, cloudformation.make_change_set, *DRY)
+    assert cloudformation.calls == [f"delete {MINE}"]
+
+
+def test_what_was_deployed_is_not_touched(
+    call: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloudformation = FakeCloudFormation()
+
+    def execute() -> None:
+        cloudformation.make_change_set("EXECUTE_COMPLETE")
+        cloudformation.status = "CREATE_COMPLETE"
+
+    call(cloudformation, execute, "deploy", "--confirm-changeset")
+    assert cloudformation.calls == []
+    assert "done. See what the next run will do" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (DeploymentFailed("no"), DeploymentFailed("no")),
+        (KeyboardInterrupt(), Interrupted("stopped; the change set is removed again")),
+    ],
+    ids=["it failed", "ctrl-C"],
+)
+def test_whatever_ends_it_leaves_nothing(
+    call: Callable[..., None], error: BaseException, expected: Exception
+) -> None:
+    """Before the change set was executed."""
+    cloudformation = FakeCloudFormation()
+
+    def fail() -> None:
+        cloudformation.make_change_set()
+        raise error
+
+    with pytest.raises(type(expected), match=str(expected)):
+        call(cloudformation, fail, "deploy", "--confirm-changeset")
+    assert cloudformation.calls == [f"delete {MINE}", "delete logs"]
+
+
+def test_whoever_stops_watching_hears_that_it_goes_on(call: Callable[..., None]) -> None:
+    """And stops nothing by it."""
+    cloudformation = FakeCloudFormation()
+
+    def stop() -> None:
+        cloudformation.make_change_set("EXECUTE_IN_PROGRESS")
+        cloudformation.status = "CREATE_IN_PROGRESS"
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="it goes on in CloudFormation"):
+        call(cloudformation, stop, "deploy")
+    assert cloudformation.calls == []
+
+
+def test_what_aws_refuses_ends_it_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In botocore's words, and with the exit code of what cannot start."""
+
+    def fail(**_: Any) -> None:
+        raise refuse("AccessDenied", "you may not", "DescribeStacks")
+
+    monkeypatch.setattr(command.deploy, "main", fail)
+    monkeypatch.setattr(entry, "on_stop", lambda _: None)
+    with pytest.raises(SystemExit) as caught:
+        entry.main()
+    assert caught.value.code == 3
+    assert "the DescribeStacks operation: you may not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[f"--{TYPED}"], [TYPED], ["--parameter", TYPED], ["--config-file", TYPED]]
+)
+def test_nothing_that_is_typed_gets_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
+) -> None:
+    """Nor does what an error says, as it is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out, err = io.StringIO(), io.StringIO()
+    for name, value in (("argv", ["./deploy", "--yes", *arguments]), ("stdout", out)):
+        monkeypatch.setattr(sys, name, value)
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setattr(entry, "on_stop", lambda _: None)
+    monkeypatch.setattr(samcli, "find_sam", lambda _: "sam")
+    monkeypatch.setattr(command, "check", lambda _: (_ for _ in ()).throw(SettingsError(HOSTILE)))
+    with pytest.raises(SystemExit):
+        entry.main()
+    assert find_harm(out.getvalue() + err.getvalue()) == []
+    assert err.getvalue() != ""

@@ -31,7 +31,8 @@ CREDENTIAL_CODES = frozenset(
 
 ROOMY_CONCURRENCY = 50
 """Room for the stack as it is without parameters: 20 functions in each half of a run, and a fifth
-for others."""
+for others.
+"""
 
 NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
 

@@ -1,0 +1,35 @@
+"""Planted bugs: what ./deploy lets through, and what it takes away."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+STACK = "tests/unit/deployment/test_stack.py"
+CHECKS = "tests/unit/deployment/test_checks.py"
+
+DEPLOYING = Section(
+    "Deploying",
+    (
+        Mutant(
+            "any-owner-will-do",
+            "a stack is deployed for buckets of another account",
+            in_symbol("deployment.checks:_check_bucket", ("owner=owner", "")),
+            proof=f"{CHECKS}::test_a_bucket_of_another_account_stops_it",
+        ),
+        Mutant(
+            "dry-run-deletes-what-was-there",
+            "a dry run deletes a stack that somebody else has under review",
+            in_symbol("deployment.stack:remove_open", ("not before.status", "True")),
+            proof=f"{STACK}::test_a_stack_that_was_there_is_never_deleted",
+        ),
+        Mutant(
+            "stopping-deletes",
+            "whoever stops watching a first deployment deletes it",
+            in_symbol(
+                "deployment.stack:remove_open",
+                ("read_stack(cloudformation, name).status == IN_REVIEW", "True"),
+            ),
+            proof=f"{STACK}::test_a_stack_that_is_being_made_is_never_deleted",
+        ),
+    ),
+)
