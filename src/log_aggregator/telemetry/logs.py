@@ -94,6 +94,11 @@ def log_info(message: str, **fields: object) -> None:
     _logger.info(message, extra={"fields": fields})
 
 
+def log_warning(message: str, **fields: object) -> None:
+    """What somebody should look at, though nothing failed."""
+    _logger.warning(message, extra={"fields": fields})
+
+
 def log_error(message: str, error: BaseException | None = None, **fields: object) -> None:
     """What went wrong. Of `error` the line holds `error` (its name), `error_message` and `advice`
     (ours only), `traceback`.

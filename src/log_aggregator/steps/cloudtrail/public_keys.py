@@ -12,9 +12,9 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -23,9 +23,6 @@ from log_aggregator.core.rsa import parse_public_key
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import (
     BadPack,
-    CannotStart,
-    Failure,
-    GroupFailed,
     NotFound,
     PreconditionFailed,
     RequestFailed,
@@ -35,8 +32,6 @@ from log_aggregator.errors import (
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
-from log_aggregator.steps.job import Job
-from log_aggregator.steps.packing.results import RunResult
 
 FORMAT = "log-aggregator-cloudtrail-key"
 VERSION = 1
@@ -45,9 +40,6 @@ MARGIN = timedelta(hours=2)
 """As `aws cloudtrail validate-logs` asks: a digest is signed after its hour has ended."""
 
 BACKFILL_MARGIN = timedelta(hours=1)
-ASKED_AGAIN = (
-    "Look at credentials, network and permissions; the next run that sees digests asks again."
-)
 _FINGERPRINT = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -74,47 +66,32 @@ def archive_keys(
     Raises StoreError, also where CloudTrail has none, and VerificationError where another key is
     stored under the same fingerprint.
     """
+    keys = list_keys(trail_keys, region, first, last)
+    return write_keys(store, target, region, keys, options)
+
+
+def list_keys(
+    trail_keys: TrailKeys, region: str, first: datetime, last: datetime
+) -> list[TrailKey]:
+    """Raises StoreError, also where CloudTrail has none."""
     keys = trail_keys.list_public_keys(region, first, last)
     if not keys:
         raise StoreError(
             f"CloudTrail has no public key for {region} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
             operation="ListPublicKeys",
         )
+    return keys
+
+
+def write_keys(
+    store: ObjectStore,
+    target: Target,
+    region: str,
+    keys: Iterable[TrailKey],
+    options: WriteOptions = OPTIONS,
+) -> int:
+    """How many were not there yet. Raises StoreError and VerificationError."""
     return sum(_write_key(store, target, region, key, options) for key in keys)
-
-
-def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: RunResult) -> None:
-    """Archives what a run's digests may have been signed with, in every target that got digests of
-    a region.
-
-    A backfill digest may have been signed as late as now. What cannot be read is a failure of the
-    run, which takes nothing back; the next run that sees digests asks again. `connect` gives None
-    where there is no CloudTrail to ask.
-    """
-    wanted = {
-        (job.rules.target(done.group.bucket), region)
-        for done in result.groups
-        for region in done.digest_regions
-    }
-    if not wanted:
-        return
-    now = job.clock.now()
-    first = datetime.combine(result.first, time.min, UTC) - BACKFILL_MARGIN
-    options = replace(job.rules.group.combine.index, content_type=OPTIONS.content_type)
-    try:
-        trail_keys = connect()
-    except CannotStart as error:
-        result.failures.append(Failure.of("public keys of CloudTrail", error, ASKED_AGAIN))
-        return
-    if trail_keys is None:
-        return
-    for target, region in sorted(
-        wanted, key=lambda place: (place[0].bucket, place[0].root, place[1])
-    ):
-        try:
-            archive_keys(job.store, target, trail_keys, region, first, now, options)
-        except (GroupFailed, RequestFailed) as error:
-            result.failures.append(Failure.of(f"public keys of CloudTrail in {region}", error))
 
 
 def archive_prefix(target: Target, region: str) -> str:

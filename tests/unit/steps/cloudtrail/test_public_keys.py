@@ -28,9 +28,9 @@ from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.steps.cloudtrail.public_keys import (
     KeyRing,
     archive_keys,
-    archive_run_keys,
     read_archived_key,
 )
+from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator_lab.servers.trail_api import LabTrailKeys
 from log_aggregator_lab.stores.faults import FaultyStore
