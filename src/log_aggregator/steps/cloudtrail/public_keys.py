@@ -14,7 +14,7 @@ import re
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +22,7 @@ from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.rsa import parse_public_key
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import (
+    AccessDenied,
     BadPack,
     NotFound,
     PreconditionFailed,
@@ -32,7 +33,9 @@ from log_aggregator.errors import (
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
+from log_aggregator.steps.cloudtrail.refusals import Refusal, read_refusals
 
+LIST_PUBLIC_KEYS = "ListPublicKeys"
 FORMAT = "log-aggregator-cloudtrail-key"
 VERSION = 1
 OPTIONS = WriteOptions(content_type="application/json")
@@ -78,7 +81,7 @@ def list_keys(
     if not keys:
         raise StoreError(
             f"CloudTrail has no public key for {region} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
-            operation="ListPublicKeys",
+            operation=LIST_PUBLIC_KEYS,
         )
     return keys
 
@@ -138,6 +141,7 @@ class KeyRing:
     failures: dict[str, RequestFailed] = field(default_factory=dict)
     _served: dict[str, dict[str, TrailKey]] = field(default_factory=dict)
     _found: dict[tuple[str, str, datetime | None], TrailKey | None] = field(default_factory=dict)
+    _refusals: dict[str, Refusal] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(
@@ -147,18 +151,42 @@ class KeyRing:
         may be long after its hour.
 
         Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which
-        may, could not be asked.
+        may, could not be asked, or refused to be when it was to be kept.
         """
         with self._lock:
             asked = (region, fingerprint, generated)
             if asked not in self._found:
                 self._found[asked] = self._look(region, fingerprint, generated)
             found, failed = self._found[asked], self.failures.get(region)
-        if found is None and failed is not None:
-            # Without CloudTrail everything else goes on, also where it gave no answer.
-            kind = type(failed) if isinstance(failed, StoreError) else StoreError
-            raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
+            if found is None and (failed is not None or self.trail_keys is None):
+                self._raise_unasked(region, fingerprint, failed)
         return found
+
+    def _raise_unasked(self, region: str, fingerprint: str, failed: RequestFailed | None) -> None:
+        """CloudTrail may have the key, and could not be asked: now, or by the runs that would have
+        kept it. Everything else goes on without it.
+        """
+        refusal = self._read_refusals().get(region)
+        since = "" if refusal is None else f"; runs were refused it, first on {refusal.since}"
+        if failed is not None:
+            kind = type(failed) if isinstance(failed, StoreError) else StoreError
+            text = f"no public key {fingerprint}: {failed}{since}"
+            raise kind(text, code=failed.code, operation=LIST_PUBLIC_KEYS)
+        if refusal is not None:
+            text = f"no public key {fingerprint} of {region} was kept{since}"
+            raise AccessDenied(text, operation=LIST_PUBLIC_KEYS)
+
+    def _read_refusals(self) -> dict[str, Refusal]:
+        """Of all targets; where several know of a Region, the first refusal counts."""
+        if self._refusals is None:
+            found: dict[str, Refusal] = {}
+            for target in self.targets:
+                for region, refusal in read_refusals(self.store, target, date.max).items():
+                    known = found.setdefault(region, refusal)
+                    if refusal.since < known.since:
+                        found[region] = refusal
+            self._refusals = found
+        return self._refusals
 
     def _look(self, region: str, fingerprint: str, generated: datetime | None) -> TrailKey | None:
         served = self._served.get(region)
@@ -197,13 +225,13 @@ def _write_key(
     where = f"public key {key.fingerprint!r} of CloudTrail in {region}"
     if not _FINGERPRINT.fullmatch(key.fingerprint):
         raise StoreError(
-            f"{where}: not a fingerprint", code="BadAnswer", operation="ListPublicKeys"
+            f"{where}: not a fingerprint", code="BadAnswer", operation=LIST_PUBLIC_KEYS
         )
     try:
         parse_public_key(key.der)
     except ValueError as error:
         raise StoreError(
-            f"{where}: {error}", code="BadAnswer", operation="ListPublicKeys"
+            f"{where}: {error}", code="BadAnswer", operation=LIST_PUBLIC_KEYS
         ) from None
     data = encode_key(region, key)
     name = f"{archive_prefix(target, region)}{key.fingerprint}.json"
