@@ -92,6 +92,8 @@ def _example_run() -> dict[str, Any]:
         custody=[record],
         seconds={"list": 1.0},
         failures=[Failure("where", "StoreError", "what", "do")],
+        warnings=[Failure("where", "AccessDenied", "what", "do")],
+        refused_regions=["sa-east-1"],
     )
     _leave_one(result.selection)
     return describe_run(result, Measured({"GetObject": 1}, 1.0, 1))

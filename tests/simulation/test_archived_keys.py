@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.test_roles import deploy_for, put_in_roles
 from tests.support.cloud import WORK, Cloud, make_cloud
 from tests.support.statemachine import StateError
-from tests.support.trails import BUCKET, SPEC, Denying, Trails, trails
+from tests.support.trails import BUCKET, SPEC, Denying, RegionDeny, Trails, trails
 from tests.support.world import make_rules
 from tests.unit.steps.cloudtrail.test_public_keys import stored_keys
 
@@ -44,6 +44,35 @@ def test_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         before = [found for found in site.store.snapshot() if "keys/" in str(found[1])]
         run(site, cloud, "second")
         assert [found for found in site.store.snapshot() if "keys/" in str(found[1])] == before
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_region_that_refuses_fails_nothing(
+    in_place: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The roles may write down which Region refuses, and read it; the execution ends well."""
+    site = trails()
+    closed, *opened = sorted(SPEC.regions)
+    if in_place:
+        site.world.rules = make_rules(
+            site.world.rules.selection.window,
+            control_tower_bucket=BUCKET,
+            final_aggregation_prefix="aggregated",
+        )
+    with make_cloud(site.world, monkeypatch) as cloud:
+        cloud.trail_keys = RegionDeny(SPEC, closed)
+        run(site, cloud, "denied")
+    bucket, root = (BUCKET, "aggregated/") if in_place else ("dest", "")
+    assert {
+        tuple(key.removeprefix(root).split("/")[:3]) for key in stored_keys(site, bucket, root)
+    } == {
+        ("keys", "regions", closed),
+        *(("keys", "cloudtrail", region) for region in opened),
+    }
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[:1] == "{"]
+    assert [line["PublicKeyRegionsRefused"] for line in lines if "RunSeconds" in line] == [1]
+    told = [line["where"] for line in lines if line.get("level") == "WARN"]
+    assert told == [f"public keys of CloudTrail in {closed}"]
 
 
 def test_keys_that_cannot_be_had_fail_the_run_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ def test_a_run_enters_the_states_that_are_billed(monkeypatch: pytest.MonkeyPatch
     """
     definition = load_definition("combine_log_files")
     found = count_transitions(
-        definition, {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False}
+        definition,
+        {"$.main.count": 1, "$.auxiliary.count": 1, "$.dry_run": False, "$.nightly": True},
     )
     with make_cloud(two_halves(), monkeypatch) as cloud:
         cloud.run()

@@ -14,7 +14,7 @@ from tests.support.places import find_places
 from tests.support.world import SteppingClock, World, make_rules
 
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import AccessDenied, StoreError
+from log_aggregator.errors import AccessDenied, RequestFailed, StoreError
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
@@ -37,6 +37,7 @@ SPEC = OrganisationSpec(
 )
 BUCKET = SPEC.control_tower_bucket
 TARGET = Target("dest")
+_A_YEAR = timedelta(days=365)
 
 
 @dataclass
@@ -175,6 +176,33 @@ class Denying:
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
         self.asked += 1
         raise self._error
+
+
+class RegionDeny(LabTrailKeys):
+    """A CloudTrail that may not be asked in some Regions, as Control Tower's Region deny has it."""
+
+    def __init__(
+        self, spec: OrganisationSpec, *regions: str, error: RequestFailed | None = None
+    ) -> None:
+        super().__init__(spec)
+        self.keys = [replace(key, valid_until=key.valid_until + _A_YEAR) for key in self.keys]
+        self.denied = set(regions)
+        self.error = error or AccessDenied(
+            "ListPublicKeys cloudtrail: AccessDeniedException: with an explicit deny in a service "
+            "control policy",
+            code="AccessDeniedException",
+        )
+
+    @property
+    def regions(self) -> list[str]:
+        """That were asked."""
+        return [region for region, _, _ in self.asked]
+
+    def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
+        keys = super().list_public_keys(region, first, last)
+        if region in self.denied:
+            raise self.error
+        return keys
 
 
 def sign_document(spec: OrganisationSpec, fields: dict[str, Any], document: bytes) -> str:

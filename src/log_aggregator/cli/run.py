@@ -31,7 +31,7 @@ from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.run import Measured, describe_run, render_run
 from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings, read_toml
-from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
+from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
 from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_job
 from log_aggregator.steps.job import Job

@@ -15,11 +15,12 @@ from log_aggregator.escapes import escape
 from log_aggregator.handlers.entry import Call, Event, Result, serve
 from log_aggregator.handlers.metrics import write_night, write_outstanding, write_run_metrics
 from log_aggregator.reports.run import Measured, describe_run
-from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
+from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.recover import recover_runs
 from log_aggregator.steps.custody.write import RunSpan, write_custody
 from log_aggregator.steps.fanout.gather import read_record, summarize_run
 from log_aggregator.steps.fanout.outstanding import record_outstanding
+from log_aggregator.telemetry.logs import log_warning
 from log_aggregator.telemetry.memory import peak_memory_bytes
 
 NAMED_FAILURES_MAX = 20
@@ -70,6 +71,8 @@ def handler(event: Event, call: Call) -> Result:
     if not record.dry_run:
         write_run_metrics(folder.run, described, summary.left_behind)
         write_outstanding(folder.run, record_outstanding(call.job.store, folder.bucket, seen))
+    for warning in described["warnings"]:
+        log_warning(warning["message"], **{name: warning[name] for name in ("where", "advice")})
     where = f"s3://{folder.bucket}/{folder.result_key}"
     if described["failures"]:
         head, *named = describe_failures(described["failures"], where).split("\n")

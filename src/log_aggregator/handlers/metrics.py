@@ -50,6 +50,7 @@ def write_run_metrics(run: str, described: Mapping[str, Any], left_behind: int) 
         "GroupsTotal": described["groups"]["total"],
         "GroupsFailed": described["groups"]["failed"],
         "Failures": len(described["failures"]),
+        "PublicKeyRegionsRefused": len(described["refused_regions"]),
         "RunSeconds": described["seconds"],
         "DollarsSpent": dollars["estimated"],
         "DollarsSaved": max(0.0, dollars["one_upload_per_object"] - dollars["estimated"]),

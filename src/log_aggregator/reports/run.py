@@ -82,6 +82,8 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "left": describe_left_why(result.selection),
         "unknown_samples": result.selection.samples,
         "stopped": result.is_stopped,
+        "refused_regions": sorted(result.refused_regions),
+        "warnings": [asdict(warning) for warning in result.warnings],
         "failures": [asdict(failure) for failure in result.failures],
     }
 
@@ -155,6 +157,7 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
         )
     if run["stopped"]:
         yield "Stopped before it was done; start the same command again to go on."
+    yield from _render_public_keys(run)
     yield from render_failures(run["failures"])
 
 
@@ -203,6 +206,15 @@ def render_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
         failures,
         f"{format_count(len(failures), 'failure')}; nothing went that is not in a verified pack",
     )
+
+
+def _render_public_keys(run: Mapping[str, Any]) -> Iterator[str]:
+    """Regions without keys each time, in a line; why, only the first time."""
+    if run["refused_regions"]:
+        yield _line("no keys", f"of CloudTrail in {', '.join(run['refused_regions'])}: refused")
+    if run["warnings"]:
+        head = f"{format_count(len(run['warnings']), 'warning')}; nothing failed because of it"
+        yield from render_failed(run["warnings"], head)
 
 
 def _render_kept(objects: Mapping[str, int]) -> Iterator[str]:

@@ -151,6 +151,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("GroupsFailed", "Count", "Groups in which something failed.", _RUN),
     Metric("Failures", "Count", "Everything that could not be done, groups and others.", _RUN),
     Metric(
+        "PublicKeyRegionsRefused",
+        "Count",
+        "Regions of the run's digests in which CloudTrail refuses to give its public keys, those "
+        "that are known to and were not asked included. No failure, and no alarm.",
+        _RUN,
+    ),
+    Metric(
         "RunSeconds",
         "Seconds",
         "The run from its beginning to its end. Written once a run, so its sample count "

@@ -23,6 +23,12 @@ from log_aggregator_lab.organisation.specification import OrganisationSpec
 MANAGEMENT_ACCOUNT = "999999999999"
 _KEY_DAYS = 30
 
+REGION_DENY = {
+    "__type": "AccessDeniedException",
+    "message": "User: arn:aws:sts::111122223333:assumed-role/finish/finish is not authorized to "
+    "perform: cloudtrail:ListPublicKeys with an explicit deny in a service control policy",
+}
+
 
 class LabTrailKeys:
     """Implements `log_aggregator.trailkeys.TrailKeys`: one key, valid around the organisation's
@@ -55,16 +61,25 @@ def trail_arn(spec: OrganisationSpec) -> str:
 class TrailApi:
     """Serves ListPublicKeys, DescribeTrails and DescribeOrganization on a free port of this machine
     while the block runs.
+
+    A Region of `refused` gives no public keys, as under a Region deny; `asked` are those that were
+    asked for any.
     """
 
     def __init__(self, spec: OrganisationSpec) -> None:
         self.keys = LabTrailKeys(spec)
+        self.refused: set[str] = set()
+        self.asked: list[str] = []
         self._spec = spec
         answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "ListPublicKeys": self._list_public_keys,
             "DescribeTrails": self._describe_trails,
             "DescribeOrganization": self._describe_organization,
         }
+
+        def refuse(region: str) -> dict[str, Any] | None:
+            self.asked.append(region)
+            return REGION_DENY if region in self.refused else None
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
@@ -73,10 +88,11 @@ class TrailApi:
                 )
                 operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 answer = answers.get(operation)
-                body = json.dumps(
-                    answer(request) if answer else {"__type": "UnknownOperationException"}
-                ).encode()
-                self.send_response(200 if answer else 400)
+                error = None if answer else {"__type": "UnknownOperationException"}
+                if operation == "ListPublicKeys":
+                    error = refuse(_region_of(self.headers.get("Authorization", "")))
+                body = json.dumps(answer(request) if answer and not error else error).encode()
+                self.send_response(400 if error else 200)
                 self.send_header("Content-Type", "application/x-amz-json-1.1")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -145,6 +161,12 @@ class TrailApi:
                 "MasterAccountId": MANAGEMENT_ACCOUNT,
             }
         }
+
+
+def _region_of(authorization: str) -> str:
+    """The one that the request is signed for: `Credential=<key>/<day>/<region>/<service>/...`."""
+    scope = authorization.partition("Credential=")[2].split("/")
+    return scope[2] if len(scope) > 2 else ""
 
 
 def _describe_key(key: TrailKey) -> dict[str, Any]:

@@ -146,6 +146,33 @@ TRUST = Section(
             proof="tests/simulation/test_custody_chain.py::test_a_killed_run_leaves_a_chain_that_verifies",
         ),
         Mutant(
+            "missing-permission-hidden",
+            "no Region gives its public keys, and the run ends well",
+            in_symbol(
+                "log_aggregator.steps.cloudtrail.run_keys:_Asking.settle_refusals",
+                ("refused.known is None and (not self.has_answers)", "False"),
+            ),
+            proof="tests/unit/steps/cloudtrail/test_refusals.py::test_a_refusal_everywhere_is_a_failure_every_night",
+        ),
+        Mutant(
+            "outage-taken-for-refusal",
+            "a Region that throttles once is not asked for its public keys for a month",
+            in_symbol(
+                "log_aggregator.steps.cloudtrail.run_keys:_Asking._ask_region",
+                ("is_refusal(error)", "True"),
+            ),
+            proof="tests/unit/steps/cloudtrail/test_refusals.py::test_what_is_no_refusal_stays_a_failure",
+        ),
+        Mutant(
+            "note-of-a-day-to-come",
+            "whoever writes one note keeps a Region's public keys from being kept for good",
+            in_symbol(
+                "log_aggregator.steps.cloudtrail.refusals:read_refusals",
+                ("day > today", "False"),
+            ),
+            proof="tests/unit/steps/cloudtrail/test_refusals.py::test_notes_that_are_not_believed",
+        ),
+        Mutant(
             "chain-ended",
             "one object under the highest number ends custody records for good",
             in_symbol(

@@ -32,7 +32,7 @@ class AccountNotes:
     watch: Watch
     result: Validation = field(default_factory=Validation)
     _untold: list[Finding] = field(default_factory=list)
-    _failed: dict[str, GroupFailed] = field(default_factory=dict)
+    _failed: dict[str, Failure] = field(default_factory=dict)
 
     def add(self, finding: Finding, chains: Sequence[Chain]) -> None:
         for chain in chains:
@@ -66,8 +66,11 @@ class AccountNotes:
         copy: Copy,
         error: GroupFailed,
         cause: str | None = None,
+        advice: str | None = None,
     ) -> None:
-        """`cause` is what could not be read, where it is not the file itself."""
+        """`cause` is what could not be read, where it is not the file itself; `advice` is better
+        than the error's own.
+        """
         self.add(
             Finding(kind, State.UNCHECKED, copy.bucket, copy.key, str(error), copy.pack), chains
         )
@@ -76,7 +79,7 @@ class AccountNotes:
             if copy.packed or kind is not Kind.LOG
             else f"s3://{copy.bucket}/{copy.key.rpartition('/')[0]}/"
         )
-        self._failed.setdefault(cause or where, error)
+        self._failed.setdefault(cause or where, Failure.of(cause or where, error, advice))
 
     def tell(self) -> None:
         """What was found since it was told the last time."""
@@ -88,7 +91,6 @@ class AccountNotes:
         """These, and one for each pack or folder that could not be read, however many files it
         concerns.
         """
-        own = sorted(self._failed.items(), key=lambda item: item[0])
-        self.result.failures += [
-            Failure.of(where, error) for where, error in [*dict(failures).items(), *own]
-        ]
+        of_places = [Failure.of(where, error) for where, error in dict(failures).items()]
+        own = [self._failed[where] for where in sorted(self._failed)]
+        self.result.failures += [*of_places, *own]

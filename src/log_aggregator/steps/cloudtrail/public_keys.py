@@ -12,9 +12,9 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -22,10 +22,8 @@ from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.rsa import parse_public_key
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import (
+    AccessDenied,
     BadPack,
-    CannotStart,
-    Failure,
-    GroupFailed,
     NotFound,
     PreconditionFailed,
     RequestFailed,
@@ -35,9 +33,9 @@ from log_aggregator.errors import (
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
-from log_aggregator.steps.job import Job
-from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.cloudtrail.refusals import Refusal, read_refusals
 
+LIST_PUBLIC_KEYS = "ListPublicKeys"
 FORMAT = "log-aggregator-cloudtrail-key"
 VERSION = 1
 OPTIONS = WriteOptions(content_type="application/json")
@@ -45,9 +43,6 @@ MARGIN = timedelta(hours=2)
 """As `aws cloudtrail validate-logs` asks: a digest is signed after its hour has ended."""
 
 BACKFILL_MARGIN = timedelta(hours=1)
-ASKED_AGAIN = (
-    "Look at credentials, network and permissions; the next run that sees digests asks again."
-)
 _FINGERPRINT = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -74,47 +69,32 @@ def archive_keys(
     Raises StoreError, also where CloudTrail has none, and VerificationError where another key is
     stored under the same fingerprint.
     """
+    keys = list_keys(trail_keys, region, first, last)
+    return write_keys(store, target, region, keys, options)
+
+
+def list_keys(
+    trail_keys: TrailKeys, region: str, first: datetime, last: datetime
+) -> list[TrailKey]:
+    """Raises StoreError, also where CloudTrail has none."""
     keys = trail_keys.list_public_keys(region, first, last)
     if not keys:
         raise StoreError(
             f"CloudTrail has no public key for {region} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
-            operation="ListPublicKeys",
+            operation=LIST_PUBLIC_KEYS,
         )
+    return keys
+
+
+def write_keys(
+    store: ObjectStore,
+    target: Target,
+    region: str,
+    keys: Iterable[TrailKey],
+    options: WriteOptions = OPTIONS,
+) -> int:
+    """How many were not there yet. Raises StoreError and VerificationError."""
     return sum(_write_key(store, target, region, key, options) for key in keys)
-
-
-def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: RunResult) -> None:
-    """Archives what a run's digests may have been signed with, in every target that got digests of
-    a region.
-
-    A backfill digest may have been signed as late as now. What cannot be read is a failure of the
-    run, which takes nothing back; the next run that sees digests asks again. `connect` gives None
-    where there is no CloudTrail to ask.
-    """
-    wanted = {
-        (job.rules.target(done.group.bucket), region)
-        for done in result.groups
-        for region in done.digest_regions
-    }
-    if not wanted:
-        return
-    now = job.clock.now()
-    first = datetime.combine(result.first, time.min, UTC) - BACKFILL_MARGIN
-    options = replace(job.rules.group.combine.index, content_type=OPTIONS.content_type)
-    try:
-        trail_keys = connect()
-    except CannotStart as error:
-        result.failures.append(Failure.of("public keys of CloudTrail", error, ASKED_AGAIN))
-        return
-    if trail_keys is None:
-        return
-    for target, region in sorted(
-        wanted, key=lambda place: (place[0].bucket, place[0].root, place[1])
-    ):
-        try:
-            archive_keys(job.store, target, trail_keys, region, first, now, options)
-        except (GroupFailed, RequestFailed) as error:
-            result.failures.append(Failure.of(f"public keys of CloudTrail in {region}", error))
 
 
 def archive_prefix(target: Target, region: str) -> str:
@@ -161,6 +141,7 @@ class KeyRing:
     failures: dict[str, RequestFailed] = field(default_factory=dict)
     _served: dict[str, dict[str, TrailKey]] = field(default_factory=dict)
     _found: dict[tuple[str, str, datetime | None], TrailKey | None] = field(default_factory=dict)
+    _refusals: dict[str, Refusal] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(
@@ -170,18 +151,42 @@ class KeyRing:
         may be long after its hour.
 
         Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which
-        may, could not be asked.
+        may, could not be asked, or refused to be when it was to be kept.
         """
         with self._lock:
             asked = (region, fingerprint, generated)
             if asked not in self._found:
                 self._found[asked] = self._look(region, fingerprint, generated)
             found, failed = self._found[asked], self.failures.get(region)
-        if found is None and failed is not None:
-            # Without CloudTrail everything else goes on, also where it gave no answer.
-            kind = type(failed) if isinstance(failed, StoreError) else StoreError
-            raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
+            if found is None and (failed is not None or self.trail_keys is None):
+                self._raise_unasked(region, fingerprint, failed)
         return found
+
+    def _raise_unasked(self, region: str, fingerprint: str, failed: RequestFailed | None) -> None:
+        """CloudTrail may have the key, and could not be asked: now, or by the runs that would have
+        kept it. Everything else goes on without it.
+        """
+        refusal = self._read_refusals().get(region)
+        since = "" if refusal is None else f"; runs were refused it, first on {refusal.since}"
+        if failed is not None:
+            kind = type(failed) if isinstance(failed, StoreError) else StoreError
+            text = f"no public key {fingerprint}: {failed}{since}"
+            raise kind(text, code=failed.code, operation=LIST_PUBLIC_KEYS)
+        if refusal is not None:
+            text = f"no public key {fingerprint} of {region} was kept{since}"
+            raise AccessDenied(text, operation=LIST_PUBLIC_KEYS)
+
+    def _read_refusals(self) -> dict[str, Refusal]:
+        """Of all targets; where several know of a Region, the first refusal counts."""
+        if self._refusals is None:
+            found: dict[str, Refusal] = {}
+            for target in self.targets:
+                for region, refusal in read_refusals(self.store, target, date.max).items():
+                    known = found.setdefault(region, refusal)
+                    if refusal.since < known.since:
+                        found[region] = refusal
+            self._refusals = found
+        return self._refusals
 
     def _look(self, region: str, fingerprint: str, generated: datetime | None) -> TrailKey | None:
         served = self._served.get(region)
@@ -220,13 +225,13 @@ def _write_key(
     where = f"public key {key.fingerprint!r} of CloudTrail in {region}"
     if not _FINGERPRINT.fullmatch(key.fingerprint):
         raise StoreError(
-            f"{where}: not a fingerprint", code="BadAnswer", operation="ListPublicKeys"
+            f"{where}: not a fingerprint", code="BadAnswer", operation=LIST_PUBLIC_KEYS
         )
     try:
         parse_public_key(key.der)
     except ValueError as error:
         raise StoreError(
-            f"{where}: {error}", code="BadAnswer", operation="ListPublicKeys"
+            f"{where}: {error}", code="BadAnswer", operation=LIST_PUBLIC_KEYS
         ) from None
     data = encode_key(region, key)
     name = f"{archive_prefix(target, region)}{key.fingerprint}.json"

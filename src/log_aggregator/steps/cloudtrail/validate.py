@@ -24,7 +24,7 @@ from log_aggregator.core.digests import (
 )
 from log_aggregator.core.times import encode_time
 from log_aggregator.core.windows import split_window
-from log_aggregator.errors import GroupFailed
+from log_aggregator.errors import GroupFailed, StoreError
 from log_aggregator.model import Group, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.cloudtrail.accounts import AccountPlaces
@@ -48,11 +48,18 @@ from log_aggregator.steps.cloudtrail.findings import (
     kind_of,
 )
 from log_aggregator.steps.cloudtrail.notes import AccountNotes, Watch
-from log_aggregator.steps.cloudtrail.public_keys import KeyRing
+from log_aggregator.steps.cloudtrail.public_keys import LIST_PUBLIC_KEYS, KeyRing
+from log_aggregator.steps.cloudtrail.refusals import is_refusal
 from log_aggregator.steps.workers import Workers
 
 DAYS_AT_ONCE = 31
 """So many days' digests of an account are listed at a time."""
+
+KEYS_REFUSED = (
+    "Run it with credentials that may ask CloudTrail in this Region: no service control policy "
+    "applies to the management account. Or leave the Region out with --log-region. See "
+    'docs/how-to/validate-cloudtrail.md, section "Regions that cannot be asked".'
+)
 
 LATE = timedelta(hours=2)
 """A chain that ends so long before the end of the range has been cut off, or its trail was."""
@@ -191,6 +198,7 @@ class _AccountValidation:
                 copy,
                 error,
                 f"public keys of CloudTrail in {name.chain.region}",
+                _advise_on_key(error),
             )
             return
         if flaw is not None:
@@ -349,6 +357,12 @@ class _AccountValidation:
     def _miss(self, kind: Kind, identity: Identity, chains: Sequence[Chain]) -> None:
         """Nobody has it; or, where packs could not be looked into, nobody knows."""
         self.notes.miss(kind, identity, chains, is_certain=not self.files.failures)
+
+
+def _advise_on_key(error: GroupFailed) -> str | None:
+    """Only where it is CloudTrail that refuses: the bucket of the kept keys may, too."""
+    is_of_cloudtrail = isinstance(error, StoreError) and error.operation == LIST_PUBLIC_KEYS
+    return KEYS_REFUSED if is_of_cloudtrail and is_refusal(error) else None
 
 
 def _use_log(_: Mapping[str, str], pieces: Iterable[bytes]) -> LogHash:

@@ -85,6 +85,7 @@ def recover_runs(
                     digests = recovery.describe_digests()
                     archive_keys(digests)
                     result.failures += digests.failures
+                    result.take_warnings(digests)
         except (CannotStart, GroupFailed, Unreachable) as error:
             where = f"earlier runs in s3://{target.bucket}/{custody_prefix(target)}"
             result.failures.append(Failure.of(where, error, LOOKED_AT_AGAIN))

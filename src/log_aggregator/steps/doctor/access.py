@@ -13,7 +13,6 @@ from log_aggregator.steps.doctor.permissions import (
     ABORT,
     ANY_LOG,
     ANY_OBJECT,
-    ASK_FOR_PUBLIC_KEYS,
     DELETE_ANY,
     DELETE_UNVERSIONED,
     DELETE_VERSIONS,
@@ -219,26 +218,6 @@ def examine_finding_buckets(notebook: Notebook, simulation: Simulation) -> None:
         "finding buckets by their beginning",
         [verdict],
         advice=advice,
-    )
-
-
-def examine_public_keys(notebook: Notebook, simulation: Simulation) -> None:
-    """A run keeps the keys of the digests that it packs; without the permission it reports a
-    failure and packs all the same.
-    """
-    verdict = simulation.examine(ASK_FOR_PUBLIC_KEYS, "*")
-    advice = (
-        f"{SECOND_DOCUMENT} Without it every run with CloudTrail digests reports a failure, though "
-        "it packs them."
-    )
-    write_verdict(
-        notebook,
-        "account",
-        "public-keys",
-        "keeping CloudTrail's public keys",
-        [verdict],
-        advice=advice,
-        is_fatal=False,
     )
 
 

@@ -23,7 +23,6 @@ from log_aggregator.steps.doctor.access import (
     Records,
     examine_finding_buckets,
     examine_own_name,
-    examine_public_keys,
     examine_records_access,
     examine_source_access,
     examine_target_access,
@@ -53,6 +52,7 @@ from log_aggregator.steps.doctor.landing_zone import (
 )
 from log_aggregator.steps.doctor.lifecycle import examine_source_rules, examine_target_rules
 from log_aggregator.steps.doctor.permissions import Simulation
+from log_aggregator.steps.doctor.public_keys import examine_public_keys, find_digest_regions
 from log_aggregator.steps.job import expand_names
 from log_aggregator.steps.packing.buckets import SourceBucket
 from log_aggregator.steps.rules import RunRules
@@ -198,7 +198,6 @@ class Examination:
             "config:DescribeDeliveryChannels",
             self.inspector.describe_delivery_channels,
         )
-        examine_public_keys(self.notebook, self.simulation)
         examine_trails(self.notebook, trails or (), self.rules.main_buckets)
         examine_channels(self.notebook, channels or (), self.rules.main_buckets, self.caller)
         return Services(trails or (), channels)
@@ -235,6 +234,10 @@ class Examination:
             if layout is not None and layout.account_prefixes:
                 layouts[bucket] = layout
         examine_config(self.store, self.notebook, layouts, targets, services.channels, self.today)
+        if self.rules.main_buckets:
+            found = find_digest_regions(self.store, self.notebook, layouts)
+            own = self.inspector.region
+            examine_public_keys(self.notebook, self.simulation, [own, *sorted(found - {own})])
 
     def _examine_destination(
         self, target: Target, names: Sequence[str], sources: Sequence[KnownBucket]

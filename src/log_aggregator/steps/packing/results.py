@@ -77,6 +77,10 @@ class RunResult:
     stale_uploads: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    warnings: list[Failure] = field(default_factory=list)
+    """What a person should know once, and what does not fail the run."""
+    refused_regions: list[str] = field(default_factory=list)
+    """Regions of its digests whose public keys CloudTrail refuses to give, known ones included."""
     buckets: list[str] = field(default_factory=list)
     """Those that logs were looked for in."""
     inventories: list[str] = field(default_factory=list)
@@ -106,8 +110,13 @@ class RunResult:
         self.groups += done.groups
         self.selection.merge_window(done.selection)
         self.failures = list(dict.fromkeys([*self.failures, *done.failures]))
+        self.take_warnings(done)
         self.custody += done.custody
         self.add_seconds(done.seconds)
+
+    def take_warnings(self, done: RunResult) -> None:
+        self.warnings = list(dict.fromkeys([*self.warnings, *done.warnings]))
+        self.refused_regions = list(dict.fromkeys([*self.refused_regions, *done.refused_regions]))
 
     def add_seconds(self, seconds: Mapping[str, float]) -> None:
         """Wall time by step, summed over what ran at the same time."""

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.support.trails import BUCKET, SPEC, TARGET, Denying, Trails, problems, trails
+from tests.support.trails import BUCKET, SPEC, TARGET, Denying, RegionDeny, Trails, problems, trails
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.digests import PERIOD
-from log_aggregator.errors import AccessDenied, StoreError, Unreachable
+from log_aggregator.errors import AccessDenied, NotAuthenticated, StoreError, Unreachable
 from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 from log_aggregator.steps.cloudtrail.findings import Kind, State, Validation
 from log_aggregator.steps.cloudtrail.public_keys import KeySource, archive_keys
@@ -471,6 +471,34 @@ def test_the_archived_key_serves_where_cloudtrail_does_not() -> None:
     site.keys = None
     assert site.validate().is_sound
     assert set(site.ring.sources.values()) == {KeySource.ARCHIVE}
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "UnrecognizedClientException"])
+def test_a_region_that_refused_is_not_checked(code: str) -> None:
+    """Whether CloudTrail is asked, and refuses, or only the archive is looked into: nobody knows
+    what its digests are. It is said which key is missing, since when, and what helps.
+    """
+    site = trails()
+    closed = min(SPEC.regions)
+    for day in ("2026-03-16", "2026-04-16"):
+        site.store.put("dest", f"keys/regions/{closed}/{day}-refused.json", b"{}")
+    fingerprint = LabTrailKeys(SPEC).keys[0].fingerprint
+    refusing = NotAuthenticated(code, code=code) if "Client" in code else None
+    for keys in (RegionDeny(SPEC, closed, error=refusing), None):
+        site.keys = keys
+        result = site.validate(regions=frozenset({closed}))
+        assert {state for state, _ in problems(result)} == {"unchecked"}
+        (failure,) = result.failures
+        assert failure.where == f"public keys of CloudTrail in {closed}"
+        assert fingerprint in failure.message
+        assert "refused it, first on 2026-03-16" in failure.message
+        assert "management account" in failure.advice
+    site.keys = RegionDeny(SPEC)
+    assert site.validate(regions=frozenset({closed})).is_sound
+    site.keys.keys = []  # it answers, and has no such key: that is a verdict
+    assert {state for state, _ in problems(site.validate(regions=frozenset({closed})))} == {
+        "invalid"
+    }
 
 
 def test_an_archived_key_that_is_none() -> None:

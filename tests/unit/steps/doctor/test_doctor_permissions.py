@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.account import ACCOUNT, OPERATIONS, OTHER_ACCOUNT, ROLE, FakeBucket
-from tests.support.clinic import MAIN, Clinic, rule
+from tests.support.clinic import MAIN, ORGANIZATION, Clinic, rule
 
 from log_aggregator.ports.account import (
     BucketEncryption,
@@ -22,6 +22,7 @@ from log_aggregator.ports.account import (
 from log_aggregator.steps.doctor import permissions
 from log_aggregator.steps.doctor.findings import Level
 
+OTHER_ROLE = f"{ROLE}-other"
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/0"
 FOREIGN_KEY = f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1"
 PAGES = Path(__file__).resolve().parents[4] / "docs" / "how-to"
@@ -95,6 +96,38 @@ def test_public_keys_that_cannot_be_kept_are_a_warning(clinic: Clinic) -> None:
     found = clinic.find("public-keys")
     assert found.level is Level.WARNING
     assert "Grant cloudtrail:ListPublicKeys" in found.advice
+
+
+def test_a_region_deny_is_seen(clinic: Clinic) -> None:
+    """Each Region that digests come from is simulated as the one that is requested, for the roles
+    that may ask at all; those that are denied are named, and why.
+    """
+    clinic.role_arns = (OTHER_ROLE, ROLE)
+    for region in ("eu-west-1", "sa-east-1", "us-east-1"):
+        clinic.put(
+            f"{ORGANIZATION}/AWSLogs/{ORGANIZATION}/{ACCOUNT}/CloudTrail-Digest/{region}/"
+            "2026/03/15/a.json.gz"
+        )
+    asked: list[tuple[str, str]] = []
+
+    def decide(principal: str, action: str, _: str) -> Decision:
+        if action != "cloudtrail:ListPublicKeys":
+            return Decision(action, "allowed")
+        if principal == OTHER_ROLE:
+            return Decision(action, "implicitDeny")
+        region = clinic.account.contexts[action, "*"]["aws:RequestedRegion"]
+        asked.append((principal, region))
+        if region != "sa-east-1":
+            return Decision(action, "allowed")
+        return Decision(action, "explicitDeny", is_denied_by_organization=True)
+
+    clinic.account.decide = decide
+    found = clinic.find("public-keys")
+    assert found.level is Level.WARNING
+    assert "is denied in sa-east-1 (by a service control policy)" in found.seen
+    assert "us-east-1" not in found.seen
+    assert "Regions that cannot be asked" in found.advice
+    assert set(asked) == {(ROLE, region) for region in ("eu-west-1", "sa-east-1", "us-east-1")}
 
 
 def test_who_denies_is_said(clinic: Clinic) -> None:

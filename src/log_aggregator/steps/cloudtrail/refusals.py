@@ -1,0 +1,132 @@
+"""Regions in which CloudTrail may not be asked for its public keys, remembered beside these.
+
+A Region deny or a Region that the account has not opted into refuses every night anew. So the first
+refusal is written down, `keys/regions/<region>/<day>-refused.json`, and the Region is left alone
+for 30 days. One that then answers gets `<day>-answers.json`. Notes are written once and never
+changed: the newest by its name counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.errors import (
+    AccessDenied,
+    LogAggregatorError,
+    PreconditionFailed,
+    RequestFailed,
+)
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore, WriteOptions
+from log_aggregator.steps.packs.pages import list_all
+
+FORMAT = "log-aggregator-cloudtrail-region"
+VERSION = 1
+ASKED_AGAIN_DAYS = 30
+
+REFUSAL_CODES = frozenset(
+    {"AuthFailure", "InvalidClientTokenId", "OptInRequired", "UnrecognizedClientException"}
+)
+"""What AWS answers in a Region that is not opted into, besides AccessDenied: it does not know the
+credentials there, though they are good everywhere else
+(https://repost.aws/knowledge-center/iam-validate-access-credentials).
+"""
+
+_NOTE = re.compile(r"(?P<region>[a-z0-9-]{1,64})/(?P<day>\d{4}-\d{2}-\d{2})-(?P<answer>\w+)\.json")
+
+
+class RegionAnswer(StrEnum):
+    """What a Region did when it was asked. Of two notes of a day the later name counts."""
+
+    ANSWERS = "answers"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A Region that refuses: since when, and when it was asked last."""
+
+    since: date
+    asked: date
+
+    def is_due(self, today: date) -> bool:
+        return today - self.asked >= timedelta(days=ASKED_AGAIN_DAYS)
+
+
+def is_refusal(error: LogAggregatorError) -> bool:
+    """The Region does not let itself be asked. Neither throttling nor the network is a refusal: the
+    next night may do better. Whether it is only this Region, its error does not tell.
+    """
+    return isinstance(error, AccessDenied) or (
+        isinstance(error, RequestFailed) and error.code in REFUSAL_CODES
+    )
+
+
+def notes_prefix(target: Target) -> str:
+    return f"{target.root}keys/regions/"
+
+
+def read_refusals(store: ObjectStore, target: Target, today: date) -> dict[str, Refusal]:
+    """By Region, those that refused when they were last asked. Raises StoreError.
+
+    A note of a day to come is not believed: it would keep a Region from being asked for good.
+    """
+    prefix = notes_prefix(target)
+    found: dict[str, Refusal] = {}
+    for key in sorted(entry.key for entry in list_all(store, target.bucket, prefix)):
+        note = _NOTE.fullmatch(key.removeprefix(prefix))
+        day = _parse_day(note["day"]) if note else None
+        if note is None or day is None or day > today:
+            continue
+        region = note["region"]
+        if note["answer"] == RegionAnswer.ANSWERS:
+            found.pop(region, None)
+        elif note["answer"] == RegionAnswer.REFUSED:
+            known = found.get(region)
+            found[region] = Refusal(day if known is None else known.since, day)
+    return found
+
+
+def encode_note(region: str, answer: RegionAnswer, day: date, why: str = "") -> bytes:
+    """The name says all that is read; what is in it is for people."""
+    fields = {
+        "format": FORMAT,
+        "version": VERSION,
+        "region": region,
+        "day": day.isoformat(),
+        "answer": answer.value,
+        "why": why,
+    }
+    return json.dumps(fields, indent=2).encode() + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Notepad:
+    """Writes notes of a day into a target."""
+
+    store: ObjectStore
+    target: Target
+    day: date
+    options: WriteOptions
+
+    def write(self, region: str, answer: RegionAnswer, why: str = "") -> None:
+        """One that is there stays. Raises StoreError."""
+        key = f"{notes_prefix(self.target)}{region}/{self.day}-{answer.value}.json"
+        data = encode_note(region, answer, self.day, why)
+        with contextlib.suppress(PreconditionFailed):
+            self.store.put_object(
+                self.target.bucket, key, data, crc64nvme=crc64nvme(data), options=self.options
+            )
+
+
+def _parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
