@@ -15,6 +15,9 @@ LINE_LENGTH_MAX = 120
 INDENT = 28
 ACCOUNT = "account"
 BUCKET = "<bucket>"
+WELL_NAMED_MAX = 8
+"""So many buckets are named of which nothing bad is said; an account may have hundreds."""
+
 _IN_S3 = "s3://"
 
 
@@ -65,7 +68,8 @@ def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
     for where, found in sorted(
         by_place.items(), key=lambda item: (-max(map(_rank, item[1])), item[0] != (ACCOUNT,))
     ):
-        yield from _render_places(where)
+        is_well = max(map(_rank, found)) < Level.WARNING.rank
+        yield from _render_places(where, WELL_NAMED_MAX if is_well else len(where))
         for finding in sorted(found, key=_rank, reverse=True):
             yield from _render(finding)
         yield ""
@@ -80,11 +84,13 @@ def _render_configuration(values: Sequence[Mapping[str, str]]) -> Iterator[str]:
         yield ""
 
 
-def _render_places(where: Sequence[str]) -> Iterator[str]:
+def _render_places(where: Sequence[str], named_max: int) -> Iterator[str]:
     if len(where) == 1:
         yield where[0]
         return
-    names = ", ".join(where)
+    names = ", ".join(where[:named_max])
+    if more := len(where[named_max:]):
+        names += f" and {more:,} more"
     yield from textwrap.wrap(
         f"{len(where)} buckets: {names}",
         LINE_LENGTH_MAX,

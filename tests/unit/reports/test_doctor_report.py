@@ -176,7 +176,20 @@ def test_many_buckets_fit_into_a_terminal() -> None:
         Finding(Level.NOTE, f"s3://{'x' * 50}-{number}", "encryption", "none", "Turn it on.")
         for number in range(40)
     ]
-    assert max(map(len, render_findings(describe_findings(findings)))) <= LINE_LENGTH_MAX
+    lines = list(render_findings(describe_findings(findings)))
+    assert max(map(len, lines)) <= LINE_LENGTH_MAX
+    assert lines[0].startswith("40 buckets: ")
+    assert "and 32 more" in " ".join(lines)
+
+
+def test_every_bucket_that_is_not_well_is_named() -> None:
+    """However many there are."""
+    findings = [
+        Finding(Level.WARNING, f"s3://bucket-{number}", "versioning", "suspended", "Look at it.")
+        for number in range(40)
+    ]
+    text = " ".join(render_findings(describe_findings(findings)))
+    assert all(f"s3://bucket-{number}" in text for number in range(40))
 
 
 def test_the_worst_comes_first() -> None:
