@@ -150,7 +150,7 @@ TRUST = Section(
             "no Region gives its public keys, and the run ends well",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.run_keys:_Asking.settle_refusals",
-                ("refused.known is None and (not self.has_answers)", "False"),
+                ("refused.is_doubtful and (not self.has_answers)", "False"),
             ),
             proof="tests/unit/steps/cloudtrail/test_refusals.py::test_a_refusal_everywhere_is_a_failure_every_night",
         ),

@@ -68,6 +68,15 @@ def is_refusal(error: LogAggregatorError) -> bool:
     )
 
 
+def is_beyond_our_permissions(error: LogAggregatorError) -> bool:
+    """A refusal that says itself that no permission of the role could change it: by the
+    organisation, or because the Region is not opted into
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
+    """
+    is_not_opted_in = isinstance(error, RequestFailed) and error.code == "OptInRequired"
+    return is_not_opted_in or "service control policy" in str(error)
+
+
 def notes_prefix(target: Target) -> str:
     return f"{target.root}keys/regions/"
 

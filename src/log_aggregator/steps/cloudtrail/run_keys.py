@@ -2,8 +2,9 @@
 
 What cannot be read is a failure of the run, which takes nothing back; the next run that sees
 digests asks again. But a Region that refuses, while others answer, is a warning, and told once:
-nothing here can change that, and it would be refused every night. Where no Region answers it is the
-permission that is missing, and that is a failure.
+nothing here can change that, and it would be refused every night. So is one whose refusal says that
+the organisation refuses. Where no Region answers, and none says that, it is the permission that is
+missing, and that is a failure.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from log_aggregator.steps.cloudtrail.refusals import (
     Notepad,
     Refusal,
     RegionAnswer,
+    is_beyond_our_permissions,
     is_refusal,
     read_refusals,
 )
@@ -47,8 +49,8 @@ REFUSED = (
     'docs/how-to/validate-cloudtrail.md, section "Regions that cannot be asked".'
 )
 ALL_REFUSED = (
-    "No Region answered, so it is not a Region deny: grant cloudtrail:ListPublicKeys. The next run "
-    "that sees digests asks again."
+    "No Region answered, and none says that a service control policy refuses: grant "
+    "cloudtrail:ListPublicKeys. The next run that sees digests asks again."
 )
 ANSWERS_AGAIN = "Its keys are kept now, those of the days between included. There is nothing to do."
 
@@ -86,6 +88,11 @@ class _Refused:
     region: str
     error: GroupFailed | RequestFailed
     known: Refusal | None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """It may be that only a permission is missing, unless another Region answers."""
+        return self.known is None and not is_beyond_our_permissions(self.error)
 
 
 @dataclass(slots=True)
@@ -152,7 +159,7 @@ class _Asking:
         that is not, without being told again.
         """
         for refused in self.refused:
-            if refused.known is None and not self.has_answers:
+            if refused.is_doubtful and not self.has_answers:
                 failure = Failure.of(_where(refused.region), refused.error, ALL_REFUSED)
                 self.result.failures.append(failure)
                 continue

@@ -152,7 +152,7 @@ def test_a_refusal_everywhere_is_a_failure_every_night() -> None:
         assert [failure.error for failure in result.failures] == ["AccessDenied"] * 2
         assert "grant cloudtrail:ListPublicKeys" in result.failures[0].advice
         assert (result.warnings, result.refused_regions, nights.notes()) == ([], [], [])
-    keys = RegionDeny(SPEC, CLOSED)
+    keys = RegionDeny(SPEC, CLOSED, error=DENIED)
     nights = Nights(keys)
     nights.run()
     keys.denied.add(OPEN)
@@ -160,6 +160,30 @@ def test_a_refusal_everywhere_is_a_failure_every_night() -> None:
         nights.pass_by(days)
         failures = nights.run().failures
         assert [failure.where for failure in failures] == [f"public keys of CloudTrail in {OPEN}"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AccessDenied(
+            "ListPublicKeys cloudtrail ap-south-1: AccessDeniedException: User: arn:aws:sts::"
+            "111122223333:assumed-role/r/f is not authorized to perform: cloudtrail:ListPublicKeys "
+            "with an explicit deny in a service control policy",
+            code="AccessDeniedException",
+        ),
+        StoreError("OptInRequired", code="OptInRequired"),
+    ],
+    ids=["by the organisation", "not opted into"],
+)
+def test_a_refusal_that_says_whose_it_is_is_believed(error: StoreError) -> None:
+    """Also where no other Region answers: a bucket may have digests of closed Regions only."""
+    nights = Nights(Denying(error))
+    first = nights.run()
+    assert (first.failures, len(first.warnings)) == ([], 2)
+    nights.pass_by(1)
+    second = nights.run()
+    assert (second.failures, second.warnings) == ([], [])
+    assert first.refused_regions == second.refused_regions == [OPEN, CLOSED]
 
 
 @pytest.mark.parametrize(
