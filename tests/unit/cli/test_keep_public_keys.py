@@ -51,15 +51,17 @@ def keep(tmp_path: Path, answer: Any, region: str = "sa-east-1", *options: str) 
 
 
 def test_what_was_asked_elsewhere_is_kept(tmp_path: Path, store: MemoryStore) -> None:
-    """As CloudTrail gave it, once; where packs lie in the log bucket, there."""
+    """As CloudTrail gave it, once; where packs lie in the log bucket, there, and in no other bucket."""
     answer = {"PublicKeyList": [ENTRY]}
     assert "1 public key, 1 of them new, in s3://dest/" in keep(tmp_path, answer)
     assert read_archived_key(store, TARGET, "sa-east-1", KEY.fingerprint) == KEY
     before = store.snapshot()
     assert "1 public key, 0 of them new" in keep(tmp_path, answer)
     assert store.snapshot() == before
-    place = ("--control-tower-bucket", BUCKET, "--final-aggregation-prefix", "aggregated")
-    keep(tmp_path, answer, "sa-east-1", *place)
+    store.create_bucket("flow", versioning="Enabled")
+    buckets = ("--control-tower-bucket", BUCKET, "--other-buckets", "flow")
+    keep(tmp_path, answer, "sa-east-1", *buckets, "--final-aggregation-prefix", "aggregated")
+    assert list(list_all(store, "flow", "")) == []
     assert [each.key for each in list_all(store, BUCKET, "")] == [
         f"aggregated/keys/cloudtrail/sa-east-1/{KEY.fingerprint}.json"
     ]
