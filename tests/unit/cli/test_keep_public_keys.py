@@ -51,7 +51,7 @@ def keep(tmp_path: Path, answer: Any, region: str = "sa-east-1", *options: str) 
 
 
 def test_what_was_asked_elsewhere_is_kept(tmp_path: Path, store: MemoryStore) -> None:
-    """As CloudTrail gave it, once; where packs lie in the log bucket, there, and in no other bucket."""
+    """As CloudTrail gave it, once; where packs lie in the log bucket, there and in no other."""
     answer = {"PublicKeyList": [ENTRY]}
     assert "1 public key, 1 of them new, in s3://dest/" in keep(tmp_path, answer)
     assert read_archived_key(store, TARGET, "sa-east-1", KEY.fingerprint) == KEY
