@@ -47,8 +47,8 @@ REFUSED = (
     'docs/how-to/validate-cloudtrail.md, section "Regions that cannot be asked".'
 )
 ALL_REFUSED = (
-    "None of the Regions that were asked answered, so it is hardly a Region deny: grant "
-    "cloudtrail:ListPublicKeys. The next run that sees digests asks again."
+    "No Region answered, so it is not a Region deny: grant cloudtrail:ListPublicKeys. The next run "
+    "that sees digests asks again."
 )
 ANSWERS_AGAIN = "Its keys are kept now, those of the days between included. There is nothing to do."
 
