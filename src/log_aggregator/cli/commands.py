@@ -36,6 +36,11 @@ COMMANDS = {
         "Validate CloudTrail's digests and every log that they name, in packs, in their own "
         "buckets, or in both.",
     ),
+    "keep-public-keys": Row(
+        "log_aggregator.cli.keep_public_keys:keep_public_keys",
+        "Keep CloudTrail's public keys of a Region that refuses the role of a run, beside the "
+        "packs.",
+    ),
     "index": Row(
         "log_aggregator.cli.index:index",
         "Make indexes: of packs that lost theirs, and of aggregates that other tools made.",

@@ -103,11 +103,21 @@ ARGUMENTS = {
     "verify": ["--date", f"{DAY}"],
     "layouts explain": [KEY],
     "layouts suggest": ["logs"],
+    "keep-public-keys": [],
     "doctor": [],
     "generate": ["--bucket", TYPED],
     "athena-ddl": [],
 }
 """What makes a command show what there is. A new command is called with what it insists on."""
+
+
+def make_answer(folder: Path) -> Path:
+    """What CloudTrail never said, in a file that looks as if."""
+    path = folder / "keys.json"
+    times = dict.fromkeys(("ValidityStartTime", "ValidityEndTime"), 0)
+    entry = {"Value": "MAA=", "Fingerprint": HOSTILE, **times}
+    path.write_text(json.dumps({"PublicKeyList": [entry]}), encoding="utf-8")
+    return path
 
 
 def make_settings(folder: Path) -> Path:
@@ -191,6 +201,7 @@ class Site:
         self._patch = monkeypatch
         self._settings = make_settings(folder)
         self._folder = folder / "out"
+        self._answer = make_answer(folder)
 
     def connect(self, store: ObjectStore) -> None:
         """Everything that connects to AWS, by whatever name a command imported it."""
@@ -213,6 +224,8 @@ class Site:
     def words(self, leaf: Leaf, *more: str) -> list[str]:
         """A call that gets as far as it can; the last of two of an option counts."""
         words = [*leaf.words, *ARGUMENTS.get(leaf.name, insisted(leaf))]
+        if leaf.name == "keep-public-keys":
+            words += [str(self._answer), "--log-region", "eu-west-1"]
         if "--config" in leaf.options:
             words += ["--config", str(self._settings)]
         if "--directory" in leaf.options:

@@ -56,8 +56,8 @@ DAYS_AT_ONCE = 31
 """So many days' digests of an account are listed at a time."""
 
 KEYS_REFUSED = (
-    "Run it with credentials that may ask CloudTrail in this Region: no service control policy "
-    "applies to the management account. Or leave the Region out with --log-region. See "
+    "Ask for the keys in the management account, to which no service control policy applies, and "
+    "keep them with keep-public-keys; or leave the Region out with --log-region. See "
     'docs/how-to/validate-cloudtrail.md, section "Regions that cannot be asked".'
 )
 
