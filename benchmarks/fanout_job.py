@@ -61,6 +61,7 @@ def main() -> int:
     own = {
         "control_tower_bucket" if told["is_main"] else "other_buckets": BUCKET,
         "destination_bucket": "generated-packs",
+        "delete_originals": True,
     }
     settings = read_settings(None, own)
     first = DAY - timedelta(days=0 if told["shape"] == "access" else DAYS_KEPT - 1)

@@ -112,7 +112,7 @@ class Cell:
             if self.bucket == GENERATED
             else {"final_aggregation_prefix": prefix}
         )
-        return {"control_tower_bucket": [self.bucket], **target, **own}
+        return {"control_tower_bucket": [self.bucket], "delete_originals": True, **target, **own}
 
 
 CELLS = {

@@ -38,7 +38,12 @@ class WatchedProgress(Progress):
 def main() -> int:
     told = json.load(sys.stdin)
     settings = read_settings(
-        None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}
+        None,
+        {
+            "control_tower_bucket": [told["bucket"]],
+            "destination_bucket": told["destination"],
+            "delete_originals": True,
+        },
     )
     day = date.fromisoformat(told["day"])
     start_bytes, began, progress = read_peak_bytes(), time.perf_counter(), WatchedProgress()

@@ -76,7 +76,12 @@ def _run_this(told: Told) -> Took:
     )
 
     settings = read_settings(
-        None, {"control_tower_bucket": [told["bucket"]], "destination_bucket": told["destination"]}
+        None,
+        {
+            "control_tower_bucket": [told["bucket"]],
+            "destination_bucket": told["destination"],
+            "delete_originals": True,
+        },
     )
     day = date.fromisoformat(told["day"])
     store, took = connect(Connection(**told["server"]), settings.readers), Took()

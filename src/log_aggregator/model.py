@@ -45,6 +45,13 @@ class ContentKind(StrEnum):
         return PackFormat.TAR if self is ContentKind.BINARY else PackFormat.GZIP
 
 
+class Stage(StrEnum):
+    """How far a run goes with originals."""
+
+    PACK = "pack"  # they are packed, and stay
+    DELETE = "delete"  # they go once their pack is verified, and as old as the settings say
+
+
 class PackFormat(StrEnum):
     """How a pack holds its members; see docs/internals/pack-format.md."""
 

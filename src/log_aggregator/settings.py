@@ -73,6 +73,7 @@ class Settings:
     members_max: int = 200_000
     look_back_days: int = 2
     verify: str = "checksum"
+    delete_originals: bool = False
     keep_originals_days: int = 0
     holds: HoldSettings = field(default_factory=HoldSettings)
     layouts: Layouts = field(default_factory=Layouts)
@@ -101,6 +102,8 @@ class Setting:
     allowed: str
     meaning: str
     on_command_line: bool = True
+    is_flag: bool = False
+    """True or false, as an option of its own and one with `no-` before it."""
 
 
 def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
@@ -234,6 +237,13 @@ def _count(low: int, high: int) -> Callable[[Any], int]:
         return _within(int(value), low, high)
 
     return parse
+
+
+def _flag(value: Any) -> bool:
+    """Text is what the command line and the environment have."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}[value]
 
 
 def _within(number: int, low: int, high: int) -> int:
@@ -424,10 +434,17 @@ SETTINGS: tuple[Setting, ...] = (
         "How packs are verified before originals are deleted.",
     ),
     Setting(
+        "delete_originals",
+        _flag,
+        "true or false",
+        "Delete originals whose pack is verified. Without it a run packs and keeps them.",
+        is_flag=True,
+    ),
+    Setting(
         "keep_originals_days",
         _count(0, 3660),
         "a number of days from 0 to 3660",
-        "Pack now, delete originals when their pack is this many days old.",
+        "With delete_originals: when their pack is this many days old.",
     ),
     Setting(
         "holds",

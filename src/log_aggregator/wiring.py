@@ -22,6 +22,7 @@ from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, RequestFailed
 from log_aggregator.limits import READERS
+from log_aggregator.model import Stage
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
 from log_aggregator.signals import when_stopped
@@ -229,6 +230,7 @@ def make_rules(settings: Settings, window: DateWindow) -> RunRules:
         group=GroupRules(
             CombineOptions(_make_limits(settings), pack, index),
             Level(settings.verify),
+            Stage.DELETE if settings.delete_originals else Stage.PACK,
             settings.keep_originals_days,
         ),
         objects_max=settings.objects_max,

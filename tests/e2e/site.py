@@ -270,6 +270,7 @@ def stack_parameters(spec: OrganisationSpec, machine: Machine) -> dict[str, str]
         "AggregationRegions": json.dumps(list(spec.regions)),
         "Architecture": machine.architecture,
         "ScheduleState": "DISABLED",
+        "DeleteOriginals": "true",
         "ListConcurrency": "2",
         "PackConcurrency": "2",
         "HistoryConcurrency": "2",

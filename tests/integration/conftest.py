@@ -90,6 +90,7 @@ class Site:
             *(["--other-buckets", others] if others else []),
         ]
         options += ["--aggregation-regions", ",".join(self.spec.regions), "--date", str(self.day)]
+        options += ["--delete-originals"]
         options += ["--config", str(self.config)] if self.config else []
         return [*options, "--destination-bucket", self.destination] if self.destination else options
 

@@ -188,7 +188,7 @@ class Day:
             "--groups-at-once",
             "2",
         ]
-        return ["run", "--json", "--date", str(self.date), *buckets, *sizes]
+        return ["run", "--delete-originals", "--json", "--date", str(self.date), *buckets, *sizes]
 
     def start(self, proxy: Proxy | None = None, tuning: Tuning | None = None) -> Forked:
         """A run through the ground's proxy, or another one."""

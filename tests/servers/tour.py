@@ -81,7 +81,9 @@ class _Tour:
         """Where nothing was packed there is nothing to find either."""
         self.day.logs = len(self.originals)
         buckets = ["--control-tower-bucket", self.bucket, "--date", self.date]
-        told = self._call("run", "--json", "--aggregation-regions", "eu-west-1", *buckets)
+        told = self._call(
+            "run", "--delete-originals", "--json", "--aggregation-regions", "eu-west-1", *buckets
+        )
         left = self._read_all(self._get)
         self.day.packed = int(told.get("objects", {}).get("packed", 0))
         self.day.deleted = len(self.originals) - len(left)

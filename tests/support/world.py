@@ -117,8 +117,10 @@ class World:
 def make_rules(
     window: DateWindow = WINDOW, limits: PackLimits | None = None, **settings: Any
 ) -> RunRules:
-    """The rules of settings; `limits` may be smaller than settings allow."""
-    rules = make_run_rules(read_settings(None, settings), window)
+    """The rules of settings, of a run that deletes unless they say otherwise; `limits` may be
+    smaller than settings allow.
+    """
+    rules = make_run_rules(read_settings(None, {"delete_originals": True} | settings), window)
     if limits is None:
         return rules
     return replace(

@@ -25,7 +25,7 @@ from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.packformat.index import source_bytes_of
 from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.times import decode_time, encode_time
-from log_aggregator.model import Group, Target, VerifiedPack
+from log_aggregator.model import Group, Stage, Target, VerifiedPack
 
 FORMAT = "log-aggregator-custody"
 VERSION = 1
@@ -194,6 +194,8 @@ class Record:
     """How many objects the run's listings left alone, by reason; of all source buckets together."""
     layouts: tuple[Mapping[str, Any], ...] = ()
     """The layouts that were declared for the run, as `describe_declarations` gives them."""
+    stage: Stage = Stage.PACK
+    """How far it goes, or went, with originals."""
     groups: tuple[GroupEntry, ...] = ()
     failures: tuple[tuple[str, str, str], ...] = ()
     """(where, error, message), those of groups too."""
@@ -313,6 +315,7 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "totals": record.totals,
         "left_alone": dict(record.objects),
         "layouts": [dict(row) for row in record.layouts],
+        "stage": record.stage.value,
         "failures": [list(failure) for failure in record.failures],
         "kind": record.kind.value,
         "about": record.about,
@@ -339,6 +342,7 @@ def _parse(lines: list[bytes]) -> Record:
         last=date.fromisoformat(head["last_date"]),
         objects=head["left_alone"],
         layouts=tuple(_parse_layouts(head["layouts"])),
+        stage=Stage(head["stage"]),
         groups=() if is_opening else tuple(map(_parse_group, rows)),
         failures=tuple((where, error, message) for where, error, message in head["failures"]),
         kind=kind,

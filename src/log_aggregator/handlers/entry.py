@@ -24,6 +24,7 @@ from log_aggregator.errors import (
     RequestFailed,
     SettingsError,
 )
+from log_aggregator.model import Stage
 from log_aggregator.ports.account import AccountInspector
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.ports.trail_keys import TrailKeys
@@ -88,7 +89,9 @@ class Call:
     def job_of(self, record: RunRecord) -> Job:
         """The job of a run that has begun."""
         job = self.job.for_days(DateWindow(record.first, record.last)).for_layouts(record.layouts)
-        return job.for_listing(is_old=bool(record.inventory))
+        # Who takes deletion back in the midst of a run is heard at once; who asks for it, later.
+        stage = min(record.stage, job.rules.group.stage, key=list(Stage).index)
+        return job.for_stage(stage).for_listing(is_old=bool(record.inventory))
 
 
 def serve(

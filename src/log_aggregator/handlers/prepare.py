@@ -82,6 +82,7 @@ def handler(event: Event, call: Call) -> Result:
         asked.is_nightly(call.settings.look_back_days),
         asked.inventory,
         job.rules.layouts,
+        job.rules.group.stage,
     )
     folder = call.folder(record.run)
     counts = write_listing_plan(folder, record, plan, call.job.requests)

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, cannot_start
-from log_aggregator.model import Target
+from log_aggregator.model import Stage, Target
 from log_aggregator.ports.store import Clock, ObjectStore
 from log_aggregator.steps.conditions import Conditions
 from log_aggregator.steps.rules import RunRules
@@ -46,6 +46,12 @@ class Job:
     def for_layouts(self, layouts: Layouts) -> Job:
         """The same, for a run by these declarations."""
         return replace(self, rules=replace(self.rules, layouts=layouts))
+
+    def for_stage(self, stage: Stage) -> Job:
+        """The same, for a run that goes so far with originals."""
+        return replace(
+            self, rules=replace(self.rules, group=replace(self.rules.group, stage=stage))
+        )
 
     def for_listing(self, *, is_old: bool) -> Job:
         """The same, for a listing that says what was there some time ago, or what is there now."""

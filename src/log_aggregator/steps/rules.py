@@ -9,7 +9,7 @@ from enum import StrEnum
 from log_aggregator.core.layouts.declared import BUILT_IN, BucketLayouts, Layouts
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.model import KeyFacts, Target
+from log_aggregator.model import KeyFacts, Stage, Target
 from log_aggregator.ports.store import WriteOptions
 
 
@@ -67,6 +67,7 @@ class GroupRules:
 
     combine: CombineOptions
     level: Level = Level.CHECKSUM
+    stage: Stage = Stage.PACK
     keep_originals_days: int = 0
     is_listing_old: bool = False
     """What was listed may be gone: log objects that are in a pack are looked for before they are
@@ -74,9 +75,12 @@ class GroupRules:
     """
 
     def keeps(self, since: date, today: date) -> bool:
-        """Whether originals that have been packed since then are kept. A day that has not come yet
-        is a clock that is wrong: today.
+        """Whether originals that have been packed since then are kept: until somebody asks for
+        their deletion, and then until they are as old as the settings say. A day that has not come
+        yet is a clock that is wrong: today.
         """
+        if self.stage is Stage.PACK:
+            return True
         return max(0, (today - since).days) < self.keep_originals_days
 
 

@@ -91,6 +91,7 @@ def _make_settings(spec: OrganisationSpec) -> Settings:
             "other_buckets": [name for name in spec.buckets if name != spec.control_tower_bucket],
             "aggregation_regions": list(spec.regions),
             "destination_bucket": DESTINATION,
+            "delete_originals": True,
             "layouts": spec.layouts,
         },
     )

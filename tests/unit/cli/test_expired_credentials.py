@@ -15,7 +15,7 @@ from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 RUN = (
     *("run", "--other-buckets", "logs", "--from", "2025-04-02", "--to", "2025-04-04"),
-    *("--keep-originals-days", "0", "--groups-at-once", "1", "--json"),
+    *("--delete-originals", "--groups-at-once", "1", "--json"),
 )
 
 

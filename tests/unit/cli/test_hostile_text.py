@@ -98,7 +98,7 @@ ARGUMENTS = {
     "index adopt": [f"s3://logs/{OLDER}", "--date", f"{DAY}"],
     "index rebuild": ["--date", f"{DAY}"],
     "validate-cloudtrail": ["--date", f"{DAY}", "--public-keys", "archive", "--verbose"],
-    "run": ["--date", f"{DAY}"],
+    "run": ["--date", f"{DAY}", "--delete-originals"],
     "plan": ["--date", f"{DAY}"],
     "verify": ["--date", f"{DAY}"],
     "layouts explain": [KEY],

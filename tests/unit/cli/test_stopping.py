@@ -85,10 +85,11 @@ STOPPED = (
     "  What was finished stays, and nothing is half done. Start the same command again to go on.\n"
 )
 DAY = ("--date", "2026-03-14")
-RUN = ("run", "--control-tower-bucket", "logs", "--destination-bucket", "packs", *DAY)
+SOURCES = ("--control-tower-bucket", "logs", "--destination-bucket", "packs", *DAY)
+RUN = ("run", "--delete-originals", *SOURCES)
 COMMANDS = {
     "find": ("find", "--destination-bucket", "packs", *DAY),
-    "plan": ("plan", *RUN[1:]),
+    "plan": ("plan", *SOURCES),
     "run": RUN,
     "run several": (*RUN, "--other-buckets", "more-*", "--other-buckets", "others"),
     "verify": ("verify", "--destination-bucket", "packs", *DAY),

@@ -159,7 +159,7 @@ class _Recovery:
             GroupResult(group, digest_regions=sorted(regions))
             for group, regions in self.digest_regions.items()
         ]
-        return RunResult(opening.first, opening.last, groups=groups)
+        return RunResult(opening.first, opening.last, groups=groups, stage=opening.stage)
 
     def _opened_at(self) -> datetime:
         """By S3's own clock, as those of packs are."""

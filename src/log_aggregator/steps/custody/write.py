@@ -69,6 +69,7 @@ def open_custody(
             span.ended,
             first,
             last,
+            stage=job.rules.group.stage,
             kind=RecordKind.OPENING,
             planned=tuple(planned),
         )
@@ -130,6 +131,7 @@ def make_record(rules: RunRules, result: RunResult, target: Target, span: RunSpa
         last=result.last,
         objects=_left_alone(result.selection),
         layouts=tuple(describe_declarations(result.layouts)),
+        stage=result.stage,
         groups=tuple(
             _entry_of(done) for done in result.groups if rules.target(done.group.bucket) == target
         ),

@@ -17,7 +17,7 @@ from log_aggregator.core.layouts.declarations import describe_declarations, read
 from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.listed import decode_group
 from log_aggregator.errors import Failure, LimitExceeded, NotFound
-from log_aggregator.model import Group
+from log_aggregator.model import Group, Stage
 from log_aggregator.steps.fanout.folder import Kind, RunFolder, Step
 from log_aggregator.steps.fanout.outstanding import Left, Place, Seen
 from log_aggregator.steps.fanout.results import (
@@ -53,6 +53,8 @@ class RunRecord:
     """The run whose sorted inventory it goes by, if it does not list the buckets."""
     layouts: Layouts = field(default_factory=Layouts)
     """Those that were declared when it began. What is declared later is the next run's."""
+    stage: Stage = Stage.PACK
+    """As it was when the run began. A stack that is updated meanwhile changes nothing for it."""
 
     def late_before(self, look_back_days: int) -> date:
         """Log dates before this one are older than what a nightly run looks at."""
@@ -194,6 +196,7 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
         selection=decode_selection(value["selection"]),
         stale_uploads=record.stale_uploads,
         layouts=record.layouts,
+        stage=record.stage,
     )
     result.buckets = list(value["buckets"])
     result.inventories = [folder.describe_inventory(record.inventory)] if record.inventory else []
@@ -224,6 +227,7 @@ def _encode_record(record: RunRecord) -> dict[str, Any]:
         "is_nightly": record.is_nightly,
         "inventory": record.inventory,
         "layouts": describe_declarations(record.layouts),
+        "stage": record.stage.value,
     }
 
 
@@ -241,6 +245,7 @@ def _decode_record(value: Mapping[str, Any]) -> RunRecord:
         value.get("is_nightly", False),
         value["inventory"],
         read_declarations(value.get("layouts", [])),
+        Stage(value.get("stage", Stage.PACK)),
     )
 
 

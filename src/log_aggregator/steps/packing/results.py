@@ -9,7 +9,7 @@ from datetime import date
 from log_aggregator.core.custody import GroupCounts, PackEntry, WrittenRecord
 from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.errors import Failure
-from log_aggregator.model import Group, PackPlan, WrittenPack
+from log_aggregator.model import Group, PackPlan, Stage, WrittenPack
 from log_aggregator.steps.packing.selection import Selection
 
 
@@ -87,6 +87,7 @@ class RunResult:
     """Where the inventories are that it went by, if it did not list the buckets."""
     layouts: Layouts = field(default_factory=Layouts)
     """Those that were declared for it."""
+    stage: Stage = Stage.PACK
     custody: list[WrittenRecord] = field(default_factory=list)
     """Its custody records, once they are written."""
     is_stopped: bool = False

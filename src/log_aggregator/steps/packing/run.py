@@ -78,7 +78,8 @@ def run(
     they are among the failures.
     """
     window, recorder = job.rules.selection.window, recorder or NoRecorder()
-    result = RunResult(window.first, window.last, layouts=job.rules.layouts)
+    stage = job.rules.group.stage
+    result = RunResult(window.first, window.last, layouts=job.rules.layouts, stage=stage)
     buckets = {bucket.name: bucket for bucket in find_buckets(job)}
     result.buckets = list(buckets)
     listing = listing or BucketListing(job, progress)
@@ -138,6 +139,7 @@ def _run_window(
         selection=found.selection,
         buckets=result.buckets,
         layouts=result.layouts,
+        stage=result.stage,
     )
     today = job.today
     works = {name: GroupWork.of(job, bucket, today) for name, bucket in buckets.items()}
