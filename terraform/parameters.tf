@@ -139,8 +139,15 @@ variable "verify" {
   nullable    = false
 }
 
+variable "delete_originals" {
+  description = "Delete originals whose pack is verified. Without it a run packs and keeps them."
+  type        = string
+  default     = "false"
+  nullable    = false
+}
+
 variable "keep_originals_days" {
-  description = "Pack now, delete originals when their pack is this many days old. Begin with 30 to watch it work."
+  description = "With DeleteOriginals, when their pack is this many days old. Begin with 30 to watch it work."
   type        = number
   default     = 0
   nullable    = false
@@ -357,6 +364,7 @@ locals {
     GlacierObjectSize                 = var.glacier_object_size
     OlderAggregatesPrefix             = var.older_aggregates_prefix
     Verify                            = var.verify
+    DeleteOriginals                   = var.delete_originals
     KeepOriginalsDays                 = var.keep_originals_days
     Holds                             = var.holds
     ObjectsMax                        = var.objects_max

@@ -241,9 +241,7 @@ def _count(low: int, high: int) -> Callable[[Any], int]:
 
 def _flag(value: Any) -> bool:
     """Text is what the command line and the environment have."""
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}[value]
+    return value if isinstance(value, bool) else {"true": True, "false": False}[value]
 
 
 def _within(number: int, low: int, high: int) -> int:

@@ -109,9 +109,11 @@ class World:
     def run(self, store: ObjectStore | None = None, rules: RunRules | None = None) -> RunResult:
         return run(self.job(store, rules=rules), Progress())
 
-    def run_faulty(self, decide: Decide) -> tuple[RunResult, list[Call]]:
+    def run_faulty(
+        self, decide: Decide, rules: RunRules | None = None
+    ) -> tuple[RunResult, list[Call]]:
         store = FaultyStore(self.store, decide)
-        return self.run(store), store.calls
+        return self.run(store, rules), store.calls
 
 
 def make_rules(

@@ -23,12 +23,18 @@ class Row(NamedTuple):
 COMMANDS = {
     "run": Row(
         "log_aggregator.cli.run:run",
-        "Pack a day's log objects, verify the packs, delete the originals.",
+        "Pack a day's log objects and verify the packs; delete the originals only where that is "
+        "asked for.",
     ),
     "plan": Row(
         "log_aggregator.cli.run:plan",
         "Show what `run` would do: which log objects it takes, by log type and bucket, and what it "
         "leaves alone and why.",
+    ),
+    "delete": Row(
+        "log_aggregator.cli.delete:delete",
+        "Delete originals that are packed: shows how many, of which buckets and log types, and "
+        "wants that number typed.",
     ),
     "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
     "validate-cloudtrail": Row(

@@ -10,6 +10,7 @@ from typing import Any
 
 from log_aggregator.core.custody import describe_entry
 from log_aggregator.core.times import encode_time
+from log_aggregator.model import Stage
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.reports.run import name_layouts
 from log_aggregator.steps.custody.trace import Life, Mention
@@ -61,6 +62,7 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         "totals": record.totals,
         "left_alone": dict(record.objects),
         "layouts": [dict(row) for row in record.layouts],
+        "stage": record.stage.value,
         "groups": [describe_entry(entry) for entry in record.groups],
         "failures": [list(failure) for failure in record.failures],
     }
@@ -85,6 +87,8 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
         f" {format_count(len(described['groups']), 'group')}: {into:,} packed now, "
         f"{totals['packed_before']:,} packed before"
     )
+    if described["stage"] == Stage.PACK:
+        yield "  stage     originals were to be kept"
     yield (
         f"  deleted   {totals['deleted']:,}; kept {totals['kept']:,}, retained "
         f"{totals['retained']:,}, discarded {totals['discarded']:,}"

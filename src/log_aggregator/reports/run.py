@@ -9,6 +9,7 @@ from typing import Any
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.core.custody import sum_counts
 from log_aggregator.core.layouts.declarations import describe_declarations
+from log_aggregator.model import Stage
 from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.left import describe_left_why
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars, format_times
@@ -51,6 +52,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "last_date": result.last.isoformat(),
         "inventories": result.inventories,
         "layouts": describe_declarations(result.layouts),
+        "stage": result.stage.value,
         "objects": objects,
         "groups": {"total": len(groups), "failed": sum(bool(group.failures) for group in groups)},
         "bytes_in": totals.bytes_in,
@@ -123,11 +125,10 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
     )
     if objects["copied"]:
         yield _line("", f"of these {objects['copied']:,} large ones were copied alone")
-    yield _line(
-        "deleted",
-        f"{format_count(objects['deleted'], 'original')}, each after its pack was verified",
-    )
-    yield from _render_kept(objects)
+    if run["stage"] == Stage.DELETE or objects["deleted"]:
+        text = f"{format_count(objects['deleted'], 'original')}, each after its pack was verified"
+        yield _line("deleted", text)
+    yield from _render_kept(objects, run["stage"])
     yield from render_left(objects, run["unknown_samples"])
     for row in run["left"]:
         if row["left"] == Left.NOTHING.value:
@@ -217,12 +218,13 @@ def _render_public_keys(run: Mapping[str, Any]) -> Iterator[str]:
         yield from render_failed(run["warnings"], head)
 
 
-def _render_kept(objects: Mapping[str, int]) -> Iterator[str]:
-    if objects["kept"]:
-        yield _line(
-            "kept",
-            f"{format_count(objects['kept'], 'original')} until keep_originals_days have passed",
-        )
+def _render_kept(objects: Mapping[str, int], stage: str) -> Iterator[str]:
+    originals = format_count(objects["kept"], "original")
+    if stage == Stage.PACK:
+        yield _line("kept", f"{originals}: nothing is deleted unless delete_originals is set")
+        yield _line("", "or `log-aggregator delete --verified --older-than 30d` is typed")
+    elif objects["kept"]:
+        yield _line("kept", f"{originals} until keep_originals_days have passed")
     if objects["retained"]:
         yield _line(
             "retained", f"{format_count(objects['retained'], 'original')} that S3 refuses to delete"

@@ -69,6 +69,8 @@ class GroupRules:
     level: Level = Level.CHECKSUM
     stage: Stage = Stage.PACK
     keep_originals_days: int = 0
+    packs_new: bool = True
+    """What is in no pack yet is packed; else it is left for the next run."""
     is_listing_old: bool = False
     """What was listed may be gone: log objects that are in a pack are looked for before they are
     deleted, so that none counts twice.

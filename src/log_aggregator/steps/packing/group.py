@@ -87,7 +87,11 @@ class GroupWork:
             self.store, self.target, group, found.identities, rules.combine.index, restore=restore
         )
         pack_of, keep = ledger.pack_of, self._keeps
-        fresh = [each for each in found.sources if each.log_object.identity not in pack_of]
+        fresh = [
+            each
+            for each in found.sources
+            if rules.packs_new and each.log_object.identity not in pack_of
+        ]
         packed = [each.log_object for each in found.sources if each.log_object.identity in pack_of]
         if rules.is_listing_old:
             there = find_present(
@@ -186,7 +190,7 @@ class GroupWork:
         are as old as originals must be. What fails is in the result's `failures`.
         """
         going = [each for each in discards if not self._keeps(each.last_modified.date())]
-        if not going:
+        if not going or not self.rules.packs_new:
             return
         options, report = self.rules.combine.index, DeletionReport()
         deleter = self._deleter(result.group)

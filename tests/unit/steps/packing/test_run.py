@@ -32,14 +32,16 @@ from log_aggregator.core.costs import REQUEST_DOLLARS
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import AccessDenied, CannotStart, LimitExceeded, Unreachable
-from log_aggregator.model import LogObject, Target
+from log_aggregator.model import LogObject, Stage, Target
 from log_aggregator.ports.store import WriteOptions
+from log_aggregator.settings import read_settings
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import RunPlan, plan_run
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator.steps.packing.run import run
 from log_aggregator.steps.packing.selection import Left
 from log_aggregator.steps.workers import ThreadWorkers
+from log_aggregator.wiring import make_run_rules
 from log_aggregator_lab.stores.memory import MemoryStore
 
 
@@ -148,6 +150,30 @@ def test_holds(holds: dict[str, Any], held: set[str], *, packed_before: bool) ->
     assert {key: world.store.list_object_versions("logs", prefix=key) for key in held} == before
     assert result.selection.left[Left.HELD] == 2 * len(held)
     assert find_losses(world) == []
+
+
+def test_nothing_is_deleted_unless_it_is_asked_for() -> None:
+    """By name: however old a pack is, and whatever else is set, discarding included."""
+    world = trail_world(delete_originals=False, keep_originals_days=0)
+    first = world.run()
+    assert (total(first, "packed"), total(first, "kept"), total(first, "deleted")) == (3, 3, 0)
+    world.clock.advance(days=400)
+    again, calls = world.run_faulty(nothing)
+    assert (total(again, "kept"), total(again, "deleted"), writes_of(calls)) == (3, 0, [])
+    assert len(left_in_place(world)) == 3
+    assert make_run_rules(read_settings(None, {}), WINDOW).group.stage is Stage.PACK
+
+
+def test_a_run_that_only_deletes_packs_nothing() -> None:
+    """What is in a verified pack goes, and what came since stays for the next run."""
+    world = trail_world(delete_originals=False)
+    world.run()
+    late = world.put("logs", trail_key(17), document(17))
+    group = replace(world.rules.group, stage=Stage.DELETE, packs_new=False)
+    result, calls = world.run_faulty(nothing, rules=replace(world.rules, group=group))
+    assert (total(result, "packed"), total(result, "deleted")) == (0, 3)
+    assert {call.operation for call in writes_of(calls)} == {"DeleteObjects"}
+    assert left_in_place(world) == [late]
 
 
 def test_originals_are_kept_as_long_as_wanted() -> None:

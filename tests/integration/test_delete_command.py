@@ -1,0 +1,80 @@
+"""`delete` as its users run it: it shows how many originals go, and deletes those of verified packs
+alone.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.integration.conftest import Site, Sites
+
+from log_aggregator_lab.organisation.generate import flat
+
+pytestmark = pytest.mark.server
+COUNT = 20
+
+
+@pytest.fixture
+def kept(sites: Sites) -> Site:
+    """A day that is packed, with its originals beside it."""
+    site = sites.make(flat(COUNT, 300))
+    assert site.run_json("--no-delete-originals")["objects"]["kept"] == COUNT
+    return site
+
+
+def options(site: Site) -> list[str]:
+    return [each for each in site.sources if each != "--delete-originals"]
+
+
+def test_a_first_run_keeps_the_originals_and_says_so(sites: Sites) -> None:
+    """Without a word about deletion nothing is deleted."""
+    site = sites.make(flat(COUNT, 300))
+    page = site.call("run", *options(site)).stdout
+    assert f"kept       {COUNT} originals: nothing is deleted unless" in page
+    assert "log-aggregator delete --verified --older-than 30d" in page
+    assert "deleted" not in page.split("kept")[0]
+    assert site.check().still_there == COUNT
+    (record, *_) = json.loads(
+        site.call(
+            "custody", "show", "--json", "--destination-bucket", site.destination or ""
+        ).stdout
+    )["records"]
+    assert record["stage"] == "pack"
+
+
+def test_originals_go_when_it_is_asked_for(kept: Site) -> None:
+    """Of packs that are old enough, of all days that there are packs of, and recorded as that."""
+    days = [kept.sources.index("--date"), kept.sources.index("--date") + 1]
+    everywhere = [each for at, each in enumerate(kept.sources) if at not in days]
+    everywhere.remove("--delete-originals")
+    nothing = kept.call("delete", "--verified", "--older-than", "30d", *everywhere)
+    assert "Nothing to delete" in nothing.stdout
+    assert f"{COUNT} originals of younger packs" in nothing.stdout
+    told = kept.call("delete", "--verified", "--older-than", "0d", "--yes", "--json", *everywhere)
+    done = json.loads(told.stdout)
+    assert (done["objects"]["packed"], done["objects"]["deleted"]) == (0, COUNT)
+    assert done["stage"] == "delete"
+    assert kept.check().problems == []
+    assert kept.check().found_in_packs == COUNT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--older-than", "0d"], 2, "say --verified"),
+        (["--verified"], 2, "--older-than"),
+        (["--verified", "--older-than", "a while"], 2, "expected a number of days, such as 30d"),
+        (["--verified", "--older-than", "0d"], 3, "say --yes"),
+    ],
+    ids=["unverified", "without an age", "no age", "nobody to ask"],
+)
+def test_what_is_not_asked_for_plainly_is_not_done(
+    kept: Site, arguments: list[str], code: int, said: str
+) -> None:
+    """Nothing goes; where nobody can be asked, the table is shown all the same."""
+    done = kept.call("delete", *arguments, *options(kept), code=code)
+    assert said in done.stderr
+    if code == 3:
+        assert f"{COUNT}" in done.stderr.split("together")[0]
+    assert kept.check().still_there == COUNT
