@@ -23,6 +23,11 @@ def kept(sites: Sites) -> Site:
     return site
 
 
+def still_there(site: Site) -> int:
+    """Originals that are packed and have not gone."""
+    return sum(each.endswith("is packed, but was not deleted") for each in site.check().problems)
+
+
 def options(site: Site) -> list[str]:
     return [each for each in site.sources if each != "--delete-originals"]
 
@@ -34,7 +39,7 @@ def test_a_first_run_keeps_the_originals_and_says_so(sites: Sites) -> None:
     assert f"kept       {COUNT} originals: nothing is deleted unless" in page
     assert "log-aggregator delete --verified --older-than 30d" in page
     assert "deleted" not in page.split("kept")[0]
-    assert site.check().still_there == COUNT
+    assert still_there(site) == COUNT
     (record, *_) = json.loads(
         site.call(
             "custody", "show", "--json", "--destination-bucket", site.destination or ""
@@ -77,4 +82,4 @@ def test_what_is_not_asked_for_plainly_is_not_done(
     assert said in done.stderr
     if code == 3:
         assert f"{COUNT}" in done.stderr.split("together")[0]
-    assert kept.check().still_there == COUNT
+    assert still_there(kept) == COUNT

@@ -203,6 +203,36 @@ DELETING = Section(
             proof="tests/unit/steps/packing/test_delete.py::test_every_answer_has_its_place",
         ),
         Mutant(
+            "deletes-unasked",
+            "originals go although nobody asked for their deletion",
+            in_symbol(
+                "log_aggregator.steps.rules:GroupRules.keeps",
+                ("if self.stage is Stage.PACK:", "if False:"),
+            ),
+            proof="tests/unit/steps/packing/test_run.py::test_nothing_is_deleted_unless_it_is_asked_for",
+        ),
+        Mutant(
+            "deletion-not-taken-back",
+            "a stack that is told to keep originals goes on deleting until its run is over",
+            in_symbol(
+                "log_aggregator.handlers.entry:Call.job_of",
+                (
+                    "stage = min(record.stage, job.rules.group.stage, key=list(Stage).index)",
+                    "stage = record.stage",
+                ),
+            ),
+            proof="tests/unit/handlers/test_entry.py::test_only_what_was_asked_for_before_and_now_is_deleted",
+        ),
+        Mutant(
+            "any-number-will-do",
+            "originals go whatever number is typed",
+            in_symbol(
+                "log_aggregator.cli.delete:_ask",
+                ("if typed.replace(',', '').strip() != str(originals):", "if not typed:"),
+            ),
+            proof="tests/unit/cli/test_delete.py::test_anything_else_is_none",
+        ),
+        Mutant(
             "kept-too-short",
             "originals go a day before keep_originals_days allows it",
             in_symbol(

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.account import FakeAccount
 from tests.support.cloud import MODULES, Context
 from tests.support.waiting import SECONDS_MAX
+from tests.support.world import DAY, make_world
 
 from log_aggregator import handlers
 from log_aggregator.errors import (
@@ -31,7 +33,10 @@ from log_aggregator.errors import (
 )
 from log_aggregator.handlers import entry
 from log_aggregator.handlers.entry import Call, settings_of
+from log_aggregator.model import Stage
+from log_aggregator.settings import Settings
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
+from log_aggregator.steps.fanout.gather import RunRecord
 from log_aggregator.wiring import BucketAccounts
 from log_aggregator_lab.stores.faults import Fault, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
@@ -292,3 +297,19 @@ def test_a_cold_start_imports_little() -> None:
     assert [
         name for name in loaded if name.startswith(("log_aggregator.cli", "log_aggregator_lab"))
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "expected"),
+    [("pack", "delete", "pack"), ("delete", "pack", "pack"), ("delete", "delete", "delete")],
+)
+def test_only_what_was_asked_for_before_and_now_is_deleted(
+    began: str, now: str, expected: str
+) -> None:
+    """A stack that is updated in the midst of a run: deletion is taken back at once, and asked for
+    from the next run on.
+    """
+    world = make_world(delete_originals=now == "delete")
+    record = RunRecord("r", DAY, DAY, DAY, "", stage=Stage(began))
+    call = Call(Settings(), world.job(), "work", "", lambda: None, FakeAccount)
+    assert call.job_of(record).rules.group.stage == expected

@@ -161,7 +161,8 @@ def test_nothing_is_deleted_unless_it_is_asked_for() -> None:
     again, calls = world.run_faulty(nothing)
     assert (total(again, "kept"), total(again, "deleted"), writes_of(calls)) == (3, 0, [])
     assert len(left_in_place(world)) == 3
-    assert make_run_rules(read_settings(None, {}), WINDOW).group.stage is Stage.PACK
+    plain = make_run_rules(read_settings(None, {"other_buckets": "logs"}), WINDOW)
+    assert plain.group.stage is Stage.PACK
 
 
 def test_a_run_that_only_deletes_packs_nothing() -> None:
