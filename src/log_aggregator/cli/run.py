@@ -73,7 +73,8 @@ def run(
     as_json: bool,
     dry_run: bool,
 ) -> int:
-    """Pack a day's log objects, verify the packs, delete the originals.
+    """Pack a day's log objects and verify the packs; delete the originals only where that is asked
+    for.
 
     Without a date: yesterday (UTC) and look_back_days before it, for logs that came late. May be
     stopped at any time and started again: it goes on where it was.

@@ -59,7 +59,7 @@ def render_deletion(planned: Mapping[str, Any]) -> Iterator[str]:
     if not planned["originals"]:
         yield (
             f"Nothing to delete: no original of {planned['first_date']} to {planned['last_date']} "
-            f"has a pack of {planned['older_than_days']} days"
+            f"has a pack{_age(planned['older_than_days'])}"
             + (f"; {format_count(younger, 'original')} of younger packs" if younger else "")
             + "."
         )
@@ -76,6 +76,10 @@ def render_deletion(planned: Mapping[str, Any]) -> Iterator[str]:
     yield "Each pack is verified again, and then these originals go for good."
     if younger:
         yield f"{format_count(younger, 'original')} of younger packs stay."
+
+
+def _age(days: int) -> str:
+    return f" that is {format_count(days, 'day')} old" if days else ""
 
 
 def _going(planned: PlannedGroup) -> dict[str, int]:
