@@ -103,7 +103,9 @@ class Court:
             "--destination-bucket",
             str(self.site.destination),
         ]
-        self.call("run", "--from", "2026-03-14", "--to", "2026-03-15", *options)
+        self.call(
+            "run", "--delete-originals", "--from", "2026-03-14", "--to", "2026-03-15", *options
+        )
 
     def put_back(self) -> None:
         options = [
