@@ -68,6 +68,10 @@ COMMANDS = {
         "Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, "
         "landing zone.",
     ),
+    "iam-policy": Row(
+        "log_aggregator.cli.iam_policy:iam_policy",
+        "Print the IAM policy of a stage, for the buckets of the settings and nothing else.",
+    ),
     "demo": Row(
         "log_aggregator_lab.cli.demo:demo",
         "Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3 "
