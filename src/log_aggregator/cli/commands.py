@@ -21,6 +21,11 @@ class Row(NamedTuple):
 
 
 COMMANDS = {
+    "init": Row(
+        "log_aggregator.cli.init:init",
+        "Look at the account, ask what cannot be known, and write a settings file with comments; "
+        "print how the bucket of the packs is made, and what to do next.",
+    ),
     "run": Row(
         "log_aggregator.cli.run:run",
         "Pack a day's log objects, verify the packs, delete the originals.",
