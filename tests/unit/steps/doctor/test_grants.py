@@ -15,6 +15,8 @@ from tests.support.world import make_rules
 
 from log_aggregator.core.policies import make_documents
 from log_aggregator.errors import SettingsError
+from log_aggregator.ports.account import Decision
+from log_aggregator.steps.doctor.findings import Level
 from log_aggregator.steps.doctor.grants import (
     GRANTS,
     OWN_ACCOUNT,
@@ -203,3 +205,26 @@ def test_the_documents_of_the_page_are_what_is_printed() -> None:
     page = PAGE.read_text(encoding="utf-8").partition("## A bucket policy for the target")[0]
     shown = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert [json.loads(text) for text in shown] == wanted
+
+
+@pytest.mark.parametrize("settings", [{}, {"destination_bucket": ""}], ids=["apart", "in place"])
+def test_the_doctor_finds_the_policies_sufficient(settings: dict[str, str]) -> None:
+    """Who has those of packing and deleting lacks nothing that a run needs, and cannot delete a
+    pack; who has only the first is told of the other.
+    """
+    clinic = Clinic(settings=settings)
+    wanted = {"control_tower_bucket": MAIN, "other_buckets": "flow", "destination_bucket": "packs"}
+    scope = make_scope(**(wanted | settings))
+
+    def find(*stages: Stage) -> set[tuple[Level, str]]:
+        policies = policies_of(scope, *stages)
+        clinic.account.decide = lambda _, action, arn: Decision(
+            action, "allowed" if policies.may(action, arn) else "implicitDeny"
+        )
+        return {(each.level, each.check) for each in clinic.examine()}
+
+    enough = find(Stage.PACK, Stage.DELETE)
+    assert not {check for level, check in enough if level is Level.PROBLEM} - {"in-place"}
+    assert (Level.OK, "packs-kept") in enough
+    assert (Level.OK, "delete") in enough
+    assert (Level.PROBLEM, "delete") in find(Stage.PACK)
