@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from tests.infra.stack import DESTINATION
 from tests.simulation.test_doctor_asks import Recorder
+from tests.support.account import FakeAccount, FakeBucket
 from tests.support.policies import Policies, Use
 from tests.support.roles import KEY_USES, Need
 from tests.support.scenarios import (
@@ -40,11 +41,13 @@ from log_aggregator.cli import commands, validate_cloudtrail
 from log_aggregator.core.adopted import Said
 from log_aggregator.core.policies import make_documents
 from log_aggregator.errors import StoreError
+from log_aggregator.ports.account import BucketVersioning
 from log_aggregator.ports.store import Deletion, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
-from log_aggregator.steps.doctor.grants import Scope, Stage, plan_statements
+from log_aggregator.steps.doctor.findings import Notebook
+from log_aggregator.steps.doctor.grants import Scope, Stage, look_at_buckets, plan_statements
 from log_aggregator.steps.doctor.permissions import (
     LOOK_AT_ACCESS,
     LOOK_AT_ACCOUNT,
@@ -277,8 +280,18 @@ def record(stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch) -> set[Nee
     }
 
 
-def policies_of(stage: Stage, case: Case) -> Policies:
-    return Policies(make_documents(plan_statements(case.scope, [stage])))
+def policies_of(stage: Stage, case: Case, *, looks: bool = False) -> Policies:
+    """`looks`: narrowed to the versions that each bucket has."""
+    scope, store = case.scope, case.world.store
+    if looks:
+        account = FakeAccount(
+            {
+                name: FakeBucket(versioning=BucketVersioning(store.get_bucket_versioning(name)))
+                for name in store.list_buckets()
+            }
+        )
+        scope = look_at_buckets(scope, account, Notebook())
+    return Policies(make_documents(plan_statements(scope, [stage])))
 
 
 @pytest.mark.parametrize("stage", Stage)
@@ -295,6 +308,8 @@ def test_a_stage_may_do_what_it_asks_for_and_nothing_else(
         policies = policies_of(stage, case)
         needs = record(stage, case, monkeypatch)
         assert {need for need in needs if not policies.may(*need)} == set(), case.name
+        narrowed = policies_of(stage, build(), looks=True)
+        assert {need for need in needs if not narrowed.may(*need)} == set(), case.name
         granted |= {label(use) for use in policies.grants()}
         used |= {label(use) for use in policies.used}
     asked_elsewhere = {

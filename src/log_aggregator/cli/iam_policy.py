@@ -1,4 +1,4 @@
-"""`iam-policy`: what a user or role must be allowed, for these buckets. Asks nobody."""
+"""`iam-policy`: what a user or role must be allowed, for these buckets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import Any
 
 import click
 
-from log_aggregator.cli.options import json_option, settings_options
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    settings_options,
+)
 from log_aggregator.cli.output import check_free, prepare_folder, write_file
 from log_aggregator.cli.printing import print_json, print_lines
 from log_aggregator.core.policies import make_documents
@@ -17,14 +22,16 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
 from log_aggregator.reports.policy import describe_policies, name_file, render_notes
 from log_aggregator.settings import Settings
+from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.grants import (
     Scope,
     Stage,
     check_keys,
     is_key_arn,
+    look_at_buckets,
     plan_statements,
 )
-from log_aggregator.wiring import SystemClock, make_rules
+from log_aggregator.wiring import SystemClock, connect_inspector, make_rules
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 
@@ -70,7 +77,14 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     help="Write each policy to a file of its own there, instead of standard output.",
 )
 @click.option("--force", is_flag=True, help="With --directory: over files of the same name.")
+@click.option(
+    "--look",
+    is_flag=True,
+    help="Ask S3 which of the buckets have versions and keys of your own, and allow no more than "
+    "they need.",
+)
 @settings_options
+@connection_options
 @json_option
 def iam_policy(
     stages: tuple[str, ...],
@@ -79,11 +93,15 @@ def iam_policy(
     partition: str,
     folder: Path | None,
     force: bool,
+    look: bool,
     settings: Settings,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
     as_json: bool,
 ) -> None:
     """Print the IAM policy of a stage, for the buckets of the settings and nothing else. Needs
-    neither a network nor credentials.
+    neither a network nor credentials, unless it is told to --look.
 
     The policy allows the calls that the program makes in that stage. A nightly `run` needs pack and
     delete together. Where a policy is longer than IAM takes, it becomes several; attach all of
@@ -97,8 +115,14 @@ def iam_policy(
     if force and folder is None:
         raise SettingsError("--force: allowed only with --directory")
     scope = _make_scope(settings, partition, source_keys, target_keys)
+    notebook = Notebook()
+    if look:
+        inspector = connect_inspector(
+            make_connection(profile, region, endpoint_url), settings.bucket_owners
+        )
+        scope = look_at_buckets(scope, inspector, notebook)
     documents = make_documents(plan_statements(scope, asked))
-    described = describe_policies(documents, asked, scope, settings.kms_key_id)
+    described = describe_policies(documents, asked, scope, settings.kms_key_id, notebook.findings)
     if folder is not None:
         described["files"] = _write_files(folder, described["policies"], force=force)
     elif len(documents) > 1 and not as_json:

@@ -7,6 +7,7 @@ from typing import Any
 
 from log_aggregator.core.policies import count_characters
 from log_aggregator.reports.numbers import format_count
+from log_aggregator.steps.doctor.findings import Finding
 from log_aggregator.steps.doctor.grants import Scope, Stage, is_key_arn
 
 ATTACHED_MAX = 10
@@ -19,6 +20,7 @@ def describe_policies(
     stages: Sequence[Stage],
     scope: Scope,
     kms_key_id: str | None,
+    findings: Sequence[Finding] = (),
 ) -> dict[str, Any]:
     """The names are documented in docs/reference/json.md."""
     name = "-".join(["log-aggregator", *stages])
@@ -31,7 +33,8 @@ def describe_policies(
         }
         for number, document in zip(numbers, documents, strict=True)
     ]
-    notes = [*_note_keys(stages, scope, kms_key_id), *_note_stages(stages, scope)]
+    notes = [f"{each.where}, {each.check}: {each.seen}. {each.advice}" for each in findings]
+    notes += [*_note_keys(stages, scope, kms_key_id), *_note_stages(stages, scope)]
     if len(documents) > ATTACHED_MAX:
         notes.append(
             f"A role takes {ATTACHED_MAX} managed policies unless its quota is raised, and these "
@@ -73,11 +76,13 @@ def _note_keys(stages: Sequence[Stage], scope: Scope, kms_key_id: str | None) ->
 
 def _note_stages(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
     if Stage.DELETE in stages:
-        yield (
-            "The settings do not say which buckets have versions: s3:DeleteObjectVersion is for "
-            "those that have or had them, s3:DeleteObject for those that never had; remove what "
-            "you do not need."
-        )
+        known = scope.versioned | scope.unversioned
+        if unknown := [name for name in scope.sources if name not in known]:
+            yield (
+                f"Whether there are versions is not known of {', '.join(unknown)}: DeleteVersions "
+                "is for buckets that have or had them, DeleteUnversioned for those that never "
+                "had. --look asks S3."
+            )
         if Stage.PACK not in stages:
             yield "`run` packs late logs before it deletes; it needs --stage pack too."
     if {Stage.SURVEY, Stage.PACK} & {*stages}:

@@ -11,11 +11,13 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from tests.support.account import FakeAccount, FakeBucket
 
 from log_aggregator import wiring
-from log_aggregator.cli import commands
+from log_aggregator.cli import commands, iam_policy
 from log_aggregator.core.policies import MANAGED_POLICY_CHARACTERS_MAX, count_characters
 from log_aggregator.errors import SettingsError
+from log_aggregator.ports.account import BucketEncryption, BucketVersioning
 
 ROOT = Path(__file__).parents[3]
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
@@ -30,6 +32,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
     monkeypatch.chdir(tmp_path)
     for name in ("connect", "connect_store", "connect_inspector"):
         monkeypatch.setattr(wiring, name, refuse)
+    monkeypatch.setattr(iam_policy, "connect_inspector", refuse)
 
     def run(*arguments: str, buckets: str = "logs") -> Result:
         words = ["iam-policy", *arguments, "--other-buckets", buckets]
@@ -52,7 +55,7 @@ def test_standard_output_is_the_policy_and_nothing_else(call: Call) -> None:
     done = call("--stage", "pack", "--stage", "delete")
     document = json.loads(done.stdout)
     assert document["Version"] == "2012-10-17"
-    assert {each["Sid"] for each in document["Statement"]} >= {"WritePacks", "DeleteOriginals"}
+    assert {each["Sid"] for each in document["Statement"]} >= {"WritePacks", "DeleteVersions"}
     assert "--source-kms-key-arn" in done.stderr
     assert "needs --stage pack too" not in done.stderr
     assert "needs --stage pack too" in call("--stage", "delete").stderr
@@ -67,6 +70,28 @@ def test_keys_are_granted_and_then_not_asked_for(call: Call) -> None:
     aliased = call("--stage", "pack", "--kms-key-id", "alias/packs")
     assert "EncryptPacks" not in aliased.stdout
     assert "'alias/packs' is no ARN of a key" in aliased.stderr
+
+
+def test_looking_narrows_the_policy(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What S3 does not say is granted, and said."""
+    account = FakeAccount({name: FakeBucket() for name in ("logs", "flow", "dest")})
+    account.buckets["flow"].versioning = BucketVersioning(None)
+    account.buckets["dest"].encryption = BucketEncryption("aws:kms", KEY, has_bucket_key=True)
+    monkeypatch.setattr(iam_policy, "connect_inspector", lambda *_: account)
+    done = call("--stage", "delete", "--look", buckets="logs,flow,lo*")
+    statements = {each["Sid"]: each for each in json.loads(done.stdout)["Statement"]}
+    logs, flow, beginning = (f"arn:aws:s3:::{name}/*" for name in ("logs", "flow", "lo*"))
+    assert statements["DeleteVersions"]["Resource"] == [logs, beginning]
+    assert statements["DeleteUnversioned"]["Resource"] == [flow, beginning]
+    assert statements["EncryptPacks"]["Resource"] == KEY
+    assert "not known of lo*: " in done.stderr
+    only = call("--stage", "delete", "--look", buckets="logs").stdout
+    assert "DeleteUnversioned" not in only
+    assert "probes" not in only
+    account.deny("GetBucketVersioning")
+    denied = call("--stage", "delete", "--look", buckets="logs")
+    assert "DeleteUnversioned" in denied.stdout
+    assert "Grant s3:GetBucketVersioning" in denied.stderr
 
 
 def test_a_long_policy_becomes_several_files(call: Call, tmp_path: Path) -> None:

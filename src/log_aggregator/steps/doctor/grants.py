@@ -7,17 +7,22 @@ that the code makes: every call is allowed, and nothing is allowed that no call 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 
 from log_aggregator.core.policies import Statement
 from log_aggregator.errors import SettingsError
 from log_aggregator.model import OWN_FOLDERS, Target
+from log_aggregator.ports.account import AccountInspector, BucketVersioning
+from log_aggregator.steps.doctor.buckets import locate
+from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.permissions import (
     ABORT,
     ASK_FOR_PUBLIC_KEYS,
     DELETE_ANY,
     DELETE_UNVERSIONED,
+    DELETE_VERSIONS,
     FIND_BUCKETS,
     LIST_RECORDS,
     LIST_SOURCE,
@@ -59,6 +64,8 @@ class Place(StrEnum):
     TRAILS = "CloudTrail, where there is a main bucket"
     SOURCES = "buckets that logs are taken from"
     LOGS = "objects in them"
+    VERSIONED_LOGS = "the same, where there may be versions"
+    UNVERSIONED_LOGS = "the same, where there may be none"
     TARGETS = "buckets that packs are in"
     PACKS = "packs"
     INDEXES = "indexes"
@@ -125,7 +132,8 @@ GRANTS = (
     _row("AskForPublicKeys", (*_CHANGES, Stage.READ), ASK_FOR_PUBLIC_KEYS, Place.TRAILS),
     _row("VerifyPacks", (Stage.DELETE,), READ_TARGET, Place.PACKS, Place.INDEXES),
     _row("ListDiscards", (Stage.DELETE,), WRITE_ONCE, Place.DISCARDS),
-    _row("DeleteOriginals", (Stage.DELETE,), DELETE_ANY, Place.LOGS),
+    _row("DeleteVersions", (Stage.DELETE,), DELETE_VERSIONS, Place.VERSIONED_LOGS),
+    _row("DeleteUnversioned", (Stage.DELETE,), DELETE_UNVERSIONED, Place.UNVERSIONED_LOGS),
     _row(
         "AskWhetherConditionsHold",
         (Stage.DELETE,),
@@ -159,6 +167,14 @@ class Scope:
     partition: str = "aws"
     source_keys: tuple[str, ...] = ()
     target_keys: tuple[str, ...] = ()
+    versioned: frozenset[str] = frozenset()
+    """Sources whose versioning is known to be on: originals go by version there, and only so."""
+    unversioned: frozenset[str] = frozenset()
+    """Sources that are known to have had no versions ever. Of all others nothing is known."""
+
+    @property
+    def maybe_unversioned(self) -> list[str]:
+        return [name for name in self.sources if name not in self.versioned]
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -188,8 +204,17 @@ class Scope:
             Place.TRAILS: everything,
             Place.SOURCES: list(self._arns(self.sources)),
             Place.LOGS: list(self._arns(self.sources, "/*")),
+            Place.VERSIONED_LOGS: list(
+                self._arns((each for each in self.sources if each not in self.unversioned), "/*")
+            ),
+            Place.UNVERSIONED_LOGS: list(self._arns(self.maybe_unversioned, "/*")),
             Place.TARGETS: list(self._arns(buckets)),
-            Place.PROBES: self._in_targets([(each, each.probes_prefix) for each in self.targets]),
+            Place.PROBES: self._in_targets(
+                [
+                    (target, target.probes_prefix)
+                    for target in dict.fromkeys(map(self.rules.target, self.maybe_unversioned))
+                ]
+            ),
             Place.SOURCE_KEYS: [_Resource(arn) for arn in self.source_keys],
             Place.TARGET_KEYS: [_Resource(arn) for arn in self.target_keys],
         }[place]
@@ -265,6 +290,56 @@ def plan_statements(scope: Scope, stages: Iterable[Stage]) -> list[Statement]:
         kept = tuple(resource.arn for resource in scope.find_packs())
         statements.append(Statement("NeverDeletePacks", DELETE_ANY, kept, is_denial=True))
     return statements
+
+
+def look_at_buckets(scope: Scope, inspector: AccountInspector, notebook: Notebook) -> Scope:
+    """The same, narrowed to what S3 says of buckets that are named in full: their versions, and the
+    keys that they encrypt with. What it does not say is in the notebook, and is granted.
+    """
+    named = [name for name in scope.sources if not name.endswith("*")]
+    status = {
+        name: found.status
+        for name in named
+        if (found := _ask_versioning(inspector, notebook, name)) is not None
+    }
+    targets = [target.bucket for target in scope.targets if not target.bucket.endswith("*")]
+    return replace(
+        scope,
+        versioned=frozenset(name for name in status if status[name] == "Enabled"),
+        unversioned=frozenset(name for name in status if status[name] is None),
+        source_keys=_unite(scope.source_keys, _ask_keys(inspector, notebook, named)),
+        target_keys=_unite(scope.target_keys, _ask_keys(inspector, notebook, targets)),
+    )
+
+
+def _ask_versioning(
+    inspector: AccountInspector, notebook: Notebook, name: str
+) -> BucketVersioning | None:
+    return notebook.ask(
+        locate(name),
+        "versioning",
+        "s3:GetBucketVersioning",
+        lambda: inspector.get_bucket_versioning(name),
+    )
+
+
+def _ask_keys(
+    inspector: AccountInspector, notebook: Notebook, names: Iterable[str]
+) -> Iterator[str]:
+    """Of keys of one's own: for those of AWS no permission is needed."""
+    for name in names:
+        found = notebook.ask(
+            locate(name),
+            "encryption",
+            "s3:GetEncryptionConfiguration",
+            partial(inspector.get_bucket_encryption, name),
+        )
+        if found is not None and found.kms_key_id is not None and is_key_arn(found.kms_key_id):
+            yield found.kms_key_id
+
+
+def _unite(known: tuple[str, ...], found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *found)))
 
 
 def check_keys(option: str, arns: Iterable[str]) -> None:

@@ -208,12 +208,16 @@ def test_the_documents_of_the_page_are_what_is_printed() -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"destination_bucket": ""}], ids=["apart", "in place"])
-def test_the_doctor_finds_the_policies_sufficient(settings: dict[str, str]) -> None:
+def test_the_doctor_finds_the_policies_sufficient(settings: dict[str, Any]) -> None:
     """Who has those of packing and deleting lacks nothing that a run needs, and cannot delete a
     pack; who has only the first is told of the other.
     """
     clinic = Clinic(settings=settings)
-    wanted = {"control_tower_bucket": MAIN, "other_buckets": "flow", "destination_bucket": "packs"}
+    wanted: dict[str, Any] = {
+        "control_tower_bucket": MAIN,
+        "other_buckets": "flow",
+        "destination_bucket": "packs",
+    }
     scope = make_scope(**(wanted | settings))
 
     def find(*stages: Stage) -> set[tuple[Level, str]]:
