@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -210,8 +211,16 @@ def _check_runner(arn: str) -> str:
 
 
 def _look(inspector: AccountInspector, store: ObjectStore, names: Sequence[str]) -> Prospect:
-    with show_bar("looking at buckets", None) as show:
-        return look_around(inspector, store, names, lambda done, _: show(done))
+    """How many there are is known once they are listed."""
+    with ExitStack() as stack:
+        bars: list[Callable[[int], None]] = []
+
+        def on_progress(done: int, total: int) -> None:
+            if not bars:
+                bars.append(stack.enter_context(show_bar("looking at buckets", total)))
+            bars[0](done)
+
+        return look_around(inspector, store, names, on_progress)
 
 
 def _choose(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from tests.support.account import ACCOUNT, OPERATIONS, OTHER_ACCOUNT
 from tests.support.landing import KEY, MAIN, Landing
 from tests.support.world import access_key, fail_on, flow_key, trail_key
+from tests.unit.steps.doctor.test_doctor_permissions import granted_actions
 
 from log_aggregator.errors import AccessDenied, CannotStart, StoreError
 from log_aggregator.steps.doctor import prospect
 from log_aggregator.steps.doctor.prospect import Use, look_around
 from log_aggregator_lab.stores.faults import FaultyStore
 
+PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "check-with-the-doctor.md"
 DENIED = AccessDenied("no", code="AccessDenied")
 
 
@@ -148,3 +153,15 @@ def test_the_account_is_told(landing: Landing) -> None:
         "eu-west-1",
         "o-abcd1234",
     )
+
+
+def test_the_doctors_own_policy_is_enough(landing: Landing) -> None:
+    """All that could be missing is granted by the policy on the page about the doctor."""
+    landing.account.deny(*OPERATIONS)
+    advised = {
+        found[1]
+        for finding in landing.look().notebook.findings
+        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to whoever", finding.advice))
+    }
+    assert len(advised) > 5
+    assert advised <= granted_actions(PAGE.read_text(encoding="utf-8"))
