@@ -24,6 +24,7 @@ from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.questions import Questions, can_ask
 from log_aggregator.core.destination import Destination, Lock, Retention
 from log_aggregator.errors import AccessDenied, NoSuchBucket, SettingsError
+from log_aggregator.limits import READERS
 from log_aggregator.ports.account import AccountInspector
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.init.buckets import describe_bucket, render_buckets
@@ -146,7 +147,7 @@ def init(
     questions = Questions(can_ask() and not yes and not as_json)
     connection = make_connection(profile, region, endpoint_url)
     inspector = connect_inspector(connection, wishes.bucket_accounts)
-    store = connect(connection, accounts=wishes.bucket_accounts)
+    store = connect(connection, READERS, wishes.bucket_accounts)
     prospect = _look(inspector, store, wishes.buckets)
     if not as_json:
         print_lines(render_buckets([describe_bucket(b, is_taken=False) for b in prospect.buckets]))

@@ -104,6 +104,8 @@ ARGUMENTS = {
     "layouts explain": [KEY],
     "layouts suggest": ["logs"],
     "doctor": [],
+    "init": ["--yes"],
+    "iam-policy": ["--stage", "pack", "--look"],
     "generate": ["--bucket", TYPED],
     "athena-ddl": [],
 }
@@ -217,6 +219,8 @@ class Site:
             words += ["--config", str(self._settings)]
         if "--directory" in leaf.options:
             words += ["--directory", str(self._folder), "--force"]
+        if leaf.name == "init":
+            words += ["--output", str(self._settings.with_name("made.toml")), "--force"]
         return [*words, *more]
 
     def call(self, words: list[str], out: io.TextIOWrapper, err: io.TextIOWrapper) -> object:

@@ -40,7 +40,7 @@ class Shell:
         self.asked += 1
         return self.landing.account
 
-    def connect(self, *_: object, **__: object) -> Any:
+    def connect(self, *_: object) -> Any:
         return self.store
 
     def call(self, *arguments: str, code: int = 0, typed: str = "") -> Result:
