@@ -18,6 +18,7 @@ from tests.support.world import flow_key
 
 from log_aggregator.cli import commands, init
 from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
+from log_aggregator.ports.account import Trail
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator_lab.stores.faults import FaultyStore
 
@@ -238,8 +239,11 @@ def test_the_next_commands_exist(shell: Shell) -> None:
 def test_the_fields_are_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     json_fields = importlib.import_module("reference_pages.json_fields")
-    shell.landing.account.deny("DescribeTrails")
+    shell.landing.account.deny("GetBucketVersioning")
     shell.landing.add("more", flow_key("a.log.gz"))
+    shell.landing.account.trails = [Trail("org", "theirs", is_organization=True)]
+    assert "Log Archive account" in shell.call().stdout
+    Path("aggregator.toml").unlink()
     described = json.loads(shell.call("--json").stdout)
     assert set(json_fields.flatten(described)) == set(json_fields.json_fields("init"))
     assert tomllib.loads(Path("aggregator.toml").read_text())

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from log_aggregator.reports.numbers import format_count
+from log_aggregator.steps.doctor.landing_zone import Layout
 from log_aggregator.steps.doctor.prospect import FoundBucket, Use
 
 COLUMNS = 100
@@ -31,6 +32,8 @@ def describe_bucket(bucket: FoundBucket, *, is_taken: bool) -> dict[str, Any]:
         "region": bucket.region,
         "log_types": bucket.log_types,
         "accounts": len(bucket.layout.account_prefixes) if bucket.layout else None,
+        "organizations": bucket.layout.organizations if bucket.layout else [],
+        "landing_zone": _name_layouts(bucket.layout),
         "versioning": None if versioning is None else versioning.status or "never enabled",
         "object_lock": None if lock is None else lock.mode or "none",
         "encryption": None if encryption is None else encryption.algorithm or "none",
@@ -56,7 +59,8 @@ def render_facts(found: Mapping[str, Any]) -> str:
         named = ", ".join(found["log_types"][:LOG_TYPES_MAX])
         facts.append(named + (f" and {more} more types" if more > 0 else ""))
     if found["accounts"]:
-        facts.append(format_count(found["accounts"], "account"))
+        layouts = " and ".join(found["landing_zone"])
+        facts.append(f"{format_count(found['accounts'], 'account')} in the layout {layouts}")
     if found["versioning"]:
         facts.append(f"versioning {found['versioning'].lower()}")
     if found["object_lock"] not in (None, "none"):
@@ -80,6 +84,17 @@ def wrap(text: str, indent: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _name_layouts(layout: Layout | None) -> list[str]:
+    """As the doctor calls them."""
+    if layout is None:
+        return []
+    named = {
+        "since landing zone 3.0": layout.since_3,
+        "before landing zone 3.0": layout.before_3,
+    }
+    return [name for name, found in named.items() if found]
 
 
 def _find_expiry(bucket: FoundBucket) -> int | None:

@@ -50,6 +50,9 @@ def describe_init(prospect: Prospect, choices: Choices | None, written: Written)
             for bucket in prospect.buckets
         ],
         "buckets_not_looked_at": prospect.left_out,
+        "elsewhere": [
+            {"bucket": bucket, "service": service} for bucket, service in prospect.elsewhere.items()
+        ],
         "answers": list(written.answers),
         "destination": _describe_destination(choices, written) if choices else None,
         "not_known": [
@@ -65,6 +68,14 @@ def render_init(described: Mapping[str, Any]) -> Iterator[str]:
     if described["buckets_not_looked_at"]:
         count = format_count(described["buckets_not_looked_at"], "more bucket")
         yield f"{count} not looked at; name those that matter with --bucket"
+    for each in described["elsewhere"]:
+        text = (
+            f"{each['service']} of this account writes to {each['bucket']}, which is not a bucket "
+            "of this account. Its logs are packed where that bucket is: in a landing zone, in the "
+            "Log Archive account."
+        )
+        yield ""
+        yield from wrap(text, "")
     if described["not_known"]:
         yield ""
         yield "What could not be asked, and so is not known:"

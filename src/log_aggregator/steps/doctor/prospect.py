@@ -86,6 +86,10 @@ class Prospect:
     trail_buckets: frozenset[str] = frozenset()
     config_buckets: frozenset[str] = frozenset()
     buckets: list[FoundBucket] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    """Buckets that a service writes to and this account does not have, and the service: the logs
+    are then another account's.
+    """
     left_out: int = 0
     """Buckets that were not looked at, because there are too many."""
     notebook: Notebook = field(default_factory=Notebook)
@@ -120,6 +124,8 @@ def look_around(
     found = list(names) or _list_buckets(store)
     chosen = found if names else found[:BUCKETS_MAX]
     prospect.left_out = len(found) - len(chosen)
+    if not names:
+        prospect.elsewhere = _find_elsewhere(prospect, found)
     look = _Look(inspector, store, prospect)
     for done, name in enumerate(chosen):
         on_progress(done, len(chosen))
@@ -164,6 +170,14 @@ def _find_services(inspector: AccountInspector, prospect: Prospect) -> None:
     )
     prospect.trail_buckets = frozenset(trail.bucket for trail in trails or ())
     prospect.config_buckets = frozenset(channel.bucket for channel in channels or ())
+
+
+def _find_elsewhere(prospect: Prospect, names: Sequence[str]) -> dict[str, str]:
+    uses = [
+        *((bucket, "CloudTrail") for bucket in prospect.trail_buckets),
+        *((bucket, "AWS Config") for bucket in prospect.config_buckets),
+    ]
+    return {bucket: service for bucket, service in sorted(uses) if bucket not in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from tests.support.world import access_key, fail_on, flow_key, trail_key
 from tests.unit.steps.doctor.test_doctor_permissions import granted_actions
 
 from log_aggregator.errors import AccessDenied, CannotStart, StoreError
+from log_aggregator.ports.account import DeliveryChannel, Trail
 from log_aggregator.steps.doctor import prospect
 from log_aggregator.steps.doctor.prospect import Use, look_around
 from log_aggregator_lab.stores.faults import FaultyStore
@@ -91,6 +92,14 @@ def test_what_may_not_be_asked_is_said(landing: Landing, operation: str) -> None
     advice = [finding.advice for finding in found.notebook.findings]
     assert bool(advice) == (operation not in asks)
     assert all(text.startswith("Grant ") for text in advice)
+
+
+def test_logs_that_another_account_has(landing: Landing) -> None:
+    """As in every member of a landing zone: the organisation's trail writes elsewhere."""
+    landing.account.trails = [Trail("org", "theirs", is_organization=True)]
+    landing.account.channels = [DeliveryChannel("default", MAIN)]
+    assert landing.look().elsewhere == {"theirs": "CloudTrail"}
+    assert landing.look("flow").elsewhere == {}
 
 
 def test_a_healthy_account_leaves_no_questions(landing: Landing) -> None:
