@@ -39,6 +39,8 @@ class Shell:
     aws: LocalAws
     folder: Path
     spec: OrganisationSpec
+    target: str | None = TARGET
+    """None: each bucket keeps its own packs."""
 
     def __post_init__(self) -> None:
         others = [name for name in self.spec.buckets if name != self.spec.control_tower_bucket]
@@ -46,7 +48,7 @@ class Shell:
             f"control_tower_bucket = {json.dumps(self.spec.control_tower_bucket)}",
             f"other_buckets = {json.dumps([others[0][:-1] + '*', *others[1:]])}",
             f"aggregation_regions = {json.dumps(list(self.spec.regions))}",
-            f'destination_bucket = "{TARGET}"',
+            f'destination_bucket = "{self.target}"' if self.target else "",
             render_declarations(self.spec.layouts),
         ]
         self.config.write_text("\n".join(lines), encoding="utf-8")
@@ -58,13 +60,14 @@ class Shell:
     def make_user(self, name: str, *stages: Stage) -> dict[str, str]:
         """Gives the environment of a user who has the policy of these stages and no other."""
         options = [word for stage in stages for word in ("--stage", stage.value)]
-        printed = self.call({}, "iam-policy", *options, "--config", str(self.config))
+        printed = self.call({}, "iam-policy", *options, "--config", str(self.config), "--json")
         assert printed.returncode == 0, printed.stderr
         iam = self.aws.client("iam")
         iam.create_user(UserName=name)
-        document = printed.stdout.replace(OWN, ACCOUNT)
-        policy = iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
-        iam.attach_user_policy(UserName=name, PolicyArn=policy)
+        for number, each in enumerate(json.loads(printed.stdout)["policies"]):
+            document = json.dumps(each["document"]).replace(OWN, ACCOUNT)
+            made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=document)
+            iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return {
             "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
@@ -154,6 +157,26 @@ def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
     assert (shell.folder / "back" / found["bucket"] / found["key"]).exists()
     refuse(shell.client(reader), "get_object", main, shell.some_key(main))
     refuse(shell.client(reader), "put_object", TARGET, "packs/x")
+
+
+def test_packs_beside_their_originals(aws: LocalAws, tmp_path: Path) -> None:
+    """Where the same bucket has both, originals go under the policies of packing and deleting,
+    which are too long for one, and no pack may.
+    """
+    spec = replace(one_day(seed=13), objects=20).with_bucket_prefix("place-")
+    create_buckets(spec, aws)
+    upload(generate(spec), aws)
+    shell = Shell(aws, tmp_path, spec, target=None)
+    nightly = shell.make_user("nightly", Stage.PACK, Stage.DELETE)
+    done = shell.call_on_the_day(nightly, "run")
+    assert done["failures"] == []
+    assert done["objects"]["deleted"] > 50
+    s3 = shell.client(nightly)
+    for bucket in (spec.control_tower_bucket, spec.access_bucket):
+        for folder in ("packs/", "indexes/", "custody/"):
+            refuse(s3, "delete_object", bucket, shell.some_key(bucket, f"aggregated/{folder}"))
+    reader = shell.make_user("reader-in-place", Stage.READ)
+    shell.call_on_the_day(reader, "verify")
 
 
 def refuse(s3: Any, operation: str, bucket: str, key: str) -> None:
