@@ -107,7 +107,7 @@ def iam_policy(
     delete together. Where a policy is longer than IAM takes, it becomes several; attach all of
     them.
 
-    Example: log-aggregator iam-policy --stage pack --stage delete > nightly.json
+    Example: log-aggregator iam-policy --stage pack > pack.json
     """
     asked = [stage for stage in Stage if stage.value in stages]
     check_keys("--source-kms-key-arn", source_keys)

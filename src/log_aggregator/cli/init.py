@@ -139,7 +139,7 @@ def init(
     and reads no log. Asks nothing with --yes or --json, or where there is no terminal; what it may
     not look at, it says. Exit code 1 where it finds no bucket with logs.
 
-    Example: log-aggregator init --yes --bucket aws-controltower-logs-111122223333-eu-west-1
+    Example: log-aggregator init --yes --form cloudformation
     """
     check_free(path, force=force)
     wishes = Wishes(bucket_accounts=_parse_accounts(bucket_accounts), **options)
