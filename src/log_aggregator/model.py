@@ -172,7 +172,7 @@ OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/
 """What this program writes to a target, under its root."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Target:
     """Where packs and indexes go: a bucket, and in front of their keys `root` ("" or something that
     ends in a slash).

@@ -34,10 +34,11 @@ _KEY_ACTIONS = {
     "UploadPart": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "RestoreObject": "s3:RestoreObject",
 }
 
 
-_KEY_USES = {
+KEY_USES = {
     "GetObject": "kms:Decrypt",
     "HeadObject": "kms:Decrypt",
     "PutObject": "kms:GenerateDataKey",
@@ -135,7 +136,7 @@ class KeyedRoleStore(RoleStore):
         self._is_named = role in stack.outputs["TargetKeyRoleArns"].split(",")
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
-        action = _KEY_USES.get(call.operation)
+        action = KEY_USES.get(call.operation)
         if call.bucket in NAMES and NAMES[call.bucket] == DESTINATION and action:
             if not self._is_named:
                 raise AccessDenied(f"{self._function}: the key's policy", code="AccessDenied")

@@ -21,6 +21,11 @@ class Row(NamedTuple):
 
 
 COMMANDS = {
+    "init": Row(
+        "log_aggregator.cli.init:init",
+        "Look at the account, ask what cannot be known, and write a settings file with comments; "
+        "print how the bucket of the packs is made, and what to do next.",
+    ),
     "run": Row(
         "log_aggregator.cli.run:run",
         "Pack a day's log objects and verify the packs; delete the originals only where that is "
@@ -78,6 +83,10 @@ COMMANDS = {
         "log_aggregator.cli.doctor:doctor",
         "Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, "
         "landing zone.",
+    ),
+    "iam-policy": Row(
+        "log_aggregator.cli.iam_policy:iam_policy",
+        "Print the IAM policy of a stage, for the buckets of the settings and nothing else.",
     ),
     "demo": Row(
         "log_aggregator_lab.cli.demo:demo",

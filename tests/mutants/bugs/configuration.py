@@ -15,6 +15,27 @@ CONFIGURATION = Section(
     "Where requests go, and in whose name",
     (
         Mutant(
+            "init-among-logs",
+            "init proposes to keep packs in a bucket that other logs lie in, and a run refuses or eats them",
+            in_symbol(
+                "log_aggregator.cli.init:_check_destination",
+                ("name in occupied", "False"),
+            ),
+            proof="tests/unit/cli/test_init_command.py::test_what_is_asked_for_wrongly",
+        ),
+        Mutant(
+            "init-replaces-rules",
+            "init prints commands that replace the lifecycle and the policy of a bucket in use",
+            in_symbol(
+                "log_aggregator.reports.init.report:_describe_destination",
+                (
+                    "[] if choices.is_made else _make_lines(choices.destination, written.form)",
+                    "_make_lines(choices.destination, written.form)",
+                ),
+            ),
+            proof="tests/unit/cli/test_init_command.py::test_a_bucket_that_is_there_is_left_as_it_is",
+        ),
+        Mutant(
             "variable-beats-flag",
             "`AWS_ENDPOINT_URL_S3` decides, and `--endpoint-url` does not",
             in_symbol(

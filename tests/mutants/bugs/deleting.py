@@ -8,6 +8,27 @@ DELETING = Section(
     "Deletion",
     (
         Mutant(
+            "policy-without-denial",
+            "who may delete originals by the beginning of a name may delete the packs that it fits",
+            in_symbol(
+                "log_aggregator.steps.doctor.grants:plan_statements",
+                ("Stage.DELETE in asked", "False"),
+            ),
+            proof="tests/unit/steps/doctor/test_grants.py::test_a_beginning_that_fits_the_destination_too_takes_no_pack",
+        ),
+        Mutant(
+            "policy-for-anybodys-buckets",
+            "a mistyped bucket that somebody else made may be written to and deleted from",
+            in_symbol(
+                "log_aggregator.steps.doctor.grants:_by_account",
+                (
+                    "Statement(f'{sid}{named}', actions, tuple(arns), account)",
+                    "Statement(f'{sid}{named}', actions, tuple(arns))",
+                ),
+            ),
+            proof="tests/unit/steps/doctor/test_grants.py::test_buckets_are_asked_whose_they_are",
+        ),
+        Mutant(
             "delete-by-key",
             "a deletion names the key and no version",
             in_symbol(

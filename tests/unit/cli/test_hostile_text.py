@@ -106,6 +106,8 @@ ARGUMENTS = {
     "layouts suggest": ["logs"],
     "keep-public-keys": [],
     "doctor": [],
+    "init": ["--yes"],
+    "iam-policy": ["--stage", "pack", "--look"],
     "generate": ["--bucket", TYPED],
     "athena-ddl": [],
 }
@@ -231,6 +233,8 @@ class Site:
             words += ["--config", str(self._settings)]
         if "--directory" in leaf.options:
             words += ["--directory", str(self._folder), "--force"]
+        if leaf.name == "init":
+            words += ["--output", str(self._settings.with_name("made.toml")), "--force"]
         return [*words, *more]
 
     def call(self, words: list[str], out: io.TextIOWrapper, err: io.TextIOWrapper) -> object:

@@ -125,3 +125,13 @@ def test_a_sample_can_be_drawn_again() -> None:
     first, second = render_verify(described, "all days")
     assert first == "A sample: 100 of 4,000 (2.5%); the same again: --seed 42"
     assert second.startswith("1 pack verified")
+
+
+def test_packs_of_several_targets_have_an_order() -> None:
+    """Where each bucket keeps its own packs, those of several are verified at once."""
+    findings = [
+        Frozen(PackPlace(Target(bucket, "aggregated/"), "aggregated/packs/a"), has_checksum=True)
+        for bucket in ("two", "one")
+    ]
+    described = describe_verify(findings, Level.CHECKSUM, None)
+    assert [found["bucket"] for found in described["frozen"]] == ["one", "two"]

@@ -35,7 +35,8 @@ s3:AbortMultipartUpload is not
 (https://docs.aws.amazon.com/controltower/latest/controlreference/mandatory-controls.html).
 """
 
-SECOND_DOCUMENT = f"See {DOCUMENTS}, the second document."
+PACK_POLICY = f"`log-aggregator iam-policy --stage pack` prints the policy; see {DOCUMENTS}."
+DELETE_POLICY = f"`log-aggregator iam-policy --stage delete` prints the policy; see {DOCUMENTS}."
 
 
 def examine_source_access(
@@ -44,18 +45,17 @@ def examine_source_access(
     """May a run list, read and delete here?"""
     bucket = known.bucket
     log = simulation.object_arn(bucket, ANY_LOG)
-    advice = f"See {DOCUMENTS}, the first document."
     verdicts = [
         simulation.examine(LIST_SOURCE, simulation.bucket_arn(bucket)),
         simulation.examine(READ_SOURCE, log),
     ]
     write_verdict(
-        notebook, known.where, "read", "listing and reading sources", verdicts, advice=advice
+        notebook, known.where, "read", "listing and reading sources", verdicts, advice=PACK_POLICY
     )
     status = known.versioning.status if known.versioning is not None else "Enabled"
     needed = {"Enabled": DELETE_VERSIONS, None: DELETE_UNVERSIONED}.get(status, DELETE_ANY)
     advice = (
-        f"See {DOCUMENTS}, the third document. Left out on purpose, packs are written and every "
+        f"{DELETE_POLICY} Left out on purpose, packs are written and every "
         "original is reported as retained."
     )
     verdict = simulation.examine(needed, log)
@@ -92,7 +92,7 @@ def examine_target_access(
         "write",
         "writing and verifying packs",
         [*verdicts, *([] if is_in_place else [abort])],
-        advice=SECOND_DOCUMENT,
+        advice=PACK_POLICY,
     )
     if is_in_place:
         examine_in_place(notebook, target.bucket, abort)
@@ -118,7 +118,7 @@ def examine_records_access(
 ) -> None:
     """May a run write down what it does? Without its custody record it touches nothing."""
 
-    def write(check: str, purpose: str, folder: str, advice: str = SECOND_DOCUMENT) -> None:
+    def write(check: str, purpose: str, folder: str, advice: str = PACK_POLICY) -> None:
         arn = _any_in(simulation, target, folder)
         verdict = simulation.examine(WRITE_ONCE, arn, WRITTEN_ONCE)
         asked = f"{purpose}, {target.root}{folder}*"
@@ -146,8 +146,7 @@ def _examine_probes(notebook: Notebook, simulation: Simulation, target: Target) 
         "probes",
         f"asking whether S3 keeps to conditions, {target.probes_prefix}*",
         verdicts,
-        advice=f"See {DOCUMENTS}, the third document. Without it no original goes from a bucket "
-        "without versions.",
+        advice=f"{DELETE_POLICY} Without it no original goes from a bucket without versions.",
     )
 
 
@@ -210,7 +209,7 @@ def examine_own_name(notebook: Notebook, target: Target, sources: Sequence[str])
 def examine_finding_buckets(notebook: Notebook, simulation: Simulation) -> None:
     """Names that end in * are looked for in the list of all buckets."""
     verdict = simulation.examine(FIND_BUCKETS, "*")
-    advice = f"Or name every bucket in full in other_buckets. See {DOCUMENTS}, the first document."
+    advice = f"Or name every bucket in full in other_buckets. {PACK_POLICY}"
     write_verdict(
         notebook,
         "account",

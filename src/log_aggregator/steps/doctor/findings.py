@@ -76,9 +76,7 @@ class Notebook:
 def advise(error: RequestFailed, action: str) -> str:
     """What to do about a question that got no answer."""
     if isinstance(error, AccessDenied):
-        return f"Grant {action} to whoever runs the doctor, and ask again."
+        return f"Grant {action} to whoever asks, and ask again."
     if isinstance(error, Unreachable):
         return "Look at the network and the endpoint, and ask again."
-    return (
-        f"Look at it yourself. This server gives no such answer; AWS does, to whoever has {action}."
-    )
+    return f"This server does not support it; on AWS it needs {action}."

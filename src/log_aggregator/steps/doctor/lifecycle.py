@@ -50,7 +50,7 @@ def examine_target_rules(
     packs, indexes = f"{root}packs/", f"{root}indexes/"
     applied = [rule for rule in rules if not rule.has_tags]
     for rule in applied:
-        _write_target_rule(notebook, where, rule, packs, indexes)
+        _write_target_rule(notebook, where, rule, packs, indexes, applied)
     if any(rule.abort_days is not None and packs.startswith(rule.prefix) for rule in applied):
         notebook.ok(
             where, "lifecycle-abort", f"incomplete uploads under {packs} are removed by a rule"
@@ -97,7 +97,12 @@ def _write_expiry(
 
 
 def _write_target_rule(
-    notebook: Notebook, where: str, rule: LifecycleRule, packs: str, indexes: str
+    notebook: Notebook,
+    where: str,
+    rule: LifecycleRule,
+    packs: str,
+    indexes: str,
+    others: Sequence[LifecycleRule],
 ) -> None:
     for found in rule.transitions:
         if (
@@ -135,13 +140,26 @@ def _write_target_rule(
             f"{_name(rule)} expires packs{when}",
             "Is that how long logs must be kept? Nothing else has them.",
         )
-    elif _covers(rule, indexes):
+    elif _covers(rule, indexes) and not _outlives_packs(rule, others, packs):
         notebook.warn(
             where,
             "lifecycle",
             f"{_name(rule)} expires indexes{when} and not the packs",
             "Expire both together, or neither.",
         )
+
+
+def _outlives_packs(rule: LifecycleRule, others: Sequence[LifecycleRule], packs: str) -> bool:
+    """Whether what the rule expires lives as long as all packs do: an index is written after its
+    pack, so of the same age it goes with it, or a day later.
+    """
+    days = rule.expiration_days
+    return days is not None and any(
+        other.expiration_days is not None
+        and other.expiration_days <= days
+        and packs.startswith(other.prefix)
+        for other in others
+    )
 
 
 def _covers(rule: LifecycleRule, folder: str) -> bool:

@@ -1,8 +1,10 @@
-"""The actions that a run needs, as one table, and their simulation. Nothing of it is tried out.
+"""The actions that this program needs, as one table, and their simulation. Nothing of it is tried
+out.
 
-The table is the one of docs/how-to/iam-permissions.md; a test holds the two together. What a
-simulation sees: policies of the principal, its permissions boundary, and service control policies;
-those with conditions not in every version of the service
+`grants` makes policies of the table, and those are the documents of docs/how-to/iam-permissions.md;
+tests hold all three, and what the code asks for, together. What a simulation sees: policies of the
+principal, its permissions boundary, and service control policies; those with conditions not in
+every version of the service
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html said no, the
 command line's reference of 2026 says yes). Not: bucket policies, key policies, resource control
 policies, endpoint policies.
@@ -29,6 +31,26 @@ DELETE_ANY = (*DELETE_UNVERSIONED, *DELETE_VERSIONS)
 ASK_FOR_PUBLIC_KEYS = ("cloudtrail:ListPublicKeys",)
 USE_SOURCE_KEY = ("kms:Decrypt",)
 USE_TARGET_KEY = ("kms:GenerateDataKey", "kms:Decrypt")
+READ_TARGET = ("s3:GetObject",)
+LOOK_AT_TARGET = ("s3:ListBucket", "s3:GetBucketVersioning")
+LIST_UPLOADS = ("s3:ListBucketMultipartUploads",)
+LIST_RECORDS = ("s3:ListBucketVersions",)
+THAW = ("s3:RestoreObject",)
+LOOK_AT_CONFIGURATION = (
+    "s3:GetBucketObjectLockConfiguration",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+)
+LOOK_AT_SOURCE = ("s3:GetBucketOwnershipControls", "s3:GetInventoryConfiguration")
+LOOK_AT_ACCESS = ("s3:GetBucketPublicAccessBlock",)
+LOOK_AT_ACCOUNT = (
+    "cloudtrail:DescribeTrails",
+    "config:DescribeDeliveryChannels",
+    "iam:GetRole",
+    "iam:SimulatePrincipalPolicy",
+    "kms:DescribeKey",
+    "organizations:DescribeOrganization",
+)
 
 WRITTEN_ONCE = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
 """What our writes carry, and what policies that let a pack be written only once ask for

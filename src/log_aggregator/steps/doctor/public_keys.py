@@ -8,12 +8,12 @@ from functools import partial
 
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.doctor.access import PACK_POLICY
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.landing_zone import SAMPLE_ACCOUNTS, Layout
 from log_aggregator.steps.doctor.permissions import (
     ASK_FOR_PUBLIC_KEYS,
-    DOCUMENTS,
     Simulation,
     Verdict,
     write_verdict,
@@ -41,8 +41,8 @@ def examine_public_keys(notebook: Notebook, simulation: Simulation, regions: Seq
     able = [each for each in list(simulation.principals) if _may_ask(simulation, each, own)]
     if not able:
         advice = (
-            f"See {DOCUMENTS}, the second document. Without it every run with CloudTrail digests "
-            "reports a failure, though it packs them."
+            f"{PACK_POLICY} Without it every run with CloudTrail digests reports a failure, though "
+            "it packs them."
         )
         verdict = _ask(simulation, own)
         write_verdict(notebook, "account", CHECK, PURPOSE, [verdict], advice=advice, is_fatal=False)

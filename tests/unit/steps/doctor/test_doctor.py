@@ -306,6 +306,26 @@ def test_indexes_expire_with_their_packs(clinic: Clinic) -> None:
     assert clinic.find("lifecycle", "packs").level is Level.NOTE
 
 
+@pytest.mark.parametrize(
+    ("packs", "days", "level"),
+    [
+        ("packs/", 3650, Level.NOTE),
+        ("packs/", 3651, Level.WARNING),
+        ("packs/flow/", 3650, Level.WARNING),
+    ],
+)
+def test_a_rule_for_indexes_beside_one_for_packs(
+    clinic: Clinic, packs: str, days: int, level: Level
+) -> None:
+    """As the stack makes them: of the same age is well, and before any pack is not."""
+    rules = [
+        rule(prefix=prefix, expiration_days=age)
+        for prefix, age in (("indexes/", 3650), (packs, days))
+    ]
+    clinic.change("packs", lifecycle=(*rules, rule(abort_days=1)))
+    assert clinic.find("lifecycle", "packs").level is level
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_may_not_be_asked_is_said(clinic: Clinic, operation: str) -> None:
     """A question that is refused becomes a warning that names the permission; never silence, never

@@ -1,0 +1,95 @@
+"""IAM policies as values: statements, documents of them, and how long a document may be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+MANAGED_POLICY_CHARACTERS_MAX = 6_144
+"""Of a managed policy, white space not counted
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+
+VERSION = "2012-10-17"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of a policy of a user or role. `account`: the account that the buckets must
+    belong to; empty where the resources are no buckets.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    account: str = ""
+    is_denial: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As IAM writes it: what is one alone is no list."""
+        document: dict[str, Any] = {
+            "Sid": self.sid,
+            "Effect": "Deny" if self.is_denial else "Allow",
+            "Action": _one_or_list(self.actions),
+            "Resource": _one_or_list(self.resources),
+        }
+        if self.account:
+            document["Condition"] = {"StringEquals": {"aws:ResourceAccount": self.account}}
+        return document
+
+
+def make_documents(
+    statements: Iterable[Statement], characters_max: int = MANAGED_POLICY_CHARACTERS_MAX
+) -> list[dict[str, Any]]:
+    """As few documents as follow from taking the statements in their order; one that is too long
+    for a document is cut between its resources. A denial counts in whichever document it stands.
+    """
+    documents: list[dict[str, Any]] = []
+    for statement in statements:
+        for piece in _cut(statement, characters_max):
+            found = piece.as_json()
+            if documents and _fits(documents[-1], found, characters_max):
+                documents[-1]["Statement"].append(found)
+            else:
+                documents.append(_document([found]))
+    return documents
+
+
+def count_characters(document: Mapping[str, Any]) -> int:
+    """As IAM counts them."""
+    return len("".join(json.dumps(document, separators=(",", ":")).split()))
+
+
+def _cut(statement: Statement, characters_max: int) -> Iterator[Statement]:
+    """Each piece has a name of its own, since a document may have a name only once."""
+    pieces = list(_cut_resources(statement, characters_max))
+    if len(pieces) == 1:
+        yield statement
+        return
+    for number, resources in enumerate(pieces, 1):
+        yield replace(statement, sid=f"{statement.sid}{number}", resources=resources)
+
+
+def _cut_resources(statement: Statement, characters_max: int) -> Iterator[tuple[str, ...]]:
+    kept: tuple[str, ...] = ()
+    for resource in statement.resources:
+        longer = (*kept, resource)
+        numbered = replace(statement, sid=f"{statement.sid}0000", resources=longer)
+        if kept and count_characters(_document([numbered.as_json()])) > characters_max:
+            yield kept
+            longer = (resource,)
+        kept = longer
+    yield kept
+
+
+def _fits(document: Mapping[str, Any], found: Mapping[str, Any], characters_max: int) -> bool:
+    return count_characters(_document([*document["Statement"], found])) <= characters_max
+
+
+def _document(statements: list[Any]) -> dict[str, Any]:
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _one_or_list(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)

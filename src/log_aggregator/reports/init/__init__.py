@@ -1,0 +1,1 @@
+"""`init`: what was found, the settings file, how to go on."""

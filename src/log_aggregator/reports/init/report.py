@@ -1,0 +1,180 @@
+"""What `init` says, and writes as JSON: what was found, how the bucket of the packs is made, what
+comes next.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from log_aggregator.core.destination import (
+    Destination,
+    make_commands,
+    make_template,
+    make_terraform,
+)
+from log_aggregator.reports.doctor import group_findings
+from log_aggregator.reports.init.buckets import describe_bucket, wrap
+from log_aggregator.reports.init.settings_file import Choices
+from log_aggregator.reports.numbers import format_count
+from log_aggregator.steps.doctor.grants import is_key_arn
+from log_aggregator.steps.doctor.prospect import FoundBucket, Prospect
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of it: the file, and how to go on. `connection` are the options that commands
+    need to reach the same account. `form` is cli, cloudformation or terraform.
+    """
+
+    path: str
+    form: str
+    connection: tuple[str, ...] = ()
+    answers: Sequence[Mapping[str, Any]] = ()
+
+
+def describe_init(prospect: Prospect, choices: Choices | None, written: Written) -> dict[str, Any]:
+    """The names are documented in docs/reference/json.md. Without choices there was nothing to
+    choose from, and nothing was written.
+    """
+    return {
+        "settings_file": written.path if choices else None,
+        "account": prospect.account or None,
+        "region": prospect.region,
+        "organization": prospect.organization,
+        "buckets": [
+            describe_bucket(bucket, is_taken=choices is not None and bucket.name in choices.sources)
+            for bucket in prospect.buckets
+        ],
+        "buckets_not_looked_at": prospect.left_out,
+        "elsewhere": [
+            {"bucket": bucket, "service": service} for bucket, service in prospect.elsewhere.items()
+        ],
+        "answers": list(written.answers),
+        "destination": _describe_destination(choices, written) if choices else None,
+        "not_known": [
+            {"where": where, "check": each.check, "seen": each.seen, "advice": each.advice}
+            for each, where in group_findings(prospect.notebook.findings)
+        ],
+        "next": list(_next_steps(prospect, choices, written)) if choices else [],
+    }
+
+
+def render_init(described: Mapping[str, Any]) -> Iterator[str]:
+    """What follows the table of buckets."""
+    if described["buckets_not_looked_at"]:
+        count = format_count(described["buckets_not_looked_at"], "more bucket")
+        yield f"{count} not looked at; name those that matter with --bucket"
+    for each in described["elsewhere"]:
+        text = (
+            f"{each['service']} of this account writes to {each['bucket']}, which is not a bucket "
+            "of this account. Its logs are packed where that bucket is: in a landing zone, in the "
+            "Log Archive account."
+        )
+        yield ""
+        yield from wrap(text, "")
+    if described["not_known"]:
+        yield ""
+        yield "What could not be asked, and so is not known:"
+        for each in described["not_known"]:
+            places = ", ".join(each["where"])
+            yield from wrap(f"{places}, {each['check']}: {each['seen']}. {each['advice']}", "  ")
+    if described["destination"] is None:
+        yield ""
+        yield "No bucket with logs was found, and no settings file was written."
+        yield "Name one with --bucket, or look in another account or Region: --profile, --region."
+        return
+    yield ""
+    yield f"Written: {described['settings_file']}"
+    for answer in described["answers"]:
+        if answer["from"] == "default":
+            value = "none" if answer["value"] == "" else answer["value"]
+            yield f"  {answer['name']}: {value} (nobody was asked)"
+    yield ""
+    yield from _render_destination(described["destination"])
+    yield ""
+    yield "Then:"
+    for number, step in enumerate(described["next"], 1):
+        yield from wrap(f"{number}. {step['what']}", "  ")
+        yield f"     {step['command']}"
+
+
+def _describe_destination(choices: Choices, written: Written) -> dict[str, Any]:
+    return {
+        "bucket": choices.destination.bucket,
+        "is_made": choices.is_made,
+        "form": written.form,
+        "runner": choices.destination.runner or None,
+        "commands": [] if choices.is_made else _make_lines(choices.destination, written.form),
+    }
+
+
+def _make_lines(destination: Destination, form: str) -> list[str]:
+    match form:
+        case "cloudformation":
+            return json.dumps(make_template(destination), indent=2).splitlines()
+        case "terraform":
+            return list(make_terraform(destination))
+        case _:
+            return list(make_commands(destination))
+
+
+def _render_destination(destination: Mapping[str, Any]) -> Iterator[str]:
+    bucket = destination["bucket"]
+    if destination["is_made"]:
+        yield f"The bucket of the packs, {bucket}, is there already; nothing in it is changed."
+        yield "The doctor says whether its versions, rules and public access are as they should be."
+        return
+    how = {
+        "cli": "with these commands",
+        "cloudformation": "with CloudFormation, by this template",
+        "terraform": "with Terraform",
+    }[destination["form"]]
+    yield f"Make the bucket of the packs, {bucket}, {how};"
+    yield "or deploy the stack (docs/how-to/deploy.md), which makes it and runs every night."
+    yield ""
+    yield from destination["commands"]
+    if destination["runner"] is None:
+        yield ""
+        yield "Who will run the program is not known. With --runner-arn the bucket's policy keeps"
+        yield "that role or user from deleting packs."
+
+
+def _next_steps(prospect: Prospect, choices: Choices, written: Written) -> Iterator[dict[str, str]]:
+    config = [] if written.path == "aggregator.toml" else ["--config", written.path]
+    keys = dict.fromkeys(
+        filter(None, (_source_key(prospect.find(name)) for name in choices.sources))
+    )
+    named = [word for key in keys for word in ("--source-kms-key-arn", key)]
+    yield _step(
+        "A policy for whoever runs the next two commands:",
+        ["iam-policy", "--stage", "survey", *config],
+    )
+    connected = [*config, *written.connection]
+    yield _step("Is everything as it should be? Changes nothing.", ["doctor", *connected])
+    yield _step(
+        "What would a run do, and what would it save? Changes nothing.", ["plan", *connected]
+    )
+    yield _step(
+        "A policy for whoever packs; --stage delete is for later:",
+        ["iam-policy", "--stage", "pack", *named, *config],
+    )
+    days = choices.keep_originals_days
+    what = (
+        f"Pack and verify; originals are kept until their pack is {format_count(days, 'day')} old."
+        if days
+        else "Pack, verify, and DELETE the originals that are in verified packs."
+    )
+    yield _step(what, ["run", *connected])
+
+
+def _source_key(found: FoundBucket | None) -> str | None:
+    key = found.encryption.kms_key_id if found and found.encryption else None
+    return key if key and is_key_arn(key) else None
+
+
+def _step(what: str, words: Sequence[str]) -> dict[str, str]:
+    return {"what": what, "command": shlex.join(["log-aggregator", *words])}

@@ -1,0 +1,100 @@
+"""`iam-policy`: the documents, and what they do not cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from log_aggregator.core.policies import count_characters
+from log_aggregator.reports.numbers import format_count
+from log_aggregator.steps.doctor.findings import Finding
+from log_aggregator.steps.doctor.grants import Scope, Stage, is_key_arn
+
+ATTACHED_MAX = 10
+"""Managed policies of a role, unless the quota is raised
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+
+
+def describe_policies(
+    documents: Sequence[Mapping[str, Any]],
+    stages: Sequence[Stage],
+    scope: Scope,
+    kms_key_id: str | None,
+    findings: Sequence[Finding] = (),
+) -> dict[str, Any]:
+    """The names are documented in docs/reference/json.md."""
+    name = "-".join(["log-aggregator", *stages])
+    numbers = [""] if len(documents) == 1 else [f"-{each + 1}" for each in range(len(documents))]
+    policies = [
+        {
+            "name": f"{name}{number}",
+            "characters": count_characters(document),
+            "document": document,
+        }
+        for number, document in zip(numbers, documents, strict=True)
+    ]
+    notes = [f"{each.where}, {each.check}: {each.seen}. {each.advice}" for each in findings]
+    notes += [*_note_keys(stages, scope, kms_key_id), *_note_stages(stages, scope)]
+    if len(documents) > ATTACHED_MAX:
+        notes.append(
+            f"A role takes {ATTACHED_MAX} managed policies unless its quota is raised, and these "
+            f"are {len(documents)}: name fewer buckets, or beginnings of names."
+        )
+    return {"stages": [*stages], "policies": policies, "files": [], "notes": notes}
+
+
+def render_notes(described: Mapping[str, Any]) -> Iterator[str]:
+    """For people; the policies themselves go to standard output."""
+    for policy in described["policies"]:
+        characters = format_count(policy["characters"], "character")
+        yield f"{policy['name']}: {characters} of the 6,144 that a managed policy may have"
+    yield from described["notes"]
+
+
+def name_file(policy: str) -> str:
+    return f"{policy}.json"
+
+
+def _note_keys(stages: Sequence[Stage], scope: Scope, kms_key_id: str | None) -> Iterator[str]:
+    reads_sources = {Stage.PACK, Stage.DELETE} & {*stages}
+    if reads_sources and not scope.source_keys:
+        yield (
+            "Log objects that are encrypted with a KMS key of your own need "
+            "--source-kms-key-arn; the key's policy must allow it too."
+        )
+    if kms_key_id is not None and not is_key_arn(kms_key_id) and not scope.target_keys:
+        yield (
+            f"kms_key_id = {kms_key_id!r} is no ARN of a key, and IAM matches nothing else: give "
+            "--target-kms-key-arn."
+        )
+    elif not scope.target_keys:
+        yield (
+            "Where the bucket of the packs encrypts with a KMS key of your own, give "
+            "--target-kms-key-arn."
+        )
+
+
+def _note_stages(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
+    if Stage.DELETE in stages:
+        known = scope.versioned | scope.unversioned
+        if unknown := [name for name in scope.sources if name not in known]:
+            yield (
+                f"Whether there are versions is not known of {', '.join(unknown)}: DeleteVersions "
+                "is for buckets that have or had them, DeleteUnversioned for those that never "
+                "had. --look asks S3."
+            )
+        if Stage.PACK not in stages:
+            yield "`run` packs late logs before it deletes; it needs --stage pack too."
+    if {Stage.SURVEY, Stage.PACK} & {*stages}:
+        yield "--inventory needs s3:GetObject and s3:ListBucket where the inventory is written."
+    if Stage.READ in stages:
+        yield "Restoring costs money: remove ThawPacks from the policy of those who must not."
+        yield (
+            "put-back needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload "
+            "where it writes; aggregates of other tools need s3:GetObject on themselves."
+        )
+    if scope.rules.destination_bucket is None and any(name.endswith("*") for name in scope.sources):
+        yield (
+            "In a policy the * of a name also stands for slashes, so a log object under a folder "
+            "of the name of ours counts as a pack, and stays."
+        )

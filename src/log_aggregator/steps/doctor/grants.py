@@ -1,0 +1,383 @@
+"""What each stage of the work may do, and where: a policy for the buckets of the settings.
+
+The rows of `GRANTS` join the actions of `permissions` with places. Tests hold them to the calls
+that the code makes: every call is allowed, and nothing is allowed that no call needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+
+from log_aggregator.core.policies import Statement
+from log_aggregator.errors import SettingsError
+from log_aggregator.model import OWN_FOLDERS, Target
+from log_aggregator.ports.account import AccountInspector, BucketVersioning
+from log_aggregator.steps.doctor.buckets import locate
+from log_aggregator.steps.doctor.findings import Notebook
+from log_aggregator.steps.doctor.permissions import (
+    ABORT,
+    ASK_FOR_PUBLIC_KEYS,
+    DELETE_ANY,
+    DELETE_UNVERSIONED,
+    DELETE_VERSIONS,
+    FIND_BUCKETS,
+    LIST_RECORDS,
+    LIST_SOURCE,
+    LIST_UPLOADS,
+    LOOK_AT_ACCESS,
+    LOOK_AT_ACCOUNT,
+    LOOK_AT_CONFIGURATION,
+    LOOK_AT_SOURCE,
+    LOOK_AT_TARGET,
+    READ_SOURCE,
+    READ_TARGET,
+    THAW,
+    USE_SOURCE_KEY,
+    USE_TARGET_KEY,
+    WRITE_ONCE,
+)
+from log_aggregator.steps.rules import RunRules
+
+OWN_ACCOUNT = "${aws:PrincipalAccount}"
+"""IAM puts the account of whoever asks in its place
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html)."""
+
+
+class Stage(StrEnum):
+    """What somebody is about to do; each adds permissions that the one before does not have."""
+
+    SURVEY = "survey"
+    PACK = "pack"
+    DELETE = "delete"
+    READ = "read"
+
+
+class Place(StrEnum):
+    """Where an action is allowed. `scope.find` knows the resources of each."""
+
+    ACCOUNT = "the account"
+    FOUND_BUCKETS = "all buckets, where other_buckets has a name that ends in *"
+    FOUND_TARGETS = "the same, where each of them keeps its own packs"
+    TRAILS = "CloudTrail, where there is a main bucket"
+    SOURCES = "buckets that logs are taken from"
+    LOGS = "objects in them"
+    VERSIONED_LOGS = "the same, where there may be versions"
+    UNVERSIONED_LOGS = "the same, where there may be none"
+    TARGETS = "buckets that packs are in"
+    PACKS = "packs"
+    INDEXES = "indexes"
+    CUSTODY = "custody records"
+    KEYS = "CloudTrail's public keys, where there is a main bucket"
+    DISCARDS = 'lists of what is discarded, with other_regions = "delete"'
+    ADOPTED = "indexes of what other tools made"
+    PROBES = "probes of what S3 keeps to"
+    SOURCE_KEYS = "KMS keys of sources"
+    TARGET_KEYS = "KMS keys of targets"
+
+
+_FOLDERS = {
+    Place.PACKS: "packs/",
+    Place.INDEXES: "indexes/",
+    Place.CUSTODY: "custody/",
+    Place.KEYS: "keys/",
+    Place.DISCARDS: "discards/",
+    Place.ADOPTED: "adopted/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A row: who needs which actions at which places."""
+
+    sid: str
+    stages: frozenset[Stage]
+    actions: tuple[str, ...]
+    places: tuple[Place, ...]
+
+
+def _row(sid: str, stages: Iterable[Stage], actions: tuple[str, ...], *places: Place) -> Grant:
+    return Grant(sid, frozenset(stages), actions, places)
+
+
+_RUNS = (Stage.SURVEY, Stage.PACK, Stage.DELETE)
+_CHANGES = (Stage.PACK, Stage.DELETE)
+
+GRANTS = (
+    _row("ListSources", _RUNS, LIST_SOURCE, Place.SOURCES),
+    _row("FindBuckets", _RUNS, FIND_BUCKETS, Place.FOUND_BUCKETS),
+    _row("FindTargets", (Stage.READ,), FIND_BUCKETS, Place.FOUND_TARGETS),
+    _row("LookAtTargets", _RUNS, LOOK_AT_TARGET, Place.TARGETS),
+    _row("LookAtPacks", (Stage.READ,), LOOK_AT_TARGET[:1], Place.TARGETS),
+    _row("ListUploads", _CHANGES, LIST_UPLOADS, Place.TARGETS),
+    _row("ListRecords", (Stage.READ,), LIST_RECORDS, Place.TARGETS),
+    _row(
+        "LookAtConfiguration",
+        (Stage.SURVEY,),
+        LOOK_AT_CONFIGURATION,
+        Place.SOURCES,
+        Place.TARGETS,
+    ),
+    _row("LookAtOwnership", (Stage.SURVEY,), LOOK_AT_SOURCE, Place.SOURCES),
+    _row("LookAtAccess", (Stage.SURVEY,), LOOK_AT_ACCESS, Place.TARGETS),
+    _row("LookAtAccount", (Stage.SURVEY,), LOOK_AT_ACCOUNT, Place.ACCOUNT),
+    _row("ReadSources", _CHANGES, READ_SOURCE, Place.LOGS),
+    _row("DecryptSources", _CHANGES, USE_SOURCE_KEY, Place.SOURCE_KEYS),
+    _row("ReadIndexes", (Stage.SURVEY,), READ_TARGET, Place.INDEXES),
+    _row("WritePacks", (Stage.PACK,), (*WRITE_ONCE, *ABORT), Place.PACKS),
+    _row("WriteIndexes", (Stage.PACK,), WRITE_ONCE, Place.INDEXES),
+    _row("WriteRecords", _CHANGES, WRITE_ONCE, Place.CUSTODY, Place.KEYS),
+    _row("AskForPublicKeys", (*_CHANGES, Stage.READ), ASK_FOR_PUBLIC_KEYS, Place.TRAILS),
+    _row("VerifyPacks", (Stage.DELETE,), READ_TARGET, Place.PACKS, Place.INDEXES),
+    _row("ListDiscards", (Stage.DELETE,), WRITE_ONCE, Place.DISCARDS),
+    _row("DeleteVersions", (Stage.DELETE,), DELETE_VERSIONS, Place.VERSIONED_LOGS),
+    _row("DeleteUnversioned", (Stage.DELETE,), DELETE_UNVERSIONED, Place.UNVERSIONED_LOGS),
+    _row(
+        "AskWhetherConditionsHold",
+        (Stage.DELETE,),
+        (*WRITE_ONCE, *DELETE_UNVERSIONED),
+        Place.PROBES,
+    ),
+    _row(
+        "ReadPacks",
+        (Stage.READ,),
+        READ_TARGET,
+        Place.PACKS,
+        Place.INDEXES,
+        Place.CUSTODY,
+        Place.KEYS,
+        Place.ADOPTED,
+    ),
+    _row("ThawPacks", (Stage.READ,), THAW, Place.PACKS),
+    _row("EncryptPacks", _CHANGES, USE_TARGET_KEY, Place.TARGET_KEYS),
+    _row("DecryptPacks", (Stage.SURVEY, Stage.READ), USE_TARGET_KEY[1:], Place.TARGET_KEYS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """For whom a policy is: the buckets, the accounts that they belong to (as
+    `Settings.bucket_owners`), and keys by their ARNs.
+    """
+
+    rules: RunRules
+    accounts: tuple[tuple[str, str], ...] = ()
+    partition: str = "aws"
+    source_keys: tuple[str, ...] = ()
+    target_keys: tuple[str, ...] = ()
+    versioned: frozenset[str] = frozenset()
+    """Sources whose versioning is known to be on: originals go by version there, and only so."""
+    unversioned: frozenset[str] = frozenset()
+    """Sources that are known to have had no versions ever. Of all others nothing is known."""
+
+    @property
+    def maybe_unversioned(self) -> list[str]:
+        return [name for name in self.sources if name not in self.versioned]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names, and beginnings that end in *."""
+        return tuple(dict.fromkeys((*self.rules.main_buckets, *self.rules.other_buckets)))
+
+    @property
+    def targets(self) -> list[Target]:
+        if self.rules.destination_bucket is not None:
+            return [Target(self.rules.destination_bucket)]
+        return [self.rules.target(name) for name in self.sources]
+
+    def find(self, place: Place) -> list[_Resource]:
+        """Empty where these settings have no such place."""
+        if not self._has(place):
+            return []
+        if place in _FOLDERS:
+            return self._in_targets(
+                [(target, f"{target.root}{_FOLDERS[place]}") for target in self.targets]
+            )
+        buckets = [target.bucket for target in self.targets]
+        everything = [_Resource("*")]
+        return {
+            Place.ACCOUNT: everything,
+            Place.FOUND_BUCKETS: everything,
+            Place.FOUND_TARGETS: everything,
+            Place.TRAILS: everything,
+            Place.SOURCES: list(self._arns(self.sources)),
+            Place.LOGS: list(self._arns(self.sources, "/*")),
+            Place.VERSIONED_LOGS: list(
+                self._arns((each for each in self.sources if each not in self.unversioned), "/*")
+            ),
+            Place.UNVERSIONED_LOGS: list(self._arns(self.maybe_unversioned, "/*")),
+            Place.TARGETS: list(self._arns(buckets)),
+            Place.PROBES: self._in_targets(
+                [
+                    (target, target.probes_prefix)
+                    for target in dict.fromkeys(map(self.rules.target, self.maybe_unversioned))
+                ]
+            ),
+            Place.SOURCE_KEYS: [_Resource(arn) for arn in self.source_keys],
+            Place.TARGET_KEYS: [_Resource(arn) for arn in self.target_keys],
+        }[place]
+
+    def _has(self, place: Place) -> bool:
+        has_beginnings = any(name.endswith("*") for name in self.sources)
+        is_in_place = self.rules.destination_bucket is None
+        return {
+            Place.FOUND_BUCKETS: has_beginnings,
+            Place.FOUND_TARGETS: has_beginnings and is_in_place,
+            Place.TRAILS: bool(self.rules.main_buckets),
+            Place.KEYS: bool(self.rules.main_buckets),
+            Place.DISCARDS: self.rules.selection.discard_other_regions,
+        }.get(place, True)
+
+    def find_packs(self) -> list[_Resource]:
+        """All that this program writes and never deletes."""
+        return self._in_targets(
+            [(target, target.root or folder) for target in self.targets for folder in OWN_FOLDERS]
+        )
+
+    def _in_targets(self, prefixes: Sequence[tuple[Target, str]]) -> list[_Resource]:
+        found = [
+            resource
+            for target, prefix in prefixes
+            for resource in self._arns([target.bucket], f"/{prefix}*")
+        ]
+        return list(dict.fromkeys(found))
+
+    def _arns(self, names: Iterable[str], below: str = "") -> Iterator[_Resource]:
+        for name in names:
+            yield from (
+                _Resource(f"arn:{self.partition}:s3:::{part}{below}", account)
+                for part, account in self._owners_of(name)
+            )
+
+    def _owners_of(self, name: str) -> Iterator[tuple[str, str]]:
+        """The account that a name's buckets must belong to; of a beginning also those of longer
+        names that `bucket_accounts` has under it.
+        """
+        fitting = [known for known in dict(self.accounts) if _covers(known, name)]
+        longest = max(fitting, key=lambda known: (known == name, len(known)), default=None)
+        yield name, dict(self.accounts)[longest] if longest is not None else OWN_ACCOUNT
+        yield from (
+            (known, account)
+            for known, account in self.accounts
+            if known != name and _covers(name, known)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    arn: str
+    account: str = field(default="")
+
+
+def plan_statements(scope: Scope, stages: Iterable[Stage]) -> list[Statement]:
+    """What these stages together need, and nothing else. Deletion comes with a denial, for roles
+    that have other policies too, and for beginnings of names that fit the target as well.
+    """
+    asked = frozenset(stages)
+    statements = [
+        statement
+        for grant in GRANTS
+        if grant.stages & asked
+        for statement in _by_account(
+            grant.sid,
+            grant.actions,
+            [found for place in grant.places for found in scope.find(place)],
+        )
+    ]
+    if Stage.DELETE in asked:
+        kept = tuple(resource.arn for resource in scope.find_packs())
+        statements.append(Statement("NeverDeletePacks", DELETE_ANY, kept, is_denial=True))
+    return statements
+
+
+def look_at_buckets(scope: Scope, inspector: AccountInspector, notebook: Notebook) -> Scope:
+    """The same, narrowed to what S3 says of buckets that are named in full: their versions, and the
+    keys that they encrypt with. What it does not say is in the notebook, and is granted.
+    """
+    named = [name for name in scope.sources if not name.endswith("*")]
+    status = {
+        name: found.status
+        for name in named
+        if (found := _ask_versioning(inspector, notebook, name)) is not None
+    }
+    targets = [target.bucket for target in scope.targets if not target.bucket.endswith("*")]
+    return replace(
+        scope,
+        versioned=frozenset(name for name in status if status[name] == "Enabled"),
+        unversioned=frozenset(name for name in status if status[name] is None),
+        source_keys=_unite(scope.source_keys, _ask_keys(inspector, notebook, named)),
+        target_keys=_unite(scope.target_keys, _ask_keys(inspector, notebook, targets)),
+    )
+
+
+def _ask_versioning(
+    inspector: AccountInspector, notebook: Notebook, name: str
+) -> BucketVersioning | None:
+    return notebook.ask(
+        locate(name),
+        "versioning",
+        "s3:GetBucketVersioning",
+        lambda: inspector.get_bucket_versioning(name),
+    )
+
+
+def _ask_keys(
+    inspector: AccountInspector, notebook: Notebook, names: Iterable[str]
+) -> Iterator[str]:
+    """Of keys of one's own: for those of AWS no permission is needed."""
+    for name in names:
+        found = notebook.ask(
+            locate(name),
+            "encryption",
+            "s3:GetEncryptionConfiguration",
+            partial(inspector.get_bucket_encryption, name),
+        )
+        if found is not None and found.kms_key_id is not None and is_key_arn(found.kms_key_id):
+            yield found.kms_key_id
+
+
+def _unite(known: tuple[str, ...], found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*known, *found)))
+
+
+def check_keys(option: str, arns: Iterable[str]) -> None:
+    """IAM knows a key by its ARN alone: an alias as a resource matches nothing
+    (https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html). Raises
+    SettingsError.
+    """
+    for arn in arns:
+        if not is_key_arn(arn):
+            raise SettingsError(
+                f"{option} {arn!r}: expected the ARN of a key, such as "
+                "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+            )
+
+
+def is_key_arn(text: str) -> bool:
+    """Of a key itself, not of an alias."""
+    head, _, name = text.partition(":key/")
+    return head.startswith("arn:") and head.count(":") == 4 and bool(name) and "*" not in text
+
+
+def _by_account(
+    sid: str, actions: tuple[str, ...], resources: Sequence[_Resource]
+) -> Iterator[Statement]:
+    """A statement for each account that buckets belong to; those of the caller's own come first."""
+    accounts = sorted(dict.fromkeys(found.account for found in resources), key=_own_first)
+    for account in accounts:
+        arns = dict.fromkeys(found.arn for found in resources if found.account == account)
+        named = f"In{account}" if account.isdigit() else ""
+        yield Statement(f"{sid}{named}", actions, tuple(arns), account)
+
+
+def _own_first(account: str) -> tuple[bool, str]:
+    return account.isdigit(), account
+
+
+def _covers(known: str, name: str) -> bool:
+    """Whether all buckets of `name` are buckets of `known`; either may end in *."""
+    return known == name or (
+        known.endswith("*") and name.removesuffix("*").startswith(known.removesuffix("*"))
+    )

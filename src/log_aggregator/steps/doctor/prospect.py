@@ -1,0 +1,323 @@
+"""What an account looks like to somebody who has no settings yet: its buckets, what lies in each,
+and what a run of it could be about. Asks questions only, and reads a few pages of each listing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from log_aggregator.errors import AccessDenied, CannotStart, RequestFailed
+from log_aggregator.model import Target
+from log_aggregator.ports.account import (
+    AccountInspector,
+    BucketEncryption,
+    BucketVersioning,
+    Caller,
+    InventoryConfiguration,
+    LifecycleRule,
+    ObjectLock,
+)
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.doctor.account import NO_ORGANIZATION, examine_caller
+from log_aggregator.steps.doctor.buckets import locate
+from log_aggregator.steps.doctor.findings import Notebook, advise
+from log_aggregator.steps.doctor.landing_zone import Layout, find_layout
+from log_aggregator.steps.packing.buckets import SourceBucket
+from log_aggregator.steps.survey import Survey, survey_bucket
+
+PAGES_MAX = 6
+"""Pages of the listing that are read of each bucket: up to 6,000 objects."""
+
+BUCKETS_MAX = 500
+"""More are not looked at unless they are named."""
+
+MAIN_TYPES = re.compile("CloudTrail.*|Config.*")
+CONTROL_TOWER = re.compile(r"aws-controltower-(logs|cloudtrail-logs|config-logs)-.*")
+"""Its buckets in landing zones before 4.0, and since
+(https://docs.aws.amazon.com/controltower/latest/userguide/logging-and-monitoring.html)."""
+
+
+class Use(StrEnum):
+    """What a bucket could be to the settings."""
+
+    MAIN = "main"  # control_tower_bucket: CloudTrail and Config, by account and service
+    OTHER = "other"  # other_buckets: logs of known layouts
+    FREE = "free"  # logs perhaps, but their layout has to be declared
+    TARGET = "target"  # our own packs lie in it
+    NONE = "none"  # no logs, or none that a run would take
+    UNKNOWN = "unknown"  # could not be looked at
+
+
+@dataclass(slots=True)
+class FoundBucket:
+    """A bucket, and what is known of it. What could not be asked is None."""
+
+    name: str
+    use: Use
+    reason: str
+    region: str = ""
+    is_foreign: bool = False
+    """It does not belong to the account that asks."""
+    survey: Survey | None = None
+    layout: Layout | None = None
+    """Of a main bucket: its organisations and accounts."""
+    versioning: BucketVersioning | None = None
+    lock: ObjectLock | None = None
+    encryption: BucketEncryption | None = None
+    lifecycle: tuple[LifecycleRule, ...] | None = None
+    inventories: Sequence[InventoryConfiguration] | None = None
+
+    @property
+    def log_types(self) -> list[str]:
+        """Most frequent first."""
+        return [name for name, _ in self.survey.known.most_common()] if self.survey else []
+
+
+@dataclass(slots=True)
+class Prospect:
+    """An account. `notebook` holds what could not be asked, and nothing else."""
+
+    region: str
+    caller: Caller | None = None
+    organization: str | None = None
+    trail_buckets: frozenset[str] = frozenset()
+    config_buckets: frozenset[str] = frozenset()
+    buckets: list[FoundBucket] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    """Buckets that a service writes to and this account does not have, and the service: the logs
+    are then another account's.
+    """
+    left_out: int = 0
+    """Buckets that were not looked at, because there are too many."""
+    notebook: Notebook = field(default_factory=Notebook)
+
+    @property
+    def account(self) -> str:
+        return self.caller.account if self.caller is not None else ""
+
+    def of(self, *uses: Use) -> list[FoundBucket]:
+        return [bucket for bucket in self.buckets if bucket.use in uses]
+
+    def find(self, name: str) -> FoundBucket | None:
+        return next((bucket for bucket in self.buckets if bucket.name == name), None)
+
+
+def look_around(
+    inspector: AccountInspector,
+    store: ObjectStore,
+    names: Sequence[str],
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Prospect:
+    """Looks at these buckets, or at all of the account's. `on_progress` is told before each one how
+    many are done, and of how many.
+
+    Raises CannotStart where the credentials are not accepted, or no name was given and the buckets
+    cannot be listed.
+    """
+    notebook = Notebook()
+    prospect = Prospect(inspector.region, examine_caller(inspector, notebook), notebook=notebook)
+    prospect.organization = _find_organization(inspector, notebook)
+    _find_services(inspector, prospect)
+    found = list(names) or _list_buckets(store)
+    chosen = found if names else found[:BUCKETS_MAX]
+    prospect.left_out = len(found) - len(chosen)
+    if not names:
+        prospect.elsewhere = _find_elsewhere(prospect, found)
+    look = _Look(inspector, store, prospect)
+    for done, name in enumerate(chosen):
+        on_progress(done, len(chosen))
+        prospect.buckets.append(look.at(name))
+    on_progress(len(chosen), len(chosen))
+    notebook.findings = [finding for finding in notebook.findings if finding.advice]
+    return prospect
+
+
+def _list_buckets(store: ObjectStore) -> list[str]:
+    try:
+        return store.list_buckets()
+    except RequestFailed as error:
+        raise CannotStart(
+            f"the buckets of the account cannot be listed; name them with --bucket: {error}"
+        ) from error
+
+
+def _find_organization(inspector: AccountInspector, notebook: Notebook) -> str | None:
+    try:
+        return inspector.describe_organization().id
+    except RequestFailed as error:
+        if error.code != NO_ORGANIZATION:
+            notebook.warn(
+                "account",
+                "organization",
+                f"could not be checked: {error}",
+                advise(error, "organizations:DescribeOrganization"),
+            )
+        return None
+
+
+def _find_services(inspector: AccountInspector, prospect: Prospect) -> None:
+    """Where CloudTrail and Config say that they write."""
+    ask = prospect.notebook.ask
+    trails = ask("account", "trail", "cloudtrail:DescribeTrails", inspector.describe_trails)
+    channels = ask(
+        "account",
+        "config-channel",
+        "config:DescribeDeliveryChannels",
+        inspector.describe_delivery_channels,
+    )
+    prospect.trail_buckets = frozenset(trail.bucket for trail in trails or ())
+    prospect.config_buckets = frozenset(channel.bucket for channel in channels or ())
+
+
+def _find_elsewhere(prospect: Prospect, names: Sequence[str]) -> dict[str, str]:
+    uses = [
+        *((bucket, "CloudTrail") for bucket in prospect.trail_buckets),
+        *((bucket, "AWS Config") for bucket in prospect.config_buckets),
+    ]
+    return {bucket: service for bucket, service in sorted(uses) if bucket not in names}
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """At one bucket after the other."""
+
+    inspector: AccountInspector
+    store: ObjectStore
+    prospect: Prospect
+
+    def at(self, name: str) -> FoundBucket:
+        try:
+            region = self.inspector.head_bucket(name)
+        except RequestFailed as error:
+            return FoundBucket(name, Use.UNKNOWN, f"cannot be looked at: {error}")
+        if region and region != self.prospect.region:
+            reason = f"is in {region}; look there with --region {region}"
+            return FoundBucket(name, Use.NONE, reason, region)
+        if self._is_foreign(name):
+            reason = "belongs to another account; name it with --bucket-accounts"
+            return FoundBucket(name, Use.UNKNOWN, reason, region, is_foreign=True)
+        return self._look_inside(name, region)
+
+    def _is_foreign(self, name: str) -> bool:
+        """Whether S3 would refuse all that is asked next, which names the expected owner."""
+        owner = self.inspector.expected_owner(name) or self.prospect.account
+        if not owner:
+            return False
+        try:
+            self.inspector.head_bucket(name, owner=owner)
+        except AccessDenied:
+            return True
+        except RequestFailed:
+            return False  # then what is asked next says so
+        return False
+
+    def _look_inside(self, name: str, region: str) -> FoundBucket:
+        where, ask = locate(name), self.prospect.notebook.ask
+        folders = ask(
+            where,
+            "contents",
+            "s3:ListBucket",
+            lambda: self.store.list_prefixes(name, prefix="").prefixes,
+        )
+        if folders is None:
+            return FoundBucket(name, Use.UNKNOWN, "cannot be listed", region)
+        if {"packs/", "indexes/"} <= {*folders}:
+            found = FoundBucket(name, Use.TARGET, "packs lie in it", region)
+        else:
+            found = self._judge(name, region)
+        if found.use is not Use.NONE:
+            self._ask_configuration(found)
+        return found
+
+    def _judge(self, name: str, region: str) -> FoundBucket:
+        bucket = SourceBucket(name, None)
+        own = Target(name, "aggregated/").own_prefixes
+        survey = self.prospect.notebook.ask(
+            locate(name),
+            "contents",
+            "s3:ListBucket",
+            lambda: survey_bucket(self.store, bucket, own, PAGES_MAX),
+        )
+        is_candidate = survey is None or self._is_mostly_main(survey)
+        layout = self._find_layout(name) if is_candidate else None
+        reason = self._find_why_main(name, layout, survey)
+        if reason:
+            return FoundBucket(name, Use.MAIN, reason, region, survey=survey, layout=layout)
+        if survey is None:
+            return FoundBucket(name, Use.UNKNOWN, "what lies in it is not known", region)
+        use, reason = _judge_contents(survey)
+        return FoundBucket(name, use, reason, region, survey=survey)
+
+    def _is_mostly_main(self, survey: Survey) -> bool:
+        """CloudTrail and Config have to be most of what lies in a bucket: in a main bucket a run
+        looks under AWSLogs/ only.
+        """
+        main = sum(
+            count for log_type, count in survey.known.items() if MAIN_TYPES.fullmatch(log_type)
+        )
+        return main > 0 and 2 * main >= survey.known.total()
+
+    def _find_layout(self, name: str) -> Layout | None:
+        return self.prospect.notebook.ask(
+            locate(name), "layout", "s3:ListBucket", lambda: find_layout(self.store, name)
+        )
+
+    def _find_why_main(self, name: str, layout: Layout | None, survey: Survey | None) -> str:
+        """Empty where it is none."""
+        if layout is None or not layout.account_prefixes:
+            return ""
+        if name in self.prospect.trail_buckets:
+            return "CloudTrail writes to it"
+        if name in self.prospect.config_buckets:
+            return "AWS Config writes to it"
+        if CONTROL_TOWER.fullmatch(name):
+            return "it has a name of Control Tower's"
+        return "CloudTrail or Config logs lie in it, by account" if survey is not None else ""
+
+    def _ask_configuration(self, found: FoundBucket) -> None:
+        where, name, ask = locate(found.name), found.name, self.prospect.notebook.ask
+        found.versioning = ask(
+            where,
+            "versioning",
+            "s3:GetBucketVersioning",
+            lambda: self.inspector.get_bucket_versioning(name),
+        )
+        found.lock = ask(
+            where,
+            "object-lock",
+            "s3:GetBucketObjectLockConfiguration",
+            lambda: self.inspector.get_object_lock_configuration(name),
+        )
+        found.encryption = ask(
+            where,
+            "encryption",
+            "s3:GetEncryptionConfiguration",
+            lambda: self.inspector.get_bucket_encryption(name),
+        )
+        found.lifecycle = ask(
+            where,
+            "lifecycle",
+            "s3:GetLifecycleConfiguration",
+            lambda: self.inspector.get_bucket_lifecycle_configuration(name),
+        )
+        found.inventories = ask(
+            where,
+            "inventory",
+            "s3:GetInventoryConfiguration",
+            lambda: self.inspector.list_bucket_inventory_configurations(name),
+        )
+
+
+def _judge_contents(survey: Survey) -> tuple[Use, str]:
+    free = sum(suggestion.objects for suggestion in survey.suggestions)
+    seen = f"of {survey.objects:,} object{'' if survey.objects == 1 else 's'} looked at"
+    if not survey.objects:
+        return Use.NONE, "it is empty"
+    if survey.known:
+        return Use.OTHER, f"{seen}, {survey.known.total():,} are logs"
+    if free:
+        return Use.FREE, f"{seen}, {free:,} could be logs, of a layout that has to be declared"
+    return Use.NONE, f"{seen}, none is a log"

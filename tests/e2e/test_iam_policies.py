@@ -1,0 +1,185 @@
+"""With permissions enforced: each stage does its work in a shell under exactly the policy that
+`iam-policy` prints, and is refused what the others do.
+
+The local AWS knows no policy variables, so the account stands in their place here; and it takes
+every bucket to be of whoever asks, so that `aws:ResourceAccount` always holds. KMS is not enforced.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from tests.e2e.local_aws import ACCOUNT, LocalAws
+from tests.e2e.site import one_day
+from tests.support.policies import OWN
+from tests.support.waiting import SECONDS_MAX
+
+from log_aggregator.core.layouts.declarations import render_declarations
+from log_aggregator.steps.doctor.grants import Stage
+from log_aggregator_lab.organisation.generate import OrganisationSpec, generate
+from log_aggregator_lab.upload import create_bucket, create_buckets, upload
+
+IS_ENFORCING = True
+TARGET = "all-aggregated-logs-111122223333-eu-west-1"
+
+
+@dataclass
+class Shell:
+    """A synthetic organisation's buckets, a settings file for them, and a user for each stage."""
+
+    aws: LocalAws
+    folder: Path
+    spec: OrganisationSpec
+    target: str | None = TARGET
+    """None: each bucket keeps its own packs."""
+
+    def __post_init__(self) -> None:
+        others = [name for name in self.spec.buckets if name != self.spec.control_tower_bucket]
+        lines = [
+            f"control_tower_bucket = {json.dumps(self.spec.control_tower_bucket)}",
+            f"other_buckets = {json.dumps([others[0][:-1] + '*', *others[1:]])}",
+            f"aggregation_regions = {json.dumps(list(self.spec.regions))}",
+            f'destination_bucket = "{self.target}"' if self.target else "",
+            render_declarations(self.spec.layouts),
+        ]
+        self.config.write_text("\n".join(lines), encoding="utf-8")
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "aggregator.toml"
+
+    def make_user(self, name: str, *stages: Stage) -> dict[str, str]:
+        """Gives the environment of a user who has the policy of these stages and no other."""
+        options = [word for stage in stages for word in ("--stage", stage.value)]
+        printed = self.call({}, "iam-policy", *options, "--config", str(self.config), "--json")
+        assert printed.returncode == 0, printed.stderr
+        iam = self.aws.client("iam")
+        iam.create_user(UserName=name)
+        for number, each in enumerate(json.loads(printed.stdout)["policies"]):
+            document = json.dumps(each["document"]).replace(OWN, ACCOUNT)
+            made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=document)
+            iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+    def call(
+        self, credentials: dict[str, str], *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "log_aggregator", *arguments],
+            cwd=self.folder,
+            env=self.aws.environment | {"PYTHONPATH": ":".join(sys.path)} | credentials,
+            text=True,
+            capture_output=True,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
+
+    def call_on_the_day(self, credentials: dict[str, str], *arguments: str) -> dict[str, Any]:
+        """What it says with --json, which must be that nothing failed."""
+        day = ("--date", str(self.spec.first_day), "--config", str(self.config))
+        done = self.call(credentials, *arguments, *day, "--json")
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        found: dict[str, Any] = (
+            json.loads(done.stdout.splitlines()[0])
+            if arguments[0] == "find"
+            else json.loads(done.stdout)
+        )
+        return found
+
+    def client(self, credentials: dict[str, str]) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.aws.endpoint_url,
+            region_name=self.aws.region,
+            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+            config=Config(retries={"max_attempts": 1}),
+        )
+
+    def count(self, bucket: str, prefix: str = "") -> int:
+        answer = self.aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+        return int(answer["KeyCount"])
+
+    def some_key(self, bucket: str, prefix: str = "") -> str:
+        answer = self.aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        return str(answer["Contents"][0]["Key"])
+
+
+@pytest.fixture
+def shell(aws: LocalAws, tmp_path: Path) -> Shell:
+    spec = replace(one_day(seed=12), objects=40)
+    create_buckets(spec, aws)
+    create_bucket(TARGET, aws, is_versioned=True)
+    upload(generate(spec), aws)
+    return Shell(aws, tmp_path, spec)
+
+
+def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
+    """In the order of a log's life: planned, packed and kept, deleted, found and got back."""
+    main = shell.spec.control_tower_bucket
+    surveyor, packer, deleter, reader = (shell.make_user(stage.value, stage) for stage in Stage)
+    planned = shell.call_on_the_day(surveyor, "plan")
+    assert planned["objects"]["to_pack"] > 50
+    refuse(shell.client(surveyor), "put_object", TARGET, "packs/x")
+    refuse(shell.client(surveyor), "get_object", main, shell.some_key(main))
+
+    before = shell.count(main)
+    kept = shell.call_on_the_day(packer, "run", "--keep-originals-days", "30")
+    assert kept["failures"] == []
+    assert shell.count(main) == before
+    refuse(shell.client(packer), "delete_object", main, shell.some_key(main))
+    refuse(shell.client(packer), "delete_object", TARGET, shell.some_key(TARGET, "packs/"))
+    refuse(shell.client(packer), "put_object", main, "x")
+
+    gone = shell.call_on_the_day(deleter, "run")
+    assert gone["objects"]["deleted"] > 50
+    assert shell.count(main) < before
+    refuse(shell.client(deleter), "delete_object", TARGET, shell.some_key(TARGET, "packs/"))
+    refuse(shell.client(deleter), "delete_object", TARGET, shell.some_key(TARGET, "custody/"))
+    refuse(shell.client(deleter), "put_object", TARGET, "packs/x")
+
+    found = shell.call_on_the_day(reader, "find", "--log-type", "CloudTrail")
+    shell.call_on_the_day(reader, "verify")
+    shell.call_on_the_day(reader, "extract", "--directory", str(shell.folder / "back"))
+    assert (shell.folder / "back" / found["bucket"] / found["key"]).exists()
+    refuse(shell.client(reader), "get_object", main, shell.some_key(main))
+    refuse(shell.client(reader), "put_object", TARGET, "packs/x")
+
+
+def test_packs_beside_their_originals(aws: LocalAws, tmp_path: Path) -> None:
+    """Where the same bucket has both, originals go under the policies of packing and deleting,
+    which are too long for one, and no pack may.
+    """
+    spec = replace(one_day(seed=13), objects=20).with_bucket_prefix("place-")
+    create_buckets(spec, aws)
+    upload(generate(spec), aws)
+    shell = Shell(aws, tmp_path, spec, target=None)
+    nightly = shell.make_user("nightly", Stage.PACK, Stage.DELETE)
+    done = shell.call_on_the_day(nightly, "run")
+    assert done["failures"] == []
+    assert done["objects"]["deleted"] > 50
+    s3 = shell.client(nightly)
+    for bucket in (spec.control_tower_bucket, spec.access_bucket):
+        for folder in ("packs/", "indexes/", "custody/"):
+            refuse(s3, "delete_object", bucket, shell.some_key(bucket, f"aggregated/{folder}"))
+    reader = shell.make_user("reader-in-place", Stage.READ)
+    shell.call_on_the_day(reader, "verify")
+
+
+def refuse(s3: Any, operation: str, bucket: str, key: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(s3, operation)(Bucket=bucket, Key=key)
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"

@@ -1,0 +1,327 @@
+"""`iam-policy` allows what the code asks for and nothing else: derived from the calls of whole runs
+and of the commands that read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import pytest
+from click.testing import CliRunner
+from tests.infra.stack import DESTINATION
+from tests.simulation.test_doctor_asks import Recorder
+from tests.support.account import FakeAccount, FakeBucket
+from tests.support.policies import Policies, Use
+from tests.support.roles import KEY_USES, Need
+from tests.support.scenarios import (
+    build_discarding,
+    build_in_place,
+    build_multipart,
+    build_unversioned,
+    build_versioned,
+)
+from tests.support.trails import Trails
+from tests.support.world import (
+    World,
+    access_key,
+    document,
+    fail_on,
+    flow_key,
+    make_world,
+    pack_gzip,
+    trail_key,
+)
+
+from log_aggregator import wiring
+from log_aggregator.adapters.forwarding import Call
+from log_aggregator.cli import commands, validate_cloudtrail
+from log_aggregator.core.adopted import Said
+from log_aggregator.core.policies import make_documents
+from log_aggregator.errors import StoreError
+from log_aggregator.ports.account import BucketVersioning
+from log_aggregator.ports.store import Deletion, WriteOptions
+from log_aggregator.ports.trail_keys import TrailKeys
+from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
+from log_aggregator.steps.custody.keep import CustodyKeeper
+from log_aggregator.steps.doctor.findings import Notebook
+from log_aggregator.steps.doctor.grants import Scope, Stage, look_at_buckets, plan_statements
+from log_aggregator.steps.doctor.permissions import (
+    LOOK_AT_ACCESS,
+    LOOK_AT_ACCOUNT,
+    LOOK_AT_CONFIGURATION,
+    LOOK_AT_SOURCE,
+)
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.plan import plan_run
+from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates
+from log_aggregator_lab.stores.faults import FaultyStore
+
+pytestmark = pytest.mark.usefixtures("small_parts")
+
+T = TypeVar("T")
+Label = tuple[str, str, str]
+"""A statement's name, an action, and the kind of place."""
+
+DOCTORS = frozenset((*LOOK_AT_CONFIGURATION, *LOOK_AT_SOURCE, *LOOK_AT_ACCESS, *LOOK_AT_ACCOUNT))
+NOT_RECORDED = {("AskForPublicKeys", "cloudtrail:ListPublicKeys", "")}
+AGGREGATE = "older.gz"
+"""What another tool made: no stage names it, and the command says so."""
+
+SOURCE_KEY = "arn:aws:kms:eu-west-1:111122223333:key/source"
+TARGET_KEY = "arn:aws:kms:eu-west-1:111122223333:key/target"
+
+
+@dataclass
+class Case:
+    """A world, the keys of its trails, and the options that its buckets are named by."""
+
+    name: str
+    world: World
+    keys: TrailKeys | None = None
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.world.rules, source_keys=(SOURCE_KEY,), target_keys=(TARGET_KEY,))
+
+    @property
+    def options(self) -> list[str]:
+        rules = self.world.rules
+        named = {
+            "--control-tower-bucket": ",".join(rules.main_buckets),
+            "--other-buckets": ",".join(rules.other_buckets),
+            "--destination-bucket": rules.destination_bucket or "",
+        }
+        return [word for name, value in named.items() if value for word in (name, value)]
+
+    def run(self, store: Any, *, keeps: bool) -> list[str]:
+        """As the command line does: with custody records, and public keys. Gives what failed."""
+        group = replace(self.world.rules.group, keep_originals_days=14 if keeps else 0)
+        job = self.world.job(store, rules=replace(self.world.rules, group=group))
+        archive = partial(archive_run_keys, job, lambda: self.keys)
+        result = run(job, Progress(), None, CustodyKeeper(job, f"run-{id(store)}", archive))
+        return [str(failure) for failure in result.failures]
+
+
+def build_suspended() -> World:
+    """Versions that are called null are compared byte for byte."""
+    world = make_world(versioning="Enabled")
+    world.store.set_versioning("logs", "Suspended")
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"a\n"))
+    return world
+
+
+def build_beginnings() -> World:
+    world = make_world(other_buckets="lo*")
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"a\n"))
+    return world
+
+
+def build_in_place_by_beginnings() -> World:
+    world = build_in_place()
+    rules = replace(world.rules, other_buckets=("au*",))
+    return replace(world, rules=rules)
+
+
+def make_trails() -> Case:
+    trails = Trails()
+    return Case("trails", trails.world, trails.keys)
+
+
+BUILDERS: tuple[Callable[[], Case], ...] = (
+    *(
+        partial(lambda build: Case(build.__name__, build()), build)
+        for build in (
+            build_versioned,
+            build_unversioned,
+            build_suspended,
+            build_in_place,
+            build_in_place_by_beginnings,
+            build_multipart,
+            build_discarding,
+            build_beginnings,
+        )
+    ),
+    make_trails,
+)
+
+
+class KeyedRecorder(Recorder):
+    """As if every bucket were encrypted with a key."""
+
+    def __init__(self, world: World, needs: set[Need]) -> None:
+        super().__init__(world.store, needs)
+        self._targets = {target.bucket: target for target in world.targets}
+
+    def _call(self, call: Call, run: Callable[[], T]) -> T:
+        if action := KEY_USES.get(call.operation):
+            self._needs.add((action, self._key_of(call)))
+        if call.operation == "UploadPartCopy":
+            self._needs.add((KEY_USES["GetObject"], SOURCE_KEY))
+        return super()._call(call, run)
+
+    def _key_of(self, call: Call) -> str:
+        """In place both are in one bucket."""
+        target = self._targets.get(call.bucket)
+        own = (*target.own_prefixes, AGGREGATE) if target is not None else ()
+        is_own = call.key.startswith(own)
+        return TARGET_KEY if is_own else SOURCE_KEY
+
+
+def survey(case: Case, needs: set[Need]) -> None:
+    """Plans before anything is packed, and after."""
+    plan_run(case.world.job(KeyedRecorder(case.world, needs)), Progress())
+    assert case.run(case.world.store, keeps=True) == []
+    late(case.world)
+    lose_an_index(case.world)
+    plan_run(case.world.job(KeyedRecorder(case.world, needs)), Progress())
+
+
+def pack(case: Case, needs: set[Need]) -> None:
+    """A run that breaks off an upload, one that does its work, and another."""
+    refused = fail_on(
+        lambda call: call.operation == "CompleteMultipartUpload", StoreError("no"), times=1
+    )
+    case.run(FaultyStore(KeyedRecorder(case.world, needs), refused), keeps=True)
+    assert case.run(KeyedRecorder(case.world, needs), keeps=True) == []
+    lose_an_index(case.world)
+    assert case.run(KeyedRecorder(case.world, needs), keeps=True) == []
+
+
+def delete(case: Case, needs: set[Need]) -> None:
+    """A run after all is packed, whose deletions are refused, and another."""
+    assert case.run(case.world.store, keeps=True) == []
+    refused = fail_on(lambda call: call.operation == "DeleteObjects", StoreError("no"))
+    case.run(FaultyStore(KeyedRecorder(case.world, needs), refused), keeps=False)
+    assert case.run(KeyedRecorder(case.world, needs), keeps=False) == []
+
+
+def read(case: Case, needs: set[Need], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is asked of packs."""
+    assert case.run(case.world.store, keeps=False) == []
+    adopt_one(case.world)
+    freeze(case.world)
+    monkeypatch.setattr(wiring, "connect", lambda *_: KeyedRecorder(case.world, needs))
+    monkeypatch.setattr(validate_cloudtrail, "connect_trail_keys", lambda _: case.keys)
+    day = ("--from", "2025-01-01", "--to", "2026-12-31")
+    for arguments, codes in (
+        (("find", *day), (0,)),
+        (("extract", *day, "--output", "-"), (0, 1)),
+        (("verify", "--all"), (0, 1)),
+        (("thaw", *day, "--tier", "Bulk", "--yes"), (0, 1)),
+        (("custody", "verify"), (0,)),
+        (("custody", "show"), (0,)),
+        (("validate-cloudtrail", *day, "--read-from", "packs"), (0, 1)),
+        (
+            ("validate-cloudtrail", *day, "--read-from", "packs", "--public-keys", "archive"),
+            (0, 1),
+        ),
+    ):
+        done = CliRunner().invoke(
+            commands, [*arguments, *case.options], standalone_mode=False, catch_exceptions=False
+        )
+        assert done.return_value in codes or done.exit_code in codes, done.output
+
+
+def late(world: World) -> None:
+    """A log that comes after the first run, into a group that has packs."""
+    for bucket in {*world.rules.main_buckets, *world.rules.other_buckets}:
+        if not bucket.endswith("*"):
+            key = access_key(77) if bucket == "aux" else trail_key(77)
+            world.put(bucket, key, document(77))
+
+
+def lose_an_index(world: World) -> None:
+    target = world.targets[0]
+    found = world.store.list_objects(target.bucket, prefix=f"{target.root}indexes/").objects[0]
+    (version,) = world.store.list_object_versions(target.bucket, prefix=found.key).objects
+    assert not world.store.delete_objects(
+        target.bucket, [Deletion(found.key, version.version_id, version.etag)]
+    )
+
+
+def adopt_one(world: World) -> None:
+    target = world.targets[0]
+    world.store.put(target.bucket, AGGREGATE, document(1))
+    (found,) = list_aggregates(world.store, target, target.bucket, AGGREGATE)
+    day = world.rules.selection.window.first
+    assert adopt(world.store, target, describe_aggregate(found, Said(date=day)), WriteOptions())
+
+
+def freeze(world: World) -> None:
+    """The last pack of each target."""
+    for target in world.targets:
+        found = world.store.list_objects(target.bucket, prefix=f"{target.root}packs/").objects
+        if len(found) > 1:
+            data = world.store.get_object(target.bucket, found[-1].key).data
+            world.store.put(
+                target.bucket, found[-1].key, data, storage_class="GLACIER", with_checksum=True
+            )
+
+
+def record(stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch) -> set[Need]:
+    needs: set[Need] = set()
+    match stage:
+        case Stage.SURVEY:
+            survey(case, needs)
+        case Stage.PACK:
+            pack(case, needs)
+        case Stage.DELETE:
+            delete(case, needs)
+        case Stage.READ:
+            read(case, needs, monkeypatch)
+    return {
+        (action, arn.replace(DESTINATION, "dest"))
+        for action, arn in needs
+        if not arn.endswith(AGGREGATE)
+    }
+
+
+def policies_of(stage: Stage, case: Case, *, looks: bool = False) -> Policies:
+    """`looks`: narrowed to the versions that each bucket has."""
+    scope, store = case.scope, case.world.store
+    if looks:
+        account = FakeAccount(
+            {
+                name: FakeBucket(versioning=BucketVersioning(store.get_bucket_versioning(name)))
+                for name in store.list_buckets()
+            }
+        )
+        scope = look_at_buckets(scope, account, Notebook())
+    return Policies(make_documents(plan_statements(scope, [stage])))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_stage_may_do_what_it_asks_for_and_nothing_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No call of any world's run is refused under exactly the stage's policy; and every action of
+    it is asked for, at that very kind of place, by the run of some world. What no store is asked
+    for is the doctor's, and another test's.
+    """
+    granted, used = set[Label](), set[Label]()
+    for build in BUILDERS:
+        case = build()
+        policies = policies_of(stage, case)
+        needs = record(stage, case, monkeypatch)
+        assert {need for need in needs if not policies.may(*need)} == set(), case.name
+        narrowed = policies_of(stage, build(), looks=True)
+        assert {need for need in needs if not narrowed.may(*need)} == set(), case.name
+        granted |= {label(use) for use in policies.grants()}
+        used |= {label(use) for use in policies.used}
+    asked_elsewhere = {
+        found for found in granted if found[0].startswith("LookAt") and found[1] in DOCTORS
+    }
+    assert granted - used - asked_elsewhere - NOT_RECORDED == set()
+
+
+def label(use: Use) -> Label:
+    """The same for every bucket: what is below it, whether packs have a bucket of their own or
+    not.
+    """
+    sid, action, resource = use
+    _, slash, below = resource.partition(":::")[2].partition("/")
+    return sid, action, slash + below.removeprefix("aggregated/").removeprefix("aggregated_")

@@ -1,0 +1,249 @@
+"""`init` as it is typed: with questions and without."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from tests.support.account import ACCOUNT
+from tests.support.landing import KEY, MAIN, Landing
+from tests.support.world import flow_key
+
+from log_aggregator.cli import commands, init
+from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
+from log_aggregator.ports.account import Trail
+from log_aggregator.settings import Settings, read_settings
+from log_aggregator_lab.stores.faults import FaultyStore
+
+ROOT = Path(__file__).parents[3]
+RUNNER = f"arn:aws:iam::{ACCOUNT}:role/aggregator"
+DEFAULT = f"all-aggregated-logs-{ACCOUNT}-eu-west-1"
+
+
+@dataclass
+class Shell:
+    """The command line, pointed at an account in memory."""
+
+    landing: Landing = field(default_factory=Landing)
+    asked: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = FaultyStore(self.landing.store, lambda _number, _call: None)
+
+    def inspector(self, *_: object) -> Any:
+        self.asked += 1
+        return self.landing.account
+
+    def connect(self, *_: object) -> Any:
+        return self.store
+
+    def call(self, *arguments: str, code: int = 0, typed: str = "") -> Result:
+        done = CliRunner().invoke(
+            commands, ["init", *arguments], input=typed, standalone_mode=False
+        )
+        if done.exception is not None:
+            raise done.exception
+        assert done.return_value == code, done.output
+        return done
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    found = Shell()
+    monkeypatch.setattr(init, "connect_inspector", found.inspector)
+    monkeypatch.setattr(init, "connect", found.connect)
+    return found
+
+
+@pytest.fixture
+def at_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setattr(init, "can_ask", lambda: True)
+    return shell
+
+
+def written(path: str = "aggregator.toml") -> Settings:
+    return read_settings(Path(path), {})
+
+
+def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
+    """The defaults count, and are said."""
+    done = shell.call()
+    settings = written()
+    assert settings.control_tower_bucket == (MAIN,)
+    assert settings.other_buckets == ("flow",)
+    assert settings.destination_bucket == DEFAULT
+    assert settings.keep_originals_days == 30
+    assert "keep_originals_days: 30 (nobody was asked)" in done.stdout
+    assert f"aws s3api create-bucket --bucket {DEFAULT}" in done.stdout
+    assert f"log-aggregator iam-policy --stage pack --source-kms-key-arn {KEY}" in done.stdout
+
+
+def test_nothing_in_the_account_is_changed(shell: Shell) -> None:
+    shell.call("--yes")
+    assert {call.operation for call in shell.store.calls} <= {"ListBuckets", "ListObjectsV2"}
+
+
+@pytest.mark.parametrize("more", [(), ("--yes",), ("--json",)])
+def test_a_file_that_is_there_is_not_touched(shell: Shell, more: tuple[str, ...]) -> None:
+    """And that is said before anybody is asked anything."""
+    Path("aggregator.toml").write_text("mine")
+    with pytest.raises(SettingsError, match="there already"):
+        shell.call(*more)
+    assert Path("aggregator.toml").read_text() == "mine"
+    assert shell.asked == 0
+    shell.call("--force", *more)
+    assert written().other_buckets == ("flow",)
+
+
+def test_questions_are_asked_and_their_answers_count(at_terminal: Shell) -> None:
+    """A wrong answer is asked for again."""
+    answers = ["y", "Wrong", MAIN, "my-packs", "7", "GOVERNANCE", "0", "400"]
+    answers += ["30", "20", "500", "alias/x", KEY, "me", RUNNER]
+    done = at_terminal.call("--form", "cloudformation", typed="\n".join(answers) + "\n")
+    settings = written()
+    assert settings.destination_bucket == "my-packs"
+    assert settings.keep_originals_days == 7
+    assert settings.kms_key_id == KEY
+    template = json.loads(done.stdout[done.stdout.index("\n{") : done.stdout.index("\n}\n") + 3])
+    bucket = template["Resources"]["Packs"]["Properties"]
+    assert bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {
+        "Mode": "GOVERNANCE",
+        "Days": 400,
+    }
+    assert RUNNER in str(template["Resources"]["PacksPolicy"])
+    assert "nobody was asked" not in done.stdout
+    for words in ("expected a bucket name", "other logs lie in this one", "the ARN of a role"):
+        assert words in done.stderr
+
+
+def test_buckets_are_chosen_one_by_one(at_terminal: Shell) -> None:
+    """And the rest is listed in the file."""
+    at_terminal.call(typed="n\nn\ny\n" + "\n" * 7)
+    settings = written()
+    assert (settings.control_tower_bucket, settings.other_buckets) == ((), ("flow",))
+    assert f"# {MAIN}: " in Path("aggregator.toml").read_text()
+
+
+def test_what_an_option_says_is_not_asked(at_terminal: Shell) -> None:
+    options = ["--destination-bucket", "mine", "--keep-originals-days", "0"]
+    options += ["--object-lock", "none", "--archive-days", "10", "--expiration-days", "20"]
+    done = at_terminal.call(*options, "--kms-key-arn", KEY, "--runner-arn", RUNNER, typed="y\n")
+    assert written().keep_originals_days == 0
+    assert "DELETE the originals" in done.stdout
+
+
+def test_leaving_at_a_question_leaves_no_file(at_terminal: Shell) -> None:
+    """As with ctrl-C, or at the end of input."""
+    with pytest.raises(click.Abort):
+        at_terminal.call(typed="y\n")
+    assert list(Path().iterdir()) == []
+
+
+def test_a_bucket_that_is_there_is_left_as_it_is(shell: Shell) -> None:
+    """No commands for it: they would replace its rules."""
+    shell.landing.add("packed", "packs/a", "indexes/a")
+    done = shell.call("--yes")
+    assert written().destination_bucket == "packed"
+    assert "is there already" in done.stdout
+    assert "aws s3api" not in done.stdout
+    described = json.loads(shell.call("--force", "--json").stdout)
+    assert described["destination"]["is_made"]
+    assert described["destination"]["commands"] == []
+
+
+def test_a_name_that_somebody_else_has(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = shell.landing.account
+    look = account.head_bucket
+
+    def refuse(bucket: str, *, owner: str | None = None) -> str:
+        if bucket == DEFAULT:
+            raise AccessDenied("no", code="403")
+        return look(bucket, owner=owner)
+
+    monkeypatch.setattr(account, "head_bucket", refuse)
+    with pytest.raises(SettingsError, match="perhaps somebody else's; choose another name"):
+        shell.call("--yes")
+    assert list(Path().iterdir()) == []
+
+
+def test_no_logs_no_file(shell: Shell) -> None:
+    done = shell.call("--yes", "--bucket", "website", "--bucket", "empty", code=1)
+    assert "No bucket with logs was found" in done.stdout
+    assert list(Path().iterdir()) == []
+    described = json.loads(shell.call("--json", "--bucket", "empty", code=1).stdout)
+    assert described["settings_file"] is None
+
+
+def test_free_logs_are_taken_where_they_are_named(shell: Shell) -> None:
+    shell.call("--bucket", "app")
+    assert written().other_buckets == ("app",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--destination-bucket", "aws-controltower-packs"), "bucket of your own"),
+        (("--destination-bucket", "Wrong"), "expected a bucket name"),
+        (("--bucket", "packs", "--destination-bucket", "packs"), "used for nothing else"),
+        (("--destination-bucket", "flow"), "used for nothing else"),
+        (("--bucket", "exam*"), "expected one bucket name"),
+        (("--kms-key-arn", "alias/x"), "expected the ARN of a key"),
+        (("--runner-arn", "me"), "the ARN of a role"),
+        (("--bucket-accounts", "flow=1"), "account ids of 12 digits"),
+        (("--archive-days", "90", "--expiration-days", "90"), "more than --archive-days"),
+        (
+            ("--object-lock", "COMPLIANCE", "--object-lock-days", "4000"),
+            "at most --expiration-days",
+        ),
+    ],
+)
+def test_what_is_asked_for_wrongly(shell: Shell, arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        shell.call("--yes", *arguments)
+    assert words in str(raised.value)
+    assert list(Path().iterdir()) == []
+
+
+def test_credentials_that_are_not_accepted(shell: Shell) -> None:
+    shell.landing.account.broken["GetCallerIdentity"] = AccessDenied(
+        "no", code="InvalidClientTokenId"
+    )
+    with pytest.raises(CannotStart):
+        shell.call("--yes")
+    assert list(Path().iterdir()) == []
+
+
+def test_the_next_commands_exist(shell: Shell) -> None:
+    """With the options that lead to the same account, and settings that can be read."""
+    described = json.loads(
+        shell.call("--json", "--output", "my.toml", "--region", "eu-west-1").stdout
+    )
+    for step in described["next"]:
+        words = step["command"].split()[1:]
+        found = commands.get_command(click.Context(commands), words[0])
+        assert isinstance(found, click.Command)
+        found.make_parser(click.Context(found)).parse_args(words[1:])
+        assert "my.toml" in words
+    assert sum("--region" in step["command"] for step in described["next"]) == 3
+    assert written("my.toml").destination_bucket == DEFAULT
+
+
+def test_the_fields_are_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    json_fields = importlib.import_module("reference_pages.json_fields")
+    shell.landing.account.deny("GetBucketVersioning")
+    shell.landing.add("more", flow_key("a.log.gz"))
+    shell.landing.account.trails = [Trail("org", "theirs", is_organization=True)]
+    assert "Log Archive account" in shell.call().stdout
+    Path("aggregator.toml").unlink()
+    described = json.loads(shell.call("--json").stdout)
+    assert set(json_fields.flatten(described)) == set(json_fields.json_fields("init"))
+    assert tomllib.loads(Path("aggregator.toml").read_text())
