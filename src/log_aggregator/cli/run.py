@@ -217,7 +217,7 @@ def show_plan(
     """Plans and prints."""
     with open_job(connection, settings, window) as opened:
         job, found = _narrow(opened, inventories)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing="planning") as progress:
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from log_aggregator.cli.printing import own_stream
 
@@ -45,6 +47,54 @@ def make_waiting_bars() -> Progress:
 def make_changing_line() -> Progress:
     """A text that changes, where nobody knows how much there will be."""
     return _make(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+
+
+class BarWithText:
+    """A bar that begins anew now and then, and below it a line of text. Not thread safe."""
+
+    def __init__(self) -> None:
+        self._bars = make_counting_bars()
+        self._task = self._bars.add_task("listing", total=None)
+        self._text = ""
+        self._is_waiting = True
+        self._live = Live(
+            console=self._bars.console,
+            get_renderable=self._render,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def start(self) -> None:
+        self._live.start()
+
+    def stop(self) -> None:
+        self._live.stop()
+
+    def begin(self, total: int) -> None:
+        """From nothing, of so many; how long it will take is estimated anew."""
+        self._restart("", total)
+        self._is_waiting = False
+
+    def show(self, what: str, done: int, text: str) -> None:
+        self._bars.update(self._task, description=what, completed=done)
+        self._text = text
+
+    def show_waiting(self, what: str, text: str) -> None:
+        """While nobody knows of how many."""
+        if not self._is_waiting:
+            self._restart(what, None)
+            self._is_waiting = True
+        self._text = text
+
+    def _restart(self, what: str, total: int | None) -> None:
+        """A new one in its place: rich cannot take a total back."""
+        self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(what, total=total)
+
+    def _render(self) -> Group:
+        line = Text(f"  {self._text}", no_wrap=True, overflow="ellipsis")
+        return Group(self._bars.get_renderable(), line)
 
 
 def _make(*columns: ProgressColumn) -> Progress:
