@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,6 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from log_aggregator.cli.printing import own_stream
+from log_aggregator.signals import when_stopped
 
 
 def make_counting_bars() -> Progress:
@@ -55,7 +58,7 @@ class BarWithText:
     def __init__(self) -> None:
         self._bars = make_counting_bars()
         self._task = self._bars.add_task("listing", total=None)
-        self._text = ""
+        self._text = self._said = ""
         self._is_waiting = True
         self._live = Live(
             console=self._bars.console,
@@ -71,9 +74,9 @@ class BarWithText:
     def stop(self) -> None:
         self._live.stop()
 
-    def begin(self, total: int) -> None:
+    def begin(self, total: int | None, what: str = "") -> None:
         """From nothing, of so many; how long it will take is estimated anew."""
-        self._restart("", total)
+        self._restart(what, total)
         self._is_waiting = False
 
     def show(self, what: str, done: int, text: str) -> None:
@@ -87,14 +90,33 @@ class BarWithText:
             self._is_waiting = True
         self._text = text
 
+    def say(self, text: str) -> None:
+        """Before all else that is shown below the bar, from now on and at once. From any thread."""
+        self._said = f"{text} "
+        self._live.refresh()
+
     def _restart(self, what: str, total: int | None) -> None:
         """A new one in its place: rich cannot take a total back."""
         self._bars.remove_task(self._task)
         self._task = self._bars.add_task(what, total=total)
 
     def _render(self) -> Group:
-        line = Text(f"  {self._text}", no_wrap=True, overflow="ellipsis")
+        line = Text(f"  {self._said}{self._text}", no_wrap=True, overflow="ellipsis")
         return Group(self._bars.get_renderable(), line)
+
+
+@contextmanager
+def showing_bar(what: str, total: int | None) -> Iterator[BarWithText]:
+    """From now on, and until it is done. It says at once when it is told to stop."""
+    bar = BarWithText()
+    bar.begin(total, what)
+    bar.start()
+    take_back = when_stopped(lambda: bar.say("stopping ..."))
+    try:
+        yield bar
+    finally:
+        take_back()
+        bar.stop()
 
 
 def _make(*columns: ProgressColumn) -> Progress:

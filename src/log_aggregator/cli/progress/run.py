@@ -8,17 +8,16 @@ import time
 from types import TracebackType
 from typing import Self
 
-from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, say
+from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, SHOW_SECONDS_MIN, say
 from log_aggregator.cli.progress.rate import Rates
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Group
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.signals import when_stopped
 from log_aggregator.steps.packing.meter import Reading, RunMeter
 from log_aggregator.steps.packing.results import GroupResult
 
 STEP_WORDS = {"combine": "packing", "verify": "verifying", "delete": "deleting"}
-SHOW_SECONDS_MIN = 0.1
-"""A run tells of every log object; nobody can read that fast."""
 
 
 def make_progress(*, is_quiet: bool, doing: str = "packing") -> ProgressView:
@@ -88,6 +87,7 @@ class BarProgress(ProgressView):
 
     def __enter__(self) -> Self:
         self._bar.start()
+        self._take_back = when_stopped(self._show_stop)
         return self
 
     def __exit__(
@@ -96,7 +96,12 @@ class BarProgress(ProgressView):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._take_back()
         self._bar.stop()
+
+    def _show_stop(self) -> None:
+        """In another thread, at once: what is under way may take some seconds to end."""
+        self._bar.say("stopping ...")
 
     def refresh(self) -> None:
         if time.monotonic() - self._shown < SHOW_SECONDS_MIN:
