@@ -128,8 +128,7 @@ def test_a_stop_is_said_below_the_bar(what: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", STOPPED[what]],
         check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         timeout=SECONDS_MAX,
     )
     assert b"stopping ..." in done.stdout, done
