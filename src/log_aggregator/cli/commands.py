@@ -30,6 +30,10 @@ COMMANDS = {
         "Show what `run` would do: which log objects it takes, by log type and bucket, and what it "
         "leaves alone and why.",
     ),
+    "backfill": Row(
+        "log_aggregator.cli.backfill:backfill",
+        "Pack a long range of days, window by window.",
+    ),
     "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
     "validate-cloudtrail": Row(
         "log_aggregator.cli.validate_cloudtrail:validate_cloudtrail",

@@ -15,7 +15,7 @@ from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.progress.rate import Rates
-from log_aggregator.cli.progress.run import LineProgress
+from log_aggregator.cli.progress.run import BarProgress, LineProgress
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group
@@ -155,3 +155,24 @@ with showing_bar("uploading", 3) as bar:
 assert not signals._calls
 """,
 }
+
+
+def test_the_bar_begins_anew_in_each_window() -> None:
+    """It is of as many log objects as the window has, however many were before it."""
+    progress = BarProgress()
+    for objects in (0, 3, 7, 2):
+        progress.listed(1)
+        progress._show()
+        assert task_of(progress) == ("listing", None, 0)
+        progress.days(DateWindow(GROUP.date, GROUP.date), DateWindow(GROUP.date, date(2025, 5, 3)))
+        progress.planned(1, objects)
+        progress._show()
+        assert task_of(progress) == ("days 1-1 of 31", objects, 0)
+        progress.settled(GroupResult(GROUP, packed=objects), objects)
+        progress._show()
+        assert task_of(progress) == ("days 1-1 of 31", objects, objects)
+
+
+def task_of(progress: BarProgress) -> tuple[str, float | None, float]:
+    (task,) = progress._bar._bars.tasks
+    return task.description, task.total, task.completed

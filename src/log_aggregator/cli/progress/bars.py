@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -53,9 +53,12 @@ def make_changing_line() -> Progress:
 
 
 class BarWithText:
-    """A bar that begins anew now and then, and below it a line of text. Not thread safe."""
+    """A bar that begins anew now and then, and below it some text. Not thread safe: it is told by
+    one thread, or by `look` alone, which is called whenever it is drawn.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[], None] = lambda: None) -> None:
+        self._look, self._is_started = look, False
         self._bars = make_counting_bars()
         self._task = self._bars.add_task("listing", total=None)
         self._text = self._said = ""
@@ -69,6 +72,7 @@ class BarWithText:
         )
 
     def start(self) -> None:
+        self._is_started = True
         self._live.start()
 
     def stop(self) -> None:
@@ -101,6 +105,8 @@ class BarWithText:
         self._task = self._bars.add_task(what, total=total)
 
     def _render(self) -> Group:
+        if self._is_started:  # rich draws it once while it is made
+            self._look()
         line = Text(f"  {self._said}{self._text}", no_wrap=True, overflow="ellipsis")
         return Group(self._bars.get_renderable(), line)
 

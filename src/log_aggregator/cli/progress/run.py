@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, SHOW_SECONDS_MIN, say
+from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, say
 from log_aggregator.cli.progress.rate import Rates
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Group
@@ -74,16 +74,17 @@ class ProgressView(RunMeter):
 
 
 class BarProgress(ProgressView):
-    """A bar for the window of days that is worked on, and below it what else there is to say."""
+    """A bar for the window of days that is worked on, and below it what else there is to say. It
+    looks by itself how far the run is, whenever it is drawn.
+    """
 
     def __init__(self, doing: str = "packing") -> None:
         super().__init__(doing)
         from log_aggregator.cli.progress.bars import BarWithText
 
-        self._bar = BarWithText()
+        self._bar = BarWithText(self._show)
         self._rates = Rates()
-        self._showing = threading.Lock()
-        self._shown = 0.0
+        self._number_shown = 0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -103,29 +104,20 @@ class BarProgress(ProgressView):
         """In another thread, at once: what is under way may take some seconds to end."""
         self._bar.say("stopping ...")
 
-    def refresh(self) -> None:
-        if time.monotonic() - self._shown < SHOW_SECONDS_MIN:
-            return
-        if not self._showing.acquire(blocking=False):  # another thread shows it
-            return
-        try:
-            self._shown = time.monotonic()
-            self._show(self.read())
-        finally:
-            self._showing.release()
-
-    def planned(self, groups: int, objects: int) -> None:
-        super().planned(groups, objects)
-        with self._showing:
-            self._bar.begin(objects)
-            self._show(self.read())
-
-    def _show(self, reading: Reading) -> None:
+    def _show(self) -> None:
+        reading = self.read()
         self._rates.take(reading.total_objects, reading.total_bytes)
         if not reading.is_planned:
             self._bar.show_waiting("listing", f"{format_count(reading.keys, 'key')} seen")
             return
-        self._bar.show(describe_days(reading) or self.doing, reading.done, self.describe(reading))
+        if reading.number != self._number_shown:
+            self._number_shown = reading.number
+            self._bar.begin(reading.objects)
+        self._bar.show(self.name(reading), reading.done, self.describe(reading))
+
+    def name(self, reading: Reading) -> str:
+        """What stands before the bar."""
+        return describe_days(reading) or self.doing
 
     def describe(self, reading: Reading) -> str:
         """What stands below the bar."""
@@ -152,6 +144,8 @@ def describe_work(reading: Reading, rates: tuple[float, ...] | None) -> str:
         for step, word in STEP_WORDS.items()
         if step in reading.steps
     ]
+    if reading.is_planned and reading.done >= reading.objects and not reading.steps:
+        parts.append("writing down what was done")
     if reading.total_deleted:
         parts.append(f"{format_count(reading.total_deleted, 'original')} deleted")
     if reading.total_failures:

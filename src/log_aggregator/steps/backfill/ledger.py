@@ -46,6 +46,8 @@ from log_aggregator.steps.packs.pages import list_all
 FAILURES_MAX = 20
 """So many are told of a window; the custody record has all of them."""
 ENTRY_BYTES = 1_000
+FEW = 8
+"""So many are read one after the other, which also works after a stop."""
 
 
 def choose_target(job: Job) -> Target:
@@ -137,7 +139,11 @@ class Reader:
             except (BadPack, NotFound):  # what is no entry says nothing
                 return None
 
-        entries = self.job.workers.read_ahead(read, wanted, lambda _: ENTRY_BYTES)
+        entries: Iterator[Entry | None]
+        if len(wanted) <= FEW:
+            entries = map(read, wanted)
+        else:
+            entries = self.job.workers.read_ahead(read, wanted, lambda _: ENTRY_BYTES)
         for found, entry in zip(wanted, entries, strict=True):
             self._read[found.key] = entry
 

@@ -69,6 +69,8 @@ class Worker:
     takes_over: bool = False
     """It does not wait for what others have claimed."""
     is_stopped: bool = False
+    state: BackfillState | None = None
+    """As it was last seen."""
     _tried: set[DateWindow] = field(default_factory=set)
     _refused: int = 0
 
@@ -77,7 +79,7 @@ class Worker:
         window can begin, and StoreError where the ledger cannot be read or written.
         """
         while True:
-            state = self.ledger.reader.read()
+            state = self.state = self.ledger.reader.read()
             self.watcher.looked(state)
             chosen = self._choose(state)
             if chosen is not None:

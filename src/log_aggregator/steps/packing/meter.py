@@ -24,6 +24,8 @@ class Reading:
     """The days of this window, and those of the whole run."""
     keys: int = 0
     """Seen by its listing."""
+    number: int = 0
+    """How many windows have been planned."""
     is_planned: bool = False
     """Its listing is over, so that `objects` says how much there is."""
     objects: int = 0
@@ -48,6 +50,7 @@ class RunMeter(Progress):
         self._whole: DateWindow | None = None
         self._keys = self._objects = self._settled = 0
         self._is_planned = False
+        self._number = 0
         self._under_way: dict[Group, Counter[str]] = {}
         self._steps: dict[Group, str] = {}
         self._totals: Counter[str] = Counter()
@@ -67,6 +70,7 @@ class RunMeter(Progress):
     def planned(self, groups: int, objects: int) -> None:
         with self._lock:
             self._is_planned, self._objects, self._settled = True, objects, 0
+            self._number += 1
 
     def working(self, group: Group, step: str) -> None:
         with self._lock:
@@ -103,6 +107,7 @@ class RunMeter(Progress):
                 self._window,
                 self._whole,
                 self._keys,
+                self._number,
                 self._is_planned,
                 self._objects,
                 min(self._objects, self._settled + moving["objects"]),
