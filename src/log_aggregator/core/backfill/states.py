@@ -118,9 +118,11 @@ def judge(plan: BackfillPlan, seen: Iterable[Seen], now: datetime) -> BackfillSt
 
 def judge_window(window: DateWindow, seen: Iterable[Seen], now: datetime) -> WindowState:
     """Done, where any attempt has done it; else what has become of the newest one."""
-    attempts = _by_attempt(seen)
+    there = list(seen)
+    attempts = _by_attempt(there)
+    tried = max((each.place.attempt for each in there), default=0)
     if not attempts:
-        return WindowState(window)
+        return WindowState(window, attempts=tried)
     newest = attempts[max(attempts)]
     ends = [_end_of(entries) for entries in attempts.values()]
     heard = max(each.written for each in newest)
@@ -128,7 +130,7 @@ def judge_window(window: DateWindow, seen: Iterable[Seen], now: datetime) -> Win
     return WindowState(
         window,
         _state_of(ends, ends[-1], heard, now),
-        max(attempts),
+        tried,
         last.worker if last else "",
         min(each.written for each in newest),
         heard,
