@@ -7,7 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from log_aggregator.core.backfill.entries import BackfillPlan, Entry, EntryPlace, Kind, Totals
-from log_aggregator.core.backfill.states import BEAT_SECONDS, EXPIRY, Seen, State, judge, judge_window
+from log_aggregator.core.backfill.states import (
+    BEAT_SECONDS,
+    EXPIRY,
+    Seen,
+    State,
+    judge,
+    judge_window,
+)
 from log_aggregator.core.windows import DateWindow, split_window
 
 RANGE = DateWindow(date(2025, 4, 1), date(2025, 4, 21))
