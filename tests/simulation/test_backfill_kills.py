@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from tests.simulation.test_custody_chain import findings, lies
 from tests.support.backfilling import RANGE, Runs, backfill, make_worker, three_windows
 from tests.support.world import find_losses, kill_at, left_in_place, nothing
 
@@ -31,7 +32,8 @@ def count_calls() -> int:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_killed_backfill_is_finished_by_the_next_one(*, after: bool) -> None:
     """Wherever it dies. Only the window that it died in is begun again, once its claim has expired,
-    which the second one waits for by itself; and a third one finds nothing to do.
+    which the second one waits for by itself. The custody records say all that was done, and a
+    third backfill finds nothing to do.
     """
     for number in range(count_calls()):
         where = f"killed {'after' if after else 'before'} call {number}"
@@ -47,6 +49,7 @@ def test_a_killed_backfill_is_finished_by_the_next_one(*, after: bool) -> None:
         twice = [window for window, count in runs.begun.items() if count > 1]
         assert twice in ([], died_in), where
         assert max(runs.begun.values()) <= 2, where
+        assert (findings(world), lies(world)) == ([], []), where
         third = Runs()
         assert backfill(world, "third", runs=third).is_over, where
         assert third.begun == Counter(), where

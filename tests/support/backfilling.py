@@ -17,6 +17,7 @@ from log_aggregator.core.custody import sum_counts
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.backfill.ledger import Attempt, Ledger, choose_target, open_backfill
+from log_aggregator.steps.backfill.recover import tell_of_killed_runs
 from log_aggregator.steps.backfill.work import Outcome, Worker
 from log_aggregator.steps.custody.keep import CustodyKeeper
 from log_aggregator.steps.job import Job
@@ -122,7 +123,7 @@ def make_worker(
         runs.begin(attempt.window)
         if runs.is_stopped:
             return Outcome(is_stopped=True)
-        keeper = CustodyKeeper(job, f"{name} {len(runs.order)}", lambda _: None)
+        keeper = CustodyKeeper(job, f"{name} {len(runs.order)}", lambda _: None, recovers=False)
         result = run(job.for_days(attempt.window), Beating(attempt), None, keeper)
         counts = sum_counts(result.groups)
         return Outcome(Totals(objects=counts.packed), result.failures)
@@ -138,7 +139,11 @@ def backfill(
     *,
     takes_over: bool = False,
 ) -> BackfillState:
-    """Works until nothing is left."""
+    """Works until nothing is left, as the command does."""
     worker = make_worker(world, name, store, runs)
     worker.takes_over = takes_over
-    return worker.work()
+    state = worker.work()
+    if not worker.is_stopped:
+        job = worker.ledger.reader.job
+        assert tell_of_killed_runs(job, RANGE, f"{name} end", lambda _: None) == []
+    return state

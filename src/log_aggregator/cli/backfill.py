@@ -9,7 +9,8 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import click
@@ -23,7 +24,7 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.cli.printing import print_line, print_report
 from log_aggregator.cli.progress.backfill import BackfillView, make_backfill_view
-from log_aggregator.cli.run import measure_run
+from log_aggregator.cli.run import measure_run, name_run
 from log_aggregator.core.backfill.entries import BackfillPlan, Totals, name_backfill
 from log_aggregator.core.backfill.order import Order
 from log_aggregator.core.backfill.states import BEAT_SECONDS, BackfillState, State
@@ -33,9 +34,11 @@ from log_aggregator.reports.backfill import describe_backfill, render_backfill
 from log_aggregator.settings import Settings, check_sources
 from log_aggregator.steps.backfill.expiry import Expiry, read_expiry
 from log_aggregator.steps.backfill.ledger import Attempt, Ledger, choose_target, open_backfill
+from log_aggregator.steps.backfill.recover import tell_of_killed_runs
 from log_aggregator.steps.backfill.work import Outcome, Worker
+from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
 from log_aggregator.steps.job import Job
-from log_aggregator.wiring import Connection, connect_inspector, open_job
+from log_aggregator.wiring import Connection, connect_inspector, connect_trail_keys, open_job
 
 EXAMPLE = """\b
 Example:
@@ -136,15 +139,26 @@ def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json:
         )
         with view.progress:
             state, is_stopped = _work(worker)
+            failures = [] if is_stopped else _tell_of_killed_runs(job, connection, plan.window)
     described = {
         **describe_backfill(state, target),
         "stopped": is_stopped,
         "lifecycle_unknown": expiry.unknown,
+        "custody_failures": [asdict(failure) for failure in failures],
     }
     print_report(described, render_backfill(described), as_json=as_json)
     if is_stopped:
         raise Interrupted("stopped; how far the backfill is stands above")
-    return 1 if state.count(State.FAILED) else 0
+    return 1 if failures or state.count(State.FAILED) else 0
+
+
+def _tell_of_killed_runs(job: Job, connection: Connection, window: DateWindow) -> list[Failure]:
+    """What cannot be told is said; nothing is lost by it."""
+    archive_keys = partial(archive_run_keys, job, partial(connect_trail_keys, connection))
+    failures = tell_of_killed_runs(job, window, name_run(job.clock.now()), archive_keys)
+    for failure in failures:
+        print_line(f"{failure.where}: {failure.error}: {failure.message}", err=True)
+    return failures
 
 
 def _work(worker: Worker) -> tuple[BackfillState, bool]:
@@ -191,6 +205,7 @@ class WindowRuns:
                 self.connection,
                 is_quiet=True,
                 progress=self.view.progress,
+                recovers=False,
             )
         return make_outcome(described)
 

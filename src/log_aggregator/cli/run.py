@@ -184,9 +184,10 @@ def measure_run(
     is_quiet: bool,
     connect_keys: Callable[[], TrailKeys | None] | None = None,
     progress: ProgressView | None = None,
+    recovers: bool = True,
 ) -> dict[str, Any]:
     """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is
-    none; `progress` is shown already, where there is one.
+    none; `progress` is shown already, where there is one; `recovers` is `CustodyKeeper`'s.
     """
     shown = make_progress(is_quiet=is_quiet) if progress is None else nullcontext(progress)
     began = time.perf_counter()
@@ -194,7 +195,7 @@ def measure_run(
         job, found = _narrow(opened, inventories)
         connect = connect_keys or partial(connect_trail_keys, connection)
         archive_keys = partial(archive_run_keys, job, connect)
-        keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys)
+        keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys, recovers)
         with shown as view:
             result = run_job(job, view, _make_listing(job, found, view), keeper)
         result.inventories = [inventory.location for inventory in found]

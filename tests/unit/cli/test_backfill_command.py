@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from log_aggregator.errors import AccessDenied, Failure, NotFound, Unreachable
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.ports.executions import Execution, MapCounts, PieceCounts
 from log_aggregator.steps.backfill.ledger import Attempt
+from log_aggregator.steps.packing.results import RunResult
 from log_aggregator_lab.stores.faults import FaultyStore
 
 RANGE = ("--from", "2025-03-01", "--to", "2025-03-20")
@@ -124,6 +125,29 @@ def test_what_fails_is_named_and_ends_with_1(command: Command) -> None:
         assert "UnreadableSources" in text
     assert command(world, *BACKFILL).code == 0
     assert left_in_place(world) == []
+
+
+def test_killed_runs_are_told_once_for_all_windows(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That looks at every group of every run that is under way: after each window it would cost
+    more than the windows. What cannot be told is said.
+    """
+    told = []
+
+    def tell(job: object, result: RunResult, *_: object) -> None:
+        told.append((result.first, result.last, result.buckets))
+        result.failures.append(Failure("custody", "StoreError", "no", "look"))
+
+    def fail(*_: object) -> None:
+        pytest.fail("after a window")
+
+    monkeypatch.setattr("log_aggregator.steps.custody.keep.recover_runs", fail)
+    monkeypatch.setattr("log_aggregator.steps.backfill.recover.recover_runs", tell)
+    done = command(three_windows(), *BACKFILL)
+    assert told == [(date(2025, 3, 1), date(2025, 3, 20), ["logs"])]
+    assert done.code == 1
+    assert "custody: StoreError: no" in done.err
 
 
 def test_what_could_not_be_read_of_lifecycle_rules_is_said(
@@ -314,6 +338,7 @@ def test_the_fields_of_backfill_are_documented(
         "under_way",
         "to_do",
         "lifecycle_unknown.<bucket>",
+        "custody_failures",
     }
 
 
