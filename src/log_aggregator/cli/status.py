@@ -15,10 +15,16 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
-from log_aggregator.cli.printing import own_stream, print_json_lines, print_lines, print_report
+from log_aggregator.cli.printing import (
+    own_stream,
+    print_json_lines,
+    print_line,
+    print_lines,
+    print_report,
+)
 from log_aggregator.core.backfill.entries import backfills_prefix, check_name
 from log_aggregator.core.backfill.states import BackfillState, State
-from log_aggregator.errors import NotFound, NothingFound, cannot_start
+from log_aggregator.errors import BadPack, NotFound, NothingFound, cannot_start
 from log_aggregator.model import Target
 from log_aggregator.ports.executions import Execution, ExecutionViewer
 from log_aggregator.reports.status import Status, describe_status, render_status
@@ -143,7 +149,9 @@ class Look:
             raise NothingFound(str(error)) from None
 
     def _read_backfills(self) -> Iterator[BackfillState]:
-        """The one that was asked for, or all of them; a folder without a plan is none."""
+        """The one that was asked for, or all of them; a folder without a plan that can be read is
+        none.
+        """
         name = self._wish.name
         for each in [name] if name else list_backfills(self._job, self._target):
             reader = self._find_reader(each)
@@ -157,6 +165,9 @@ class Look:
             try:
                 plan = read_plan(self._job, self._target, name)
             except NotFound:
+                return None
+            except BadPack as error:
+                print_line(f"passed over: {error}", err=True)
                 return None
             self._readers[name] = Reader(self._job, self._target, plan)
         return self._readers[name]

@@ -11,7 +11,7 @@ BACKFILLING = Section(
     "Backfilling",
     (
         Mutant(
-            "stopped-is-done",
+            "stopped-window-is-done",
             "a window that was stopped in the midst of it counts as done, and its logs stay",
             in_symbol(
                 "log_aggregator.core.backfill.states:_state_of",
@@ -23,7 +23,7 @@ BACKFILLING = Section(
             proof=f"{KILLS}::test_a_stopped_worker_keeps_nobody_waiting",
         ),
         Mutant(
-            "killed-is-done",
+            "killed-window-is-done",
             "a window is called done before it is run",
             in_symbol(
                 "log_aggregator.steps.backfill.work:Worker._run",
@@ -35,7 +35,7 @@ BACKFILLING = Section(
             proof=f"{KILLS}::test_a_killed_backfill_is_finished_by_the_next_one",
         ),
         Mutant(
-            "failed-is-done",
+            "failed-window-is-done",
             "a window in which something failed is called done, and is not tried again",
             in_symbol(
                 "log_aggregator.steps.backfill.work:Worker._run",

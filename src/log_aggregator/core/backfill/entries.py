@@ -115,10 +115,15 @@ class BackfillPlan:
 
 def check_name(name: str) -> None:
     """Raises SettingsError where it cannot be a part of a key."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise SettingsError(
             f"--name {name!r}: expected up to 100 letters, digits, dots, dashes and underscores"
         )
+
+
+def is_name(name: str) -> bool:
+    """Whether it can be a backfill's."""
+    return _NAME.fullmatch(name) is not None
 
 
 def name_backfill(window: DateWindow) -> str:

@@ -24,6 +24,7 @@ from log_aggregator.core.backfill.entries import (
     decode_plan,
     encode_entry,
     encode_plan,
+    is_name,
     parse_place,
 )
 from log_aggregator.core.backfill.states import BackfillState, Seen, WindowState, judge
@@ -58,10 +59,11 @@ def choose_target(job: Job) -> Target:
 
 
 def list_backfills(job: Job, target: Target) -> list[str]:
-    """The names of all backfills of a target. Raises StoreError."""
+    """The names of all backfills of a target; what has another name is none. Raises StoreError."""
     prefix = backfills_prefix(target)
     found = job.store.list_prefixes(target.bucket, prefix=prefix).prefixes
-    return sorted(folder.removeprefix(prefix).removesuffix("/") for folder in found)
+    names = (folder.removeprefix(prefix).removesuffix("/") for folder in found)
+    return sorted(name for name in names if is_name(name))
 
 
 def read_plan(job: Job, target: Target, name: str) -> BackfillPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -32,7 +32,7 @@ class Inspector:
 
 
 def inspector(**refusals: RequestFailed) -> AccountInspector:
-    return cast("Any", Inspector(refusals))
+    return cast("AccountInspector", Inspector(refusals))
 
 
 def test_rules_that_delete_what_aws_delivers_count() -> None:
