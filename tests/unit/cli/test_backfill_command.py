@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import json
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.support.backfilling import make_worker, three_windows
+from tests.support.waiting import SECONDS_MAX
 from tests.support.world import World, fail_on, find_losses, left_in_place
 from tests.unit.cli.conftest import Command
 
 from log_aggregator import wiring
+from log_aggregator.cli.backfill import beating
 from log_aggregator.core.backfill.entries import Kind, Totals
 from log_aggregator.errors import AccessDenied, Failure, NotFound, Unreachable
 from log_aggregator.ports.account import LifecycleRule
@@ -271,6 +274,28 @@ def test_status_of_a_stack(command: Command) -> None:
         "  since 2025-04-05T00:00:00Z to 2025-04-05T00:00:00Z",
         "Run 2025-04-05/night: no result yet; it is under way, or was stopped",
     ]
+
+
+def test_a_worker_beats_as_long_as_its_window_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what has been done until then; a beat that fails ends nothing, and the end ends it."""
+    monkeypatch.setattr("log_aggregator.cli.backfill.BEAT_SECONDS", 0.001)
+    told: list[Totals] = []
+    is_heard = threading.Event()
+
+    class Beaten:
+        def beat(self, totals: Totals) -> None:
+            told.append(totals)
+            if len(told) == 1:
+                raise Unreachable("no answer", code="ReadTimeoutError")
+            is_heard.set()
+
+    with beating(cast("Attempt", Beaten()), lambda: Totals(objects=len(told))):
+        assert is_heard.wait(SECONDS_MAX)
+    for thread in threading.enumerate():
+        if thread.name == "beats":
+            thread.join(SECONDS_MAX)
+            assert not thread.is_alive()
+    assert told[:2] == [Totals(), Totals(objects=1)]
 
 
 @pytest.mark.usefixtures("no_waits")
