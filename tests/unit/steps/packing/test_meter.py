@@ -105,3 +105,12 @@ def test_the_next_window_begins_with_its_listing(keys: int) -> None:
     meter.days(DateWindow(FIRST, FIRST), WHOLE)
     reading = meter.read()
     assert (reading.keys, reading.is_planned, reading.objects) == (keys, False, 0)
+
+
+def test_each_plan_begins_at_nothing() -> None:
+    """Whatever was told before it: what is done of one window is not done of the next."""
+    meter = RunMeter()
+    for objects in (3_115, 1_127):
+        meter.planned(1, objects)
+        assert (meter.read().done, meter.read().objects) == (0, objects)
+        meter.settled(GroupResult(GROUP), objects)
