@@ -140,6 +140,8 @@ def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json:
         with view.progress:
             state, is_stopped = _work(worker)
             failures = [] if is_stopped else _tell_of_killed_runs(job, connection, plan.window)
+    for failure in failures:
+        print_line(f"{failure.where}: {failure.error}: {failure.message}", err=True)
     described = {
         **describe_backfill(state, target),
         "stopped": is_stopped,
@@ -153,12 +155,12 @@ def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json:
 
 
 def _tell_of_killed_runs(job: Job, connection: Connection, window: DateWindow) -> list[Failure]:
-    """What cannot be told is said; nothing is lost by it."""
+    """What cannot be told is a failure, and so is a stop meanwhile: the next run tells it."""
     archive_keys = partial(archive_run_keys, job, partial(connect_trail_keys, connection))
-    failures = tell_of_killed_runs(job, window, name_run(job.clock.now()), archive_keys)
-    for failure in failures:
-        print_line(f"{failure.where}: {failure.error}: {failure.message}", err=True)
-    return failures
+    try:
+        return tell_of_killed_runs(job, window, name_run(job.clock.now()), archive_keys)
+    except (KeyboardInterrupt, Interrupted):
+        return [Failure.of("custody records of earlier runs", Interrupted("stopped"))]
 
 
 def _work(worker: Worker) -> tuple[BackfillState, bool]:

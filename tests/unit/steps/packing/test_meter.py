@@ -71,15 +71,17 @@ def test_what_is_done_is_never_more_than_there_is() -> None:
     assert last.total_bytes == sum(len(stored.data) for stored in world.originals)
 
 
-def test_a_group_is_seen_to_move_before_it_is_settled() -> None:
-    """Each log object counts as soon as it is in a pack, each original once it is deleted."""
+def test_a_group_is_seen_to_move_before_it_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log objects count as soon as they are in a pack, originals once they are deleted."""
+    monkeypatch.setattr("log_aggregator.steps.packing.combine.TOLD_AT_ONCE", 2)
     world, watched = make_world(), Watched()
-    for number in range(4):
+    for number in range(5):
         world.put("logs", trail_key(number), document(number))
     run(world.job(), watched)
-    assert [each.done for each in watched.seen] == [0, 1, 2, 3, 4, 4, 4]
-    assert [each.total_deleted for each in watched.seen] == [0, 0, 0, 0, 0, 4, 4]
-    assert [dict(each.steps) for each in watched.seen[4:]] == [{"combine": 1}, {"delete": 1}, {}]
+    assert [each.done for each in watched.seen] == [0, 2, 4, 5, 5, 5]
+    assert [each.total_deleted for each in watched.seen] == [0, 0, 0, 0, 5, 5]
+    assert [dict(each.steps) for each in watched.seen[3:]] == [{"combine": 1}, {"delete": 1}, {}]
+    assert watched.seen[3].total_bytes == sum(len(stored.data) for stored in world.originals)
 
 
 def test_a_pack_that_is_planned_anew_does_not_count_twice() -> None:
