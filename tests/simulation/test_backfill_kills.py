@@ -4,11 +4,15 @@ window is done in the end, and none is done again that was done.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from tests.simulation.test_custody_chain import findings, lies
+from tests.simulation.turns import Turns
 from tests.support.backfilling import RANGE, Runs, backfill, make_worker, three_windows
 from tests.support.world import find_losses, kill_at, left_in_place, nothing
 
@@ -108,3 +112,32 @@ def test_a_wrong_clock_takes_no_window_from_a_worker_that_is_alive(skew_hours: i
     assert runs.order == [*WINDOWS[1:], WINDOWS[0]]
     waited = (runs.pauses_before[WINDOWS[0]] - beats) * LOOK_SECONDS
     assert EXPIRY.total_seconds() <= waited <= EXPIRY.total_seconds() + 2 * LOOK_SECONDS
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_several_workers_share_the_windows(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three at once, whoever's turn it is: each window is begun by one of them only, and each ends
+    when all are done. Where one is killed, the others finish its window, too.
+    """
+    monkeypatch.setattr("log_aggregator.steps.backfill.work.LOOK_SECONDS", 1.0)
+    rng, world, runs = random.Random(seed), three_windows(), Runs()
+    ends: list[BackfillState] = []
+    dies_at = rng.randrange(10, 60) if seed % 2 else None
+
+    def make_job(name: int) -> Callable[[Callable[[], None]], None]:
+        def job(pass_turn: Callable[[], None]) -> None:
+            def decide(number: int, _: Call) -> Fault | None:
+                pass_turn()
+                return Fault(before=Killed()) if name == 0 and number == dies_at else None
+
+            with suppress(Killed):
+                ends.append(backfill(world, f"w{name}", FaultyStore(world.store, decide), runs))
+
+        return job
+
+    errors = Turns(rng, switch=0.5).run([make_job(name) for name in range(3)])
+    assert errors == []
+    assert [state.count(State.DONE) for state in ends] == [3] * len(ends)
+    assert len(ends) >= 2
+    assert max(runs.begun.values()) <= (1 if len(ends) == 3 else 2)
+    assert (find_losses(world), left_in_place(world)) == ([], [])
