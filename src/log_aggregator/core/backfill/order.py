@@ -60,7 +60,7 @@ def choose_window(
     tried: Collection[DateWindow],
     since: datetime,
 ) -> WindowState | None:
-    """What to do next: what is to do, or has failed before `since`, and was not `tried` by this
+    """What to do next: what is to do, or had failed by `since`, and was not `tried` by this
     worker. What failed comes after what is to do.
     """
     sign = 1 if order is Order.OLDEST else -1
@@ -80,5 +80,5 @@ def choose_window(
 
 def _is_free(each: WindowState, since: datetime) -> bool:
     if each.state is State.FAILED:
-        return each.heard is not None and each.heard < since
+        return each.heard is not None and each.heard <= since
     return each.state is State.TO_DO

@@ -33,6 +33,7 @@ from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     BadPack,
+    CannotStart,
     Failure,
     NotFound,
     PreconditionFailed,
@@ -81,7 +82,7 @@ def open_backfill(job: Job, target: Target, plan: BackfillPlan) -> BackfillPlan:
     with cannot_start(where):
         if _put(job, target, key, encode_plan(plan)):
             return plan
-        there = read_plan(job, target, plan.name)
+        there = _read_other(job, target, plan.name)
     if (there.window, there.window_days) != (plan.window, plan.window_days):
         raise SettingsError(
             f"--name {plan.name}: that backfill is about {there.window.first} to "
@@ -94,6 +95,13 @@ def open_backfill(job: Job, target: Target, plan: BackfillPlan) -> BackfillPlan:
             "this one another --name"
         )
     return there
+
+
+def _read_other(job: Job, target: Target, name: str) -> BackfillPlan:
+    try:
+        return read_plan(job, target, name)
+    except BadPack as error:
+        raise CannotStart(f"{error}; give this backfill another --name") from error
 
 
 @dataclass(slots=True)

@@ -43,7 +43,8 @@ def test_what_has_failed_is_tried_again_after_the_rest() -> None:
     """Unless it failed since this worker began: then another one has just tried it."""
     states = [State.FAILED, State.TO_DO, State.TO_DO, State.DONE]
     assert take_all(states, Order.OLDEST, {}) == [1, 2, 0]
-    windows = (WindowState(WINDOWS[0], State.FAILED, heard=NOW),)
+    later = NOW + timedelta(seconds=1)
+    windows = (WindowState(WINDOWS[0], State.FAILED, heard=later),)
     state = BackfillState(PLAN, windows, NOW)
     assert choose_window(state, Order.OLDEST, {}, (), NOW) is None
 

@@ -80,6 +80,15 @@ def test_without_a_ledger_nothing_begins() -> None:
     assert len(left_in_place(world)) == 5
 
 
+def test_a_plan_that_cannot_be_read_is_not_joined() -> None:
+    """What the backfill of this name is about nobody knows."""
+    world = three_windows()
+    world.store.put("dest", "backfills/2025-03-01-to-2025-03-20/plan.json", b"{}")
+    with pytest.raises(CannotStart, match="another --name"):
+        backfill(world, "first")
+    assert len(left_in_place(world)) == 5
+
+
 def test_one_of_two_claims_a_window() -> None:
     """Both want the same one; S3 lets one have it. Each knows its own claim again where the answer
     was lost.
