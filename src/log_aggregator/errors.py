@@ -8,6 +8,7 @@
     │   └── NotInstalled       install the package that the text names
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
+    ├── NothingFound           look elsewhere: nothing of what was asked for is there        exit 1
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
     ├── OutputFailed           make room, or write elsewhere: what has its name is whole    exit 1
     ├── OutOfTime              a function's time is nearly over; call it again: it goes on
@@ -134,6 +135,12 @@ class NoSuchOriginal(LogAggregatorError):
         "Check key, bucket and dates, character by character; or it may still be where it was "
         "delivered, not packed yet."
     )
+
+
+class NothingFound(LogAggregatorError):
+    """Nothing of what was asked for is there."""
+
+    advice = "Check the name, and the bucket that packs go to; `--config` names the settings file."
 
 
 class IncompleteSearch(LogAggregatorError):

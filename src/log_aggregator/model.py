@@ -168,7 +168,8 @@ class Group:
         return f"{self.bucket} {self.log_type} {self.account} {self.date}"
 
 
-OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/")
+BACKFILLS = "backfills/"
+OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/", BACKFILLS)
 """What this program writes to a target, under its root."""
 
 

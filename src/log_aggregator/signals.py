@@ -60,7 +60,8 @@ class _Word:
     def say(self) -> None:
         if self._first.acquire(blocking=False):
             with suppress(OSError):  # nobody may be there to read it
-                os.write(2, STOPPING)
+                # Behind a bar, or the ^C that a terminal shows, it would be cut off.
+                os.write(2, b"\n" + STOPPING if os.isatty(2) else STOPPING)
             self._is_out = True
 
     @property

@@ -32,6 +32,7 @@ from log_aggregator.steps.workers import ThreadWorkers
 
 if TYPE_CHECKING:
     from log_aggregator.adapters.s3.clients import ClientSettings
+    from log_aggregator.adapters.s3.executions import StackExecutions
     from log_aggregator.adapters.s3.inspection import S3Inspector
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
@@ -164,6 +165,19 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
     _cut_requests_at_stops()
     try:
         return CloudTrailKeys.connect(
+            _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
+        )
+    except RequestFailed as error:
+        raise CannotStart(str(error)) from error
+
+
+def connect_executions(connection: Connection) -> StackExecutions:
+    """What a stack's executions are asked through. Raises CannotStart."""
+    from log_aggregator.adapters.s3.executions import StackExecutions
+
+    _cut_requests_at_stops()
+    try:
+        return StackExecutions.connect(
             _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
         )
     except RequestFailed as error:

@@ -20,7 +20,7 @@ from log_aggregator.handlers.prepare import LAYOUTS_KEY
 WORK = f"{STACK}-workbucket-1a2b3c"
 LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
-_FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "probes")
+_FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "backfills", "probes")
 
 _KEEP = {("s3:GetObject", "runs"), ("s3:PutObject", "runs"), ("s3:ListBucket", "work")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
@@ -38,5 +39,6 @@ SECTIONS = (
     STALLS,
     GETTING_BACK,
     DEPLOYING,
+    BACKFILLING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -150,6 +150,15 @@ def test_it_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().err == "log-aggregator: stopping ...\n"
 
 
+def test_on_a_terminal_it_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Behind a bar, or the ^C that the terminal shows, it would be cut off."""
+    monkeypatch.setattr("os.isatty", lambda _: True)
+    signals._Word().say()
+    assert capfd.readouterr().err == "\nlog-aggregator: stopping ...\n"
+
+
 def test_nobody_leaves_without_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads are waited for, as ever."""
     monkeypatch.setattr("os._exit", lambda _: pytest.fail("it left"))

@@ -41,6 +41,15 @@ COMMANDS = {
         "Delete originals that are packed: shows how many, of which buckets and log types, and "
         "wants that number typed.",
     ),
+    "backfill": Row(
+        "log_aggregator.cli.backfill:backfill",
+        "Pack a long range of days, window by window.",
+    ),
+    "status": Row(
+        "log_aggregator.cli.status:status",
+        "Show how far backfills are: windows done, failed, under way and to do, log objects, "
+        "bytes, dollars, rate, and about how long the rest takes.",
+    ),
     "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
     "validate-cloudtrail": Row(
         "log_aggregator.cli.validate_cloudtrail:validate_cloudtrail",

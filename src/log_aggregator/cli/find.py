@@ -99,10 +99,14 @@ def find(
 
 
 def _show_progress(packs: Iterable[FoundPack], job: Job, *, is_shown: bool) -> Iterator[FoundPack]:
-    with show_bar("indexes", None) if is_shown else nullcontext(lambda _: None) as show:
+    with show_bar("indexes", None) if is_shown else nullcontext(_show_nothing) as show:
         for found in packs:
             show(job.requests.get("GetObject", 0))
             yield found
+
+
+def _show_nothing(done: int, size_bytes: int | None = None, /) -> None:
+    """Where no bar may be."""
 
 
 def _lines(found: FoundPack, layouts: Layouts, *, only_packs: bool, as_json: bool) -> Iterator[str]:

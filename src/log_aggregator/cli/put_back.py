@@ -103,7 +103,8 @@ def put_back_command(
             planned = describe_put_back_plan(wanted, address, gaps, warnings)
             print_report(planned, render_put_back_plan(planned), as_json=as_json)
             return 1 if gaps else 0
-        with show_fetching("putting back", is_quiet=as_json) as progress:
+        originals = sum(len(each.pack.members) for each in wanted)
+        with show_fetching("putting back", is_quiet=as_json, total=originals) as progress:
             result = put_back(store, workers, wanted, address, progress)
     result.failures += gaps
     described = describe_put_back(result, job.requests, warnings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from log_aggregator.cli.options import (
     settings_options,
 )
 from log_aggregator.cli.printing import print_report
-from log_aggregator.cli.progress.run import make_progress
+from log_aggregator.cli.progress.run import ProgressView, make_progress
 from log_aggregator.core.costs import PRICES, Prices
 from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.core.windows import DateWindow
@@ -183,18 +184,21 @@ def measure_run(
     *,
     is_quiet: bool,
     connect_keys: Callable[[], TrailKeys | None] | None = None,
+    progress: ProgressView | None = None,
+    recovers: bool = True,
 ) -> dict[str, Any]:
     """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is
-    none.
+    none; `progress` is shown already, where there is one; `recovers` is `CustodyKeeper`'s.
     """
+    shown = make_progress(is_quiet=is_quiet) if progress is None else nullcontext(progress)
     began = time.perf_counter()
     with open_job(connection, settings, window) as opened:
         job, found = _narrow(opened, inventories)
         connect = connect_keys or partial(connect_trail_keys, connection)
         archive_keys = partial(archive_run_keys, job, connect)
-        keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys)
-        with make_progress(is_quiet=is_quiet) as progress:
-            result = run_job(job, progress, _make_listing(job, found, progress), keeper)
+        keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys, recovers)
+        with shown as view:
+            result = run_job(job, view, _make_listing(job, found, view), keeper)
         result.inventories = [inventory.location for inventory in found]
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     return describe_run(result, measured)
@@ -218,7 +222,7 @@ def show_plan(
     """Plans and prints."""
     with open_job(connection, settings, window) as opened:
         job, found = _narrow(opened, inventories)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing="planning") as progress:
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)

@@ -101,7 +101,7 @@ def _put_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestEntry]
     create_buckets(spec, server)
     create_bucket(DESTINATION, server, is_versioned=True)
     with show_bar("uploading", None) as show:
-        report = upload(generate(spec), server, progress=lambda done, _: show(done))
+        report = upload(generate(spec), server, progress=show)
     print_line(
         f"  {format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)},"
         f" of {format_count(spec.accounts, 'account')} in "

@@ -116,7 +116,7 @@ def generate_into_buckets(
             organisation.generate(spec),
             endpoint,
             keep_entries=False,
-            progress=lambda done, _: show(done),
+            progress=show,
         )
     if as_json:
         result = {

@@ -28,7 +28,17 @@ from log_aggregator import wiring
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.cli import commands, main
+from log_aggregator.core.backfill.entries import (
+    BackfillPlan,
+    Entry,
+    EntryPlace,
+    Kind,
+    backfill_folder,
+    encode_entry,
+    encode_plan,
+)
 from log_aggregator.core.planning import PackLimits
+from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import AccessDenied, RequestFailed, StoreError, Unreachable
 from log_aggregator.escapes import is_harmless
 from log_aggregator.ports.store import ObjectStore
@@ -99,6 +109,8 @@ ARGUMENTS = {
     "index rebuild": ["--date", f"{DAY}"],
     "validate-cloudtrail": ["--date", f"{DAY}", "--public-keys", "archive", "--verbose"],
     "run": ["--date", f"{DAY}", "--delete-originals"],
+    "backfill": ["--from", f"{DAY}", "--to", f"{DAY}"],
+    "status": [],
     "plan": ["--date", f"{DAY}"],
     "delete": ["--date", f"{DAY}", "--verified", "--older-than", "0d", "--yes"],
     "verify": ["--date", f"{DAY}"],
@@ -158,6 +170,7 @@ def make_hostile(*, is_packed: bool) -> World:
     for folder, end in (("packs", ""), ("indexes", ".index.jsonl.gz")):
         name = f"{BITE}/{BITE}/{BITE}/{DAY:%Y/%m/%d}/{HOSTILE}.json.gz{end}"
         world.store.put("dest", f"{folder}/{name}", b"x")
+    put_ledger(world)
     if is_packed:
         assert run_recorded(world, RUN).failures == []
         packs = [found.key for found in world.store.list_objects("dest", prefix="packs/").objects]
@@ -167,6 +180,19 @@ def make_hostile(*, is_packed: bool) -> World:
         run_recorded(world, f"{RUN}-again")
         world.store.put("dest", f"custody/0000000/{HOSTILE}", b"no record")
     return world
+
+
+def put_ledger(world: World) -> None:
+    """Of a backfill that somebody else has written, and what lies beside it."""
+    window = DateWindow(DAY, DAY)
+    plan = BackfillPlan("theirs", window, 7, (HOSTILE,), world.clock.now())
+    place = EntryPlace(window, 1, Kind.FAILED)
+    entry = Entry(place, HOSTILE, failures=(HOSTILE,), custody=(HOSTILE,))
+    folder = backfill_folder(world.targets[0], "theirs")
+    world.store.put("dest", f"{folder}plan.json", encode_plan(plan))
+    world.store.put("dest", place.key(folder), encode_entry(entry))
+    for name in (HOSTILE, "damaged"):
+        world.store.put("dest", f"backfills/{name}/plan.json", b"x")
 
 
 Refusal = Callable[[], RequestFailed]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,8 +18,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from log_aggregator.cli.printing import own_stream
+from log_aggregator.signals import when_stopped
 
 
 def make_counting_bars() -> Progress:
@@ -45,6 +50,79 @@ def make_waiting_bars() -> Progress:
 def make_changing_line() -> Progress:
     """A text that changes, where nobody knows how much there will be."""
     return _make(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+
+
+class BarWithText:
+    """A bar that begins anew now and then, and below it some text. Not thread safe: it is told by
+    one thread, or by `look` alone, which is called whenever it is drawn.
+    """
+
+    def __init__(self, look: Callable[[], None] = lambda: None) -> None:
+        self._look, self._is_started = look, False
+        self._bars = make_counting_bars()
+        self._task = self._bars.add_task("listing", total=None)
+        self._text = self._said = ""
+        self._is_waiting = True
+        self._live = Live(
+            console=self._bars.console,
+            get_renderable=self._render,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def start(self) -> None:
+        self._is_started = True
+        self._live.start()
+
+    def stop(self) -> None:
+        self._live.stop()
+
+    def begin(self, total: int | None, what: str = "") -> None:
+        """From nothing, of so many; how long it will take is estimated anew."""
+        self._restart(what, total)
+        self._is_waiting = False
+
+    def show(self, what: str, done: int, text: str) -> None:
+        self._bars.update(self._task, description=what, completed=done)
+        self._text = text
+
+    def show_waiting(self, what: str, text: str) -> None:
+        """While nobody knows of how many."""
+        if not self._is_waiting:
+            self._restart(what, None)
+            self._is_waiting = True
+        self._text = text
+
+    def say(self, text: str) -> None:
+        """Before all else that is shown below the bar, from now on and at once. From any thread."""
+        self._said = f"{text} "
+        self._live.refresh()
+
+    def _restart(self, what: str, total: int | None) -> None:
+        """A new one in its place: rich cannot take a total back."""
+        self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(what, total=total)
+
+    def _render(self) -> Group:
+        if self._is_started:  # rich draws it once while it is made
+            self._look()
+        line = Text(f"  {self._said}{self._text}", no_wrap=True, overflow="ellipsis")
+        return Group(self._bars.get_renderable(), line)
+
+
+@contextmanager
+def showing_bar(what: str, total: int | None) -> Iterator[BarWithText]:
+    """From now on, and until it is done. It says at once when it is told to stop."""
+    bar = BarWithText()
+    bar.begin(total, what)
+    bar.start()
+    take_back = when_stopped(lambda: bar.say("stopping ..."))
+    try:
+        yield bar
+    finally:
+        take_back()
+        bar.stop()
 
 
 def _make(*columns: ProgressColumn) -> Progress:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, say
+from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, Show, say, show_bar
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.retrieval.fetch import FetchProgress
 
@@ -19,12 +19,19 @@ _BAR_SECONDS_MIN = 0.1
 
 
 @contextmanager
-def show_fetching(what: str, *, is_quiet: bool) -> Iterator[FetchProgress]:
-    """A line that changes on a terminal, a line every ten seconds elsewhere."""
+def show_fetching(
+    what: str, *, is_quiet: bool, total: int | None = None
+) -> Iterator[FetchProgress]:
+    """On a terminal a line that changes, or a bar where the total is known; a line every ten
+    seconds elsewhere.
+    """
     if is_quiet:
         yield FetchProgress()
     elif not sys.stderr.isatty():
         yield _Lines(what)
+    elif total is not None:
+        with show_bar(what, total) as show:
+            yield _Counted(show)
     else:
         from log_aggregator.cli.progress.bars import make_changing_line
 
@@ -41,6 +48,14 @@ class _Lines(FetchProgress):
         if time.monotonic() - self._said >= LINE_SECONDS_MIN:
             self._said = time.monotonic()
             say(f"{self._what}: {format_count(originals, 'original')}, {format_bytes(size_bytes)}")
+
+
+class _Counted(FetchProgress):
+    def __init__(self, show: Show) -> None:
+        self._show = show
+
+    def fetched(self, originals: int, size_bytes: int) -> None:
+        self._show(originals, size_bytes)
 
 
 class _Bar(FetchProgress):

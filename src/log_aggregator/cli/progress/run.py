@@ -9,20 +9,30 @@ from types import TracebackType
 from typing import Self
 
 from log_aggregator.cli.progress.counting import LINE_SECONDS_MIN, say
-from log_aggregator.reports.numbers import format_count
-from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.cli.progress.rate import Rates
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.model import Group
+from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.signals import when_stopped
+from log_aggregator.steps.packing.meter import Reading, RunMeter
 from log_aggregator.steps.packing.results import GroupResult
 
+STEP_WORDS = {"combine": "packing", "verify": "verifying", "delete": "deleting"}
 
-def make_progress(*, is_quiet: bool) -> ProgressView:
-    """What fits where standard error goes."""
+
+def make_progress(*, is_quiet: bool, doing: str = "packing") -> ProgressView:
+    """What fits where standard error goes; `doing` is said of the log objects."""
     if is_quiet:
-        return ProgressView()
-    return BarProgress() if sys.stderr.isatty() else LineProgress()
+        return ProgressView(doing)
+    return BarProgress(doing) if sys.stderr.isatty() else LineProgress(doing)
 
 
-class ProgressView(Progress):
+class ProgressView(RunMeter):
     """Shows nothing."""
+
+    def __init__(self, doing: str = "packing") -> None:
+        super().__init__()
+        self.doing = doing
 
     def __enter__(self) -> Self:
         return self
@@ -35,19 +45,50 @@ class ProgressView(Progress):
     ) -> None:
         return None
 
+    def refresh(self) -> None:
+        """Something was told: shows it, where it is time to."""
+
+    def listed(self, keys: int) -> None:
+        super().listed(keys)
+        self.refresh()
+
+    def planned(self, groups: int, objects: int) -> None:
+        super().planned(groups, objects)
+        self.refresh()
+
+    def working(self, group: Group, step: str) -> None:
+        super().working(group, step)
+        self.refresh()
+
+    def packing(self, group: Group, objects: int, size_bytes: int) -> None:
+        super().packing(group, objects, size_bytes)
+        self.refresh()
+
+    def deleted(self, group: Group, originals: int) -> None:
+        super().deleted(group, originals)
+        self.refresh()
+
+    def settled(self, result: GroupResult, objects: int) -> None:
+        super().settled(result, objects)
+        self.refresh()
+
 
 class BarProgress(ProgressView):
-    """Two bars: keys seen, log objects settled."""
+    """A bar for the window of days that is worked on, and below it what else there is to say. It
+    looks by itself how far the run is, whenever it is drawn.
+    """
 
-    def __init__(self) -> None:
-        from log_aggregator.cli.progress.bars import make_counting_bars
+    def __init__(self, doing: str = "packing") -> None:
+        super().__init__(doing)
+        from log_aggregator.cli.progress.bars import BarWithText
 
-        self._bars = make_counting_bars()
-        self._listing = self._bars.add_task("listing", total=None)
-        self._settling = self._bars.add_task("packing", total=None, visible=False)
+        self._bar = BarWithText(self._show)
+        self._rates = Rates()
+        self._number_shown = 0
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        self._bar.start()
+        self._take_back = when_stopped(self._show_stop)
         return self
 
     def __exit__(
@@ -56,47 +97,105 @@ class BarProgress(ProgressView):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        self._take_back()
+        self._bar.stop()
 
-    def listed(self, keys: int) -> None:
-        self._bars.advance(self._listing, keys)
+    def _show_stop(self) -> None:
+        """In another thread, at once: what is under way may take some seconds to end."""
+        self._bar.say("stopping ...")
 
-    def planned(self, groups: int, objects: int) -> None:
-        self._bars.update(self._settling, total=objects, visible=True)
+    def _show(self) -> None:
+        reading = self.read()
+        self._rates.take(reading.total_objects, reading.total_bytes)
+        if not reading.is_planned:
+            self._bar.show_waiting("listing", f"{format_count(reading.keys, 'key')} seen")
+            return
+        if reading.number != self._number_shown:
+            self._number_shown = reading.number
+            self._bar.begin(reading.objects)
+        self._bar.show(self.name(reading), reading.done, self.describe(reading))
 
-    def settled(self, result: GroupResult, objects: int) -> None:
-        self._bars.advance(self._settling, objects)
+    def name(self, reading: Reading) -> str:
+        """What stands before the bar."""
+        return describe_days(reading) or self.doing
+
+    def describe(self, reading: Reading) -> str:
+        """What stands below the bar."""
+        return describe_work(reading, self._rates.read())
+
+
+def describe_days(reading: Reading) -> str:
+    """Which of the run's days these are; empty where these are all."""
+    window, whole = reading.window, reading.whole
+    if window is None or whole is None or window == whole:
+        return ""
+    first, last = (window.first - whole.first).days + 1, (window.last - whole.first).days + 1
+    return f"days {first:,}-{last:,} of {(whole.last - whole.first).days + 1:,}"
+
+
+def describe_work(reading: Reading, rates: tuple[float, ...] | None) -> str:
+    """Bytes, rates, steps and failures of all that was done until now, in a line."""
+    parts = [format_bytes(reading.total_bytes)]
+    if rates is not None:
+        objects, size_bytes = rates
+        parts.append(f"{objects:,.0f}/s, {format_bytes(round(size_bytes))}/s")
+    parts += [
+        f"{word} {reading.steps[step]}"
+        for step, word in STEP_WORDS.items()
+        if step in reading.steps
+    ]
+    if reading.is_planned and reading.done >= reading.objects and not reading.steps:
+        parts.append("writing down what was done")
+    if reading.total_deleted:
+        parts.append(f"{format_count(reading.total_deleted, 'original')} deleted")
+    if reading.total_failures:
+        parts.append(format_count(reading.total_failures, "failure"))
+    return " · ".join(parts)
 
 
 class LineProgress(ProgressView):
     """A line for each phase, and one every ten seconds in between."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._keys = self._done = self._total = 0
+    def __init__(self, doing: str = "packing") -> None:
+        super().__init__(doing)
         self._said = time.monotonic()
+        self._rates = Rates()
+        self._saying = threading.Lock()
 
     def listing(self, bucket: str) -> None:
         say(f"listing {bucket}")
 
-    def listed(self, keys: int) -> None:
-        with self._lock:
-            self._keys += keys
-            self._say_seldom(f"{format_count(self._keys, 'key')} seen")
+    def days(self, window: DateWindow, whole: DateWindow) -> None:
+        super().days(window, whole)
+        if window != whole:
+            say(f"{window.first} to {window.last}: {describe_days(self.read())}")
 
     def planned(self, groups: int, objects: int) -> None:
-        with self._lock:
-            self._total, self._done = objects, 0
-        say(f"packing {format_count(objects, 'log object')} in {format_count(groups, 'group')}")
+        super().planned(groups, objects)
+        say(
+            f"{self.doing} {format_count(objects, 'log object')} in {format_count(groups, 'group')}"
+        )
 
     def settled(self, result: GroupResult, objects: int) -> None:
-        with self._lock:
-            self._done += objects
-            self._say_seldom(f"{self._done:,} of {self._total:,} log objects settled")
+        super().settled(result, objects)
         for failure in result.failures:
             say(f"failed: {failure.where}: {failure.message}")
 
-    def _say_seldom(self, text: str) -> None:
-        if time.monotonic() - self._said >= LINE_SECONDS_MIN:
+    def refresh(self) -> None:
+        if time.monotonic() - self._said < LINE_SECONDS_MIN:
+            return
+        if not self._saying.acquire(blocking=False):
+            return
+        try:
             self._said = time.monotonic()
-            say(text)
+            say(self.describe(self.read()))
+        finally:
+            self._saying.release()
+
+    def describe(self, reading: Reading) -> str:
+        """What is said every ten seconds."""
+        self._rates.take(reading.total_objects, reading.total_bytes)
+        if not reading.is_planned:
+            return f"{format_count(reading.keys, 'key')} seen"
+        work = describe_work(reading, self._rates.read())
+        return f"{reading.done:,} of {format_count(reading.objects, 'log object')}: {work}"

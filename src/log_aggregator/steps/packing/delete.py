@@ -237,6 +237,8 @@ class OriginalDeleter(Deleter):
     day: date
     check_conditions: Callable[[Sequence[str]], None]
     """Is called before these keys are deleted on the condition of their ETags."""
+    tell_deleted: Callable[[int], object] = int
+    """Is told how many more are gone."""
 
     def delete_in_order(
         self,
@@ -283,7 +285,9 @@ class OriginalDeleter(Deleter):
             if conditional:
                 self.check_conditions(conditional)
             try:
+                before = report.deleted
                 staying = self._delete_batch(list(deletions), report)
+                self.tell_deleted(report.deleted - before)
             except _Unanswered as unanswered:
                 asked = {deletions[deletion] for deletion in unanswered.deletions}
                 self._look_up(asked, listed, report, unanswered.error)

@@ -7,8 +7,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from log_aggregator.core.custody import PackEntry
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
@@ -44,6 +45,7 @@ from log_aggregator.steps.packing.delete import (
 )
 from log_aggregator.steps.packing.discard import discard
 from log_aggregator.steps.packing.ledger import read_ledger
+from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.read import UnfitSources, Unreadable
 from log_aggregator.steps.packing.results import GroupPlan, GroupResult, Settling
 from log_aggregator.steps.packing.scan import find_present
@@ -70,13 +72,25 @@ class GroupWork:
     rules: GroupRules
     today: date
     conditions: Conditions
+    progress: Progress = field(default_factory=Progress)
 
     @classmethod
-    def of(cls, job: Job, bucket: SourceBucket, today: date) -> GroupWork:
+    def of(
+        cls, job: Job, bucket: SourceBucket, today: date, progress: Progress | None = None
+    ) -> GroupWork:
         """`today` is the same for all buckets of a run, also around midnight."""
         rules = job.rules
         target = rules.target(bucket.name)
-        return cls(job.store, job.workers, bucket, target, rules.group, today, job.conditions)
+        return cls(
+            job.store,
+            job.workers,
+            bucket,
+            target,
+            rules.group,
+            today,
+            job.conditions,
+            progress or Progress(),
+        )
 
     def plan(self, group: Group, found: GroupSources, *, restore: bool = False) -> GroupPlan:
         """Looks at the packs that a group has, and plans packs for the log objects that are in
@@ -137,6 +151,7 @@ class GroupWork:
             plan = self.plan(result.group, found, restore=True)
         result.packed_before += sum(plan.settled.values())
         result.packed_before_bytes += plan.settled_bytes
+        self.progress.working(result.group, "combine")
         with _timed(result, "combine"):
             written = [pack.key for pack in self._write_packs(plan, found, result)]
         kept = plan.kept.union(written if plan.keep_originals else ())
@@ -145,6 +160,7 @@ class GroupWork:
 
     def verify(self, result: GroupResult, settling: Settling, level: Level) -> VerifiedPack:
         """Verifies a pack, before its originals go. Raises GroupFailed."""
+        self.progress.working(result.group, "verify")
         return verify_settling(self.store, self.target, result, settling, level)
 
     def delete(
@@ -169,6 +185,7 @@ class GroupWork:
             result.kept += kept
             return
         report = DeletionReport()
+        self.progress.working(result.group, "delete")
         try:
             with _timed(result, "delete"):
                 delete_originals(
@@ -216,7 +233,14 @@ class GroupWork:
         def check(keys: Sequence[str]) -> None:
             self.conditions.check(self.store, self.target, self.rules.combine.index, keys)
 
-        return OriginalDeleter(self.store, self.workers, self.bucket, group.date, check)
+        return OriginalDeleter(
+            self.store,
+            self.workers,
+            self.bucket,
+            group.date,
+            check,
+            partial(self.progress.deleted, group),
+        )
 
     def _write_packs(
         self, plan: GroupPlan, found: GroupSources, result: GroupResult
@@ -224,7 +248,7 @@ class GroupWork:
         """Writes the plan's packs. Sources that turn out unfit are left out, and the rest of their
         pack is planned anew.
         """
-        options = self.rules.combine
+        options, took = self.rules.combine, partial(self.progress.packing, plan.group)
         written: list[WrittenPack] = []
         unreadable: list[Unreadable] = []
         waiting = [(pack, 1) for pack in plan.packs]
@@ -232,7 +256,7 @@ class GroupWork:
             pack, attempt = waiting.pop(0)
             self.workers.check_stop()
             try:
-                written.append(combine(self.store, self.workers, pack, options))
+                written.append(combine(self.store, self.workers, pack, options, took))
                 _take_written(pack, written[-1], result)
             except UnfitSources as unfit:
                 unreadable += unfit.unreadable

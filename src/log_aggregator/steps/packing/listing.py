@@ -10,6 +10,7 @@ from typing import Protocol
 
 from log_aggregator.core.windows import DateWindow, split_window
 from log_aggregator.errors import LimitExceeded, cannot_start
+from log_aggregator.model import Group
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.prefixes import list_prefixes
@@ -103,7 +104,19 @@ class Progress:
 
     def listing(self, bucket: str) -> None: ...
     def listed(self, keys: int) -> None: ...
+    def days(self, window: DateWindow, whole: DateWindow) -> None:
+        """A window of days has been listed; `whole` are all days of the run."""
+
     def planned(self, groups: int, objects: int) -> None: ...
+    def working(self, group: Group, step: str) -> None:
+        """`combine`, `verify` or `delete`."""
+
+    def packing(self, group: Group, objects: int, size_bytes: int) -> None:
+        """So many more were put into a pack, which is not written yet."""
+
+    def deleted(self, group: Group, originals: int) -> None:
+        """So many more."""
+
     def settled(self, result: GroupResult, objects: int) -> None: ...
 
 

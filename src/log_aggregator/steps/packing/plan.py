@@ -23,7 +23,7 @@ from log_aggregator.steps.packing.listing import (
     Progress,
     check_limit,
 )
-from log_aggregator.steps.packing.results import GroupPlan
+from log_aggregator.steps.packing.results import GroupPlan, GroupResult
 from log_aggregator.steps.packing.selection import Selection
 
 TYPE_SAMPLES_MAX = 2
@@ -170,6 +170,7 @@ def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> Ru
     for found in listing.windows(buckets, job.rules.selection):
         check_limit(found, job.rules)
         result.selection.merge_window(found.selection)
+        progress.days(found.window, window)
         progress.planned(len(found.shelf.groups), found.shelf.objects)
 
         def plan(group: Group, found: Found = found) -> RunPlan:
@@ -182,6 +183,8 @@ def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> Ru
                     planned.add(work.plan(group, part), work.rules.combine.limits)
             except (GroupFailed, Unreachable) as error:
                 planned.failures.append(Failure.of(str(group), error))
+            looked_at = GroupResult(group, failures=list(planned.failures))
+            progress.settled(looked_at, found.shelf.groups[group])
             return planned
 
         for planned in job.workers.each(plan, sorted(found.shelf.groups)):

@@ -101,6 +101,7 @@ def run(
             result.add_seconds({"list": time.perf_counter() - began})
             if begin == window.first:
                 _clean_up(job, buckets, result)
+            progress.days(found.window, window)
             progress.planned(len(found.shelf.groups), found.shelf.objects)
             _run_window(job, buckets, found, progress, recorder, result)
             begin = found.window.last + timedelta(days=1)
@@ -142,7 +143,7 @@ def _run_window(
         stage=result.stage,
     )
     today = job.today
-    works = {name: GroupWork.of(job, bucket, today) for name, bucket in buckets.items()}
+    works = {name: GroupWork.of(job, bucket, today, progress) for name, bucket in buckets.items()}
     started: dict[Group, GroupResult] = {}
     try:
         _settle_all(job.workers, found.shelf, works, progress, started)

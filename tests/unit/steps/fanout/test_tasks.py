@@ -321,6 +321,7 @@ def test_a_task_survives_its_manifest() -> None:
         "aggregated/custody/",
         "aggregated/keys/",
         "aggregated/adopted/",
+        "aggregated/backfills/",
         "aggregated_probes/",
         "AWSLogs/",
     )

@@ -1,0 +1,1 @@
+"""Long ranges, window by window, with a ledger in the target."""

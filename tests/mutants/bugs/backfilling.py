@@ -1,0 +1,74 @@
+"""Planted bugs: which windows of a backfill are called done, and whose they are."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+KILLS = "tests/simulation/test_backfill_kills.py"
+WORK = "tests/unit/steps/backfill/test_work.py"
+
+BACKFILLING = Section(
+    "Backfilling",
+    (
+        Mutant(
+            "stopped-window-is-done",
+            "a window that was stopped in the midst of it counts as done, and its logs stay",
+            in_symbol(
+                "log_aggregator.core.backfill.states:_state_of",
+                (
+                    "return State.FAILED if newest is Kind.FAILED else State.TO_DO",
+                    "return State.FAILED if newest is Kind.FAILED else State.DONE",
+                ),
+            ),
+            proof=f"{KILLS}::test_a_stopped_worker_keeps_nobody_waiting",
+        ),
+        Mutant(
+            "killed-window-is-done",
+            "a window is called done before it is run",
+            in_symbol(
+                "log_aggregator.steps.backfill.work:Worker._run",
+                (
+                    "self.watcher.began(attempt.window)",
+                    "self.watcher.began(attempt.window); attempt.end(Kind.DONE, Totals())",
+                ),
+            ),
+            proof=f"{KILLS}::test_a_killed_backfill_is_finished_by_the_next_one",
+        ),
+        Mutant(
+            "failed-window-is-done",
+            "a window in which something failed is called done, and is not tried again",
+            in_symbol(
+                "log_aggregator.steps.backfill.work:Worker._run",
+                ("Kind.FAILED if outcome.failures else Kind.DONE", "Kind.DONE"),
+            ),
+            proof=f"{WORK}::test_what_fails_stops_no_other_window_and_is_tried_again_the_next_time",
+        ),
+        Mutant(
+            "claims-never-expire",
+            "the window of a worker that was killed is waited for without end",
+            in_symbol(
+                "log_aggregator.core.backfill.states:_state_of",
+                ("now - heard < EXPIRY", "True"),
+            ),
+            proof="tests/unit/core/backfill/test_states.py::test_a_window_is_what_its_newest_attempt_says",
+        ),
+        Mutant(
+            "claims-by-our-own-clock",
+            "a worker whose clock is wrong takes windows from workers that are alive",
+            in_symbol(
+                "log_aggregator.steps.backfill.ledger:Reader.read",
+                ("self.job.clock.now() + self.skew", "self.job.clock.now()"),
+            ),
+            proof=f"{KILLS}::test_a_wrong_clock_takes_no_window_from_a_worker_that_is_alive",
+        ),
+        Mutant(
+            "entries-of-other-windows",
+            "an entry that was copied to another window ends that one",
+            in_symbol(
+                "log_aggregator.core.backfill.entries:decode_entry",
+                ('raise ValueError("of another place")', "pass"),
+            ),
+            proof="tests/unit/steps/backfill/test_ledger.py::test_a_forged_ledger_loses_nothing",
+        ),
+    ),
+)
