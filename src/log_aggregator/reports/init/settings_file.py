@@ -91,7 +91,7 @@ def _write_destination(choices: Choices) -> Iterator[str]:
 def _write_caution(choices: Choices) -> Iterator[str]:
     days = choices.keep_originals_days
     yield "# Caution. A run packs and verifies, and keeps the originals. With delete_originals a"
-    yield "# later run deletes them when their pack is so many days old; with 0 days the same run does."
+    yield "# later run deletes them when their pack is so many days old; with 0 the same run does."
     yield "delete_originals = false"
     yield f"keep_originals_days = {days}"
     yield '# verify = "checksum"  # "read-back" reads every pack again, and compares every log'
