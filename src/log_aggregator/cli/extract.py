@@ -17,12 +17,11 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
-from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
+from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, name_segments, open_stream
 from log_aggregator.cli.printing import print_json, print_line, print_lines
 from log_aggregator.cli.progress.counting import shares_terminal
 from log_aggregator.cli.progress.fetching import show_fetching
 from log_aggregator.cli.query_options import query_options
-from log_aggregator.core.paths import encode_segments
 from log_aggregator.core.query import Query
 from log_aggregator.core.versions import age_of
 from log_aggregator.errors import Failure, IncompleteSearch, NoSuchOriginal, SettingsError
@@ -212,7 +211,7 @@ def extract_to(
                 file.is_complete = not result.failures
             return result, str(file.path)
         (one,) = wanted
-        path = Path(destination.output or encode_segments(one.pack.members[0].key.rstrip("/"))[-1])
+        path = Path(destination.output or name_segments(one.pack.members[0].key.rstrip("/"))[-1])
         sink = FileSink(path, force=destination.force, with_metadata=destination.with_metadata)
         return fetch_all(store, workers, [one], sink, progress), str(path)
 

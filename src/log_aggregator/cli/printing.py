@@ -9,16 +9,41 @@ go to the buffer below, and are what they are.
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import json
+import os
+import select
+import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TextIO, cast
 
 import click
 
-from log_aggregator.errors import LogAggregatorError
+from log_aggregator.errors import LogAggregatorError, OutputFailed
 from log_aggregator.escapes import escape, escape_json, escape_lines
+
+STDOUT = "standard output"
+
+
+@dataclass(slots=True)
+class Results:
+    """What has gone to standard output."""
+
+    has_json: bool = False
+
+    @staticmethod
+    def begin() -> Results:
+        """Of a new command."""
+        global _results  # noqa: PLW0603 - there is one standard output
+        _results = Results()
+        return _results
+
+
+_results = Results()
 
 
 class _Guard:
@@ -28,8 +53,15 @@ class _Guard:
         self.own = stream
 
     def write(self, text: str) -> int:
-        self.own.write(escape_lines(text))
+        escaped = escape_lines(text)
+        if escaped:  # click tries with nothing, and does not look at what comes of it
+            with _putting_out(self.own):
+                self.own.write(escaped)
         return len(text)
+
+    def flush(self) -> None:
+        with _putting_out(self.own):
+            self.own.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -47,6 +79,8 @@ def guard_streams() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, _Guard):
             continue
+        if stream is None:  # closed by whoever started us: nothing is to come out there
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open
         if isinstance(stream, io.TextIOWrapper):
             is_ascii = (
                 codecs.lookup(stream.encoding).name == "ascii"
@@ -76,12 +110,52 @@ def print_lines(lines: Iterable[str], *, err: bool = False, tabbed: bool = False
     _write((f"{line}\n" for line in lines), err=err)
 
 
+def check_stdout() -> None:
+    """For what cannot be done again: whether its result has a place, as far as that can be seen
+    without a byte of it. Raises OutputFailed.
+    """
+    stream = own_stream(sys.stdout)
+    with _putting_out(stream):
+        try:
+            number = stream.fileno()
+        except (OSError, ValueError):
+            return  # no file: there is nothing to ask
+        os.write(number, b"")  # a device may say that it is full
+        kind = os.fstat(number).st_mode
+        if stat.S_ISREG(kind) and _is_full(number):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if stat.S_ISFIFO(kind) and _is_unread(number):
+            raise BrokenPipeError
+
+
+def _is_full(file: int) -> bool:
+    """The file system that it is on; some do not say how large they are."""
+    space = os.fstatvfs(file)
+    return bool(space.f_blocks) and not space.f_bfree
+
+
+def _is_unread(pipe: int) -> bool:
+    """Its reader is gone (https://man7.org/linux/man-pages/man2/poll.2.html, POLLERR)."""
+    waiting = select.poll()
+    waiting.register(pipe, 0)
+    return any(event & select.POLLERR for _, event in waiting.poll(0))
+
+
 def print_report(described: Any, lines: Iterable[str], *, as_json: bool) -> None:
     """For programs, or for people."""
     if as_json:
         print_json(described)
     else:
         print_lines(lines)
+
+
+def print_report_to_stderr(described: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """The same, for what must not be lost."""
+    if as_json:
+        document = json.dumps(described, indent=2, ensure_ascii=False)
+        _write([f"{escape_json(document)}\n"], err=True)
+    else:
+        print_lines(lines, err=True)
 
 
 def print_json(value: Any) -> None:
@@ -91,6 +165,7 @@ def print_json(value: Any) -> None:
 
 def print_json_lines(documents: Iterable[str]) -> None:
     """Documents that have been written already."""
+    _results.has_json = True
     _write((f"{escape_json(document)}\n" for document in documents), err=False)
 
 
@@ -115,5 +190,34 @@ def print_usage_error(error: click.ClickException) -> None:
 def _write(pieces: Iterable[str], *, err: bool) -> None:
     """In one piece, so that lines of several threads do not mix."""
     stream = own_stream(sys.stderr if err else sys.stdout)
-    stream.write("".join(pieces))
-    stream.flush()
+    with _putting_out(stream):
+        stream.write("".join(pieces))
+        stream.flush()
+
+
+@contextmanager
+def _putting_out(stream: TextIO) -> Iterator[None]:
+    """A result that cannot be put out is a failure: OutputFailed. What is only said must not end
+    what is being done, so on standard error it is lost.
+    """
+    try:
+        yield
+    except OSError as error:
+        silence(stream)
+        if stream is not own_stream(sys.stderr):
+            raise name_unwritable(STDOUT, error) from None
+
+
+def name_unwritable(name: str, error: OSError) -> OutputFailed:
+    """What was to be written there did not fit, or nobody reads it any more."""
+    if isinstance(error, BrokenPipeError):
+        failed = OutputFailed(f"{name} was closed by its reader")
+        failed.advice = ""
+        return failed
+    return OutputFailed(f"{name}: {error.strerror}")
+
+
+def silence(stream: TextIO) -> None:
+    """Python would flush it at its end, and complain once more."""
+    with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor
+        os.dup2(nowhere.fileno(), stream.fileno())

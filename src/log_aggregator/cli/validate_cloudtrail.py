@@ -21,7 +21,7 @@ from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.query import Query
 from log_aggregator.core.times import encode_time
-from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
+from log_aggregator.errors import CannotStart, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.settings import Settings
@@ -158,12 +158,9 @@ def _find_places(
     job: Job, targets: Sequence[Target], query: Query, request: Request
 ) -> list[AccountPlaces]:
     """Those of the accounts that are asked for. Raises CannotStart."""
-    try:
-        found = find_accounts(
-            job.store, targets, job.rules.main_buckets, query.buckets, request.read_from
-        )
-    except AccessDenied as error:
-        raise CannotStart(f"{error}; --read-from packs does without the originals") from error
+    found = find_accounts(
+        job.store, targets, job.rules.main_buckets, query.buckets, request.read_from
+    )
     return [place for place in found if not query.accounts or place.account in query.accounts]
 
 

@@ -58,7 +58,7 @@ def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people: by what it holds for, problems first, and within that the worst
     first.
     """
-    yield from _render_configuration(described["configuration"])
+    yield from _render_values(described["configuration"])
     by_place: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for finding in described["findings"]:
         by_place.setdefault(tuple(finding["where"]), []).append(finding)
@@ -72,7 +72,12 @@ def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
     yield _summary(described)
 
 
-def _render_configuration(values: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def render_configuration(values: Sequence[ConfiguredValue]) -> Iterator[str]:
+    """That alone, where nothing could be asked."""
+    yield from _render_values([asdict(value) for value in values])
+
+
+def _render_values(values: Sequence[Mapping[str, str]]) -> Iterator[str]:
     if values:
         yield "configuration"
         for value in values:

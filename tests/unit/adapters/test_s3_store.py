@@ -37,6 +37,8 @@ from log_aggregator.errors import (
     PreconditionFailed,
     RequestFailed,
     StoreError,
+    WrongClock,
+    WrongSignature,
 )
 from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject, Restore
@@ -898,12 +900,12 @@ class TestErrors:
             (403, "AccessDenied", AccessDenied),
             (403, "KMS.DisabledException", AccessDenied),
             (400, "KMS.DisabledException", AccessDenied),
-            (403, "SignatureDoesNotMatch", AccessDenied),
+            (403, "SignatureDoesNotMatch", WrongSignature),
             (400, "ExpiredToken", NotAuthenticated),
             (400, "InvalidToken", NotAuthenticated),
             (400, "TokenRefreshRequired", NotAuthenticated),
             (403, "InvalidAccessKeyId", NotAuthenticated),
-            (403, "RequestTimeTooSkewed", NotAuthenticated),
+            (403, "RequestTimeTooSkewed", WrongClock),
             (404, "NoSuchKey", NotFound),
             (404, "NoSuchVersion", NotFound),
             (404, "NoSuchBucket", NoSuchBucket),

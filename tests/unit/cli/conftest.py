@@ -31,9 +31,9 @@ def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[
 
     def call(world: World, *arguments: str, store: ObjectStore | None = None) -> Outcome:
         monkeypatch.setattr(wiring, "connect", lambda *_: CountingStore(store or world.store))
-        monkeypatch.setattr(
-            sys, "argv", ["log-aggregator", *arguments, "--destination-bucket", "dest"]
-        )
+        # where packs are; what looks at layouts alone has no such option
+        place = () if arguments[:1] == ("layouts",) else ("--destination-bucket", "dest")
+        monkeypatch.setattr(sys, "argv", ["log-aggregator", *arguments, *place])
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()

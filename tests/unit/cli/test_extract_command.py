@@ -444,7 +444,7 @@ class TestOne:
         assert (done.code, "SHA-256" in done.err, list(tmp_path.iterdir())) == (1, True, [])
 
     def test_no_answer(self, command: Command, tmp_path: Path) -> None:
-        """S3 that does not answer is said to be that."""
+        """S3 that does not answer is said to be that; it is no log that is not there."""
         world = packed()
         store = FaultyStore(
             world.store,
@@ -453,7 +453,7 @@ class TestOne:
         done = command(
             world, "extract", flow_key("a.log.gz"), "--output", str(tmp_path / "x"), store=store
         )
-        assert (done.code, "no answer came" in done.err, list(tmp_path.iterdir())) == (1, True, [])
+        assert (done.code, "no answer came" in done.err, list(tmp_path.iterdir())) == (3, True, [])
 
 
 class TestStreams:
