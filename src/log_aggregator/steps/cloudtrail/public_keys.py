@@ -170,7 +170,7 @@ class KeyRing:
         may be long after its hour.
 
         Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which
-        may, could not be asked.
+        may, could not be asked, or is not there to be asked.
         """
         with self._lock:
             asked = (region, fingerprint, generated)
@@ -181,6 +181,8 @@ class KeyRing:
             # Without CloudTrail everything else goes on, also where it gave no answer.
             kind = type(failed) if isinstance(failed, StoreError) else StoreError
             raise kind(f"no public key: {failed}", code=failed.code, operation=failed.operation)
+        if found is None and self.trail_keys is None:
+            raise _not_asked(fingerprint)
         return found
 
     def _look(self, region: str, fingerprint: str, generated: datetime | None) -> TrailKey | None:
@@ -211,6 +213,20 @@ class KeyRing:
         except RequestFailed as error:
             self.failures[region] = error
             return {}
+
+
+def _not_asked(fingerprint: str) -> StoreError:
+    error = StoreError(
+        f"no public key {fingerprint!r} is kept beside the packs, and CloudTrail, which may have "
+        "it, was not asked",
+        code="NotAsked",
+        operation="ListPublicKeys",
+    )
+    error.advice = (
+        "Nothing is said against these digests. Ask CloudTrail, with its credentials and without "
+        "--public-keys archive; AWS_ENDPOINT_URL_CLOUDTRAIL names another place to ask."
+    )
+    return error
 
 
 def _write_key(
