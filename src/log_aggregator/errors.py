@@ -322,7 +322,10 @@ class PreconditionFailed(StoreError):
 class ObjectFrozen(StoreError):
     """The object is in an archive class and must be thawed before it can be read."""
 
-    advice = "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again."
+    advice = (
+        "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again. Of what is in an "
+        "archive tier of Intelligent-Tiering `thaw` says how."
+    )
 
 
 class ObjectRefused(StoreError):

@@ -12,7 +12,7 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
-from log_aggregator.cli.printing import print_lines, print_report
+from log_aggregator.cli.printing import print_lines, print_report, terminal_width
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, SettingsError
 from log_aggregator.reports.doctor import describe_findings, render_configuration, render_findings
@@ -66,8 +66,8 @@ def doctor(
         findings = examine(inspector, store, clock, rules, role_arns)
     except CannotStart:
         if not as_json:  # it is the first thing to look at, and says where each value came from
-            print_lines(render_configuration(inspector.configuration))
+            print_lines(render_configuration(inspector.configuration, terminal_width()))
         raise
     described = describe_findings(findings, inspector.configuration)
-    print_report(described, render_findings(described), as_json=as_json)
+    print_report(described, render_findings(described, terminal_width()), as_json=as_json)
     return 1 if described["problems"] else 0

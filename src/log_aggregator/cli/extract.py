@@ -21,7 +21,7 @@ from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, name_seg
 from log_aggregator.cli.printing import print_json, print_line, print_lines
 from log_aggregator.cli.progress.counting import shares_terminal
 from log_aggregator.cli.progress.fetching import show_fetching
-from log_aggregator.cli.query_options import query_options
+from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.query import Query
 from log_aggregator.core.versions import age_of
 from log_aggregator.errors import Failure, IncompleteSearch, NoSuchOriginal, SettingsError
@@ -219,15 +219,6 @@ def extract_to(
 def is_whole_key(query: Query) -> bool:
     """One key, and not a pattern of keys."""
     return len(query.keys) == 1 and not _GLOB.search(query.keys[0])
-
-
-def require_condition(query: Query) -> None:
-    """Ten years of everything are not meant by leaving everything out. Raises SettingsError."""
-    if query == Query():
-        raise SettingsError(
-            "nothing says which log objects: name a KEY, or --account, --log-type, --date "
-            "...; --key '*' is all of them"
-        )
 
 
 def pick_one(

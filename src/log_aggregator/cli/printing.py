@@ -27,6 +27,7 @@ from log_aggregator.errors import LogAggregatorError, OutputFailed
 from log_aggregator.escapes import escape, escape_json, escape_lines
 
 STDOUT = "standard output"
+WIDTH_ELSEWHERE = 120
 
 
 @dataclass(slots=True)
@@ -108,6 +109,14 @@ def print_lines(lines: Iterable[str], *, err: bool = False, tabbed: bool = False
     else:
         lines = map(escape, lines)
     _write((f"{line}\n" for line in lines), err=err)
+
+
+def terminal_width() -> int:
+    """Of the terminal that results go to; elsewhere a width that mails and files take."""
+    try:
+        return os.get_terminal_size(own_stream(sys.stdout).fileno()).columns or WIDTH_ELSEWHERE
+    except (OSError, ValueError):
+        return WIDTH_ELSEWHERE
 
 
 def check_stdout() -> None:

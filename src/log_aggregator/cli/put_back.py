@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import click
 
-from log_aggregator.cli.extract import require_condition
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -15,7 +14,7 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.cli.printing import print_lines, print_report
 from log_aggregator.cli.progress.fetching import show_fetching
-from log_aggregator.cli.query_options import query_options
+from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Failure, NoSuchOriginal, SettingsError
 from log_aggregator.reports.put_back import (

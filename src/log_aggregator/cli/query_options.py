@@ -105,6 +105,15 @@ def make_query(
     )
 
 
+def require_condition(query: Query) -> None:
+    """Ten years of everything are not meant by leaving everything out. Raises SettingsError."""
+    if query == Query():
+        raise SettingsError(
+            "nothing says which log objects: name a KEY, or --account, --log-type, --date "
+            "...; --key '*' is all of them"
+        )
+
+
 def _each(values: Iterable[str]) -> Iterable[str]:
     """An option given twice, or once with a comma: the same."""
     return (item.strip() for value in values for item in value.split(","))

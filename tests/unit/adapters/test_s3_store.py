@@ -509,6 +509,16 @@ class TestRestoring:
         ]
         assert canned.store.head_object("b", "k").restore == restore
 
+    def test_a_tier_is_told(self, canned: CannedS3) -> None:
+        """Of Intelligent-Tiering the class says nothing."""
+        more = {"x-amz-archive-status": "ARCHIVE_ACCESS"}
+        canned.answers = [
+            Answer(200, b"", {"ETag": '"e"', "x-amz-storage-class": "INTELLIGENT_TIERING"} | extra)
+            for extra in (more, {})
+        ]
+        tiers = [canned.store.head_object("b", "k").archive_tier for _ in range(2)]
+        assert tiers == ["ARCHIVE_ACCESS", None]
+
 
 class TestWriting:
     def test_options_are_sent(self, canned: CannedS3) -> None:
