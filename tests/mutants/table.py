@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.bugs.boundaries import BOUNDARIES
+from tests.mutants.bugs.command_line import COMMAND_LINE
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
 from tests.mutants.bugs.deploying import DEPLOYING
@@ -35,6 +36,7 @@ SECTIONS = (
     FANNING_OUT,
     REQUESTS,
     CONFIGURATION,
+    COMMAND_LINE,
     STALLS,
     GETTING_BACK,
     DEPLOYING,

@@ -105,9 +105,9 @@ def test_what_is_only_said_ends_nothing(
     world = filled()
     with FULL.open("w") as full:
         monkeypatch.setattr(sys, "stderr", None if is_closed else full)
-        done = command(world, *RUN, "--json")
+        done = command(world, *RUN)
         own_stream(sys.stderr).close()
-    assert (done.code, json.loads(done.out)["objects"]["deleted"]) == (0, 1)
+    assert (done.code, b"deleted    1 original" in done.out) == (0, True)
 
 
 def test_a_closed_standard_output_takes_everything(
