@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.patience import PatientStore
+from log_aggregator.adapters.telling import TellingStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
@@ -144,7 +145,17 @@ def attend(store: ObjectStore) -> CountingStore:
     """The store for one run: it gives up where S3 does not answer or does not take the credentials,
     which says nothing of the next run, and its requests are counted.
     """
-    return CountingStore(PatientStore(store))
+    patient = PatientStore(store)
+    return CountingStore(patient if _tell is None else TellingStore(patient, _tell))
+
+
+_tell: Callable[[str], object] | None = None
+
+
+def watch_requests(tell: Callable[[str], object] | None) -> None:
+    """Has every request of stores that are made from now on told."""
+    global _tell  # noqa: PLW0603 - there is one process
+    _tell = tell
 
 
 def connect_store(

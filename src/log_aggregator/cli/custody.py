@@ -62,7 +62,8 @@ def custody() -> None:
     "--expect",
     multiple=True,
     metavar="NUMBER:SHA256",
-    help="A record's hash that was kept elsewhere; may be repeated. It must be there, unchanged.",
+    help="A record's hash that was kept elsewhere; may be repeated. It must be there, unchanged. "
+    "Left out: none.",
 )
 @click.option(
     "--indexes",

@@ -67,7 +67,7 @@ _GLOB = re.compile(r"[*?\[]")
     type=click.Path(path_type=Path),
     help=(
         "Folder for any number of originals, as <source bucket>/<key>; it is made, or must be "
-        "empty."
+        "empty. Left out: see --output."
     ),
 )
 @click.option(

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from log_aggregator.cli.printing import Results, print_error, print_json_lines
+from log_aggregator.cli.variables import JSON_OPTION, JSON_VARIABLE, is_on
 from log_aggregator.errors import Interrupted, LogAggregatorError, OutputFailed
 
-JSON_OPTION = "--json"
 NO_TIME = "stopped, without waiting for what still hangs"
 
 
@@ -33,7 +33,8 @@ class Failing:
         """
         words = list(words)
         options = words[: words.index("--")] if "--" in words else words
-        return cls(JSON_OPTION in options, Results.begin())
+        is_json = JSON_OPTION in options or is_on(JSON_VARIABLE)
+        return cls(is_json, Results.begin())
 
     def fail(self, error: LogAggregatorError) -> int:
         """Says it both ways, and gives the exit code."""

@@ -71,7 +71,7 @@ def list_layouts(config: Path | None, as_json: bool) -> None:
     "patterns",
     multiple=True,
     metavar="PATTERN",
-    help="A pattern to try, as if it were declared; may be repeated.",
+    help="A pattern to try, as if it were declared; may be repeated. Left out: none.",
 )
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines: an object for each key.")

@@ -19,6 +19,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
@@ -31,6 +33,39 @@ WIDTH_ELSEWHERE = 120
 
 
 @dataclass(slots=True)
+class Speech:
+    """What goes to standard error."""
+
+    is_quiet: bool = False
+    """Only errors and warnings do, and no bar is shown."""
+    log: TextIO | None = None
+    """Where all of it is written too."""
+
+    def take(self, text: str, *, is_urgent: bool) -> bool:
+        """Writes the log. Gives whether it is said, too. A log that is full ends nothing."""
+        if self.log is not None:
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            with suppress(OSError):
+                self.log.writelines(f"{now} {line}\n" for line in text.splitlines())
+                self.log.flush()
+        return is_urgent or not self.is_quiet
+
+
+_speech = Speech()
+
+
+def be_quiet() -> None:
+    _speech.is_quiet = True
+
+
+def log_to(path: Path, first_line: str) -> None:
+    """Appends to a file, for the user alone. Raises OSError."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    _speech.log = os.fdopen(number, "a", encoding="utf-8", errors="backslashreplace")
+    _speech.take(escape(first_line), is_urgent=False)
+
+
+@dataclass(slots=True)
 class Results:
     """What has gone to standard output."""
 
@@ -39,8 +74,10 @@ class Results:
     @staticmethod
     def begin() -> Results:
         """Of a new command."""
-        global _results  # noqa: PLW0603 - there is one standard output
-        _results = Results()
+        global _results, _speech
+        if _speech.log is not None:
+            _speech.log.close()
+        _results, _speech = Results(), Speech()
         return _results
 
 
@@ -63,6 +100,11 @@ class _Guard:
     def flush(self) -> None:
         with _putting_out(self.own):
             self.own.flush()
+
+    def isatty(self) -> bool:
+        """A terminal on which nothing is to move is none, to whoever would show a bar."""
+        is_told_off = _speech.is_quiet and self.own is not own_stream(sys.stdout)
+        return not is_told_off and self.own.isatty()
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -102,13 +144,22 @@ def print_line(text: str, *, err: bool = False) -> None:
     print_lines([text], err=err)
 
 
-def print_lines(lines: Iterable[str], *, err: bool = False, tabbed: bool = False) -> None:
-    """Each of them is one line, whatever is in it. `tabbed`: its tabs are our own."""
+def print_lines(
+    lines: Iterable[str], *, err: bool = False, tabbed: bool = False, urgent: bool = False
+) -> None:
+    """Each of them is one line, whatever is in it. `tabbed`: its tabs are our own; `urgent`: it is
+    said also to whoever wants quiet.
+    """
     if tabbed:
         lines = ("\t".join(map(escape, line.split("\t"))) for line in lines)
     else:
         lines = map(escape, lines)
-    _write((f"{line}\n" for line in lines), err=err)
+    _write((f"{line}\n" for line in lines), err=err, urgent=urgent)
+
+
+def print_text(text: str) -> None:
+    """A text of our own, of many lines, for a program to read."""
+    print_lines(text.rstrip("\n").split("\n"))
 
 
 def terminal_width() -> int:
@@ -162,9 +213,9 @@ def print_report_to_stderr(described: Any, lines: Iterable[str], *, as_json: boo
     """The same, for what must not be lost."""
     if as_json:
         document = json.dumps(described, indent=2, ensure_ascii=False)
-        _write([f"{escape_json(document)}\n"], err=True)
+        _write([f"{escape_json(document)}\n"], err=True, urgent=True)
     else:
-        print_lines(lines, err=True)
+        print_lines(lines, err=True, urgent=True)
 
 
 def print_json(value: Any) -> None:
@@ -181,26 +232,32 @@ def print_json_lines(documents: Iterable[str]) -> None:
 def print_heading(text: str) -> None:
     """After a blank line; bold on a terminal."""
     line = escape(text)
-    _write(["\n", click.style(line, bold=True) if sys.stdout.isatty() else line, "\n"], err=False)
+    is_bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
+    _write(["\n", click.style(line, bold=True) if is_bold else line, "\n"], err=False)
 
 
 def print_error(program: str, error: LogAggregatorError, advice: str) -> None:
     """What happened, and what to do about it."""
     first, *more = str(error).split("\n")
-    print_lines([f"{program}: {first}", *more, *([f"  {advice}"] if advice else [])], err=True)
+    lines = [f"{program}: {first}", *more, *([f"  {advice}"] if advice else [])]
+    print_lines(lines, err=True, urgent=True)
 
 
 def print_usage_error(error: click.ClickException) -> None:
     """As click does. Its message quotes what was typed, line breaks included."""
     vars(error)["message"] = escape(error.message)  # click calls it final
+    _speech.take(error.message, is_urgent=True)
     error.show()
 
 
-def _write(pieces: Iterable[str], *, err: bool) -> None:
+def _write(pieces: Iterable[str], *, err: bool, urgent: bool = False) -> None:
     """In one piece, so that lines of several threads do not mix."""
     stream = own_stream(sys.stderr if err else sys.stdout)
+    text = "".join(pieces)
+    if err and not _speech.take(text, is_urgent=urgent):
+        return
     with _putting_out(stream):
-        stream.write("".join(pieces))
+        stream.write(text)
         stream.flush()
 
 

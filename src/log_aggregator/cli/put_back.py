@@ -51,7 +51,10 @@ from log_aggregator.wiring import PUT_BACK_WRITERS, open_job
     help="Another bucket for all of them. Left out: each where it was.",
 )
 @click.option(
-    "--prefix", metavar="TEXT", default="", help="In front of every key, such as 'audit-2026/'."
+    "--prefix",
+    metavar="TEXT",
+    default="",
+    help="In front of every key, such as 'audit-2026/'. Left out: nothing.",
 )
 @click.option(
     "--objects-max",
@@ -108,7 +111,7 @@ def put_back_command(
             print_report(planned, render_put_back_plan(planned), as_json=as_json)
             return 1 if gaps else 0
         if not as_json:  # before: afterwards it may be too late
-            print_lines(render_warnings(warnings), err=True)
+            print_lines(render_warnings(warnings), err=True, urgent=True)
         with show_fetching("putting back", is_quiet=as_json) as progress:
             result = put_back(store, workers, wanted, address, progress)
     result.failures += gaps

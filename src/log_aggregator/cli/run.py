@@ -48,7 +48,7 @@ inventory_option = click.option(
     metavar="S3_URL",
     help="Take the listing from an S3 Inventory: its manifest.json, or its configuration's folder "
     "for the newest. Once for each bucket;"
-    " only these buckets are worked on.",
+    " only these buckets are worked on. Left out: the buckets are listed.",
 )
 
 
@@ -113,7 +113,7 @@ def run(
     "prices_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with prices in place of the built-in ones.",
+    help="TOML file with prices in place of the built-in ones. Left out: those alone.",
 )
 @click.option(
     "--groups",

@@ -95,7 +95,7 @@ _HOURS_UNKNOWN = 48.0
     "folder",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Wait, and then extract what was looked for.",
+    help="Wait, and then extract what was looked for. Left out: nothing is extracted.",
 )
 @click.option(
     "--force",

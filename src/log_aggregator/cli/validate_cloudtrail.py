@@ -67,9 +67,12 @@ BOTH = "both"
         "were made from."
     ),
 )
-@click.option("--date", "date_", metavar="YYYY-MM-DD", help="One day (UTC).")
+@click.option("--date", "date_", metavar="YYYY-MM-DD", help="One day (UTC). Left out: see --from.")
 @click.option(
-    "--from", "from_", metavar="DATE[TIME]", help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC)."
+    "--from",
+    "from_",
+    metavar="DATE[TIME]",
+    help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC). Left out: --date must be there.",
 )
 @click.option("--to", "to_", metavar="DATE[TIME]", help="End. Left out: now.")
 @click.option(
@@ -226,7 +229,9 @@ def _report(
             print_line("")
         print_lines(render_summary(described))
     for region, error in sorted(keys.failures.items()):
-        print_line(f"CloudTrail gave no public keys for {region}: {error}", err=True)
+        print_lines(
+            [f"CloudTrail gave no public keys for {region}: {error}"], err=True, urgent=True
+        )
     return 0 if result.is_sound else 1
 
 

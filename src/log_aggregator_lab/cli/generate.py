@@ -36,12 +36,12 @@ PRESETS = ("small", "demo")
 @click.option(
     "--objects",
     type=click.IntRange(1, 10_000_000),
-    help="Number of CloudTrail logs, instead of the preset's.",
+    help="Number of CloudTrail logs. Left out: the preset's.",
 )
 @click.option(
     "--accounts",
     type=click.IntRange(1, 5_000),
-    help="Number of member accounts, instead of the preset's.",
+    help="Number of member accounts. Left out: the preset's.",
 )
 @click.option(
     "--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Number of days."
@@ -55,9 +55,13 @@ PRESETS = ("small", "demo")
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes."
 )
-@click.option("--bucket", help="Put everything into this one bucket.")
 @click.option(
-    "--bucket-prefix", default="", help="In front of the names of the organisation's buckets."
+    "--bucket", help="Put everything into this one bucket. Left out: into the organisation's own."
+)
+@click.option(
+    "--bucket-prefix",
+    default="",
+    help="In front of the names of the organisation's buckets. Left out: nothing.",
 )
 @click.option(
     "--destination-bucket",

@@ -43,7 +43,7 @@ CALLS = {
     "custody show": ("custody", "show"),
     "custody trace": ("custody", "trace", "s3://logs/key"),
 }
-ASKS_NOBODY = {"layouts list", "layouts explain", "athena-ddl"}
+ASKS_NOBODY = {"layouts list", "layouts explain", "athena-ddl", "completion"}
 OF_ITS_OWN = {"doctor", "generate", "demo"}
 """The first asks through another client, the others make their own; see the integration tests."""
 NOTHING_FOUND = set(CALLS) - {"run", "plan", "index rebuild", "layouts suggest"}

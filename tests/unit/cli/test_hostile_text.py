@@ -85,8 +85,8 @@ SERVERS = ("demo",)
 BY_LINE = ("find", "layouts explain")
 """Their JSON is an object a line."""
 
-ASKS_NOBODY = ("athena-ddl",)
-"""It shows its options, and they are letters and digits."""
+ASKS_NOBODY = ("athena-ddl", "completion")
+"""They show their options, which are letters and digits, or nothing that comes from outside."""
 
 ARGUMENTS = {
     "find": [KEY],
@@ -106,6 +106,7 @@ ARGUMENTS = {
     "doctor": [],
     "generate": ["--bucket", TYPED],
     "athena-ddl": [],
+    "completion": ["bash"],
 }
 """What makes a command show what there is. A new command is called with what it insists on."""
 

@@ -135,8 +135,6 @@ ELSEWHERE = "the bucket is in Region "
 
 ACTIONS = {
     "ListBuckets": "s3:ListAllMyBuckets",
-    "CreateBucket": "s3:CreateBucket",
-    "PutBucketVersioning": "s3:PutBucketVersioning",
     "ListObjectVersions": "s3:ListBucketVersions",
     "ListObjectsV2": "s3:ListBucket",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
