@@ -83,6 +83,11 @@ COMMANDS = {
         "The records that runs leave beside their packs, of what was found, packed, verified and "
         "deleted; each names the hash of the last.",
     ),
+    "stats": Row(
+        "log_aggregator.cli.stats:stats",
+        "Show what is packed so far: log objects, packs and bytes by log type, account, month and "
+        "bucket, and what that saves.",
+    ),
     "completion": Row(
         "log_aggregator.cli.completion:completion",
         "Print what makes a shell complete commands and options, to be read by it when it begins.",

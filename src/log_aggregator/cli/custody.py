@@ -13,7 +13,7 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
-from log_aggregator.cli.printing import print_report
+from log_aggregator.cli.paging import page_report
 from log_aggregator.core.custody import custody_prefix
 from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
@@ -95,9 +95,9 @@ def verify_custody(
         targets = job.list_targets()
         chains = [walk_chain(job, target, rules) for target in targets]
     if not any(chain.records or chain.findings for chain in chains):
-        raise _nothing_in(targets)
+        raise nothing_in(targets)
     described = describe_walk(chains)
-    print_report(described, render_walk(described), as_json=as_json)
+    page_report(described, render_walk(described), as_json=as_json)
     return 1 if described["findings"] else 0
 
 
@@ -135,8 +135,8 @@ def show_custody(
             f"{run!r}: no record of a run of that name or number; `custody show` lists the newest"
         )
     if not found:
-        raise _nothing_in(targets)
-    print_report(
+        raise nothing_in(targets)
+    page_report(
         {"records": found},
         (line for record in found for line in render_record(record, in_full=run is not None)),
         as_json=as_json,
@@ -175,7 +175,7 @@ def trace_custody(
             incomplete = error
     described = [describe_life(life) for life in lives]
     if described:
-        print_report(
+        page_report(
             {"lives": described},
             (line for life in described for line in render_life(life)),
             as_json=as_json,
@@ -185,7 +185,7 @@ def trace_custody(
     return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
 
 
-def _nothing_in(targets: Iterable[Target]) -> NotFound:
+def nothing_in(targets: Iterable[Target]) -> NotFound:
     places = ", ".join(f"s3://{target.bucket}/{custody_prefix(target)}" for target in targets)
     return NotFound(
         f"{places}: no custody records; the first run with packs or deletions writes one"

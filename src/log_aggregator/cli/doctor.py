@@ -12,7 +12,8 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
-from log_aggregator.cli.printing import print_lines, print_report, terminal_width
+from log_aggregator.cli.paging import page_report
+from log_aggregator.cli.printing import print_lines, terminal_width
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, SettingsError
 from log_aggregator.reports.doctor import describe_findings, render_configuration, render_findings
@@ -69,5 +70,5 @@ def doctor(
             print_lines(render_configuration(inspector.configuration, terminal_width()))
         raise
     described = describe_findings(findings, inspector.configuration)
-    print_report(described, render_findings(described, terminal_width()), as_json=as_json)
+    page_report(described, render_findings(described, terminal_width()), as_json=as_json)
     return 1 if described["problems"] else 0

@@ -37,4 +37,5 @@ EXAMPLES = {
     "custody trace": (f"s3://example-elb-logs/AWSLogs/111122223333/a.log.gz {_PACKS}",),
     "athena-ddl": (f"--log-type CloudTrail --account 111122223333 {_PACKS}",),
     "completion": ("bash > ~/.local/share/bash-completion/completions/log-aggregator",),
+    "stats": (_PACKS, f"--json {_PACKS}"),
 }

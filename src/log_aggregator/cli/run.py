@@ -20,6 +20,7 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
+from log_aggregator.cli.paging import page_report
 from log_aggregator.cli.printing import check_stdout, print_report, print_report_to_stderr
 from log_aggregator.cli.progress.run import make_progress
 from log_aggregator.core.costs import PRICES, Prices
@@ -242,7 +243,7 @@ def show_plan(
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)
-    print_report(described, render_plan(described, with_groups=with_groups), as_json=as_json)
+    page_report(described, render_plan(described, with_groups=with_groups), as_json=as_json)
     return 1 if described["failures"] else 0
 
 

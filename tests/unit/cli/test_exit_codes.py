@@ -39,6 +39,7 @@ CALLS = {
     "thaw": ("thaw", *DATE),
     "put-back": ("put-back", *DATE),
     "layouts suggest": ("layouts", "suggest", "logs"),
+    "stats": ("stats",),
     "custody verify": ("custody", "verify"),
     "custody show": ("custody", "show"),
     "custody trace": ("custody", "trace", "s3://logs/key"),
