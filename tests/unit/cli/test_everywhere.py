@@ -21,6 +21,7 @@ from log_aggregator.cli import commands
 from log_aggregator.cli.commands import COMMANDS
 from log_aggregator.cli.completion import SHELLS
 from log_aggregator.cli.examples import EXAMPLES
+from log_aggregator.cli.printing import Results
 from log_aggregator.cli.variables import variable_of
 from log_aggregator.handlers import entry
 from log_aggregator.settings import SETTINGS
@@ -86,14 +87,18 @@ def test_no_variable_means_two_things() -> None:
 
 
 @pytest.mark.parametrize("name", LEAVES)
-def test_every_help_has_an_example_that_can_be_typed(name: str) -> None:
+def test_every_help_has_an_example_that_can_be_typed(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The words that it shows are ones that the command takes."""
+    monkeypatch.chdir(tmp_path)  # one of them is --log-file
     found = re.findall(rf"^ *log-aggregator ({name}.*)$", LEAVES[name].epilog or "", re.MULTILINE)
     assert found
     for line in found:
         words = shlex.split(re.split(r" [|>] ", line)[0])[len(name.split()) :]
         with click.Context(commands) as root:
             LEAVES[name].make_context(name, list(words), parent=root)
+    Results.begin()
 
 
 def test_no_example_is_of_nothing() -> None:
