@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from log_aggregator.cli.examples import EXAMPLES
-from log_aggregator.cli.printing import be_quiet, log_to, print_line
+from log_aggregator.cli.printing import be_quiet, log_to, print_line, show_no_bars
 from log_aggregator.cli.variables import describe_variables, name_variables
 from log_aggregator.errors import SettingsError
 
@@ -46,6 +46,7 @@ def _set_verbose(context: click.Context, _option: click.Parameter, is_verbose: b
     if is_verbose:
         from log_aggregator.wiring import watch_requests
 
+        show_no_bars()
         watch_requests(lambda text: print_line(text, err=True))
         context.call_on_close(lambda: watch_requests(None))
 

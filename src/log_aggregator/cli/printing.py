@@ -37,7 +37,9 @@ class Speech:
     """What goes to standard error."""
 
     is_quiet: bool = False
-    """Only errors and warnings do, and no bar is shown."""
+    """Only errors and warnings do."""
+    has_bars: bool = True
+    """Where it is a terminal; else it counts as none."""
     log: TextIO | None = None
     """Where all of it is written too."""
 
@@ -55,7 +57,12 @@ _speech = Speech()
 
 
 def be_quiet() -> None:
-    _speech.is_quiet = True
+    _speech.is_quiet, _speech.has_bars = True, False
+
+
+def show_no_bars() -> None:
+    """Lines that come all the time would be in their midst."""
+    _speech.has_bars = False
 
 
 def log_to(path: Path, first_line: str) -> None:
@@ -103,8 +110,8 @@ class _Guard:
 
     def isatty(self) -> bool:
         """A terminal on which nothing is to move is none, to whoever would show a bar."""
-        is_told_off = _speech.is_quiet and self.own is not own_stream(sys.stdout)
-        return not is_told_off and self.own.isatty()
+        is_out = self.own is own_stream(sys.stdout)
+        return (is_out or _speech.has_bars) and self.own.isatty()
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:

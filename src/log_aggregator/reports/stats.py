@@ -24,7 +24,7 @@ _BY = {
 }
 
 
-_HEADS = (("objects", 14), ("bytes", 10), ("packs", 10), ("bytes", 10), ("deleted", 14))
+_HEADS = (("objects", 12), ("bytes", 10), ("packs", 9), ("bytes", 10), ("deleted", 12))
 
 
 def describe_stats(totals: PackedTotals, prices: Prices = PRICES) -> dict[str, Any]:
@@ -108,8 +108,8 @@ def _render_rows(rows: list[dict[str, Any]], title: str) -> Iterator[str]:
     yield " ".join([f"{title:<{width}}", *heads])
     for row in shown:
         yield (
-            f"{row['name']:<{width}} {row['objects']:>14,} {format_bytes(row['source_bytes']):>10} "
-            f"{row['packs']:>10,} {format_bytes(row['pack_bytes']):>10} {row['deleted']:>14,}"
+            f"{row['name']:<{width}} {row['objects']:>12,} {format_bytes(row['source_bytes']):>10} "
+            f"{row['packs']:>9,} {format_bytes(row['pack_bytes']):>10} {row['deleted']:>12,}"
         )
     if len(rows) > len(shown):
         yield f"... and {len(rows) - len(shown):,} smaller; --json has all"

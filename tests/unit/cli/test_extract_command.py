@@ -567,3 +567,18 @@ def test_bad_input(
     done = command(packed(), "extract", *arguments)
     assert (done.code, message in done.err) == (code, True), done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_that_is_not_of_unicode(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a Latin-1 or plain C locale: what it cannot name has percent signs, and nothing ends
+    in a traceback.
+    """
+    world = make_world()
+    world.put("logs", flow_key("ü日.log.gz"), pack_gzip(b"flow\n"))
+    assert world.run().failures == []
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "latin-1")
+    done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"))
+    names = [path.name for path in (tmp_path / "out").rglob("*.gz")]
+    assert (done.code, names) == (0, [f"{flow_key('ü').rpartition('/')[2]}%E6%97%A5.log.gz"])
