@@ -28,13 +28,19 @@ def complete_command(words: Sequence[str], command: click.Command) -> None:
         if option.name not in known:
             command.params.append(option)
     name_variables(words, command)
-    if not command.epilog:
-        examples = [
-            f"  log-aggregator {' '.join([*words, line]).rstrip()}"
-            for line in EXAMPLES.get(" ".join(words), ())
-        ]
-        shown = ["\b", "Examples:" if len(examples) > 1 else "Example:", *examples, ""]
-        command.epilog = "\n".join([*(shown if examples else ()), describe_variables(words)])
+    rule = describe_variables(words)
+    if rule not in (command.epilog or ""):
+        shown = command.epilog or _show_examples(words)
+        command.epilog = f"{shown}\n\n{rule}" if shown else rule
+
+
+def _show_examples(words: Sequence[str]) -> str:
+    lines = [
+        f"  log-aggregator {' '.join([*words, line]).rstrip()}"
+        for line in EXAMPLES.get(" ".join(words), ())
+    ]
+    heading = "Examples:" if len(lines) > 1 else "Example:"
+    return "\n".join(["\b", heading, *lines]) if lines else ""
 
 
 def _set_quiet(_context: click.Context, _option: click.Parameter, is_quiet: bool) -> None:

@@ -47,8 +47,8 @@ class Speech:
         """Writes the log. Gives whether it is said, too. A log that is full ends nothing."""
         if self.log is not None:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            with suppress(OSError):
-                self.log.writelines(f"{now} {line}\n" for line in text.splitlines())
+            with suppress(OSError):  # in one piece, as all that threads say
+                self.log.write("".join(f"{now} {line}\n" for line in text.splitlines()))
                 self.log.flush()
         return is_urgent or not self.is_quiet
 

@@ -20,6 +20,7 @@ from tests.unit.cli.conftest import Command
 from log_aggregator.cli import commands
 from log_aggregator.cli.commands import COMMANDS
 from log_aggregator.cli.completion import SHELLS
+from log_aggregator.cli.everywhere import complete_command
 from log_aggregator.cli.examples import EXAMPLES
 from log_aggregator.cli.printing import Results
 from log_aggregator.cli.variables import variable_of
@@ -92,7 +93,8 @@ def test_every_help_has_an_example_that_can_be_typed(
 ) -> None:
     """The words that it shows are ones that the command takes."""
     monkeypatch.chdir(tmp_path)  # one of them is --log-file
-    found = re.findall(rf"^ *log-aggregator ({name}.*)$", LEAVES[name].epilog or "", re.MULTILINE)
+    text = f"{LEAVES[name].help}\n{LEAVES[name].epilog}"
+    found = re.findall(rf"^ *log-aggregator ({name}.*)$", text, re.MULTILINE)
     assert found
     for line in found:
         words = shlex.split(re.split(r" [|>] ", line)[0])[len(name.split()) :]
@@ -226,3 +228,14 @@ def test_no_color_ends_colours(no_color: str | None, is_bold: bool) -> None:
                 env=environment | ({"NO_COLOR": no_color} if no_color else {}),
             )
         assert (b"\x1b[" in screen.read(4096)) is is_bold
+
+
+def test_an_epilog_of_its_own_stays() -> None:
+    """A command may bring its own examples; the rule of the variables stands behind them, once."""
+    command = click.Command("own", epilog="Its own words.")
+    for _ in range(2):
+        complete_command(["own"], command)
+    assert command.epilog is not None
+    assert command.epilog.startswith("Its own words.\n\nEnvironment: ")
+    assert command.epilog.count("LOG_AGGREGATOR_OWN_OPTION") == 1
+    assert [option.name for option in command.params] == ["quiet", "verbose", "log_file"]

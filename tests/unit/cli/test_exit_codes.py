@@ -82,6 +82,7 @@ def packed() -> World:
 
 
 def test_no_command_is_left_out() -> None:
+    """A new command gets a row here, or a word why it has none."""
     known = set(CALLS) | ASKS_NOBODY | OF_ITS_OWN
     assert known == set(every_command())
 
