@@ -12,11 +12,9 @@ pytestmark = pytest.mark.server
 CALLS = {
     "doctor": ("doctor", "--other-buckets", "no-such-logs", "--destination-bucket", "no-such-dest"),
     "generate": ("generate", "--objects", "1", "--accounts", "1", "--bucket", "never-made"),
-    "find": ("find", "--date", "2026-03-14", "--destination-bucket", "no-such-dest"),
 }
 FAULTS = {
     "a wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "secret access key"),
-    "a wrong key": ({"AWS_ACCESS_KEY_ID": "WRONG"}, "Renew the credentials"),
     "a closed port": ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "network and the endpoint"),
     "no scheme": ({"AWS_ENDPOINT_URL_S3": "127.0.0.1:8333"}, "Correct what the message names"),
 }
