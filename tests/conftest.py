@@ -4,6 +4,7 @@ for each worker of xdist).
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+
+
+for _name in [name for name in os.environ if name.startswith("LOG_AGGREGATOR_")]:
+    del os.environ[_name]  # settings of whoever runs the tests, which are options of every command
 
 
 @pytest.fixture(scope="session")

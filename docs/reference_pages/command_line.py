@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
 from log_aggregator.cli import commands
+from log_aggregator.cli.everywhere import OPTIONS
+from log_aggregator.cli.variables import variable_of
 from log_aggregator.settings import SETTINGS
 from reference_pages.table import table
 
@@ -35,22 +37,53 @@ def make_command_line() -> Iterator[str]:
         own = [
             option
             for option in command.params
-            if isinstance(option, click.Option) and option.name not in settings
+            if isinstance(option, click.Option)
+            and option.name not in settings
+            and option not in OPTIONS
         ]
-        yield from table(
-            ("option", "meaning"), ((_option_names(option), _option_help(option)) for option in own)
-        )
+        yield from _options_table(own)
         yield from _settings_sentence(
             [option.name for option in command.params if option.name in settings]
         )
+    yield ""
+    yield "## Options of every command"
+    yield ""
+    yield from _options_table(OPTIONS)
+    yield ""
+    yield "## Environment variables"
+    yield ""
+    yield from VARIABLES
     yield ""
     yield "## Settings as options"
     yield ""
     rows = [row for row in SETTINGS if row.on_command_line]
     yield from table(
-        ("option", "setting"),
-        ((f"`--{row.name.replace('_', '-')} VALUE`", row.meaning) for row in rows),
+        ("option", "setting", "variable"),
+        (
+            (
+                f"`--{row.name.replace('_', '-')} VALUE`",
+                row.meaning,
+                f"`LOG_AGGREGATOR_{row.name.upper()}`",
+            )
+            for row in rows
+        ),
     )
+
+
+VARIABLES = (
+    "Every option has one, which the tables name: what is typed wins over it, and it wins over the settings file.",
+    "A setting's variable is `LOG_AGGREGATOR_` and its name in capitals, as the Lambda functions have it: `LOG_AGGREGATOR_DESTINATION_BUCKET`.",
+    "A switch is on with `1`, `true`, `yes` or `on`; what may be repeated is written with blanks in between.",
+    "An empty variable is none.",
+)
+
+
+def _options_table(options: Iterable[click.Option]) -> Iterator[str]:
+    rows = (
+        (_option_names(option), _option_help(option), f"`{variable_of(option)}`")
+        for option in options
+    )
+    yield from table(("option", "meaning", "variable"), rows)
 
 
 def _all_commands() -> Iterator[tuple[str, click.Command]]:

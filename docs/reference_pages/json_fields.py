@@ -20,6 +20,8 @@ from log_aggregator.steps.packing.results import GroupPlan, GroupResult, RunResu
 from log_aggregator.steps.packing.selection import Left, LeftWhy, Selection
 from reference_pages.table import TEXTS, table
 
+NOT_COMMANDS = ("common", "error", "run", "plan", "result")
+
 
 def make_json() -> Iterator[str]:
     yield "# JSON"
@@ -33,6 +35,17 @@ def make_json() -> Iterator[str]:
         "that the values are the same. `[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as "
         "`YYYY-MM-DD`."
     )
+    yield ""
+    yield (
+        "A command that ends with an error and has no result writes one document that says so, in one line:"
+    )
+    yield ""
+    yield from table(
+        ("field", "meaning"),
+        ((f"`{name}`", meaning) for name, meaning in TEXTS["json"]["error"].items()),
+    )
+    yield ""
+    yield "Where there is a result it has the failures, and no such document follows it."
     examples = {"run": flatten(_example_run()), "plan": flatten(_example_plan())}
     for command, fields in (
         examples | {name: json_fields(name) for name in _listed_commands()}
@@ -75,7 +88,7 @@ def json_fields(command: str) -> dict[str, str]:
 
 def _listed_commands() -> list[str]:
     """Commands whose fields are all of them in make_reference.toml."""
-    return [name for name in TEXTS["json"] if name not in ("common", "run", "plan", "result")]
+    return [name for name in TEXTS["json"] if name not in NOT_COMMANDS]
 
 
 def _example_run() -> dict[str, Any]:

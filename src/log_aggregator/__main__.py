@@ -22,6 +22,12 @@ GARBAGE_THRESHOLD = 100_000
 and again, which takes a twentieth of the time until a command begins.
 """
 
+NOT_BEGUN = "stopped before it began"
+JSON_NOT_BEGUN = (
+    f'{{"error": "{Interrupted.__name__}", "message": "{NOT_BEGUN}", "advice": "", '
+    f'"exit_code": {Interrupted.exit_code}}}\n'
+)
+
 
 def main() -> NoReturn:
     on_stop(_end_at_once)
@@ -51,7 +57,9 @@ def _end_at_once(_number: int, _frame: FrameType | None) -> NoReturn:
     does not always come out of it as what it was.
     """
     with suppress(OSError):  # nobody may be there to read it
-        os.write(2, b"log-aggregator: stopped before it began\n")
+        os.write(2, f"log-aggregator: {NOT_BEGUN}\n".encode())
+        if "--json" in sys.argv:  # a JSON library may not be loaded yet
+            os.write(1, JSON_NOT_BEGUN.encode())
     os._exit(Interrupted.exit_code)
 
 

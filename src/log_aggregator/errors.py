@@ -20,10 +20,12 @@
     │   ├── Unreachable        S3 gave no answer at all: look at the network
     │   │   └── OutcomeUnknown   a deletion was asked for; the next run looks what became of it
     │   ├── NotAuthenticated   renew the credentials: AWS takes them no more
+    │   │   └── WrongClock     set this machine's clock
     │   └── StoreError         (below)
     └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
         ├── StoreError         S3 refused the request, after all retries
         │   ├── AccessDenied   grant the permission
+        │   ├── WrongSignature   look at the secret access key; it may be one key's own, too
         │   ├── NotFound       the object, version or upload is not there
         │   ├── NoSuchBucket   look at the bucket's name: it says nothing of any object
         │   ├── PreconditionFailed   somebody else was there first
@@ -54,7 +56,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from log_aggregator.escapes import escape
 
@@ -67,7 +69,7 @@ class LogAggregatorError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    advice: ClassVar[str] = ""
+    advice: str = ""
 
     def __init__(self, message: str = "", *, lines: Iterable[str] = ()) -> None:
         super().__init__("\n".join(map(escape, [message, *lines])))
@@ -89,6 +91,20 @@ class CannotStart(LogAggregatorError):
 
     exit_code = 3
     advice = "Nothing was touched. Check bucket names, credentials, region and permissions."
+
+    @classmethod
+    def because(cls, error: RequestFailed, what: str = "") -> CannotStart:
+        """Of a request that failed before anything was touched: with what helps against that, and
+        nothing else.
+        """
+        first, *more = str(error).split("\n")
+        return cls(f"{what}: {first}" if what else first, lines=more).with_remedy(error.remedy)
+
+    def with_remedy(self, remedy: str) -> Self:
+        """With another advice, unless it is empty."""
+        if remedy:
+            self.advice = f"Nothing was touched. {remedy}"
+        return self
 
 
 class BadConfiguration(CannotStart):
@@ -160,8 +176,8 @@ class OutputFailed(LogAggregatorError):
     """
 
     advice = (
-        "Every file that has its final name is whole and was checked. Make room, or write "
-        "elsewhere, and start again."
+        "Make room, or write elsewhere, and start again. Every file that has its final name is "
+        "whole and was checked."
     )
 
 
@@ -221,6 +237,8 @@ class GroupFailed(LogAggregatorError):
 class RequestFailed(LogAggregatorError):
     """A request to AWS was not done, after all retries. `code` is AWS's own error code."""
 
+    remedy: ClassVar[str] = ""
+    """What to do about it, whether or not anything was touched before."""
     advice = "Nothing was deleted because of it. The same command, or the next run, tries it again."
 
     def __init__(self, message: str, *, code: str = "", operation: str = "") -> None:
@@ -232,10 +250,8 @@ class RequestFailed(LogAggregatorError):
 class Unreachable(RequestFailed):
     """S3 gave no answer at all, after all retries. It says nothing of any object."""
 
-    advice = (
-        "Look at the network and the endpoint, and start the same command again. Nothing was "
-        "deleted because of it."
-    )
+    remedy = "Look at the network and the endpoint, and start the same command again."
+    advice = f"{remedy} Nothing was deleted because of it."
 
 
 class OutcomeUnknown(Unreachable):
@@ -254,10 +270,18 @@ class NotAuthenticated(RequestFailed):
     It says nothing of any object, and every other request would end the same way.
     """
 
+    remedy = "Renew the credentials (log in again), and start the same command again."
     advice = (
         "Renew the credentials (log in again), and start the same command again: it goes on where "
         "this one ended. Nothing was deleted because of it."
     )
+
+
+class WrongClock(NotAuthenticated):
+    """AWS takes no request whose time is more than 15 minutes off its own."""
+
+    remedy = "Set the clock of this machine, and start the same command again."
+    advice = f"{remedy} Nothing was deleted because of it."
 
 
 class StoreError(RequestFailed, GroupFailed):
@@ -269,7 +293,20 @@ class StoreError(RequestFailed, GroupFailed):
 class AccessDenied(StoreError):
     """S3 or KMS does not allow the request."""
 
-    advice = "Grant the permission that the message names. Nothing was deleted because of it."
+    remedy = "Grant the permission that the message names."
+    advice = f"{remedy} Nothing was deleted because of it."
+
+
+class WrongSignature(StoreError):
+    """S3 computed another signature than the request has. If it says so of every request the secret
+    access key is wrong; if of one key only, a proxy or the server writes that key in another way.
+    """
+
+    remedy = (
+        "Look at the secret access key: it does not belong to the access key. Where only some keys "
+        "are refused, look at the proxy or the server between."
+    )
+    advice = f"{remedy} Nothing was deleted because of it."
 
 
 class NotFound(StoreError):
@@ -281,7 +318,8 @@ class NotFound(StoreError):
 class NoSuchBucket(StoreError):
     """The bucket is not there, which says nothing of the objects that should be in it."""
 
-    advice = "Look at the bucket's name. Nothing was deleted because of it."
+    remedy = "Look at the bucket's name."
+    advice = f"{remedy} Nothing was deleted because of it."
 
 
 class PreconditionFailed(StoreError):
@@ -291,7 +329,10 @@ class PreconditionFailed(StoreError):
 class ObjectFrozen(StoreError):
     """The object is in an archive class and must be thawed before it can be read."""
 
-    advice = "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again."
+    advice = (
+        "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again. Of what is in an "
+        "archive tier of Intelligent-Tiering `thaw` says how."
+    )
 
 
 class ObjectRefused(StoreError):
@@ -417,4 +458,4 @@ def cannot_start(what: str) -> Iterator[None]:
     try:
         yield
     except RequestFailed as error:
-        raise CannotStart(f"{what}: {error}") from error
+        raise CannotStart.because(error, what) from error

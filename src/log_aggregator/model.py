@@ -376,6 +376,10 @@ class StoredObject:
     """Only of an object in an archive class that was asked for. It comes and goes while the object
     stays the same.
     """
+    archive_tier: str | None = field(default=None, compare=False)
+    """Only of an object that Intelligent-Tiering has moved to ARCHIVE_ACCESS or
+    DEEP_ARCHIVE_ACCESS: it cannot be read, whatever its class is.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,10 @@ def _parse_toml(data: bytes, file: str) -> Mapping[str, Any]:
 
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        bare = _BARE_ACCOUNT.search(data.decode("utf-8-sig"))
+        hint = IN_QUOTES.format(bare[1]) if bare else ""
+        raise SettingsError(f"{file}: not a TOML file: {error}{hint}") from None
     except (
         ValueError,
         RecursionError,
@@ -174,8 +178,39 @@ def _parse(row: Setting, value: Any) -> Any:
         return row.parse(value)
     except PatternError as error:
         raise SettingsError(str(error)) from None
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        raise SettingsError(f"{row.name} = {value!r}: expected {row.allowed}") from None
+    except _UNFIT:
+        hint = IN_QUOTES.format(_first_number(value)) if _fits(row, _quote(value)) else ""
+        raise SettingsError(f"{row.name} = {value!r}: expected {row.allowed}{hint}") from None
+
+
+IN_QUOTES = '; write it in quotes: "{}"'
+_BARE_ACCOUNT = re.compile(r"[=\[,]\s*(0\d{11})\b")
+"""TOML knows no number that begins with a zero, so it does not even read such a file."""
+_UNFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+
+
+def _fits(row: Setting, value: Any) -> bool:
+    try:
+        row.parse(value)
+    except _UNFIT:
+        return False
+    return True
+
+
+def _quote(value: Any) -> Any:
+    """The same, with its numbers as text: what an account id is, which TOML takes for a number
+    without its quotes.
+    """
+    if isinstance(value, Mapping):
+        return {name: _quote(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_quote(item) for item in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _first_number(value: Any) -> str:
+    found = re.search(r"\d{2,}", str(value))
+    return found[0] if found else ""
 
 
 def _check_together(settings: Settings) -> None:

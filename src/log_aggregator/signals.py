@@ -38,6 +38,7 @@ GIVING_UP = b"log-aggregator: stopped, without waiting for what still hangs\n"
 
 _calls: list[Callable[[], object]] = []
 """Of `when_stopped`."""
+_last_word: Callable[[], object] = lambda: None  # noqa: E731 - of `when_giving_up`
 
 
 def on_stop(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
@@ -103,6 +104,12 @@ def when_stopped(call: Callable[[], object]) -> Callable[[], None]:
     return lambda: _calls.remove(call)
 
 
+def when_giving_up(call: Callable[[], object]) -> None:
+    """Has this called right before a process is ended in which something still hangs."""
+    global _last_word  # noqa: PLW0603 - there is one process
+    _last_word = call
+
+
 def leave(code: int) -> None:
     """Ends the process, where a stop has left threads behind that hang: Python would wait for them.
     Else returns.
@@ -131,6 +138,8 @@ def _listen(reading: int, word: _Word) -> None:
         threading.Event().wait(ENDING_SECONDS_MAX)
         with suppress(OSError):
             os.write(2, GIVING_UP)
+        with suppress(Exception):
+            _last_word()
         os._exit(STOPPED_EXIT_CODE)
     os.close(reading)
 

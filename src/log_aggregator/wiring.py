@@ -18,9 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.patience import PatientStore
+from log_aggregator.adapters.telling import TellingStore
 from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import CannotStart, RequestFailed
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    NoSuchBucket,
+    NotAuthenticated,
+    OutcomeUnknown,
+    RequestFailed,
+    Unreachable,
+    WrongSignature,
+)
 from log_aggregator.limits import READERS
 from log_aggregator.model import Stage
 from log_aggregator.ports.store import ObjectStore, WriteOptions
@@ -92,8 +102,29 @@ def open_job(
         check_sources(settings)
     rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
     store = connect(connection, settings.readers, settings.bucket_owners)
-    with make_workers(settings, writers) as workers, _told_of_stops(workers.leave):
+    with (
+        _refusing_to_start(store),
+        make_workers(settings, writers) as workers,
+        _told_of_stops(workers.leave),
+    ):
         yield Job(store, workers, rules, clock)
+
+
+@contextmanager
+def _refusing_to_start(store: CountingStore) -> Iterator[None]:
+    """S3 that cannot be reached, or will not be asked, is no result: whoever goes by exit codes
+    must not take it for damaged packs, or for logs that are not there. Raises CannotStart as long
+    as nothing was touched.
+    """
+    try:
+        yield
+    except _NO_RESULT as error:
+        if store.has_written or isinstance(error, OutcomeUnknown):
+            raise
+        raise CannotStart.because(error) from error
+
+
+_NO_RESULT = (AccessDenied, NoSuchBucket, NotAuthenticated, Unreachable, WrongSignature)
 
 
 @contextmanager
@@ -116,7 +147,17 @@ def attend(store: ObjectStore) -> CountingStore:
     """The store for one run: it gives up where S3 does not answer or does not take the credentials,
     which says nothing of the next run, and its requests are counted.
     """
-    return CountingStore(PatientStore(store))
+    patient = PatientStore(store)
+    return CountingStore(patient if _tell is None else TellingStore(patient, _tell))
+
+
+_tell: Callable[[str], object] | None = None
+
+
+def watch_requests(tell: Callable[[str], object] | None) -> None:
+    """Has every request of stores that are made from now on told."""
+    global _tell  # noqa: PLW0603 - there is one process
+    _tell = tell
 
 
 def connect_store(
@@ -131,7 +172,7 @@ def connect_store(
             _client_settings(connection, concurrency=readers, bucket_accounts=accounts)
         )
     except RequestFailed as error:
-        raise CannotStart(str(error)) from error
+        raise CannotStart.because(error) from error
     store.find_owner()  # before anything is touched, not in mid-run
     return store
 
@@ -153,7 +194,7 @@ def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = 
             )
         )
     except RequestFailed as error:
-        raise CannotStart(str(error)) from error
+        raise CannotStart.because(error) from error
 
 
 def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
@@ -168,7 +209,7 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
             _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
         )
     except RequestFailed as error:
-        raise CannotStart(str(error)) from error
+        raise CannotStart.because(error) from error
 
 
 def connect_executions(connection: Connection) -> StackExecutions:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
@@ -16,9 +17,12 @@ import boto3
 import obstore
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from log_aggregator.errors import CannotStart
+from log_aggregator.adapters.s3.clients import ClientSettings, find_credentials, make_clients
+from log_aggregator.adapters.s3.errors import find_element, make_error, one_line, store_errors
+from log_aggregator.errors import CannotStart, RequestFailed
 from log_aggregator_lab.organisation.specification import OrganisationSpec
 from log_aggregator_lab.organisation.synthetic import (
     ManifestEntry,
@@ -64,20 +68,12 @@ class FoundEndpoint:
 def find_endpoint(
     profile: str | None, region: str | None, endpoint_url: str | None
 ) -> FoundEndpoint:
-    """The endpoint and credentials that botocore finds. Raises CannotStart where there are none."""
-    session = boto3.Session(profile_name=profile, region_name=region)
-    credentials = session.get_credentials()
-    if credentials is None:
-        raise CannotStart(
-            "no AWS credentials were found: environment, profile, container, instance"
-        )
-    client = session.client(
-        "s3", region_name=session.region_name or _REGION, endpoint_url=endpoint_url
-    )
-    frozen = credentials.get_frozen_credentials()
+    """The endpoint and credentials that every other command would use. Raises BadConfiguration."""
+    clients = make_clients(ClientSettings(region, profile, endpoint_url))
+    frozen = find_credentials(clients.session).get_frozen_credentials()
     return FoundEndpoint(
-        client.meta.endpoint_url,
-        client.meta.region_name,
+        clients.s3.meta.endpoint_url,
+        clients.region,
         frozen.access_key,
         frozen.secret_key,
         frozen.token,
@@ -111,13 +107,21 @@ def create_buckets(spec: OrganisationSpec, endpoint: Endpoint, *, versioning: bo
     """Creates the organisation's buckets where they are missing, with versioning where Control
     Tower switches it on.
 
+    Raises CannotStart where the first of them cannot be created, and StoreError, Unreachable,
+    NotAuthenticated.
+
     Without versioning, versions of one key overwrite each other and delete markers delete: only for
     specifications without them.
     """
     client = _client(endpoint)
-    for bucket in spec.buckets:
+    for number, bucket in enumerate(spec.buckets):
         is_versioned = versioning and bucket in spec.versioned_buckets
-        _create_bucket(client, bucket, endpoint.region, is_versioned=is_versioned)
+        try:
+            _create_bucket(client, bucket, endpoint.region, is_versioned=is_versioned)
+        except RequestFailed as error:
+            if number:
+                raise
+            raise CannotStart.because(error) from error
 
 
 def create_bucket(bucket: str, endpoint: Endpoint, *, is_versioned: bool) -> None:
@@ -129,16 +133,20 @@ def _create_bucket(client: Any, bucket: str, region: str, *, is_versioned: bool)
     place = (
         {} if region == _REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     )
-    try:
-        client.create_bucket(Bucket=bucket, **place)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in (
-            "BucketAlreadyOwnedByYou",
-            "BucketAlreadyExists",
-        ):
-            raise
+    with store_errors("CreateBucket", bucket):
+        try:
+            client.create_bucket(Bucket=bucket, **place)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in (
+                "BucketAlreadyOwnedByYou",
+                "BucketAlreadyExists",
+            ):
+                raise
     if is_versioned:
-        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        with store_errors("PutBucketVersioning", bucket):
+            client.put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
 
 
 def upload(
@@ -152,7 +160,7 @@ def upload(
     """Puts all objects. The steps on one key are done one after the other; different keys in no
     order.
 
-    A failure of any put ends the upload and is raised as the client raised it.
+    A failure of any put ends the upload. Raises StoreError, Unreachable, NotAuthenticated.
     `keep_entries=False` spares the memory of the manifest where there are millions of objects.
     """
     started = perf_counter()
@@ -224,7 +232,8 @@ class _Uploader:
             return describe(item, b"", version_number, version_id=answer.get("VersionId"))
         body = item.make()
         put = self._put_fast if _PLAIN_KEY.fullmatch(item.key) else self._put_exactly
-        etag, version_id = put(item, body)
+        with store_errors("PutObject", item.bucket, item.key), _obstore_errors(item):
+            etag, version_id = put(item, body)
         return describe(item, body, version_number, version_id=version_id, etag=etag)
 
     def _put_fast(self, item: SyntheticObject, body: bytes) -> tuple[str | None, str | None]:
@@ -265,6 +274,18 @@ class _Uploader:
                 client_options={"allow_http": self._endpoint.endpoint_url.startswith("http:")},
             )
         return self._stores[bucket]
+
+
+@contextmanager
+def _obstore_errors(item: SyntheticObject) -> Iterator[None]:
+    """Obstore tells all in one text, S3's answer or what libraries said of the network."""
+    try:
+        yield
+    except BaseError as error:
+        text = str(error)
+        code = find_element(text, "Code") or type(error).__name__
+        said = find_element(text, "Message") or one_line(text)
+        raise make_error("PutObject", item.bucket, item.key, code, 0, said) from error
 
 
 def _client(endpoint: Endpoint, connections: int = 4) -> Any:

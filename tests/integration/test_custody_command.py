@@ -25,8 +25,8 @@ def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:
     what it was.
     """
     place = ["--destination-bucket", packed.destination or ""]
-    assert "0 records read" in packed.call("custody", "verify", *place).stdout
-    assert "no custody records" in packed.call("custody", "show", *place).stdout
+    for empty in (["custody", "verify"], ["custody", "show"]):
+        assert "no custody records" in packed.call(*empty, *place, code=1).stderr
     (first,) = packed.run_json()["custody"]
     printed = packed.call("run", *packed.sources).stdout
     stored = packed.client.get_object(Bucket=first["bucket"], Key=first["key"])["Body"].read()

@@ -115,7 +115,7 @@ def test_put_back_home_and_packed_again(site: Site) -> None:
         "--destination-bucket",
         str(site.destination),
     )
-    assert "[holds]" in done.stdout
+    assert "[holds]" in done.stderr
     assert site.client.head_object(Bucket=digest.bucket, Key=digest.key)["Metadata"] == dict(
         digest.metadata
     )

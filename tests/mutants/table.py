@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
+from tests.mutants.bugs.command_line import COMMAND_LINE
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
 from tests.mutants.bugs.deploying import DEPLOYING
@@ -36,6 +37,7 @@ SECTIONS = (
     FANNING_OUT,
     REQUESTS,
     CONFIGURATION,
+    COMMAND_LINE,
     STALLS,
     GETTING_BACK,
     DEPLOYING,

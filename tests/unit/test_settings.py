@@ -232,6 +232,33 @@ def test_good_values(name: str, value: Any, expected: Any) -> None:
     assert getattr(read(**{name: value}), name) == (value if expected is ... else expected)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[holds]\naccounts = [111122223333]",
+        "[holds]\naccounts = 111122223333",
+        "[holds]\naccounts = [\n  011122223333,\n]",
+        "destination_account = 111122223333",
+        "[bucket_accounts]\naux = 111122223333",
+    ],
+)
+def test_an_account_without_quotes(tmp_path: Path, text: str) -> None:
+    """To TOML it is a number, or with a zero in front nothing at all; the message says what to
+    write.
+    """
+    path = tmp_path / "aggregator.toml"
+    path.write_text(f'destination_bucket = "dest"\n{text}\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r'write it in quotes: "[01]11122223333"$'):
+        read_settings(path, {})
+
+
+@pytest.mark.parametrize("value", [{"accounts": [1]}, {"accounts": ["1111"]}, 5, [True]])
+def test_quotes_are_not_advised_where_they_would_not_help(value: Any) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(holds=value)
+    assert "quotes" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_bad_values(name: str, value: Any) -> None:
     """What is not allowed is refused in one line that names the setting, the value and what is

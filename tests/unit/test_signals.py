@@ -17,6 +17,7 @@ from log_aggregator.signals import (
     leave,
     on_stop,
     send_again,
+    when_giving_up,
     when_stopped,
 )
 
@@ -126,6 +127,8 @@ def test_whoever_has_to_know_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
         ended.set()
 
     monkeypatch.setattr(signals, "_calls", [])
+    monkeypatch.setattr(signals, "_last_word", lambda: None)
+    when_giving_up(lambda: called.append("last word"))
     ended = threading.Event()
     monkeypatch.setattr(signals, "ENDING_SECONDS_MAX", 0)
     monkeypatch.setattr("os._exit", end)
@@ -138,7 +141,7 @@ def test_whoever_has_to_know_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering_stops():
         assert is_stopped_by(signal.SIGTERM)
         ended.wait(SECONDS_MAX)
-    assert called == ["last", "fails", "first", "130"]
+    assert called == ["last", "fails", "first", "last word", "130"]
 
 
 def test_it_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:

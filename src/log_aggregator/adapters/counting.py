@@ -15,6 +15,7 @@ from log_aggregator.model import LogObject
 from log_aggregator.ports.store import Bodies, ObjectStore, Page
 
 T = TypeVar("T")
+_READING = ("Get", "Head", "List")
 
 
 class CountingStore(ForwardingStore):
@@ -35,6 +36,14 @@ class CountingStore(ForwardingStore):
         """Requests so far, by S3's name of the operation."""
         with self._lock:
             return dict(self._requests)
+
+    @property
+    def has_written(self) -> bool:
+        """A request was sent that may have changed something, whatever became of it."""
+        return any(
+            count and not operation.startswith(_READING)
+            for operation, count in self.requests.items()
+        )
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
         self._count(call.operation, 1)

@@ -11,15 +11,17 @@ import click
 
 from log_aggregator import __version__
 from log_aggregator.cli.commands import COMMANDS, LazyCommands
-from log_aggregator.cli.printing import guard_streams, print_error, print_usage_error
+from log_aggregator.cli.failing import Failing
+from log_aggregator.cli.printing import guard_streams, print_usage_error
 from log_aggregator.errors import Interrupted, LogAggregatorError, SettingsError
+from log_aggregator.signals import when_giving_up
 
 EXIT_CODES = """\b
 Exit codes:
   0    all done
   1    something failed, was not found or is not valid; a run deletes nothing that is not packed
   2    a setting is wrong; nothing was touched
-  3    could not start; nothing was touched
+  3    could not start (bucket, credentials, permission, network, a limit); nothing was touched
   130  stopped by ctrl-C or SIGTERM; start the same command again to go on
 """
 
@@ -41,22 +43,24 @@ def commands() -> None:
 
 
 def main() -> NoReturn:
-    """The entry point: turns every error into a line that says what to do, and into the exit
-    code.
+    """The entry point: turns every error into a line that says what to do, into the exit code, and
+    with --json into JSON.
     """
     guard_streams()
+    failing = Failing.of(sys.argv[1:])
+    when_giving_up(failing.give_up)
     try:
         code = commands.main(standalone_mode=False)
     except click.ClickException as error:
         print_usage_error(error)
-        code = SettingsError.exit_code
+        code = failing.tell(SettingsError(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
-        code = _fail(Interrupted("stopped"))
+        code = failing.fail(Interrupted("stopped"))
     except LogAggregatorError as error:
-        code = _fail(error)
+        code = failing.fail(error)
+    except Exception as error:  # a mistake of ours: its traceback follows
+        from log_aggregator.telemetry.foreign import tell_own
+
+        failing.tell(tell_own(error))
+        raise
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(error: LogAggregatorError) -> int:
-    print_error("log-aggregator", error, error.advice)
-    return error.exit_code

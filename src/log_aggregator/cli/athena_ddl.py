@@ -66,13 +66,14 @@ _HEAD = (
 @click.option(
     "--folder",
     default="",
-    help="Where each bucket keeps its own packs: the folder in front of packs/.",
+    help="Where each bucket keeps its own packs: the folder in front of packs/. Left out: none.",
 )
 @click.option(
     "--flow-fields",
     default=" ".join(FLOW_FIELDS),
     metavar="FIELDS",
-    help="Of flow logs with a format of their own: its fields, in order.",
+    help="Of flow logs with a format of their own: its fields, in order. Left out: those of the "
+    "default format.",
 )
 @target_options
 def athena_ddl(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from log_aggregator.errors import NotInstalled
 
@@ -111,6 +112,15 @@ COMMANDS = {
         "The records that runs leave beside their packs, of what was found, packed, verified and "
         "deleted; each names the hash of the last.",
     ),
+    "stats": Row(
+        "log_aggregator.cli.stats:stats",
+        "Show what is packed so far: log objects, packs and bytes by log type, account, month and "
+        "bucket, and what that saves.",
+    ),
+    "completion": Row(
+        "log_aggregator.cli.completion:completion",
+        "Print what makes a shell complete commands and options, to be read by it when it begins.",
+    ),
     "athena-ddl": Row(
         "log_aggregator.cli.athena_ddl:athena_ddl",
         "Print CREATE TABLE and CREATE VIEW statements for Amazon Athena.",
@@ -134,12 +144,28 @@ class LazyCommands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         row = self._rows.get(cmd_name)
-        return None if row is None else _load(cmd_name, row.place)
+        return None if row is None else _complete(cmd_name, _load(cmd_name, row.place))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """From the list alone: a shell should not wait for every command to be imported."""
+        found = [
+            CompletionItem(name, help=row.help)
+            for name, row in sorted(self._rows.items())
+            if name.startswith(incomplete)
+        ]
+        return found if not incomplete.startswith("-") else super().shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click does, by stand-ins that have nothing but their help."""
         stand_ins = [click.Command(name, help=row.help) for name, row in self._rows.items()]
         click.Group(commands=stand_ins).format_commands(ctx, formatter)
+
+
+def _complete(name: str, command: click.Command) -> click.Command:
+    from log_aggregator.cli.everywhere import complete_command
+
+    complete_command([name], command)
+    return command
 
 
 def _load(name: str, place: str) -> click.Command:

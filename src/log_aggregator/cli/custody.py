@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -13,7 +13,8 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
-from log_aggregator.cli.printing import print_report
+from log_aggregator.cli.paging import page_report
+from log_aggregator.core.custody import custody_prefix
 from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.custody import (
@@ -61,7 +62,8 @@ def custody() -> None:
     "--expect",
     multiple=True,
     metavar="NUMBER:SHA256",
-    help="A record's hash that was kept elsewhere; may be repeated. It must be there, unchanged.",
+    help="A record's hash that was kept elsewhere; may be repeated. It must be there, unchanged. "
+    "Left out: none.",
 )
 @click.option(
     "--indexes",
@@ -86,13 +88,16 @@ def verify_custody(
     """Walk the chain, newest to oldest. Changes nothing.
 
     Exit code 1 where a record was changed, removed, replaced or put in between, where one does not
-    add up, or where there are packs that no record can name.
+    add up, where there are packs that no record can name, and where there is no record at all.
     """
     rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
-        chains = [walk_chain(job, target, rules) for target in job.list_targets()]
+        targets = job.list_targets()
+        chains = [walk_chain(job, target, rules) for target in targets]
+    if not any(chain.records or chain.findings for chain in chains):
+        raise nothing_in(targets)
     described = describe_walk(chains)
-    print_report(described, render_walk(described), as_json=as_json)
+    page_report(described, render_walk(described), as_json=as_json)
     return 1 if described["findings"] else 0
 
 
@@ -119,20 +124,21 @@ def show_custody(
 ) -> int:
     """Show the newest records; or all that a run did, by the run's name or the record's number."""
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        targets = job.list_targets()
         found = [
             describe_record(record)
-            for target in job.list_targets()
+            for target in targets
             for record in _select(job, target, run, last)
         ]
     if run is not None and not found:
         raise NotFound(
             f"{run!r}: no record of a run of that name or number; `custody show` lists the newest"
         )
-    print_report(
+    if not found:
+        raise nothing_in(targets)
+    page_report(
         {"records": found},
-        (line for record in found for line in render_record(record, in_full=run is not None))
-        if found
-        else ["There are no custody records: the first run with packs or deletions writes one."],
+        (line for record in found for line in render_record(record, in_full=run is not None)),
         as_json=as_json,
     )
     return 0
@@ -169,7 +175,7 @@ def trace_custody(
             incomplete = error
     described = [describe_life(life) for life in lives]
     if described:
-        print_report(
+        page_report(
             {"lives": described},
             (line for life in described for line in render_life(life)),
             as_json=as_json,
@@ -177,6 +183,13 @@ def trace_custody(
     if incomplete is not None:
         raise incomplete
     return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
+
+
+def nothing_in(targets: Iterable[Target]) -> NotFound:
+    places = ", ".join(f"s3://{target.bucket}/{custody_prefix(target)}" for target in targets)
+    return NotFound(
+        f"{places}: no custody records; the first run with packs or deletions writes one"
+    )
 
 
 def _select(job: Job, target: Target, run: str | None, last: int) -> Iterator[StoredRecord]:

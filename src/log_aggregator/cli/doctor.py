@@ -12,10 +12,11 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
-from log_aggregator.cli.printing import print_report
+from log_aggregator.cli.paging import page_report
+from log_aggregator.cli.printing import print_lines, terminal_width
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import SettingsError
-from log_aggregator.reports.doctor import describe_findings, render_findings
+from log_aggregator.errors import CannotStart, SettingsError
+from log_aggregator.reports.doctor import describe_findings, render_configuration, render_findings
 from log_aggregator.settings import Settings
 from log_aggregator.steps.doctor.examine import examine
 from log_aggregator.wiring import SystemClock, connect, connect_inspector, make_run_rules
@@ -62,7 +63,12 @@ def doctor(
     connection = make_connection(profile, region, endpoint_url)
     inspector = connect_inspector(connection, settings.bucket_owners)
     store = connect(connection, settings.readers, settings.bucket_owners)
-    findings = examine(inspector, store, clock, rules, role_arns)
+    try:
+        findings = examine(inspector, store, clock, rules, role_arns)
+    except CannotStart:
+        if not as_json:  # it is the first thing to look at, and says where each value came from
+            print_lines(render_configuration(inspector.configuration, terminal_width()))
+        raise
     described = describe_findings(findings, inspector.configuration)
-    print_report(described, render_findings(described), as_json=as_json)
+    page_report(described, render_findings(described, terminal_width()), as_json=as_json)
     return 1 if described["problems"] else 0

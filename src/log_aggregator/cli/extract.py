@@ -17,12 +17,11 @@ from log_aggregator.cli.options import (
     make_connection,
     target_options,
 )
-from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, open_stream
+from log_aggregator.cli.output import FileSink, FolderSink, StreamSink, name_segments, open_stream
 from log_aggregator.cli.printing import print_json, print_line, print_lines
 from log_aggregator.cli.progress.counting import shares_terminal
 from log_aggregator.cli.progress.fetching import show_fetching
-from log_aggregator.cli.query_options import query_options
-from log_aggregator.core.paths import encode_segments
+from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.query import Query
 from log_aggregator.core.versions import age_of
 from log_aggregator.errors import Failure, IncompleteSearch, NoSuchOriginal, SettingsError
@@ -68,7 +67,7 @@ _GLOB = re.compile(r"[*?\[]")
     type=click.Path(path_type=Path),
     help=(
         "Folder for any number of originals, as <source bucket>/<key>; it is made, or must be "
-        "empty."
+        "empty. Left out: see --output."
     ),
 )
 @click.option(
@@ -212,7 +211,7 @@ def extract_to(
                 file.is_complete = not result.failures
             return result, str(file.path)
         (one,) = wanted
-        path = Path(destination.output or encode_segments(one.pack.members[0].key.rstrip("/"))[-1])
+        path = Path(destination.output or name_segments(one.pack.members[0].key.rstrip("/"))[-1])
         sink = FileSink(path, force=destination.force, with_metadata=destination.with_metadata)
         return fetch_all(store, workers, [one], sink, progress), str(path)
 
@@ -220,15 +219,6 @@ def extract_to(
 def is_whole_key(query: Query) -> bool:
     """One key, and not a pattern of keys."""
     return len(query.keys) == 1 and not _GLOB.search(query.keys[0])
-
-
-def require_condition(query: Query) -> None:
-    """Ten years of everything are not meant by leaving everything out. Raises SettingsError."""
-    if query == Query():
-        raise SettingsError(
-            "nothing says which log objects: name a KEY, or --account, --log-type, --date "
-            "...; --key '*' is all of them"
-        )
 
 
 def pick_one(

@@ -12,7 +12,7 @@ import click
 from log_aggregator.cli.options import connection_options, make_connection, target_options
 from log_aggregator.cli.printing import print_json_lines, print_line, print_lines
 from log_aggregator.cli.progress.counting import shares_terminal, show_bar
-from log_aggregator.cli.query_options import query_options
+from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.query import Query
 from log_aggregator.errors import IncompleteSearch, NoSuchOriginal, SettingsError
@@ -63,7 +63,8 @@ def find(
 
     KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Options of one name
     that are given several times, or once with commas in between, are alternatives; different ones
-    must all hold. Only indexes that can match are read, and no pack is touched.
+    must all hold; at least one is needed. Only indexes that can match are read, and no pack is
+    touched.
 
     Prints a row for each pack, and under it a row for each log object that was found in it. Exit
     code 1 where nothing is found, and where an index could not be read, which is named when all the
@@ -71,6 +72,7 @@ def find(
     """
     if only_packs and only_count:
         raise SettingsError("--packs, --count: expected one of them")
+    require_condition(query)
     tally = Tally()
     incomplete: IncompleteSearch | None = None
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:

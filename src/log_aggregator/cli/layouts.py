@@ -16,6 +16,7 @@ from log_aggregator.cli.options import (
     read_layouts,
     read_settings_for,
 )
+from log_aggregator.cli.paging import page_report
 from log_aggregator.cli.printing import print_json_lines, print_lines, print_report
 from log_aggregator.cli.progress.counting import say, show_bar
 from log_aggregator.core.layouts.declarations import read_declarations
@@ -57,7 +58,7 @@ def layouts() -> None:
 def list_layouts(config: Path | None, as_json: bool) -> None:
     """The whole table: what is built in, what the settings declare, and what is no log."""
     described = describe_layouts(read_layouts(config))
-    print_report(described, render_layouts(described), as_json=as_json)
+    page_report(described, render_layouts(described), as_json=as_json)
 
 
 @layouts.command()
@@ -71,7 +72,7 @@ def list_layouts(config: Path | None, as_json: bool) -> None:
     "patterns",
     multiple=True,
     metavar="PATTERN",
-    help="A pattern to try, as if it were declared; may be repeated.",
+    help="A pattern to try, as if it were declared; may be repeated. Left out: none.",
 )
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines: an object for each key.")

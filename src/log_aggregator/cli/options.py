@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 import click
 
+from log_aggregator.cli.variables import SETTING
 from log_aggregator.core.layouts.declarations import read_declarations
 from log_aggregator.core.layouts.declared import Layouts
 from log_aggregator.core.layouts.pattern import PatternError
 from log_aggregator.core.windows import DateWindow, Days, make_window
 from log_aggregator.errors import SettingsError
+from log_aggregator.limits import MIB
 from log_aggregator.settings import SETTINGS, Setting, Settings, read_settings, read_toml
 from log_aggregator.wiring import Connection
 
@@ -106,11 +108,14 @@ def date_options(function: F) -> F:
     """--date, or --from and --to, or nothing: yesterday and the days before it that are looked at
     again.
     """
-    function = click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date of a range.")(
-        function
-    )
     function = click.option(
-        "--from", "from_", metavar="YYYY-MM-DD", help="First log date of a range."
+        "--to", "to_", metavar="YYYY-MM-DD", help="Last log date of a range. Left out: see --date."
+    )(function)
+    function = click.option(
+        "--from",
+        "from_",
+        metavar="YYYY-MM-DD",
+        help="First log date of a range. Left out: see --date.",
     )(function)
     return click.option(
         "--date",
@@ -151,8 +156,19 @@ def _option(row: Setting) -> Callable[[Any], Any]:
         f"--{row.name.replace('_', '-')}",
         row.name,
         metavar="VALUE",
-        help=f"{row.meaning} Allowed: {row.allowed}.",
+        help=f"{row.meaning} Allowed: {row.allowed}.{_describe_default(row)}",
+        envvar=SETTING,
     )
+
+
+def _describe_default(row: Setting) -> str:
+    """Where its meaning does not say what holds without it."""
+    if "Left out: " in row.meaning:
+        return ""
+    value = getattr(Settings(), row.name)
+    if isinstance(value, int) and row.allowed.startswith("a size"):
+        value = f"{value // MIB} MiB"
+    return f" Default: {value or 'none' if not isinstance(value, int) else value}."
 
 
 def _read(config: Path | None, overrides: dict[str, Any]) -> Settings:

@@ -16,8 +16,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import BinaryIO
 
+from log_aggregator.cli.printing import name_unwritable, silence
 from log_aggregator.core.lines import iter_lines
-from log_aggregator.core.paths import PathNames, encode_segments, name_version
+from log_aggregator.core.paths import PathNames, encode_segments, fit_encoding, name_version
 from log_aggregator.core.times import encode_time
 from log_aggregator.errors import GroupFailed, OutputFailed, SettingsError
 from log_aggregator.escapes import escape_json
@@ -50,7 +51,7 @@ class FolderSink:
     def take(self, original: Fetched) -> None:
         member = original.member
         unique = f"{original.pack.group.bucket}/{member.key}/{member.version_id}/{member.etag}"
-        segments = [*encode_segments(original.pack.group.bucket), *encode_segments(member.key)]
+        segments = [*name_segments(original.pack.group.bucket), *name_segments(member.key)]
         if not original.is_newest:
             segments[-1] = name_version(segments[-1], member)
         path = self._names.place(segments, unique)
@@ -77,6 +78,12 @@ class FolderSink:
             raise OutputFailed(f"{folder}: a link leads out of {self._folder}")
         folder.mkdir(parents=True, exist_ok=True)
         self._made.add(folder)
+
+
+def name_segments(key: str) -> list[str]:
+    """The names of folders and file, as the file systems of this machine can hold them."""
+    encoding = sys.getfilesystemencoding()
+    return [fit_encoding(name, encoding) for name in encode_segments(key)]
 
 
 class FileSink:
@@ -141,13 +148,8 @@ class StreamSink:
             yield
         except OSError as error:
             if self._out is sys.stdout.buffer:
-                silence_stdout()
-            is_closed = isinstance(error, BrokenPipeError)
-            raise OutputFailed(
-                f"{self._name} was closed by its reader"
-                if is_closed
-                else f"{self._name}: {error.strerror}"
-            ) from None
+                silence(sys.stdout)
+            raise name_unwritable(self._name, error) from None
 
 
 @dataclass(slots=True)
@@ -268,12 +270,6 @@ def describe_member(bucket: str, member: Member) -> bytes:
         "metadata": dict(sorted(member.metadata.items())),
     }
     return escape_json(json.dumps(described, indent=2, ensure_ascii=False)).encode() + b"\n"
-
-
-def silence_stdout() -> None:
-    """Python would flush standard output at its end, and complain once more."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - it becomes a file descriptor
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _read(spool: tempfile.SpooledTemporaryFile[bytes]) -> Iterator[bytes]:

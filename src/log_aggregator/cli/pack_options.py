@@ -124,20 +124,20 @@ _FILTERS = (
         "accounts",
         multiple=True,
         metavar="ID",
-        help="Account, twelve digits; 'none' for logs without one.",
+        help="Account, twelve digits; 'none' for logs without one. Left out: any.",
     ),
     click.option(
         "--log-type",
         "log_types",
         multiple=True,
         metavar="NAME",
-        help="Log type, such as CloudTrail.",
+        help="Log type, such as CloudTrail. Left out: any.",
     ),
     click.option(
         "--bucket",
         "buckets",
         multiple=True,
         metavar="NAME",
-        help="Bucket that the log objects were in.",
+        help="Bucket that the log objects were in. Left out: any.",
     ),
 )

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 
 import click
 
-from log_aggregator.cli.extract import require_condition
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
     make_connection,
     target_options,
 )
-from log_aggregator.cli.printing import print_report
+from log_aggregator.cli.printing import print_lines, print_report
 from log_aggregator.cli.progress.fetching import show_fetching
-from log_aggregator.cli.query_options import query_options
+from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Failure, NoSuchOriginal, SettingsError
 from log_aggregator.reports.put_back import (
@@ -24,6 +23,7 @@ from log_aggregator.reports.put_back import (
     describe_put_back_plan,
     render_put_back,
     render_put_back_plan,
+    render_warnings,
 )
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job
@@ -32,6 +32,7 @@ from log_aggregator.steps.retrieval.fetch import VersionChoice, Wanted, choose, 
 from log_aggregator.steps.retrieval.find import find
 from log_aggregator.steps.retrieval.put_back import (
     ReturnAddress,
+    check_buckets,
     check_keys,
     limit_originals,
     put_back,
@@ -50,7 +51,10 @@ from log_aggregator.wiring import PUT_BACK_WRITERS, open_job
     help="Another bucket for all of them. Left out: each where it was.",
 )
 @click.option(
-    "--prefix", metavar="TEXT", default="", help="In front of every key, such as 'audit-2026/'."
+    "--prefix",
+    metavar="TEXT",
+    default="",
+    help="In front of every key, such as 'audit-2026/'. Left out: nothing.",
 )
 @click.option(
     "--objects-max",
@@ -84,6 +88,8 @@ def put_back_command(
     be stopped and started again.
     """
     require_condition(query)
+    if not _is_text(prefix):
+        raise SettingsError(f"--prefix {prefix!r}: expected text in the encoding of this terminal")
     if to_bucket is not None and (not to_bucket or "/" in to_bucket):
         raise SettingsError(f"--to-bucket {to_bucket!r}: expected the name of a bucket")
     address = ReturnAddress(to_bucket, prefix)
@@ -98,11 +104,14 @@ def put_back_command(
         check_keys(wanted, address, targets)
         if not wanted and not gaps:
             raise NoSuchOriginal("nothing found: no pack holds what is looked for")
-        warnings = [WARNING] if goes_to_a_source(job, wanted, address) else []
+        warnings = check_buckets(store, wanted, address)
+        warnings += [WARNING] if goes_to_a_source(job, wanted, address) else []
         if dry_run:
             planned = describe_put_back_plan(wanted, address, gaps, warnings)
             print_report(planned, render_put_back_plan(planned), as_json=as_json)
             return 1 if gaps else 0
+        if not as_json:  # before: afterwards it may be too late
+            print_lines(render_warnings(warnings), err=True, urgent=True)
         originals = sum(len(each.pack.members) for each in wanted)
         with show_fetching("putting back", is_quiet=as_json, total=originals) as progress:
             result = put_back(store, workers, wanted, address, progress)
@@ -110,6 +119,17 @@ def put_back_command(
     described = describe_put_back(result, job.requests, warnings)
     print_report(described, render_put_back(described), as_json=as_json)
     return 1 if result.failures else 0
+
+
+def _is_text(words: str) -> bool:
+    """What is no text in the terminal's encoding comes as halves of characters, and no key has
+    such.
+    """
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def goes_to_a_source(job: Job, wanted: Sequence[Wanted], address: ReturnAddress) -> bool:

@@ -105,6 +105,15 @@ def make_query(
     )
 
 
+def require_condition(query: Query) -> None:
+    """Ten years of everything are not meant by leaving everything out. Raises SettingsError."""
+    if query == Query():
+        raise SettingsError(
+            "nothing says which log objects: name a KEY, or --account, --log-type, --date "
+            "...; --key '*' is all of them"
+        )
+
+
 def _each(values: Iterable[str]) -> Iterable[str]:
     """An option given twice, or once with a comma: the same."""
     return (item.strip() for value in values for item in value.split(","))
@@ -212,7 +221,7 @@ _OPTIONS = (
         "accounts",
         multiple=True,
         metavar="ID",
-        help="Account, twelve digits; 'none' for logs without one.",
+        help="Account, twelve digits; 'none' for logs without one. Left out: any.",
     ),
     click.option(
         "--log-type",
@@ -221,7 +230,7 @@ _OPTIONS = (
         metavar="NAME",
         help=(
             "Log type, such as CloudTrail, in any case, or the name of a declared layout; "
-            "AWSLogs/<service> where it has no layout of its own."
+            "AWSLogs/<service> where it has no layout of its own. Left out: any."
         ),
     ),
     click.option(
@@ -229,28 +238,31 @@ _OPTIONS = (
         "log_regions",
         multiple=True,
         metavar="REGION",
-        help="Region that the key names, such as eu-west-1.",
+        help="Region that the key names, such as eu-west-1. Left out: any.",
     ),
     click.option(
         "--bucket",
         "buckets",
         multiple=True,
         metavar="NAME",
-        help="Bucket that the log objects were in.",
+        help="Bucket that the log objects were in. Left out: any.",
     ),
     click.option(
         "--key",
         "keys",
         multiple=True,
         metavar="KEY",
-        help="Original key, s3://bucket/key, or a glob of either; * spans slashes.",
+        help="Original key, s3://bucket/key, or a glob of either; * spans slashes. Left out: any.",
     ),
-    click.option("--date", "date_", metavar="YYYY-MM-DD", help="One log date (UTC)."),
+    click.option(
+        "--date", "date_", metavar="YYYY-MM-DD", help="One log date (UTC). Left out: any."
+    ),
     click.option(
         "--from",
         "from_",
         metavar="DATE[TIME]",
-        help="First log date, or hour: 2026-01-31 or 2026-01-31T13:00 (UTC).",
+        help="First log date, or hour: 2026-01-31 or 2026-01-31T13:00 (UTC). Left out: no "
+        "beginning.",
     ),
     click.option(
         "--to",

@@ -21,12 +21,13 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
-from log_aggregator.cli.printing import print_report
+from log_aggregator.cli.paging import page_report
+from log_aggregator.cli.printing import check_stdout, print_report, print_report_to_stderr
 from log_aggregator.cli.progress.run import ProgressView, make_progress
 from log_aggregator.core.costs import PRICES, Prices
 from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import Interrupted, SettingsError
+from log_aggregator.errors import CannotStart, Interrupted, OutputFailed, SettingsError
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.run import Measured, describe_run, render_run
@@ -49,7 +50,7 @@ inventory_option = click.option(
     metavar="S3_URL",
     help="Take the listing from an S3 Inventory: its manifest.json, or its configuration's folder "
     "for the newest. Once for each bucket;"
-    " only these buckets are worked on.",
+    " only these buckets are worked on. Left out: the buckets are listed.",
 )
 
 
@@ -115,7 +116,7 @@ def run(
     "prices_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with prices in place of the built-in ones.",
+    help="TOML file with prices in place of the built-in ones. Left out: those alone.",
 )
 @click.option(
     "--groups",
@@ -169,11 +170,32 @@ def do_run(
     as_json: bool,
 ) -> int:
     """Runs, prints, and gives the exit code."""
+    try:
+        check_stdout()
+    except OutputFailed as error:
+        raise CannotStart(f"the report has no place: {error}").with_remedy(MAKE_ROOM) from None
     described = measure_run(settings, window, connection, inventories, is_quiet=as_json)
-    print_report(described, render_run(described), as_json=as_json)
+    _print_report(described, as_json=as_json)
     if described["stopped"]:
         raise Interrupted("stopped; what was done stands above")
     return 1 if described["failures"] else 0
+
+
+MAKE_ROOM = "Make room, or send standard output elsewhere, and start again."
+
+
+def _print_report(described: dict[str, Any], *, as_json: bool) -> None:
+    """Where it does not fit any more it goes to standard error, because nothing makes it anew; the
+    custody records, which say the same, are named. Raises OutputFailed.
+    """
+    try:
+        print_report(described, render_run(described), as_json=as_json)
+    except OutputFailed as error:
+        print_report_to_stderr(described, render_run(described), as_json=as_json)
+        failed = OutputFailed(f"{error}; the run is done, and its report stands above")
+        records = ", ".join(f"s3://{each['bucket']}/{each['key']}" for each in described["custody"])
+        failed.advice = f"Its custody records say the same: {records}" if records else ""
+        raise failed from None
 
 
 def measure_run(
@@ -226,7 +248,7 @@ def show_plan(
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)
-    print_report(described, render_plan(described, with_groups=with_groups), as_json=as_json)
+    page_report(described, render_plan(described, with_groups=with_groups), as_json=as_json)
     return 1 if described["failures"] else 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from log_aggregator.cli.extract import Destination, extract_to, require_condition
+from log_aggregator.cli.extract import Destination, extract_to
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -19,7 +19,7 @@ from log_aggregator.cli.options import (
 from log_aggregator.cli.output import prepare_folder
 from log_aggregator.cli.printing import print_json, print_lines
 from log_aggregator.cli.progress.thawing import show_waiting
-from log_aggregator.cli.query_options import query_options
+from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.costs import RETRIEVALS
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Failure, LimitExceeded, NoSuchOriginal, SettingsError
@@ -95,7 +95,7 @@ _HOURS_UNKNOWN = 48.0
     "folder",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Wait, and then extract what was looked for.",
+    help="Wait, and then extract what was looked for. Left out: nothing is extracted.",
 )
 @click.option(
     "--force",

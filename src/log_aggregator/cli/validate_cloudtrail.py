@@ -21,7 +21,7 @@ from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
 from log_aggregator.core.query import Query
 from log_aggregator.core.times import encode_time
-from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
+from log_aggregator.errors import CannotStart, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.validate import describe_validation, render_findings, render_summary
 from log_aggregator.settings import Settings
@@ -67,9 +67,12 @@ BOTH = "both"
         "were made from."
     ),
 )
-@click.option("--date", "date_", metavar="YYYY-MM-DD", help="One day (UTC).")
+@click.option("--date", "date_", metavar="YYYY-MM-DD", help="One day (UTC). Left out: see --from.")
 @click.option(
-    "--from", "from_", metavar="DATE[TIME]", help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC)."
+    "--from",
+    "from_",
+    metavar="DATE[TIME]",
+    help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC). Left out: --date must be there.",
 )
 @click.option("--to", "to_", metavar="DATE[TIME]", help="End. Left out: now.")
 @click.option(
@@ -158,12 +161,9 @@ def _find_places(
     job: Job, targets: Sequence[Target], query: Query, request: Request
 ) -> list[AccountPlaces]:
     """Those of the accounts that are asked for. Raises CannotStart."""
-    try:
-        found = find_accounts(
-            job.store, targets, job.rules.main_buckets, query.buckets, request.read_from
-        )
-    except AccessDenied as error:
-        raise CannotStart(f"{error}; --read-from packs does without the originals") from error
+    found = find_accounts(
+        job.store, targets, job.rules.main_buckets, query.buckets, request.read_from
+    )
     return [place for place in found if not query.accounts or place.account in query.accounts]
 
 
@@ -229,7 +229,9 @@ def _report(
             print_line("")
         print_lines(render_summary(described))
     for region, error in sorted(keys.failures.items()):
-        print_line(f"CloudTrail gave no public keys for {region}: {error}", err=True)
+        print_lines(
+            [f"CloudTrail gave no public keys for {region}: {error}"], err=True, urgent=True
+        )
     return 0 if result.is_sound else 1
 
 

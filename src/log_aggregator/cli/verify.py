@@ -44,12 +44,14 @@ SEED_MAX = 10**6
     " one beside it; checksum asks S3 for its checksum and reads no pack.",
 )
 @click.option(
-    "--sample", metavar="N%", help="Only so many of the packs, chosen by chance, and at least one."
+    "--sample",
+    metavar="N%",
+    help="Only so many of the packs, chosen by chance, and at least one. Left out: all.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, SEED_MAX),
-    help="Choose the sample that an earlier --sample printed.",
+    help="Choose the sample that an earlier --sample printed. Left out: by chance.",
 )
 def verify(
     settings: Settings,

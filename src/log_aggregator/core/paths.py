@@ -31,6 +31,13 @@ def encode_segments(key: str) -> list[str]:
     return [_encode(segment) for segment in key.split("/")]
 
 
+def fit_encoding(name: str, encoding: str) -> str:
+    """A name that a file system of another encoding than Unicode's can hold: what it lacks is
+    written with percent signs, too.
+    """
+    return "".join(char if _is_in(char, encoding) else _percent(char) for char in name)
+
+
 def name_version(name: str, member: Member) -> str:
     """The name of an older version: its version id, or its ETag where there is none, in front of
     the extensions.
@@ -84,6 +91,14 @@ class PathNames:
             path[-1] = f"{name}%{digest[:16]}{suffix}"
         self._files.add(_fold(path))
         return path
+
+
+def _is_in(char: str, encoding: str) -> bool:
+    try:
+        char.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _encode(segment: str) -> str:

@@ -11,7 +11,9 @@ from log_aggregator.ports.account import ConfiguredValue
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.doctor.findings import Finding, Level
 
-LINE_LENGTH_MAX = 120
+WIDTH_DEFAULT = 120
+WIDTH_MIN = 60
+"""Less than that leaves no room beside what stands in front of a text."""
 INDENT = 28
 ACCOUNT = "account"
 BUCKET = "<bucket>"
@@ -57,11 +59,12 @@ def _anywhere(finding: Finding) -> Finding:
     return replace(finding, where=_IN_S3 + BUCKET, seen=seen, advice=advice)
 
 
-def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
+def render_findings(described: Mapping[str, Any], width: int = WIDTH_DEFAULT) -> Iterator[str]:
     """The same, for people: by what it holds for, problems first, and within that the worst
-    first.
+    first. No line is longer than `width`, unless a word is.
     """
-    yield from _render_configuration(described["configuration"])
+    width = max(width, WIDTH_MIN)
+    yield from _render_values(described["configuration"], width)
     by_place: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for finding in described["findings"]:
         by_place.setdefault(tuple(finding["where"]), []).append(finding)
@@ -69,22 +72,30 @@ def render_findings(described: Mapping[str, Any]) -> Iterator[str]:
         by_place.items(), key=lambda item: (-max(map(_rank, item[1])), item[0] != (ACCOUNT,))
     ):
         is_well = max(map(_rank, found)) < Level.WARNING.rank
-        yield from _render_places(where, WELL_NAMED_MAX if is_well else len(where))
+        yield from _render_places(where, WELL_NAMED_MAX if is_well else len(where), width)
         for finding in sorted(found, key=_rank, reverse=True):
-            yield from _render(finding)
+            yield from _render(finding, width)
         yield ""
     yield _summary(described)
 
 
-def _render_configuration(values: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def render_configuration(
+    values: Sequence[ConfiguredValue], width: int = WIDTH_DEFAULT
+) -> Iterator[str]:
+    """That alone, where nothing could be asked."""
+    yield from _render_values([asdict(value) for value in values], max(width, WIDTH_MIN))
+
+
+def _render_values(values: Sequence[Mapping[str, str]], width: int) -> Iterator[str]:
     if values:
         yield "configuration"
         for value in values:
-            yield from _wrap(f"  {value['name']:<25} ", f"{value['value']} ({value['source']})")
+            text = f"{value['value']} ({value['source']})"
+            yield from _wrap(f"  {value['name']:<25} ", text, width)
         yield ""
 
 
-def _render_places(where: Sequence[str], named_max: int) -> Iterator[str]:
+def _render_places(where: Sequence[str], named_max: int, width: int) -> Iterator[str]:
     if len(where) == 1:
         yield where[0]
         return
@@ -93,24 +104,24 @@ def _render_places(where: Sequence[str], named_max: int) -> Iterator[str]:
         names += f" and {more:,} more"
     yield from textwrap.wrap(
         f"{len(where)} buckets: {names}",
-        LINE_LENGTH_MAX,
+        width,
         subsequent_indent="  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
 
 
-def _render(finding: Mapping[str, Any]) -> Iterator[str]:
+def _render(finding: Mapping[str, Any], width: int) -> Iterator[str]:
     level = finding["level"].upper() if finding["level"] == Level.PROBLEM else finding["level"]
-    yield from _wrap(f"  {level:<9}{finding['check']:<16} ", finding["seen"])
+    yield from _wrap(f"  {level:<9}{finding['check']:<16} ", finding["seen"], width)
     if finding["advice"]:
-        yield from _wrap(" " * (INDENT - 3) + "-> ", finding["advice"])
+        yield from _wrap(" " * (INDENT - 3) + "-> ", finding["advice"], width)
 
 
-def _wrap(first: str, text: str) -> list[str]:
+def _wrap(first: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
         text,
-        LINE_LENGTH_MAX,
+        width,
         initial_indent=first,
         subsequent_indent=" " * INDENT,
         break_long_words=False,

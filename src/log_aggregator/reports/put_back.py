@@ -52,6 +52,7 @@ def describe_put_back_plan(
 
 def render_put_back_plan(described: Mapping[str, Any]) -> Iterator[str]:
     originals = described["originals"]
+    yield from render_warnings(described["warnings"])
     yield (
         f"{format_count(len(originals), 'original')}, {format_bytes(described['bytes'])}, out of"
         f" {format_count(described['packs'], 'pack')}, would be written:"
@@ -60,7 +61,6 @@ def render_put_back_plan(described: Mapping[str, Any]) -> Iterator[str]:
         yield f"  s3://{original['bucket']}/{original['key']}"
     if len(originals) > _SHOWN_MAX:
         yield f"  ... and {len(originals) - _SHOWN_MAX:,} more; --json names all"
-    yield from _render_warnings(described)
     yield from render_failed(described["failures"], "not everything could be searched")
 
 
@@ -81,6 +81,7 @@ def describe_put_back(
 
 
 def render_put_back(described: Mapping[str, Any]) -> Iterator[str]:
+    """Without the warnings, which were given before."""
     there = (
         f", {format_count(described['there'], 'was', 'were')} there already"
         if described["there"]
@@ -92,7 +93,6 @@ def render_put_back(described: Mapping[str, Any]) -> Iterator[str]:
         f"{format_bytes(described['written_bytes'])}{there};"
         f" {format_count(requests, 'request')}, {format_dollars(described['dollars'])}"
     )
-    yield from _render_warnings(described)
     lost = (
         f"{format_count(described['lost'], 'original')} could not be put back"
         if described["lost"]
@@ -101,6 +101,6 @@ def render_put_back(described: Mapping[str, Any]) -> Iterator[str]:
     yield from render_failed(described["failures"], name_failed(described["failures"], lost))
 
 
-def _render_warnings(described: Mapping[str, Any]) -> Iterator[str]:
-    for warning in described["warnings"]:
+def render_warnings(warnings: Sequence[str]) -> Iterator[str]:
+    for warning in warnings:
         yield f"Warning: {warning}."

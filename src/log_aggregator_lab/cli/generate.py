@@ -11,10 +11,16 @@ from log_aggregator.cli.options import connection_options, json_option
 from log_aggregator.cli.printing import print_json, print_lines
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.core.times import parse_date
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator.reports.numbers import format_bytes, format_count
+from log_aggregator.settings import Settings
+from log_aggregator.steps.cloudtrail.public_keys import archive_keys
+from log_aggregator.wiring import Connection, connect
 from log_aggregator_lab.organisation import generate as organisation
 from log_aggregator_lab.organisation.specification import OrganisationSpec
-from log_aggregator_lab.upload import create_buckets, find_endpoint, upload
+from log_aggregator_lab.servers.trail_api import LabTrailKeys
+from log_aggregator_lab.upload import create_bucket, create_buckets, find_endpoint, upload
 
 PRESETS = ("small", "demo")
 
@@ -30,12 +36,12 @@ PRESETS = ("small", "demo")
 @click.option(
     "--objects",
     type=click.IntRange(1, 10_000_000),
-    help="Number of CloudTrail logs, instead of the preset's.",
+    help="Number of CloudTrail logs. Left out: the preset's.",
 )
 @click.option(
     "--accounts",
     type=click.IntRange(1, 5_000),
-    help="Number of member accounts, instead of the preset's.",
+    help="Number of member accounts. Left out: the preset's.",
 )
 @click.option(
     "--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Number of days."
@@ -49,9 +55,20 @@ PRESETS = ("small", "demo")
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes."
 )
-@click.option("--bucket", help="Put everything into this one bucket.")
 @click.option(
-    "--bucket-prefix", default="", help="In front of the names of the organisation's buckets."
+    "--bucket", help="Put everything into this one bucket. Left out: into the organisation's own."
+)
+@click.option(
+    "--bucket-prefix",
+    default="",
+    help="In front of the names of the organisation's buckets. Left out: nothing.",
+)
+@click.option(
+    "--destination-bucket",
+    "destination",
+    metavar="NAME",
+    help="Where packs are to go: it is created too, and the public keys of the digests are left "
+    "there. Left out: packs and keys are in the buckets themselves.",
 )
 @connection_options
 @json_option
@@ -64,6 +81,7 @@ def generate(
     seed: int,
     bucket: str | None,
     bucket_prefix: str,
+    destination: str | None,
     profile: str | None,
     region: str | None,
     endpoint_url: str | None,
@@ -75,7 +93,9 @@ def generate(
     a bucket with real logs: what is generated looks like the real thing, signed digests included.
     """
     first = _first_day(date_, days)
-    wishes = Wishes(preset, objects, accounts, days, first, seed, bucket, bucket_prefix)
+    wishes = Wishes(
+        preset, objects, accounts, days, first, seed, bucket, bucket_prefix, destination
+    )
     return generate_into_buckets(wishes, profile, region, endpoint_url, as_json=as_json)
 
 
@@ -97,6 +117,7 @@ class Wishes:
     seed: int
     bucket: str | None
     bucket_prefix: str
+    destination: str | None = None
 
 
 def generate_into_buckets(
@@ -111,6 +132,8 @@ def generate_into_buckets(
     spec = _make_spec(wishes)
     endpoint = find_endpoint(profile, region, endpoint_url)
     create_buckets(spec, endpoint)
+    if wishes.destination:
+        create_bucket(wishes.destination, endpoint, is_versioned=True)
     with show_bar("uploading", None) as show:
         report = upload(
             organisation.generate(spec),
@@ -118,6 +141,7 @@ def generate_into_buckets(
             keep_entries=False,
             progress=show,
         )
+    leave_public_keys(spec, connect(Connection(profile, region, endpoint_url)), wishes.destination)
     if as_json:
         result = {
             "objects": report.object_count,
@@ -130,6 +154,8 @@ def generate_into_buckets(
     size = format_bytes(report.size_bytes)
     buckets = format_count(len(spec.buckets), "bucket")
     options = _source_options(spec, wishes.bucket)
+    if wishes.destination:
+        options += f" --destination-bucket {wishes.destination}"
     lines = [
         f"{format_count(report.object_count, 'object')}, {size}, in {buckets}:",
         *(f"  {name}" for name in spec.buckets),
@@ -138,6 +164,20 @@ def generate_into_buckets(
     ]
     print_lines(lines)
     return 0
+
+
+def leave_public_keys(spec: OrganisationSpec, store: ObjectStore, destination: str | None) -> None:
+    """Where a run would keep them, which finds no CloudTrail beside a local server that it could
+    ask. Digests are checked with them (`validate-cloudtrail`).
+    """
+    target = (
+        Target(destination)
+        if destination
+        else Target(spec.control_tower_bucket, f"{Settings().final_aggregation_prefix}/")
+    )
+    keys = LabTrailKeys(spec)
+    for region in spec.regions:
+        archive_keys(store, target, keys, region, *keys.period)
 
 
 def _make_spec(wishes: Wishes) -> OrganisationSpec:

@@ -48,6 +48,11 @@ class LabTrailKeys:
         ]
         self.asked: list[tuple[str, datetime, datetime]] = []
 
+    @property
+    def period(self) -> tuple[datetime, datetime]:
+        """In which its keys are valid."""
+        return self.keys[0].valid_from, self.keys[-1].valid_until
+
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
         self.asked.append((region, first, last))
         return [key for key in self.keys if key.valid_from <= last and key.valid_until >= first]

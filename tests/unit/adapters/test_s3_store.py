@@ -37,6 +37,8 @@ from log_aggregator.errors import (
     PreconditionFailed,
     RequestFailed,
     StoreError,
+    WrongClock,
+    WrongSignature,
 )
 from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject, Restore
@@ -507,6 +509,16 @@ class TestRestoring:
         ]
         assert canned.store.head_object("b", "k").restore == restore
 
+    def test_a_tier_is_told(self, canned: CannedS3) -> None:
+        """Of Intelligent-Tiering the class says nothing."""
+        more = {"x-amz-archive-status": "ARCHIVE_ACCESS"}
+        canned.answers = [
+            Answer(200, b"", {"ETag": '"e"', "x-amz-storage-class": "INTELLIGENT_TIERING"} | extra)
+            for extra in (more, {})
+        ]
+        tiers = [canned.store.head_object("b", "k").archive_tier for _ in range(2)]
+        assert tiers == ["ARCHIVE_ACCESS", None]
+
 
 class TestWriting:
     def test_options_are_sent(self, canned: CannedS3) -> None:
@@ -898,12 +910,12 @@ class TestErrors:
             (403, "AccessDenied", AccessDenied),
             (403, "KMS.DisabledException", AccessDenied),
             (400, "KMS.DisabledException", AccessDenied),
-            (403, "SignatureDoesNotMatch", AccessDenied),
+            (403, "SignatureDoesNotMatch", WrongSignature),
             (400, "ExpiredToken", NotAuthenticated),
             (400, "InvalidToken", NotAuthenticated),
             (400, "TokenRefreshRequired", NotAuthenticated),
             (403, "InvalidAccessKeyId", NotAuthenticated),
-            (403, "RequestTimeTooSkewed", NotAuthenticated),
+            (403, "RequestTimeTooSkewed", WrongClock),
             (404, "NoSuchKey", NotFound),
             (404, "NoSuchVersion", NotFound),
             (404, "NoSuchBucket", NoSuchBucket),

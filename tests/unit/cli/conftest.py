@@ -10,7 +10,6 @@ import pytest
 from tests.support.world import World
 
 from log_aggregator import wiring
-from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import main
 from log_aggregator.ports.store import ObjectStore
 
@@ -23,17 +22,23 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+PLACE = ("--destination-bucket", "dest")
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
     """`command(world, "extract", "--date", ...)`: what it wrote, and its exit code."""
 
-    def call(world: World, *arguments: str, store: ObjectStore | None = None) -> Outcome:
-        monkeypatch.setattr(wiring, "connect", lambda *_: CountingStore(store or world.store))
-        monkeypatch.setattr(
-            sys, "argv", ["log-aggregator", *arguments, "--destination-bucket", "dest"]
-        )
+    def call(
+        world: World,
+        *arguments: str,
+        store: ObjectStore | None = None,
+        place: tuple[str, ...] = PLACE,
+    ) -> Outcome:
+        monkeypatch.setattr(wiring, "connect", lambda *_: wiring.attend(store or world.store))
+        # where packs are; what looks at layouts alone has no such option
+        own = () if arguments[:1] == ("layouts",) else place
+        monkeypatch.setattr(sys, "argv", ["log-aggregator", *arguments, *own])
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()

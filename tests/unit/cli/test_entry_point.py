@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -74,6 +75,13 @@ def test_stopped_while_all_else_is_loaded(number: int) -> None:
         "",
         "log-aggregator: stopped before it began\n",
     )
+
+
+def test_programs_are_told_so_too() -> None:
+    """With --json there is a document, though the program that would write it is not loaded yet."""
+    done = call("import sys; sys.argv.append('--json')" + LOADING.format(number=int(SIGNALS[0])))
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["exit_code"], told["error"]) == (130, 130, "Interrupted")
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -444,7 +444,7 @@ class TestOne:
         assert (done.code, "SHA-256" in done.err, list(tmp_path.iterdir())) == (1, True, [])
 
     def test_no_answer(self, command: Command, tmp_path: Path) -> None:
-        """S3 that does not answer is said to be that."""
+        """S3 that does not answer is said to be that; it is no log that is not there."""
         world = packed()
         store = FaultyStore(
             world.store,
@@ -453,7 +453,7 @@ class TestOne:
         done = command(
             world, "extract", flow_key("a.log.gz"), "--output", str(tmp_path / "x"), store=store
         )
-        assert (done.code, "no answer came" in done.err, list(tmp_path.iterdir())) == (1, True, [])
+        assert (done.code, "no answer came" in done.err, list(tmp_path.iterdir())) == (3, True, [])
 
 
 class TestStreams:
@@ -567,3 +567,18 @@ def test_bad_input(
     done = command(packed(), "extract", *arguments)
     assert (done.code, message in done.err) == (code, True), done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_that_is_not_of_unicode(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a Latin-1 or plain C locale: what it cannot name has percent signs, and nothing ends
+    in a traceback.
+    """
+    world = make_world()
+    world.put("logs", flow_key("ü日.log.gz"), pack_gzip(b"flow\n"))
+    assert world.run().failures == []
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "latin-1")
+    done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"))
+    names = [path.name for path in (tmp_path / "out").rglob("*.gz")]
+    assert (done.code, names) == (0, [f"{flow_key('ü').rpartition('/')[2]}%E6%97%A5.log.gz"])

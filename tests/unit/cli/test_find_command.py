@@ -19,6 +19,7 @@ from tests.support.world import (
 )
 from tests.unit.cli.conftest import Command, Outcome
 
+from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.model import Target
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator_lab.stores.faults import FaultyStore
@@ -236,3 +237,12 @@ def test_slips_are_explained(
     done = command(world, "find", *arguments)
     assert (done.code, done.out) == (2, b"")
     assert said in done.err
+
+
+@pytest.mark.parametrize("more", [(), ("--count",), ("--packs",), ("--json",)])
+def test_without_a_condition_it_asks_for_one(command: Command, more: tuple[str, ...]) -> None:
+    """Nobody means ten years of everything by naming nothing."""
+    world = make_world()
+    store = CountingStore(world.store)
+    done = command(world, "find", *more, store=store)
+    assert (done.code, "--key '*' is all of them" in done.err, store.requests) == (2, True, {})

@@ -80,7 +80,7 @@ def test_the_list_of_commands_needs_none_of_them(option: str) -> None:
     """Neither what a command is made of, nor any package but click."""
     modules = modules_after(CALL.format(words=[[option]]))
     assert packages(modules) == {"click"}
-    assert rooms(modules) == {"cli", "errors", "escapes"}
+    assert rooms(modules) == {"cli", "errors", "escapes", "signals"}
 
 
 def helps() -> Iterator[list[str]]:

@@ -136,3 +136,28 @@ def test_bars_keep_their_colours() -> None:
     assert b"verifying" in shown
     assert b"stray\\x1b[2J" in shown
     assert make_changing_line().console.file is printing.own_stream(sys.stderr)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_bars_are_of_what_the_terminal_has(encoding: str) -> None:
+    """No escapes of dots that its encoding lacks, turning round and round."""
+    terminal, its_end = pty.openpty()
+    script = (
+        "from log_aggregator.cli.printing import guard_streams\n"
+        "from log_aggregator.cli.progress.counting import show_bar\n"
+        "guard_streams()\n"
+        "with show_bar('verifying', 3) as show:\n"
+        "    show(1)\n"
+    )
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        with os.fdopen(its_end, "wb") as err:
+            subprocess.run(
+                [sys.executable, "-c", script],
+                check=True,
+                stderr=err,
+                timeout=SECONDS_MAX,
+                env=dict(os.environ) | {"TERM": "xterm", "PYTHONIOENCODING": encoding},
+            )
+        shown = screen.read(65536)
+    assert b"verifying" in shown
+    assert b"\\u" not in shown

@@ -10,6 +10,7 @@ from tests.unit.cli.conftest import Command
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.forwarding import Call
+from log_aggregator.errors import AccessDenied
 from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 ON_THE_DAY = ("--date", f"{DAY}")
@@ -46,15 +47,13 @@ def test_the_next_run_takes_it_again(command: Command) -> None:
     is not.
     """
     world = packed()
-    assert "[holds]" in command(world, "put-back", *ON_THE_DAY).out.decode()
+    assert command(world, "put-back", *ON_THE_DAY).err.startswith("Warning: ")
     done = command(world, "put-back", *ON_THE_DAY, "--to-bucket", "audit", "--prefix", "a/")
-    assert "[holds]" not in done.out.decode()
+    assert "[holds]" not in done.err
     assert len(world.store.list_objects("audit", prefix="a/").objects) == 4
     for names in (["--to-bucket", "logs"], ["--to-bucket", "audit", "--other-buckets", "aud*"]):
-        assert (
-            "[holds]"
-            in command(world, "put-back", *ON_THE_DAY, "--prefix", "b/", *names).out.decode()
-        )
+        done = command(world, "put-back", *ON_THE_DAY, "--prefix", "b/", *names)
+        assert "[holds]" in done.err
 
 
 def test_every_bucket_that_was_packed_from_is_a_source(command: Command) -> None:
@@ -63,6 +62,7 @@ def test_every_bucket_that_was_packed_from_is_a_source(command: Command) -> None
     world.store.put(
         "dest", "indexes/other/vpcflowlogs/all/2025/04/03/one.log.gz.index.jsonl.gz", b""
     )
+    world.store.create_bucket("other")
     done = command(
         world, "put-back", *ON_THE_DAY, "--bucket", "logs", "--to-bucket", "other", "--dry-run"
     )
@@ -140,3 +140,36 @@ def test_bad_input(command: Command, arguments: list[str], code: int, message: s
     done = command(world, "put-back", *arguments)
     assert (done.code, message in done.err) == (code, True), done.err
     assert world.store.list_objects("logs").objects == ()
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_bucket_that_is_not_there_is_seen_first(command: Command, more: tuple[str, ...]) -> None:
+    """Before anything is read from a pack, and not once for every original."""
+    world = packed()
+    store = CountingStore(world.store)
+    done = command(
+        world, "put-back", *ON_THE_DAY, "--to-bucket", "no-such-bucket", *more, store=store
+    )
+    assert (done.code, "no-such-bucket" in done.err) == (3, True)
+    assert "PutObject" not in store.requests
+
+
+def test_a_bucket_that_may_not_be_looked_at_is_a_warning(command: Command) -> None:
+    """Whoever may write there may perhaps not list it."""
+    world = packed()
+    store = FaultyStore(
+        world.store,
+        lambda _, call: (
+            Fault(before=AccessDenied("AccessDenied"))
+            if (call.operation, call.bucket) == ("ListObjectsV2", "audit")
+            else None
+        ),
+    )
+    done = command(world, "put-back", *ON_THE_DAY, "--to-bucket", "audit", store=store)
+    assert (done.code, "audit may not be looked at" in done.err) == (0, True)
+
+
+def test_what_is_no_text_is_no_prefix(command: Command) -> None:
+    """Of a terminal with another encoding."""
+    done = command(packed(), "put-back", *ON_THE_DAY, "--prefix", "\udcff")
+    assert (done.code, "--prefix" in done.err) == (2, True)

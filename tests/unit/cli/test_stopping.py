@@ -7,6 +7,7 @@ minutes would pass, nothing but the stop ends them.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -140,6 +141,20 @@ class TestSilentServers:
             wait_until(lambda: server.connections or process.poll() is not None)
             process.send_signal(signal.SIGINT)
             assert finish(process) == (130, STOPPING + STOPPED)
+
+    def test_programs_are_told_too(self) -> None:
+        """With --json there is a document on standard output, though nothing was done."""
+        code = COMMAND.format(forever=2 * SECONDS_MAX)
+        with StallingServer(silent) as server:
+            process = start(code, *RUN, "--json", endpoint_url=server.endpoint_url)
+            wait_until(lambda: server.connections or process.poll() is not None)
+            process.send_signal(signal.SIGINT)
+            try:
+                out, _ = process.communicate(timeout=SECONDS_MAX)
+            finally:
+                process.kill()
+        told = json.loads(out)
+        assert (process.returncode, told["error"], told["exit_code"]) == (130, "Interrupted", 130)
 
     @pytest.mark.parametrize("stall", sorted(STALLS.keys() - {"silent"}))
     def test_every_stall(self, stall: str) -> None:

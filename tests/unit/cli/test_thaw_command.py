@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pytest
 from tests.support.world import (
@@ -22,12 +24,14 @@ from tests.unit.cli.conftest import Command
 
 from log_aggregator import wiring
 from log_aggregator.adapters.counting import CountingStore
-from log_aggregator.adapters.forwarding import Call
+from log_aggregator.adapters.forwarding import Call, ForwardingStore
 from log_aggregator.core.costs import estimate_thaw_dollars
 from log_aggregator.errors import StoreError
-from log_aggregator.model import Target
+from log_aggregator.model import Restore, StoredObject, Target
+from log_aggregator.ports.store import ObjectStore
 from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
+T = TypeVar("T")
 ON_THE_DAY = ("--date", f"{DAY}")
 TARGET = Target("dest")
 
@@ -248,3 +252,49 @@ def test_a_pack_that_is_gone(command: Command) -> None:
     described = json.loads(command(world, "thaw", *ON_THE_DAY, "--json").out)
     assert described["started"] == 1
     assert [failure["error"] for failure in described["failures"]] == ["NotFound"]
+
+
+@dataclass(slots=True)
+class Tiers(ForwardingStore):
+    """Intelligent-Tiering has moved every pack to an archive tier, and tells so by HEAD alone;
+    after so many of those it is back.
+    """
+
+    inner: ObjectStore
+    restore: Restore | None = None
+    heads_until_back: int = 10**6
+    asked: list[str] = field(default_factory=list)
+
+    def _call(self, call: Call, run: Callable[[], T]) -> T:
+        result: Any = run()
+        self.asked.append(call.operation)
+        if (
+            isinstance(result, StoredObject)
+            and self.asked.count("HeadObject") <= self.heads_until_back
+        ):
+            return cast(
+                "T", replace(result, archive_tier="DEEP_ARCHIVE_ACCESS", restore=self.restore)
+            )
+        return cast("T", result)
+
+
+def test_an_archive_tier_is_said_to_be_one(command: Command) -> None:
+    """It is no pack that can be read, as its class would have it, so that `extract` does not send
+    people here and we do not send them back: the request that helps is named.
+    """
+    store = Tiers(frozen("INTELLIGENT_TIERING").store)
+    done = command(frozen("INTELLIGENT_TIERING"), "thaw", *ON_THE_DAY, store=store)
+    told = done.out.decode()
+    assert done.code == 1
+    assert told.count("Intelligent-Tiering has moved it to DEEP_ARCHIVE_ACCESS") == 2
+    assert "aws s3api restore-object" in told
+    assert "readable" not in told
+    assert "RestoreObject" not in store.asked
+
+
+def test_a_pack_that_comes_back_from_a_tier_is_waited_for(command: Command, sleeps: Any) -> None:
+    world = frozen("INTELLIGENT_TIERING")
+    pauses = sleeps(world)
+    store = Tiers(world.store, Restore(is_ongoing=True), heads_until_back=4)
+    done = command(world, "thaw", *ON_THE_DAY, "--wait", store=store)
+    assert (done.code, len(pauses), "2 packs can be read" in done.out.decode()) == (0, 1, True)

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from log_aggregator.core.paths import NAME_BYTES_MAX, PathNames, encode_segments, name_version
+from log_aggregator.core.paths import (
+    NAME_BYTES_MAX,
+    PathNames,
+    encode_segments,
+    fit_encoding,
+    name_version,
+)
 from log_aggregator.escapes import is_harmless
 from log_aggregator.model import Member
 
@@ -131,3 +137,13 @@ def test_versions_are_told_apart() -> None:
     assert Path(name_version("a", member(version_id="../.."))).name == name_version(
         "a", member(version_id="../..")
     )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("utf-8", "ü日%25"), ("latin-1", "ü%E6%97%A5%25"), ("ascii", "%C3%BC%E6%97%A5%25")],
+)
+def test_what_the_file_system_cannot_name_has_percent_signs(encoding: str, name: str) -> None:
+    """As in a locale that is not of Unicode."""
+    (segment,) = encode_segments("ü日%")
+    assert fit_encoding(segment, encoding) == name

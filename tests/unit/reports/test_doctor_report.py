@@ -17,7 +17,12 @@ from tests.support.clinic import MAIN, Clinic
 from log_aggregator.cli import commands
 from log_aggregator.errors import SettingsError
 from log_aggregator.ports.account import BucketVersioning, Decision, DeliveryChannel, Trail
-from log_aggregator.reports.doctor import LINE_LENGTH_MAX, describe_findings, render_findings
+from log_aggregator.reports.doctor import (
+    WIDTH_DEFAULT,
+    WIDTH_MIN,
+    describe_findings,
+    render_findings,
+)
 from log_aggregator.steps.doctor.findings import Finding, Level
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -170,14 +175,15 @@ def test_what_is_the_same_of_several_buckets_is_said_once() -> None:
     assert any(line.endswith("one is there") for line in lines)
 
 
-def test_many_buckets_fit_into_a_terminal() -> None:
-    """However many, and however long their names."""
+@pytest.mark.parametrize("width", [WIDTH_MIN, 80, WIDTH_DEFAULT, 200])
+def test_many_buckets_fit_into_a_terminal(width: int) -> None:
+    """However many, and however long their names, and however wide it is."""
     findings = [
-        Finding(Level.NOTE, f"s3://{'x' * 50}-{number}", "encryption", "none", "Turn it on.")
+        Finding(Level.NOTE, f"s3://{'x' * 40}-{number}", "encryption", "none " * 30, "Turn it on.")
         for number in range(40)
     ]
-    lines = list(render_findings(describe_findings(findings)))
-    assert max(map(len, lines)) <= LINE_LENGTH_MAX
+    lines = list(render_findings(describe_findings(findings), width))
+    assert width - 50 < max(map(len, lines)) <= width
     assert lines[0].startswith("40 buckets: ")
     assert "and 32 more" in " ".join(lines)
 
@@ -190,6 +196,13 @@ def test_every_bucket_that_is_not_well_is_named() -> None:
     ]
     text = " ".join(render_findings(describe_findings(findings)))
     assert all(f"s3://bucket-{number}" in text for number in range(40))
+
+
+def test_a_terminal_of_no_width_is_not_believed() -> None:
+    """Some say 0, or less than what stands in front of every text."""
+    findings = [Finding(Level.NOTE, "account", "encryption", "word " * 30, "Turn it on.")]
+    lines = list(render_findings(describe_findings(findings), 0))
+    assert lines == list(render_findings(describe_findings(findings), WIDTH_MIN))
 
 
 def test_the_worst_comes_first() -> None:
@@ -211,7 +224,7 @@ def test_the_worst_comes_first() -> None:
         "1 problem, 0 warnings. A run would fail, or not do all of its work. Nothing was changed.",
     ]
     assert lines[1].startswith("  PROBLEM  d ")
-    assert max(map(len, lines)) <= LINE_LENGTH_MAX
+    assert max(map(len, lines)) <= WIDTH_DEFAULT
     assert "-> mend" in "\n".join(lines)
 
 

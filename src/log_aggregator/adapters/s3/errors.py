@@ -31,6 +31,8 @@ from log_aggregator.errors import (
     RequestFailed,
     StoreError,
     Unreachable,
+    WrongClock,
+    WrongSignature,
 )
 
 NO_ANSWER = "NoAnswer"
@@ -51,11 +53,10 @@ ERRORS: dict[str, type[RequestFailed]] = {
     "InvalidAccessKeyId": NotAuthenticated,
     "InvalidClientTokenId": NotAuthenticated,  # of STS and IAM
     "InvalidToken": NotAuthenticated,
-    "RequestTimeTooSkewed": NotAuthenticated,
+    "RequestTimeTooSkewed": WrongClock,
     "TokenRefreshRequired": NotAuthenticated,
     "UnrecognizedClientException": NotAuthenticated,  # of KMS and CloudTrail
-    # may be one key's own: a proxy or a server that writes it in another way
-    "SignatureDoesNotMatch": AccessDenied,
+    "SignatureDoesNotMatch": WrongSignature,
     "KMS.DisabledException": AccessDenied,
     "KMS.NotFoundException": AccessDenied,
     # Not S3's: what botocore and (the last) our own reader say where no answer came.
@@ -232,7 +233,7 @@ def make_error(
         text += f": {one_line(message)}"
     if (code or str(status)) in REGION_CODES and ELSEWHERE not in message:
         text += " (is the bucket in another Region? Set the Region to the bucket's: --region)"
-    if code == "RequestTimeTooSkewed":
+    if kind is WrongClock:
         text += " (set the clock of this machine)"
     elif kind is NotAuthenticated:
         text += " (renew the credentials)"

@@ -126,6 +126,7 @@ def make_stored(bucket: str, key: str, headers: Mapping[str, str]) -> StoredObje
         crc64nvme=find_object_crc(headers),
         has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not is_opaque(headers),
         restore=parse_restore(headers.get("x-amz-restore")),
+        archive_tier=headers.get("x-amz-archive-status"),
     )
 
 

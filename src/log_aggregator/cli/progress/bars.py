@@ -27,7 +27,7 @@ from log_aggregator.signals import when_stopped
 def make_counting_bars() -> Progress:
     """What is done of how much, and how long the rest will take."""
     return _make(
-        SpinnerColumn(),
+        _make_spinner(),
         TextColumn("{task.description:<10}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -39,7 +39,7 @@ def make_counting_bars() -> Progress:
 def make_waiting_bars() -> Progress:
     """The same of what others do, who do not say how long they take."""
     return _make(
-        SpinnerColumn(),
+        _make_spinner(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -49,7 +49,13 @@ def make_waiting_bars() -> Progress:
 
 def make_changing_line() -> Progress:
     """A text that changes, where nobody knows how much there will be."""
-    return _make(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return _make(_make_spinner(), TextColumn("{task.description}"), TimeElapsedColumn())
+
+
+def _make_spinner() -> SpinnerColumn:
+    """Of what every terminal has, where this one's encoding lacks the usual dots."""
+    is_unicode = own_stream(sys.stderr).encoding.lower().startswith("utf")
+    return SpinnerColumn("dots" if is_unicode else "line")
 
 
 class BarWithText:

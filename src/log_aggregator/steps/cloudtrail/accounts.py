@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from log_aggregator.core.digests import DIGEST_LOG_TYPE
-from log_aggregator.errors import NoSuchBucket
+from log_aggregator.errors import AccessDenied, CannotStart, NoSuchBucket
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packing.prefixes import AccountFolder, MainTree
@@ -45,7 +45,8 @@ def find_accounts(
     read_from: ReadFrom,
 ) -> list[AccountPlaces]:
     """The accounts that have digests in packs, and those that have a folder in a bucket: the named
-    ones, or else the main buckets and all that packs were made from. Raises StoreError.
+    ones, or else the main buckets and all that packs were made from. Raises StoreError, and
+    CannotStart where a bucket is not there or may not be read.
     """
     folders: dict[str, list[tuple[str, str]]] = {}
     packed: dict[str, list[tuple[Target, str]]] = {}
@@ -54,7 +55,8 @@ def find_accounts(
             packed.setdefault(account, []).append((target, bucket))
     known = [*main_buckets, *(bucket for places in packed.values() for _, bucket in places)]
     for bucket in dict.fromkeys([] if read_from is ReadFrom.PACKS else sorted(buckets) or known):
-        for folder in _list_account_folders(store, bucket):
+        was_packed = any(bucket == name for places in packed.values() for _, name in places)
+        for folder in _list_account_folders(store, bucket, was_packed=was_packed):
             folders.setdefault(folder.account, []).append((bucket, folder.prefix))
     if read_from is ReadFrom.ORIGINALS:
         packed = {}
@@ -80,9 +82,18 @@ def _list_packed(
     yield from sorted(found)
 
 
-def _list_account_folders(store: ObjectStore, bucket: str) -> list[AccountFolder]:
-    """None where the bucket is gone: its logs are in packs."""
+def _list_account_folders(
+    store: ObjectStore, bucket: str, *, was_packed: bool
+) -> list[AccountFolder]:
+    """None where the bucket is gone and its logs are in packs. Of any other that is not there the
+    name is wrong, and nothing of it would be found valid or invalid.
+    """
     try:
         return MainTree(store, bucket).list_accounts(Selection())
-    except NoSuchBucket:
-        return []
+    except NoSuchBucket as error:
+        if was_packed:
+            return []
+        raise CannotStart.because(error) from error
+    except AccessDenied as error:
+        remedy = f"{error.remedy} --read-from packs does without the originals."
+        raise CannotStart(str(error)).with_remedy(remedy) from error

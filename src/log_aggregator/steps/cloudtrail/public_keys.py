@@ -151,7 +151,7 @@ class KeyRing:
         may be long after its hour.
 
         Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which
-        may, could not be asked, or refused to be when it was to be kept.
+        may, could not be asked, is not there to be asked, or refused to be when it was to be kept.
         """
         with self._lock:
             asked = (region, fingerprint, generated)
@@ -175,6 +175,7 @@ class KeyRing:
         if refusal is not None:
             text = f"no public key {fingerprint} of {region} was kept{since}"
             raise AccessDenied(text, operation=LIST_PUBLIC_KEYS)
+        raise _not_asked(fingerprint)
 
     def _read_refusals(self) -> dict[str, Refusal]:
         """Of all targets; where several know of a Region, the first refusal counts."""
@@ -216,6 +217,20 @@ class KeyRing:
         except RequestFailed as error:
             self.failures[region] = error
             return {}
+
+
+def _not_asked(fingerprint: str) -> StoreError:
+    error = StoreError(
+        f"no public key {fingerprint!r} is kept beside the packs, and CloudTrail, which may have "
+        "it, was not asked",
+        code="NotAsked",
+        operation="ListPublicKeys",
+    )
+    error.advice = (
+        "Nothing is said against these digests. Ask CloudTrail, with its credentials and without "
+        "--public-keys archive; AWS_ENDPOINT_URL_CLOUDTRAIL names another place to ask."
+    )
+    return error
 
 
 def _write_key(

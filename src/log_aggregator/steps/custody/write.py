@@ -76,7 +76,7 @@ def open_custody(
         try:
             written.append(append_record(job.store, record, job.rules.group.combine.index))
         except RequestFailed as error:
-            raise CannotStart(f"a custody record has to be written first: {error}") from error
+            raise CannotStart.because(error, "a custody record has to be written first") from error
     return written
 
 

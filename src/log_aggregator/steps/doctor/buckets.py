@@ -6,7 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from log_aggregator.errors import AccessDenied, NoSuchBucket, RequestFailed
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    NoSuchBucket,
+    NotAuthenticated,
+    RequestFailed,
+    Unreachable,
+    WrongSignature,
+)
 from log_aggregator.ports.account import AccountInspector, BucketVersioning, Caller, ObjectLock
 from log_aggregator.steps.doctor.findings import Notebook, advise
 
@@ -51,6 +59,7 @@ def examine_existence(
         )
         return False
     except AccessDenied as error:
+        _check_credentials(inspector, bucket)
         advice = (
             "Grant s3:ListBucket on it. If it belongs to another account, its bucket policy must "
             "allow it too."
@@ -60,6 +69,8 @@ def examine_existence(
         )
         return False
     except RequestFailed as error:
+        if isinstance(error, Unreachable) and not notebook.findings_of("exists"):
+            raise CannotStart.because(error) from error  # then no other question is answered either
         notebook.problem(
             where, "exists", f"could not be checked: {error}", advise(error, "s3:ListBucket")
         )
@@ -80,6 +91,18 @@ def examine_existence(
             else "exists; the server does not tell in which region",
         )
     return _examine_owner(inspector, notebook, caller, bucket)
+
+
+def _check_credentials(inspector: AccountInspector, bucket: str) -> None:
+    """S3's answer to a HEAD has no body, so that a wrong secret looks like a missing permission.
+    The answer to this request has one. Raises CannotStart.
+    """
+    try:
+        inspector.get_bucket_versioning(bucket)
+    except (NotAuthenticated, WrongSignature) as error:
+        raise CannotStart.because(error) from error
+    except RequestFailed:  # it is asked again, by whoever wants to know
+        return
 
 
 def examine_source(

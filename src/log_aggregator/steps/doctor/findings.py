@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from log_aggregator.errors import AccessDenied, RequestFailed, Unreachable
+from log_aggregator.errors import AccessDenied, RequestFailed
 
 T = TypeVar("T")
 
@@ -62,6 +62,9 @@ class Notebook:
     def problem(self, where: str, check: str, seen: str, advice: str) -> None:
         self.findings.append(Finding(Level.PROBLEM, where, check, seen, advice))
 
+    def findings_of(self, check: str) -> list[Finding]:
+        return [finding for finding in self.findings if finding.check == check]
+
     def ask(self, where: str, check: str, action: str, request: Callable[[], T]) -> T | None:
         """The answer; or None, and a finding that this could not be checked. `action` is the IAM
         action that the request needs.
@@ -77,6 +80,6 @@ def advise(error: RequestFailed, action: str) -> str:
     """What to do about a question that got no answer."""
     if isinstance(error, AccessDenied):
         return f"Grant {action} to whoever asks, and ask again."
-    if isinstance(error, Unreachable):
-        return "Look at the network and the endpoint, and ask again."
+    if error.remedy:
+        return error.remedy
     return f"This server does not support it; on AWS it needs {action}."

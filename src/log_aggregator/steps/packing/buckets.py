@@ -66,6 +66,7 @@ def read_versioning(store: ObjectStore, bucket: str) -> str | None:
     try:
         return store.get_bucket_versioning(bucket)
     except NoSuchBucket:
-        raise CannotStart(f"there is no bucket {bucket!r} in this account and region") from None
+        found = CannotStart(f"there is no bucket {bucket!r} in this account and region")
+        raise found.with_remedy(NoSuchBucket.remedy) from None
     except RequestFailed as error:
-        raise CannotStart(f"bucket {bucket!r} cannot be looked at: {error}") from error
+        raise CannotStart.because(error, f"bucket {bucket!r} cannot be looked at") from error

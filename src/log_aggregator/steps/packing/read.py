@@ -24,6 +24,7 @@ from log_aggregator.errors import (
     RequestFailed,
     SourceChanged,
     VerificationError,
+    WrongSignature,
 )
 from log_aggregator.limits import MIB
 from log_aggregator.model import LogObject
@@ -32,7 +33,7 @@ from log_aggregator.steps.workers import Workers
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
-UNREADABLE = (AccessDenied, ObjectFrozen, ObjectRefused, VerificationError)
+UNREADABLE = (AccessDenied, ObjectFrozen, ObjectRefused, VerificationError, WrongSignature)
 """What reading one object can end with that says nothing of the others of its group."""
 
 

@@ -18,10 +18,13 @@ from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat.unpack import MemberCheck
 from log_aggregator.core.planning import may_be_of
 from log_aggregator.errors import (
+    AccessDenied,
     BadPack,
+    CannotStart,
     GroupFailed,
     KeyTaken,
     LimitExceeded,
+    NoSuchBucket,
     NotFound,
     PreconditionFailed,
     SettingsError,
@@ -119,6 +122,26 @@ def check_keys(wanted: Iterable[Wanted], address: ReturnAddress, targets: Iterab
                 "members' own keys are lost;"
                 " allowed with --to-bucket, a bucket that no logs are taken from"
             )
+
+
+def check_buckets(
+    store: ObjectStore, wanted: Iterable[Wanted], address: ReturnAddress
+) -> list[str]:
+    """What may be in the way, as warnings; one listing for each bucket. Raises CannotStart where a
+    bucket is not there.
+    """
+    places = dict(address.of(each, member) for each in wanted for member in each.pack.members[:1])
+    warnings = []
+    for bucket, key in sorted(places.items()):
+        try:
+            store.list_objects(bucket, prefix=key)
+        except NoSuchBucket as error:
+            raise CannotStart.because(error) from error
+        except AccessDenied as error:
+            warnings.append(
+                f"bucket {bucket} may not be looked at, and perhaps not written: {error}"
+            )
+    return warnings
 
 
 def put_back(

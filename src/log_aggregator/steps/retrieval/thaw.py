@@ -21,6 +21,9 @@ from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.workers import Workers
 
 ARCHIVE_CLASSES = frozenset(storage_class for storage_class, _ in RETRIEVALS)
+_MAY_BE_FROZEN = ARCHIVE_CLASSES | {"INTELLIGENT_TIERING"}
+"""A listing does not tell which tier of the last one an object is in; HeadObject does
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html, x-amz-archive-status)."""
 TIERS = ("Bulk", "Standard", "Expedited")
 
 _LOOKS_PER_ROUND_MAX = 100
@@ -86,8 +89,8 @@ class Patience:
 def look_at_packs(
     store: ObjectStore, workers: Workers, packs: Iterable[FoundPack]
 ) -> tuple[list[PackState], list[Failure]]:
-    """One HEAD for each pack that is, or may be, in an archive class. Packs come in the order of
-    their keys.
+    """One HEAD for each pack that is, or may be, in an archive class or tier. Packs come in the
+    order of their keys.
     """
 
     def look(pack: _Seen) -> PackState | Failure:
@@ -194,12 +197,14 @@ def _look(store: ObjectStore, pack: _Seen) -> PackState:
     if (
         pack.storage_class is not None
         and pack.size_bytes is not None
-        and pack.storage_class not in ARCHIVE_CLASSES
+        and pack.storage_class not in _MAY_BE_FROZEN
     ):
         return PackState(
             pack.bucket, pack.key, pack.size_bytes, pack.storage_class, State.READABLE, pack.members
         )
     stored = store.head_object(pack.bucket, pack.key)
+    if stored.archive_tier is not None and state_of(stored) is State.FROZEN:
+        raise _tiered(pack, stored.archive_tier)
     expires = stored.restore.expires if stored.restore else None
     return PackState(
         pack.bucket,
@@ -214,11 +219,31 @@ def _look(store: ObjectStore, pack: _Seen) -> PackState:
 
 def state_of(stored: StoredObject) -> State:
     """What HeadObject's answer means."""
+    if stored.archive_tier is not None:
+        is_asked = stored.restore is not None and stored.restore.is_ongoing
+        return State.THAWING if is_asked else State.FROZEN
     if stored.storage_class not in ARCHIVE_CLASSES:
         return State.READABLE
     if stored.restore is None:
         return State.FROZEN
     return State.THAWING if stored.restore.is_ongoing else State.THAWED
+
+
+def _tiered(pack: _Seen, archive_tier: str) -> ObjectFrozen:
+    """It is not asked for here: S3 takes no days for it, has no copy that goes again, and bills it
+    in another way
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html).
+    """
+    error = ObjectFrozen(
+        f"s3://{pack.bucket}/{pack.key}: Intelligent-Tiering has moved it to {archive_tier}"
+    )
+    error.advice = (
+        "thaw starts nothing for archive tiers of Intelligent-Tiering. Ask S3 for each of these "
+        "packs, without days: aws s3api restore-object --bucket BUCKET --key KEY --restore-request "
+        '\'{"GlacierJobParameters": {"Tier": "Standard"}}\'. It comes back for good, within about '
+        "12 hours; thaw --wait waits for it."
+    )
+    return error
 
 
 def _price_tier(frozen: Sequence[PackState], tier: str, days: int) -> TierOption:

@@ -15,6 +15,7 @@ from log_aggregator.errors import (
     NotFound,
     ObjectFrozen,
     Unsound,
+    WrongSignature,
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
@@ -79,7 +80,8 @@ class Unchecked:
 Finding = Sound | Frozen | Broken | Unchecked
 
 _ADVICE = (
-    (AccessDenied, "Grant the permission that the message names."),
+    (AccessDenied, AccessDenied.remedy),
+    (WrongSignature, WrongSignature.remedy),
     (
         Unsound,
         (

@@ -15,7 +15,14 @@ from tests.support.trails import BUCKET, SPEC, TARGET, Denying, RegionDeny, Trai
 
 from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.core.digests import PERIOD
-from log_aggregator.errors import AccessDenied, NotAuthenticated, StoreError, Unreachable
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    NotAuthenticated,
+    StoreError,
+    Unreachable,
+)
+from log_aggregator.ports.trail_keys import TrailKey
 from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 from log_aggregator.steps.cloudtrail.findings import Kind, State, Validation
 from log_aggregator.steps.cloudtrail.public_keys import KeySource, archive_keys
@@ -424,12 +431,40 @@ def test_a_lost_signature_is_in_the_next_digest(metadata: dict[str, str]) -> Non
 def test_without_a_public_key() -> None:
     """Digests whose public key nobody has are invalid, and their logs are not vouched for."""
     site = trails()
-    site.keys = None
+    site.keys = Forgetful(site.spec)
     result = site.validate()
     assert counts(result) == (0, 0, 0)
     assert all(
         text.startswith("public key not found in region") for text in problems(result).values()
     )
+
+
+class Forgetful(LabTrailKeys):
+    """CloudTrail, which has no such key."""
+
+    def list_public_keys(self, *_: object) -> list[TrailKey]:
+        return []
+
+
+def test_where_there_is_no_cloudtrail() -> None:
+    """Beside another S3 server, or with --public-keys archive: nobody was asked, so nothing is said
+    to be false, and the advice is to ask.
+    """
+    site = trails()
+    site.keys = None
+    result = site.validate()
+    assert counts(result) == (0, 0, 0)
+    assert not result.is_sound
+    assert {state for state, _ in problems(result)} <= {"unchecked"}
+    assert result.failures
+    assert all("was not asked" in failure.message for failure in result.failures)
+    assert all("Ask CloudTrail" in failure.advice for failure in result.failures)
+
+
+def test_a_bucket_that_is_not_there() -> None:
+    """Nothing was packed from it, so that its name is wrong: nothing of it is valid, or invalid."""
+    with pytest.raises(CannotStart, match="no-such-bucket"):
+        trails().validate(buckets=frozenset(["no-such-bucket"]))
 
 
 @pytest.mark.parametrize("error", [AccessDenied("AccessDeniedException"), Unreachable("no answer")])

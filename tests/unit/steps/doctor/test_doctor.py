@@ -14,7 +14,15 @@ from tests.support.account import ACCOUNT, OPERATIONS, OTHER_ACCOUNT, ROLE
 from tests.support.clinic import MAIN, NOW, Clinic, rule
 
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import AccessDenied, CannotStart, Unreachable
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    NotAuthenticated,
+    RequestFailed,
+    Unreachable,
+    WrongClock,
+    WrongSignature,
+)
 from log_aggregator.ports.account import (
     BucketEncryption,
     BucketVersioning,
@@ -370,3 +378,31 @@ def test_nothing_is_changed(clinic: Clinic) -> None:
     rules = make_run_rules(read_settings(None, clinic.settings), DateWindow(day, day))
     examine(clinic.account, watched, clinic, rules)
     assert {call.operation for call in watched.calls} == {"ListObjectsV2", "ListBuckets"}
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (WrongSignature("SignatureDoesNotMatch"), "secret access key"),
+        (NotAuthenticated("ExpiredToken"), "Renew the credentials"),
+        (WrongClock("RequestTimeTooSkewed"), "Set the clock"),
+    ],
+)
+def test_a_refusal_without_a_body_is_looked_into(
+    clinic: Clinic, error: RequestFailed, remedy: str
+) -> None:
+    """S3 answers a HEAD with a bare 403, whatever the cause: no permission is asked for where the
+    secret is wrong, and nothing else would be answered.
+    """
+    clinic.account.deny("HeadBucket")
+    clinic.account.broken["GetBucketVersioning"] = error
+    with pytest.raises(CannotStart) as caught:
+        clinic.examine()
+    assert remedy in caught.value.advice
+
+
+def test_where_nothing_answers_it_ends(clinic: Clinic) -> None:
+    """Where the first bucket gets no answer no other one does; of a later one it is a finding."""
+    clinic.account.broken["HeadBucket"] = Unreachable("no answer")
+    with pytest.raises(CannotStart, match="no answer"):
+        clinic.examine()

@@ -41,6 +41,7 @@ REFUSALS = {
     "KMS key disabled": ("KMS.DisabledException", 400),
     "archived": ("InvalidObjectState", 403),
     "denied": ("AccessDenied", 403),
+    "a key that a proxy writes in another way": ("SignatureDoesNotMatch", 403),
     "a code that nobody knows": ("NoCodeOfToday", 422),
     "no code at all": ("", 400),
     "a range that is none": ("InvalidRange", 416),

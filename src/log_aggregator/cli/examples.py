@@ -1,0 +1,41 @@
+"""An example or two of each command, by the words of the command, as its help shows them."""
+
+from __future__ import annotations
+
+_PACKS = "--destination-bucket example-packs"
+_LOGS = "--control-tower-bucket aws-controltower-logs-111122223333-eu-west-1"
+
+EXAMPLES = {
+    "run": (f"{_LOGS} {_PACKS}", "--date 2026-03-14 --json --log-file run.log"),
+    "plan": (f"--date 2026-03-14 {_LOGS} {_PACKS}",),
+    "verify": (f"--all --sample 5% {_PACKS}", f"--date 2026-03-14 --level checksum {_PACKS}"),
+    "validate-cloudtrail": (f"--from 2026-03-01 --to 2026-03-31 --account 111122223333 {_PACKS}",),
+    "index rebuild": (f"--date 2026-03-14 {_PACKS}",),
+    "index adopt": (f"s3://example-old-aggregates/2019/ --log-type CloudTrail {_PACKS}",),
+    "find": (
+        f"--account 111122223333 --log-type CloudTrail --date 2026-03-14 {_PACKS}",
+        f"'*_CloudTrail_eu-west-1_20260314T09*' --json {_PACKS}",
+    ),
+    "extract": (
+        f"--account 111122223333 --date 2026-03-14 --directory logs-back {_PACKS}",
+        f"--log-type CloudTrail --date 2026-03-14 --lines {_PACKS} | jq .Records[].eventName",
+    ),
+    "thaw": (f"--account 111122223333 --date 2026-03-14 --then-extract logs-back {_PACKS}",),
+    "put-back": (
+        f"--account 111122223333 --date 2026-03-14 --to-bucket for-the-auditor --dry-run {_PACKS}",
+    ),
+    "layouts list": ("",),
+    "layouts explain": ("'app/2026/03/14/host-1.log.gz' --pattern 'app/{date}/{name}'",),
+    "layouts suggest": ("example-app-logs",),
+    "doctor": (f"{_LOGS} {_PACKS}",),
+    "demo": ("--keep",),
+    "generate": (
+        "--bucket-prefix try- --destination-bucket try-packs --endpoint-url http://127.0.0.1:8333",
+    ),
+    "custody verify": (f"--indexes {_PACKS}",),
+    "custody show": (f"--last 3 {_PACKS}",),
+    "custody trace": (f"s3://example-elb-logs/AWSLogs/111122223333/a.log.gz {_PACKS}",),
+    "athena-ddl": (f"--log-type CloudTrail --account 111122223333 {_PACKS}",),
+    "completion": ("bash > ~/.local/share/bash-completion/completions/log-aggregator",),
+    "stats": (_PACKS, f"--json {_PACKS}"),
+}

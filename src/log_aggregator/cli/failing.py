@@ -1,0 +1,70 @@
+"""How a command that failed says so: to people on standard error, and with --json to programs on
+standard output, which would hold nothing otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+from log_aggregator.cli.printing import Results, print_error, print_json_lines
+from log_aggregator.cli.variables import JSON_OPTION, JSON_VARIABLE, is_on
+from log_aggregator.errors import Interrupted, LogAggregatorError, OutputFailed
+
+NO_TIME = "stopped, without waiting for what still hangs"
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Of one command."""
+
+    is_json: bool
+    results: Results
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Self:
+        """By the words that were typed: where they are wrong no command ever reads them. What
+        follows `--` is no option.
+        """
+        words = list(words)
+        options = words[: words.index("--")] if "--" in words else words
+        is_json = JSON_OPTION in options or is_on(JSON_VARIABLE)
+        return cls(is_json, Results.begin())
+
+    def fail(self, error: LogAggregatorError) -> int:
+        """Says it both ways, and gives the exit code."""
+        print_error("log-aggregator", error, error.advice)
+        return self.tell(error)
+
+    def tell(self, error: LogAggregatorError) -> int:
+        """To programs alone, in one line, which is JSON Lines too. Where a result is out already
+        it says what failed, or is what was found until then; what follows it would be in the way.
+        """
+        if self.is_json and not self.results.has_json:
+            with suppress(OutputFailed):  # it was said to people
+                print_json_lines([json.dumps(describe_error(error))])
+        return error.exit_code
+
+    def give_up(self) -> None:
+        """The same where the process is about to end whatever hangs: below everything that may
+        hold a lock.
+        """
+        if self.is_json and not self.results.has_json:
+            document = json.dumps(describe_error(Interrupted(NO_TIME)))
+            with suppress(OSError):
+                os.write(sys.__stdout__.fileno() if sys.__stdout__ else 1, f"{document}\n".encode())
+
+
+def describe_error(error: LogAggregatorError) -> dict[str, Any]:
+    """As docs/reference/json.md has it."""
+    return {
+        "error": error.state_name,
+        "message": str(error),
+        "advice": error.advice,
+        "exit_code": error.exit_code,
+    }

@@ -1,0 +1,65 @@
+"""Planted bugs: what the command line says where it failed, and to whom."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+CODES = "tests/unit/cli/test_exit_codes.py"
+STREAMS = "tests/unit/cli/test_full_streams.py"
+
+COMMAND_LINE = Section(
+    "What a command says where it failed",
+    (
+        Mutant(
+            "nothing-was-touched-is-believed",
+            "a put-back that had written ends with 3 and `Nothing was touched`",
+            in_symbol(
+                "log_aggregator.adapters.counting:CountingStore.has_written",
+                (
+                    "count and (not operation.startswith(_READING))",
+                    "count and operation == 'DeleteObjects'",
+                ),
+            ),
+            proof=f"{CODES}::test_a_write_that_failed_is_no_start_that_failed",
+        ),
+        Mutant(
+            "no-answer-is-a-finding",
+            "a network that is down looks like damaged packs: the exit code is 1",
+            in_symbol(
+                "log_aggregator.wiring:_NO_RESULT",
+                (
+                    "(AccessDenied, NoSuchBucket, NotAuthenticated, Unreachable, WrongSignature)",
+                    "(AccessDenied, NoSuchBucket, NotAuthenticated, WrongSignature)",
+                ),
+            ),
+            proof=f"{CODES}::test_what_keeps_a_command_from_s3_is_3",
+        ),
+        Mutant(
+            "deletes-for-a-report-without-a-place",
+            "a run whose standard output is full begins all the same",
+            in_symbol("log_aggregator.cli.run:do_run", ("check_stdout()", "pass")),
+            proof=f"{STREAMS}::test_a_run_without_a_place_for_its_report_touches_nothing",
+        ),
+        Mutant(
+            "report-is-lost",
+            "what a run deleted is told nobody where standard output fills up meanwhile",
+            in_symbol(
+                "log_aggregator.cli.run:_print_report",
+                (
+                    "print_report_to_stderr(described, render_run(described), as_json=as_json)",
+                    "pass",
+                ),
+            ),
+            proof=f"{STREAMS}::test_a_report_that_does_not_fit_is_not_lost",
+        ),
+        Mutant(
+            "full-stderr-ends-a-run",
+            "a line of progress that cannot be written ends what is being done",
+            in_symbol(
+                "log_aggregator.cli.printing:_putting_out",
+                ("stream is not own_stream(sys.stderr)", "True"),
+            ),
+            proof=f"{STREAMS}::test_what_is_only_said_ends_nothing",
+        ),
+    ),
+)

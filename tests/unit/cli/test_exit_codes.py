@@ -1,0 +1,146 @@
+"""Every command ends with the exit code that its help lists, and with --json says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from tests.support.world import DAY, World, document, make_world, trail_key
+from tests.unit.cli.conftest import Command
+
+from log_aggregator.adapters.patience import PatientStore
+from log_aggregator.cli import commands
+from log_aggregator.cli.commands import COMMANDS
+from log_aggregator.errors import (
+    AccessDenied,
+    NoSuchBucket,
+    NotAuthenticated,
+    RequestFailed,
+    Unreachable,
+    WrongClock,
+    WrongSignature,
+)
+from log_aggregator_lab.stores.faults import Fault, FaultyStore
+
+DATE = ("--date", str(DAY))
+SOURCE = ("--other-buckets", "logs")
+CALLS = {
+    "run": ("run", *DATE, *SOURCE),
+    "plan": ("plan", *DATE, *SOURCE),
+    "verify": ("verify", *DATE),
+    "validate-cloudtrail": ("validate-cloudtrail", *DATE, "--public-keys", "archive"),
+    "index rebuild": ("index", "rebuild", *DATE),
+    "index adopt": ("index", "adopt", "s3://dest/old/", "--log-type", "CloudTrail", *DATE),
+    "find": ("find", *DATE),
+    "extract": ("extract", *DATE, "--directory", "out"),
+    "thaw": ("thaw", *DATE),
+    "put-back": ("put-back", *DATE),
+    "layouts suggest": ("layouts", "suggest", "logs"),
+    "stats": ("stats",),
+    "custody verify": ("custody", "verify"),
+    "custody show": ("custody", "show"),
+    "custody trace": ("custody", "trace", "s3://logs/key"),
+}
+ASKS_NOBODY = {"layouts list", "layouts explain", "athena-ddl", "completion"}
+OF_ITS_OWN = {"doctor", "generate", "demo"}
+"""The first asks through another client, the others make their own; see the integration tests."""
+NOTHING_FOUND = set(CALLS) - {"run", "plan", "index rebuild", "layouts suggest"}
+"""The others do or propose what there is to do, which may be nothing."""
+
+REFUSALS: dict[str, tuple[RequestFailed, str]] = {
+    "a missing bucket": (NoSuchBucket("NoSuchBucket", code="NoSuchBucket"), "bucket's name"),
+    "a wrong secret": (WrongSignature("no match", code="SignatureDoesNotMatch"), "secret"),
+    "an expired token": (NotAuthenticated("ExpiredToken", code="ExpiredToken"), "Renew"),
+    "a skewed clock": (WrongClock("skewed", code="RequestTimeTooSkewed"), "Set the clock"),
+    "a closed port": (Unreachable("no answer", code="NoAnswer"), "Look at the network"),
+    "a missing permission": (AccessDenied("AccessDenied", code="AccessDenied"), "Grant the"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def every_command() -> Iterator[str]:
+    for name in COMMANDS:
+        command = commands.get_command(click.Context(commands), name)
+        if isinstance(command, click.Group):
+            yield from (f"{name} {inner}" for inner in command.commands)
+        else:
+            yield name
+
+
+def packed() -> World:
+    world = make_world()
+    world.put("logs", trail_key(1), document(1))
+    assert world.run().failures == []
+    return world
+
+
+def test_no_command_is_left_out() -> None:
+    """A new command gets a row here, or a word why it has none."""
+    known = set(CALLS) | ASKS_NOBODY | OF_ITS_OWN
+    assert known == set(every_command())
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+@pytest.mark.parametrize("name", CALLS)
+def test_what_keeps_a_command_from_s3_is_3(command: Command, name: str, why: str) -> None:
+    """Everywhere the same, with advice that helps against it and no other, and JSON on standard
+    output where a program waits for it. Nothing is written.
+    """
+    error, remedy = REFUSALS[why]
+    world = packed()
+    before = world.store.snapshot()
+    store = FaultyStore(world.store, lambda *_: Fault(before=error))
+    done = command(world, *CALLS[name], "--json", store=PatientStore(store))
+    told = json.loads(done.out)
+    assert (done.code, told["exit_code"]) == (3, 3), done.err
+    assert remedy in told["advice"]
+    assert told["advice"] in done.err
+    assert ("Grant" in told["advice"]) == (why == "a missing permission")
+    assert world.store.snapshot() == before
+
+
+@pytest.mark.parametrize("name", sorted(NOTHING_FOUND))
+def test_nothing_found_is_1(command: Command, name: str) -> None:
+    """Whoever goes by exit codes must not take it for "all is well"."""
+    done = command(make_world(), *CALLS[name], "--json")
+    assert done.code == 1, done.err
+    assert json.loads(done.out)
+
+
+@pytest.mark.parametrize("name", sorted(set(CALLS) - NOTHING_FOUND))
+def test_nothing_to_do_is_0(command: Command, name: str) -> None:
+    done = command(make_world(), *CALLS[name], "--json")
+    assert (done.code, bool(json.loads(done.out))) == (0, True)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_wrong_word_is_2(command: Command, name: str) -> None:
+    done = command(make_world(), *CALLS[name], "--no-such-option", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["exit_code"], told["error"]) == (2, 2, "SettingsError")
+    assert "--no-such-option" in told["message"]
+
+
+def test_a_write_that_failed_is_no_start_that_failed(command: Command) -> None:
+    """As soon as something may have been touched the code is 1."""
+    world = packed()
+    store = FaultyStore(
+        world.store,
+        lambda _, call: (
+            Fault(before=Unreachable("gone")) if call.operation == "PutObject" else None
+        ),
+    )
+    done = command(world, "put-back", *DATE, store=store)
+    assert done.code == 1
+
+
+def test_json_after_two_dashes_is_no_option(command: Command) -> None:
+    done = command(make_world(), "find", *DATE, "--bad", "--", "--json")
+    assert (done.code, done.out) == (2, b"")
