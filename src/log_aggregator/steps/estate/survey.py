@@ -1,0 +1,234 @@
+"""The survey: each source bucket is counted to its end where that takes few requests, read from an
+inventory where there is one, and else sampled by draws until the allowed requests are used.
+
+Only listings are asked for, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from itertools import islice
+from random import Random
+
+from log_aggregator.core.inventory.sorting import gather_keys
+from log_aggregator.errors import cannot_start
+from log_aggregator.steps.estate.draws import Chances, Draw, Means, make_draw
+from log_aggregator.steps.estate.pages import Allowance, Entry, Lister, OutOfRequests, entries_of
+from log_aggregator.steps.estate.tally import Tally, Yard
+from log_aggregator.steps.estate.tree import Looker, Place
+from log_aggregator.steps.inventory import Inventory, InventoryReader, naming
+from log_aggregator.steps.job import Job
+
+REQUESTS_MAX = 2_000
+"""A cent, and some 200,000 to two million keys that are seen."""
+COUNTING_SHARE = 10
+"""One request of so many goes into finding out which buckets are small."""
+COUNTING_PAGES = (3, 100)
+DRAWS_AT_ONCE = 16
+PILOT_ROUNDS = 2
+"""Draws of the first rounds only teach where much is to be found: they differ most."""
+ROUNDS_MIN = 4
+_INVENTORY_ROWS = 10_000
+
+
+class Way(StrEnum):
+    """How a bucket's figures were found."""
+
+    COUNTED = "counted"
+    INVENTORY = "inventory"
+    SAMPLED = "sampled"
+    NOT_SEEN = "not-seen"  # too few requests were allowed for a single round of draws
+
+
+@dataclass(slots=True)
+class BucketFigures:
+    """What was found of a bucket: counted, or draws that each say what is in all of it."""
+
+    bucket: str
+    way: Way = Way.NOT_SEEN
+    counted: Tally = field(default_factory=Tally)
+    draws: list[Draw] = field(default_factory=list)
+    accounts: dict[str, Means] = field(default_factory=dict)
+    """Of a sampled bucket, those accounts that were drawn."""
+    accounts_seen: int = 0
+    """Folders of accounts that there are."""
+    inventory: str = ""
+
+
+@dataclass(slots=True)
+class Estate:
+    """All source buckets."""
+
+    today: date
+    buckets: list[BucketFigures] = field(default_factory=list)
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is looked at, and which sample it is: the same seed draws the same one of a bucket
+    that has not changed.
+    """
+
+    requests_max: int = REQUESTS_MAX
+    seed: int = 1
+
+
+def survey(
+    job: Job,
+    yards: Sequence[Yard],
+    inventories: Mapping[str, Inventory],
+    extent: Extent,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Estate:
+    """The figures of all buckets. `inventories` are by bucket; `on_progress` is told the requests
+    so far. Raises CannotStart, BadInventory, Interrupted.
+    """
+    allowance = Allowance(extent.requests_max)
+    estate = Estate(job.today)
+    open_: list[_Sample] = []
+    listed = [yard for yard in yards if yard.bucket.name not in inventories]
+    pages_max = _clamp(extent.requests_max // (COUNTING_SHARE * max(1, len(listed))))
+    for yard in yards:
+        figures = BucketFigures(yard.bucket.name)
+        estate.buckets.append(figures)
+        with cannot_start(f"bucket {yard.bucket.name!r} cannot be listed"):
+            if yard.bucket.name in inventories:
+                _read_inventory(job, yard, inventories[yard.bucket.name], figures)
+            else:
+                lister = Lister(job.store, yard.bucket, allowance)
+                if not _count(job, lister, yard, pages_max, figures):
+                    open_.append(_Sample(Looker(lister, yard), figures, extent.seed))
+        on_progress(allowance.used)
+    while sample := _choose_next(open_):
+        job.workers.check_stop()
+        with cannot_start(f"bucket {sample.figures.bucket!r} cannot be listed"):
+            sample.draw_round(job, allowance)
+        on_progress(allowance.used)
+    for each in open_:
+        each.finish()
+    estate.requests = allowance.used
+    return estate
+
+
+def _clamp(pages: int) -> int:
+    return max(COUNTING_PAGES[0], min(COUNTING_PAGES[1], pages))
+
+
+def _count(
+    job: Job, lister: Lister, yard: Yard, pages_max: int, figures: BucketFigures
+) -> bool:
+    """Whether all of it was seen."""
+    entries: list[Entry] = []
+    with suppress(OutOfRequests):
+        for page in islice(lister.pages("", None), pages_max):
+            job.workers.check_stop()
+            entries += entries_of(page)
+            if page.next_start is None:
+                figures.counted = yard.tally(gather_keys(entries))
+                figures.way = Way.COUNTED
+                return True
+    return False
+
+
+def _read_inventory(job: Job, yard: Yard, inventory: Inventory, figures: BucketFigures) -> None:
+    manifest = inventory.manifest
+    reader = InventoryReader(job.store, job.workers, manifest, yard.bucket.versioning)
+    for file in manifest.files:
+        with naming(f"s3://{manifest.bucket}/{file.key}"):
+            rows = reader.read(file)
+            while batch := list(islice(rows, _INVENTORY_ROWS)):
+                figures.counted.merge(yard.tally(gather_keys(batch)))
+    figures.way, figures.inventory = Way.INVENTORY, inventory.location
+
+
+class _Sample:
+    """A bucket that is too large to be counted, and its draws so far."""
+
+    def __init__(self, looker: Looker, figures: BucketFigures, seed: int) -> None:
+        self.looker = looker
+        self.figures = figures
+        self.rounds = 0
+        self.is_over = False
+        self._seed = f"{seed} {figures.bucket}"
+        self._root = Place("")
+        self._chances = Chances()
+        self._made = self._requests = 0
+
+    @property
+    def gain(self) -> float:
+        """By how much the variance may shrink with another round: where most is to be learned,
+        draws go next.
+        """
+        masses = [draw.steps[-1].mass for draw in self.figures.draws]
+        if self.rounds < ROUNDS_MIN or len(masses) < 2:
+            return float("inf")
+        mean = sum(masses) / len(masses)
+        return sum((mass - mean) ** 2 for mass in masses) / len(masses) ** 3
+
+    def draw_round(self, job: Job, allowance: Allowance) -> None:
+        """Some draws side by side. If there are not enough requests for all of them, none counts:
+        those that were done first would be the small ones.
+        """
+        count, before = self._fitting(allowance), allowance.used
+        if count == 0:
+            self.is_over = True
+            return
+        draws = list(self._draw(job, count))
+        self._requests += allowance.used - before
+        self._made += count
+        if not all(draws):
+            self.is_over = True
+            return
+        for draw in draws:
+            if draw is not None:
+                self._chances.learn(draw)
+                if self.rounds >= PILOT_ROUNDS:
+                    self.figures.draws.append(draw)
+        self.rounds += 1
+
+    def finish(self) -> None:
+        """Takes down which accounts were drawn."""
+        figures = self.figures
+        if figures.draws:
+            figures.way = Way.SAMPLED
+        places = {place: means for place, means in self._chances.places.items() if means.draws}
+        for place, means in places.items():
+            if place.is_account:
+                figures.accounts[place.name] = means
+        figures.accounts_seen = sum(
+            part.is_account
+            for place in places
+            if place.seen is not None and not place.seen.are_alike
+            for part in place.seen.parts
+        )
+
+    def _draw(self, job: Job, count: int) -> Iterator[Draw | None]:
+        """None for one that there were no requests for."""
+        numbers = range(self._made, self._made + count)
+        futures = [job.workers.start_read(lambda n=n: self._draw_one(n)) for n in numbers]
+        for future in futures:
+            yield future.result()
+
+    def _draw_one(self, number: int) -> Draw | None:
+        chance = Random(f"{self._seed} {number}")  # noqa: S311 - a sample, not a secret
+        try:
+            return make_draw(self.looker, self._root, self._chances, chance)
+        except OutOfRequests:
+            return None
+
+    def _fitting(self, allowance: Allowance) -> int:
+        if not self._made:
+            return DRAWS_AT_ONCE if allowance.left else 0
+        each = max(1.0, self._requests / self._made)
+        return min(DRAWS_AT_ONCE, int(allowance.left / (1.5 * each)))
+
+
+def _choose_next(samples: Sequence[_Sample]) -> _Sample | None:
+    """The bucket whose draws say least."""
+    left = [sample for sample in samples if not sample.is_over]
+    return max(left, key=lambda sample: (sample.gain, -sample.rounds), default=None)

@@ -1,0 +1,310 @@
+"""A bucket as a tree that can be drawn from: what lies at a place is counted, or parted into
+places that have nothing in common and leave nothing out.
+
+A place is parted by what its first page shows: by the days of its keys' dates, by folders, or,
+where there are neither, by the first character in which its keys differ. None of this needs to know
+how many objects there are.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from log_aggregator.core.inventory.sorting import gather_keys
+from log_aggregator.core.layouts import DateGrammar
+from log_aggregator.core.layouts.grammar import YEAR_MAX
+from log_aggregator.core.layouts.regions import is_region
+from log_aggregator.errors import StoreError
+from log_aggregator.ports.store import ListStart
+from log_aggregator.steps.estate.pages import Entry, Lister, entries_of
+from log_aggregator.steps.estate.tally import Tally, Yard
+
+PAGES_TOGETHER_MAX = 5
+"""A place of so many pages is read to its end; a larger one is parted."""
+SERIES_PAGES_MAX = 2
+"""The same where it can be parted by days, which costs nothing."""
+SERIES_MAX = 200
+"""So many series of dated names are told apart side by side in one folder."""
+CHARACTERS_MAX = 100
+HOME_REGION = "us-east-1"
+"""Where AWS's global services log, so that an account that logs at all has a log there every day
+(https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html).
+"""
+
+_LAST = "\U0010fffd"
+"""Behind whatever else a key may go on with: the last character that is none of Unicode's
+noncharacters.
+"""
+_FOLDERS_ONLY = re.compile(
+    r"(?:[^/]+/)?AWSLogs/(?:o-[a-z0-9]{4,32}/)?(?:[0-9]{12}/(?:[A-Za-z-]+/)?)?"
+)
+"""Here is nothing to be learned from a first page: accounts, services and Regions come first."""
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+class OneDay(NamedTuple):
+    """A day, and how and where in a key it is written."""
+
+    day: date
+    grammar: DateGrammar
+    place: int
+
+    def is_in(self, key: str) -> bool:
+        read = self.grammar.read(key, self.place)
+        return read is not None and read.date == self.day
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Keys that begin with `prefix`, come behind `after` and are of one day, where these are given.
+
+    `name` is what it has in common with its like elsewhere: a folder's own name. `counts_groups`:
+    the groups of its logs are counted here, and not at a sister's that has other parts of them.
+    """
+
+    prefix: str
+    after: str | None = None
+    name: str = ""
+    day: OneDay | None = None
+    counts_groups: bool = True
+    seen: Seen | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_account(self) -> bool:
+        return _ACCOUNT.fullmatch(self.name) is not None
+
+    @property
+    def start(self) -> ListStart | None:
+        return None if self.after is None else ListStart(self.after)
+
+    def keeps(self, entries: list[Entry]) -> list[Entry]:
+        """Those that are of its day."""
+        day = self.day
+        return entries if day is None else [entry for entry in entries if day.is_in(entry.key)]
+
+
+@dataclass(slots=True, eq=False)
+class Seen:
+    """What a look at a place gave: what was counted, and the places that have the rest. One of
+    these is drawn. `are_alike`: they are many and nothing tells them apart.
+    """
+
+    counted: Tally
+    parts: Sequence[Place] = ()
+    are_alike: bool = False
+
+
+@dataclass(slots=True)
+class Days(Sequence[Place]):
+    """A place for each day of a series, in each way to write it; made when it is drawn."""
+
+    stem: str
+    grammar: DateGrammar
+    forms: tuple[str, ...]
+    first: date
+    last: date
+    counts_groups: bool
+    made: dict[int, Place] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __len__(self) -> int:
+        return ((self.last - self.first).days + 1) * len(self.forms)
+
+    def __getitem__(self, number: int) -> Place:  # type: ignore[override]
+        with self.lock:
+            if number not in self.made:
+                self.made[number] = self._make(number)
+            return self.made[number]
+
+    def _make(self, number: int) -> Place:
+        days, form = divmod(number, len(self.forms))
+        day = self.first + timedelta(days=days)
+        texts = [each.format(day) for each in self.forms]
+        only = OneDay(day, self.grammar, len(self.stem))
+        place = Place(f"{self.stem}{texts[form]}", None, "", only, self.counts_groups)
+        if texts[form] in texts[:form]:  # the other writing of this day is the same
+            place.seen = Seen(Tally())
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Looks at places of one bucket. May be used from several threads."""
+
+    lister: Lister
+    yard: Yard
+
+    def look(self, place: Place) -> Seen:
+        """At each place once. Raises OutOfRequests, StoreError."""
+        with place.lock:
+            if place.seen is None:
+                place.seen = self._look(place)
+            return place.seen
+
+    def _look(self, place: Place) -> Seen:
+        if place.prefix and place.prefix.startswith(self.yard.skipped):
+            return Seen(Tally())
+        if place.after is None and _FOLDERS_ONLY.fullmatch(place.prefix):
+            return self._part_by_folders(place)
+        page = self.lister.page(place.prefix, place.start)
+        entries = entries_of(page)
+        if page.next_start is None:
+            return Seen(self._tally(place, entries))
+        if not entries:
+            return self._part_by_characters(place, "")
+        series = self._find_series(place, entries)
+        pages_max = SERIES_PAGES_MAX if series else PAGES_TOGETHER_MAX
+        for _ in range(pages_max - 1):
+            page = self.lister.page(place.prefix, page.next_start)
+            entries += entries_of(page)
+            if page.next_start is None:
+                return Seen(self._tally(place, entries))
+        if series is not None:
+            return self._part_by_series(place, series)
+        if "/" in entries[0].key[len(place.prefix) :] and place.after is None:
+            try:
+                return self._part_by_folders(place)
+            except StoreError:  # more than a hundred pages of them
+                pass
+        return self._part_by_characters(place, entries[0].key)
+
+    def _tally(self, place: Place, entries: list[Entry]) -> Tally:
+        return self.yard.tally(gather_keys(place.keeps(entries)))
+
+    def _part_by_folders(self, place: Place) -> Seen:
+        page = self.lister.folders(place.prefix)
+        names = [prefix[len(place.prefix) :].rstrip("/") for prefix in page.prefixes]
+        counting = _counting_name(names)
+        places = [
+            Place(
+                prefix,
+                None,
+                name,
+                place.day,
+                counts_groups=place.counts_groups and counting in (None, name),
+            )
+            for prefix, name in zip(page.prefixes, names, strict=True)
+        ]
+        return Seen(self._tally(place, list(page.objects)), places)
+
+    def _find_series(self, place: Place, entries: Sequence[Entry]) -> Days | None:
+        """The series of dated names that a place begins with, right in this folder."""
+        key = entries[0].key
+        position = self.yard.bucket.layouts.position(key)
+        if place.day is not None or position is None:
+            return None
+        if (
+            not position.stem.startswith(place.prefix)
+            or "/" in position.stem[len(place.prefix) :]
+        ):
+            return None
+        grammar, stem = position.grammar, position.stem
+        read = grammar.read(key, len(stem))
+        if read is None:
+            return None
+        forms = _forms_in(entries, stem, grammar)
+        # Unpadded, December comes before February.
+        first = read.date if len(grammar.forms) == 1 else date(read.date.year, 1, 1)
+        last = max(first, self.yard.today + timedelta(days=1))
+        return Days(stem, grammar, forms, first, last, place.counts_groups)
+
+    def _part_by_series(self, place: Place, first: Days) -> Seen:
+        """All series that lie side by side, and what lies behind them."""
+        counted, found = Tally(), [first]
+        while len(found) < SERIES_MAX:
+            after = _behind(found[-1])
+            page = self.lister.page(place.prefix, ListStart(after))
+            entries = entries_of(page)
+            if page.next_start is None:
+                counted = self._tally(place, entries)
+                break
+            rest = Place(place.prefix, after, "", place.day, place.counts_groups)
+            series = self._find_series(rest, entries)
+            if series is None:
+                return Seen(counted, [*map(_as_place, found), rest])
+            found.append(series)
+        else:
+            rest = Place(place.prefix, _behind(found[-1]), "", place.day, place.counts_groups)
+            return Seen(counted, [*map(_as_place, found), rest])
+        if len(found) == 1:
+            return Seen(counted, first, are_alike=True)
+        return Seen(counted, [_as_place(each) for each in found])
+
+    def _part_by_characters(self, place: Place, first_key: str) -> Seen:
+        """By the first character in which keys of the place differ."""
+        if not first_key:
+            raise StoreError(f"{place.prefix}: a page without keys that is not the last")
+        split = self._find_split(place.prefix, first_key)
+        if split is None:  # all others begin with the whole of the first
+            rest = Place(first_key, first_key, "", place.day, place.counts_groups)
+            page = self.lister.page(first_key, place.start)
+            same = [entry for entry in entries_of(page) if entry.key == first_key]
+            return Seen(self._tally(place, same), [rest])
+        base, key, parts = first_key[:split], first_key, list[Place]()
+        while len(parts) < CHARACTERS_MAX:
+            prefix = key[: split + 1]
+            after = place.after if place.after and place.after > prefix else None
+            name = key[split] if place.day else ""
+            parts.append(Place(prefix, after, name, place.day, place.counts_groups))
+            found = self.lister.first_key(place.prefix, prefix + _LAST)
+            if found is None:
+                break
+            key = found
+        else:
+            rest_after = key[: split + 1] + _LAST
+            parts.append(Place(base, rest_after, "", place.day, place.counts_groups))
+        return Seen(Tally(), parts)
+
+    def _find_split(self, prefix: str, first_key: str) -> int | None:
+        """Where the first key's characters are no longer those of all others. From there on there
+        is always something behind what begins as the first key does, so halving finds it.
+        """
+        low, high = len(prefix), len(first_key)
+        while low < high:
+            middle = (low + high) // 2
+            if self.lister.first_key(prefix, first_key[: middle + 1] + _LAST) is None:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(first_key) else None
+
+
+def _counting_name(names: Sequence[str]) -> str | None:
+    """Where the folders are Regions, a day of an account has logs in several of them and is one
+    group all the same: it is counted in one. None: everywhere.
+    """
+    regions = [name for name in names if is_region(name)]
+    if not regions:
+        return None
+    return HOME_REGION if HOME_REGION in regions else regions[0]
+
+
+def _forms_in(entries: Sequence[Entry], stem: str, grammar: DateGrammar) -> tuple[str, ...]:
+    """The ways to write a day that all these keys have in common, or else all ways."""
+    days = [
+        (entry.key[len(stem) :], read.date)
+        for entry in entries
+        if entry.key.startswith(stem) and (read := grammar.read(entry.key, len(stem)))
+    ]
+    common = [
+        form
+        for form in grammar.forms
+        if all(text.startswith(form.format(day)) for text, day in days)
+    ]
+    return tuple(common) or grammar.forms
+
+
+def _behind(series: Days) -> str:
+    return f"{series.stem}{series.grammar.year_text(YEAR_MAX)}{_LAST}"
+
+
+def _as_place(series: Days) -> Place:
+    place = Place(series.stem, None, "", None, series.counts_groups)
+    place.seen = Seen(Tally(), series, are_alike=True)
+    return place
