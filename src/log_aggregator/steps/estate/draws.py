@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from random import Random
 from typing import Any
 
 from log_aggregator.core.costs.estate import Load
 from log_aggregator.steps.estate.tally import Cell, Due, Tally
-from log_aggregator.steps.estate.tree import Looker, Place, Seen
+from log_aggregator.steps.estate.tree import Groups, Looker, Place
 from log_aggregator.steps.packing.selection import LeftKeys, LeftWhy
 
 EVEN_SHARE = 0.3
@@ -25,9 +25,11 @@ EVEN_SHARE = 0.3
 out of proportion.
 """
 OBJECT_BYTES = 16 * 1024
-"""An object matters as much as so many bytes: about what a month of it costs in Standard against
-what reading it costs once.
+"""An object matters as much as so many bytes: reading it costs what a month of them costs in
+Standard, or nearly so.
 """
+GROUP_OBJECTS = 20
+"""And a group as much as so many objects: it takes listings and a pack of its own."""
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Draw:
     due: dict[Due, list[float]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
-    def take(self, counted: Tally, weight: float, *, counts_groups: bool = True) -> None:
+    def take(self, counted: Tally, groups: Groups, weight: float) -> None:
         """Adds what was counted somewhere, so many times."""
         for cell, (objects, size_bytes) in counted.cells.items():
             _add(self.cells, cell, objects * weight, size_bytes * weight)
@@ -56,10 +58,8 @@ class Draw:
                 keys.is_dateless,
             )
             self.left.setdefault(why, LeftKeys()).add(scaled)
-        if counts_groups:
-            for (bucket, log_type, _), bits in counted.days.items():
-                place = (bucket, log_type)
-                self.groups[place] = self.groups.get(place, 0.0) + bits.bit_count() * weight
+        for place, count in groups.items():
+            self.groups[place] = self.groups.get(place, 0.0) + count * weight
 
     @property
     def load(self) -> Load:
@@ -75,12 +75,7 @@ class Step:
     """A part of a draw's way: what it says of this place."""
 
     place: Place
-    objects: float
-    size_bytes: float
-
-    @property
-    def mass(self) -> float:
-        return self.objects + self.size_bytes / OBJECT_BYTES
+    load: Load
 
 
 @dataclass(slots=True)
@@ -90,16 +85,18 @@ class Means:
     draws: int = 0
     objects: float = 0.0
     size_bytes: float = 0.0
+    mass_sum: float = 0.0
 
-    def add(self, step: Step) -> None:
+    def add(self, load: Load) -> None:
         self.draws += 1
-        self.objects += step.objects
-        self.size_bytes += step.size_bytes
+        self.objects += load.objects
+        self.size_bytes += load.size_bytes
+        self.mass_sum += mass_of(load)
 
     @property
     def mass(self) -> float:
         """The mean."""
-        return (self.objects + self.size_bytes / OBJECT_BYTES) / self.draws if self.draws else 0.0
+        return self.mass_sum / self.draws if self.draws else 0.0
 
 
 class Chances:
@@ -114,9 +111,9 @@ class Chances:
     def learn(self, draw: Draw) -> None:
         """From a draw that is done."""
         for step in draw.steps:
-            self.places[step.place].add(step)
+            self.places[step.place].add(step.load)
             if step.place.name:
-                self._names[step.place.name].add(step)
+                self._names[step.place.name].add(step.load)
 
     def choose(self, parts: Sequence[Place], chance: Random) -> tuple[Place, float]:
         """One of the parts, and how likely it was."""
@@ -151,11 +148,13 @@ class Chances:
 def make_draw(looker: Looker, root: Place, chances: Chances, chance: Random) -> Draw:
     """From the root to the end of a way. Raises OutOfRequests, StoreError."""
     draw, place, weight = Draw(), root, 1.0
-    way: list[tuple[Place, Seen, float]] = []
+    way: list[tuple[Place, Load, float]] = []
     while True:
         seen = looker.look(place)
-        draw.take(seen.counted, weight, counts_groups=place.counts_groups)
-        way.append((place, seen, weight))
+        groups = looker.count_groups(place, seen.counted, chance)
+        draw.take(seen.counted, groups, weight)
+        load = replace(seen.counted.load, groups=sum(groups.values()))
+        way.append((place, load, weight))
         if not seen.parts:
             break
         if seen.are_alike:
@@ -167,14 +166,19 @@ def make_draw(looker: Looker, root: Place, chances: Chances, chance: Random) -> 
     return draw
 
 
-def _steps_of(way: Sequence[tuple[Place, Seen, float]]) -> list[Step]:
+def mass_of(load: Load) -> float:
+    """How much draws should go for it."""
+    return load.objects + load.size_bytes / OBJECT_BYTES + load.groups * GROUP_OBJECTS
+
+
+def _steps_of(way: Sequence[tuple[Place, Load, float]]) -> list[Step]:
     """What the way below each place says of it."""
-    steps, objects, size_bytes = [], 0.0, 0.0
-    for place, seen, weight in reversed(way):
-        load = seen.counted.load
+    steps, objects, size_bytes, groups = [], 0.0, 0.0, 0.0
+    for place, load, weight in reversed(way):
         objects += load.objects * weight
         size_bytes += load.size_bytes * weight
-        steps.append(Step(place, objects / weight, size_bytes / weight))
+        groups += load.groups * weight
+        steps.append(Step(place, Load(objects / weight, size_bytes / weight, groups / weight)))
     return steps
 
 

@@ -16,7 +16,7 @@ from random import Random
 
 from log_aggregator.core.inventory.sorting import gather_keys
 from log_aggregator.errors import cannot_start
-from log_aggregator.steps.estate.draws import Chances, Draw, Means, make_draw
+from log_aggregator.steps.estate.draws import Chances, Draw, Means, make_draw, mass_of
 from log_aggregator.steps.estate.pages import Allowance, Entry, Lister, OutOfRequests, entries_of
 from log_aggregator.steps.estate.tally import Tally, Yard
 from log_aggregator.steps.estate.tree import Looker, Place
@@ -164,7 +164,7 @@ class _Sample:
         """By how much the variance may shrink with another round: where most is to be learned,
         draws go next.
         """
-        masses = [draw.steps[-1].mass for draw in self.figures.draws]
+        masses = [mass_of(draw.load) for draw in self.figures.draws]
         if self.rounds < ROUNDS_MIN or len(masses) < 2:
             return float("inf")
         mean = sum(masses) / len(masses)

@@ -79,8 +79,8 @@ class Yard:
         selection = replace(rules.selection, discard_other_regions=False)
         return cls(bucket, selection, today, (), skipped, rules.organization_id)
 
-    def tally(self, keys: Iterable[ListedKey]) -> Tally:
-        """Counts all but what is our own."""
+    def tally(self, keys: Iterable[ListedKey], *, keeps_keys: bool = False) -> Tally:
+        """Counts all but what is our own. `keeps_keys`: with a key of each day."""
         tally = Tally()
         wanted, selection = [], Selection()
         for key in keys:
@@ -96,6 +96,9 @@ class Yard:
             for source in found.sources:
                 tally.take(group, source.log_object)
                 self._take_fates(tally, source.log_object)
+            if keeps_keys and found.sources:
+                day = (group.bucket, group.log_type, group.account, group.date)
+                tally.day_keys[day] = found.sources[0].log_object.key
         tally.left = selection.left_why
         return tally
 
@@ -144,6 +147,8 @@ class Tally:
     """Objects and bytes of what a run would take."""
     days: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """By bucket, log type and account a bit for each day that has logs: each bit is a group."""
+    day_keys: dict[tuple[str, str, str, date], str] = field(default_factory=dict)
+    """A key of each group, where that was asked for."""
     accounts: dict[str, list[float]] = field(default_factory=dict)
     left: dict[LeftWhy, LeftKeys] = field(default_factory=dict)
     due: dict[Due, list[float]] = field(default_factory=dict)

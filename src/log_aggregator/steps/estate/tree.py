@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from random import Random
 from typing import NamedTuple
 
 from log_aggregator.core.inventory.sorting import gather_keys
@@ -31,8 +32,10 @@ SERIES_PAGES_MAX = 2
 SERIES_MAX = 200
 """So many series of dated names are told apart side by side in one folder."""
 CHARACTERS_MAX = 100
+Groups = dict[tuple[str, str], int]
+"""By bucket and log type."""
 HOME_REGION = "us-east-1"
-"""Where AWS's global services log, so that an account that logs at all has a log there every day
+"""Where AWS's global services log, so that an account that logs at all mostly has logs there
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html).
 """
 
@@ -59,19 +62,28 @@ class OneDay(NamedTuple):
         return read is not None and read.date == self.day
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The folder of a Region that a place is in, and those of the same account's other Regions that
+    count first. A day's logs of all of them are one group.
+    """
+
+    prefix: str
+    before: tuple[str, ...]
+
+
 @dataclass(slots=True, eq=False)
 class Place:
     """Keys that begin with `prefix`, come behind `after` and are of one day, where these are given.
 
-    `name` is what it has in common with its like elsewhere: a folder's own name. `counts_groups`:
-    the groups of its logs are counted here, and not at a sister's that has other parts of them.
+    `name` is what it has in common with its like elsewhere: a folder's own name.
     """
 
     prefix: str
     after: str | None = None
     name: str = ""
     day: OneDay | None = None
-    counts_groups: bool = True
+    region: Region | None = None
     seen: Seen | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -109,7 +121,7 @@ class Days(Sequence[Place]):
     forms: tuple[str, ...]
     first: date
     last: date
-    counts_groups: bool
+    region: Region | None
     made: dict[int, Place] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -127,7 +139,7 @@ class Days(Sequence[Place]):
         day = self.first + timedelta(days=days)
         texts = [each.format(day) for each in self.forms]
         only = OneDay(day, self.grammar, len(self.stem))
-        place = Place(f"{self.stem}{texts[form]}", None, "", only, self.counts_groups)
+        place = Place(f"{self.stem}{texts[form]}", None, "", only, self.region)
         if texts[form] in texts[:form]:  # the other writing of this day is the same
             place.seen = Seen(Tally())
         return place
@@ -139,6 +151,7 @@ class Looker:
 
     lister: Lister
     yard: Yard
+    answers: dict[str, bool] = field(default_factory=dict)
 
     def look(self, place: Place) -> Seen:
         """At each place once. Raises OutOfRequests, StoreError."""
@@ -146,6 +159,38 @@ class Looker:
             if place.seen is None:
                 place.seen = self._look(place)
             return place.seen
+
+    def count_groups(self, place: Place, counted: Tally, chance: Random) -> Groups:
+        """Of what was counted at a place: those that are not counted in another Region.
+
+        Where there are several days, one of them is asked about, by chance, and stands for all.
+        """
+        groups: Groups = {}
+        for (bucket, log_type, account), bits in counted.days.items():
+            days = [day for day in counted.day_keys if day[:3] == (bucket, log_type, account)]
+            if place.region is None or not days:
+                count = bits.bit_count()
+            else:
+                key = counted.day_keys[days[chance.randrange(len(days))]]
+                count = 0 if self._is_in_another(place.region, key) else len(days)
+            groups[bucket, log_type] = groups.get((bucket, log_type), 0) + count
+        return groups
+
+    def _is_in_another(self, region: Region, key: str) -> bool:
+        """Whether a Region that counts first has logs of the same day, of which this is a key."""
+        position = self.yard.bucket.layouts.position(key)
+        read = position and position.grammar.read(key, len(position.stem))
+        if not read:
+            return False
+        end = key.find("/", read.end) + 1 or read.end
+        path = key[len(region.prefix) : end]
+        return any(self._has_keys(f"{folder}{path}") for folder in region.before)
+
+    def _has_keys(self, prefix: str) -> bool:
+        """Asked once."""
+        if prefix not in self.answers:
+            self.answers[prefix] = bool(self.lister.page(prefix, None).objects)
+        return self.answers[prefix]
 
     def _look(self, place: Place) -> Seen:
         if place.prefix and place.prefix.startswith(self.yard.skipped):
@@ -175,20 +220,15 @@ class Looker:
         return self._part_by_characters(place, entries[0].key)
 
     def _tally(self, place: Place, entries: list[Entry]) -> Tally:
-        return self.yard.tally(gather_keys(place.keeps(entries)))
+        keys = gather_keys(place.keeps(entries))
+        return self.yard.tally(keys, keeps_keys=place.region is not None)
 
     def _part_by_folders(self, place: Place) -> Seen:
         page = self.lister.folders(place.prefix)
         names = [prefix[len(place.prefix) :].rstrip("/") for prefix in page.prefixes]
-        counting = _counting_name(names)
+        regions = _regions_of(place.prefix, names)
         places = [
-            Place(
-                prefix,
-                None,
-                name,
-                place.day,
-                counts_groups=place.counts_groups and counting in (None, name),
-            )
+            Place(prefix, None, name, place.day, regions.get(name, place.region))
             for prefix, name in zip(page.prefixes, names, strict=True)
         ]
         return Seen(self._tally(place, list(page.objects)), places)
@@ -212,7 +252,7 @@ class Looker:
         # Unpadded, December comes before February.
         first = read.date if len(grammar.forms) == 1 else date(read.date.year, 1, 1)
         last = max(first, self.yard.today + timedelta(days=1))
-        return Days(stem, grammar, forms, first, last, place.counts_groups)
+        return Days(stem, grammar, forms, first, last, place.region)
 
     def _part_by_series(self, place: Place, first: Days) -> Seen:
         """All series that lie side by side, and what lies behind them."""
@@ -224,13 +264,13 @@ class Looker:
             if page.next_start is None:
                 counted = self._tally(place, entries)
                 break
-            rest = Place(place.prefix, after, "", place.day, place.counts_groups)
+            rest = Place(place.prefix, after, "", place.day, place.region)
             series = self._find_series(rest, entries)
             if series is None:
                 return Seen(counted, [*map(_as_place, found), rest])
             found.append(series)
         else:
-            rest = Place(place.prefix, _behind(found[-1]), "", place.day, place.counts_groups)
+            rest = Place(place.prefix, _behind(found[-1]), "", place.day, place.region)
             return Seen(counted, [*map(_as_place, found), rest])
         if len(found) == 1:
             return Seen(counted, first, are_alike=True)
@@ -242,7 +282,7 @@ class Looker:
             raise StoreError(f"{place.prefix}: a page without keys that is not the last")
         split = self._find_split(place.prefix, first_key)
         if split is None:  # all others begin with the whole of the first
-            rest = Place(first_key, first_key, "", place.day, place.counts_groups)
+            rest = Place(first_key, first_key, "", place.day, place.region)
             page = self.lister.page(first_key, place.start)
             same = [entry for entry in entries_of(page) if entry.key == first_key]
             return Seen(self._tally(place, same), [rest])
@@ -251,14 +291,14 @@ class Looker:
             prefix = key[: split + 1]
             after = place.after if place.after and place.after > prefix else None
             name = key[split] if place.day else ""
-            parts.append(Place(prefix, after, name, place.day, place.counts_groups))
+            parts.append(Place(prefix, after, name, place.day, place.region))
             found = self.lister.first_key(place.prefix, prefix + _LAST)
             if found is None:
                 break
             key = found
         else:
             rest_after = key[: split + 1] + _LAST
-            parts.append(Place(base, rest_after, "", place.day, place.counts_groups))
+            parts.append(Place(base, rest_after, "", place.day, place.region))
         return Seen(Tally(), parts)
 
     def _find_split(self, prefix: str, first_key: str) -> int | None:
@@ -275,14 +315,14 @@ class Looker:
         return low if low < len(first_key) else None
 
 
-def _counting_name(names: Sequence[str]) -> str | None:
-    """Where the folders are Regions, a day of an account has logs in several of them and is one
-    group all the same: it is counted in one. None: everywhere.
-    """
-    regions = [name for name in names if is_region(name)]
-    if not regions:
-        return None
-    return HOME_REGION if HOME_REGION in regions else regions[0]
+def _regions_of(prefix: str, names: Sequence[str]) -> dict[str, Region]:
+    """By name; the one that most probably has logs every day comes first."""
+    names = sorted(filter(is_region, names), key=lambda name: (name != HOME_REGION, name))
+    folders = [f"{prefix}{name}/" for name in names]
+    return {
+        name: Region(folders[number], tuple(folders[:number]))
+        for number, name in enumerate(names)
+    }
 
 
 def _forms_in(entries: Sequence[Entry], stem: str, grammar: DateGrammar) -> tuple[str, ...]:
@@ -305,6 +345,6 @@ def _behind(series: Days) -> str:
 
 
 def _as_place(series: Days) -> Place:
-    place = Place(series.stem, None, "", None, series.counts_groups)
+    place = Place(series.stem, None, "", None, series.region)
     place.seen = Seen(Tally(), series, are_alike=True)
     return place
