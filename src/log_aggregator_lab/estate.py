@@ -12,7 +12,7 @@ from random import Random
 
 from log_aggregator.limits import LIST_PAGE_COUNT_MAX
 from log_aggregator.model import LogObject
-from log_aggregator.ports.store import ListStart, ObjectStore, Page
+from log_aggregator.ports.store import ListStart, Page
 from log_aggregator_lab.stores.memory import MemoryStore
 
 MAIN_BUCKET = "estate-main"
@@ -135,7 +135,7 @@ class ListedStore(MemoryStore):
         first = bisect_left(keys, prefix)
         if start is not None:
             first = max(first, bisect_right(keys, start.key))
-        found = []
+        found: list[LogObject] = []
         for number in range(first, min(first + self._size, len(rows))):
             if not keys[number].startswith(prefix):
                 return Page(tuple(found))
@@ -144,9 +144,7 @@ class ListedStore(MemoryStore):
         is_last = behind >= len(rows) or not keys[behind].startswith(prefix)
         return Page(tuple(found), next_start=None if is_last else ListStart(found[-1].key))
 
-    def list_prefixes(
-        self, bucket: str, *, prefix: str, start: ListStart | None = None
-    ) -> Page:
+    def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
         rows, keys = self._listed[bucket], self._keys[bucket]
         place, prefixes, objects = bisect_left(keys, prefix), list[str](), list[LogObject]()
         while place < len(keys) and keys[place].startswith(prefix):

@@ -30,6 +30,11 @@ COMMANDS = {
         "Show what `run` would do: which log objects it takes, by log type and bucket, and what it "
         "leaves alone and why.",
     ),
+    "survey": Row(
+        "log_aggregator.cli.survey:survey",
+        "Estimate what log objects cost, and what packing them would save: by log type and "
+        "account, from a sample of the listing.",
+    ),
     "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
     "validate-cloudtrail": Row(
         "log_aggregator.cli.validate_cloudtrail:validate_cloudtrail",

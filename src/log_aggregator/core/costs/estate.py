@@ -1,6 +1,8 @@
-"""What log objects cost a month as they lie, what packing them costs once, and what the packs cost a
-month. Everything is linear in objects, bytes and groups, so that it holds for a sample as it does
-for the whole.
+"""What log objects cost a month as they lie, what packing them costs once, and what their packs
+cost a month.
+
+All of it is linear in objects, bytes and groups, or nearly so: it holds for a sample as it does for
+the whole.
 """
 
 from __future__ import annotations

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from random import Random
 
 from log_aggregator.core.inventory.sorting import gather_keys
-from log_aggregator.errors import cannot_start
+from log_aggregator.errors import RequestFailed, cannot_start
+from log_aggregator.ports.account import AccountInspector
 from log_aggregator.steps.estate.draws import Chances, Draw, Means, make_draw, mass_of
 from log_aggregator.steps.estate.pages import Allowance, Entry, Lister, OutOfRequests, entries_of
 from log_aggregator.steps.estate.tally import Tally, Yard
 from log_aggregator.steps.estate.tree import Looker, Place
 from log_aggregator.steps.inventory import Inventory, InventoryReader, naming
 from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.buckets import look_at_bucket
 
 REQUESTS_MAX = 2_000
 """A cent, and some 200,000 to two million keys that are seen."""
@@ -44,6 +47,14 @@ class Way(StrEnum):
     NOT_SEEN = "not-seen"  # too few requests were allowed for a single round of draws
 
 
+class Lifecycle(StrEnum):
+    """What is known of a bucket's rules."""
+
+    READ = "read"
+    NONE = "none"
+    UNKNOWN = "unknown"  # the question was refused, or nobody asked
+
+
 @dataclass(slots=True)
 class BucketFigures:
     """What was found of a bucket: counted, or draws that each say what is in all of it."""
@@ -57,6 +68,7 @@ class BucketFigures:
     accounts_seen: int = 0
     """Folders of accounts that there are."""
     inventory: str = ""
+    lifecycle: Lifecycle = Lifecycle.UNKNOWN
 
 
 @dataclass(slots=True)
@@ -94,7 +106,7 @@ def survey(
     listed = [yard for yard in yards if yard.bucket.name not in inventories]
     pages_max = _clamp(extent.requests_max // (COUNTING_SHARE * max(1, len(listed))))
     for yard in yards:
-        figures = BucketFigures(yard.bucket.name)
+        figures = BucketFigures(yard.bucket.name, lifecycle=_answer(yard))
         estate.buckets.append(figures)
         with cannot_start(f"bucket {yard.bucket.name!r} cannot be listed"):
             if yard.bucket.name in inventories:
@@ -115,13 +127,31 @@ def survey(
     return estate
 
 
+def find_yards(job: Job, inspector: AccountInspector | None) -> list[Yard]:
+    """The source buckets, each looked at. What the lifecycle does is left open where that may not
+    be asked. Raises CannotStart.
+    """
+    yards = []
+    for name in job.list_source_buckets():
+        yard = Yard.of(look_at_bucket(job, name), job.rules, job.today)
+        if inspector is not None:
+            with suppress(RequestFailed):
+                yard = replace(yard, lifecycle=inspector.get_bucket_lifecycle_configuration(name))
+        yards.append(yard)
+    return yards
+
+
+def _answer(yard: Yard) -> Lifecycle:
+    if yard.lifecycle is None:
+        return Lifecycle.UNKNOWN
+    return Lifecycle.READ if yard.lifecycle else Lifecycle.NONE
+
+
 def _clamp(pages: int) -> int:
     return max(COUNTING_PAGES[0], min(COUNTING_PAGES[1], pages))
 
 
-def _count(
-    job: Job, lister: Lister, yard: Yard, pages_max: int, figures: BucketFigures
-) -> bool:
+def _count(job: Job, lister: Lister, yard: Yard, pages_max: int, figures: BucketFigures) -> bool:
     """Whether all of it was seen."""
     entries: list[Entry] = []
     with suppress(OutOfRequests):
@@ -210,12 +240,12 @@ class _Sample:
     def _draw(self, job: Job, count: int) -> Iterator[Draw | None]:
         """None for one that there were no requests for."""
         numbers = range(self._made, self._made + count)
-        futures = [job.workers.start_read(lambda n=n: self._draw_one(n)) for n in numbers]
+        futures = [job.workers.start_read(partial(self._draw_one, number)) for number in numbers]
         for future in futures:
             yield future.result()
 
     def _draw_one(self, number: int) -> Draw | None:
-        chance = Random(f"{self._seed} {number}")  # noqa: S311 - a sample, not a secret
+        chance = Random(f"{self._seed} {number}")
         try:
             return make_draw(self.looker, self._root, self._chances, chance)
         except OutOfRequests:

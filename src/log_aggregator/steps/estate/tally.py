@@ -62,13 +62,14 @@ class Due(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Yard:
     """A bucket as it is surveyed: how its keys are read, what is wanted of it, what its lifecycle
-    does. `skipped` is our own.
+    does. `skipped` is our own. Without
+    `lifecycle` nobody knows its rules.
     """
 
     bucket: SourceBucket
     rules: Rules
     today: date
-    lifecycle: Sequence[LifecycleRule] = ()
+    lifecycle: Sequence[LifecycleRule] | None = None
     skipped: tuple[str, ...] = ()
     organization_id: str | None = None
 
@@ -77,7 +78,7 @@ class Yard:
         skipped = rules.own_prefixes(bucket.name)
         # What is of other regions is never discarded here: it is counted as left alone.
         selection = replace(rules.selection, discard_other_regions=False)
-        return cls(bucket, selection, today, (), skipped, rules.organization_id)
+        return cls(bucket, selection, today, None, skipped, rules.organization_id)
 
     def tally(self, keys: Iterable[ListedKey], *, keeps_keys: bool = False) -> Tally:
         """Counts all but what is our own. `keeps_keys`: with a key of each day."""
@@ -121,7 +122,11 @@ class Yard:
         does.
         """
         age_days = (self.today - found.last_modified.date()).days
-        rules = [r for r in self.lifecycle if not r.has_tags and found.key.startswith(r.prefix)]
+        rules = [
+            rule
+            for rule in self.lifecycle or ()
+            if not rule.has_tags and found.key.startswith(rule.prefix)
+        ]
         expiries = [r.expiration_days - age_days for r in rules if r.expiration_days is not None]
         expiries += [
             (r.expiration_date - self.today).days for r in rules if r.expiration_date is not None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -197,27 +198,35 @@ class Looker:
             return Seen(Tally())
         if place.after is None and _FOLDERS_ONLY.fullmatch(place.prefix):
             return self._part_by_folders(place)
+        entries, series, is_whole = self._read(place)
+        if is_whole:
+            return Seen(self._tally(place, entries))
+        return self._part(place, entries, series)
+
+    def _read(self, place: Place) -> tuple[list[Entry], Days | None, bool]:
+        """The first pages, the series that they begin with, and whether they were all."""
         page = self.lister.page(place.prefix, place.start)
         entries = entries_of(page)
-        if page.next_start is None:
-            return Seen(self._tally(place, entries))
-        if not entries:
-            return self._part_by_characters(place, "")
-        series = self._find_series(place, entries)
+        series = self._find_series(place, entries) if page.next_start else None
         pages_max = SERIES_PAGES_MAX if series else PAGES_TOGETHER_MAX
         for _ in range(pages_max - 1):
+            if page.next_start is None:
+                break
             page = self.lister.page(place.prefix, page.next_start)
             entries += entries_of(page)
-            if page.next_start is None:
-                return Seen(self._tally(place, entries))
+        return entries, series, page.next_start is None
+
+    def _part(self, place: Place, entries: Sequence[Entry], series: Days | None) -> Seen:
+        if not entries:
+            raise StoreError(f"{place.prefix}: pages without a key that are not the last")
         if series is not None:
             return self._part_by_series(place, series)
-        if "/" in entries[0].key[len(place.prefix) :] and place.after is None:
-            try:
+        key = entries[0].key
+        if "/" in key[len(place.prefix) :] and place.after is None:
+            # Beside more than a hundred pages of objects S3 would take too long to find them.
+            with suppress(StoreError):
                 return self._part_by_folders(place)
-            except StoreError:  # more than a hundred pages of them
-                pass
-        return self._part_by_characters(place, entries[0].key)
+        return self._part_by_characters(place, key)
 
     def _tally(self, place: Place, entries: list[Entry]) -> Tally:
         keys = gather_keys(place.keeps(entries))
@@ -235,14 +244,13 @@ class Looker:
 
     def _find_series(self, place: Place, entries: Sequence[Entry]) -> Days | None:
         """The series of dated names that a place begins with, right in this folder."""
+        if place.day is not None or not entries:
+            return None
         key = entries[0].key
         position = self.yard.bucket.layouts.position(key)
-        if place.day is not None or position is None:
+        if position is None:
             return None
-        if (
-            not position.stem.startswith(place.prefix)
-            or "/" in position.stem[len(place.prefix) :]
-        ):
+        if not position.stem.startswith(place.prefix) or "/" in position.stem[len(place.prefix) :]:
             return None
         grammar, stem = position.grammar, position.stem
         read = grammar.read(key, len(stem))
@@ -278,8 +286,6 @@ class Looker:
 
     def _part_by_characters(self, place: Place, first_key: str) -> Seen:
         """By the first character in which keys of the place differ."""
-        if not first_key:
-            raise StoreError(f"{place.prefix}: a page without keys that is not the last")
         split = self._find_split(place.prefix, first_key)
         if split is None:  # all others begin with the whole of the first
             rest = Place(first_key, first_key, "", place.day, place.region)
@@ -320,8 +326,7 @@ def _regions_of(prefix: str, names: Sequence[str]) -> dict[str, Region]:
     names = sorted(filter(is_region, names), key=lambda name: (name != HOME_REGION, name))
     folders = [f"{prefix}{name}/" for name in names]
     return {
-        name: Region(folders[number], tuple(folders[:number]))
-        for number, name in enumerate(names)
+        name: Region(folders[number], tuple(folders[:number])) for number, name in enumerate(names)
     }
 
 
