@@ -106,7 +106,7 @@ def _render_ages(described: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "Ages"
     most = max(row["bytes"] for row in described["ages"]) or 1
-    for row in described["ages"]:
+    for row in filter(lambda row: row["objects"], described["ages"]):
         bar = "#" * round(_BAR_WIDTH * row["bytes"] / most)
         size = format_bytes(row["bytes"])
         yield f"  {word_age(row):<24}{row['objects']:>14,}  {size:>9}  {bar}".rstrip()

@@ -195,11 +195,9 @@ def _types(described: Mapping[str, Any]) -> Iterator[str]:
     for row in described["types"]:
         dollars = row["dollars"]
         verdict = word_verdict(row)
-        warned = f'<br><span class="warn">{html(f"Packing loses: {verdict}")}</span>'
         rows.append(
             (
-                f"{html(row['log_type'])}<br><span class='soft'>{html(row['bucket'])}</span>"
-                + (warned if verdict else ""),
+                f"{html(row['log_type'])}<br><span class='soft'>{html(row['bucket'])}</span>",
                 [
                     word_count(row["objects"]),
                     word_bytes(row["bytes"]),
@@ -209,6 +207,7 @@ def _types(described: Mapping[str, Any]) -> Iterator[str]:
                     word_dollars(dollars["packing_archived"]["value"]),
                     word_months(row["payback_months"]["archived"]),
                 ],
+                f"Packing loses: {verdict}" if verdict else "",
             )
         )
     yield from _table("log type", heads, rows)
@@ -230,6 +229,7 @@ def _lifecycle(described: Mapping[str, Any]) -> Iterator[str]:
             (
                 f"{html(word_fate(row))}<br><span class='soft'>{html(row['bucket'])}</span>",
                 [f"{row['objects']:,}", format_bytes(row["bytes"])],
+                "",
             )
             for row in rows
         ],
@@ -245,7 +245,7 @@ def _left(described: Mapping[str, Any]) -> Iterator[str]:
         "why",
         ("objects", "bytes"),
         [
-            (_name_left(row), [f"{row['objects']:,}", format_bytes(row["bytes"])])
+            (_name_left(row), [f"{row['objects']:,}", format_bytes(row["bytes"])], "")
             for row in rows[:LEFT_MAX]
         ],
     )
@@ -279,15 +279,17 @@ def _method(described: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(
-    first: str, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]
+    first: str, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str], str]]
 ) -> Iterator[str]:
-    """The first cells are HTML already, the others text."""
+    """The first cells are HTML already, the others text; a warning stands below its row."""
     yield f'<div class="wide"><table><thead><tr><th class="name" scope="col">{html(first)}</th>'
     yield "".join(f'<th scope="col">{html(head)}</th>' for head in heads)
     yield "</tr></thead><tbody>"
-    for name, values in rows:
+    for name, values, warning in rows:
         cells = "".join(f"<td>{html(value)}</td>" for value in values)
         yield f'<tr><td class="name">{name}</td>{cells}</tr>'
+        if warning:
+            yield f'<tr><td class="name warn" colspan="{len(values) + 1}">{html(warning)}</td></tr>'
     yield "</tbody></table></div>"
 
 

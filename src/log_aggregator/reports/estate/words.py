@@ -126,7 +126,7 @@ def word_verdict(row: Mapping[str, Any]) -> str:
     if row["pays"] or not row["objects"]["value"]:
         return ""
     each = format_bytes(row["bytes_per_group"])
-    return f"{each} a day and account: leave it, or wait and pack longer ranges"
+    return f"{each} a day and account: leave it, or wait"
 
 
 def _unit(size_bytes: int) -> str:
