@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from pathlib import Path
@@ -15,13 +15,14 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
+from log_aggregator.cli.output import write_file
 from log_aggregator.cli.prices import read_prices
 from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.core.costs.estate import PackingCosts
 from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import OutputFailed, SettingsError
+from log_aggregator.errors import SettingsError
 from log_aggregator.reports.estate.figures import Question, describe_estate
 from log_aggregator.reports.estate.lines import render_estate
 from log_aggregator.reports.estate.page import render_page
@@ -106,6 +107,7 @@ def survey(
     deletes meanwhile, and what a run would leave alone.
     """
     prices = read_prices(prices_file)
+    _check_folder(html_file)
     connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings, ALL_DAYS) as job:
         extent = Extent(requests_max, seed)
@@ -115,9 +117,9 @@ def survey(
             estate = survey_estate(job, yards, found, extent, show)
         costs = PackingCosts(job.rules.group.combine.limits, prices)
     described = describe_estate(estate, Question(costs, settings.storage_class, years))
-    if html_file is not None:
-        _write_page(html_file, render_page(described))
     print_report(described, render_estate(described), as_json=as_json)
+    if html_file is not None:  # last, so that a full disk does not cost the figures
+        write_file(html_file, (f"{line}\n".encode() for line in render_page(described)), None)
     return 0
 
 
@@ -145,8 +147,7 @@ def _show_progress(
     return nullcontext(lambda _: None) if is_quiet else show_bar("surveying", requests_max)
 
 
-def _write_page(path: Path, lines: Iterable[str]) -> None:
-    try:
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    except OSError as error:
-        raise OutputFailed(f"--html {path}: cannot be written: {error.strerror}") from None
+def _check_folder(html_file: Path | None) -> None:
+    """Before anything is asked. Raises SettingsError."""
+    if html_file is not None and not html_file.parent.is_dir():
+        raise SettingsError(f"--html {html_file}: there is no folder {html_file.parent}")

@@ -15,8 +15,10 @@ from functools import partial
 from itertools import islice
 from random import Random
 
+from log_aggregator.core.inventory.manifest import check_versions
 from log_aggregator.core.inventory.sorting import gather_keys
 from log_aggregator.errors import RequestFailed, cannot_start
+from log_aggregator.model import LogObject
 from log_aggregator.ports.account import AccountInspector
 from log_aggregator.steps.estate.draws import Chances, Draw, Means, make_draw, mass_of
 from log_aggregator.steps.estate.pages import Allowance, Entry, Lister, OutOfRequests, entries_of
@@ -36,6 +38,10 @@ PILOT_ROUNDS = 2
 """Draws of the first rounds only teach where much is to be found: they differ most."""
 ROUNDS_MIN = 4
 _INVENTORY_ROWS = 10_000
+_WAITING_MAX = 1_000_000
+"""Old versions that are kept, in some 500 MB. Of more, those whose marker comes later count as logs
+of a live key.
+"""
 
 
 class Way(StrEnum):
@@ -166,14 +172,41 @@ def _count(job: Job, lister: Lister, yard: Yard, pages_max: int, figures: Bucket
 
 
 def _read_inventory(job: Job, yard: Yard, inventory: Inventory, figures: BucketFigures) -> None:
+    """Rows come in no order. Old versions wait until the delete markers are known, which say of
+    which keys nothing is packed.
+    """
     manifest = inventory.manifest
     reader = InventoryReader(job.store, job.workers, manifest, yard.bucket.versioning)
+    check_versions(manifest, yard.bucket.versioning)
+    waiting: list[Entry] = []
     for file in manifest.files:
         with naming(f"s3://{manifest.bucket}/{file.key}"):
             rows = reader.read(file)
             while batch := list(islice(rows, _INVENTORY_ROWS)):
-                figures.counted.merge(yard.tally(gather_keys(batch)))
+                current, old = _part_versions(batch)
+                figures.counted.merge(yard.tally(gather_keys(current)))
+                waiting += old
+        if len(waiting) > _WAITING_MAX:
+            _take_waiting(yard, waiting, figures)
+    _take_waiting(yard, waiting, figures)
     figures.way, figures.inventory = Way.INVENTORY, inventory.location
+
+
+def _part_versions(rows: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Versions that are their keys' newest; and old ones, with the markers that hide them."""
+    current = [row for row in rows if isinstance(row, LogObject) and row.is_latest]
+    old = [
+        row
+        for row in rows
+        if (not row.is_latest if isinstance(row, LogObject) else row.is_latest)
+    ]
+    return list(current), old
+
+
+def _take_waiting(yard: Yard, waiting: list[Entry], figures: BucketFigures) -> None:
+    ordered = sorted(waiting, key=lambda entry: entry.key)
+    figures.counted.merge(yard.tally(gather_keys(ordered)))
+    waiting.clear()
 
 
 class _Sample:
@@ -187,6 +220,7 @@ class _Sample:
         self._seed = f"{seed} {figures.bucket}"
         self._root = Place("")
         self._chances = Chances()
+        self._pilot: list[Draw] = []
         self._made = self._requests = 0
 
     @property
@@ -217,13 +251,15 @@ class _Sample:
         for draw in draws:
             if draw is not None:
                 self._chances.learn(draw)
-                if self.rounds >= PILOT_ROUNDS:
-                    self.figures.draws.append(draw)
+                (self.figures.draws if self.rounds >= PILOT_ROUNDS else self._pilot).append(draw)
         self.rounds += 1
 
     def finish(self) -> None:
-        """Takes down which accounts were drawn."""
+        """Takes down which accounts were drawn. Where there was time for no more, the pilot's draws
+        count: they are right on average, too.
+        """
         figures = self.figures
+        figures.draws = figures.draws or self._pilot
         if figures.draws:
             figures.way = Way.SAMPLED
         places = {place: means for place, means in self._chances.places.items() if means.draws}
