@@ -7,6 +7,7 @@ from typing import Any
 
 from log_aggregator.reports.estate.figures import MACHINES
 from log_aggregator.reports.estate.words import (
+    word_account,
     word_age,
     word_between,
     word_bytes,
@@ -120,7 +121,7 @@ def _render_accounts(described: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"Largest accounts{drawn}"
     for row in rows[:ACCOUNTS_SHOWN]:
-        yield f"  {row['account']:<24}{row['objects']:>14,}  {format_bytes(row['bytes']):>9}"
+        yield f"  {word_account(row):<24}{row['objects']:>14,}  {format_bytes(row['bytes']):>9}"
 
 
 def _render_lifecycle(described: Mapping[str, Any]) -> Iterator[str]:

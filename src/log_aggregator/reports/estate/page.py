@@ -12,6 +12,7 @@ from typing import Any
 from log_aggregator.reports.estate.figures import MACHINES
 from log_aggregator.reports.estate.plots import Bar, Plot, draw_columns, draw_rows, html
 from log_aggregator.reports.estate.words import (
+    word_account,
     word_between,
     word_bytes,
     word_count,
@@ -37,7 +38,7 @@ _STYLE = """
   --line: #3a3a37; --card: #242422; --s1: #5b9df0; --s2: #35b892; --warn: #f0a35b; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.25rem 3rem; background: var(--page);
-  color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
+  color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2.25rem 0 .5rem; }
 p { margin: .4rem 0; } .soft, figcaption { color: var(--soft); font-size: .9rem; }
 .cards { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr));
@@ -55,9 +56,10 @@ th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align:
   vertical-align: top; white-space: nowrap; } th { color: var(--soft); font-weight: 600; }
 .name { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 10rem; }
 .warn { color: var(--warn); }
-@media print { :root { color-scheme: light; --page: #fff; --text: #000; --soft: #444;
-  --line: #bbb; --card: #fff; --s1: #2a6fc9; --s2: #128a6c; --warn: #7a3a00; }
-  body { max-width: none; padding: 0; font-size: 11px; }
+@media print { :root { font-size: 11px; color-scheme: light; --page: #fff; --text: #000;
+  --soft: #444; --line: #bbb; --card: #fff; --s1: #2a6fc9; --s2: #128a6c; --warn: #7a3a00; }
+  body { max-width: none; padding: 0; font-size: 1rem; } .wide { overflow: visible; }
+  th, td { padding: .3rem .4rem; } .name { min-width: 0; }
   figure, tr, .card { break-inside: avoid; } h2 { break-after: avoid; }
   .s1, .s2, .key { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
@@ -164,7 +166,7 @@ def _plots(described: Mapping[str, Any]) -> Iterator[str]:
         if described["is_sampled"]
         else "By bytes."
     )
-    rows = [Bar(row["account"], (row["bytes"],)) for row in described["accounts"]]
+    rows = [Bar(word_account(row), (row["bytes"],)) for row in described["accounts"]]
     yield from _figure(draw_rows(Plot("Largest accounts, by bytes", rows, _say_bytes)), drawn)
     yield "<h2>Months</h2>"
     months = [Bar(row["month"], (row["bytes"],)) for row in described["months"]]

@@ -7,6 +7,7 @@ from math import floor, log10
 from typing import Any
 
 from log_aggregator.limits import GIB, KIB, MIB
+from log_aggregator.model import NO_ACCOUNT
 from log_aggregator.reports.numbers import format_bytes, format_dollars
 
 
@@ -109,6 +110,11 @@ def word_way(bucket: Mapping[str, Any]) -> str:
     if bucket["way"] == "counted":
         return "counted to the last key"
     return "NOT SURVEYED: too few requests; raise --requests-max"
+
+
+def word_account(row: Mapping[str, Any]) -> str:
+    """Keys of some types name none."""
+    return "without an account" if row["account"] == NO_ACCOUNT else str(row["account"])
 
 
 def word_fate(row: Mapping[str, Any]) -> str:

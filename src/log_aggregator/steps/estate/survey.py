@@ -196,9 +196,7 @@ def _part_versions(rows: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     """Versions that are their keys' newest; and old ones, with the markers that hide them."""
     current = [row for row in rows if isinstance(row, LogObject) and row.is_latest]
     old = [
-        row
-        for row in rows
-        if (not row.is_latest if isinstance(row, LogObject) else row.is_latest)
+        row for row in rows if (not row.is_latest if isinstance(row, LogObject) else row.is_latest)
     ]
     return list(current), old
 
