@@ -123,6 +123,8 @@ class Days(Sequence[Place]):
     first: date
     last: date
     region: Region | None
+    year_end: int
+    """Other keys of the folder come behind this year."""
     made: dict[int, Place] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -257,13 +259,20 @@ class Looker:
         if read is None:
             return None
         forms = _forms_in(entries, stem, grammar)
+        year = read.date.year
         # Unpadded, December comes before February.
-        first = read.date if len(grammar.forms) == 1 else date(read.date.year, 1, 1)
-        last = max(first, self.yard.today + timedelta(days=1))
-        return Days(stem, grammar, forms, first, last, place.region)
+        first = read.date if len(grammar.forms) == 1 else date(year, 1, 1)
+        # Without a head other dates may be written beside these: "2025/1/2" sorts before "2026-".
+        end = YEAR_MAX if position.whole_stem else year
+        last = min(date(end, 12, 31), self.yard.today + timedelta(days=1))
+        return Days(stem, grammar, forms, first, max(first, last), place.region, end)
 
     def _part_by_series(self, place: Place, first: Days) -> Seen:
-        """All series that lie side by side, and what lies behind them."""
+        """All series that lie side by side, and what lies behind them.
+
+        A series writes its dates in one way. Keys without a date in its midst are not seen; a run
+        would leave them alone.
+        """
         counted, found = Tally(), [first]
         while len(found) < SERIES_MAX:
             after = _behind(found[-1])
@@ -346,7 +355,7 @@ def _forms_in(entries: Sequence[Entry], stem: str, grammar: DateGrammar) -> tupl
 
 
 def _behind(series: Days) -> str:
-    return f"{series.stem}{series.grammar.year_text(YEAR_MAX)}{_LAST}"
+    return f"{series.stem}{series.grammar.year_text(series.year_end)}{_LAST}"
 
 
 def _as_place(series: Days) -> Place:
