@@ -107,7 +107,7 @@ def survey(
     deletes meanwhile, and what a run would leave alone.
     """
     prices = read_prices(prices_file)
-    _check_folder(html_file)
+    _check_page(html_file)
     connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings, ALL_DAYS) as job:
         extent = Extent(requests_max, seed)
@@ -147,7 +147,13 @@ def _show_progress(
     return nullcontext(lambda _: None) if is_quiet else show_bar("surveying", requests_max)
 
 
-def _check_folder(html_file: Path | None) -> None:
-    """Before anything is asked. Raises SettingsError."""
-    if html_file is not None and not html_file.parent.is_dir():
+def _check_page(html_file: Path | None) -> None:
+    """Before anything is asked: a page takes the place of a page, and of nothing else. Raises
+    SettingsError.
+    """
+    if html_file is None:
+        return
+    if not html_file.parent.is_dir():
         raise SettingsError(f"--html {html_file}: there is no folder {html_file.parent}")
+    if html_file.exists() and not html_file.is_file():
+        raise SettingsError(f"--html {html_file}: expected a file, or a name that is free")

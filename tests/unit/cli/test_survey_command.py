@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,8 +119,10 @@ def test_what_is_refused_before_anything_is_asked(
     """With exit code 2, and one thing to do."""
     prices = tmp_path / "prices.toml"
     prices.write_text("dollars = 1\n")
+    os.mkfifo(tmp_path / "pipe")
     for arguments, said in (
         (["--html", f"{tmp_path}/nowhere/x.html"], "there is no folder"),
+        (["--html", f"{tmp_path}/pipe"], "expected a file"),
         (["--prices", f"{prices}"], "there is no such price"),
         (["--requests-max", "3"], "20"),
         (["--inventory", "somewhere"], "s3://BUCKET"),

@@ -38,7 +38,9 @@ class Allowance:
             self.used += requests
 
     def charge(self, requests: int) -> None:
-        """What turned out to have been made, beyond what was taken."""
+        """What turned out to have been made, beyond what was taken: pages that are only known when
+        they are there.
+        """
         with self._lock:
             self.used += requests
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -33,6 +32,8 @@ SERIES_PAGES_MAX = 2
 SERIES_MAX = 200
 """So many series of dated names are told apart side by side in one folder."""
 CHARACTERS_MAX = 100
+FOLDER_PAGES_MAX = 100
+"""After so many pages `ObjectStore.list_prefixes` gives up."""
 Groups = dict[tuple[str, str], int]
 """By bucket and log type."""
 HOME_REGION = "us-east-1"
@@ -225,9 +226,10 @@ class Looker:
             return self._part_by_series(place, series)
         key = entries[0].key
         if "/" in key[len(place.prefix) :] and place.after is None:
-            # Beside more than a hundred pages of objects S3 would take too long to find them.
-            with suppress(StoreError):
+            try:
                 return self._part_by_folders(place)
+            except StoreError:  # there are a hundred pages of objects beside them
+                self.lister.allowance.charge(FOLDER_PAGES_MAX)
         return self._part_by_characters(place, key)
 
     def _tally(self, place: Place, entries: list[Entry]) -> Tally:
