@@ -153,7 +153,11 @@ def _check_page(html_file: Path | None) -> None:
     """
     if html_file is None:
         return
-    if not html_file.parent.is_dir():
+    try:
+        has_folder, is_taken = html_file.parent.is_dir(), html_file.exists()
+    except OSError as error:
+        raise SettingsError(f"--html {html_file}: {error.strerror}") from None
+    if not has_folder:
         raise SettingsError(f"--html {html_file}: there is no folder {html_file.parent}")
-    if html_file.exists() and not html_file.is_file():
+    if is_taken and not html_file.is_file():
         raise SettingsError(f"--html {html_file}: expected a file, or a name that is free")

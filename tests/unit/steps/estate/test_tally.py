@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from tests.support.world import flow_key, make_rules, trail_key
 
@@ -20,12 +21,12 @@ TODAY = date(2025, 7, 1)
 ALL_DAYS = DateWindow(date(2006, 1, 1), date(2099, 12, 31))
 
 
-def make_yard(*, is_main: bool = False, **settings: object) -> Yard:
+def make_yard(*, is_main: bool = False, **settings: Any) -> Yard:
     rules = make_rules(ALL_DAYS, other_buckets="logs", **settings)
     return Yard.of(SourceBucket("logs", None, is_main=is_main), rules, TODAY)
 
 
-def tally(yard: Yard, keys: Sequence[str], *, age_days: int = 10, **more: str) -> Tally:
+def tally(yard: Yard, keys: Sequence[str], *, age_days: int = 10, **more: Any) -> Tally:
     written = datetime(2025, 7, 1, 12, tzinfo=UTC) - timedelta(days=age_days)
     rows = [LogObject("logs", key, None, "e", 1_000, written, **more) for key in sorted(keys)]
     return yard.tally(gather_keys(rows))
