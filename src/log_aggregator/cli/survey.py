@@ -28,7 +28,7 @@ from log_aggregator.reports.estate.lines import render_estate
 from log_aggregator.reports.estate.page import render_page
 from log_aggregator.reports.ways import YEARS_DEFAULT
 from log_aggregator.settings import Settings
-from log_aggregator.steps.estate.survey import REQUESTS_MAX, Extent, find_yards
+from log_aggregator.steps.estate.survey import REQUESTS_MAX, Extent, Way, find_yards
 from log_aggregator.steps.estate.survey import survey as survey_estate
 from log_aggregator.steps.inventory import Inventory, find_inventory
 from log_aggregator.steps.job import Job
@@ -104,7 +104,8 @@ def survey(
 
     Small buckets are counted to the last key; of large ones a sample is drawn, and each figure says
     how sure it is. Tells what packing takes, where it loses, what the lifecycle of the source
-    deletes meanwhile, and what a run would leave alone.
+    deletes meanwhile, and what a run would leave alone. Exit code 1 where the requests did not
+    suffice for a bucket.
     """
     prices = read_prices(prices_file)
     _check_page(html_file)
@@ -120,7 +121,7 @@ def survey(
     print_report(described, render_estate(described), as_json=as_json)
     if html_file is not None:  # last, so that a full disk does not cost the figures
         write_file(html_file, (f"{line}\n".encode() for line in render_page(described)), None)
-    return 0
+    return 1 if any(each.way is Way.NOT_SEEN for each in estate.buckets) else 0
 
 
 def _find_inventories(job: Job, locations: Sequence[str]) -> dict[str, Inventory]:

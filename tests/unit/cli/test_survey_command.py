@@ -81,7 +81,9 @@ def test_a_sampled_table_says_how_sure_it_is(command: Command, account: FakeAcco
     assert described["is_sampled"]
     assert described["total"]["objects"]["low"] < described["total"]["objects"]["value"]
     assert described["requests"] <= 500
-    assert "Traceback" not in done.err
+    few = command(make_world(), "survey", *buckets, "--requests-max", "20", store=store)
+    assert few.code == 1
+    assert "NOT SURVEYED: too few requests; raise --requests-max" in few.out.decode()
 
 
 def test_the_fields_are_documented(

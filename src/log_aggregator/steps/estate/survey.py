@@ -34,6 +34,8 @@ COUNTING_SHARE = 10
 """One request of so many goes into finding out which buckets are small."""
 COUNTING_PAGES = (3, 100)
 DRAWS_AT_ONCE = 16
+FIRST_DRAW_REQUESTS = 10
+"""So many are expected of a draw while there is none to learn from."""
 PILOT_ROUNDS = 2
 """Draws of the first rounds only teach where much is to be found: they differ most."""
 ROUNDS_MIN = 4
@@ -287,7 +289,7 @@ class _Sample:
 
     def _fitting(self, allowance: Allowance) -> int:
         if not self._made:
-            return DRAWS_AT_ONCE if allowance.left else 0
+            return min(DRAWS_AT_ONCE, allowance.left // FIRST_DRAW_REQUESTS)
         each = max(1.0, self._requests / self._made)
         return min(DRAWS_AT_ONCE, int(allowance.left / (1.5 * each)))
 

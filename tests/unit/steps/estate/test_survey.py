@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.support.inventories import take_inventory
 from tests.support.world import DAY, World, document, flow_key, job_over, make_world, trail_key
 
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import CannotStart
+from log_aggregator.errors import CannotStart, Interrupted
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.steps.estate.survey import (
     Estate,
@@ -22,6 +23,7 @@ from log_aggregator.steps.estate.survey import (
 )
 from log_aggregator.steps.inventory import find_inventory
 from log_aggregator.steps.packing.selection import Left
+from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.estate import ACCESS_BUCKET, EstateSpec, ListedStore, list_estate
 from log_aggregator_lab.stores.faults import FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
@@ -118,3 +120,26 @@ def test_a_missing_bucket_ends_it() -> None:
     job = job_over(MemoryStore(), other_buckets="nowhere").for_days(ALL_DAYS)
     with pytest.raises(CannotStart, match="nowhere"):
         find_yards(job, None)
+
+
+class Stopped(SerialWorkers):
+    """Told to stop in the midst of it."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def check_stop(self) -> None:
+        self.looks -= 1
+        if self.looks < 0:
+            raise Interrupted("the run was stopped")
+
+
+@pytest.mark.parametrize("looks", [0, 2, 12])
+def test_it_ends_when_it_is_told_to(looks: int) -> None:
+    """While it counts, and between draws."""
+    spec = EstateSpec(accounts=2, last_day=date(2025, 2, 1), access_logs_a_day=50)
+    rows = [found for found in list_estate(spec) if found.bucket == ACCESS_BUCKET]
+    store = ListedStore(rows, page_size=10)
+    job = job_over(store, Stopped(looks), other_buckets=ACCESS_BUCKET).for_days(ALL_DAYS)
+    with pytest.raises(Interrupted):
+        survey(job, find_yards(job, None), {}, Extent(requests_max=2_000))
