@@ -209,8 +209,8 @@ def total(buckets: Sequence[BucketFigures], name: str) -> Estimate:
 
 
 def test_intervals_hold_the_truth_of_generated_organisations() -> None:
-    """Of two organisations, each surveyed with ten seeds: 95 in 100 are promised, so at most two of
-    20 are missed; no survey asks more than it may; and on average they are right.
+    """Of two organisations, each surveyed with seven seeds: 95 in 100 are promised, so at most two
+    of 14 are missed; no survey asks more than it may; and on average they are right.
     """
     held: Counter[str] = Counter()
     errors: list[float] = []
@@ -221,7 +221,7 @@ def test_intervals_hold_the_truth_of_generated_organisations() -> None:
         rows = list(list_estate(spec))
         store = ListedStore(rows, page_size=20)
         truth = {"objects": len(rows), "size_bytes": sum(found.size_bytes for found in rows)}
-        for seed in range(10):
+        for seed in range(7):
             estate = run_survey(store, 400, seed)
             assert estate.requests <= 400
             assert [bucket.way for bucket in estate.buckets] == [Way.SAMPLED, Way.SAMPLED]
@@ -229,7 +229,7 @@ def test_intervals_hold_the_truth_of_generated_organisations() -> None:
                 estimate = total(estate.buckets, name)
                 held[name] += estimate.low <= true <= estimate.high
             errors.append(total(estate.buckets, "objects").value / len(rows) - 1)
-    assert min(held.values()) >= 18, held
+    assert min(held.values()) >= 12, held
     assert abs(sum(errors) / len(errors)) < 0.15
     assert max(map(abs, errors)) < 1
 

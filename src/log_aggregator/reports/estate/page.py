@@ -20,6 +20,7 @@ from log_aggregator.reports.estate.words import (
     word_fate,
     word_months,
     word_size,
+    word_size_from,
     word_spread,
     word_time,
     word_verdict,
@@ -156,9 +157,9 @@ def _plots(described: Mapping[str, Any]) -> Iterator[str]:
     yield from _figure(draw_rows(dollars), "")
     yield from _column_plot(
         "Sizes of log objects",
-        [Bar(word_size(row), (row["objects"],)) for row in described["sizes"]],
-        "How many there are of each size. What archive classes bill for each object, and what "
-        "a transition costs, does not depend on its size.",
+        [Bar(word_size(row), (row["objects"],), word_size_from(row)) for row in described["sizes"]],
+        "How many there are of each size, up to where the next begins. What archive classes bill "
+        "for each object, and what a transition costs, does not depend on its size.",
     )
     yield "<h2>Largest accounts</h2>"
     drawn = (

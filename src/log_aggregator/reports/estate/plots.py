@@ -14,21 +14,23 @@ from log_aggregator.escapes import escape
 WIDTH = 720
 _ROW = 22
 _BAR = 14
-_LABEL = 210
+_LABEL = 236
 _VALUE = 96
 _HEIGHT = 200
 _TOP = 18
 _FOOT = 26
 _LEFT = 64
 _LABELS_MAX = 13
+_COLUMN_MAX = 64.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A name, and a value for each series."""
+    """A name, a value for each series, and a short name where there is little room."""
 
     name: str
     values: tuple[float, ...]
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,14 @@ def draw_columns(plot: Plot) -> Iterator[str]:
     for number, bar in enumerate(plot.bars):
         [value] = bar.values
         height = max(1.0, _HEIGHT * value / most) if value else 0.0
-        x, width = _LEFT + number * step, max(1.0, step * 0.8)
+        x, width = _LEFT + number * step, min(_COLUMN_MAX, max(1.0, step * 0.8))
         yield (
-            f'<rect class="{plot.series[0]}" x="{x + step * 0.1:.1f}" '
+            f'<rect class="{plot.series[0]}" x="{x + (step - width) / 2:.1f}" '
             f'y="{floor_y - height:.1f}" width="{width:.1f}" height="{height:.1f}" rx="2">'
             f"<title>{html(bar.name)}: {html(plot.say(value))}</title></rect>"
         )
         if number % every == 0:
-            yield _text(x + step / 2, floor_y + 17, bar.name, "middle")
+            yield _text(x + step / 2, floor_y + 17, bar.short or bar.name, "middle")
     yield "</svg>"
 
 
@@ -108,7 +110,7 @@ def _text(x: float, y: float, text: str, anchor: str, title: str = "") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html(text)}{tip}</text>'
 
 
-def _shorten(name: str, characters: int = 32) -> str:
+def _shorten(name: str, characters: int = 30) -> str:
     return name if len(name) <= characters else f"{name[: characters - 1]}…"
 
 

@@ -90,6 +90,12 @@ def word_size(row: Mapping[str, Any]) -> str:
     return f"{_unit(low)} to {_unit(below)}" if low else f"below {_unit(below)}"
 
 
+def word_size_from(row: Mapping[str, Any]) -> str:
+    """Where there is little room: where it begins."""
+    low = row["bytes_from"]
+    return f"{_unit(low)} +" if low else f"< {_unit(row['bytes_below'])}"
+
+
 def word_age(row: Mapping[str, Any]) -> str:
     """A row of `ages`."""
     low, below = row["days_from"], row["days_below"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from log_aggregator.model import LogObject
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.reports.estate.figures import Question, describe_estate
 from log_aggregator.reports.estate.page import render_page
+from log_aggregator.reports.estate.plots import WIDTH, Bar, Plot, draw_columns, draw_rows
+from log_aggregator.reports.estate.words import word_size, word_size_from
 from log_aggregator.steps.estate.draws import Draw
 from log_aggregator.steps.estate.survey import BucketFigures, Estate, Way
 from log_aggregator.steps.estate.tally import Tally, Yard
@@ -30,6 +33,8 @@ TODAY = date(2025, 7, 1)
 ALL_DAYS = DateWindow(date(2006, 1, 1), date(2099, 12, 31))
 HOSTILE = "x</td><script>alert(1)</script>'\"&\x1b[31m\u202e"
 VOID = frozenset({"meta", "br"})
+CHARACTER_WIDTH = 7.3
+"""Of a wide font at 12 pixels, on average."""
 
 
 def make_tally(keys: Sequence[str], size_bytes: int = 3_000) -> Tally:
@@ -152,6 +157,38 @@ def test_plots_stay_inside_of_their_frames() -> None:
         for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"', svg):
             assert 0 <= float(x) <= width
             assert 0 <= float(y) <= height
+
+
+def test_names_do_not_run_into_each_other() -> None:
+    """Neither out of the frame at the left, nor into the next column's, with all sizes there."""
+    sizes = [2**power for power in range(8, 32)]
+    bars = [
+        Bar(word_size(row), (row["objects"],), word_size_from(row)) for row in describe_sizes(sizes)
+    ]
+    assert len(bars) == 9
+    columns = "\n".join(draw_columns(Plot("sizes", bars, str)))
+    ends = 0.0
+    for x, text in re.findall(
+        r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">(.*?)<', columns
+    ):
+        half = len(unescape(text)) * CHARACTER_WIDTH / 2
+        assert float(x) - half > ends
+        ends = float(x) + half
+    assert ends <= WIDTH
+    rows = "\n".join(draw_rows(Plot("types", [Bar("W" * 60, (1.0,))], str)))
+    for x, text in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="end">(.*?)<', rows):
+        assert len(text) * CHARACTER_WIDTH <= float(x)
+
+
+def describe_sizes(sizes: Sequence[int]) -> list[dict[str, Any]]:
+    counted = Tally()
+    for size_bytes in sizes:
+        counted.merge(make_tally(list_keys(1), size_bytes))
+    estate = Estate(TODAY, [BucketFigures("logs", Way.COUNTED, counted)])
+    rows: list[dict[str, Any]] = describe_estate(estate, Question(PackingCosts(PackLimits())))[
+        "sizes"
+    ]
+    return rows
 
 
 def test_an_empty_estate_has_a_page() -> None:
