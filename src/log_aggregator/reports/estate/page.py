@@ -161,6 +161,19 @@ def _plots(described: Mapping[str, Any]) -> Iterator[str]:
         "How many there are of each size, up to where the next begins. What archive classes bill "
         "for each object, and what a transition costs, does not depend on its size.",
     )
+    yield from _accounts(described)
+    yield "<h2>Months</h2>"
+    months = [Bar(row["month"], (row["bytes"],)) for row in described["months"]]
+    yield from _figure(
+        draw_columns(Plot("Bytes by month", months, _say_bytes)),
+        "Bytes of log objects by the date in their keys."
+        + (" Of a sample single months are rough." if described["is_sampled"] else ""),
+    )
+
+
+def _accounts(described: Mapping[str, Any]) -> Iterator[str]:
+    if not described["accounts"]:
+        return
     yield "<h2>Largest accounts</h2>"
     drawn = (
         "Those that were drawn; estimated from a few days each."
@@ -169,13 +182,6 @@ def _plots(described: Mapping[str, Any]) -> Iterator[str]:
     )
     rows = [Bar(word_account(row), (row["bytes"],)) for row in described["accounts"]]
     yield from _figure(draw_rows(Plot("Largest accounts, by bytes", rows, _say_bytes)), drawn)
-    yield "<h2>Months</h2>"
-    months = [Bar(row["month"], (row["bytes"],)) for row in described["months"]]
-    yield from _figure(
-        draw_columns(Plot("Bytes by month", months, _say_bytes)),
-        "Bytes of log objects by the date in their keys."
-        + (" Of a sample single months are rough." if described["is_sampled"] else ""),
-    )
 
 
 def _column_plot(title: str, bars: Sequence[Bar], caption: str) -> Iterator[str]:

@@ -20,7 +20,8 @@ _HEIGHT = 200
 _TOP = 18
 _FOOT = 26
 _LEFT = 64
-_LABELS_MAX = 13
+_LABELS_MAX = 10
+_LABEL_HALF = 30
 _COLUMN_MAX = 64.0
 
 
@@ -92,7 +93,7 @@ def draw_columns(plot: Plot) -> Iterator[str]:
             f'y="{floor_y - height:.1f}" width="{width:.1f}" height="{height:.1f}" rx="2">'
             f"<title>{html(bar.name)}: {html(plot.say(value))}</title></rect>"
         )
-        if number % every == 0:
+        if number % every == 0 and x + step / 2 + _LABEL_HALF <= WIDTH:
             yield _text(x + step / 2, floor_y + 17, bar.short or bar.name, "middle")
     yield "</svg>"
 

@@ -23,7 +23,7 @@ from log_aggregator.reports.estate.figures import Question, describe_estate
 from log_aggregator.reports.estate.page import render_page
 from log_aggregator.reports.estate.plots import WIDTH, Bar, Plot, draw_columns, draw_rows
 from log_aggregator.reports.estate.words import word_size, word_size_from
-from log_aggregator.steps.estate.draws import Draw
+from log_aggregator.steps.estate.draws import Draw, Means
 from log_aggregator.steps.estate.survey import BucketFigures, Estate, Way
 from log_aggregator.steps.estate.tally import Tally, Yard
 from log_aggregator.steps.packing.buckets import SourceBucket
@@ -59,6 +59,7 @@ def describe(*, is_sampled: bool = False, keys: Sequence[str] = ()) -> dict[str,
     figures = BucketFigures("logs", Way.COUNTED, counted)
     if is_sampled:
         figures = BucketFigures("logs", Way.SAMPLED)
+        figures.accounts["111111111111"] = Means(2, 8.0, 24_000.0)
         for weight in (0.5, 1.0, 2.0, 1.2):
             draw = Draw()
             draw.take(counted, {("logs", "vpcflowlogs"): 40}, weight)
@@ -166,18 +167,24 @@ def test_names_do_not_run_into_each_other() -> None:
         Bar(word_size(row), (row["objects"],), word_size_from(row)) for row in describe_sizes(sizes)
     ]
     assert len(bars) == 9
-    columns = "\n".join(draw_columns(Plot("sizes", bars, str)))
-    ends = 0.0
-    for x, text in re.findall(
-        r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">(.*?)<', columns
-    ):
-        half = len(unescape(text)) * CHARACTER_WIDTH / 2
-        assert float(x) - half > ends
-        ends = float(x) + half
-    assert ends <= WIDTH
+    check_labels("\n".join(draw_columns(Plot("sizes", bars, str))))
+    months = [
+        Bar(f"20{year}-{month:02d}", (1.0,)) for year in (23, 24, 25) for month in range(1, 13)
+    ]
+    for count in range(1, len(months) + 1):
+        check_labels("\n".join(draw_columns(Plot("months", months[:count], str))))
     rows = "\n".join(draw_rows(Plot("types", [Bar("W" * 60, (1.0,))], str)))
     for x, text in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="end">(.*?)<', rows):
         assert len(text) * CHARACTER_WIDTH <= float(x)
+
+
+def check_labels(svg: str) -> None:
+    ends = 0.0
+    for x, text in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">(.*?)<', svg):
+        half = len(unescape(text)) * CHARACTER_WIDTH / 2
+        assert float(x) - half > ends
+        ends = float(x) + half
+    assert 0 < ends <= WIDTH
 
 
 def describe_sizes(sizes: Sequence[int]) -> list[dict[str, Any]]:
