@@ -18,6 +18,7 @@ from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.stalls import STALLS
+from tests.mutants.bugs.surveying import SURVEYING
 from tests.mutants.bugs.trust import TRUST
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
@@ -42,5 +43,6 @@ SECTIONS = (
     GETTING_BACK,
     DEPLOYING,
     BACKFILLING,
+    SURVEYING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

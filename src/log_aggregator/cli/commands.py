@@ -37,6 +37,11 @@ COMMANDS = {
         "Show what `run` would do: which log objects it takes, by log type and bucket, and what it "
         "leaves alone and why.",
     ),
+    "survey": Row(
+        "log_aggregator.cli.survey:survey",
+        "Estimate what log objects cost, and what packing them would save: by log type and "
+        "account, from a sample of the listing.",
+    ),
     "delete": Row(
         "log_aggregator.cli.delete:delete",
         "Delete originals that are packed: shows how many, of which buckets and log types, and "

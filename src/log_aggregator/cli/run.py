@@ -22,17 +22,16 @@ from log_aggregator.cli.options import (
     settings_options,
 )
 from log_aggregator.cli.paging import page_report
+from log_aggregator.cli.prices import read_prices
 from log_aggregator.cli.printing import check_stdout, print_report, print_report_to_stderr
 from log_aggregator.cli.progress.run import ProgressView, make_progress
-from log_aggregator.core.costs import PRICES, Prices
-from log_aggregator.core.costs.overrides import override_prices
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, Interrupted, OutputFailed, SettingsError
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.run import Measured, describe_run, render_run
 from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
-from log_aggregator.settings import Settings, read_toml
+from log_aggregator.settings import Settings
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
 from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_job
@@ -145,7 +144,7 @@ def plan(
     itself, and packed.
     """
     _require_days(inventories, date_, from_)
-    prices = PRICES if prices_file is None else _read_prices(prices_file)
+    prices = read_prices(prices_file)
     window = make_cli_window(
         date_, from_, to_, settings.look_back_days, settings.keep_originals_days
     )
@@ -250,15 +249,6 @@ def show_plan(
         described = describe_plan(planned, job.requests, comparison)
     page_report(described, render_plan(described, with_groups=with_groups), as_json=as_json)
     return 1 if described["failures"] else 0
-
-
-def _read_prices(path: Path) -> Prices:
-    """The built-in prices with those of a file on top. Raises SettingsError."""
-    values = read_toml(path, "--prices")
-    try:
-        return override_prices(PRICES, values)
-    except SettingsError as error:
-        raise SettingsError(f"--prices {path}: {error}") from None
 
 
 def _require_days(inventories: Sequence[str], date_: str | None, from_: str | None) -> None:

@@ -1,0 +1,164 @@
+"""`survey`: what is there, what it costs, and what packing it would save. Reads listings only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import date
+from pathlib import Path
+
+import click
+
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    settings_options,
+)
+from log_aggregator.cli.output import write_file
+from log_aggregator.cli.prices import read_prices
+from log_aggregator.cli.printing import print_report
+from log_aggregator.cli.progress.counting import show_bar
+from log_aggregator.core.costs.estate import PackingCosts
+from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.errors import SettingsError
+from log_aggregator.reports.estate.figures import Question, describe_estate
+from log_aggregator.reports.estate.lines import render_estate
+from log_aggregator.reports.estate.page import render_page
+from log_aggregator.reports.ways import YEARS_DEFAULT
+from log_aggregator.settings import Settings
+from log_aggregator.steps.estate.survey import REQUESTS_MAX, Extent, Way, find_yards
+from log_aggregator.steps.estate.survey import survey as survey_estate
+from log_aggregator.steps.inventory import Inventory, find_inventory
+from log_aggregator.steps.job import Job
+from log_aggregator.wiring import connect_inspector, open_job
+
+ALL_DAYS = DateWindow(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
+
+
+@click.command(epilog="Example: log-aggregator survey --config aggregator.toml --html survey.html")
+@settings_options
+@connection_options
+@json_option
+@click.option(
+    "--inventory",
+    "inventories",
+    multiple=True,
+    metavar="S3_URL",
+    help="Take a bucket's figures from an S3 Inventory: its manifest.json, or its configuration's "
+    "folder for the newest. Once for each bucket; the others are listed.",
+)
+@click.option(
+    "--requests-max",
+    type=click.IntRange(20, 10_000_000),
+    default=REQUESTS_MAX,
+    show_default=True,
+    metavar="COUNT",
+    help="Listing requests at most, of $0.005 per 1,000. More of them make the figures surer.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="NUMBER",
+    help="Another number draws another sample.",
+)
+@click.option(
+    "--years",
+    type=click.IntRange(1, 100),
+    default=YEARS_DEFAULT,
+    show_default=True,
+    help="How long logs are kept, for whether packing pays.",
+)
+@click.option(
+    "--prices",
+    "prices_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML file with prices in place of the built-in ones.",
+)
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page with plots, too: one file that needs nothing else.",
+)
+def survey(
+    settings: Settings,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    inventories: tuple[str, ...],
+    requests_max: int,
+    seed: int,
+    years: int,
+    prices_file: Path | None,
+    html_file: Path | None,
+) -> int:
+    """Estimate what log objects cost, and what packing them would save: by log type and account,
+    from a sample of the listing. Changes nothing.
+
+    Small buckets are counted to the last key; of large ones a sample is drawn, and each figure says
+    how sure it is. Tells what packing takes, where it loses, what the lifecycle of the source
+    deletes meanwhile, and what a run would leave alone. Exit code 1 where the requests did not
+    suffice for a bucket.
+    """
+    prices = read_prices(prices_file)
+    _check_page(html_file)
+    connection = make_connection(profile, region, endpoint_url)
+    with open_job(connection, settings, ALL_DAYS) as job:
+        extent = Extent(requests_max, seed)
+        found = _find_inventories(job, inventories)
+        yards = find_yards(job, connect_inspector(connection, settings.bucket_owners))
+        with _show_progress(requests_max, is_quiet=as_json) as show:
+            estate = survey_estate(job, yards, found, extent, show)
+        costs = PackingCosts(job.rules.group.combine.limits, prices)
+    described = describe_estate(estate, Question(costs, settings.storage_class, years))
+    print_report(described, render_estate(described), as_json=as_json)
+    if html_file is not None:  # last, so that a full disk does not cost the figures
+        write_file(html_file, (f"{line}\n".encode() for line in render_page(described)), None)
+    return 1 if any(each.way is Way.NOT_SEEN for each in estate.buckets) else 0
+
+
+def _find_inventories(job: Job, locations: Sequence[str]) -> dict[str, Inventory]:
+    """By the buckets that they are of. Raises SettingsError, CannotStart."""
+    named = job.list_source_buckets() if locations else []
+    found: dict[str, Inventory] = {}
+    for location in locations:
+        inventory = find_inventory(job.store, location)
+        bucket = inventory.manifest.source_bucket
+        if bucket not in named:
+            raise SettingsError(
+                f"--inventory {location}: it is of {bucket!r}, which is neither in "
+                "control_tower_bucket nor other_buckets"
+            )
+        if bucket in found:
+            raise SettingsError(f"--inventory {location}: there is another one of {bucket!r}")
+        found[bucket] = inventory
+    return found
+
+
+def _show_progress(
+    requests_max: int, *, is_quiet: bool
+) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda _: None) if is_quiet else show_bar("surveying", requests_max)
+
+
+def _check_page(html_file: Path | None) -> None:
+    """Before anything is asked: a page takes the place of a page, and of nothing else. Raises
+    SettingsError.
+    """
+    if html_file is None:
+        return
+    try:
+        has_folder, is_taken = html_file.parent.is_dir(), html_file.exists()
+    except OSError as error:
+        raise SettingsError(f"--html {html_file}: {error.strerror}") from None
+    if not has_folder:
+        raise SettingsError(f"--html {html_file}: there is no folder {html_file.parent}")
+    if is_taken and not html_file.is_file():
+        raise SettingsError(f"--html {html_file}: expected a file, or a name that is free")

@@ -1,0 +1,1 @@
+"""What lies in the source buckets, counted or sampled, before anything is packed."""

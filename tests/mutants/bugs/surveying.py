@@ -1,0 +1,76 @@
+"""Planted bugs: what a survey counts, how sure it says it is, and what its page lets in."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+_LAWS = "tests/property/test_estate.py"
+
+SURVEYING = Section(
+    "Surveys",
+    (
+        Mutant(
+            "draw-not-weighed",
+            "a sample is taken for the whole, and somebody decides by figures that are far too low",
+            in_symbol(
+                "log_aggregator.steps.estate.draws:make_draw",
+                ("weight /= likely", "weight /= 1.0"),
+            ),
+            proof=f"{_LAWS}::test_a_draw_is_right_on_average",
+        ),
+        Mutant(
+            "behind-a-series-lost",
+            "what lies behind dated names in the same folder is in no survey",
+            in_symbol(
+                "log_aggregator.steps.estate.tree:Looker._part_by_series",
+                ("counted = self._tally(place, entries)", "counted = Tally()"),
+            ),
+            proof=f"{_LAWS}::test_places_leave_no_key_out_and_have_none_twice",
+        ),
+        Mutant(
+            "days-begin-with-days",
+            "what is written as 2025/1/10 counts for 2025/1/1, too",
+            in_symbol(
+                "log_aggregator.steps.estate.tree:OneDay.is_in",
+                ("read is not None and read.date == self.day", "read is not None"),
+            ),
+            proof=f"{_LAWS}::test_places_leave_no_key_out_and_have_none_twice",
+        ),
+        Mutant(
+            "regions-are-groups",
+            "each Region's part of a day counts as a group, and packing seems to lose",
+            in_symbol(
+                "log_aggregator.steps.estate.tree:Looker._is_in_another",
+                ("any((self._has_keys(f'{folder}{path}') for folder in region.before))", "False"),
+            ),
+            proof=f"{_LAWS}::test_a_draw_is_right_on_average",
+        ),
+        Mutant(
+            "skewness-forgotten",
+            "the interval ends below the truth where few accounts have most of the logs",
+            in_symbol(
+                "log_aggregator.core.estimates:estimate_total",
+                ("reach * (1 + skewness)", "reach"),
+            ),
+            proof="tests/unit/core/test_estimates.py::test_intervals_hold_the_truth_as_often_as_they_say",
+        ),
+        Mutant(
+            "more-requests-than-allowed",
+            "a survey of a large bucket asks without end, and each request is billed",
+            in_symbol(
+                "log_aggregator.steps.estate.pages:Allowance.take",
+                ("self.used + requests > self._max", "False"),
+            ),
+            proof="tests/unit/steps/estate/test_survey.py::test_a_bucket_that_is_too_large_for_the_requests_says_so",
+        ),
+        Mutant(
+            "keys-as-html",
+            "whoever writes to a log bucket writes the page that a manager opens",
+            in_symbol(
+                "log_aggregator.reports.estate.plots:html",
+                ("escape_html(escape(text))", "escape(text)"),
+            ),
+            proof="tests/unit/reports/estate/test_survey_page.py::test_text_from_outside_is_text",
+        ),
+    ),
+)
