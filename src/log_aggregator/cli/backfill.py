@@ -48,8 +48,18 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@click.option("--from", "from_", metavar="YYYY-MM-DD", help="First log date of the range.")
-@click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date of the range.")
+@click.option(
+    "--from",
+    "from_",
+    metavar="YYYY-MM-DD",
+    help="First log date of the range. Left out: nothing is done.",
+)
+@click.option(
+    "--to",
+    "to_",
+    metavar="YYYY-MM-DD",
+    help="Last log date of the range. Left out: nothing is done.",
+)
 @click.option(
     "--order",
     type=click.Choice([each.value for each in Order]),

@@ -78,8 +78,6 @@ def delete(
     Each pack is verified again before its originals go, and each original goes as the version, or
     on the condition of the ETag, that is in the pack. Without days, of all days that there are
     packs of.
-
-    Example: log-aggregator delete --verified --older-than 30d
     """
     days = _read_days(older_than)
     if not is_verified:

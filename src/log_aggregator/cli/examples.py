@@ -37,5 +37,10 @@ EXAMPLES = {
     "custody trace": (f"s3://example-elb-logs/AWSLogs/111122223333/a.log.gz {_PACKS}",),
     "athena-ddl": (f"--log-type CloudTrail --account 111122223333 {_PACKS}",),
     "completion": ("bash > ~/.local/share/bash-completion/completions/log-aggregator",),
+    "init": ("--yes --form cloudformation",),
+    "iam-policy": (f"--stage pack {_LOGS} {_PACKS} > pack.json",),
+    "survey": (f"{_LOGS} --html survey.html",),
+    "delete": (f"--verified --older-than 30d {_LOGS} {_PACKS}",),
+    "keep-public-keys": (f"sa-east-1.json --log-region sa-east-1 {_PACKS}",),
     "stats": (_PACKS, f"--json {_PACKS}"),
 }

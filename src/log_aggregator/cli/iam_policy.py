@@ -52,7 +52,7 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     "source_keys",
     metavar="ARN",
     multiple=True,
-    help="A KMS key that log objects are encrypted with; may be repeated.",
+    help="A KMS key that log objects are encrypted with; may be repeated. Left out: none.",
 )
 @click.option(
     "--target-kms-key-arn",
@@ -60,7 +60,7 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     metavar="ARN",
     multiple=True,
     help="A KMS key that packs are encrypted with, where kms_key_id is not its ARN; may be "
-    "repeated.",
+    "repeated. Left out: none.",
 )
 @click.option(
     "--partition",
@@ -107,7 +107,6 @@ def iam_policy(
     delete together. Where a policy is longer than IAM takes, it becomes several; attach all of
     them.
 
-    Example: log-aggregator iam-policy --stage pack > pack.json
     """
     asked = [stage for stage in Stage if stage.value in stages]
     check_keys("--source-kms-key-arn", source_keys)

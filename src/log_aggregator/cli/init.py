@@ -81,34 +81,49 @@ class Wishes:
 @click.option(
     "--bucket-accounts",
     metavar="VALUE",
-    help="Accounts of buckets that are not your own account's: NAME=ACCOUNT with commas.",
+    help="Accounts of buckets that are not your own account's: NAME=ACCOUNT with commas. Left out: "
+    "none.",
 )
-@click.option("--destination-bucket", metavar="NAME", help="The bucket that packs are to go to.")
+@click.option(
+    "--destination-bucket",
+    metavar="NAME",
+    help="The bucket that packs are to go to. Left out: asked.",
+)
 @click.option(
     "--keep-originals-days",
     type=click.IntRange(0, 3660),
-    help="Days for which originals are kept once their pack is verified.",
+    help="Days for which originals are kept once their pack is verified. Left out: asked.",
 )
 @click.option(
-    "--object-lock", type=click.Choice(LOCK_MODES), help="Object Lock of the bucket of the packs."
+    "--object-lock",
+    type=click.Choice(LOCK_MODES),
+    help="Object Lock of the bucket of the packs. Left out: asked.",
 )
-@click.option("--object-lock-days", type=click.IntRange(1, DAYS_MAX), help="Days of that lock.")
+@click.option(
+    "--object-lock-days",
+    type=click.IntRange(1, DAYS_MAX),
+    help="Days of that lock. Left out: asked.",
+)
 @click.option(
     "--archive-days",
     type=click.IntRange(0, DAYS_MAX - 1),
-    help="Days after which packs go to Glacier Deep Archive.",
+    help="Days after which packs go to Glacier Deep Archive. Left out: asked.",
 )
 @click.option(
     "--expiration-days",
     type=click.IntRange(1, DAYS_MAX),
-    help="Days after which packs are deleted.",
+    help="Days after which packs are deleted. Left out: asked.",
 )
-@click.option("--kms-key-arn", metavar="ARN", help="The KMS key that packs are encrypted with.")
+@click.option(
+    "--kms-key-arn",
+    metavar="ARN",
+    help="The KMS key that packs are encrypted with. Left out: asked.",
+)
 @click.option(
     "--runner-arn",
     metavar="ARN",
     help="The role or user that will run the program, whom the bucket's policy then keeps from "
-    "deleting packs.",
+    "deleting packs. Left out: asked.",
 )
 @click.option(
     "--form",
@@ -139,7 +154,6 @@ def init(
     and reads no log. Asks nothing with --yes or --json, or where there is no terminal; what it may
     not look at, it says. Exit code 1 where it finds no bucket with logs.
 
-    Example: log-aggregator init --yes --form cloudformation
     """
     check_free(path, force=force)
     wishes = Wishes(bucket_accounts=_parse_accounts(bucket_accounts), **options)

@@ -151,7 +151,9 @@ def make_cli_window(
 def _option(row: Setting) -> Callable[[Any], Any]:
     if row.is_flag:
         name = row.name.replace("_", "-")
-        return click.option(f"--{name}/--no-{name}", row.name, default=None, help=row.meaning)
+        return click.option(
+            f"--{name}/--no-{name}", row.name, default=None, help=row.meaning, envvar=SETTING
+        )
     return click.option(
         f"--{row.name.replace('_', '-')}",
         row.name,

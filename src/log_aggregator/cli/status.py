@@ -51,12 +51,13 @@ Example:
     "--stack",
     metavar="NAME",
     help="Also the executions of this CloudFormation stack's state machines: the running ones with "
-    "their windows and work items, and the newest of the others.",
+    "their windows and work items, and the newest of the others. Left out: none.",
 )
 @click.option(
     "--work-bucket",
     metavar="NAME",
-    help="Also the newest runs that left their result in this bucket, the stack's WorkBucket.",
+    help="Also the newest runs that left their result in this bucket, the stack's WorkBucket. Left "
+    "out: none.",
 )
 @click.option(
     "--watch",

@@ -37,7 +37,7 @@ from log_aggregator.wiring import connect_inspector, open_job
 ALL_DAYS = DateWindow(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
 
 
-@click.command(epilog="Example: log-aggregator survey --config aggregator.toml --html survey.html")
+@click.command()
 @settings_options
 @connection_options
 @json_option
@@ -47,7 +47,7 @@ ALL_DAYS = DateWindow(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
     multiple=True,
     metavar="S3_URL",
     help="Take a bucket's figures from an S3 Inventory: its manifest.json, or its configuration's "
-    "folder for the newest. Once for each bucket; the others are listed.",
+    "folder for the newest. Once for each bucket. The others are listed. Left out: all are.",
 )
 @click.option(
     "--requests-max",
@@ -77,14 +77,14 @@ ALL_DAYS = DateWindow(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
     "prices_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with prices in place of the built-in ones.",
+    help="TOML file with prices instead of the built-in ones.",
 )
 @click.option(
     "--html",
     "html_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write a page with plots, too: one file that needs nothing else.",
+    help="Write a page with plots, too: one file that needs nothing else. Left out: no page.",
 )
 def survey(
     settings: Settings,

@@ -27,7 +27,7 @@ from log_aggregator_lab.stores.faults import FaultyStore
 
 RANGE = ("--from", "2025-03-01", "--to", "2025-03-20")
 NAME = "2025-03-01-to-2025-03-20"
-BACKFILL = ("backfill", *RANGE, "--other-buckets", "logs")
+BACKFILL = ("backfill", *RANGE, "--delete-originals", "--other-buckets", "logs")
 
 
 class Inspector:

@@ -68,6 +68,7 @@ def test_every_option_has_a_variable_and_a_default(name: str) -> None:
         help_text = option.help or ""
         assert (
             option.is_flag
+            or option.required
             or option.show_default
             or re.search(r"Left out|Default: |; else | instead of ", help_text)
         ), f"{name} {option.opts}: what holds without it?"

@@ -40,14 +40,20 @@ CALLS = {
     "put-back": ("put-back", *DATE),
     "layouts suggest": ("layouts", "suggest", "logs"),
     "stats": ("stats",),
+    "delete": ("delete", "--verified", "--older-than", "0d", "--yes", *DATE, *SOURCE),
+    "survey": ("survey", *SOURCE),
+    "backfill": ("backfill", "--from", str(DAY), "--to", str(DAY), *SOURCE),
+    "status": ("status",),
     "custody verify": ("custody", "verify"),
     "custody show": ("custody", "show"),
     "custody trace": ("custody", "trace", "s3://logs/key"),
 }
-ASKS_NOBODY = {"layouts list", "layouts explain", "athena-ddl", "completion"}
-OF_ITS_OWN = {"doctor", "generate", "demo"}
+ASKS_NOBODY = {"layouts list", "layouts explain", "athena-ddl", "completion", "iam-policy"}
+OF_ITS_OWN = {"doctor", "generate", "demo", "init", "keep-public-keys"}
 """The first asks through another client, the others make their own; see the integration tests."""
-NOTHING_FOUND = set(CALLS) - {"run", "plan", "index rebuild", "layouts suggest"}
+NOTHING_FOUND = set(CALLS) - {
+    *("run", "plan", "delete", "survey", "backfill", "index rebuild", "layouts suggest")
+}
 """The others do or propose what there is to do, which may be nothing."""
 
 REFUSALS: dict[str, tuple[RequestFailed, str]] = {

@@ -16,7 +16,7 @@ from tests.unit.cli.conftest import Command
 from log_aggregator.cli.printing import own_stream
 
 FULL = Path("/dev/full")
-RUN = ("run", "--other-buckets", "logs", "--date", str(DAY))
+RUN = ("run", "--delete-originals", "--other-buckets", "logs", "--date", str(DAY))
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 
 

@@ -23,7 +23,7 @@ from log_aggregator.reports.stats import ROWS_SHOWN_MAX, describe_stats, render_
 from log_aggregator.steps.custody.totals import PackedTotal, PackedTotals
 
 ROOT = Path(__file__).parents[3]
-RUN = ("run", "--other-buckets", "logs", "--date", str(DAY))
+RUN = ("run", "--delete-originals", "--other-buckets", "logs", "--date", str(DAY))
 OTHER = "222222222222"
 
 

@@ -183,9 +183,9 @@ def test_many_buckets_fit_into_a_terminal(width: int) -> None:
         for number in range(40)
     ]
     lines = list(render_findings(describe_findings(findings), width))
-    assert width - 50 < max(map(len, lines)) <= width
-    assert lines[0].startswith("40 buckets: ")
-    assert "and 32 more" in " ".join(lines)
+    assert width - 60 < max(map(len, lines)) <= width
+    assert lines[0].startswith("40 buckets:")
+    assert "and 32 more" in " ".join(" ".join(lines).split())
 
 
 def test_every_bucket_that_is_not_well_is_named() -> None:
