@@ -14,7 +14,7 @@ from tests.servers.starting import KINDS, Missing
 from tests.servers.tour import Day
 
 from log_aggregator.adapters.s3 import ClientSettings
-from log_aggregator_lab.promises import PROMISES, Answer, Seen
+from log_aggregator.steps.promises import PROMISES, Answer, Seen
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 
 SEEN: dict[str, Any] = json.loads(command.SEEN.read_text(encoding="utf-8"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 
-from log_aggregator.errors import NotFound, PreconditionFailed
+from log_aggregator.errors import NotFound, ObjectFrozen, PreconditionFailed
 from log_aggregator.ports.store import WriteOptions
-from log_aggregator_lab.promises.asking import WRONG_ETAG, Broken, Ground, Promise, Rests
+from log_aggregator.steps.promises.asking import WRONG_ETAG, Broken, Ground, Needs, Promise, Rests
 
 
 def probe_get_if_match(ground: Ground) -> None:
@@ -71,6 +71,23 @@ def probe_missing(ground: Ground) -> None:
         raise Broken(f"{name!r} is read, where only 'a' was written")
 
 
+def probe_frozen(ground: Ground) -> None:
+    key = ground.write("k", b"data", WriteOptions(storage_class=ARCHIVE_CLASS))
+    try:
+        ground.read(key)
+    except ObjectFrozen:
+        pass
+    else:
+        raise Broken("it reads an object of an archive class")
+    if ground.store.head_object(ground.bucket, key).storage_class != ARCHIVE_CLASS:
+        raise Broken("HeadObject says another storage class")
+    ground.store.restore_object(ground.bucket, key, days=1, tier="Standard")
+    if ground.store.head_object(ground.bucket, key).restore is None:
+        raise Broken("HeadObject does not say that a copy was asked for")
+
+
+ARCHIVE_CLASS = "GLACIER"
+
 READING = (
     Promise(
         "get-if-match",
@@ -87,7 +104,7 @@ READING = (
         "where bytes and ETag differ the object is left alone, and the run says so",
         Rests.SAFETY,
         probe_get_version,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "get-range",
@@ -112,5 +129,14 @@ READING = (
         "where bytes and ETag differ the object is left alone, and the run says so",
         Rests.SAFETY,
         probe_missing,
+    ),
+    Promise(
+        "frozen",
+        "an object in an archive class is refused until it was restored, and HeadObject says "
+        "whether that was asked for",
+        "`thaw` says what is frozen, asks once, and waits",
+        "there is nothing to thaw: packs can be read at once",
+        Rests.COMMAND,
+        probe_frozen,
     ),
 )
