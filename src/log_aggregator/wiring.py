@@ -32,6 +32,7 @@ from log_aggregator.steps.workers import ThreadWorkers
 if TYPE_CHECKING:
     from log_aggregator.adapters.s3.clients import ClientSettings
     from log_aggregator.adapters.s3.inspection import S3Inspector
+    from log_aggregator.adapters.s3.scratch import BotoHands
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
 BucketAccounts = tuple[tuple[str, str], ...]
@@ -90,12 +91,13 @@ def open_job(
         check_sources(settings)
     rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
     store = connect(connection, settings.readers, settings.bucket_owners)
-    with make_workers(settings, writers) as workers, _told_of_stops(workers.leave):
+    with make_workers(settings, writers) as workers, told_of_stops(workers.leave):
         yield Job(store, workers, rules, clock)
 
 
 @contextmanager
-def _told_of_stops(call: Callable[[], object]) -> Iterator[None]:
+def told_of_stops(call: Callable[[], object]) -> Iterator[None]:
+    """Inside, this is called at a stop, by another thread."""
     take_back = when_stopped(call)
     try:
         yield
@@ -132,6 +134,17 @@ def connect_store(
         raise CannotStart(str(error)) from error
     store.find_owner()  # before anything is touched, not in mid-run
     return store
+
+
+def connect_hands(connection: Connection) -> BotoHands:
+    """What a rehearsal does past the object store. Raises CannotStart."""
+    from log_aggregator.adapters.s3.scratch import BotoHands
+
+    _cut_requests_at_stops()
+    try:
+        return BotoHands.connect(_client_settings(connection, attempts_max=3))
+    except RequestFailed as error:
+        raise CannotStart(str(error)) from error
 
 
 def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = ()) -> S3Inspector:

@@ -68,6 +68,11 @@ COMMANDS = {
         "Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, "
         "landing zone.",
     ),
+    "rehearse": Row(
+        "log_aggregator.cli.rehearse:rehearse_command",
+        "Rehearse the whole life of a few synthetic logs on this S3, and probe every promise that "
+        "the safety of your own logs rests on.",
+    ),
     "demo": Row(
         "log_aggregator_lab.cli.demo:demo",
         "Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3 "

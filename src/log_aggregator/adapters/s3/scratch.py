@@ -5,7 +5,9 @@ listings parsed by somebody else.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -33,11 +35,17 @@ FIRST_REGION = "us-east-1"
 NO_VERSIONS = frozenset({"InvalidArgument", "MethodNotAllowed", "NotImplemented", "501", "405"})
 
 
+REMOVERS = 16
+
+
 class BotoHands:
     """Implements `Hands` and `ScratchBuckets` with a client of boto3 or botocore."""
 
     def __init__(self, client: Any) -> None:
         self._s3 = client
+        self.requests: Counter[str] = Counter()
+        """By S3's name of the operation, repeated attempts once."""
+        client.meta.events.register("before-call.s3", self._count)
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> BotoHands:
@@ -144,12 +152,14 @@ class BotoHands:
         return list(self._list_objects(bucket, prefix))
 
     def remove_entries(self, bucket: str, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            with (
-                suppress(RequestFailed),
-                store_errors("DeleteObject", bucket, entry.key),
-            ):
+        def remove(entry: Entry) -> None:
+            with suppress(RequestFailed), store_errors("DeleteObject", bucket, entry.key):
                 self._remove(bucket, entry)
+
+        # One by one: no list of keys can hold those that XML cannot. Side by side: at a stop there
+        # are a few seconds.
+        with ThreadPoolExecutor(REMOVERS) as threads:
+            list(threads.map(remove, entries))
 
     def abort_uploads(self, bucket: str, prefix: str) -> None:
         pages = self._s3.get_paginator("list_multipart_uploads")
@@ -165,6 +175,9 @@ class BotoHands:
     def remove(self, bucket: str) -> None:
         with store_errors("DeleteBucket", bucket):
             self._s3.delete_bucket(Bucket=bucket)
+
+    def _count(self, model: Any, **_: object) -> None:
+        self.requests[model.name] += 1
 
     def _list_versions(self, bucket: str, prefix: str) -> Iterator[Entry]:
         pages = self._s3.get_paginator("list_object_versions")

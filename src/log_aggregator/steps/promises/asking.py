@@ -170,5 +170,5 @@ def _describe(error: RequestFailed, ground: Ground) -> str:
     """Without the name of the scratch bucket and prefix, which say nothing to anybody."""
     if error.code not in OWN_CODES:
         return f"{error.operation}: {error.code}" if error.operation else error.code
-    text = str(error).replace(f" s3://{ground.bucket}/{ground.prefix}", "")
-    return text.replace(ground.prefix, "")
+    where = f"s3://{ground.bucket}/{ground.prefix}"
+    return str(error).replace(f" {where}:", ":").replace(where, "").replace(ground.prefix, "")

@@ -38,6 +38,17 @@ def probe_get_range(ground: Ground) -> None:
             raise Broken(f"bytes {first} to {last} are others")
 
 
+def probe_version_range(ground: Ground) -> None:
+    key = ground.write_versions("k", b"0123456789", b"newer")
+    versions = ground.store.list_object_versions(ground.bucket, prefix=key).objects
+    old = next((each for each in versions if each.size_bytes == 10), None)
+    if old is None:
+        raise Broken("the older version is not listed")
+    body = ground.store.get_object(ground.bucket, key, version_id=old.version_id, byte_range=(3, 7))
+    if body.data != b"3456":
+        raise Broken("bytes 3 to 7 are others")
+
+
 def probe_stored_bytes(ground: Ground) -> None:
     data = gzip.compress(b'{"Records":[]}', mtime=0)
     options = WriteOptions(content_type="application/json", content_encoding="gzip")
@@ -113,6 +124,16 @@ READING = (
         "what is read is not what the index says, so the command ends with an error",
         Rests.COMMAND,
         probe_get_range,
+    ),
+    Promise(
+        "version-range",
+        "GetObject gives a range of the named version",
+        "a large log object that has versions is compared with its copy, where the server does not "
+        "say the checksum of that",
+        "such a log object is not packed, and the run says so",
+        Rests.COMMAND,
+        probe_version_range,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "stored-bytes",

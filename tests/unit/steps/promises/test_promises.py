@@ -301,6 +301,7 @@ BREAKING: Mapping[str, Sequence[type[MemoryStore]]] = {
     "get-if-match": (NoEtags,),
     "get-version": (NoVersionIds,),
     "get-range": (OddBodies,),
+    "version-range": (NoVersionIds, OddBodies),
     "stored-bytes": (OddBodies,),
     "missing": (OddBodies,),
     "frozen": (NothingFreezes, SilentRestores),

@@ -1,0 +1,144 @@
+"""Where a life is rehearsed: three buckets that are empty, an organisation that delivers to one of
+them, and a look at what is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from log_aggregator.core.query import Query
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.errors import Failure, GroupFailed, NotFound
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.cloudtrail.public_keys import archive_run_keys
+from log_aggregator.steps.custody.keep import CustodyKeeper
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.listing import Progress
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.rehearsal.organisation import Organisation, Original
+from log_aggregator.steps.rehearsal.signing import RehearsalKeys
+from log_aggregator.steps.retrieval.fetch import (
+    Fetched,
+    VersionChoice,
+    Wanted,
+    choose,
+    fetch,
+    tolerate_gaps,
+)
+from log_aggregator.steps.retrieval.find import FoundPack, find
+
+LOGS, PACKS, RETURNED = "rehearsal-logs", "rehearsal-packs", "rehearsal-returned"
+"""The buckets of a life, each of them a prefix of a real one."""
+TARGET = Target(PACKS)
+
+
+class Killed(BaseException):
+    """The process is dead, as after `kill -9`. No `except Exception` outlives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The last call of a run: the first one that does this in this bucket, under this prefix."""
+
+    operations: frozenset[str]
+    bucket: str
+    prefix: str = ""
+
+
+class OpenJob(Protocol):
+    """Makes what one command works with, in the buckets of this life."""
+
+    def __call__(
+        self, window: DateWindow, death: Death | None = None
+    ) -> AbstractContextManager[Job]: ...
+
+
+@dataclass(slots=True)
+class Stage:
+    """A life on its way. `deliver` writes as AWS's services do: past the object store, over
+    whatever is there.
+    """
+
+    open_job: OpenJob
+    deliver: Callable[[Original], None]
+    organisation: Organisation
+    originals: dict[str, Original] = field(default_factory=dict)
+    """Everything that was delivered, by its key."""
+
+    @property
+    def window(self) -> DateWindow:
+        return DateWindow(self.organisation.day, self.organisation.day)
+
+    @property
+    def logs(self) -> dict[str, Original]:
+        """Those that are to be packed."""
+        return {key: each for key, each in self.originals.items() if each.is_log}
+
+    def take(self, original: Original) -> None:
+        """It is delivered."""
+        self.originals[original.key] = original
+        self.deliver(original)
+
+    def run(self, death: Death | None = None) -> RunResult | None:
+        """As `run` does. None where it was killed."""
+        try:
+            with self.open_job(self.window, death) as job:
+                now = job.clock.now()
+                keys = RehearsalKeys(self.organisation.key, now)
+                archive_keys = partial(archive_run_keys, job, lambda: keys)
+                name = f"{now:%Y-%m-%d}/rehearsal-{now:%H%M%S%f}"
+                return run(job, Progress(), recorder=CustodyKeeper(job, name, archive_keys))
+        except Killed:
+            return None
+
+    def find(self, job: Job, gaps: list[Failure]) -> Iterator[FoundPack]:
+        """All packs of the day."""
+        query = Query.of_days(self.window.first, self.window.last)
+        return tolerate_gaps(find(job.store, job.workers, [TARGET], query), gaps)
+
+    def choose(self, job: Job) -> Iterator[Wanted]:
+        """Everything that is packed and has an index."""
+        return choose(self.find(job, []), VersionChoice())
+
+    def read_packed(self, job: Job) -> set[str]:
+        """The keys of originals that come out of packs with their bytes and metadata."""
+        found = set()
+        for fetched in fetch(job.store, job.workers, self.choose(job)):
+            with suppress(GroupFailed):
+                if self._is_original(fetched):
+                    found.add(fetched.member.key)
+        return found
+
+    def find_left(self, store: ObjectStore, bucket: str = LOGS) -> set[str]:
+        """The keys of originals that lie in a bucket with their bytes and metadata."""
+        return {key for key in self.originals if self._is_there(store, bucket, key)}
+
+    def find_lost(self) -> set[str]:
+        """The keys of originals that neither lie where they were delivered nor come out of a
+        pack.
+        """
+        with self.open_job(self.window) as job:
+            gone = self.originals.keys() - self.find_left(job.store)
+            return gone - self.read_packed(job) if gone else set()
+
+    def _is_original(self, fetched: Fetched) -> bool:
+        data, metadata = b"".join(fetched.pieces), dict(fetched.member.metadata)
+        original = self.originals.get(fetched.member.key)
+        return original is not None and (data, metadata) == (
+            original.data,
+            dict(original.metadata),
+        )
+
+    def _is_there(self, store: ObjectStore, bucket: str, key: str) -> bool:
+        original = self.originals[key]
+        try:
+            body = store.get_object(bucket, key)
+        except NotFound:
+            return False
+        return (body.data, dict(body.metadata)) == (original.data, dict(original.metadata))
