@@ -93,7 +93,9 @@ class BotoHands:
 
     def clear(self, bucket: str, prefix: str, keys: Iterable[str]) -> None:
         with suppress(RequestFailed):
-            self.remove_entries(bucket, self.list_entries(bucket, prefix))
+            entries = self.list_entries(bucket, prefix)
+            # A server that ignores the prefix lists what is not ours.
+            self.remove_entries(bucket, [each for each in entries if each.key.startswith(prefix)])
         for key in keys:
             with suppress(RequestFailed), store_errors("HeadObject", bucket, key):
                 found = self._s3.head_object(Bucket=bucket, Key=key)

@@ -140,7 +140,7 @@ def open_places(
 
 def _make(store: ObjectStore, buckets: ScratchBuckets, place: Place, places: Places) -> Place:
     """The second one with versions, and with Object Lock where that can be had."""
-    with cannot_start(f"bucket {place.bucket!r} cannot be made"):
+    with cannot_start(f"bucket {place.bucket!r} cannot be made, and --bucket names none"):
         if buckets.exists(place.bucket):
             raise CannotStart(f"bucket {place.bucket!r} is there already: start again")
         if not place.bucket.endswith("-versions"):

@@ -1,0 +1,317 @@
+"""A server that keeps everything is seen as that, one that does not is named, and nothing that was
+there before is touched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from tests.unit.steps.rehearsal.conftest import Rehearser
+
+from log_aggregator.errors import AccessDenied, CannotStart, PreconditionFailed, StoreError
+from log_aggregator.model import StoredObject
+from log_aggregator.ports.scratch import Entry, Lock
+from log_aggregator.ports.store import Deletion, DeletionFailure
+from log_aggregator.steps.promises import PROMISES, Needs, Seen
+from log_aggregator.steps.rehearsal.life import STEPS
+from log_aggregator.steps.rehearsal.places import Place, Scene
+from log_aggregator.steps.rehearsal.rehearse import Rehearsed, count_steps
+from log_aggregator_lab.stores.memory import MemoryStore
+from log_aggregator_lab.stores.memory_hands import MemoryHands
+
+STRANGERS = ("AWSLogs/a", "log-aggregator-rehearsal", "packs/x", "z")
+
+
+def rows_not_kept(result: Rehearsed) -> set[str]:
+    return {row.name for rows in result.lives.values() for row in rows if not row.is_kept}
+
+
+def test_where_all_is_kept_with_a_large_log(rehearser: Rehearser) -> None:
+    """In two buckets of its own, which go again."""
+    result = rehearser.rehearse()
+    assert [
+        (row.name, row.seen) for row in result.lives["without versions"] if not row.is_kept
+    ] == []
+    assert {answer.seen for answer in result.answers.values()} == {Seen.KEPT}
+    assert list(result.lives) == ["without versions", "with versions"]
+    assert result.is_kept
+    assert rehearser.hands.removed == list(result.venue.new_buckets)
+    assert rehearser.store.snapshot() == ()
+    assert len(rehearser.watched) == count_steps(result.venue)
+
+
+@pytest.mark.parametrize("versioning", [None, "Enabled", "Suspended"])
+def test_in_a_named_bucket_nothing_else_is_touched(
+    rehearser: Rehearser, versioning: str | None
+) -> None:
+    """Every kind of bucket; what it cannot be asked is said."""
+    store = rehearser.store
+    store.create_bucket("mine", versioning=versioning)
+    for key in STRANGERS:
+        store.put("mine", key, key.encode())
+    before = store.snapshot()
+    result = rehearser.rehearse("mine")
+    assert store.snapshot() == before
+    assert rehearser.hands.removed == []
+    assert rows_not_kept(result) == set()
+    assert result.is_kept
+    wanted = {Needs.LOCK, Needs.PLAIN, Needs.VERSIONS}
+    wanted -= {None: {Needs.PLAIN}, "Enabled": {Needs.VERSIONS}}.get(versioning, set())
+    not_asked = {name for name, each in result.answers.items() if each.seen is Seen.NOT_ASKED}
+    assert not_asked == {each.name for each in PROMISES if each.needs in wanted}
+
+
+def test_a_bucket_that_locks_everything_is_refused(rehearser: Rehearser) -> None:
+    """What is written there could not be removed."""
+    rehearser.hands.create("mine", has_lock=True)
+    rehearser.hands.locks["mine"] = Lock(is_default=True)
+    with pytest.raises(CannotStart, match="locks every new object"):
+        rehearser.rehearse("mine")
+    assert rehearser.store.snapshot() == ()
+
+
+class NoConditions(MemoryStore):
+    """Deletes in spite of another ETag, as some servers do."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        bare = [
+            dataclasses.replace(each, etag=None)
+            if each.version_id
+            else Deletion(each.key, etag=self.head_object(bucket, each.key).etag)
+            for each in deletions
+        ]
+        return super().delete_objects(bucket, bare)
+
+
+def test_a_server_without_conditions_is_named() -> None:
+    """The run keeps its originals there, so the deletion is a step that does not go as it should;
+    nothing is lost.
+    """
+    result = Rehearser(NoConditions()).rehearse()
+    assert not result.is_kept
+    broken = {name for name, each in result.answers.items() if each.seen is Seen.BROKEN}
+    assert {"delete-if-etag", "delete-null-if-etag", "errors-by-key"} <= broken
+    failed = {row.name for row in result.lives["without versions"] if not row.is_kept}
+    assert failed == {"kill-while-deleting", "resume", "late"}
+    assert all(row.is_kept for row in result.lives["with versions"])
+
+
+class LosingStore(MemoryStore):
+    """Deletes an original that nobody asked for, together with the first that somebody did."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        failures = super().delete_objects(bucket, deletions)
+        for each in deletions:
+            if "/rehearsal-logs/" in each.key:
+                folder = each.key.partition("rehearsal-logs/")[0]
+                self.delete(bucket, f"{folder}rehearsal-logs/o-rehearsal00/notes.txt")
+        return failures
+
+
+def test_what_is_lost_is_seen() -> None:
+    """By looking for every original, whatever the run says."""
+    result = Rehearser(LosingStore()).rehearse()
+    assert {"kill-while-deleting", "lost"} <= rows_not_kept(result)
+    (row,) = [row for row in result.lives["with versions"] if row.name == "lost"]
+    assert row.seen == "1 of 14 originals are lost"
+    assert not result.is_kept
+
+
+class OddMetadata(MemoryStore):
+    """Packs come back, but for their members' metadata."""
+
+    def head_object(self, *arguments: Any, **options: Any) -> StoredObject:
+        stored = super().head_object(*arguments, **options)
+        return dataclasses.replace(stored, crc64nvme=None if stored.crc64nvme is None else 1)
+
+
+def test_a_pack_that_is_not_verified_is_no_success() -> None:
+    result = Rehearser(OddMetadata()).rehearse()
+    assert {"resume", "late", "verify"} <= rows_not_kept(result)
+    assert "lost" not in rows_not_kept(result)
+
+
+@pytest.mark.parametrize("step", [0, 30, len(PROMISES) + 2, len(PROMISES) + 6])
+def test_a_stop_removes_everything(rehearser: Rehearser, step: int) -> None:
+    """Wherever it comes; and what was seen until then is there."""
+
+    def watch(text: str) -> None:
+        rehearser.watched.append(text)
+        if len(rehearser.watched) > step:
+            raise KeyboardInterrupt
+
+    result = rehearser.rehearse(watch=watch)
+    assert result.is_stopped
+    assert not result.is_kept
+    assert rehearser.store.snapshot() == ()
+    assert rehearser.store.open_uploads() == []
+    assert rehearser.hands.removed == list(result.venue.new_buckets)
+    seen = len(result.answers) + sum(len(rows) for rows in result.lives.values())
+    assert seen == step
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_stop_while_it_cleans_up(rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on cleaning up."""
+    list_entries, calls = rehearser.hands.list_entries, 0
+
+    def list_once(bucket: str, prefix: str) -> list[Entry]:
+        nonlocal calls
+        calls += not prefix.rstrip("/").rpartition("/")[0]  # not the probes' own
+        if calls == 1:
+            calls += 1
+            raise KeyboardInterrupt
+        return list_entries(bucket, prefix)
+
+    monkeypatch.setattr(rehearser.hands, "list_entries", list_once)
+    result = rehearser.rehearse()
+    assert result.is_stopped
+    assert rehearser.store.snapshot() == ()
+    assert rehearser.hands.removed == list(result.venue.new_buckets)
+
+
+@pytest.mark.usefixtures("brief")
+def test_what_breaks_still_leaves_nothing(rehearser: Rehearser) -> None:
+    """A bug of ours is no reason to leave buckets behind."""
+
+    def watch(text: str) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        rehearser.rehearse(watch=watch)
+    assert rehearser.store.snapshot() == ()
+    assert len(rehearser.hands.removed) == 2
+
+
+@pytest.mark.usefixtures("brief")
+def test_what_cannot_be_removed_is_named(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Place by place; and it is no success."""
+
+    def refuse(bucket: str, entries: Sequence[Entry]) -> None:
+        """Nothing goes."""
+
+    monkeypatch.setattr(rehearser.hands, "remove_entries", refuse)
+    result = rehearser.rehearse()
+    plain, versions = result.venue.new_buckets
+    assert [each.partition(": ")[0] for each in result.places.left] == [
+        f"s3://{plain}/{result.venue.prefix}",
+        f"s3://{versions}/{result.venue.prefix}",
+        f"bucket {plain}",
+        f"bucket {versions}",
+    ]
+    assert "objects or versions could not be removed" in result.places.left[0]
+    assert not result.is_kept
+
+
+class NoPrefixHands(MemoryHands):
+    """A server that lists everything, whatever prefix it is asked for."""
+
+    def list_entries(self, bucket: str, prefix: str) -> list[Entry]:
+        return super().list_entries(bucket, "")
+
+    def clear(self, bucket: str, prefix: str, keys: Any) -> None:
+        """Nothing."""
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_server_that_ignores_the_prefix_loses_nothing(rehearser: Rehearser) -> None:
+    rehearser.hands = NoPrefixHands(rehearser.store)
+    rehearser.store.create_bucket("mine")
+    for key in STRANGERS:
+        rehearser.store.put("mine", key, key.encode())
+    result = rehearser.rehearse("mine")
+    for key in STRANGERS:
+        assert rehearser.store.get_object("mine", key).data == key.encode()
+    assert "the server lists what is not under this prefix" in result.places.left[0]
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_bucket_that_is_there_is_not_taken_for_a_new_one(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be removed in the end."""
+    monkeypatch.setattr(rehearser.hands, "exists", lambda _: True)
+    with pytest.raises(CannotStart, match="is there already"):
+        rehearser.rehearse()
+    assert rehearser.hands.removed == []
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_bucket_that_cannot_be_made(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what to do instead; and the one that was made before goes."""
+    create = rehearser.hands.create
+
+    def create_first(bucket: str, *, has_lock: bool = False) -> None:
+        if bucket.endswith("-versions"):
+            raise AccessDenied("CreateBucket: AccessDenied", code="AccessDenied")
+        create(bucket, has_lock=has_lock)
+
+    monkeypatch.setattr(rehearser.hands, "create", create_first)
+    with pytest.raises(CannotStart, match="--bucket names none"):
+        rehearser.rehearse()
+    assert len(rehearser.hands.removed) == 1
+
+
+def test_without_locks_the_rest_is_asked(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket with versions is made all the same."""
+    create = rehearser.hands.create
+
+    def create_plain(bucket: str, *, has_lock: bool = False) -> None:
+        if has_lock:
+            raise StoreError("CreateBucket: NotImplemented", code="NotImplemented")
+        create(bucket)
+
+    monkeypatch.setattr(rehearser.hands, "create", create_plain)
+    result = rehearser.rehearse()
+    not_asked = {name for name, each in result.answers.items() if each.seen is Seen.NOT_ASKED}
+    assert not_asked == {each.name for each in PROMISES if each.needs is Needs.LOCK}
+    assert result.is_kept
+
+
+def test_packs_go_where_versions_are() -> None:
+    """As they should; and two buckets of one kind are one scene."""
+    plain, versions = Place("a", "p/"), Place("b", "p/", "Enabled")
+    assert Scene.list_all([plain, versions]) == [
+        Scene(plain, versions, "life-0"),
+        Scene(versions, versions, "life-1"),
+    ]
+    assert Scene.list_all([plain, Place("b", "p/")]) == [Scene(plain, plain, "life-0")]
+
+
+def test_a_life_without_large_logs(rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the server neither says nor shows what a copy holds; the rest goes on."""
+    monkeypatch.setattr(
+        rehearser.store,
+        "upload_part_copy",
+        lambda *_: (_ for _ in ()).throw(StoreError("no", code="NotImplemented")),
+    )
+    result = rehearser.rehearse()
+    assert rows_not_kept(result) == set()
+    first = result.lives["with versions"][0]
+    assert first.name == STEPS[0].name == "deliver"
+    assert first.seen.endswith("no large one, for this server does not say what a copy holds")
+
+
+def test_a_put_that_is_refused_is_no_loss(rehearser: Rehearser) -> None:
+    """Whatever the server says to a step, the next ones are tried, and the last one looks."""
+    put_object = rehearser.store.put_object
+
+    def refuse(bucket: str, key: str, *arguments: Any, **options: Any) -> None:
+        if "/rehearsal-packs/packs/" in key:
+            raise PreconditionFailed("PutObject: ConditionalRequestConflict")
+        put_object(bucket, key, *arguments, **options)
+
+    rehearser.store.put_object = refuse  # type: ignore[method-assign]
+    result = rehearser.rehearse()
+    assert [row.name for row in result.lives["with versions"]] == [step.name for step in STEPS]
+    assert "resume" in rows_not_kept(result)
+    assert "lost" not in rows_not_kept(result)
