@@ -14,6 +14,7 @@ from tests.mutants.bugs.inventories import INVENTORIES
 from tests.mutants.bugs.listing import LISTING
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
+from tests.mutants.bugs.rehearsing import REHEARSING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.trust import TRUST
@@ -38,5 +39,6 @@ SECTIONS = (
     STALLS,
     GETTING_BACK,
     DEPLOYING,
+    REHEARSING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

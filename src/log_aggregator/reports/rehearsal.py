@@ -13,7 +13,7 @@ from log_aggregator.steps.promises import PROMISES, Answer, Promise, Rests, Seen
 from log_aggregator.steps.rehearsal.places import Venue
 from log_aggregator.steps.rehearsal.rehearse import Rehearsed, is_unsafe
 
-WIDTHS = (6, 46, 22, 40)
+WIDTHS = (6, 42, 19, 33)
 HEADINGS = {
     Rests.SAFETY: "what safety rests on",
     Rests.COMMAND: "what commands need",

@@ -28,7 +28,7 @@ class Seen(StrEnum):
     REFUSED = "refused"
     """It answered with an error, so that nobody takes the promise for kept."""
     NOT_ASKED = "not asked"
-    """There was no bucket for it."""
+    """There was no bucket for it, or no permission."""
 
 
 class Needs(StrEnum):
@@ -54,6 +54,12 @@ class Answer:
 
     seen: Seen
     what: str = ""
+
+
+class NotGranted(Exception):
+    """Whoever asks may not do what it takes to ask; the text says what. That says nothing of the
+    server.
+    """
 
 
 class Broken(Exception):
@@ -157,6 +163,8 @@ def ask(promise: Promise, ground: Ground) -> Answer:
         promise.probe(own)
     except Broken as error:
         return Answer(Seen.BROKEN, str(error))
+    except NotGranted as error:
+        return Answer(Seen.NOT_ASKED, str(error))
     except RequestFailed as error:
         is_broken = error.code in OWN_CODES
         return Answer(Seen.BROKEN if is_broken else Seen.REFUSED, _describe(error, own))

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from log_aggregator.errors import NotFound, PreconditionFailed, StoreError
+from log_aggregator.errors import AccessDenied, NotFound, PreconditionFailed, StoreError
 from log_aggregator.model import NULL_VERSION, LogObject, StoredObject
 from log_aggregator.ports.store import (
     Body,
@@ -376,6 +376,23 @@ def test_what_is_refused_is_not_broken() -> None:
     other = Promise("other", "", "", "", Rests.SAFETY, confuse)
     assert ask(one, make_ground()) == Answer(Seen.REFUSED, "PutObject: NotImplemented")
     assert ask(other, make_ground()) == Answer(Seen.BROKEN, "ListObjectsV2: out of order")
+
+
+class PoorHands(MemoryHands):
+    """Somebody who may not lock."""
+
+    def hold(self, bucket: str, key: str, version_id: str, *, is_held: bool) -> None:
+        raise AccessDenied("", code="AccessDenied")
+
+    def retain(self, bucket: str, key: str, version_id: str, until: datetime) -> None:
+        raise AccessDenied("", code="AccessDenied")
+
+
+@pytest.mark.parametrize("name", ["legal-hold", "retention"])
+def test_a_permission_that_is_lacking_says_nothing_of_the_server(name: str) -> None:
+    answer = ask(promise(name), make_ground(hands=PoorHands))
+    assert answer.seen is Seen.NOT_ASKED
+    assert answer.what.startswith("it takes s3:PutObject")
 
 
 def test_without_versions_they_are_not_asked_for() -> None:
