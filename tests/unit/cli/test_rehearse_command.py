@@ -126,7 +126,7 @@ def test_what_is_not_kept_is_an_error(shell: Shell) -> None:
     assert outcome.code == 1
     text = outcome.out.decode()
     assert "NO    DeleteObjects with an ETag" in text
-    assert "it deleted the object in spite" in text
+    assert "broken: it deleted the object" in text
     assert "NOT as it should be: delete-if-etag" in text
 
 
