@@ -18,6 +18,7 @@ from log_aggregator.rehearsing import RehearsalRooms, make_rehearsal_settings
 from log_aggregator.reports.rehearsal import (
     describe_rehearsal,
     render_intention,
+    render_left,
     render_rehearsal,
 )
 from log_aggregator.steps.rehearsal.places import Venue, check_venue
@@ -76,8 +77,12 @@ def rehearse_command(
     result = Rehearsed(venue)
     rooms = RehearsalRooms(store, make_rehearsal_settings())
     day = SystemClock().now().date() - timedelta(days=1)
-    with _show_steps(count_steps(venue)) as watch:
-        rehearse(store, hands, rooms, day, result, watch)
+    try:
+        with _show_steps(count_steps(venue)) as watch:
+            rehearse(store, hands, rooms, day, result, watch)
+    except BaseException:
+        print_lines(render_left(result.places.left), err=True)
+        raise
     requests = Counter(store.requests) + hands.requests
     described = describe_rehearsal(result, requests)
     print_report(described, render_rehearsal(described), as_json=as_json)

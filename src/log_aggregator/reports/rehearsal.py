@@ -115,7 +115,9 @@ def render_rehearsal(described: Mapping[str, Any]) -> Iterator[str]:
             mark = "yes" if step["kept"] else "NO"
             yield from _render_row(mark, step["step"], step["expected"], step["seen"])
         yield ""
-    yield from _render_left(described)
+    yield from render_left(described["left"])
+    if not described["left"]:
+        yield "Everything that was made has been removed."
     requests = sum(described["requests"].values())
     dollars = format_dollars(described["dollars_max"])
     yield f"{format_count(requests, 'request')}, at most {dollars} on AWS."
@@ -150,13 +152,11 @@ def _render_row(*cells: str) -> Iterator[str]:
         yield line.rstrip()
 
 
-def _render_left(described: Mapping[str, Any]) -> Iterator[str]:
-    left: Sequence[str] = described["left"]
-    if not left:
-        yield "Everything that was made has been removed."
-        return
-    yield "These could not be removed. Remove them yourself:"
-    yield from (f"  {each}" for each in left)
+def render_left(left: Sequence[str]) -> Iterator[str]:
+    """What could not be removed, if anything."""
+    if left:
+        yield "These could not be removed. Remove them yourself:"
+        yield from (f"  {each}" for each in left)
 
 
 def _give_verdict(described: Mapping[str, Any]) -> str:

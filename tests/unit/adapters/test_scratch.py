@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from log_aggregator.adapters.s3.scratch import BotoHands
+from log_aggregator.ports.scratch import Entry
 
 ALL = [{"Key": "mine/k", "VersionId": "1"}, {"Key": "a-strangers", "VersionId": "2"}]
 UPLOADS = [{"Key": "mine/k", "UploadId": "u"}, {"Key": "a-strangers", "UploadId": "v"}]
@@ -54,3 +57,21 @@ def test_a_strangers_upload_is_never_aborted() -> None:
     client = Everything()
     BotoHands(client).abort_uploads("bucket", "mine/")
     assert client.aborted == ["mine/k"]
+
+
+class Locked(Everything):
+    """A bucket in which one version is locked in governance mode, and no other may be bypassed."""
+
+    def delete_object(self, **request: Any) -> None:
+        is_locked, bypasses = request["Key"] == "locked", "BypassGovernanceRetention" in request
+        if is_locked != bypasses:
+            code = "InvalidArgument" if bypasses else "AccessDenied"
+            raise ClientError({"Error": {"Code": code}}, "DeleteObject")
+        super().delete_object(**request)
+
+
+def test_a_lock_is_bypassed_only_where_there_is_one() -> None:
+    """S3 refuses to bypass what is no lock."""
+    client = Locked()
+    BotoHands(client).remove_entries("bucket", [Entry("free", "1"), Entry("locked", "2")])
+    assert sorted(client.deleted) == ["free", "locked"]

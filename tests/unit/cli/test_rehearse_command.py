@@ -17,6 +17,7 @@ from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.cli import main
 from log_aggregator.cli import rehearse as module
 from log_aggregator.core.costs import PRICES
+from log_aggregator.errors import AccessDenied
 from log_aggregator.reports.rehearsal import WIDTHS, render_rehearsal
 from log_aggregator.steps.promises import PROMISES
 from log_aggregator.steps.rehearsal import life
@@ -162,6 +163,28 @@ def test_a_stop_shows_what_was_seen(shell: Shell, monkeypatch: pytest.MonkeyPatc
     assert (told["stopped"], told["kept"], told["left"]) == (True, False, [])
     assert len(told["promises"]) == 3
     assert shell.store.snapshot() == ()
+
+
+def test_what_is_left_is_named_where_it_cannot_begin(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second bucket cannot be made, and the first one cannot be removed."""
+    create = shell.hands.create
+
+    def create_first(bucket: str, *, has_lock: bool = False) -> None:
+        if bucket.endswith("-versions"):
+            raise AccessDenied("CreateBucket: AccessDenied", code="AccessDenied")
+        create(bucket, has_lock=has_lock)
+
+    def refuse(bucket: str) -> None:
+        raise AccessDenied("DeleteBucket: AccessDenied", code="AccessDenied")
+
+    monkeypatch.setattr(shell.hands, "create", create_first)
+    monkeypatch.setattr(shell.hands, "remove", refuse)
+    outcome = shell("--yes")
+    assert (outcome.code, outcome.out) == (3, b"")
+    assert "These could not be removed." in outcome.err
+    assert "-plain: DeleteBucket: AccessDenied" in outcome.err
 
 
 def flatten(value: Any, name: str = "") -> set[str]:

@@ -24,7 +24,7 @@ from log_aggregator.adapters.s3.configuration import (
     find_region,
 )
 from log_aggregator.adapters.s3.errors import store_errors
-from log_aggregator.errors import NotFound, RequestFailed
+from log_aggregator.errors import AccessDenied, NotFound, RequestFailed
 from log_aggregator.ports.scratch import Entry, Lock
 from log_aggregator.ports.store import WriteOptions
 
@@ -195,17 +195,17 @@ class BotoHands:
                 yield from (Entry(entry["Key"]) for entry in page.get("Contents", []))
 
     def _remove(self, bucket: str, entry: Entry) -> None:
-        """Where governance may not be bypassed, without that: most of what is removed is under no
-        lock, and the permission is one of its own.
+        """Past a governance lock only where there is one: where a bucket has no Object Lock, S3
+        refuses to bypass it.
         """
         version = {} if entry.version_id is None else {"VersionId": entry.version_id}
         try:
             with store_errors("DeleteObject", bucket, entry.key):
-                self._s3.delete_object(
-                    Bucket=bucket, Key=entry.key, **version, BypassGovernanceRetention=True
-                )
-        except RequestFailed:
-            self._s3.delete_object(Bucket=bucket, Key=entry.key, **version)
+                self._s3.delete_object(Bucket=bucket, Key=entry.key, **version)
+        except AccessDenied:
+            self._s3.delete_object(
+                Bucket=bucket, Key=entry.key, **version, BypassGovernanceRetention=True
+            )
 
 
 def _is_unknown(error: RequestFailed) -> bool:

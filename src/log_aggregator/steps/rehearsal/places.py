@@ -24,6 +24,7 @@ from log_aggregator.ports.store import ObjectStore
 NAME = "log-aggregator-rehearsal"
 REMOVALS_MAX = 3
 """What is deleted may only just have been written, or a lock on it may only just have ended."""
+CLEAN_UPS_MAX = 3
 ENABLED = "Enabled"
 
 
@@ -100,6 +101,11 @@ class Places:
     left: list[str] = field(default_factory=list)
     """What could not be removed, and why."""
 
+    def list_all(self) -> list[str]:
+        """For people."""
+        prefixes = [f"s3://{place.bucket}/{place.prefix}" for place in self.found]
+        return [*prefixes, *(f"bucket {name}" for name in self.made)]
+
 
 def check_venue(store: ObjectStore, buckets: ScratchBuckets, venue: Venue) -> list[Place]:
     """What the named bucket is like. Raises CannotStart where nothing may be rehearsed in it."""
@@ -130,12 +136,23 @@ def open_places(
             places.found.append(_make(store, buckets, Place(name, venue.prefix), places))
         yield places.found
     finally:
+        _clean_up_surely(buckets, places)
+
+
+def _clean_up_surely(buckets: ScratchBuckets, places: Places) -> None:
+    """A stop that comes now is answered when everything is removed. One stop may come as two
+    errors: by its signal, and by a request that it cut.
+    """
+    stop: BaseException | None = None
+    places.left = [f"{where}: stopped before it was removed" for where in places.list_all()]
+    for _ in range(CLEAN_UPS_MAX):
         try:
             places.left = clean_up(buckets, places)
-        except (KeyboardInterrupt, Interrupted):
-            # The stop came while it was cleaning up, and comes only once: it goes on.
-            places.left = clean_up(buckets, places)
-            raise
+            break
+        except (KeyboardInterrupt, Interrupted) as error:
+            stop = error
+    if stop is not None:
+        raise stop
 
 
 def _make(store: ObjectStore, buckets: ScratchBuckets, place: Place, places: Places) -> Place:

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 from tests.unit.steps.rehearsal.conftest import Rehearser
 
-from log_aggregator.errors import AccessDenied, CannotStart, PreconditionFailed, StoreError
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    Interrupted,
+    PreconditionFailed,
+    StoreError,
+)
 from log_aggregator.model import StoredObject
 from log_aggregator.ports.scratch import Entry, Lock
 from log_aggregator.ports.store import Deletion, DeletionFailure
@@ -154,23 +160,40 @@ def test_a_stop_removes_everything(rehearser: Rehearser, step: int) -> None:
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_stop_while_it_cleans_up(rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, Interrupted])
+def test_a_stop_while_it_cleans_up(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
     """It goes on cleaning up."""
-    list_entries, calls = rehearser.hands.list_entries, 0
+    abort_uploads, stops = rehearser.hands.abort_uploads, [stop(), stop()]
 
-    def list_once(bucket: str, prefix: str) -> list[Entry]:
-        nonlocal calls
-        calls += not prefix.rstrip("/").rpartition("/")[0]  # not the probes' own
-        if calls == 1:
-            calls += 1
-            raise KeyboardInterrupt
-        return list_entries(bucket, prefix)
+    def abort_at_last(bucket: str, prefix: str) -> None:
+        if stops:
+            raise stops.pop()
+        abort_uploads(bucket, prefix)
 
-    monkeypatch.setattr(rehearser.hands, "list_entries", list_once)
+    monkeypatch.setattr(rehearser.hands, "abort_uploads", abort_at_last)
     result = rehearser.rehearse()
+    assert stops == []
     assert result.is_stopped
+    assert result.places.left == []
     assert rehearser.store.snapshot() == ()
     assert rehearser.hands.removed == list(result.venue.new_buckets)
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_stop_that_comes_again_and_again(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then what may be left is named."""
+
+    def stop(bucket: str, prefix: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rehearser.hands, "abort_uploads", stop)
+    result = rehearser.rehearse()
+    assert len(result.places.left) == 4
+    assert "stopped before it was removed" in result.places.left[0]
 
 
 @pytest.mark.usefixtures("brief")
