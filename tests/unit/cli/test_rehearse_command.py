@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from tests.unit.cli.conftest import Outcome
 
@@ -55,7 +56,7 @@ class Shell:
         self.monkeypatch.setattr(module, "connect", lambda *_: CountingStore(self.store))
         self.monkeypatch.setattr(module, "connect_hands", lambda *_: self.hands)
         self.monkeypatch.setattr(sys.stdin, "isatty", lambda: self.answer is not None)
-        self.monkeypatch.setattr(module.click, "confirm", self.confirm)
+        self.monkeypatch.setattr(click, "confirm", self.confirm)
         self.monkeypatch.setattr(sys, "argv", ["log-aggregator", "rehearse", *arguments])
         self.capture.readouterr()
         with pytest.raises(SystemExit) as ended:
