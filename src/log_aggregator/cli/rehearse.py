@@ -50,8 +50,8 @@ def rehearse_command(
     r"""Rehearse the whole life of a few synthetic logs on this S3, and probe every promise that the
     safety of your own logs rests on. None of your logs is touched.
 
-    Says what it will do and what it costs, a cent or two, and asks. Whatever happens, it removes
-    what it made, and names what it could not remove.
+    Says what it will do and what it costs, one to three cents, and asks. Whatever happens, it
+    removes what it made, and names what it could not remove.
 
     Exit code 1 where a promise that safety rests on is not kept, where a step did not go as it
     should, and where something is left behind. What only costs requests or makes a command refuse

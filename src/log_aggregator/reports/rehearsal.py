@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from log_aggregator.core.costs import PRICES
-from log_aggregator.reports.numbers import format_count, format_dollars
+from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 from log_aggregator.steps.promises import PROMISES, Answer, Promise, Rests, Seen
 from log_aggregator.steps.rehearsal.places import Venue
 from log_aggregator.steps.rehearsal.rehearse import Rehearsed, is_unsafe
@@ -19,9 +19,15 @@ HEADINGS = {
     Rests.COMMAND: "what commands need",
     Rests.COST: "what saves requests, or is good to have",
 }
-REQUESTS_ESTIMATED = 2_400
-"""Counted: 2,200 in two buckets of a server that keeps nearly all promises."""
-SENT_MB_ESTIMATED = 60
+PROMISE_REQUESTS = 700
+"""Counted on servers that keep nearly all promises, and a little more; so are the others."""
+LIFE_REQUESTS = 1_000
+LIFE_BYTES = 80_000_000
+"""Sent and read."""
+EGRESS_DOLLARS_PER_GB = 0.09
+"""Of what is read from outside of AWS; the first 100 GB of a month are free
+(https://aws.amazon.com/s3/pricing/).
+"""
 
 
 def render_intention(venue: Venue) -> Iterator[str]:
@@ -38,11 +44,15 @@ def render_intention(venue: Venue) -> Iterator[str]:
         yield from (f"  {name}" for name in venue.new_buckets)
         yield "No other bucket is touched."
     yield ""
-    dollars = format_dollars(estimate_dollars_max(REQUESTS_ESTIMATED))
+    lives = max(1, len(venue.new_buckets))
+    requests, size_bytes = PROMISE_REQUESTS + LIFE_REQUESTS * lives, LIFE_BYTES * lives
     yield (
-        f"Costs on AWS: about {REQUESTS_ESTIMATED:,} requests, at most {dollars}; "
-        f"about {SENT_MB_ESTIMATED} MB are sent or read."
+        f"Costs on AWS: about {requests:,} requests, at most "
+        f"{format_dollars(estimate_dollars_max(requests))}; about {format_bytes(size_bytes)} are "
+        "sent and"
     )
+    egress = format_dollars(size_bytes / 1e9 * EGRESS_DOLLARS_PER_GB)
+    yield f"read, at most {egress} from outside of AWS. It takes some minutes."
 
 
 def estimate_dollars_max(requests: int) -> float:

@@ -50,7 +50,7 @@ REHEARSING = Section(
             "a rehearsal in which an original was lost ends well",
             in_symbol(
                 "log_aggregator.steps.rehearsal.stage:Stage.find_lost",
-                ("gone - self.read_packed(job) if gone else set()", "set()"),
+                ("gone - self.read_packed(job, gone) if gone else set()", "set()"),
             ),
             proof=f"{REHEARSALS}::test_what_is_lost_is_seen",
         ),

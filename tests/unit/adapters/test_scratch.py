@@ -40,8 +40,9 @@ class Everything:
 
         return Pages()
 
-    def delete_object(self, **request: Any) -> None:
+    def delete_object(self, **request: Any) -> dict[str, Any]:
         self.deleted.append(request["Key"])
+        return {"DeleteMarker": True, "VersionId": "m"} if "VersionId" not in request else {}
 
     def abort_multipart_upload(self, **request: Any) -> None:
         self.aborted.append(request["Key"])
@@ -62,12 +63,12 @@ def test_a_strangers_upload_is_never_aborted() -> None:
 class Locked(Everything):
     """A bucket in which one version is locked in governance mode, and no other may be bypassed."""
 
-    def delete_object(self, **request: Any) -> None:
+    def delete_object(self, **request: Any) -> dict[str, Any]:
         is_locked, bypasses = request["Key"] == "locked", "BypassGovernanceRetention" in request
         if is_locked != bypasses:
             code = "InvalidArgument" if bypasses else "AccessDenied"
             raise ClientError({"Error": {"Code": code}}, "DeleteObject")
-        super().delete_object(**request)
+        return super().delete_object(**request)
 
 
 def test_a_lock_is_bypassed_only_where_there_is_one() -> None:
@@ -75,3 +76,31 @@ def test_a_lock_is_bypassed_only_where_there_is_one() -> None:
     client = Locked()
     BotoHands(client).remove_entries("bucket", [Entry("free", "1"), Entry("locked", "2")])
     assert sorted(client.deleted) == ["free", "locked"]
+
+
+class Unreadable(Everything):
+    """Its listing cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.versions: list[tuple[str, str | None]] = []
+
+    def get_paginator(self, name: str) -> Any:
+        class Pages:
+            def paginate(self, **_: object) -> Any:
+                raise ClientError({"Error": {"Code": "InternalError"}}, name)
+
+        return Pages()
+
+    def delete_object(self, **request: Any) -> dict[str, Any]:
+        self.versions.append((request["Key"], request.get("VersionId")))
+        return super().delete_object(**request)
+
+
+def test_a_marker_goes_that_no_listing_shows() -> None:
+    """Else everything under the prefix would stay: one such key spoils the listing of all."""
+    client = Unreadable()
+    hands = BotoHands(client)
+    hands.delete("bucket", "bell\x07")
+    hands.clear("bucket", "", [])
+    assert client.versions == [("bell\x07", None), ("bell\x07", "m")]

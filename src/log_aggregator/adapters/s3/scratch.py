@@ -46,6 +46,10 @@ class BotoHands:
         self.requests: Counter[str] = Counter()
         """By S3's name of the operation, repeated attempts once."""
         client.meta.events.register("before-call.s3", self._count)
+        self._markers: list[tuple[str, Entry]] = []
+        """Delete markers that were made, by bucket: some servers' listings cannot be read where a
+        key has characters that XML does not allow.
+        """
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> BotoHands:
@@ -67,7 +71,9 @@ class BotoHands:
     def delete(self, bucket: str, key: str, *, if_match: str | None = None) -> None:
         condition = {"IfMatch": f'"{if_match}"'} if if_match is not None else {}
         with store_errors("DeleteObject", bucket, key):
-            self._s3.delete_object(Bucket=bucket, Key=key, **condition)
+            answer = self._s3.delete_object(Bucket=bucket, Key=key, **condition)
+        if answer.get("DeleteMarker") and answer.get("VersionId"):
+            self._markers.append((bucket, Entry(key, answer["VersionId"])))
 
     def list_of_owner(self, bucket: str, prefix: str, owner: str) -> None:
         with store_errors("ListObjectsV2", bucket, prefix):
@@ -96,6 +102,7 @@ class BotoHands:
             entries = self.list_entries(bucket, prefix)
             # A server that ignores the prefix lists what is not ours.
             self.remove_entries(bucket, [each for each in entries if each.key.startswith(prefix)])
+        self._remove_markers(bucket, prefix)
         for key in keys:
             with suppress(RequestFailed), store_errors("HeadObject", bucket, key):
                 found = self._s3.head_object(Bucket=bucket, Key=key)
@@ -177,6 +184,16 @@ class BotoHands:
     def remove(self, bucket: str) -> None:
         with store_errors("DeleteBucket", bucket):
             self._s3.delete_bucket(Bucket=bucket)
+
+    def _remove_markers(self, bucket: str, prefix: str) -> None:
+        """Those that were made under the prefix. One that a listing has shown is gone already,
+        which is no error.
+        """
+        own = [
+            each for each in self._markers if each[0] == bucket and each[1].key.startswith(prefix)
+        ]
+        self._markers = [each for each in self._markers if each not in own]
+        self.remove_entries(bucket, [entry for _, entry in own])
 
     def _count(self, model: Any, **_: object) -> None:
         self.requests[model.name] += 1

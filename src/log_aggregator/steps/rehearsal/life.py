@@ -166,7 +166,7 @@ def _run_whole(stage: Stage) -> tuple[str, RunResult]:
         raise Unexpected("it did not come to its end")
     with stage.open_job(stage.window) as job:
         left = stage.logs.keys() & stage.find_left(job.store)
-        packed = stage.read_packed(job)
+        packed = stage.list_packed(job)
     seen = f"{len(packed)} of {len(stage.logs)} logs packed, {len(left)} originals kept"
     if left or packed != stage.logs.keys() or result.failures:
         raise Unexpected(_with_failure(seen, result))
@@ -190,7 +190,7 @@ def find_logs(stage: Stage) -> str:
 
 def extract_logs(stage: Stage) -> str:
     with stage.open_job(stage.window) as job:
-        packed = stage.read_packed(job)
+        packed = stage.read_packed(job, stage.logs)
     seen = f"{len(packed)} of {len(stage.logs)} logs, with their metadata"
     if packed != stage.logs.keys():
         raise Unexpected(seen)

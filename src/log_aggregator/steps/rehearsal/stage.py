@@ -4,9 +4,9 @@ them, and a look at what is left of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -70,6 +70,8 @@ class Stage:
     organisation: Organisation
     originals: dict[str, Original] = field(default_factory=dict)
     """Everything that was delivered, by its key."""
+    _compared: set[tuple[str, str, str]] = field(default_factory=set)
+    """(bucket, key, ETag) of what was read and is as it was delivered."""
 
     @property
     def window(self) -> DateWindow:
@@ -106,14 +108,19 @@ class Stage:
         """Everything that is packed and has an index."""
         return choose(self.find(job, []), VersionChoice())
 
-    def read_packed(self, job: Job) -> set[str]:
-        """The keys of originals that come out of packs with their bytes and metadata."""
+    def read_packed(self, job: Job, keys: Collection[str]) -> set[str]:
+        """Those of the keys whose originals come out of packs with their bytes and metadata."""
         found = set()
-        for fetched in fetch(job.store, job.workers, self.choose(job)):
+        wanted = (narrow for each in self.choose(job) if (narrow := _narrow(each, keys)))
+        for fetched in fetch(job.store, job.workers, wanted):
             with suppress(GroupFailed):
                 if self._is_original(fetched):
                     found.add(fetched.member.key)
         return found
+
+    def list_packed(self, job: Job) -> set[str]:
+        """The keys of originals that are members of packs, as the indexes say."""
+        return {member.key for found in self.find(job, []) for member in found.members}
 
     def find_left(self, store: ObjectStore, bucket: str = LOGS) -> set[str]:
         """The keys of originals that lie in a bucket with their bytes and metadata."""
@@ -125,7 +132,7 @@ class Stage:
         """
         with self.open_job(self.window) as job:
             gone = self.originals.keys() - self.find_left(job.store)
-            return gone - self.read_packed(job) if gone else set()
+            return gone - self.read_packed(job, gone) if gone else set()
 
     def _is_original(self, fetched: Fetched) -> bool:
         data, metadata = b"".join(fetched.pieces), dict(fetched.member.metadata)
@@ -136,9 +143,22 @@ class Stage:
         )
 
     def _is_there(self, store: ObjectStore, bucket: str, key: str) -> bool:
+        """Whose ETag was seen before is the same, and is not read again."""
         original = self.originals[key]
         try:
-            body = store.get_object(bucket, key)
+            etag = store.head_object(bucket, key).etag
+            if (bucket, key, etag) in self._compared:
+                return True
+            body = store.get_object(bucket, key, if_match=etag)
         except NotFound:
             return False
-        return (body.data, dict(body.metadata)) == (original.data, dict(original.metadata))
+        is_same = (body.data, dict(body.metadata)) == (original.data, dict(original.metadata))
+        if is_same:
+            self._compared.add((bucket, key, etag))
+        return is_same
+
+
+def _narrow(wanted: Wanted, keys: Collection[str]) -> Wanted | None:
+    """Only these members; None where there are none."""
+    members = tuple(member for member in wanted.pack.members if member.key in keys)
+    return replace(wanted, pack=replace(wanted.pack, members=members)) if members else None
