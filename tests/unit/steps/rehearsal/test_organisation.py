@@ -19,7 +19,7 @@ def test_logs_are_logs_of_the_day() -> None:
     for log in [*logs, ORGANISATION.make_late()]:
         parsed = parse_key(log.key)
         assert isinstance(parsed, Dated), log.key
-        assert parsed.facts.day == DAY
+        assert parsed.facts.date == DAY
         json.loads(gzip.decompress(log.data))
     assert len({log.key for log in logs}) == len(logs)
 
@@ -29,7 +29,7 @@ def test_strangers_are_none_of_the_day() -> None:
     assert strangers
     for stranger in strangers:
         parsed = parse_key(stranger.key)
-        assert not (isinstance(parsed, Dated) and parsed.facts.day == DAY), stranger.key
+        assert not (isinstance(parsed, Dated) and parsed.facts.date == DAY), stranger.key
 
 
 def test_one_log_is_copied_by_s3() -> None:
