@@ -25,16 +25,21 @@ from log_aggregator.steps.rehearsal.places import Venue, check_venue
 from log_aggregator.steps.rehearsal.rehearse import Rehearsed, count_steps, rehearse
 from log_aggregator.wiring import SystemClock, connect, connect_hands
 
+EXAMPLES = """\b
+Examples:
+  log-aggregator rehearse
+  log-aggregator rehearse --bucket my-scratch-bucket --yes --json
+"""
 DECLINED = 3
 """Nothing was tried, so nothing is known: no 0."""
 
 
-@click.command("rehearse")
+@click.command("rehearse", epilog=EXAMPLES)
 @click.option(
     "--bucket",
     metavar="NAME",
-    help="Rehearse in this bucket, under a prefix of its own, and touch nothing else in it. Left "
-    "out: two buckets are made for it, and removed again.",
+    help="Rehearse in this bucket, which no logs are taken from, under a prefix of its own, and "
+    "touch nothing else in it. Left out: two buckets are made for it, and removed again.",
 )
 @click.option("--yes", "is_agreed", is_flag=True, help="Do not ask before it begins.")
 @connection_options
@@ -47,7 +52,7 @@ def rehearse_command(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    r"""Rehearse the whole life of a few synthetic logs on this S3, and probe every promise that the
+    """Rehearse the whole life of a few synthetic logs on this S3, and probe every promise that the
     safety of your own logs rests on. None of your logs is touched.
 
     Says what it will do and what it costs, one to three cents, and asks. Whatever happens, it
@@ -56,11 +61,6 @@ def rehearse_command(
     Exit code 1 where a promise that safety rests on is not kept, where a step did not go as it
     should, and where something is left behind. What only costs requests or makes a command refuse
     its work is shown, and is no failure.
-
-    \b
-    Examples:
-      log-aggregator rehearse
-      log-aggregator rehearse --bucket my-scratch-bucket --yes --json
     """
     if bucket is not None and (not bucket or "/" in bucket):
         raise SettingsError(f"--bucket {bucket!r}: expected the name of a bucket")

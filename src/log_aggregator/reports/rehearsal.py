@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from log_aggregator.core.costs import PRICES
-from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
+from log_aggregator.reports.numbers import format_count, format_dollars
 from log_aggregator.steps.promises import PROMISES, Answer, Promise, Rests, Seen
 from log_aggregator.steps.rehearsal.places import Venue
 from log_aggregator.steps.rehearsal.rehearse import Rehearsed, is_unsafe
@@ -48,7 +48,7 @@ def render_intention(venue: Venue) -> Iterator[str]:
     requests, size_bytes = PROMISE_REQUESTS + LIFE_REQUESTS * lives, LIFE_BYTES * lives
     yield (
         f"Costs on AWS: about {requests:,} requests, at most "
-        f"{format_dollars(estimate_dollars_max(requests))}; about {format_bytes(size_bytes)} are "
+        f"{format_dollars(estimate_dollars_max(requests))}; about {size_bytes // 10**6} MB are "
         "sent and"
     )
     egress = format_dollars(size_bytes / 1e9 * EGRESS_DOLLARS_PER_GB)
