@@ -17,6 +17,7 @@ class MemoryHands:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.locks: dict[str, Lock] = {}
+        self._held: set[tuple[str, str]] = set()
         self.removed: list[str] = []
         """Buckets, in order."""
 
@@ -44,8 +45,10 @@ class MemoryHands:
 
     def hold(self, bucket: str, key: str, version_id: str, *, is_held: bool) -> None:
         if is_held:
+            self._held.add((bucket, key))
             self._store.retain(bucket, key)
         else:
+            self._held.discard((bucket, key))
             self._store.release(bucket, key)
 
     def retain(self, bucket: str, key: str, version_id: str, until: datetime) -> None:
@@ -84,8 +87,10 @@ class MemoryHands:
         return entries + [Entry(each.key, each.version_id) for each in page.markers]
 
     def remove_entries(self, bucket: str, entries: Sequence[Entry]) -> None:
+        """Nobody can bypass a legal hold."""
         for entry in entries:
-            self._store.release(bucket, entry.key)
+            if (bucket, entry.key) not in self._held:
+                self._store.release(bucket, entry.key)
             MemoryStore.delete_objects(self._store, bucket, [Deletion(entry.key, entry.version_id)])
 
     def abort_uploads(self, bucket: str, prefix: str) -> None:

@@ -18,9 +18,9 @@ from log_aggregator.errors import (
     PreconditionFailed,
     StoreError,
 )
-from log_aggregator.model import StoredObject
+from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.scratch import Entry, Lock
-from log_aggregator.ports.store import Deletion, DeletionFailure
+from log_aggregator.ports.store import Body, Deletion, DeletionFailure, Page
 from log_aggregator.steps.promises import PROMISES, Needs, Seen
 from log_aggregator.steps.rehearsal.life import STEPS
 from log_aggregator.steps.rehearsal.places import Place, Scene
@@ -126,8 +126,59 @@ def test_what_is_lost_is_seen() -> None:
     assert not result.is_kept
 
 
-class OddMetadata(MemoryStore):
-    """Packs come back, but for their members' metadata."""
+class HidingStore(MemoryStore):
+    """Its listings leave out Config's logs."""
+
+    def list_object_versions(self, *arguments: Any, **options: Any) -> Page:
+        page = super().list_object_versions(*arguments, **options)
+        return dataclasses.replace(page, objects=tuple(filter(is_shown, page.objects)))
+
+    def list_objects(self, *arguments: Any, **options: Any) -> Page:
+        page = super().list_objects(*arguments, **options)
+        return dataclasses.replace(page, objects=tuple(filter(is_shown, page.objects)))
+
+
+def is_shown(listed: LogObject) -> bool:
+    return "/Config/" not in listed.key
+
+
+def test_logs_that_are_not_listed_are_missed() -> None:
+    """They are not packed, and nothing else says so."""
+    failed = rows_not_kept(Rehearser(HidingStore()).rehearse())
+    assert failed == {"plan", "resume", "late", "find", "extract", "put-back"}
+
+
+class FlippingStore(MemoryStore):
+    """Gives other bytes of what was put back."""
+
+    def get_object(self, bucket: str, key: str, **options: Any) -> Body:
+        body = super().get_object(bucket, key, **options)
+        return dataclasses.replace(body, data=b"?") if "/rehearsal-returned/" in key else body
+
+
+def test_other_bytes_are_not_put_back() -> None:
+    assert rows_not_kept(Rehearser(FlippingStore()).rehearse()) == {"put-back"}
+
+
+class OverwritingStore(MemoryStore):
+    """Writes packs over again when a late log comes."""
+
+    def put_object(self, bucket: str, key: str, *arguments: Any, **options: Any) -> None:
+        super().put_object(bucket, key, *arguments, **options)
+        if "T2300Z" not in str(self.snapshot()) or "/packs/" not in key:
+            return
+        for each in self.list_objects(bucket).objects:
+            if "/rehearsal-packs/packs/" in each.key and each.key != key:
+                self.put(bucket, each.key, b"another")
+
+
+def test_a_pack_that_is_another_one_is_seen() -> None:
+    failed = rows_not_kept(Rehearser(OverwritingStore()).rehearse())
+    assert {"late", "verify", "extract", "lost"} <= failed
+
+
+class BadChecksums(MemoryStore):
+    """Says another checksum of everything that it stores."""
 
     def head_object(self, *arguments: Any, **options: Any) -> StoredObject:
         stored = super().head_object(*arguments, **options)
@@ -135,7 +186,7 @@ class OddMetadata(MemoryStore):
 
 
 def test_a_pack_that_is_not_verified_is_no_success() -> None:
-    result = Rehearser(OddMetadata()).rehearse()
+    result = Rehearser(BadChecksums()).rehearse()
     assert {"resume", "late", "verify"} <= rows_not_kept(result)
     assert "lost" not in rows_not_kept(result)
 
