@@ -273,7 +273,7 @@ STEPS = (
     Step(
         "kill-after-pack",
         "kill a run when its first pack is written",
-        "nothing is lost, nothing deleted",
+        "nothing is lost",
         die_after_pack,
     ),
     Step(

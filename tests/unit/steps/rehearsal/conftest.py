@@ -54,5 +54,11 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def few_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is about lives."""
+    monkeypatch.setattr(rehearse_module, "PROMISES", PROMISES[:1])
+
+
+@pytest.fixture
 def rehearser() -> Rehearser:
     return Rehearser()

@@ -117,6 +117,7 @@ class LosingStore(MemoryStore):
         return failures
 
 
+@pytest.mark.usefixtures("few_promises")
 def test_what_is_lost_is_seen() -> None:
     """By looking for every original, whatever the run says."""
     result = Rehearser(LosingStore()).rehearse()
@@ -142,6 +143,7 @@ def is_shown(listed: LogObject) -> bool:
     return "/Config/" not in listed.key
 
 
+@pytest.mark.usefixtures("few_promises")
 def test_logs_that_are_not_listed_are_missed() -> None:
     """They are not packed, and nothing else says so."""
     failed = rows_not_kept(Rehearser(HidingStore()).rehearse())
@@ -156,6 +158,7 @@ class FlippingStore(MemoryStore):
         return dataclasses.replace(body, data=b"?") if "/rehearsal-returned/" in key else body
 
 
+@pytest.mark.usefixtures("few_promises")
 def test_other_bytes_are_not_put_back() -> None:
     assert rows_not_kept(Rehearser(FlippingStore()).rehearse()) == {"put-back"}
 
@@ -172,6 +175,7 @@ class OverwritingStore(MemoryStore):
                 self.put(bucket, each.key, b"another")
 
 
+@pytest.mark.usefixtures("few_promises")
 def test_a_pack_that_is_another_one_is_seen() -> None:
     failed = rows_not_kept(Rehearser(OverwritingStore()).rehearse())
     assert {"late", "verify", "extract", "lost"} <= failed
@@ -185,6 +189,7 @@ class BadChecksums(MemoryStore):
         return dataclasses.replace(stored, crc64nvme=None if stored.crc64nvme is None else 1)
 
 
+@pytest.mark.usefixtures("few_promises")
 def test_a_pack_that_is_not_verified_is_no_success() -> None:
     result = Rehearser(BadChecksums()).rehearse()
     assert {"resume", "late", "verify"} <= rows_not_kept(result)
@@ -375,6 +380,7 @@ def test_a_life_without_large_logs(rehearser: Rehearser, monkeypatch: pytest.Mon
     assert first.seen.endswith("no large one, for this server does not say what a copy holds")
 
 
+@pytest.mark.usefixtures("few_promises")
 def test_a_put_that_is_refused_is_no_loss(rehearser: Rehearser) -> None:
     """Whatever the server says to a step, the next ones are tried, and the last one looks."""
     put_object = rehearser.store.put_object
