@@ -50,7 +50,7 @@ NOT_DONE: dict[str, dict[str, set[str]]] = {
     # Its deletions have no condition, so originals without versions are kept.
     "moto": {PLAIN: {"kill-while-deleting", "resume", "late"}, VERSIONS: set()},
     # It lists no folders, so nothing is found, and nothing is touched.
-    "s3rver": {PLAIN: {step.name for step in STEPS} - {"deliver", "lost"}},
+    "s3rver": {PLAIN: {step.name for step in STEPS} - {"deliver", "lost", "versions"}},
 }
 """Steps that do not go as they should."""
 

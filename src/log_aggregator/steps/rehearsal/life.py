@@ -87,7 +87,12 @@ def _take(step: Step, stage: Stage) -> Row:
 
 
 def deliver(stage: Stage) -> str:
-    for original in stage.organisation.list_originals():
+    first, *others = stage.organisation.list_originals()
+    if stage.has_versions:
+        stage.take_versions(first, stage.organisation.make_hidden())
+    else:
+        stage.take(first)
+    for original in others:
         stage.take(original)
     seen = f"{len(stage.logs)} logs and {len(stage.originals) - len(stage.logs)} other objects"
     if not stage.organisation.has_large:
@@ -105,8 +110,9 @@ def plan_day(stage: Stage) -> str:
     with stage.open_job(stage.window) as job:
         planned = plan_run(job, Progress())
     members = sum(pack.members for group in planned.groups for pack in group.packs)
-    seen = f"{members} of {len(stage.logs)} logs in {planned.totals.packs} packs"
-    if members != len(stage.logs) or planned.failures:
+    expected = len(stage.logs) + len(stage.older)
+    seen = f"{members} of {expected} versions of logs in {planned.totals.packs} packs"
+    if members != expected or planned.failures:
         raise Unexpected(_with_failure(seen, planned))
     return seen
 
@@ -139,8 +145,10 @@ def run_again(stage: Stage) -> str:
         members = [member for wanted in stage.choose(job) for member in wanted.pack.members]
     if gone:
         raise Unexpected(f"{len(gone)} objects that are no logs of this day are gone")
-    if len(members) != len(stage.logs):
-        raise Unexpected(_with_failure(f"{len(members)} members of {len(stage.logs)} logs", result))
+    expected = len(stage.logs) + len(stage.older)
+    if len(members) != expected:
+        seen = f"{len(members)} members of {expected} versions of logs"
+        raise Unexpected(_with_failure(seen, result))
     return f"{seen}; {len(strangers)} other objects stayed"
 
 
@@ -197,6 +205,21 @@ def extract_logs(stage: Stage) -> str:
     return seen
 
 
+def look_at_versions(stage: Stage) -> str:
+    """Every version of a live key is a member; a key whose newest entry is a marker is not."""
+    if not stage.has_versions:
+        return "there are none here"
+    with stage.open_job(stage.window) as job:
+        for key, older in stage.older.items():
+            if stage.read_versions(job, key) != {older, stage.originals[key].data}:
+                raise Unexpected("a log of two versions does not come back as both")
+        for key in stage.hidden:
+            page = job.store.list_object_versions(LOGS, prefix=key)
+            if len(page.objects) != 1 or [each.is_latest for each in page.markers] != [True]:
+                raise Unexpected("a version under a delete marker was not left alone")
+    return f"both versions of {len(stage.older)} log, {len(stage.hidden)} deleted key as it was"
+
+
 def look_whether_frozen(stage: Stage) -> str:
     with stage.open_job(stage.window) as job:
         states, failures = look_at_packs(job.store, job.workers, stage.find(job, []))
@@ -223,7 +246,7 @@ def put_logs_back(stage: Stage) -> str:
         put_back(
             job.store,
             job.workers,
-            stage.choose(job),
+            stage.choose(job, newest_only=True),
             ReturnAddress(RETURNED),
             FetchProgress(),
         )
@@ -291,6 +314,12 @@ STEPS = (
     Step("late", "pack a log that arrives late", "one more pack, the others unchanged", pack_late),
     Step("find", "find the day's logs in the indexes", "all of them", find_logs),
     Step("extract", "extract all of them", "byte for byte", extract_logs),
+    Step(
+        "versions",
+        "look at an older version, and at a deleted key",
+        "one is packed, the other left alone",
+        look_at_versions,
+    ),
     Step("thaw", "ask what must be thawed", "nothing", look_whether_frozen),
     Step("verify", "read every pack and compare every hash", "all are sound", read_packs_whole),
     Step("put-back", "put all originals back elsewhere", "byte for byte", put_logs_back),

@@ -67,6 +67,10 @@ class Organisation:
         """A log of the same day that comes when the others are packed."""
         return self._make_trail_log(ACCOUNTS[1], 23, "late")
 
+    def make_hidden(self) -> Original:
+        """A log of the day that somebody deletes, where a marker then hides it."""
+        return self._make_trail_log(ACCOUNTS[0], 5, "hidden")
+
     @property
     def midnight(self) -> datetime:
         return datetime.combine(self.day, time(), UTC)

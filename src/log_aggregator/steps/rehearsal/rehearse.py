@@ -138,5 +138,12 @@ def make_stage(hands: Hands, rooms: Rooms, scene: Scene, day: date, *, has_large
         bucket, key = rooms.locate(scene, LOGS, original.key)
         hands.overwrite(bucket, key, original.data, original.options)
 
+    def hide(original_key: str) -> None:
+        bucket, key = rooms.locate(scene, LOGS, original_key)
+        hands.delete(bucket, key)
+
     organisation = Organisation(LOGS, day, make_signing_key(), has_large=has_large)
-    return Stage(partial(rooms.open_job, scene), deliver, organisation)
+    has_versions = scene.logs.versioning == ENABLED
+    return Stage(
+        partial(rooms.open_job, scene), deliver, hide, organisation, has_versions=has_versions
+    )

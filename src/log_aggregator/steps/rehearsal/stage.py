@@ -4,6 +4,7 @@ them, and a look at what is left of it.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
@@ -67,7 +68,15 @@ class Stage:
 
     open_job: OpenJob
     deliver: Callable[[Original], None]
+    hide: Callable[[str], None]
+    """Deletes a key as anybody does: where there are versions, a marker hides them."""
     organisation: Organisation
+    has_versions: bool = False
+    """Of the bucket that logs are delivered to."""
+    older: dict[str, bytes] = field(default_factory=dict)
+    """Older versions of logs, by their keys; `originals` has the newest."""
+    hidden: set[str] = field(default_factory=set)
+    """Keys whose newest entry is a delete marker."""
     originals: dict[str, Original] = field(default_factory=dict)
     """Everything that was delivered, by its key."""
     _compared: set[tuple[str, str, str]] = field(default_factory=set)
@@ -87,6 +96,15 @@ class Stage:
         self.originals[original.key] = original
         self.deliver(original)
 
+    def take_versions(self, log: Original, hidden: Original) -> None:
+        """A log comes twice, and another one is deleted by somebody."""
+        self.older[log.key] = gzip.compress(log.data, mtime=0)
+        self.deliver(replace(log, data=self.older[log.key]))
+        self.take(log)
+        self.deliver(hidden)
+        self.hide(hidden.key)
+        self.hidden.add(hidden.key)
+
     def run(self, death: Death | None = None) -> RunResult | None:
         """As `run` does. None where it was killed."""
         try:
@@ -104,9 +122,14 @@ class Stage:
         query = Query.of_days(self.window.first, self.window.last)
         return tolerate_gaps(find(job.store, job.workers, [TARGET], query), gaps)
 
-    def choose(self, job: Job) -> Iterator[Wanted]:
+    def choose(self, job: Job, *, newest_only: bool = False) -> Iterator[Wanted]:
         """Everything that is packed and has an index."""
-        return choose(self.find(job, []), VersionChoice())
+        return choose(self.find(job, []), VersionChoice(newest_only=newest_only))
+
+    def read_versions(self, job: Job, key: str) -> set[bytes]:
+        """The bytes of every version of a key that is packed."""
+        wanted = (narrow for each in self.choose(job) if (narrow := _narrow(each, {key})))
+        return {b"".join(fetched.pieces) for fetched in fetch(job.store, job.workers, wanted)}
 
     def read_packed(self, job: Job, keys: Collection[str]) -> set[str]:
         """Those of the keys whose originals come out of packs with their bytes and metadata."""

@@ -150,6 +150,52 @@ def test_logs_that_are_not_listed_are_missed() -> None:
     assert failed == {"plan", "resume", "late", "find", "extract", "put-back"}
 
 
+class NewestOnly(MemoryStore):
+    """Its listings leave out older versions."""
+
+    def list_object_versions(self, *arguments: Any, **options: Any) -> Page:
+        page = super().list_object_versions(*arguments, **options)
+        newest = tuple(each for each in page.objects if each.is_latest)
+        return dataclasses.replace(page, objects=newest)
+
+
+class OneVersion(MemoryStore):
+    """Forgets what is written over."""
+
+    def put(self, bucket: str, key: str, *arguments: Any, **options: Any) -> LogObject:
+        for each in self.list_object_versions(bucket, prefix=key).objects:
+            if "/rehearsal-logs/" in key and each.key == key:
+                self.delete_objects(bucket, [Deletion(key, each.version_id)])
+        return super().put(bucket, key, *arguments, **options)
+
+
+class NoMarkers(MemoryStore):
+    """It deletes what a marker should hide, and keeps the marker."""
+
+    def delete(self, bucket: str, key: str) -> None:
+        found = self.head_object(bucket, key)
+        super().delete(bucket, key)
+        if found.version_id:
+            self.delete_objects(bucket, [Deletion(key, found.version_id)])
+
+
+@pytest.mark.usefixtures("few_promises")
+@pytest.mark.parametrize(
+    ("store", "failed"),
+    [
+        (NewestOnly, {"plan", "versions"}),
+        (OneVersion, {"plan", "resume", "versions"}),
+        (NoMarkers, {"versions"}),
+    ],
+)
+def test_versions_that_are_not_as_they_should_be(
+    store: type[MemoryStore], failed: set[str]
+) -> None:
+    result = Rehearser(store()).rehearse()
+    rows = result.lives["with versions"]
+    assert {row.name for row in rows if not row.is_kept} == failed
+
+
 class FlippingStore(MemoryStore):
     """Gives other bytes of what was put back."""
 
