@@ -143,7 +143,11 @@ def make_stage(hands: Hands, rooms: Rooms, scene: Scene, day: date, *, has_large
         hands.delete(bucket, key)
 
     organisation = Organisation(LOGS, day, make_signing_key(), has_large=has_large)
-    has_versions = scene.logs.versioning == ENABLED
     return Stage(
-        partial(rooms.open_job, scene), deliver, hide, organisation, has_versions=has_versions
+        partial(rooms.open_job, scene),
+        deliver,
+        hide,
+        hands.wait,
+        organisation,
+        has_versions=scene.logs.versioning == ENABLED,
     )

@@ -70,6 +70,8 @@ class Stage:
     deliver: Callable[[Original], None]
     hide: Callable[[str], None]
     """Deletes a key as anybody does: where there are versions, a marker hides them."""
+    wait: Callable[[], None]
+    """Until S3's clock, of whole seconds, has moved on."""
     organisation: Organisation
     has_versions: bool = False
     """Of the bucket that logs are delivered to."""
@@ -97,9 +99,13 @@ class Stage:
         self.deliver(original)
 
     def take_versions(self, log: Original, hidden: Original) -> None:
-        """A log comes twice, and another one is deleted by somebody."""
+        """A log comes twice, and another one is deleted by somebody.
+
+        Between the two a second has to pass: else nobody can tell which one is the newer.
+        """
         self.older[log.key] = gzip.compress(log.data, mtime=0)
         self.deliver(replace(log, data=self.older[log.key]))
+        self.wait()
         self.take(log)
         self.deliver(hidden)
         self.hide(hidden.key)
