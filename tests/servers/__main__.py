@@ -27,8 +27,9 @@ from tests.servers.starting import KINDS, Missing, NotStarted
 from tests.servers.tour import spend_day
 
 from log_aggregator.adapters.s3 import ClientSettings
+from log_aggregator.adapters.s3.scratch import BotoHands
 from log_aggregator.errors import LogAggregatorError
-from log_aggregator_lab.promises import PROMISES, Rests, Seen
+from log_aggregator.steps.promises import PROMISES, Rests, Seen
 
 SEEN = Path(__file__).parents[2] / "docs" / "reference_pages" / "servers.json"
 
@@ -79,7 +80,10 @@ def ask_named(options: argparse.Namespace) -> Asked:
         if client.list_objects_v2(Bucket=bucket, MaxKeys=1).get("Contents") and options.day:
             raise NotEmpty(f"s3://{bucket} has objects: expected an empty bucket for --day")
     asked = Asked(settings.endpoint_url or "S3")
-    asked.answers = ask_promises(settings, client, options.bucket, options.versioned_bucket)
+    locked = options.versioned_bucket
+    if locked and not BotoHands(client).find_lock(locked):
+        locked = None
+    asked.answers = ask_promises(settings, client, options.bucket, options.versioned_bucket, locked)
     if options.day:
         for state, bucket in buckets.items():
             if bucket:

@@ -12,7 +12,8 @@ from tests.servers.starting import KINDS, Running, run_server
 from tests.servers.tour import Day, spend_day
 
 from log_aggregator.adapters.s3 import ClientSettings, S3Store
-from log_aggregator_lab.promises import PROMISES, Answer, BotoHands, Ground, Rests, Seen, ask
+from log_aggregator.adapters.s3.scratch import BotoHands
+from log_aggregator.steps.promises import PROMISES, Answer, Ground, Rests, Seen, ask
 
 ATTEMPTS_MAX = 2
 """Servers that answer 500 to what they do not know do so again and again."""
@@ -63,7 +64,8 @@ def ask_known(name: str, *, with_days: bool = True) -> Asked:
         bucket = make_bucket(running, client, "scratch", is_versioned=False)
         versioned = make_bucket(running, client, "scratch-versions", is_versioned=True)
         asked = Asked(kind.title, kind.find_version(), kind.note)
-        asked.answers = ask_promises(running.settings, client, bucket or "", versioned)
+        locked = make_locked_bucket(running, client, "scratch-locked")
+        asked.answers = ask_promises(running.settings, client, bucket or "", versioned, locked)
         if with_days:
             for state in (PLAIN, VERSIONED):
                 day_bucket = make_bucket(
@@ -91,12 +93,27 @@ def make_bucket(running: Running, client: Any, name: str, *, is_versioned: bool)
     return name
 
 
+def make_locked_bucket(running: Running, client: Any, name: str) -> str | None:
+    """None where the server has no Object Lock."""
+    hands = BotoHands(client)
+    try:
+        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    except ClientError:
+        return None
+    running.make_room(name)
+    return name if hands.find_lock(name) else None
+
+
 def ask_promises(
-    settings: ClientSettings, client: Any, bucket: str, versioned_bucket: str | None
+    settings: ClientSettings,
+    client: Any,
+    bucket: str,
+    versioned_bucket: str | None,
+    locked_bucket: str | None = None,
 ) -> dict[str, Answer]:
     """By the promises' names."""
     store = S3Store.connect(replace(settings, attempts_max=ATTEMPTS_MAX))
-    ground = Ground(store, BotoHands(client), bucket, versioned_bucket)
+    ground = Ground(store, BotoHands(client), bucket, versioned_bucket, locked_bucket)
     return {promise.name: ask(promise, ground) for promise in PROMISES}
 
 

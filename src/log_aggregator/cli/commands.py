@@ -103,6 +103,11 @@ COMMANDS = {
         "log_aggregator.cli.iam_policy:iam_policy",
         "Print the IAM policy of a stage, for the buckets of the settings and nothing else.",
     ),
+    "rehearse": Row(
+        "log_aggregator.cli.rehearse:rehearse_command",
+        "Rehearse the whole life of a few synthetic logs on this S3, and probe every promise that "
+        "the safety of your own logs rests on.",
+    ),
     "demo": Row(
         "log_aggregator_lab.cli.demo:demo",
         "Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3 "

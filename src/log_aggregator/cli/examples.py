@@ -39,6 +39,7 @@ EXAMPLES = {
     "completion": ("bash > ~/.local/share/bash-completion/completions/log-aggregator",),
     "init": ("--yes --form cloudformation",),
     "iam-policy": (f"--stage pack {_LOGS} {_PACKS} > pack.json",),
+    "rehearse": ("", "--bucket example-scratch --yes --json"),
     "survey": (f"{_LOGS} --html survey.html",),
     "delete": (f"--verified --older-than 30d {_LOGS} {_PACKS}",),
     "keep-public-keys": (f"sa-east-1.json --log-region sa-east-1 {_PACKS}",),

@@ -42,7 +42,7 @@ def verify(key: PublicKey, message: bytes, signature: bytes) -> bool:
     value = int.from_bytes(signature)
     if len(signature) != key.length_bytes or value >= key.n:
         return False
-    return pow(value, key.e, key.n).to_bytes(key.length_bytes) == _encode_message(
+    return pow(value, key.e, key.n).to_bytes(key.length_bytes) == encode_message(
         message, key.length_bytes
     )
 
@@ -59,7 +59,7 @@ def parse_public_key(der: bytes) -> PublicKey:
     return PublicKey(_parse_positive(n), _parse_positive(e))
 
 
-def _encode_message(message: bytes, length_bytes: int) -> bytes:
+def encode_message(message: bytes, length_bytes: int) -> bytes:
     """EMSA-PKCS1-v1_5."""
     hashed = _SHA256_INFO + hashlib.sha256(message).digest()
     return b"\x00\x01" + b"\xff" * (length_bytes - len(hashed) - 3) + b"\x00" + hashed

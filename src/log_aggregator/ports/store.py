@@ -84,6 +84,10 @@ class Part:
     etag: str
     size_bytes: int
     crc64nvme: int | None
+    is_told: bool = True
+    """The checksum is the store's own word. Else we computed it, and the store, which has none to
+    compare with, would take a part that names it for another one.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class MemoryStore:
     def release(self, bucket: str, key: str) -> None:
         """The same ends: its retention has passed, or somebody took a legal hold away."""
         with self._lock:
-            for entry in self._find_bucket("PutObjectRetention", bucket).entries[key]:
+            for entry in self._find_bucket("PutObjectRetention", bucket).entries.get(key, ()):
                 entry.is_retained = False
 
     def deny_reading(self, bucket: str, key: str) -> None:

@@ -563,12 +563,15 @@ class TestWriting:
         ]
 
     def test_completing_states_everything(self, canned: CannedS3) -> None:
-        """S3 is told the size, the checksums of all parts and of the whole, and to overwrite
-        nothing.
+        """S3 is told the size, the checksums of all parts that it named itself and of the whole,
+        and to overwrite nothing.
         """
         canned.answers = [Answer(200, b"<CompleteMultipartUploadResult/>")]
         canned.store.complete_multipart_upload(
-            UPLOAD, [PART, Part(3, "f", 2, None)], size_bytes=3, crc64nvme=5
+            UPLOAD,
+            [PART, Part(3, "f", 2, None), Part(4, "g", 2, 5, is_told=False)],
+            size_bytes=3,
+            crc64nvme=5,
         )
         (request,) = canned.requests
         assert request.headers["if-none-match"] == "*"

@@ -49,7 +49,7 @@ CALLS = {
     "custody trace": ("custody", "trace", "s3://logs/key"),
 }
 ASKS_NOBODY = {"layouts list", "layouts explain", "athena-ddl", "completion", "iam-policy"}
-OF_ITS_OWN = {"doctor", "generate", "demo", "init", "keep-public-keys"}
+OF_ITS_OWN = {"doctor", "generate", "demo", "init", "keep-public-keys", "rehearse"}
 """The first asks through another client, the others make their own; see the integration tests."""
 NOTHING_FOUND = set(CALLS) - {
     *("run", "plan", "delete", "survey", "backfill", "index rebuild", "layouts suggest")

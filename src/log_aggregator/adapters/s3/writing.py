@@ -136,7 +136,7 @@ def encode_upload(upload: Upload) -> dict[str, Any]:
 
 def encode_part(part: Part) -> dict[str, Any]:
     encoded: dict[str, Any] = {"PartNumber": part.number, "ETag": f'"{part.etag}"'}
-    if part.crc64nvme is not None:
+    if part.crc64nvme is not None and part.is_told:
         encoded["ChecksumCRC64NVME"] = encode_crc(part.crc64nvme)
     return encoded
 

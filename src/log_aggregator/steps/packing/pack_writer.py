@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from log_aggregator.core.checksums import RunningChecksum, crc64nvme
@@ -128,9 +128,8 @@ class PackWriter:
         upload, number = self._begin(), self._next_number()
         part = self._store.upload_part_copy(upload, number, source, (first, last))
         if part.crc64nvme is None:
-            part = Part(
-                part.number, part.etag, part.size_bytes, self._read_range_crc(source, first, last)
-            )
+            crc = self._read_range_crc(source, first, last)
+            part = replace(part, crc64nvme=crc, is_told=False)
         future: Future[Part] = Future()
         future.set_result(part)
         self._parts.append(future)

@@ -137,7 +137,7 @@ def test_an_abort_that_fails_does_not_hide_why() -> None:
 @pytest.mark.parametrize("bridge", [0, 20])
 def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool) -> None:
     """Written bytes, a bridge and a range copied by S3 add up to the object, also where the store
-    reports no checksum of the copy.
+    reports no checksum of the copy; then none of our own is said to be the store's.
     """
     inner = MemoryStore(part_size_bytes_min=10, reports_object_checksums=reports)
     for bucket in ("logs", "dest"):
@@ -145,13 +145,16 @@ def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool)
     data = random.Random(1).randbytes(200)
     source = inner.put("logs", "a", data)
     before, after = bytes(30 if bridge else 0), b"after"
-    with open_pack(inner, SerialWorkers(), make_upload(1000)) as writer:
+    store = FaultyStore(inner, nothing)
+    with open_pack(store, SerialWorkers(), make_upload(1000)) as writer:
         writer.append(before + data[:bridge])
         copied = writer.copy(source, bridge)
         assert copied == checksum(data[bridge:])
         writer.append(after)
         writer.complete(checksum(before + data + after))
     assert inner.get_object("dest", "packs/a").data == before + data + after
+    (parts,) = [call.arguments["parts"] for call in store.calls if "parts" in call.arguments]
+    assert [part.is_told for part in parts].count(False) == (0 if reports else 1)
 
 
 @pytest.mark.parametrize(

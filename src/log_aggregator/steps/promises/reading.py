@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 
-from log_aggregator.errors import NotFound, PreconditionFailed
+from log_aggregator.errors import NotFound, ObjectFrozen, PreconditionFailed
 from log_aggregator.ports.store import WriteOptions
-from log_aggregator_lab.promises.asking import WRONG_ETAG, Broken, Ground, Promise, Rests
+from log_aggregator.steps.promises.asking import WRONG_ETAG, Broken, Ground, Needs, Promise, Rests
 
 
 def probe_get_if_match(ground: Ground) -> None:
@@ -36,6 +36,17 @@ def probe_get_range(ground: Ground) -> None:
         body = ground.store.get_object(ground.bucket, key, byte_range=(first, last))
         if body.data != b"0123456789"[first:last]:
             raise Broken(f"bytes {first} to {last} are others")
+
+
+def probe_version_range(ground: Ground) -> None:
+    key = ground.write_versions("k", b"0123456789", b"newer")
+    versions = ground.store.list_object_versions(ground.bucket, prefix=key).objects
+    old = next((each for each in versions if each.size_bytes == 10), None)
+    if old is None:
+        raise Broken("the older version is not listed")
+    body = ground.store.get_object(ground.bucket, key, version_id=old.version_id, byte_range=(3, 7))
+    if body.data != b"3456":
+        raise Broken("bytes 3 to 7 are others")
 
 
 def probe_stored_bytes(ground: Ground) -> None:
@@ -71,6 +82,23 @@ def probe_missing(ground: Ground) -> None:
         raise Broken(f"{name!r} is read, where only 'a' was written")
 
 
+def probe_frozen(ground: Ground) -> None:
+    key = ground.write("k", b"data", WriteOptions(storage_class=ARCHIVE_CLASS))
+    try:
+        ground.read(key)
+    except ObjectFrozen:
+        pass
+    else:
+        raise Broken("it reads an object of an archive class")
+    if ground.store.head_object(ground.bucket, key).storage_class != ARCHIVE_CLASS:
+        raise Broken("HeadObject says another storage class")
+    ground.store.restore_object(ground.bucket, key, days=1, tier="Standard")
+    if ground.store.head_object(ground.bucket, key).restore is None:
+        raise Broken("HeadObject does not say that a copy was asked for")
+
+
+ARCHIVE_CLASS = "GLACIER"
+
 READING = (
     Promise(
         "get-if-match",
@@ -87,7 +115,7 @@ READING = (
         "where bytes and ETag differ the object is left alone, and the run says so",
         Rests.SAFETY,
         probe_get_version,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "get-range",
@@ -96,6 +124,16 @@ READING = (
         "what is read is not what the index says, so the command ends with an error",
         Rests.COMMAND,
         probe_get_range,
+    ),
+    Promise(
+        "version-range",
+        "GetObject gives a range of the named version",
+        "a large log object that has versions is compared with its copy, where the server does not "
+        "say the checksum of that",
+        "such a log object is not packed, and the run says so",
+        Rests.COMMAND,
+        probe_version_range,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "stored-bytes",
@@ -112,5 +150,14 @@ READING = (
         "where bytes and ETag differ the object is left alone, and the run says so",
         Rests.SAFETY,
         probe_missing,
+    ),
+    Promise(
+        "frozen",
+        "an object in an archive class is refused until it was restored, and HeadObject says "
+        "whether that was asked for",
+        "`thaw` says what is frozen, asks once, and waits",
+        "there is nothing to thaw: packs can be read at once",
+        Rests.COMMAND,
+        probe_frozen,
     ),
 )

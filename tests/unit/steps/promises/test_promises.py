@@ -4,10 +4,10 @@ them, and nothing is left behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,37 +24,10 @@ from log_aggregator.ports.store import (
     Upload,
     WriteOptions,
 )
-from log_aggregator_lab.promises.asking import Answer, Ground, Promise, Rests, Seen, ask
-from log_aggregator_lab.promises.table import PROMISES
+from log_aggregator.steps.promises.asking import Answer, Ground, Needs, Promise, Rests, Seen, ask
+from log_aggregator.steps.promises.table import PROMISES
 from log_aggregator_lab.stores.memory import MemoryStore
-
-
-class MemoryHands:
-    """What probes do past the port, to a store in memory."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    def overwrite(self, bucket: str, key: str, data: bytes) -> None:
-        self._store.put(bucket, key, data)
-
-    def delete(self, bucket: str, key: str, *, if_match: str | None = None) -> None:
-        if if_match is not None and self._store.head_object(bucket, key).etag != if_match:
-            raise PreconditionFailed("", code="PreconditionFailed")
-        self._store.delete(bucket, key)
-
-    def list_of_owner(self, bucket: str, prefix: str, owner: str) -> None:
-        raise AccessDenied("", code="AccessDenied")
-
-    def clear(self, bucket: str, prefix: str, keys: Iterable[str]) -> None:
-        page = MemoryStore.list_object_versions(self._store, bucket, prefix=prefix)
-        entries = [(each.key, each.version_id) for each in page.objects]
-        entries += [(each.key, each.version_id) for each in page.markers]
-        for key, version_id in entries:
-            MemoryStore.delete_objects(self._store, bucket, [Deletion(key, version_id)])
-
-    def wait(self) -> None:
-        """Its times come from a counter."""
+from log_aggregator_lab.stores.memory_hands import MemoryHands
 
 
 def make_ground(
@@ -63,7 +36,7 @@ def make_ground(
     store = MemoryStore() if store is None else store
     store.create_bucket("plain")
     store.create_bucket("versioned", versioning="Enabled")
-    return Ground(store, hands(store), "plain", "versioned")
+    return Ground(store, hands(store), "plain", "versioned", "versioned")
 
 
 def promise(name: str) -> Promise:
@@ -256,6 +229,49 @@ class OddCopies(MemoryStore):
         self.put(upload.bucket, upload.key, b"0123")
 
 
+class OddCopyChecksums(MemoryStore):
+    def upload_part_copy(
+        self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
+    ) -> Part:
+        return replace(super().upload_part_copy(upload, number, source, byte_range), crc64nvme=1)
+
+
+class NoLocks(MemoryStore):
+    """Takes locks, and does nothing with them."""
+
+    def retain(self, bucket: str, key: str) -> None:
+        """As if it were done."""
+
+
+class SilentRefusals(MemoryStore):
+    """Keeps what it refuses to delete, and does not say so."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        super().delete_objects(bucket, deletions)
+        return []
+
+
+class NothingFreezes(MemoryStore):
+    """Takes a storage class, and does nothing with it."""
+
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes | bytearray,
+        *,
+        crc64nvme: int,
+        options: WriteOptions,
+    ) -> None:
+        plain = replace(options, storage_class="STANDARD")
+        super().put_object(bucket, key, data, crc64nvme=crc64nvme, options=plain)
+
+
+class SilentRestores(MemoryStore):
+    def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
+        """As if it were done."""
+
+
 class RudeHands(MemoryHands):
     """A server that ignores what DeleteObject and an owner's number ask for."""
 
@@ -277,6 +293,7 @@ BREAKING: Mapping[str, Sequence[type[MemoryStore]]] = {
     "put-checksum": (NoChecksums,),
     "multipart-checksum": (NoChecksums,),
     "copy-range": (OddCopies,),
+    "copy-checksum": (OddCopyChecksums,),
     "copy-if-match": (NoEtags,),
     "copy-version": (OddCopies,),
     "metadata": (OddBodies,),
@@ -284,8 +301,12 @@ BREAKING: Mapping[str, Sequence[type[MemoryStore]]] = {
     "get-if-match": (NoEtags,),
     "get-version": (NoVersionIds,),
     "get-range": (OddBodies,),
+    "version-range": (NoVersionIds, OddBodies),
     "stored-bytes": (OddBodies,),
     "missing": (OddBodies,),
+    "frozen": (NothingFreezes, SilentRestores),
+    "legal-hold": (NoLocks, SilentRefusals),
+    "retention": (NoLocks, SilentRefusals),
     "versioning-told": (OddListings,),
     "versions-listed": (OddListings,),
     "marker-listed": (OddListings,),
@@ -357,10 +378,36 @@ def test_what_is_refused_is_not_broken() -> None:
     assert ask(other, make_ground()) == Answer(Seen.BROKEN, "ListObjectsV2: out of order")
 
 
+class PoorHands(MemoryHands):
+    """Somebody who may not lock."""
+
+    def hold(self, bucket: str, key: str, version_id: str, *, is_held: bool) -> None:
+        raise AccessDenied("", code="AccessDenied")
+
+    def retain(self, bucket: str, key: str, version_id: str, until: datetime) -> None:
+        raise AccessDenied("", code="AccessDenied")
+
+
+@pytest.mark.parametrize("name", ["legal-hold", "retention"])
+def test_a_permission_that_is_lacking_says_nothing_of_the_server(name: str) -> None:
+    answer = ask(promise(name), make_ground(hands=PoorHands))
+    assert answer.seen is Seen.NOT_ASKED
+    assert answer.what.startswith("it takes s3:PutObject")
+
+
 def test_without_versions_they_are_not_asked_for() -> None:
     """Of a server that has none it would only say so again."""
     ground = replace(make_ground(), versioned_bucket=None)
     seen = {each.name: ask(each, ground).seen for each in PROMISES}
     assert {name for name, each in seen.items() if each is Seen.NOT_ASKED} == {
-        each.name for each in PROMISES if each.needs_versions
+        each.name for each in PROMISES if each.needs is Needs.VERSIONS
     }
+
+
+def test_in_a_bucket_with_versions_nothing_is_asked_of_those_without() -> None:
+    """A conditional delete leaves a marker there, which the program never wants."""
+    ground = replace(make_ground(), bucket="versioned", is_plain=False, locked_bucket=None)
+    answers = {each.name: ask(each, ground) for each in PROMISES}
+    not_asked = {name for name, each in answers.items() if each.seen is Seen.NOT_ASKED}
+    assert not_asked == {each.name for each in PROMISES if each.needs in (Needs.PLAIN, Needs.LOCK)}
+    assert {each.seen for name, each in answers.items() if name not in not_asked} == {Seen.KEPT}

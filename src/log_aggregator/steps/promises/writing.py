@@ -10,7 +10,7 @@ from log_aggregator.errors import PreconditionFailed, RequestFailed
 from log_aggregator.limits import PART_SIZE_BYTES_MIN
 from log_aggregator.model import LogObject
 from log_aggregator.ports.store import Part, Upload, WriteOptions
-from log_aggregator_lab.promises.asking import WRONG_ETAG, Broken, Ground, Promise, Rests
+from log_aggregator.steps.promises.asking import WRONG_ETAG, Broken, Ground, Needs, Promise, Rests
 
 METADATA = {"signature": "0a" * 256, "x-y_z": "Two  spaces, 100%; +=&", "empty-not": "0"}
 
@@ -120,6 +120,17 @@ def probe_copy_range(ground: Ground) -> None:
         raise Broken("it copied other bytes")
 
 
+def probe_copy_checksum(ground: Ground) -> None:
+    data = b"0123456789" + bytes(PART_SIZE_BYTES_MIN)
+    source = ground.find(ground.write("source", data))
+    with open_upload(ground, "copy") as upload:
+        part = ground.store.upload_part_copy(upload, 1, source, (2, 6))
+    if part.crc64nvme is None:
+        raise Broken("UploadPartCopy says none")
+    if part.crc64nvme != crc64nvme(b"2345"):
+        raise Broken("UploadPartCopy says that of other bytes")
+
+
 def probe_copy_version(ground: Ground) -> None:
     key = ground.write_versions("source", b"old", b"newer")
     versions = ground.store.list_object_versions(ground.bucket, prefix=key).objects
@@ -213,6 +224,15 @@ WRITING = (
         probe_copy_range,
     ),
     Promise(
+        "copy-checksum",
+        "UploadPartCopy says the CRC64NVME of the range that it copied",
+        "a large log object goes into a pack without being read",
+        "the range is read; where it says another the pack is not verified, and the originals are "
+        "kept",
+        Rests.COST,
+        probe_copy_checksum,
+    ),
+    Promise(
         "copy-if-match",
         "UploadPartCopy with CopySourceIfMatch copies only the named ETag",
         "what is copied is what was listed and looked at",
@@ -228,7 +248,7 @@ WRITING = (
         "the copy is refused, or the pack is not verified; the originals are kept",
         Rests.SAFETY,
         probe_copy_version,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "metadata",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from log_aggregator.errors import PreconditionFailed
 from log_aggregator.model import NULL_VERSION
 from log_aggregator.ports.store import Deletion
-from log_aggregator_lab.promises.asking import WRONG_ETAG, Broken, Ground, Promise, Rests
+from log_aggregator.steps.promises.asking import WRONG_ETAG, Broken, Ground, Needs, Promise, Rests
 
 KEPT_SILENTLY = "it kept the object, and did not say so"
 DELETED = "it deleted the object in spite of another ETag"
@@ -83,6 +83,7 @@ DELETING = (
         KEEPS_ALL,
         Rests.SAFETY,
         probe_delete_if_etag,
+        needs=Needs.PLAIN,
     ),
     Promise(
         "delete-null-if-etag",
@@ -91,6 +92,7 @@ DELETING = (
         KEEPS_ALL,
         Rests.SAFETY,
         probe_delete_null_if_etag,
+        needs=Needs.PLAIN,
     ),
     Promise(
         "delete-one-if-match",
@@ -99,6 +101,7 @@ DELETING = (
         "originals with such keys are kept: the run asks before it deletes by ETag, and says so",
         Rests.SAFETY,
         probe_delete_one_if_match,
+        needs=Needs.PLAIN,
     ),
     Promise(
         "errors-by-key",
@@ -107,6 +110,7 @@ DELETING = (
         "a run reports other counts than are true",
         Rests.SAFETY,
         probe_errors_by_key,
+        needs=Needs.PLAIN,
     ),
     Promise(
         "delete-again",
@@ -115,5 +119,6 @@ DELETING = (
         "a run that sends a deletion again reports what is gone as kept",
         Rests.COMMAND,
         probe_delete_again,
+        needs=Needs.PLAIN,
     ),
 )

@@ -1,7 +1,7 @@
 """What S3 promises and this program rests on, one by one, so that any server can be asked whether
 it keeps them.
 
-    ground = Ground(store, BotoHands(client), "scratch", "scratch-with-versions")
+    ground = Ground(store, hands, "scratch", "scratch-with-versions")
     for promise in PROMISES:
         answer = ask(promise, ground)
         ... promise.name, answer.seen, answer.what
@@ -12,16 +12,14 @@ wrote.
 
 from __future__ import annotations
 
-from log_aggregator_lab.promises.asking import Answer, Ground, Hands, Promise, Rests, Seen, ask
-from log_aggregator_lab.promises.hands import BotoHands
-from log_aggregator_lab.promises.table import PROMISES
+from log_aggregator.steps.promises.asking import Answer, Ground, Needs, Promise, Rests, Seen, ask
+from log_aggregator.steps.promises.table import PROMISES
 
 __all__ = [
     "PROMISES",
     "Answer",
-    "BotoHands",
     "Ground",
-    "Hands",
+    "Needs",
     "Promise",
     "Rests",
     "Seen",

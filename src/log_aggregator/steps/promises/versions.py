@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from log_aggregator.model import NULL_VERSION
 from log_aggregator.ports.store import Deletion
-from log_aggregator_lab.promises.asking import Broken, Ground, Promise, Rests
+from log_aggregator.steps.promises.asking import Broken, Ground, Needs, Promise, Rests
 
 
 def probe_versioning_told(ground: Ground) -> None:
@@ -72,6 +72,7 @@ VERSIONS = (
         "the run ends before it has touched anything, and says so",
         Rests.COMMAND,
         probe_versioning_told,
+        needs=Needs.PLAIN,
     ),
     Promise(
         "versions-listed",
@@ -81,7 +82,7 @@ VERSIONS = (
         "decides whether a key counts as deleted",
         Rests.SAFETY,
         probe_versions_listed,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "marker-listed",
@@ -90,7 +91,7 @@ VERSIONS = (
         "a deleted key counts as a live one, and its versions are packed",
         Rests.SAFETY,
         probe_marker_listed,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "null-version",
@@ -99,6 +100,7 @@ VERSIONS = (
         "such a bucket is not packed, and the run says so",
         Rests.COMMAND,
         probe_null_version,
+        needs=Needs.PLAIN,
     ),
     Promise(
         "delete-version",
@@ -107,6 +109,6 @@ VERSIONS = (
         "do not use the program where there are versions",
         Rests.SAFETY,
         probe_delete_version,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from log_aggregator.errors import AccessDenied
 from log_aggregator.ports.store import ListStart, Page
-from log_aggregator_lab.promises.asking import Broken, Ground, Promise, Rests
+from log_aggregator.steps.promises.asking import Broken, Ground, Needs, Promise, Rests
 
 NAMES = sorted(
     ["B", "a!", "a-b", "a.b", "a/b", "a/c/d", "a0", "z", "ä", "\uff5e", "\U0001f600", "~"],
@@ -148,7 +148,7 @@ LISTING = (
         OTHER_ORDER,
         Rests.COMMAND,
         probe_versions_order,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "start-after",
@@ -165,7 +165,7 @@ LISTING = (
         "a page that begins too early is an error; where it begins too late, logs are not seen",
         Rests.COMMAND,
         probe_versions_start,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "common-prefixes",
@@ -225,7 +225,7 @@ LISTING = (
         "the page of the listing cannot be read, and the run, or the command, ends with an error",
         Rests.COMMAND,
         probe_version_keys,
-        needs_versions=True,
+        needs=Needs.VERSIONS,
     ),
     Promise(
         "time-stable",

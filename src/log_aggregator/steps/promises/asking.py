@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.errors import RequestFailed
 from log_aggregator.model import LogObject
+from log_aggregator.ports.scratch import Hands
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 
 WRONG_ETAG = "0" * 32
@@ -28,7 +28,16 @@ class Seen(StrEnum):
     REFUSED = "refused"
     """It answered with an error, so that nobody takes the promise for kept."""
     NOT_ASKED = "not asked"
-    """There was no bucket for it."""
+    """There was no bucket for it, or no permission."""
+
+
+class Needs(StrEnum):
+    """The kind of bucket in which a promise is probed; `ANY` is kept in all of them."""
+
+    ANY = "a bucket"
+    PLAIN = "a bucket without versions"
+    VERSIONS = "a bucket with versions"
+    LOCK = "a bucket with Object Lock"
 
 
 class Rests(StrEnum):
@@ -47,41 +56,41 @@ class Answer:
     what: str = ""
 
 
+class NotGranted(Exception):
+    """Whoever asks may not do what it takes to ask; the text says what. That says nothing of the
+    server.
+    """
+
+
 class Broken(Exception):
     """A server did not do what it promised; the text says what it did."""
 
 
-class Hands(Protocol):
-    """What a probe needs beyond the port, because the program itself never does it."""
-
-    def overwrite(self, bucket: str, key: str, data: bytes) -> None:
-        """PutObject without any condition."""
-
-    def delete(self, bucket: str, key: str, *, if_match: str | None = None) -> None:
-        """DeleteObject of the current object, where it has this ETag."""
-
-    def list_of_owner(self, bucket: str, prefix: str, owner: str) -> None:
-        """A listing that names the bucket's expected owner."""
-
-    def clear(self, bucket: str, prefix: str, keys: Iterable[str]) -> None:
-        """Removes all that is under a prefix, and these keys, which no listing may give: as far as
-        the server lets it.
-        """
-
-    def wait(self) -> None:
-        """Until the clock of S3's times, which are whole seconds, has moved on."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where promises are probed: a bucket without versions, maybe one with, and a prefix."""
+    """Where promises are probed: a bucket, maybe one with versions and one with Object Lock, which
+    may be the same, and a prefix.
+    """
 
     store: ObjectStore
     hands: Hands
     bucket: str
     versioned_bucket: str | None = None
+    locked_bucket: str | None = None
+    is_plain: bool = True
+    """`bucket` has no versions."""
     prefix: str = field(default_factory=lambda: f"promises-{secrets.token_hex(6)}/")
     written: set[str] = field(default_factory=set)
+
+    def choose_bucket(self, needs: Needs) -> str | None:
+        """None where there is no such bucket."""
+        buckets = {
+            Needs.ANY: self.bucket,
+            Needs.PLAIN: self.bucket if self.is_plain else None,
+            Needs.VERSIONS: self.versioned_bucket,
+            Needs.LOCK: self.locked_bucket,
+        }
+        return buckets[needs]
 
     def key(self, name: str) -> str:
         return self.prefix + name
@@ -138,22 +147,24 @@ class Promise:
     rests: Rests
     probe: Callable[[Ground], None]
     """Returns where it is kept. Raises Broken, or RequestFailed where the server refused."""
-    needs_versions: bool = False
+    needs: Needs = Needs.ANY
 
 
 def ask(promise: Promise, ground: Ground) -> Answer:
     """Whether the server keeps the promise. Raises no error of a request: no answer at all is a
     refusal, too.
     """
-    bucket = ground.versioned_bucket if promise.needs_versions else ground.bucket
+    bucket = ground.choose_bucket(promise.needs)
     if bucket is None:
-        return Answer(Seen.NOT_ASKED, "there is no bucket with versions")
+        return Answer(Seen.NOT_ASKED, f"it takes {promise.needs}")
     prefix = f"{ground.prefix}{promise.name}/"
     own = replace(ground, bucket=bucket, prefix=prefix, written=set())
     try:
         promise.probe(own)
     except Broken as error:
         return Answer(Seen.BROKEN, str(error))
+    except NotGranted as error:
+        return Answer(Seen.NOT_ASKED, str(error))
     except RequestFailed as error:
         is_broken = error.code in OWN_CODES
         return Answer(Seen.BROKEN if is_broken else Seen.REFUSED, _describe(error, own))
@@ -167,5 +178,5 @@ def _describe(error: RequestFailed, ground: Ground) -> str:
     """Without the name of the scratch bucket and prefix, which say nothing to anybody."""
     if error.code not in OWN_CODES:
         return f"{error.operation}: {error.code}" if error.operation else error.code
-    text = str(error).replace(f" s3://{ground.bucket}/{ground.prefix}", "")
-    return text.replace(ground.prefix, "")
+    where = f"s3://{ground.bucket}/{ground.prefix}"
+    return str(error).replace(f" {where}:", ":").replace(where, "").replace(ground.prefix, "")

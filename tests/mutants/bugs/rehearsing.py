@@ -1,0 +1,76 @@
+"""Planted bugs: what a rehearsal touches, and what it says of the server."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+REHEARSALS = "tests/unit/steps/rehearsal/test_rehearse.py"
+
+REHEARSING = Section(
+    "What a rehearsal touches, and what it says",
+    (
+        Mutant(
+            "room-without-walls",
+            "a rehearsal in a bucket that was named deletes what has the same key outside of its prefix",
+            in_symbol(
+                "log_aggregator.adapters.rooms:RoomStore.delete_objects",
+                ("replace(each, key=room.outer(each.key))", "each"),
+            ),
+            proof="tests/unit/adapters/test_rooms.py::test_only_what_is_under_the_prefix_is_deleted",
+        ),
+        Mutant(
+            "prefix-believed",
+            "a server that ignores the prefix of a listing has everything removed that it lists",
+            in_symbol(
+                "log_aggregator.steps.rehearsal.places:_empty",
+                ("any(not entry.key.startswith(prefix) for entry in entries)", "False"),
+            ),
+            proof=f"{REHEARSALS}::test_a_server_that_ignores_the_prefix_loses_nothing",
+        ),
+        Mutant(
+            "probes-clear-strangers",
+            "a probe clears whatever a listing gives, not only what lies under its prefix",
+            in_symbol(
+                "log_aggregator.adapters.s3.scratch:BotoHands.clear",
+                ("[each for each in entries if each.key.startswith(prefix)]", "entries"),
+            ),
+            proof="tests/unit/adapters/test_scratch.py::test_a_stranger_is_never_cleared",
+        ),
+        Mutant(
+            "bucket-taken-over",
+            "a bucket that is there already is taken for a new one, and removed in the end",
+            in_symbol(
+                "log_aggregator.steps.rehearsal.places:_make",
+                ("buckets.exists(place.bucket)", "False"),
+            ),
+            proof=f"{REHEARSALS}::test_a_bucket_that_is_there_is_not_taken_for_a_new_one",
+        ),
+        Mutant(
+            "losses-not-looked-for",
+            "a rehearsal in which an original was lost ends well",
+            in_symbol(
+                "log_aggregator.steps.rehearsal.stage:Stage.find_lost",
+                ("gone - self.read_packed(job, gone) if gone else set()", "set()"),
+            ),
+            proof=f"{REHEARSALS}::test_what_is_lost_is_seen",
+        ),
+        Mutant(
+            "broken-promise-passes",
+            "a server that deletes in spite of another ETag passes",
+            in_symbol(
+                "log_aggregator.steps.rehearsal.rehearse:is_unsafe",
+                ("(Seen.BROKEN, Seen.REFUSED)", "(Seen.REFUSED,)"),
+            ),
+            proof="tests/unit/cli/test_rehearse_command.py::test_what_is_not_kept_is_an_error",
+        ),
+        Mutant(
+            "killed-run-goes-on",
+            "the run that is to be killed is not, so nobody sees what a kill leaves",
+            in_symbol(
+                "log_aggregator.adapters.mortal:MortalStore._call",
+                ("self._is_dead.set()", "pass"),
+            ),
+            proof="tests/unit/adapters/test_mortal.py::test_death_comes_after_the_last_call",
+        ),
+    ),
+)

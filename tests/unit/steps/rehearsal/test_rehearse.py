@@ -1,0 +1,443 @@
+"""A server that keeps everything is seen as that, one that does not is named, and nothing that was
+there before is touched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from tests.unit.steps.rehearsal.conftest import Rehearser
+
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    Interrupted,
+    PreconditionFailed,
+    StoreError,
+)
+from log_aggregator.model import LogObject, StoredObject
+from log_aggregator.ports.scratch import Entry, Lock
+from log_aggregator.ports.store import Body, Deletion, DeletionFailure, Page
+from log_aggregator.steps.promises import PROMISES, Needs, Seen
+from log_aggregator.steps.rehearsal.life import STEPS
+from log_aggregator.steps.rehearsal.places import Place, Scene
+from log_aggregator.steps.rehearsal.rehearse import Rehearsed, count_steps
+from log_aggregator_lab.stores.memory import MemoryStore
+from log_aggregator_lab.stores.memory_hands import MemoryHands
+
+STRANGERS = ("AWSLogs/a", "log-aggregator-rehearsal", "packs/x", "z")
+
+
+def rows_not_kept(result: Rehearsed) -> set[str]:
+    return {row.name for rows in result.lives.values() for row in rows if not row.is_kept}
+
+
+def test_where_all_is_kept_with_a_large_log(rehearser: Rehearser) -> None:
+    """In two buckets of its own, which go again."""
+    result = rehearser.rehearse()
+    assert [
+        (row.name, row.seen) for row in result.lives["without versions"] if not row.is_kept
+    ] == []
+    assert {answer.seen for answer in result.answers.values()} == {Seen.KEPT}
+    assert list(result.lives) == ["without versions", "with versions"]
+    assert result.is_kept
+    assert rehearser.hands.removed == list(result.venue.new_buckets)
+    assert rehearser.store.snapshot() == ()
+    assert len(rehearser.watched) == count_steps(result.venue)
+
+
+@pytest.mark.parametrize("versioning", [None, "Enabled", "Suspended"])
+def test_in_a_named_bucket_nothing_else_is_touched(
+    rehearser: Rehearser, versioning: str | None
+) -> None:
+    """Every kind of bucket; what it cannot be asked is said."""
+    store = rehearser.store
+    store.create_bucket("mine", versioning=versioning)
+    for key in STRANGERS:
+        store.put("mine", key, key.encode())
+    before = store.snapshot()
+    result = rehearser.rehearse("mine")
+    assert store.snapshot() == before
+    assert rehearser.hands.removed == []
+    assert rows_not_kept(result) == set()
+    assert result.is_kept
+    wanted = {Needs.LOCK, Needs.PLAIN, Needs.VERSIONS}
+    wanted -= {None: {Needs.PLAIN}, "Enabled": {Needs.VERSIONS}}.get(versioning, set())
+    not_asked = {name for name, each in result.answers.items() if each.seen is Seen.NOT_ASKED}
+    assert not_asked == {each.name for each in PROMISES if each.needs in wanted}
+
+
+def test_a_bucket_that_locks_everything_is_refused(rehearser: Rehearser) -> None:
+    """What is written there could not be removed."""
+    rehearser.hands.create("mine", has_lock=True)
+    rehearser.hands.locks["mine"] = Lock(is_default=True)
+    with pytest.raises(CannotStart, match="locks every new object"):
+        rehearser.rehearse("mine")
+    assert rehearser.store.snapshot() == ()
+
+
+class NoConditions(MemoryStore):
+    """Deletes in spite of another ETag, as some servers do."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        bare = [
+            dataclasses.replace(each, etag=None)
+            if each.version_id
+            else Deletion(each.key, etag=self.head_object(bucket, each.key).etag)
+            for each in deletions
+        ]
+        return super().delete_objects(bucket, bare)
+
+
+def test_a_server_without_conditions_is_named() -> None:
+    """The run keeps its originals there, so the deletion is a step that does not go as it should;
+    nothing is lost.
+    """
+    result = Rehearser(NoConditions()).rehearse()
+    assert not result.is_kept
+    broken = {name for name, each in result.answers.items() if each.seen is Seen.BROKEN}
+    assert {"delete-if-etag", "delete-null-if-etag", "errors-by-key"} <= broken
+    failed = {row.name for row in result.lives["without versions"] if not row.is_kept}
+    assert failed == {"kill-while-deleting", "resume", "late"}
+    assert all(row.is_kept for row in result.lives["with versions"])
+
+
+class LosingStore(MemoryStore):
+    """Deletes an original that nobody asked for, together with the first that somebody did."""
+
+    def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
+        failures = super().delete_objects(bucket, deletions)
+        for each in deletions:
+            if "/rehearsal-logs/" in each.key:
+                folder = each.key.partition("rehearsal-logs/")[0]
+                self.delete(bucket, f"{folder}rehearsal-logs/o-rehearsal00/notes.txt")
+        return failures
+
+
+@pytest.mark.usefixtures("few_promises")
+def test_what_is_lost_is_seen() -> None:
+    """By looking for every original, whatever the run says."""
+    result = Rehearser(LosingStore()).rehearse()
+    assert {"kill-while-deleting", "lost"} <= rows_not_kept(result)
+    (row,) = [row for row in result.lives["with versions"] if row.name == "lost"]
+    assert row.seen == "1 of 14 originals are lost"
+    assert not result.is_kept
+
+
+class HidingStore(MemoryStore):
+    """Its listings leave out Config's logs."""
+
+    def list_object_versions(self, *arguments: Any, **options: Any) -> Page:
+        page = super().list_object_versions(*arguments, **options)
+        return dataclasses.replace(page, objects=tuple(filter(is_shown, page.objects)))
+
+    def list_objects(self, *arguments: Any, **options: Any) -> Page:
+        page = super().list_objects(*arguments, **options)
+        return dataclasses.replace(page, objects=tuple(filter(is_shown, page.objects)))
+
+
+def is_shown(listed: LogObject) -> bool:
+    return "/Config/" not in listed.key
+
+
+@pytest.mark.usefixtures("few_promises")
+def test_logs_that_are_not_listed_are_missed() -> None:
+    """They are not packed, and nothing else says so."""
+    failed = rows_not_kept(Rehearser(HidingStore()).rehearse())
+    assert failed == {"plan", "resume", "late", "find", "extract", "put-back"}
+
+
+class NewestOnly(MemoryStore):
+    """Its listings leave out older versions."""
+
+    def list_object_versions(self, *arguments: Any, **options: Any) -> Page:
+        page = super().list_object_versions(*arguments, **options)
+        newest = tuple(each for each in page.objects if each.is_latest)
+        return dataclasses.replace(page, objects=newest)
+
+
+class OneVersion(MemoryStore):
+    """Forgets what is written over."""
+
+    def put(self, bucket: str, key: str, *arguments: Any, **options: Any) -> LogObject:
+        for each in self.list_object_versions(bucket, prefix=key).objects:
+            if "/rehearsal-logs/" in key and each.key == key:
+                self.delete_objects(bucket, [Deletion(key, each.version_id)])
+        return super().put(bucket, key, *arguments, **options)
+
+
+class NoMarkers(MemoryStore):
+    """It deletes what a marker should hide, and keeps the marker."""
+
+    def delete(self, bucket: str, key: str) -> None:
+        found = self.head_object(bucket, key)
+        super().delete(bucket, key)
+        if found.version_id:
+            self.delete_objects(bucket, [Deletion(key, found.version_id)])
+
+
+@pytest.mark.usefixtures("few_promises")
+@pytest.mark.parametrize(
+    ("store", "failed"),
+    [
+        (NewestOnly, {"plan", "versions"}),
+        (OneVersion, {"plan", "resume", "versions"}),
+        (NoMarkers, {"versions"}),
+    ],
+)
+def test_versions_that_are_not_as_they_should_be(
+    store: type[MemoryStore], failed: set[str]
+) -> None:
+    result = Rehearser(store()).rehearse()
+    rows = result.lives["with versions"]
+    assert {row.name for row in rows if not row.is_kept} == failed
+
+
+class FlippingStore(MemoryStore):
+    """Gives other bytes of what was put back."""
+
+    def get_object(self, bucket: str, key: str, **options: Any) -> Body:
+        body = super().get_object(bucket, key, **options)
+        return dataclasses.replace(body, data=b"?") if "/rehearsal-returned/" in key else body
+
+
+@pytest.mark.usefixtures("few_promises")
+def test_other_bytes_are_not_put_back() -> None:
+    assert rows_not_kept(Rehearser(FlippingStore()).rehearse()) == {"put-back"}
+
+
+class OverwritingStore(MemoryStore):
+    """Writes packs over again when a late log comes."""
+
+    def put_object(self, bucket: str, key: str, *arguments: Any, **options: Any) -> None:
+        super().put_object(bucket, key, *arguments, **options)
+        if "T2300Z" not in str(self.snapshot()) or "/packs/" not in key:
+            return
+        for each in self.list_objects(bucket).objects:
+            if "/rehearsal-packs/packs/" in each.key and each.key != key:
+                self.put(bucket, each.key, b"another")
+
+
+@pytest.mark.usefixtures("few_promises")
+def test_a_pack_that_is_another_one_is_seen() -> None:
+    failed = rows_not_kept(Rehearser(OverwritingStore()).rehearse())
+    assert {"late", "verify", "extract", "lost"} <= failed
+
+
+class BadChecksums(MemoryStore):
+    """Says another checksum of everything that it stores."""
+
+    def head_object(self, *arguments: Any, **options: Any) -> StoredObject:
+        stored = super().head_object(*arguments, **options)
+        return dataclasses.replace(stored, crc64nvme=None if stored.crc64nvme is None else 1)
+
+
+@pytest.mark.usefixtures("few_promises")
+def test_a_pack_that_is_not_verified_is_no_success() -> None:
+    result = Rehearser(BadChecksums()).rehearse()
+    assert {"resume", "late", "verify"} <= rows_not_kept(result)
+    assert "lost" not in rows_not_kept(result)
+
+
+@pytest.mark.parametrize("step", [0, 30, len(PROMISES) + 2, len(PROMISES) + 6])
+def test_a_stop_removes_everything(rehearser: Rehearser, step: int) -> None:
+    """Wherever it comes; and what was seen until then is there."""
+
+    def watch(text: str) -> None:
+        rehearser.watched.append(text)
+        if len(rehearser.watched) > step:
+            raise KeyboardInterrupt
+
+    result = rehearser.rehearse(watch=watch)
+    assert result.is_stopped
+    assert not result.is_kept
+    assert rehearser.store.snapshot() == ()
+    assert rehearser.store.open_uploads() == []
+    assert rehearser.hands.removed == list(result.venue.new_buckets)
+    seen = len(result.answers) + sum(len(rows) for rows in result.lives.values())
+    assert seen == step
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, Interrupted])
+def test_a_stop_while_it_cleans_up(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    """It goes on cleaning up."""
+    abort_uploads, stops = rehearser.hands.abort_uploads, [stop(), stop()]
+
+    def abort_at_last(bucket: str, prefix: str) -> None:
+        if stops:
+            raise stops.pop()
+        abort_uploads(bucket, prefix)
+
+    monkeypatch.setattr(rehearser.hands, "abort_uploads", abort_at_last)
+    result = rehearser.rehearse()
+    assert stops == []
+    assert result.is_stopped
+    assert result.places.left == []
+    assert rehearser.store.snapshot() == ()
+    assert rehearser.hands.removed == list(result.venue.new_buckets)
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_stop_that_comes_again_and_again(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then what may be left is named."""
+
+    def stop(bucket: str, prefix: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rehearser.hands, "abort_uploads", stop)
+    result = rehearser.rehearse()
+    assert len(result.places.left) == 4
+    assert "stopped before it was removed" in result.places.left[0]
+
+
+@pytest.mark.usefixtures("brief")
+def test_what_breaks_still_leaves_nothing(rehearser: Rehearser) -> None:
+    """A bug of ours is no reason to leave buckets behind."""
+
+    def watch(text: str) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        rehearser.rehearse(watch=watch)
+    assert rehearser.store.snapshot() == ()
+    assert len(rehearser.hands.removed) == 2
+
+
+@pytest.mark.usefixtures("brief")
+def test_what_cannot_be_removed_is_named(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Place by place; and it is no success."""
+
+    def refuse(bucket: str, entries: Sequence[Entry]) -> None:
+        """Nothing goes."""
+
+    monkeypatch.setattr(rehearser.hands, "remove_entries", refuse)
+    result = rehearser.rehearse()
+    plain, versions = result.venue.new_buckets
+    assert [each.partition(": ")[0] for each in result.places.left] == [
+        f"s3://{plain}/{result.venue.prefix}",
+        f"s3://{versions}/{result.venue.prefix}",
+        f"bucket {plain}",
+        f"bucket {versions}",
+    ]
+    assert "objects or versions could not be removed" in result.places.left[0]
+    assert not result.is_kept
+
+
+class NoPrefixHands(MemoryHands):
+    """A server that lists everything, whatever prefix it is asked for."""
+
+    def list_entries(self, bucket: str, prefix: str) -> list[Entry]:
+        return super().list_entries(bucket, "")
+
+    def clear(self, bucket: str, prefix: str, keys: Any) -> None:
+        """Nothing."""
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_server_that_ignores_the_prefix_loses_nothing(rehearser: Rehearser) -> None:
+    rehearser.hands = NoPrefixHands(rehearser.store)
+    rehearser.store.create_bucket("mine")
+    for key in STRANGERS:
+        rehearser.store.put("mine", key, key.encode())
+    result = rehearser.rehearse("mine")
+    for key in STRANGERS:
+        assert rehearser.store.get_object("mine", key).data == key.encode()
+    assert "the server lists what is not under this prefix" in result.places.left[0]
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_bucket_that_is_there_is_not_taken_for_a_new_one(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be removed in the end."""
+    monkeypatch.setattr(rehearser.hands, "exists", lambda _: True)
+    with pytest.raises(CannotStart, match="is there already"):
+        rehearser.rehearse()
+    assert rehearser.hands.removed == []
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_bucket_that_cannot_be_made(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what to do instead; and the one that was made before goes."""
+    create = rehearser.hands.create
+
+    def create_first(bucket: str, *, has_lock: bool = False) -> None:
+        if bucket.endswith("-versions"):
+            raise AccessDenied("CreateBucket: AccessDenied", code="AccessDenied")
+        create(bucket, has_lock=has_lock)
+
+    monkeypatch.setattr(rehearser.hands, "create", create_first)
+    with pytest.raises(CannotStart, match="--bucket names none"):
+        rehearser.rehearse()
+    assert len(rehearser.hands.removed) == 1
+
+
+def test_without_locks_the_rest_is_asked(
+    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket with versions is made all the same."""
+    create = rehearser.hands.create
+
+    def create_plain(bucket: str, *, has_lock: bool = False) -> None:
+        if has_lock:
+            raise StoreError("CreateBucket: NotImplemented", code="NotImplemented")
+        create(bucket)
+
+    monkeypatch.setattr(rehearser.hands, "create", create_plain)
+    result = rehearser.rehearse()
+    not_asked = {name for name, each in result.answers.items() if each.seen is Seen.NOT_ASKED}
+    assert not_asked == {each.name for each in PROMISES if each.needs is Needs.LOCK}
+    assert result.is_kept
+
+
+def test_packs_go_where_versions_are() -> None:
+    """As they should; and two buckets of one kind are one scene."""
+    plain, versions = Place("a", "p/"), Place("b", "p/", "Enabled")
+    assert Scene.list_all([plain, versions]) == [
+        Scene(plain, versions, "life-0"),
+        Scene(versions, versions, "life-1"),
+    ]
+    assert Scene.list_all([plain, Place("b", "p/")]) == [Scene(plain, plain, "life-0")]
+
+
+def test_a_life_without_large_logs(rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the server neither says nor shows what a copy holds; the rest goes on."""
+    monkeypatch.setattr(
+        rehearser.store,
+        "upload_part_copy",
+        lambda *_: (_ for _ in ()).throw(StoreError("no", code="NotImplemented")),
+    )
+    result = rehearser.rehearse()
+    assert rows_not_kept(result) == set()
+    first = result.lives["with versions"][0]
+    assert first.name == STEPS[0].name == "deliver"
+    assert first.seen.endswith("no large one, for this server does not say what a copy holds")
+
+
+@pytest.mark.usefixtures("few_promises")
+def test_a_put_that_is_refused_is_no_loss(rehearser: Rehearser) -> None:
+    """Whatever the server says to a step, the next ones are tried, and the last one looks."""
+    put_object = rehearser.store.put_object
+
+    def refuse(bucket: str, key: str, *arguments: Any, **options: Any) -> None:
+        if "/rehearsal-packs/packs/" in key:
+            raise PreconditionFailed("PutObject: ConditionalRequestConflict")
+        put_object(bucket, key, *arguments, **options)
+
+    rehearser.store.put_object = refuse  # type: ignore[method-assign]
+    result = rehearser.rehearse()
+    assert [row.name for row in result.lives["with versions"]] == [step.name for step in STEPS]
+    assert "resume" in rows_not_kept(result)
+    assert "lost" not in rows_not_kept(result)
