@@ -89,8 +89,8 @@ def leaves(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[Leaf]:
 
 
 LEAVES = {leaf.name: leaf for leaf in leaves(commands)}
-SERVERS = ("demo",)
-"""It has no input but a number, and would start a server."""
+SERVERS = ("demo", "rehearse")
+"""They have no input of others': one starts a server, the other brings all that it looks at."""
 
 BY_LINE = ("find", "layouts explain")
 """Their JSON is an object a line."""
