@@ -32,6 +32,7 @@ IN_ENVIRONMENT = (
     "StorageClass",
     "DestinationKmsKeyArn",
     "Verify",
+    "DeleteOriginals",
     "KeepOriginalsDays",
     "LookBackDays",
     "ObjectsMax",

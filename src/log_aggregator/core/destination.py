@@ -13,7 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FOLDERS_WRITTEN_ONCE = ("packs/", "indexes/", "discards/", "custody/", "keys/", "probes/")
+FOLDERS_WRITTEN_ONCE = (
+    "packs/",
+    "indexes/",
+    "discards/",
+    "custody/",
+    "keys/",
+    "backfills/",
+    "probes/",
+)
 FOLDERS_EXPIRING = ("packs", "indexes", "discards")
 """Custody records and public keys are few, and prove something for as long as there are any."""
 

@@ -68,7 +68,7 @@ BACKFILLING = Section(
                 "log_aggregator.core.backfill.entries:decode_entry",
                 ('raise ValueError("of another place")', "pass"),
             ),
-            proof="tests/unit/steps/backfill/test_ledger.py::test_a_forged_ledger_loses_nothing",
+            proof="tests/unit/steps/backfill/test_backfill_ledger.py::test_a_forged_ledger_loses_nothing",
         ),
     ),
 )

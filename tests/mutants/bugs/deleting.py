@@ -251,7 +251,7 @@ DELETING = Section(
                 "log_aggregator.cli.delete:_ask",
                 ("typed.replace(',', '').strip() != str(originals)", "not typed"),
             ),
-            proof="tests/unit/cli/test_delete.py::test_anything_else_is_none",
+            proof="tests/unit/cli/test_typing_the_number.py::test_anything_else_is_none",
         ),
         Mutant(
             "kept-too-short",

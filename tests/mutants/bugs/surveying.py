@@ -61,7 +61,7 @@ SURVEYING = Section(
                 "log_aggregator.steps.estate.pages:Allowance.take",
                 ("self.used + requests > self._max", "False"),
             ),
-            proof="tests/unit/steps/estate/test_survey.py::test_a_bucket_that_is_too_large_for_the_requests_says_so",
+            proof="tests/unit/steps/estate/test_estate_survey.py::test_a_bucket_that_is_too_large_for_the_requests_says_so",
         ),
         Mutant(
             "keys-as-html",
