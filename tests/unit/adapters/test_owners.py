@@ -30,7 +30,7 @@ from log_aggregator.adapters.s3.curl_loop import ReadLoop
 from log_aggregator.adapters.s3.inspection import S3Inspector
 from log_aggregator.adapters.s3.regions import is_aws
 from log_aggregator.cli import commands
-from log_aggregator.errors import AccessDenied, CannotStart, RequestFailed
+from log_aggregator.errors import AccessDenied, CannotStart, RequestFailed, WrongSignature
 from log_aggregator.model import LogObject
 from log_aggregator.ports.account import AccountInspector
 from log_aggregator.ports.store import Body, Deletion, ObjectStore, Upload, WriteOptions
@@ -260,10 +260,14 @@ def test_every_named_operation_can_carry_an_owner(store: S3Store) -> None:
 
 
 def find_operations(client: Any) -> set[str]:
-    """The operations of S3 that the package's code calls by client, by paginator or by name."""
+    """The operations of S3 that the package's code calls by client, by paginator or by name; without
+    those of a rehearsal, which makes the buckets that it asks.
+    """
     api_names: dict[str, str] = client.meta.method_to_api_mapping
     found = set()
     for path in SOURCES.rglob("*.py"):
+        if path.name == "scratch.py":
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in api_names and is_client(node.value):
                 found.add(api_names[node.attr])
@@ -409,7 +413,7 @@ def test_other_refusals_say_nothing_of_an_owner(store: S3Store, wire: Wire) -> N
         (b"AccessDenied", b"User: x is not authorized to perform: kms:Decrypt on resource: y"),
     ):
         wire.body = b"<Error><Code>%s</Code><Message>%s</Message></Error>" % (code, message)
-        with pytest.raises(AccessDenied) as caught:
+        with pytest.raises((AccessDenied, WrongSignature)) as caught:
             store.list_objects("mine")
         assert "owned" not in str(caught.value)
     wire.body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"

@@ -16,7 +16,14 @@ from tests.support.world import DAY, World, document, make_world, pack_gzip, tra
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.adopted import Said as Adoption
 from log_aggregator.core.query import Query
-from log_aggregator.errors import AccessDenied, NoSuchBucket, RequestFailed, StoreError, Unreachable
+from log_aggregator.errors import (
+    AccessDenied,
+    CannotStart,
+    NoSuchBucket,
+    RequestFailed,
+    StoreError,
+    Unreachable,
+)
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 from log_aggregator.steps.cloudtrail.findings import State
@@ -164,5 +171,7 @@ def test_what_s3_did_not_show_is_no_evidence(name: str) -> None:
                 said = check(faulty)
             except RequestFailed as ended:
                 said = Said([] if ended.code == error.code else [str(ended)], is_well=False)
+            except CannotStart as ended:  # before anything was looked at
+                said = Said([] if str(error) in str(ended) else [str(ended)], is_well=False)
             assert said.wrong == [], at
             assert not said.is_well or isinstance(error, MAY_BE_WELL.get(name, ())), at
