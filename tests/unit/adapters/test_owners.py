@@ -260,8 +260,8 @@ def test_every_named_operation_can_carry_an_owner(store: S3Store) -> None:
 
 
 def find_operations(client: Any) -> set[str]:
-    """The operations of S3 that the package's code calls by client, by paginator or by name; without
-    those of a rehearsal, which makes the buckets that it asks.
+    """The operations of S3 that the package's code calls by client, by paginator or by name; but
+    for those of a rehearsal, which makes the buckets that it asks.
     """
     api_names: dict[str, str] = client.meta.method_to_api_mapping
     found = set()
