@@ -1,0 +1,71 @@
+"""The nouns of search: a term, where it was seen, and what a pack's terms say of the pack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Field(StrEnum):
+    """What kind of value a term is, the same for all log types."""
+
+    PRINCIPAL = "principal"  # who acted: ARN, user or role name, service, requester
+    SESSION = "session"  # the name of a role's session
+    ACCESS_KEY = "access-key"
+    ADDRESS = "address"  # IPv4 or IPv6, of whoever called or of either end of a flow
+    EVENT = "event"  # `<source>:<name>`, as in IAM: "s3:PutObject"
+    RESOURCE = "resource"  # an ARN or an id
+    NAME = "name"  # a name in request parameters, or of a Config item
+    ERROR = "error"
+    INTERFACE = "interface"
+    HOST = "host"  # a host name, a queried domain
+    RULE = "rule"
+    FINDING = "finding"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Term:
+    """A value as it is kept: normalised (`normalise`), never longer than `VALUE_CHARS_MAX`."""
+
+    field: Field
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A term in one pack. `first` and `last` are event times in seconds since 1970, UTC; None where
+    the events tell none. `members` are places in the pack's index, ascending.
+    """
+
+    term: Term
+    count: int
+    first: int | None
+    last: int | None
+    members: tuple[int, ...]
+
+
+class Unsearched(StrEnum):
+    """Why a member, or a whole pack, was not looked at; an answer names them."""
+
+    LOG_TYPE = "log type without terms"
+    UNPARSABLE = "cannot be parsed"
+    COPIED = "copied unread"
+    TOO_MANY = "more terms than are kept"
+    NOT_MADE = "no terms were made of the pack"
+    OFF = "search is off"
+
+
+@dataclass(frozen=True, slots=True)
+class TermsHead:
+    """What a pack's terms say before the first of them. `unsearched` counts members by reason; they
+    and the searched ones are all members of the pack.
+    """
+
+    pack_key: str
+    members: int
+    unsearched: Mapping[Unsearched, int] = field(default_factory=dict)
+
+    @property
+    def searched(self) -> int:
+        return self.members - sum(self.unsearched.values())
