@@ -1,0 +1,174 @@
+"""What a table says of itself: which packs it covers, how much of them was searched, and where its
+pieces lie.
+
+It stands right before the footer of the file, and ends in its own length, so that one read of a
+file's end has it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.terms.model import Unsearched
+from log_aggregator.errors import BadTerms
+
+FORMAT = "log-aggregator-terms-table"
+VERSION = 1
+MAGIC = b"LATABLE1"
+_END_BYTES = 4 + len(MAGIC)
+_INFLATED_BYTES_MAX = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A pack in a table: how many members it has, and how many of them were not looked at, by
+    reason.
+    """
+
+    pack: str
+    """Its key without the target's root and "packs/"."""
+    members: int
+    unsearched: Mapping[Unsearched, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A row group: a file of Parquet inside the file. `first` and `last` are values."""
+
+    first: str
+    last: str
+    offset: int
+    length_bytes: int
+    rows: int
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Of one table. `replaces` names the tables, by their file names, whose packs are all in this
+    one.
+    """
+
+    log_type: str
+    month: str
+    packs: Sequence[Covered]
+    replaces: tuple[str, ...] = ()
+    pieces: Sequence[Piece] = ()
+
+    def with_pieces(self, pieces: Sequence[Piece]) -> Directory:
+        return replace(self, pieces=tuple(pieces))
+
+    @property
+    def id(self) -> str:
+        """Of the set of packs."""
+        names = "\n".join(sorted(each.pack for each in self.packs))
+        return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+    def find_pieces(self, ranges: Iterable[tuple[str, str]]) -> list[Piece]:
+        """Those that may hold a value of one of the ranges, each from the first value to before the
+        second.
+        """
+        lasts = [piece.last for piece in self.pieces]
+        found: dict[int, Piece] = {}
+        for low, high in ranges:
+            number = bisect_left(lasts, low)
+            while number < len(self.pieces) and self.pieces[number].first < high:
+                found[number] = self.pieces[number]
+                number += 1
+        return [found[number] for number in sorted(found)]
+
+
+def encode_directory(directory: Directory) -> bytes:
+    """With its length at the end."""
+    text = zlib.compress(b"".join(map(encode_json_line, _lines(directory))), 6)
+    return text + len(text).to_bytes(4, "little") + MAGIC
+
+
+def find_end(tail: bytes) -> int | None:
+    """How many bytes at the end of the file hold the directory and the footer, by the last bytes of
+    the file. None where more of them are needed to tell. Raises BadTerms.
+    """
+    if len(tail) < 8 or tail[-4:] != b"PAR1":
+        raise BadTerms("not a file of Parquet")
+    footer = 8 + int.from_bytes(tail[-8:-4], "little")
+    if len(tail) < footer + _END_BYTES:
+        return None
+    end = tail[len(tail) - footer - _END_BYTES : len(tail) - footer]
+    if end[4:] != MAGIC:
+        raise BadTerms("a file of Parquet without the directory of a table")
+    return footer + _END_BYTES + int.from_bytes(end[:4], "little")
+
+
+def footer_bytes(tail: bytes) -> int:
+    """How long the end is up to the directory's length, for whoever read too little."""
+    return 8 + int.from_bytes(tail[-8:-4], "little") + _END_BYTES
+
+
+def decode_directory(tail: bytes) -> Directory:
+    """By the last bytes of the file, as many as `find_end` says, or more. Raises BadTerms."""
+    length = find_end(tail)
+    if length is None or length > len(tail):
+        raise BadTerms("the directory of the table is cut short")
+    text = tail[len(tail) - length : len(tail) - footer_bytes(tail)]
+    try:
+        return _parse(_inflate(text).split(b"\n"))
+    except (zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
+        raise BadTerms(
+            f"the directory of the table cannot be read: {type(error).__name__}"
+        ) from error
+
+
+def _inflate(text: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    data = inflater.decompress(text, _INFLATED_BYTES_MAX)
+    if not inflater.eof:
+        raise BadTerms("the directory of the table is too large, or cut short")
+    return data
+
+
+def _lines(directory: Directory) -> Iterator[Any]:
+    yield {
+        "format": FORMAT,
+        "version": VERSION,
+        "log_type": directory.log_type,
+        "month": directory.month,
+        "packs": len(directory.packs),
+        "replaces": list(directory.replaces),
+        "pieces": [
+            [each.first, each.last, each.offset, each.length_bytes, each.rows, each.crc32]
+            for each in directory.pieces
+        ],
+    }
+    for pack in directory.packs:
+        unsearched = {reason.name: count for reason, count in sorted(pack.unsearched.items())}
+        yield [pack.pack, pack.members, *([unsearched] if unsearched else [])]
+
+
+def _parse(lines: Sequence[bytes]) -> Directory:
+    head = json.loads(lines[0])
+    if head["format"] != FORMAT or head["version"] != VERSION:
+        raise BadTerms("the directory of the table is of another format or version")
+    # one document instead of a line each: a month has thousands of them
+    packs = tuple(_parse_pack(*each) for each in json.loads(b"[" + b",".join(lines[1:-1]) + b"]"))
+    if len(packs) != head["packs"]:
+        raise BadTerms(f"the table names {head['packs']} packs and lists {len(packs)}")
+    return Directory(
+        head["log_type"],
+        head["month"],
+        packs,
+        tuple(head["replaces"]),
+        tuple(Piece(*each) for each in head["pieces"]),
+    )
+
+
+def _parse_pack(pack: str, members: int, unsearched: Mapping[str, int] | None = None) -> Covered:
+    if not unsearched:
+        return Covered(pack, members)
+    return Covered(pack, members, {Unsearched[name]: count for name, count in unsearched.items()})

@@ -1,0 +1,47 @@
+"""Short names of packs, as they stand in the rows of a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+SHORT_CHARS = 12
+_ID = re.compile("[0-9a-f]{32}")
+_ACCOUNT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ShortNames:
+    """Of the packs of one table, both ways. A pack is named by its key without the target's root and
+    "packs/".
+    """
+
+    short_of: Mapping[str, str]
+    pack_of: Mapping[str, str]
+
+    @classmethod
+    def of(cls, packs: Iterable[str]) -> ShortNames:
+        """The first twelve digits of the id in each name: these are random. Where two packs have the
+        same ones, as many more as tell all of them apart; the whole name of what has no id.
+        """
+        names = list(dict.fromkeys(packs))
+        ids = [_id_of(name) for name in names]
+        for chars in range(SHORT_CHARS, 33, 4):
+            shorts = [found[:chars] for found in ids]
+            if len(set(shorts)) == len(names):
+                break
+        else:
+            shorts = names
+        return cls(dict(zip(names, shorts, strict=True)), dict(zip(shorts, names, strict=True)))
+
+
+def account_of(pack: str) -> str:
+    """`<source bucket>/<log type>/<account>/...`"""
+    return pack.split("/", _ACCOUNT + 1)[_ACCOUNT]
+
+
+def _id_of(pack: str) -> str:
+    """The first one: behind that of a copy stands the original's own name."""
+    found = _ID.search(pack.split("/", 6)[-1])
+    return found[0] if found else pack
