@@ -12,8 +12,9 @@ import json
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.terms.model import Unsearched
@@ -26,16 +27,18 @@ _END_BYTES = 4 + len(MAGIC)
 _INFLATED_BYTES_MAX = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+_ALL_SEARCHED: Mapping[Unsearched, int] = MappingProxyType({})
+
+
+class Covered(NamedTuple):
     """A pack in a table: how many members it has, and how many of them were not looked at, by
-    reason.
+    reason. A tuple, because an answer goes through all packs of seven years.
     """
 
     pack: str
     """Its key without the target's root and "packs/"."""
     members: int
-    unsearched: Mapping[Unsearched, int] = field(default_factory=dict)
+    unsearched: Mapping[Unsearched, int] = _ALL_SEARCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def _parse(lines: Sequence[bytes]) -> Directory:
     if head["format"] != FORMAT or head["version"] != VERSION:
         raise BadTerms("the directory of the table is of another format or version")
     # one document instead of a line each: a month has thousands of them
-    packs = tuple(_parse_pack(*each) for each in json.loads(b"[" + b",".join(lines[1:-1]) + b"]"))
+    packs = tuple(map(_parse_pack, json.loads(b"[" + b",".join(lines[1:-1]) + b"]")))
     if len(packs) != head["packs"]:
         raise BadTerms(f"the table names {head['packs']} packs and lists {len(packs)}")
     return Directory(
@@ -168,7 +171,8 @@ def _parse(lines: Sequence[bytes]) -> Directory:
     )
 
 
-def _parse_pack(pack: str, members: int, unsearched: Mapping[str, int] | None = None) -> Covered:
-    if not unsearched:
-        return Covered(pack, members)
+def _parse_pack(line: Sequence[Any]) -> Covered:
+    if len(line) == 2:
+        return Covered._make((*line, _ALL_SEARCHED))
+    pack, members, unsearched = line
     return Covered(pack, members, {Unsearched[name]: count for name, count in unsearched.items()})

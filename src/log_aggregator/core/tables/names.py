@@ -13,8 +13,8 @@ _ACCOUNT = 2
 
 @dataclass(frozen=True, slots=True)
 class ShortNames:
-    """Of the packs of one table, both ways. A pack is named by its key without the target's root and
-    "packs/".
+    """Of the packs of one table, both ways. A pack is named by its key without the target's root
+    and "packs/".
     """
 
     short_of: Mapping[str, str]
@@ -22,8 +22,8 @@ class ShortNames:
 
     @classmethod
     def of(cls, packs: Iterable[str]) -> ShortNames:
-        """The first twelve digits of the id in each name: these are random. Where two packs have the
-        same ones, as many more as tell all of them apart; the whole name of what has no id.
+        """The first twelve digits of the id in each name: these are random. Where two packs have
+        the same ones, as many more as tell all of them apart; the whole name of what has no id.
         """
         names = list(dict.fromkeys(packs))
         ids = [_id_of(name) for name in names]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,11 @@ from log_aggregator.core.tables.directory import Directory, Piece, encode_direct
 from log_aggregator.core.tables.names import ShortNames, account_of
 from log_aggregator.core.tables.rows import NO_TIME, Row
 from log_aggregator.core.tables.thrift import I16, LIST, Struct, decode_struct, encode_struct
+from log_aggregator.core.tables.wanted import Range
 from log_aggregator.errors import BadTerms
 
+ShortRow = Row
+"""A row whose pack has its short name."""
 MAGIC = b"PAR1"
 PIECE_ROWS = 20_000
 _STRING, _INT32, _INT64 = DataType.string(), DataType.int32(), DataType.int64()
@@ -37,8 +41,8 @@ COLUMNS = {
     "lasted": _INT32,
     "count": _INT64,
 }
-"""`pack` is a short name (`ShortNames`), `first` in seconds since 1970, `lasted` in seconds up to the
-last time. docs/internals/tables-format.md measures what each takes.
+"""`pack` is a short name (`ShortNames`), `first` in seconds since 1970, `lasted` in seconds up to
+the last time. docs/internals/tables-format.md measures what each takes.
 """
 _DELTAS: dict[str | Sequence[str], Any] = {
     "value": "delta_byte_array",
@@ -78,14 +82,15 @@ class TableWriter:
     def rows(self) -> int:
         return len(self._open) + sum(piece.rows for piece in self._pieces)
 
-    def finish(self, directory: Directory) -> bytes:
-        """The whole file; the directory gets its pieces here."""
+    def finish(self, directory: Directory) -> tuple[Directory, bytes]:
+        """(the directory with its pieces, the whole file)."""
         if self._open or not self._pieces:
             self._close(self._open)
-        self._data += encode_directory(directory.with_pieces(self._pieces))
+        whole = directory.with_pieces(self._pieces)
+        self._data += encode_directory(whole)
         footer = encode_struct(_join(self._footers))
         self._data += footer + len(footer).to_bytes(4, "little") + MAGIC
-        return bytes(self._data)
+        return whole, bytes(self._data)
 
     def _close(self, rows: Sequence[Row]) -> None:
         piece = encode_piece(rows, self.names)
@@ -127,28 +132,37 @@ def encode_piece(rows: Sequence[Row], names: ShortNames) -> bytes:
     return out.getvalue()
 
 
-def decode_piece(data: bytes, piece: Piece, names: ShortNames) -> list[Row]:
-    """The rows of one piece, whose bytes these are. Raises BadTerms."""
+def decode_piece(data: bytes, piece: Piece, ranges: Sequence[Range]) -> Iterator[ShortRow]:
+    """Of the rows of a piece, whose bytes these are, those whose values are in one of the ranges.
+    Packs have their short names. Raises BadTerms.
+    """
     if len(data) != piece.length_bytes or zlib.crc32(data) != piece.crc32:
         raise BadTerms("a piece of the table is not what its directory says")
     try:
-        return [
-            row
-            for batch in arro3.io.read_parquet(io.BytesIO(data), batch_size=PIECE_ROWS)
-            for row in _decode_batch(batch, names)
-        ]
+        for batch in arro3.io.read_parquet(io.BytesIO(data), batch_size=PIECE_ROWS):
+            yield from _decode_batch(batch, ranges)
     # arro3 raises plain Exceptions, and for what nobody expected a panic, which is not even one
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        if isinstance(error, GeneratorExit) or not (
+            isinstance(error, Exception) or type(error).__name__ == "PanicException"
+        ):
             raise
         raise BadTerms(f"a piece of the table cannot be read: {type(error).__name__}") from error
 
 
-def _decode_batch(batch: Any, names: ShortNames) -> Iterator[Row]:
-    values, fields, _, shorts, firsts, lasted, counts = (
+def _decode_batch(batch: Any, ranges: Sequence[Range]) -> Iterator[ShortRow]:
+    """Only what is wanted becomes Python's: of twenty thousand rows that is mostly a handful."""
+    values = batch.column("value").to_pylist()
+    for low, high in ranges:
+        first, end = bisect_left(values, low), bisect_left(values, high)
+        if first < end:
+            yield from _decode_rows(batch.slice(first, end - first))
+
+
+def _decode_rows(batch: Any) -> Iterator[ShortRow]:
+    values, fields, _, packs, firsts, lasted, counts = (
         batch.column(name).to_pylist() for name in COLUMNS
     )
-    packs = map(names.pack_of.__getitem__, shorts)
     times = (
         (NO_TIME, NO_TIME) if first is None else (first, first + seconds)
         for first, seconds in zip(firsts, lasted, strict=True)
@@ -184,8 +198,7 @@ def _add(struct: Struct, fields: Iterable[int], offset: int) -> None:
 
 def _join(footers: Sequence[Struct]) -> Struct:
     joined = dict(footers[0])
-    kind, rows = joined[_ROWS]
-    joined[_ROWS] = (kind, sum(footer[_ROWS][1] for footer in footers))
+    joined[_ROWS] = (joined[_ROWS][0], sum(footer[_ROWS][1] for footer in footers))
     groups = [group for footer in footers for group in footer[_GROUPS][1][1]]
     joined[_GROUPS] = (LIST, (footers[0][_GROUPS][1][0], groups))
     return joined

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 Row = tuple[str, str, str, int, int, int]
 """(value, field, pack, first, last, count): a plain tuple, because there are millions of them. The
-pack is named by its key without the target's root and "packs/". The times are in seconds since 1970,
-or NO_TIME.
+pack is named by its key without the target's root and "packs/". The times are in seconds since
+1970, or NO_TIME.
 """
 NO_TIME = -1
 
@@ -19,6 +19,7 @@ RUN_ROWS_MAX = 200_000
 """So many are held as they are before they become a run: some 60 MB."""
 _PIECE_ROWS = 4_096
 """Of each run one piece is open while they are merged."""
+
 
 class RowSorter:
     """Takes rows in any order and gives them back sorted. Pieces of the input that are sorted

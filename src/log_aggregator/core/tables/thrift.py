@@ -1,15 +1,16 @@
-"""Thrift's compact protocol, as far as a footer of Parquet needs it: read into plain values, changed,
-and written again, without knowing what most of it means.
+"""Thrift's compact protocol, as far as a footer of Parquet needs it: read into plain values,
+changed, and written again, without knowing what most of it means.
 
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 Struct = dict[int, tuple[int, Any]]
-"""Field -> (type, value): int, bool, bytes, a Struct, or a list as (type of its elements, [...])."""
+"""Field -> (type, value): int, bool, bytes, a Struct, or a list as (type of elements, [...])."""
 
 TRUE, FALSE, I8, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12
 _INTS = {I16, I32, I64}
@@ -31,6 +32,14 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+        self._readers: dict[int, Callable[[], Any]] = {
+            **dict.fromkeys(_INTS, lambda: _unzigzag(self._varint())),
+            I8: self._byte,
+            DOUBLE: lambda: self._take(8),
+            BINARY: lambda: self._take(self._varint()),
+            LIST: self._read_list,
+            STRUCT: self.read_struct,
+        }
 
     def read_struct(self) -> Struct:
         struct: Struct = {}
@@ -43,19 +52,9 @@ class _Reader:
     def _read(self, kind: int) -> Any:
         if kind in (TRUE, FALSE):
             return kind == TRUE
-        if kind in _INTS:
-            return _unzigzag(self._varint())
-        if kind == BINARY:
-            return self._take(self._varint())
-        if kind == LIST:
-            return self._read_list()
-        if kind == STRUCT:
-            return self.read_struct()
-        if kind == I8:
-            return self._byte()
-        if kind == DOUBLE:
-            return self._take(8)
-        raise ValueError(f"type {kind} is not known")
+        if kind not in self._readers:
+            raise ValueError(f"type {kind} is not known")
+        return self._readers[kind]()
 
     def _read_list(self) -> tuple[int, list[Any]]:
         head = self._byte()

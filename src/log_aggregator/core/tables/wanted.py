@@ -18,6 +18,8 @@ Range = tuple[str, str]
 _AFTER_SURROGATES = 0xE000
 _SURROGATES = range(0xD800, _AFTER_SURROGATES)
 _LAST = "\U0010ffff"
+EVERYTHING: tuple[Range, ...] = (("", 600 * _LAST),)
+"""No value is as long."""
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

@@ -54,6 +54,8 @@ class Unsearched(StrEnum):
     TOO_MANY = "more terms than are kept"
     NOT_MADE = "no terms were made of the pack"
     OFF = "search is off"
+    UNREAD = "its terms cannot be read"
+    NOT_MERGED = "its terms are in no table, and too many are not"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,15 @@ def list_folder(
     store: ObjectStore, workers: Workers, target: Target, query: Query, folder: str
 ) -> Iterator[tuple[Group, LogObject]]:
     """What lies in another folder that is laid out by group as packs and indexes are, as far as its
-    group may match.
+    group may match; accounts are listed side by side.
     """
-    for path in _account_paths(store, workers, target, folder, query):
-        for _, found in _list_account(store, target, folder, path, query):
-            yield found
+
+    def list_account(path: str) -> list[tuple[Group, LogObject]]:
+        return [found for _, found in _list_account(store, target, folder, path, query)]
+
+    paths = _account_paths(store, workers, target, folder, query)
+    for listed in workers.read_ahead(list_account, paths, lambda _: _LISTING_BYTES):
+        yield from listed
 
 
 def entry_of(target: Target, pack_key: str) -> CatalogEntry:

@@ -1,0 +1,1 @@
+"""Searching events in packs by their terms, and the tables that make it fast."""

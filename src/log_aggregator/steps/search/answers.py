@@ -1,0 +1,93 @@
+"""What a search found, and what it did not look at: neither is ever told without the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from log_aggregator.core.terms.model import Unsearched
+from log_aggregator.errors import Failure
+from log_aggregator.model import Group, Target
+
+
+@dataclass(frozen=True, slots=True)
+class SightedPack:
+    """A pack in which something was found, as the listing said. No storage class: the pack has
+    expired or was deleted, or packs were not listed.
+    """
+
+    target: Target
+    pack_key: str
+    group: Group
+    size_bytes: int | None = None
+    storage_class: str | None = None
+
+    @property
+    def where(self) -> str:
+        return f"s3://{self.target.bucket}/{self.pack_key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """A value in one pack. `asked` is what was typed; the times are seconds since 1970, if any."""
+
+    asked: str
+    value: str
+    field: str
+    pack: SightedPack
+    count: int
+    first: int | None
+    last: int | None
+
+
+@dataclass(slots=True)
+class Coverage:
+    """How much of what was asked about was looked at."""
+
+    packs: int = 0
+    """Whose terms were searched, be it that some of their members were not."""
+    members: int = 0
+    """Of these, those that were searched."""
+    unsearched_packs: Counter[Unsearched] = field(default_factory=Counter)
+    """As a whole."""
+    unsearched_members: Counter[Unsearched] = field(default_factory=Counter)
+    """Of packs that were searched otherwise."""
+    examples: dict[Unsearched, str] = field(default_factory=dict)
+    """A pack for each reason."""
+    failures: list[Failure] = field(default_factory=list)
+    """What could not be read on the way. Whatever was missed by it is counted above."""
+    is_compared: bool = True
+    """The packs that exist were listed, so that none is missing above."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Everything that was asked about was looked at: only then does nothing mean nothing."""
+        return self.is_compared and not self.unsearched_packs and not self.unsearched_members
+
+    def add_searched(self, pack: str, members: int, unsearched: Mapping[Unsearched, int]) -> None:
+        self.packs += 1
+        self.members += members
+        if unsearched:
+            self.members -= sum(unsearched.values())
+            self.unsearched_members.update(unsearched)
+            for reason in unsearched:
+                self.examples.setdefault(reason, pack)
+
+    def add_unsearched(self, pack: str, reason: Unsearched) -> None:
+        self.unsearched_packs[reason] += 1
+        self.examples.setdefault(reason, pack)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Of one search, over all targets."""
+
+    sighted: Sequence[Sighted]
+    coverage: Coverage
+
+    @property
+    def packs(self) -> list[SightedPack]:
+        """Each once, in the order of their keys."""
+        found = {each.pack.where: each.pack for each in self.sighted}
+        return [found[where] for where in sorted(found)]

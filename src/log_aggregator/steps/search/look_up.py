@@ -1,0 +1,300 @@
+"""Looks terms up: in the tables, in the terms of packs that no table covers, and never without
+saying what could not be looked at.
+
+    tables   ->  by month and log type, side by side: their end, and the few pieces that may hold it
+    packs    ->  listed meanwhile: which of them does no table cover?
+    terms    ->  of those: read one by one, as far as there are not too many
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from log_aggregator.core.query import Query
+from log_aggregator.core.tables.directory import Covered
+from log_aggregator.core.tables.keys import (
+    Shelf,
+    StoredTable,
+    order_for_reading,
+    pack_name,
+    shelf_of,
+)
+from log_aggregator.core.tables.rows import NO_TIME, Row
+from log_aggregator.core.tables.wanted import Range, Wanted
+from log_aggregator.core.terms.model import Unsearched
+from log_aggregator.core.terms.packterms import decode_terms
+from log_aggregator.core.terms.table import has_terms
+from log_aggregator.errors import (
+    BadTerms,
+    Failure,
+    NotFound,
+    StoreError,
+    VerificationError,
+)
+from log_aggregator.limits import MIB
+from log_aggregator.model import Group, LogObject, Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.retrieval.adopted import list_adopted
+from log_aggregator.steps.retrieval.catalog import entry_of, list_folder
+from log_aggregator.steps.search.answers import Answer, Coverage, Sighted, SightedPack
+from log_aggregator.steps.search.tables import has_reader, list_tables, open_table
+from log_aggregator.steps.workers import Workers
+
+READ_DIRECTLY_MAX = 20_000
+"""So many packs whose terms are in no table yet are searched by reading these; of more, the rest
+is said to be unsearched.
+"""
+_TERMS_BYTES = MIB
+"""In memory while it is read, about."""
+_PACKS = "packs/"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for, and in which packs. `is_quick`: packs are not listed, so the answer says
+    nothing of those that no table covers.
+    """
+
+    wanted: Sequence[Wanted]
+    query: Query = field(default_factory=Query)
+    is_quick: bool = False
+    read_directly_max: int = READ_DIRECTLY_MAX
+
+    @property
+    def ranges(self) -> tuple[Range, ...]:
+        """In order, none twice: a row that is wanted for two reasons is one row."""
+        return tuple(_join(sorted({each for wanted in self.wanted for each in wanted.ranges})))
+
+    def match(self, value: str, field_: str) -> str | None:
+        """What was typed that this is."""
+        for wanted in self.wanted:
+            if wanted.matches(value, field_):
+                return wanted.text
+        return None
+
+
+def look_up(
+    store: ObjectStore, workers: Workers, targets: Iterable[Target], asked: Asked
+) -> Answer:
+    """What the terms of all packs say that the query leaves. Raises StoreError where something
+    cannot be listed.
+    """
+    coverage, sighted = Coverage(is_compared=not asked.is_quick), list[Sighted]()
+    for target in targets:
+        sighted += _search_target(store, workers, target, asked, coverage)
+    sighted.sort(key=lambda each: (each.asked, each.value, each.field, each.pack.where))
+    return Answer(sighted, coverage)
+
+
+def _search_target(
+    store: ObjectStore, workers: Workers, target: Target, asked: Asked, coverage: Coverage
+) -> list[Sighted]:
+    tables = list_tables(store, target, asked.query) if has_reader() else []
+    shelves = [workers.start_read(_reader_of(store, tables, asked)) for tables in _by_shelf(tables)]
+    packs = {} if asked.is_quick else _list_packs(store, workers, target, asked.query)
+    covered: dict[str, Covered] = {}
+    rows: list[Row] = []
+    for result in (shelf.result() for shelf in shelves):
+        covered.update(result.covered)
+        rows += result.rows
+        coverage.failures += result.failures
+    for pack in covered.values():
+        coverage.add_searched(*pack)
+    uncovered = [name for name in sorted(packs) if name not in covered]
+    rows += _search_directly(store, workers, target, uncovered, asked, coverage)
+    if not asked.is_quick:
+        for adopted in list_adopted(store, workers, target, asked.query):
+            coverage.add_unsearched(adopted.index_key, Unsearched.NOT_MADE)
+    return [_sighted(target, row, packs, asked) for row in rows]
+
+
+def _sighted(
+    target: Target, row: Row, packs: Mapping[str, tuple[Group, LogObject]], asked: Asked
+) -> Sighted:
+    value, field_, name, first, last, count = row
+    group, listed = packs.get(name, (None, None))
+    key = f"{target.root}{_PACKS}{name}"
+    pack = SightedPack(
+        target,
+        key,
+        group or entry_of(target, key).group,
+        listed.size_bytes if listed else None,
+        listed.storage_class if listed else None,
+    )
+    times = (None, None) if first == NO_TIME else (first, last)
+    return Sighted(asked.match(value, field_) or value, value, field_, pack, count, *times)
+
+
+def _list_packs(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> dict[str, tuple[Group, LogObject]]:
+    """By their short keys, all that exist and may hold what is looked for."""
+    return {
+        pack_name(target, listed.key): (group, listed)
+        for group, listed in list_folder(store, workers, target, query, _PACKS)
+    }
+
+
+def _by_shelf(tables: Iterable[StoredTable]) -> Iterator[list[StoredTable]]:
+    shelves: dict[Shelf, list[StoredTable]] = defaultdict(list)
+    for table in tables:
+        shelves[table.shelf].append(table)
+    for _, found in sorted(shelves.items()):
+        yield order_for_reading(found)
+
+
+@dataclass(slots=True)
+class _ShelfResult:
+    """Of one month and log type."""
+
+    covered: dict[str, Covered] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def _reader_of(
+    store: ObjectStore, tables: Sequence[StoredTable], asked: Asked
+) -> Callable[[], _ShelfResult]:
+    return lambda: read_shelf(store, tables, asked)
+
+
+def read_shelf(store: ObjectStore, tables: Sequence[StoredTable], asked: Asked) -> _ShelfResult:
+    """The tables of one month, those that replace others first. Each pack is taken from one of
+    them; a table that cannot be read covers nothing.
+    """
+    result, replaced, is_wanted = _ShelfResult(), set[str](), _filter(asked.query)
+    for table in tables:
+        if table.name in replaced:
+            continue
+        try:
+            opened = open_table(store, table)
+            rows = [row for some in opened.read_rows(asked.ranges) for row in some]
+        except (BadTerms, StoreError, VerificationError) as error:
+            result.failures.append(Failure.of(table.where, error))
+            continue
+        replaced.update(opened.directory.replaces)
+        fresh = {
+            pack.pack: pack
+            for pack in opened.directory.packs
+            if pack.pack not in result.covered and is_wanted(pack.pack)
+        }
+        result.rows += [row for row in rows if row[2] in fresh and asked.match(row[0], row[1])]
+        result.covered.update(fresh)
+    return result
+
+
+def _filter(query: Query) -> Callable[[str], bool]:
+    """Whether a pack may hold what is looked for, by its short key: as `Query.may_hold`, without
+    making a group of each of hundreds of thousands.
+    """
+    if query == Query(layouts=query.layouts):
+        return lambda _: True
+    first, last = (query.window_of("").first, query.window_of("").last)
+    begin, end = f"{first:%Y/%m/%d}", f"{last:%Y/%m/%d}"
+
+    def is_wanted(name: str) -> bool:
+        bucket, log_type, account, year, month, day, _ = name.split("/", 6)
+        return (
+            begin <= f"{year}/{month}/{day}" <= end
+            and (not query.buckets or bucket in query.buckets)
+            and (not query.log_types or log_type in query.log_types)
+            and (not query.accounts or account in query.accounts)
+        )
+
+    return is_wanted
+
+
+def _search_directly(
+    store: ObjectStore,
+    workers: Workers,
+    target: Target,
+    names: Sequence[str],
+    asked: Asked,
+    coverage: Coverage,
+) -> Iterator[Row]:
+    """Packs that no table covers, by their own terms."""
+    searchable: list[str] = []
+    for name in names:
+        if not has_terms(shelf_of(name).log_type):
+            coverage.add_unsearched(name, Unsearched.LOG_TYPE)
+        elif len(searchable) >= asked.read_directly_max:
+            coverage.add_unsearched(name, Unsearched.NOT_MERGED)
+        else:
+            searchable.append(name)
+
+    def read(name: str) -> _Direct:
+        return _read_directly(store, target, name, asked)
+
+    for found in workers.read_ahead(read, searchable, lambda _: _TERMS_BYTES):
+        if found.covered is None:
+            coverage.add_unsearched(found.name, found.reason)
+            coverage.failures += found.failures
+        else:
+            coverage.add_searched(*found.covered)
+            yield from found.rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Direct:
+    """What a pack's own terms said. `covered` None: nothing, for this reason."""
+
+    name: str
+    covered: Covered | None = None
+    rows: Sequence[Row] = ()
+    reason: Unsearched = Unsearched.NOT_MADE
+    failures: Sequence[Failure] = ()
+
+
+def _read_directly(store: ObjectStore, target: Target, name: str, asked: Asked) -> _Direct:
+    try:
+        covered, rows = read_pack_terms(
+            store, target, name, lambda value, field_: asked.match(value, field_) is not None
+        )
+    except NotFound:
+        return _Direct(name)
+    except (BadTerms, StoreError) as error:
+        where = f"s3://{target.bucket}/{target.root}{_PACKS}{name}"
+        return _Direct(
+            name, reason=Unsearched.UNREAD, failures=[Failure.of(f"terms of {where}", error)]
+        )
+    return _Direct(name, covered, rows)
+
+
+def read_pack_terms(
+    store: ObjectStore, target: Target, name: str, is_wanted: Callable[[str, str], bool]
+) -> tuple[Covered, list[Row]]:
+    """A pack's own terms, as far as they are wanted. Raises NotFound, BadTerms."""
+    pack_key = f"{target.root}{_PACKS}{name}"
+    head, sightings = decode_terms(store.get_object(target.bucket, target.terms_key(pack_key)).data)
+    if head.pack_key != pack_key:
+        raise BadTerms("these are the terms of another pack")
+    rows = [
+        (
+            sighting.term.value,
+            sighting.term.field.value,
+            name,
+            NO_TIME if sighting.first is None else sighting.first,
+            NO_TIME if sighting.last is None else sighting.last,
+            sighting.count,
+        )
+        for sighting in sightings
+        if is_wanted(sighting.term.value, sighting.term.field.value)
+    ]
+    return Covered(name, head.members, head.unsearched), rows
+
+
+def _join(ranges: Iterable[Range]) -> Iterator[Range]:
+    """Those that overlap become one."""
+    low: str | None = None
+    high = ""
+    for first, end in ranges:
+        if low is not None and first <= high:
+            high = max(high, end)
+            continue
+        if low is not None:
+            yield low, high
+        low, high = first, end
+    if low is not None:
+        yield low, high

@@ -1,0 +1,135 @@
+"""Tables as they are stored: listed, and read by their end and by single pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from log_aggregator.core.query import Query
+from log_aggregator.core.tables.directory import (
+    Directory,
+    decode_directory,
+    find_end,
+    footer_bytes,
+)
+from log_aggregator.core.tables.keys import FOLDER, StoredTable, parse_table
+from log_aggregator.core.tables.names import ShortNames
+from log_aggregator.core.tables.rows import Row
+from log_aggregator.core.tables.wanted import EVERYTHING, Range
+from log_aggregator.errors import BadTerms, NotInstalled
+from log_aggregator.limits import KIB
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packs.pages import list_all
+from log_aggregator.steps.packs.ranges import RangeReader
+
+_TAIL_BYTES_MIN = 64 * KIB
+_TAIL_SHARE = 64
+"""A table's directory and footer are about a hundredth of it; what is read at once is a little
+more, and seldom too little.
+"""
+EXTRA = "search"
+_SLASHES = 6
+"""In a pack's short key."""
+
+
+def has_reader() -> bool:
+    """Whether tables can be read and written here."""
+    try:
+        import log_aggregator.core.tables.parquet  # noqa: F401, PLC0415 - it is large, and few need it
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def require_reader() -> None:
+    """Raises NotInstalled."""
+    if not has_reader():
+        raise NotInstalled.of("arro3-io, which reads and writes tables of terms,", EXTRA)
+
+
+def list_tables(store: ObjectStore, target: Target, query: Query) -> list[StoredTable]:
+    """Those that can hold what is looked for, one request for a thousand of them."""
+    types = query.log_type_names
+    prefixes = [""] if types is None else [f"{name}/" for name in sorted(types)]
+    found = (
+        parse_table(target, listed.key, listed.size_bytes)
+        for prefix in prefixes
+        for listed in list_all(store, target.bucket, f"{target.root}{FOLDER}{prefix}")
+    )
+    return [table for table in found if table is not None and _may_hold(table, query)]
+
+
+def _may_hold(table: StoredTable, query: Query) -> bool:
+    window = query.window_of(table.shelf.log_type)
+    return f"{window.first:%Y-%m}" <= table.shelf.month <= f"{window.last:%Y-%m}"
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table whose directory was read."""
+
+    store: ObjectStore
+    table: StoredTable
+    directory: Directory
+
+    @cached_property
+    def names(self) -> ShortNames:
+        return ShortNames.of(pack.pack for pack in self.directory.packs)
+
+    def read_rows(self, ranges: Sequence[Range] = EVERYTHING) -> Iterator[list[Row]]:
+        """The rows whose values are in one of the ranges, piece by piece: one request for each that
+        may hold one. Raises BadTerms, and a StoreError where the table is gone.
+        """
+        from log_aggregator.core.tables.parquet import decode_piece  # noqa: PLC0415
+
+        reader = _reader(self.store, self.table)
+        for piece in self.directory.find_pieces(ranges):
+            data = reader.read(piece.offset, piece.offset + piece.length_bytes).data
+            rows = list(decode_piece(data, piece, ranges))
+            pack_of = self.names.pack_of if rows else {}
+            try:
+                yield [(row[0], row[1], pack_of[row[2]], *row[3:]) for row in rows]
+            except KeyError as error:
+                raise BadTerms(f"{self.table.where}: a row of a pack not covered") from error
+
+
+def open_table(store: ObjectStore, table: StoredTable) -> OpenTable:
+    """Reads a table's directory, mostly with one request. Whoever can write there must not lead a
+    reader elsewhere: it must be of the month and log type of its key. Raises BadTerms, StoreError,
+    VerificationError.
+    """
+    tail = _read_tail(store, table)
+    directory = decode_directory(tail)
+    shelf = table.shelf
+    if (directory.log_type, directory.month) != (shelf.log_type, shelf.month):
+        raise BadTerms(f"{table.where}: the table is of another month or log type")
+    log_type, month = f"/{shelf.log_type}/", f"/{shelf.month.replace('-', '/')}/"
+    # quicker than taking each of hundreds of thousands apart
+    if not all(
+        log_type in pack.pack and month in pack.pack and pack.pack.count("/") >= _SLASHES
+        for pack in directory.packs
+    ):
+        raise BadTerms(f"{table.where}: the table covers a pack of another month or log type")
+    return OpenTable(store, table, directory)
+
+
+def _read_tail(store: ObjectStore, table: StoredTable) -> bytes:
+    reader, size = _reader(store, table), table.size_bytes
+    wanted = max(_TAIL_BYTES_MIN, size // _TAIL_SHARE)
+    tail = b""
+    while len(tail) < size:
+        first = max(0, size - wanted)
+        tail = reader.read(first, size - len(tail)).data + tail
+        end = find_end(tail)
+        if end is not None and end <= len(tail):
+            break
+        wanted = footer_bytes(tail) if end is None else end
+        if not len(tail) < wanted <= size:
+            raise BadTerms(f"{table.where}: the table's end points before its beginning")
+    return tail
+
+
+def _reader(store: ObjectStore, table: StoredTable) -> RangeReader:
+    return RangeReader(store, table.target.bucket, table.key)

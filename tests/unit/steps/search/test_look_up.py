@@ -1,0 +1,198 @@
+"""Invariant: whatever the terms of a pack say is found, in that pack and no other; and what nobody
+looked at is always said.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from tests.support.terms import TermsShelf, seconds, sighting
+
+from log_aggregator.core.query import Query
+from log_aggregator.core.tables.wanted import parse_wanted
+from log_aggregator.core.terms.model import Field, Unsearched
+from log_aggregator.steps.search import look_up as module
+from log_aggregator.steps.search.answers import Answer
+from log_aggregator.steps.search.look_up import Asked, look_up
+from log_aggregator.steps.workers import SerialWorkers
+
+KEY = "AKIAIOSFODNN7EXAMPLE"
+DAY, LATER, NEXT_MONTH = date(2021, 3, 5), date(2021, 3, 6), date(2021, 4, 2)
+
+
+def search(
+    shelf: TermsShelf, *texts: str, query: Query | None = None, **asked: bool | int
+) -> Answer:
+    is_prefix = bool(asked.pop("is_prefix", False))
+    wanted = [parse_wanted(text, is_prefix=is_prefix) for text in texts]
+    return look_up(
+        shelf.store, SerialWorkers(), [shelf.target], Asked(wanted, query or Query(), **asked)
+    )
+
+
+def packs_of(answer: Answer) -> set[str]:
+    return {each.pack.pack_key for each in answer.sighted}
+
+
+def shelf_with_key() -> tuple[TermsShelf, set[str]]:
+    shelf = TermsShelf()
+    at = seconds(2021, 3, 5)
+    with_key = {
+        shelf.add_pack(DAY, sighting(Field.ACCESS_KEY, KEY, 3, at)),
+        shelf.add_pack(NEXT_MONTH, sighting(Field.ACCESS_KEY, KEY, 4, at + 86400)),
+    }
+    shelf.add_pack(DAY, sighting(Field.ACCESS_KEY, "AKIAI44QH8DHBEXAMPLE"), account="444455556666")
+    return shelf, with_key
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_value_is_found_in_its_packs_and_no_others(merged: bool) -> None:
+    shelf, with_key = shelf_with_key()
+    if merged:
+        shelf.merge()
+    answer = search(shelf, KEY.lower())
+    assert packs_of(answer) == with_key
+    assert sum(each.count for each in answer.sighted) == 7
+    assert [each.first for each in answer.sighted] == [
+        seconds(2021, 3, 5),
+        seconds(2021, 3, 6),
+    ]
+    assert answer.coverage.is_whole
+    assert answer.coverage.packs == 3
+
+
+def test_a_pack_that_no_table_covers_is_read_by_its_own_terms() -> None:
+    shelf, with_key = shelf_with_key()
+    shelf.merge()
+    late = shelf.add_pack(LATER, sighting(Field.ACCESS_KEY, KEY))
+    answer = search(shelf, KEY)
+    assert packs_of(answer) == {*with_key, late}
+    assert answer.coverage.is_whole
+
+
+def test_nothing_is_only_said_of_what_was_looked_at() -> None:
+    """A pack without terms, one whose terms are damaged, a log type without terms, a member that
+    could not be read: each makes the answer less than whole, and is counted.
+    """
+    shelf, _ = shelf_with_key()
+    shelf.merge()
+    shelf.add_pack(LATER)
+    damaged = shelf.add_pack(LATER, sighting(Field.NAME, "x"), account="777788889999")
+    shelf.put(shelf.target.terms_key(damaged), b"no terms at all")
+    shelf.add_pack(LATER, log_type="StrangeLogs")
+    shelf.add_pack(
+        LATER,
+        sighting(Field.NAME, "x"),
+        account="444455556666",
+        unsearched={Unsearched.UNPARSABLE: 2},
+    )
+    coverage = search(shelf, "nothing-has-this").coverage
+    assert coverage.unsearched_packs == {
+        Unsearched.NOT_MADE: 1,
+        Unsearched.UNREAD: 1,
+        Unsearched.LOG_TYPE: 1,
+    }
+    assert coverage.unsearched_members == {Unsearched.UNPARSABLE: 2}
+    assert coverage.members == 3 * 10 + 8
+    assert not coverage.is_whole
+    assert [failure.error for failure in coverage.failures] == ["BadTerms"]
+
+
+def test_members_that_were_not_searched_are_said_by_tables_too() -> None:
+    shelf = TermsShelf()
+    shelf.add_pack(DAY, sighting(Field.NAME, "x"), unsearched={Unsearched.TOO_MANY: 1})
+    shelf.merge()
+    coverage = search(shelf, "y").coverage
+    assert coverage.unsearched_members == {Unsearched.TOO_MANY: 1}
+    assert not coverage.is_whole
+
+
+def test_more_packs_than_are_read_one_by_one_are_said_to_be_unsearched() -> None:
+    shelf, _ = shelf_with_key()
+    coverage = search(shelf, KEY, read_directly_max=1).coverage
+    assert coverage.unsearched_packs == {Unsearched.NOT_MERGED: 2}
+    assert coverage.packs == 1
+
+
+def test_a_quick_answer_is_never_whole() -> None:
+    """Packs were not listed: there may be some that no table covers."""
+    shelf, with_key = shelf_with_key()
+    shelf.merge()
+    answer = search(shelf, KEY, is_quick=True)
+    assert packs_of(answer) == with_key
+    assert not answer.coverage.is_whole
+
+
+def test_a_damaged_table_covers_nothing() -> None:
+    """Its packs are searched by their own terms."""
+    shelf, with_key = shelf_with_key()
+    shelf.merge()
+    for key in shelf.tables:
+        data = bytearray(shelf.store.get_object(shelf.target.bucket, key).data)
+        data[100] ^= 1
+        shelf.put(key, bytes(data))
+    answer = search(shelf, KEY)
+    assert packs_of(answer) == with_key
+    assert answer.coverage.is_whole
+    assert {failure.error for failure in answer.coverage.failures} == {"BadTerms"}
+
+
+def test_a_table_of_another_month_is_not_believed() -> None:
+    """Whoever can write there must not make a month look searched by another month's table."""
+    shelf, _ = shelf_with_key()
+    shelf.merge()
+    march, april = shelf.tables
+    shelf.put(
+        april.rpartition("/")[0] + "/05-0123456789abcdef.parquet",
+        shelf.store.get_object(shelf.target.bucket, march).data,
+    )
+    answer = search(shelf, KEY)
+    assert answer.coverage.is_whole
+    assert "another month" in answer.coverage.failures[0].message
+
+
+def test_without_a_reader_of_tables_terms_are_read_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf, with_key = shelf_with_key()
+    shelf.merge()
+    monkeypatch.setattr(module, "has_reader", lambda: False)
+    answer = search(shelf, KEY)
+    assert packs_of(answer) == with_key
+    assert answer.coverage.is_whole
+
+
+def test_a_query_leaves_packs_out_and_counts_only_the_others() -> None:
+    shelf, with_key = shelf_with_key()
+    shelf.merge()
+    in_march = Query.of_days(date(2021, 3, 1), date(2021, 3, 31))
+    answer = search(shelf, KEY, query=in_march)
+    assert packs_of(answer) == {key for key in with_key if "/2021/03/" in key}
+    assert answer.coverage.packs == 2
+    elsewhere = search(shelf, KEY, query=Query(accounts=frozenset({"444455556666"})))
+    assert not elsewhere.sighted
+    assert elsewhere.coverage.packs == 1
+
+
+def test_prefixes_and_networks() -> None:
+    shelf = TermsShelf()
+    shelf.add_pack(
+        DAY,
+        sighting(Field.ADDRESS, "10.0.0.1"),
+        sighting(Field.ADDRESS, "10.0.0.12"),
+        sighting(Field.ADDRESS, "10.0.1.1"),
+        sighting(Field.ADDRESS, "2001:db8::1"),
+        sighting(Field.NAME, "10.0.0.1-backup"),
+        sighting(Field.EVENT, "s3:putobject"),
+    )
+    shelf.merge()
+
+    def values(*texts: str, is_prefix: bool = False) -> list[str]:
+        return [each.value for each in search(shelf, *texts, is_prefix=is_prefix).sighted]
+
+    assert values("10.0.0.0/29") == ["10.0.0.1"]
+    assert values("10.0.0.0/23") == ["10.0.0.1", "10.0.0.12", "10.0.1.1"]
+    assert values("2001:db8::/32") == ["2001:db8::1"]
+    assert values("s3:Put", is_prefix=True) == ["s3:putobject"]
+    assert values("10.0.0.1", is_prefix=True) == ["10.0.0.1", "10.0.0.1-backup", "10.0.0.12"]
