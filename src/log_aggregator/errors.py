@@ -10,6 +10,7 @@
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
     ├── NothingFound           look elsewhere: nothing of what was asked for is there        exit 1
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
+    ├── BadTerms               make the terms anew: no pack is touched by it                  exit 1
     ├── OutputFailed           make room, or write elsewhere: what has its name is whole    exit 1
     ├── OutOfTime              a function's time is nearly over; call it again: it goes on
     ├── OutOfMemory            a function has too little memory; give it more
@@ -167,6 +168,17 @@ class IncompleteSearch(LogAggregatorError):
     advice = (
         "Everything else was found. `log-aggregator index rebuild` makes a lost index anew; a "
         "damaged one has to be removed first."
+    )
+
+
+class BadTerms(LogAggregatorError):
+    """The terms of a pack cannot be read as their format says. It is no evidence against the pack,
+    on which nothing but searching depends: hence it is not Unsound.
+    """
+
+    advice = (
+        "No pack is touched by this. `log-aggregator index terms` makes the terms anew; see "
+        "docs/internals/terms-format.md."
     )
 
 

@@ -46,7 +46,7 @@ ELF_MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 """e_machine, at byte 18 of an ELF file
 (https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html).
 """
-COMPILED = ("_awscrt", "pycurl", "zlib_ng/zlib_ng")
+COMPILED = ("_awscrt", "msgspec/_core", "pycurl", "zlib_ng/zlib_ng")
 
 
 @pytest.mark.parametrize("architecture", ELF_MACHINES)

@@ -1,0 +1,80 @@
+"""One way to write each value, for what stands in events and for what a user types alike."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+
+from log_aggregator.core.terms.model import Field, Term
+
+VALUE_CHARS_MAX = 512
+"""Longer values are cut, those of users too, so that they are found all the same. What is longer is
+mostly the ARN of an S3 object.
+"""
+
+
+def normalise(field: Field, value: str) -> str:
+    """The value as it is kept: short enough, and in one way where AWS knows several. Doing it twice
+    changes nothing.
+    """
+    value = value[:VALUE_CHARS_MAX]  # first, too: events are cut before they are normalised
+    normal = _NORMALISERS.get(field)
+    return normal(value)[:VALUE_CHARS_MAX] if normal else value
+
+
+def term_of(field: Field, value: str) -> Term:
+    """The term of a value that an event has in this field. Where an address was expected and a
+    service stands ("cloudformation.amazonaws.com", "AWS Internal"), it is a host.
+    """
+    if field is Field.ADDRESS and not is_address(value):
+        field = Field.HOST
+    return Term(field, normalise(field, value))
+
+
+def is_address(value: str) -> bool:
+    return _IPV4.match(value) is not None or _parse_ipv6(value) is not None
+
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}\Z")
+
+
+def _address(value: str) -> str:
+    """IPv6 as RFC 5952 writes it; an IPv4 address that was mapped into IPv6 as IPv4."""
+    parsed = _parse_ipv6(value)
+    if parsed is None:
+        return value.lower()
+    return str(parsed.ipv4_mapped or parsed)
+
+
+def _parse_ipv6(value: str) -> ipaddress.IPv6Address | None:
+    if ":" not in value:
+        return None
+    try:
+        return ipaddress.IPv6Address(value)
+    except ValueError:
+        return None
+
+
+def _event(value: str) -> str:
+    """IAM does not tell upper from lower case in the names of actions."""
+    return _AMAZON.sub(":", value.lower(), count=1)
+
+
+_AMAZON = re.compile(r"(?<=[a-z0-9-])(?:\.amazonaws\.com)+:")
+
+
+def _host(value: str) -> str:
+    return value.lower().rstrip(".") or value
+
+
+_NORMALISERS: Mapping[Field, Callable[[str], str]] = {
+    Field.ADDRESS: _address,
+    Field.ACCESS_KEY: str.upper,
+    Field.EVENT: _event,
+    Field.HOST: _host,
+    Field.ERROR: str.lower,
+    Field.INTERFACE: str.lower,
+    Field.FINDING: str.lower,
+}

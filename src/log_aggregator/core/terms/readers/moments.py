@@ -1,0 +1,48 @@
+"""Times of events, as logs write them, in seconds since 1970."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar
+
+Times = Sequence[int] | None
+"""Of events, in their order; None: they tell none."""
+
+_Event = TypeVar("_Event")
+
+TIME_MAX = 253_402_300_799
+"""The last second of the year 9999."""
+
+
+@lru_cache(maxsize=8_192)
+def seconds_of(text: str | None) -> int | None:
+    """Of `2026-03-14T01:59:26.5Z` and the like; None where it is no time, or none since 1970. What
+    names no zone is UTC.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return within(int(aware.timestamp()))
+    except (ValueError, OverflowError):
+        return None
+
+
+def within(seconds: int) -> int | None:
+    return seconds if 0 <= seconds <= TIME_MAX else None
+
+
+def by_time(
+    events: Sequence[_Event], times: Sequence[int | None]
+) -> Iterator[tuple[Sequence[_Event], Times]]:
+    """The events that have a time, with their times, and then the others."""
+    known = [time for time in times if time is not None]
+    if len(known) == len(events):
+        yield events, known
+        return
+    pairs = list(zip(events, times, strict=True))
+    yield [event for event, time in pairs if time is not None], known
+    yield [event for event, time in pairs if time is None], None

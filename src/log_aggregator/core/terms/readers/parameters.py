@@ -1,0 +1,97 @@
+"""Names, ids, ARNs and access keys in the parameters of an API call and in its answer, by a rule on
+their keys. Only texts are taken; policies, documents, bodies and the like are never looked into.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any
+
+from log_aggregator.core.terms.model import Field
+
+
+class _Closed(Enum):
+    """Nothing below such a key is looked at."""
+
+    CLOSED = 0
+
+
+Kind = Field | _Closed | None
+"""What stands under a key: a term, something that is closed, or anything else."""
+
+Found = set[tuple[Field, str]]
+
+
+def gather(parameters: Any, found: Found) -> None:
+    """Adds what `parameters`, a decoded JSON value, holds. No recursion: others decide how deep it
+    is.
+    """
+    stack = [parameters]
+    while stack:
+        node = stack.pop()
+        if type(node) is dict:
+            for key, value in node.items():
+                kind = _KINDS[key]
+                if type(value) is str:
+                    if type(kind) is Field and value:
+                        found.add((kind, value))
+                elif value and kind is not _Closed.CLOSED and type(value) in _CONTAINERS:
+                    stack.append(value)
+                    if type(kind) is Field and type(value) is list:
+                        found.update((kind, each) for each in value if type(each) is str and each)
+        elif type(node) is list:
+            stack += [each for each in node if type(each) in _CONTAINERS]
+
+
+_CONTAINERS = frozenset((dict, list))
+
+
+def kind_of(key: str) -> Kind:
+    """By the last word of the key: `roleArn`, `KeyId`, `instanceIds`, `DBInstanceIdentifier`,
+    `bucketName`, `aws:s3:arn`, `name`.
+    """
+    plain = key.lower()
+    if plain in _NEVER or len(key) > _KEY_CHARS_MAX:
+        return None
+    if _CLOSED.search(plain):
+        return _Closed.CLOSED
+    if plain in _EXACT:
+        return _EXACT[plain]
+    if _RESOURCE.search(key):
+        return Field.RESOURCE
+    return Field.NAME if _NAME.search(key) else None
+
+
+_KEY_CHARS_MAX = 100
+_EXACT = {"accesskeyid": Field.ACCESS_KEY, "rolesessionname": Field.SESSION}
+_RESOURCE = re.compile(r"(?:Arn|ARN|Id|ID|Identifier)s?\Z|(?:\A|[_.:-])(?:arn|id|identifier)s?\Z")
+_NAME = re.compile(r"Names?\Z|(?:\A|[_.:-])names?\Z")
+_CLOSED = re.compile(
+    r"polic(?:y|ies)\Z|document|body\Z|template|userdata|environment|content\Z|contents\Z|"
+    r"payload|message\Z|tagging|tags?\Z|tagset|metadata|headers?\Z|script|statement|querystring|"
+    r"password|secretstring|variables"
+)
+_NEVER = frozenset(
+    (
+        *("requestid", "x-amz-request-id", "x-amz-id-2", "eventid", "sharedeventid", "versionid"),
+        *("uploadid", "messageid", "operationid", "activityid", "correlationid", "transactionid"),
+        *("clientrequestid", "invocationid", "x-amz-version-id", "idempotencyid", "traceid"),
+        *("firstname", "lastname", "fullname", "givenname", "familyname", "middlename"),
+        "displayname",
+    )
+)
+
+
+class _Kinds(dict[str, Kind]):
+    """Kinds of keys that were met; there are a few thousand in all of AWS."""
+
+    def __missing__(self, key: str) -> Kind:
+        kind = kind_of(key)
+        if len(self) < _KINDS_MAX:
+            self[key] = kind
+        return kind
+
+
+_KINDS_MAX = 10_000
+_KINDS = _Kinds()
