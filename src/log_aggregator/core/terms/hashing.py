@@ -1,5 +1,5 @@
-"""Values kept as keyed hashes: whoever reads a pack's terms learns no value of them, and whoever has
-the key can look up a value that he knows, and nothing else.
+"""Values kept as keyed hashes: whoever reads a pack's terms learns no value, and whoever has the
+key can look up a value that they know, and nothing else.
 
 HMAC-SHA-256, because a hash without a key hides nothing: there are only 4 billion IPv4 addresses,
 and fewer names of roles. It is computed over field and value, so that the same value in two fields
