@@ -364,6 +364,8 @@ class WrittenPack:
     source_count: int
     source_bytes: int
     size_bytes: int
+    terms_error: str = ""
+    """Why its terms were not written; empty where they were, and where none are wanted."""
 
     @property
     def index_key(self) -> str:
