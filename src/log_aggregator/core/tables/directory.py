@@ -39,6 +39,8 @@ class Covered(NamedTuple):
     """Its key without the target's root and "packs/"."""
     members: int
     unsearched: Mapping[Unsearched, int] = _ALL_SEARCHED
+    search_key: str = ""
+    """The id of the key that its values are hashed with, if they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ def _lines(directory: Directory) -> Iterator[Any]:
     }
     for pack in directory.packs:
         unsearched = {reason.name: count for reason, count in sorted(pack.unsearched.items())}
-        yield [pack.pack, pack.members, *([unsearched] if unsearched else [])]
+        line = [pack.pack, pack.members, unsearched, pack.search_key]
+        yield line if pack.search_key else line[:3] if unsearched else line[:2]
 
 
 def _parse(lines: Sequence[bytes]) -> Directory:
@@ -173,6 +176,7 @@ def _parse(lines: Sequence[bytes]) -> Directory:
 
 def _parse_pack(line: Sequence[Any]) -> Covered:
     if len(line) == 2:
-        return Covered._make((*line, _ALL_SEARCHED))
-    pack, members, unsearched = line
-    return Covered(pack, members, {Unsearched[name]: count for name, count in unsearched.items()})
+        return Covered._make((*line, _ALL_SEARCHED, ""))
+    pack, members, unsearched, search_key = line if len(line) == 4 else (*line, "")
+    by_reason = {Unsearched[name]: count for name, count in unsearched.items()}
+    return Covered(pack, members, by_reason, search_key)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from log_aggregator.core.terms.model import Field
+from log_aggregator.core.terms.hashing import SearchKey
+from log_aggregator.core.terms.model import Field, Term
 from log_aggregator.core.terms.normalise import normalise
 
 Range = tuple[str, str]
@@ -32,13 +33,25 @@ class Wanted:
     ranges: tuple[Range, ...]
     """Whatever matches lies in one of them; not all that does matches."""
     matches: Callable[[str, str], bool]
-    """(value, name of a field) -> whether it is wanted."""
+    """(value, name of a field) -> whether it is wanted. A value may be a hash."""
     is_exact: bool = False
+    """One value: so it is found among hashes, too."""
+
+    def show(self, value: str, field: str) -> str:
+        """What is found, as it is told: nobody can read a hash."""
+        return normalise(Field(field), self.text) if self.is_exact else value
 
 
-def parse_wanted(text: str, fields: Iterable[Field] = (), *, is_prefix: bool = False) -> Wanted:
+def parse_wanted(
+    text: str,
+    fields: Iterable[Field] = (),
+    *,
+    is_prefix: bool = False,
+    key: SearchKey | None = None,
+) -> Wanted:
     """A network where it is written as one (10.0.0.0/8), else a value, as events have it. `fields`
-    are all where there is none. Raises ValueError for nothing, which would be everything.
+    are all where there is none; `key` is what hashed values were hashed with. Raises ValueError for
+    nothing, which would be everything.
     """
     if not text.strip():
         raise ValueError("nothing")
@@ -47,13 +60,16 @@ def parse_wanted(text: str, fields: Iterable[Field] = (), *, is_prefix: bool = F
     if network is not None:
         return _of_network(text, network, chosen)
     normals = {field.value: normalise(field, text) for field in chosen}
-    return _of_prefix(text, normals) if is_prefix else of_values(text, normals)
+    return _of_prefix(text, normals) if is_prefix else _of_values(text, normals, key)
 
 
-def of_values(text: str, values: Mapping[str, str]) -> Wanted:
-    """By field the very value that is kept: normalised, or its hash."""
-    ranges = tuple((value, value + "\0") for value in sorted(set(values.values())))
-    return Wanted(text, ranges, lambda value, field: values.get(field) == value, is_exact=True)
+def _of_values(text: str, normals: Mapping[str, str], key: SearchKey | None) -> Wanted:
+    kept = {(field, value) for field, value in normals.items()}
+    if key is not None:
+        hashes = (key.hash(Term(Field(field), value)) for field, value in normals.items())
+        kept |= {(term.field.value, term.value) for term in hashes}
+    ranges = tuple((value, value + "\0") for value in sorted({value for _, value in kept}))
+    return Wanted(text, ranges, lambda value, field: (field, value) in kept, is_exact=True)
 
 
 def parse_network(text: str) -> _Network | None:

@@ -57,6 +57,8 @@ class Unsearched(StrEnum):
     OFF = "search is off"
     UNREAD = "its terms cannot be read"
     NOT_MERGED = "its terms are in no table, and too many are not"
+    HASHED = "its values are kept as hashes, so only whole ones are found"
+    OTHER_KEY = "its values were hashed with another key than LOG_AGGREGATOR_SEARCH_KEY"
 
 
 @dataclass(frozen=True, slots=True)

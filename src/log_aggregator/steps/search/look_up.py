@@ -24,7 +24,6 @@ from log_aggregator.core.tables.keys import (
 from log_aggregator.core.tables.rows import NO_TIME, Row
 from log_aggregator.core.tables.wanted import Range, Wanted
 from log_aggregator.core.terms.model import Unsearched
-from log_aggregator.core.terms.packterms import decode_terms
 from log_aggregator.core.terms.table import has_terms
 from log_aggregator.errors import (
     BadTerms,
@@ -36,6 +35,7 @@ from log_aggregator.errors import (
 from log_aggregator.limits import MIB
 from log_aggregator.model import Group, LogObject, Target
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.packs.terms import read_terms
 from log_aggregator.steps.retrieval.adopted import list_adopted
 from log_aggregator.steps.retrieval.catalog import entry_of, list_folder
 from log_aggregator.steps.search.answers import Answer, Coverage, Sighted, SightedPack
@@ -49,6 +49,8 @@ is said to be unsearched.
 _TERMS_BYTES = MIB
 """In memory while it is read, about."""
 _PACKS = "packs/"
+_SLASHES = 6
+"""In a pack's short key, up to its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Asked:
     wanted: Sequence[Wanted]
     query: Query = field(default_factory=Query)
     is_quick: bool = False
+    search_key_id: str = ""
+    """Of the key that `wanted` was hashed with."""
     read_directly_max: int = READ_DIRECTLY_MAX
 
     @property
@@ -67,12 +71,20 @@ class Asked:
         """In order, none twice: a row that is wanted for two reasons is one row."""
         return tuple(_join(sorted({each for wanted in self.wanted for each in wanted.ranges})))
 
-    def match(self, value: str, field_: str) -> str | None:
-        """What was typed that this is."""
+    def match(self, value: str, field_: str) -> Wanted | None:
+        """What was asked for that this is."""
         for wanted in self.wanted:
             if wanted.matches(value, field_):
-                return wanted.text
+                return wanted
         return None
+
+    def hides(self, pack: Covered) -> Unsearched | None:
+        """Why values of the pack cannot be told, although there are terms of it."""
+        if not pack.search_key:
+            return None
+        if not all(wanted.is_exact for wanted in self.wanted):
+            return Unsearched.HASHED
+        return None if pack.search_key == self.search_key_id else Unsearched.OTHER_KEY
 
 
 def look_up(
@@ -101,7 +113,7 @@ def _search_target(
         rows += result.rows
         coverage.failures += result.failures
     for pack in covered.values():
-        coverage.add_searched(*pack)
+        _count(coverage, pack, asked)
     uncovered = [name for name in sorted(packs) if name not in covered]
     rows += _search_directly(store, workers, target, uncovered, asked, coverage)
     if not asked.is_quick:
@@ -124,7 +136,19 @@ def _sighted(
         listed.storage_class if listed else None,
     )
     times = (None, None) if first == NO_TIME else (first, last)
-    return Sighted(asked.match(value, field_) or value, value, field_, pack, count, *times)
+    wanted = asked.match(value, field_)
+    asked_text, shown = (
+        (wanted.text, wanted.show(value, field_)) if wanted is not None else (value, value)
+    )
+    return Sighted(asked_text, shown, field_, pack, count, *times)
+
+
+def _count(coverage: Coverage, pack: Covered, asked: Asked) -> None:
+    hidden = asked.hides(pack)
+    if hidden is None:
+        coverage.add_searched(pack.pack, pack.members, pack.unsearched)
+    else:
+        coverage.add_unsearched(pack.pack, hidden)
 
 
 def _list_packs(
@@ -219,6 +243,8 @@ def _search_directly(
     for name in names:
         if not has_terms(shelf_of(name).log_type):
             coverage.add_unsearched(name, Unsearched.LOG_TYPE)
+        elif "/" in name.split("/", _SLASHES)[-1]:  # a copy, in a folder of its own
+            coverage.add_unsearched(name, Unsearched.COPIED)
         elif len(searchable) >= asked.read_directly_max:
             coverage.add_unsearched(name, Unsearched.NOT_MERGED)
         else:
@@ -232,7 +258,7 @@ def _search_directly(
             coverage.add_unsearched(found.name, found.reason)
             coverage.failures += found.failures
         else:
-            coverage.add_searched(*found.covered)
+            _count(coverage, found.covered, asked)
             yield from found.rows
 
 
@@ -266,10 +292,7 @@ def read_pack_terms(
     store: ObjectStore, target: Target, name: str, is_wanted: Callable[[str, str], bool]
 ) -> tuple[Covered, list[Row]]:
     """A pack's own terms, as far as they are wanted. Raises NotFound, BadTerms."""
-    pack_key = f"{target.root}{_PACKS}{name}"
-    head, sightings = decode_terms(store.get_object(target.bucket, target.terms_key(pack_key)).data)
-    if head.pack_key != pack_key:
-        raise BadTerms("these are the terms of another pack")
+    head, sightings = read_terms(store, target, f"{target.root}{_PACKS}{name}")
     rows = [
         (
             sighting.term.value,
@@ -282,7 +305,7 @@ def read_pack_terms(
         for sighting in sightings
         if is_wanted(sighting.term.value, sighting.term.field.value)
     ]
-    return Covered(name, head.members, head.unsearched), rows
+    return Covered(name, head.members, head.unsearched, head.search_key), rows
 
 
 def _join(ranges: Iterable[Range]) -> Iterator[Range]:
