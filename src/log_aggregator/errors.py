@@ -9,6 +9,7 @@
     ├── LimitExceeded          raise the limit or narrow the run; nothing was touched       exit 3
     ├── NoSuchOriginal         check the key: no pack has it                                exit 1
     ├── NothingFound           look elsewhere: nothing of what was asked for is there        exit 1
+    ├── NotAllSearched         nothing was found, but not everything was looked at           exit 4
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
     ├── BadTerms               make the terms anew: no pack is touched by it                  exit 1
     ├── OutputFailed           make room, or write elsewhere: what has its name is whole    exit 1
@@ -160,6 +161,18 @@ class NothingFound(LogAggregatorError):
     """Nothing of what was asked for is there."""
 
     advice = "Check the name, and the bucket that packs go to; `--config` names the settings file."
+
+
+class NotAllSearched(LogAggregatorError):
+    """Nothing was found by a search that could not look at everything, so it may be there all the
+    same. The text says how much was not looked at, and why.
+    """
+
+    exit_code = 4
+    advice = (
+        "`log-aggregator index terms` makes terms of packs that have none and can be read; what "
+        "stays unsearched can be extracted and read by other means."
+    )
 
 
 class IncompleteSearch(LogAggregatorError):

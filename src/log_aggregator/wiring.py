@@ -21,7 +21,7 @@ from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.patience import PatientStore
 from log_aggregator.adapters.telling import TellingStore
 from log_aggregator.core.planning import PackLimits
-from log_aggregator.core.terms.hashing import parse_search_key
+from log_aggregator.core.terms.hashing import SearchKey, parse_search_key
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     AccessDenied,
@@ -293,6 +293,12 @@ def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
     check_sources(settings)
     require_search_key(settings)
     return make_rules(settings, window)
+
+
+def find_search_key(settings: Settings) -> SearchKey | None:
+    """What hashed values are looked up with, if any are kept. Raises SettingsError."""
+    require_search_key(settings)
+    return _make_terms_options(settings).key
 
 
 def require_search_key(settings: Settings) -> None:

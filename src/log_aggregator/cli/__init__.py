@@ -22,6 +22,7 @@ Exit codes:
   1    something failed, was not found or is not valid; a run deletes nothing that is not packed
   2    a setting is wrong; nothing was touched
   3    could not start (bucket, credentials, permission, network, a limit); nothing was touched
+  4    search found nothing, but could not look at everything that was asked about
   130  stopped by ctrl-C or SIGTERM; start the same command again to go on
 """
 

@@ -75,6 +75,11 @@ COMMANDS = {
         "log_aggregator.cli.find:find",
         "Find packed log objects, and say which packs they are in.",
     ),
+    "search": Row(
+        "log_aggregator.cli.search:search",
+        "Search the events in packs, frozen ones too, for an access key, an address, a role, a "
+        "resource: where, when and how often.",
+    ),
     "extract": Row(
         "log_aggregator.cli.extract:extract",
         "Get original log objects back out of their packs: one by its key, or many by the same "

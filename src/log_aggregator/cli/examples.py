@@ -16,6 +16,11 @@ EXAMPLES = {
         f"--account 111122223333 --log-type CloudTrail --date 2026-03-14 {_PACKS}",
         f"'*_CloudTrail_eu-west-1_20260314T09*' --json {_PACKS}",
     ),
+    "search": (
+        f"AKIAIOSFODNN7EXAMPLE {_PACKS}",
+        f"203.0.113.0/24 --from 2021-01-01 --to 2021-12-31 --json {_PACKS}",
+        f"AKIAIOSFODNN7EXAMPLE --events {_PACKS} | jq .eventName",
+    ),
     "extract": (
         f"--account 111122223333 --date 2026-03-14 --directory logs-back {_PACKS}",
         f"--log-type CloudTrail --date 2026-03-14 --lines {_PACKS} | jq .Records[].eventName",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from log_aggregator.cli.index_tables import tables
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -59,6 +60,9 @@ ADVICE: dict[type[LogAggregatorError], str] = {
 @click.group()
 def index() -> None:
     """Make indexes: of packs that lost theirs, and of aggregates that other tools made."""
+
+
+index.add_command(tables)
 
 
 @index.command()

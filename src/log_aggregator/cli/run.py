@@ -39,6 +39,7 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Listing, Progress
 from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.steps.packing.run import run as run_job
+from log_aggregator.steps.search.after_run import merge_after_run
 from log_aggregator.telemetry.memory import peak_memory_bytes
 from log_aggregator.wiring import Connection, connect_trail_keys, open_job
 
@@ -220,6 +221,7 @@ def measure_run(
         keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys, recovers)
         with shown as view:
             result = run_job(job, view, _make_listing(job, found, view), keeper)
+            merge_after_run(job, result)
         result.inventories = [inventory.location for inventory in found]
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     return describe_run(result, measured)

@@ -70,6 +70,8 @@ class MergeResult:
     compacted: int = 0
     """Tables that another one replaces now."""
     failures: list[Failure] = field(default_factory=list)
+    read: int = 0
+    """Packs whose terms were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +200,9 @@ def _read_terms(
             return Failure.of(f"terms of {where}", error)
 
     found = merging.workers.read_ahead(read, names, lambda _: _TERMS_BYTES)
-    for done, each in enumerate(found, 1):
-        merging.progress(done)
+    for each in found:
+        result.read += 1
+        merging.progress(result.read)
         if isinstance(each, Failure):
             result.failures.append(each)
         elif each is not None:

@@ -1,0 +1,96 @@
+"""What a run does for searching once all else is done: the terms of its packs go into tables.
+
+No pack waits for that and nothing is undone by it. Whatever goes wrong is a warning: the terms are
+there, searching reads them one by one, and the next run merges them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from log_aggregator.core.terms.table import has_terms
+from log_aggregator.errors import Failure, Interrupted, LogAggregatorError, Unexpected, name_place
+from log_aggregator.model import Target
+from log_aggregator.ports.store import WriteOptions
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.search.merge import MergeResult, Merging, merge_terms
+from log_aggregator.steps.search.tables import EXTRA, has_reader
+
+TABLES = "tables of terms"
+ADVICE = (
+    "All is packed as ever, and what has terms can be searched. The next run merges them, and so "
+    "does `log-aggregator index tables`."
+)
+_INSTALL = f"pip install 'control-tower-log-aggregator[{EXTRA}]'"
+
+
+def merge_after_run(job: Job, result: RunResult) -> None:
+    """Adds a warning to the result where something could not be merged."""
+    if job.rules.group.combine.terms is None or result.is_stopped:
+        return
+    packs = _packs_by_target(job, result)
+    if not packs:
+        return
+    if not has_reader():
+        result.warnings.append(_not_installed())
+        return
+    try:
+        for target, keys in sorted(packs.items()):
+            result.warnings += merge_packs(job, target, keys)
+    except Interrupted:
+        result.is_stopped = True  # with the report of all that was done
+
+
+def merge_packs(job: Job, target: Target, pack_keys: Iterable[str]) -> list[Failure]:
+    """Gives what could not be merged. Raises Interrupted."""
+    try:
+        return list(_warn(target, merge_terms(make_merging(job, target), pack_keys)))
+    except Interrupted:
+        raise
+    except LogAggregatorError as error:
+        return [Failure.of(f"{TABLES} in {target.bucket}", error, ADVICE)]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run is done and has a report
+        return [Failure.of(TABLES, Unexpected(name_place(error)), ADVICE)]
+
+
+def make_merging(job: Job, target: Target) -> Merging:
+    """Tables are stored and encrypted as indexes are."""
+    options = table_options(job.rules.group.combine.index)
+    return Merging(job.store, job.workers, target, options, job.today)
+
+
+def table_options(index: WriteOptions) -> WriteOptions:
+    """https://www.iana.org/assignments/media-types/application/vnd.apache.parquet"""
+    return replace(index, content_type="application/vnd.apache.parquet")
+
+
+def _packs_by_target(job: Job, result: RunResult) -> dict[Target, set[str]]:
+    """Those that were verified, older ones included: a run that was killed may have left terms that
+    are in no table.
+    """
+    packs: dict[Target, set[str]] = defaultdict(set)
+    for group in result.groups:
+        if group.settled and has_terms(group.group.log_type):
+            packs[job.rules.target(group.group.bucket)].update(group.settled)
+    return packs
+
+
+def _warn(target: Target, merged: MergeResult) -> Iterator[Failure]:
+    """One warning, however many there are: the first of them is named."""
+    if merged.failures:
+        first = merged.failures[0]
+        message = f"{len(merged.failures):,} could not be read; the first: {first.message}"
+        yield Failure(f"{TABLES} in {target.bucket}", first.error, message, ADVICE)
+
+
+def _not_installed() -> Failure:
+    return Failure(
+        TABLES,
+        "NotInstalled",
+        "terms are kept beside each pack but not merged into tables, because arro3-io is not "
+        "installed; searching reads them one by one",
+        f"{_INSTALL}, or leave it as it is: searching is slower then, and finds the same.",
+    )
