@@ -33,6 +33,7 @@ from benchmarks import (
     peers,
     planning,
     scale,
+    search,
     startup,
     whole,
 )
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "pages": pages.measure,
     "listing": listing.measure,
     "find": find.measure,
+    "search": search.measure,
     "planning": planning.measure,
     "combine": combine.measure,
     "cpu": cpu.measure,

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from log_aggregator.core.jsontext import encode_json_line
+from log_aggregator.core.tables.wanted import Range, join_ranges
 from log_aggregator.core.terms.model import Unsearched
 from log_aggregator.errors import BadTerms
 
@@ -45,14 +45,20 @@ class Covered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A row group: a file of Parquet inside the file. `first` and `last` are values."""
+    """A row group: a file of Parquet inside the file. `fields` has the first and the last value of
+    each field: what is looked for in all fields, written in upper and in lower case, would else be
+    looked for in two pieces of each table.
+    """
 
-    first: str
-    last: str
     offset: int
     length_bytes: int
     rows: int
     crc32: int
+    fields: Mapping[str, tuple[str, str]]
+
+    def may_hold(self, field: str, span: Range) -> bool:
+        first, last = self.fields.get(field, ("", ""))
+        return first < span[1] and last >= span[0] and field in self.fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +82,19 @@ class Directory:
         names = "\n".join(sorted(each.pack for each in self.packs))
         return hashlib.sha256(names.encode()).hexdigest()[:16]
 
-    def find_pieces(self, ranges: Iterable[tuple[str, str]]) -> list[Piece]:
-        """Those that may hold a value of one of the ranges, each from the first value to before the
-        second.
-        """
-        lasts = [piece.last for piece in self.pieces]
-        found: dict[int, Piece] = {}
-        for low, high in ranges:
-            number = bisect_left(lasts, low)
-            while number < len(self.pieces) and self.pieces[number].first < high:
-                found[number] = self.pieces[number]
-                number += 1
-        return [found[number] for number in sorted(found)]
+    def find_pieces(
+        self, spans: Mapping[str, Sequence[Range]]
+    ) -> Iterator[tuple[Piece, list[Range]]]:
+        """Those that may hold a value of one of the spans of its field, and these spans."""
+        for piece in self.pieces:
+            wanted = [
+                span
+                for field in piece.fields
+                for span in spans.get(field, ())
+                if piece.may_hold(field, span)
+            ]
+            if wanted:
+                yield piece, list(join_ranges(wanted))
 
 
 def encode_directory(directory: Directory) -> bytes:
@@ -147,7 +154,7 @@ def _lines(directory: Directory) -> Iterator[Any]:
         "packs": len(directory.packs),
         "replaces": list(directory.replaces),
         "pieces": [
-            [each.first, each.last, each.offset, each.length_bytes, each.rows, each.crc32]
+            [each.offset, each.length_bytes, each.rows, each.crc32, dict(each.fields)]
             for each in directory.pieces
         ],
     }

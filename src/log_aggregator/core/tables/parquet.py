@@ -97,8 +97,16 @@ class TableWriter:
         offset = len(self._data)
         self._footers.append(_shift(_footer_of(piece), offset, len(self._footers)))
         self._data += piece
-        first, last = (rows[0][0], rows[-1][0]) if rows else ("", "")
-        self._pieces.append(Piece(first, last, offset, len(piece), len(rows), zlib.crc32(piece)))
+        self._pieces.append(
+            Piece(offset, len(piece), len(rows), zlib.crc32(piece), _bounds_of(rows))
+        )
+
+
+def _bounds_of(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    """The first and the last value of each field; the rows are sorted by value."""
+    lasts = {row[1]: row[0] for row in rows}
+    firsts = {row[1]: row[0] for row in reversed(rows)}
+    return {field_: (firsts[field_], lasts[field_]) for field_ in sorted(lasts)}
 
 
 def encode_piece(rows: Sequence[Row], names: ShortNames) -> bytes:

@@ -19,7 +19,7 @@ Range = tuple[str, str]
 _AFTER_SURROGATES = 0xE000
 _SURROGATES = range(0xD800, _AFTER_SURROGATES)
 _LAST = "\U0010ffff"
-EVERYTHING: tuple[Range, ...] = (("", 600 * _LAST),)
+EVERYTHING: Range = ("", 600 * _LAST)
 """No value is as long."""
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -30,8 +30,8 @@ class Wanted:
 
     text: str
     """As it was typed."""
-    ranges: tuple[Range, ...]
-    """Whatever matches lies in one of them; not all that does matches."""
+    spans: Mapping[str, tuple[Range, ...]]
+    """By field. Whatever matches lies in one of them; not all that does matches."""
     matches: Callable[[str, str], bool]
     """(value, name of a field) -> whether it is wanted. A value may be a hash."""
     is_exact: bool = False
@@ -68,8 +68,11 @@ def _of_values(text: str, normals: Mapping[str, str], key: SearchKey | None) -> 
     if key is not None:
         hashes = (key.hash(Term(Field(field), value)) for field, value in normals.items())
         kept |= {(term.field.value, term.value) for term in hashes}
-    ranges = tuple((value, value + "\0") for value in sorted({value for _, value in kept}))
-    return Wanted(text, ranges, lambda value, field: (field, value) in kept, is_exact=True)
+    spans = {
+        field: tuple((value, value + "\0") for name, value in sorted(kept) if name == field)
+        for field in normals
+    }
+    return Wanted(text, spans, lambda value, field: (field, value) in kept, is_exact=True)
 
 
 def parse_network(text: str) -> _Network | None:
@@ -93,7 +96,7 @@ def _of_prefix(text: str, prefixes: Mapping[str, str]) -> Wanted:
         prefix = prefixes.get(field)
         return prefix is not None and value.startswith(prefix)
 
-    return Wanted(text, tuple(map(_range_of, sorted(set(prefixes.values())))), matches)
+    return Wanted(text, {name: (_range_of(each),) for name, each in prefixes.items()}, matches)
 
 
 def _of_network(text: str, network: _Network, fields: frozenset[Field]) -> Wanted:
@@ -115,7 +118,7 @@ def _of_network(text: str, network: _Network, fields: frozenset[Field]) -> Wante
         if isinstance(network, ipaddress.IPv4Network)
         else _prefixes_v6(network)
     )
-    return Wanted(text, tuple(map(_range_of, prefixes)), matches)
+    return Wanted(text, {Field.ADDRESS.value: tuple(map(_range_of, prefixes))}, matches)
 
 
 def _prefixes_v4(network: ipaddress.IPv4Network) -> Iterator[str]:
@@ -154,6 +157,21 @@ def _prefixes_v6(network: ipaddress.IPv6Network) -> Iterator[str]:
         yield from ("::", "0:")
     else:
         yield from (":", *"0123456789abcdef")
+
+
+def join_ranges(ranges: Iterable[Range]) -> Iterator[Range]:
+    """In order, and those that overlap as one: so that nothing is in two of them."""
+    low: str | None = None
+    high = ""
+    for first, end in sorted(ranges):
+        if low is not None and first <= high:
+            high = max(high, end)
+            continue
+        if low is not None:
+            yield low, high
+        low, high = first, end
+    if low is not None:
+        yield low, high
 
 
 def _range_of(prefix: str) -> Range:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from log_aggregator.core.query import Query
 from log_aggregator.core.tables.directory import Covered
@@ -53,7 +54,7 @@ _SLASHES = 6
 """In a pack's short key, up to its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What is looked for, and in which packs. `is_quick`: packs are not listed, so the answer says
     nothing of those that no table covers.
@@ -66,10 +67,14 @@ class Asked:
     """Of the key that `wanted` was hashed with."""
     read_directly_max: int = READ_DIRECTLY_MAX
 
-    @property
-    def ranges(self) -> tuple[Range, ...]:
-        """In order, none twice: a row that is wanted for two reasons is one row."""
-        return tuple(_join(sorted({each for wanted in self.wanted for each in wanted.ranges})))
+    @cached_property
+    def spans(self) -> Mapping[str, Sequence[Range]]:
+        """Where in the values of each field it can stand."""
+        spans: dict[str, list[Range]] = defaultdict(list)
+        for wanted in self.wanted:
+            for name, ranges in wanted.spans.items():
+                spans[name] += ranges
+        return spans
 
     def match(self, value: str, field_: str) -> Wanted | None:
         """What was asked for that this is."""
@@ -194,7 +199,7 @@ def read_shelf(store: ObjectStore, tables: Sequence[StoredTable], asked: Asked) 
             continue
         try:
             opened = open_table(store, table)
-            rows = [row for some in opened.read_rows(asked.ranges) for row in some]
+            rows = [row for some in opened.read_rows(asked.spans) for row in some]
         except (BadTerms, StoreError, VerificationError) as error:
             result.failures.append(Failure.of(table.where, error))
             continue
@@ -306,18 +311,3 @@ def read_pack_terms(
         if is_wanted(sighting.term.value, sighting.term.field.value)
     ]
     return Covered(name, head.members, head.unsearched, head.search_key), rows
-
-
-def _join(ranges: Iterable[Range]) -> Iterator[Range]:
-    """Those that overlap become one."""
-    low: str | None = None
-    high = ""
-    for first, end in ranges:
-        if low is not None and first <= high:
-            high = max(high, end)
-            continue
-        if low is not None:
-            yield low, high
-        low, high = first, end
-    if low is not None:
-        yield low, high
