@@ -177,8 +177,14 @@ def _parse(lines: Sequence[bytes]) -> Directory:
         head["month"],
         packs,
         tuple(head["replaces"]),
-        tuple(Piece(*each) for each in head["pieces"]),
+        tuple(map(_parse_piece, head["pieces"])),
     )
+
+
+def _parse_piece(line: Sequence[Any]) -> Piece:
+    offset, length, rows, crc, fields = line
+    bounds = {name: (first, last) for name, (first, last) in fields.items()}
+    return Piece(offset, length, rows, crc, bounds)
 
 
 def _parse_pack(line: Sequence[Any]) -> Covered:

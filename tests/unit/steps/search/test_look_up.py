@@ -5,6 +5,7 @@ looked at is always said.
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 from tests.support.terms import TermsShelf, seconds, sighting
@@ -22,12 +23,11 @@ DAY, LATER, NEXT_MONTH = date(2021, 3, 5), date(2021, 3, 6), date(2021, 4, 2)
 
 
 def search(
-    shelf: TermsShelf, *texts: str, query: Query | None = None, **asked: bool | int
+    shelf: TermsShelf, *texts: str, query: Query | None = None, is_prefix: bool = False, **more: Any
 ) -> Answer:
-    is_prefix = bool(asked.pop("is_prefix", False))
     wanted = [parse_wanted(text, is_prefix=is_prefix) for text in texts]
     return look_up(
-        shelf.store, SerialWorkers(), [shelf.target], Asked(wanted, query or Query(), **asked)
+        shelf.store, SerialWorkers(), [shelf.target], Asked(wanted, query or Query(), **more)
     )
 
 

@@ -1,0 +1,190 @@
+"""Invariant: a table is one file of Parquet to everybody who reads Parquet, and each piece of it
+gives the same rows alone.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import zlib
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet
+import pytest
+
+from log_aggregator.core.tables.directory import (
+    Covered,
+    Directory,
+    decode_directory,
+    encode_directory,
+    find_end,
+)
+from log_aggregator.core.tables.names import ShortNames
+from log_aggregator.core.tables.parquet import TableWriter, decode_piece
+from log_aggregator.core.tables.rows import NO_TIME, Row, RowSorter
+from log_aggregator.core.tables.thrift import decode_struct, encode_struct
+from log_aggregator.core.tables.wanted import EVERYTHING
+from log_aggregator.core.terms.model import Unsearched
+from log_aggregator.errors import BadTerms
+
+PACKS = [
+    f"logs/CloudTrail/{111122223333 + number}/2021/03/{day:02}/x-{number * 97 + day:032x}.json.gz"
+    for number in range(3)
+    for day in (1, 2)
+]
+
+
+def make_rows(count: int, seed: int = 1) -> list[Row]:
+    chance = random.Random(seed)
+    rows: set[Row] = set()
+    while len(rows) < count:
+        field = chance.choice(["event", "address", "access-key"])
+        value = f"{field}-{chance.randrange(40)}-ü" if field == "event" else f"{chance.random()}"
+        first = chance.choice([NO_TIME, 1_614_556_800 + chance.randrange(86_400)])
+        last = first if first == NO_TIME else first + chance.randrange(4_000)
+        rows.add((value, field, chance.choice(PACKS), first, last, chance.randrange(1, 99)))
+    return sorted(rows)
+
+
+def write(rows: list[Row], *, piece_rows: int = 100) -> tuple[Directory, bytes]:
+    writer = TableWriter(ShortNames.of(PACKS), piece_rows)
+    for start in range(0, len(rows), 70):
+        writer.take(rows[start : start + 70])
+    packs = [Covered(pack, 10) for pack in PACKS]
+    return writer.finish(Directory("CloudTrail", "2021-03", packs))
+
+
+def test_others_read_the_same_rows(tmp_path: Path) -> None:
+    """DuckDB and Arrow go by the footer, which is ours."""
+    rows = make_rows(1_050)
+    _, data = write(rows)
+    path = tmp_path / "table.parquet"
+    path.write_bytes(data)
+    short = ShortNames.of(PACKS).short_of
+    expected = [
+        (
+            value,
+            field,
+            pack.split("/")[2],
+            short[pack],
+            None if first == NO_TIME else first,
+            None if first == NO_TIME else last - first,
+            count,
+        )
+        for value, field, pack, first, last, count in rows
+    ]
+    asked = duckdb.execute(
+        f"SELECT value, field, account, pack, first, lasted, count FROM '{path}'"
+    )
+    assert sorted(asked.fetchall(), key=repr) == sorted(expected, key=repr)
+    read = pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
+    assert [tuple(row.values()) for row in read] == expected
+    one = duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE value = '{rows[500][0]}'").fetchall()
+    assert one == [(sum(row[0] == rows[500][0] for row in rows),)]
+
+
+def test_each_piece_alone_has_its_rows() -> None:
+    rows = make_rows(1_050)
+    directory, data = write(rows)
+    names = ShortNames.of(PACKS)
+    read = [
+        (row[0], row[1], names.pack_of[row[2]], *row[3:])
+        for piece in directory.pieces
+        for row in decode_piece(
+            data[piece.offset : piece.offset + piece.length_bytes], piece, [EVERYTHING]
+        )
+    ]
+    assert read == rows
+    assert len(directory.pieces) == 11
+
+
+def test_pieces_are_chosen_by_the_values_of_the_field() -> None:
+    """No piece that holds a wanted row is passed over, and few others are read."""
+    rows = make_rows(1_050)
+    directory, data = write(rows)
+    for row in rows[::37]:
+        spans = {row[1]: [(row[0], row[0] + "\0")]}
+        found = [
+            each[:2]
+            for piece, ranges in directory.find_pieces(spans)
+            for each in decode_piece(
+                data[piece.offset : piece.offset + piece.length_bytes], piece, ranges
+            )
+        ]
+        assert found.count(row[:2]) == sum(each[:2] == row[:2] for each in rows)
+        assert len(list(directory.find_pieces(spans))) <= 2
+
+
+def test_a_damaged_piece_is_told() -> None:
+    directory, data = write(make_rows(100))
+    piece = directory.pieces[0]
+    damaged = bytearray(data[piece.offset : piece.offset + piece.length_bytes])
+    damaged[20] ^= 1
+    with pytest.raises(BadTerms):
+        list(decode_piece(bytes(damaged), piece, [EVERYTHING]))
+
+
+def test_the_directory_comes_back_from_the_end_of_the_file() -> None:
+    packs = [
+        Covered(PACKS[0], 10),
+        Covered(PACKS[1], 5, {Unsearched.UNPARSABLE: 2}),
+        Covered(PACKS[2], 5, {}, "0123abcd"),
+    ]
+    writer = TableWriter(ShortNames.of(PACKS))
+    writer.take(make_rows(50))
+    written, data = writer.finish(Directory("CloudTrail", "2021-03", packs, ("00-x.parquet",)))
+    end = find_end(data[-200:])
+    assert end is None or end <= len(data)
+    assert decode_directory(data) == Directory(
+        "CloudTrail", "2021-03", tuple(packs), ("00-x.parquet",), written.pieces
+    )
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 20, 400])
+def test_an_end_that_is_cut_or_damaged_is_told(cut: int) -> None:
+    _, data = write(make_rows(100))
+    for damaged in (data[:-cut], data[-cut:] + b"PAR1", b"PAR1", b""):
+        with pytest.raises(BadTerms):
+            decode_directory(damaged)
+
+
+def test_a_count_of_packs_that_is_wrong_is_told() -> None:
+    """A list that lost a line is no list of what was searched."""
+    packs = [Covered(PACKS[0], 1), Covered(PACKS[1], 1)]
+    whole = encode_directory(Directory("CloudTrail", "2021-03", packs))
+    lines = zlib.decompress(whole[:-12]).splitlines(keepends=True)
+    short = zlib.compress(b"".join(lines[:-1]))
+    end = b"\0\0\0\0PAR1"  # of a file whose footer is empty
+    assert decode_directory(whole + end).packs == tuple(packs)
+    with pytest.raises(BadTerms, match="names 2 packs and lists 1"):
+        decode_directory(short + len(short).to_bytes(4, "little") + whole[-8:] + end)
+
+
+def test_names_are_long_enough_to_tell_packs_apart() -> None:
+    alike = [f"logs/CloudTrail/1/2021/03/01/a-{'0' * 20}{number:012x}.gz" for number in range(3)]
+    names = ShortNames.of([*alike, "logs/CloudTrail/1/2021/03/01/without-an-id.gz"])
+    assert len(names.pack_of) == 4
+    assert {names.pack_of[names.short_of[pack]] for pack in alike} == set(alike)
+
+
+@pytest.mark.parametrize("run_rows_max", [7, 100, 10_000])
+def test_rows_come_out_sorted_whatever_the_runs(run_rows_max: int) -> None:
+    rows = make_rows(2_000)
+    shuffled = rows.copy()
+    random.Random(3).shuffle(shuffled)
+    sorter = RowSorter(run_rows_max)
+    for start in range(0, len(shuffled), 33):
+        sorter.take(shuffled[start : start + 33])
+    assert [row for some in sorter.merge() for row in some] == rows
+
+
+def test_a_footer_is_written_again_as_it_was() -> None:
+    """What the protocol's reader does not know of it, it does not change."""
+    out = io.BytesIO()
+    table = pyarrow.table({"a": [1, 2, None], "b": ["x", "y", "z"], "c": [True, False, None]})
+    pyarrow.parquet.write_table(table, out, compression="snappy")
+    data = out.getvalue()
+    footer = data[-8 - int.from_bytes(data[-8:-4], "little") : -8]
+    assert decode_struct(encode_struct(decode_struct(footer))) == decode_struct(footer)
+    assert encode_struct(decode_struct(footer)) == footer
