@@ -171,6 +171,8 @@ def _found_in(record: _Record) -> Found:
     for resource in record.resources or ():
         if resource.arn:
             found.add((Field.RESOURCE, resource.arn))
+    if record.source_address:
+        found.discard((Field.ADDRESS, record.source_address))
     identity = record.user_identity
     if found and identity is not None:
         if identity.access_key_id:

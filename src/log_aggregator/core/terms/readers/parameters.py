@@ -5,6 +5,7 @@ their keys. Only texts are taken; policies, documents, bodies and the like are n
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -24,15 +25,23 @@ Found = set[tuple[Field, str]]
 
 
 def gather(parameters: Any, found: Found) -> None:
-    """Adds what `parameters`, a decoded JSON value, holds. No recursion: others decide how deep it
-    is.
-    """
+    """Adds what `parameters`, a decoded JSON value of a CloudTrail event, holds."""
+    _gather(parameters, found, _KINDS)
+
+
+def gather_finding(resource: Any, found: Found) -> None:
+    """The same of a resource or an action in a finding of GuardDuty."""
+    _gather(resource, found, _FINDING_KINDS)
+
+
+def _gather(parameters: Any, found: Found, kinds: Mapping[str, Kind]) -> None:
+    """No recursion: whoever decoded the value has decided how deep it may be."""
     stack = [parameters]
     while stack:
         node = stack.pop()
         if type(node) is dict:
             for key, value in node.items():
-                kind = _KINDS[key]
+                kind = kinds[key]
                 if type(value) is str:
                     if type(kind) is Field and value:
                         found.add((kind, value))
@@ -64,7 +73,19 @@ def kind_of(key: str) -> Kind:
 
 
 _KEY_CHARS_MAX = 100
-_EXACT = {"accesskeyid": Field.ACCESS_KEY, "rolesessionname": Field.SESSION}
+_EXACT = {
+    "accesskeyid": Field.ACCESS_KEY,
+    "rolesessionname": Field.SESSION,
+    "networkinterfaceid": Field.INTERFACE,
+    "publicip": Field.ADDRESS,
+    "privateipaddress": Field.ADDRESS,
+    "ipaddress": Field.ADDRESS,
+    "ipaddressv4": Field.ADDRESS,
+    "ipaddressv6": Field.ADDRESS,
+    "ipv6address": Field.ADDRESS,
+    "ipv6addresses": Field.ADDRESS,
+}
+_EXACT_IN_FINDINGS = {"domain": Field.HOST, "username": Field.PRINCIPAL}
 _RESOURCE = re.compile(r"(?:Arn|ARN|Id|ID|Identifier)s?\Z|(?:\A|[_.:-])(?:arn|id|identifier)s?\Z")
 _NAME = re.compile(r"Names?\Z|(?:\A|[_.:-])names?\Z")
 _CLOSED = re.compile(
@@ -86,12 +107,17 @@ _NEVER = frozenset(
 class _Kinds(dict[str, Kind]):
     """Kinds of keys that were met; there are a few thousand in all of AWS."""
 
+    def __init__(self, exact: Mapping[str, Field]) -> None:
+        super().__init__()
+        self._exact = exact
+
     def __missing__(self, key: str) -> Kind:
-        kind = kind_of(key)
+        kind = self._exact.get(key.lower()) or kind_of(key)
         if len(self) < _KINDS_MAX:
             self[key] = kind
         return kind
 
 
 _KINDS_MAX = 10_000
-_KINDS = _Kinds()
+_KINDS = _Kinds({})
+_FINDING_KINDS = _Kinds(_EXACT_IN_FINDINGS)
