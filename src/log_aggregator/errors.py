@@ -55,8 +55,10 @@ sees. No error's text ever holds contents of a log.
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Self
 
 from log_aggregator.escapes import escape
@@ -462,6 +464,22 @@ class Failure:
     def of(cls, where: str, error: LogAggregatorError, advice: str | None = None) -> Failure:
         """With the error's own advice, unless there is a better one here."""
         return cls(where, error.state_name, str(error), error.advice if advice is None else advice)
+
+
+_PACKAGE = Path(__file__).parent
+
+
+def name_place(error: BaseException) -> str:
+    """`KeyError at log_aggregator/core/lines.py:12 in split`: the last line of ours on the way of
+    an exception that is not. What it says itself may quote a log.
+    """
+    name = type(error).__name__
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(_PACKAGE):
+            where = path.relative_to(_PACKAGE.parent)
+            return f"{name} at {where}:{line} in {frame.f_code.co_name}"
+    return f"{name} outside of this program"
 
 
 @contextlib.contextmanager

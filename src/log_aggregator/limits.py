@@ -48,6 +48,10 @@ BOMB_RATIO_MIN times its size, is not read: it is not ours. Each line of ours ha
 id or a hash in it, which deflate cannot make smaller: 5 times are usual, and keys of 1,024 bytes
 with 2 KiB of metadata, all alike, make 40.
 """
+SEARCHED_MEMBER_BYTES_MAX = 16 * MIB
+"""A member that inflates to more is not looked at for terms, and counts as unsearched: it would be
+in memory as a whole. CloudTrail and Config close their files far below that.
+"""
 READERS = 128
 """GETs at once, where nothing else is set. Where S3 takes 30 ms to answer, 64 leave half of a core
 idle; more gain where it takes longer.

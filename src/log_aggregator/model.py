@@ -169,7 +169,17 @@ class Group:
 
 
 BACKFILLS = "backfills/"
-OWN_FOLDERS = ("packs/", "indexes/", "discards/", "custody/", "keys/", "adopted/", BACKFILLS)
+OWN_FOLDERS = (
+    "packs/",
+    "indexes/",
+    "terms/",
+    "tables/",
+    "discards/",
+    "custody/",
+    "keys/",
+    "adopted/",
+    BACKFILLS,
+)
 """What this program writes to a target, under its root."""
 
 
@@ -206,6 +216,25 @@ class Target:
         if not pack_key.startswith(packs):
             raise ValueError(f"not the key of a pack: {pack_key!r}")
         return f"{self.root}indexes/{pack_key.removeprefix(packs)}.index.jsonl.gz"
+
+    def terms_prefix(self, group: Group) -> str:
+        return f"{self.root}terms/{group.path}"
+
+    def terms_key(self, pack_key: str) -> str:
+        """The key of a pack's terms; never longer than that of its index. Raises ValueError where
+        `pack_key` is not a pack's key of this target.
+        """
+        packs = f"{self.root}packs/"
+        if not pack_key.startswith(packs):
+            raise ValueError(f"not the key of a pack: {pack_key!r}")
+        return f"{self.root}terms/{pack_key.removeprefix(packs)}.terms.jsonl.gz"
+
+    def pack_key_of_terms(self, terms_key: str) -> str:
+        """The inverse of `terms_key`."""
+        terms, suffix = f"{self.root}terms/", ".terms.jsonl.gz"
+        if not (terms_key.startswith(terms) and terms_key.endswith(suffix)):
+            raise ValueError(f"not the key of a pack's terms: {terms_key!r}")
+        return f"{self.root}packs/{terms_key.removeprefix(terms).removesuffix(suffix)}"
 
     def pack_key(self, index_key: str) -> str:
         """The inverse of `index_key`."""
@@ -335,6 +364,8 @@ class WrittenPack:
     source_count: int
     source_bytes: int
     size_bytes: int
+    terms_error: str = ""
+    """Why its terms were not written; empty where they were, and where none are wanted."""
 
     @property
     def index_key(self) -> str:

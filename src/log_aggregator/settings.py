@@ -68,6 +68,7 @@ class Settings:
     final_aggregation_prefix: str = "aggregated"
     storage_class: str = "STANDARD"
     kms_key_id: str | None = None
+    search: str = "plain"
     glacier_object_size: int = GIB
     pack_size_max: int = GIB
     members_max: int = 200_000
@@ -435,6 +436,14 @@ SETTINGS: tuple[Setting, ...] = (
         _optional(_word(r"[A-Za-z0-9:/_-]{1,2048}")),
         "a KMS key id, alias or ARN",
         "Key for packs and indexes. Left out: the bucket's default.",
+    ),
+    Setting(
+        "search",
+        _choice("plain", "hashed", "off"),
+        '"plain", "hashed" or "off"',
+        "Whether the values by which people search events are kept beside each pack: as they are, "
+        "as keyed hashes (LOG_AGGREGATOR_SEARCH_KEY), or not at all; see "
+        "docs/how-to/choose-what-search-keeps.md.",
     ),
     Setting(
         "glacier_object_size",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from log_aggregator.adapters.counting import CountingStore
 from log_aggregator.adapters.patience import PatientStore
 from log_aggregator.adapters.telling import TellingStore
 from log_aggregator.core.planning import PackLimits
+from log_aggregator.core.terms.hashing import parse_search_key
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
     AccessDenied,
@@ -28,6 +30,7 @@ from log_aggregator.errors import (
     NotAuthenticated,
     OutcomeUnknown,
     RequestFailed,
+    SettingsError,
     Unreachable,
     WrongSignature,
 )
@@ -37,7 +40,15 @@ from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
 from log_aggregator.signals import when_stopped
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.rules import CombineOptions, GroupRules, Holds, Level, Rules, RunRules
+from log_aggregator.steps.rules import (
+    CombineOptions,
+    GroupRules,
+    Holds,
+    Level,
+    Rules,
+    RunRules,
+    TermsOptions,
+)
 from log_aggregator.steps.workers import ThreadWorkers
 
 if TYPE_CHECKING:
@@ -61,6 +72,10 @@ GARBAGE_THRESHOLDS = (100_000, 50, 100)
 """A run keeps hundreds of thousands of small objects and makes hardly any cycles. With Python's 700
 the collector walks over all of them again and again, and every thread waits (make bench, combine).
 """
+
+
+SEARCH_KEY = "LOG_AGGREGATOR_SEARCH_KEY"
+"""The environment variable that holds the key of hashed search."""
 
 
 PUT_BACK_WRITERS = 16
@@ -101,6 +116,7 @@ def open_job(
     clock = SystemClock()
     if window is not None:
         check_sources(settings)
+        require_search_key(settings)
     rules = make_rules(settings, window or DateWindow(clock.now().date(), clock.now().date()))
     store = connect(connection, settings.readers, settings.bucket_owners)
     with (
@@ -275,7 +291,19 @@ def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
     named.
     """
     check_sources(settings)
+    require_search_key(settings)
     return make_rules(settings, window)
+
+
+def require_search_key(settings: Settings) -> None:
+    """For those who make terms, or look them up. Raises SettingsError where their values are to be
+    hashed and nobody says with what.
+    """
+    if _make_terms_options(settings).lacks_key:
+        raise SettingsError(
+            f"search = 'hashed': expected its key in the environment variable {SEARCH_KEY}; "
+            "docs/how-to/choose-what-search-keeps.md says how to make one"
+        )
 
 
 def make_rules(settings: Settings, window: DateWindow) -> RunRules:
@@ -296,7 +324,12 @@ def make_rules(settings: Settings, window: DateWindow) -> RunRules:
             holds=_make_holds(settings.holds),
         ),
         group=GroupRules(
-            CombineOptions(_make_limits(settings), pack, index),
+            CombineOptions(
+                _make_limits(settings),
+                pack,
+                index,
+                None if settings.search == "off" else _make_terms_options(settings),
+            ),
             Level(settings.verify),
             Stage.DELETE if settings.delete_originals else Stage.PACK,
             settings.keep_originals_days,
@@ -304,6 +337,18 @@ def make_rules(settings: Settings, window: DateWindow) -> RunRules:
         objects_max=settings.objects_max,
         layouts=settings.layouts,
     )
+
+
+def _make_terms_options(settings: Settings) -> TermsOptions:
+    """They are encrypted and stored as indexes are. The key is no setting, because settings are
+    files that are copied, shown and committed.
+    """
+    write = WriteOptions(
+        kms_key_id=settings.kms_key_id, content_type="application/gzip", may_replace=True
+    )
+    is_hashed, text = settings.search == "hashed", os.environ.get(SEARCH_KEY, "")
+    key = parse_search_key(SEARCH_KEY, text) if is_hashed and text else None
+    return TermsOptions(write, is_hashed, key)
 
 
 def _make_limits(settings: Settings) -> PackLimits:

@@ -755,6 +755,13 @@ class TestPut:
         put(lab.store, bucket, "k", b"third")
         assert lab.store.get_object(bucket, "k").data == b"third"
 
+    def test_what_may_be_replaced_is(self, lab: Harness) -> None:
+        """Where the options say so, and only there."""
+        bucket, replacing = lab.create_bucket(), WriteOptions(may_replace=True)
+        for data in (b"first", b"second"):
+            lab.store.put_object(bucket, "k", data, crc64nvme=crc64nvme(data), options=replacing)
+        assert lab.store.get_object(bucket, "k").data == b"second"
+
     def test_wrong_bytes_are_refused(self, lab: Harness) -> None:
         """Bytes that do not match the checksum that goes with them are not stored."""
         bucket = lab.create_bucket()

@@ -98,6 +98,20 @@ def test_keys_of_packs_and_indexes() -> None:
             TARGET.pack_key(wrong)
 
 
+def test_keys_of_terms() -> None:
+    """A pack's terms have one key, and the way back from it, and it fits where its index's does."""
+    terms_key = "root/terms/logs/Other/all/2025/04/03/x.log.gz.terms.jsonl.gz"
+    assert (TARGET.terms_key(KEY), TARGET.pack_key_of_terms(terms_key)) == (terms_key, KEY)
+    assert len(terms_key) <= len(TARGET.index_key(KEY))
+    assert terms_key.startswith(tuple(TARGET.own_prefixes))
+    for wrong in ("packs/a", "root/terms/a", terms_key):
+        with pytest.raises(ValueError, match="not the key of a pack"):
+            TARGET.terms_key(wrong)
+    for wrong in (KEY, "root/terms/a", TARGET.index_key(KEY), "terms/a.terms.jsonl.gz"):
+        with pytest.raises(ValueError, match="not the key of a pack's terms"):
+            TARGET.pack_key_of_terms(wrong)
+
+
 def test_no_groups_folder_is_in_anothers() -> None:
     """The folders of two groups never contain each other, even if one's name begins with the
     other's.

@@ -69,7 +69,7 @@ COMMANDS = {
     ),
     "index": Row(
         "log_aggregator.cli.index:index",
-        "Make indexes: of packs that lost theirs, and of aggregates that other tools made.",
+        "Make indexes: of packs that lost theirs, of aggregates that other tools made, of terms.",
     ),
     "find": Row(
         "log_aggregator.cli.find:find",

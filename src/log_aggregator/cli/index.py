@@ -1,5 +1,5 @@
 """`index rebuild` and `index adopt`: indexes that were lost, and indexes for what other tools
-packed.
+packed. `index terms` is in a module of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from log_aggregator.cli.index_terms import terms
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -58,7 +59,10 @@ ADVICE: dict[type[LogAggregatorError], str] = {
 
 @click.group()
 def index() -> None:
-    """Make indexes: of packs that lost theirs, and of aggregates that other tools made."""
+    """Make indexes: of packs that lost theirs, of aggregates that other tools made, of terms."""
+
+
+index.add_command(terms)
 
 
 @index.command()

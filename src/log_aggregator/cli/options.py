@@ -66,6 +66,12 @@ def target_writing_options(function: F) -> F:
     )
 
 
+def terms_options(function: F) -> F:
+    """The same, and whether values are kept as they are."""
+    names = TARGET_SETTINGS | {"kms_key_id", "search"}
+    return _add_settings(function, [row for row in SETTINGS if row.name in names])
+
+
 def _add_settings(function: F, rows: list[Setting]) -> F:
     @functools.wraps(function)
     def with_settings(**values: Any) -> Any:

@@ -19,6 +19,7 @@ from log_aggregator.cli.output import write_file
 from log_aggregator.cli.prices import read_prices
 from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
+from log_aggregator.core.costs import Prices
 from log_aggregator.core.costs.estate import PackingCosts
 from log_aggregator.core.layouts.grammar import YEAR_MAX, YEAR_MIN
 from log_aggregator.core.windows import DateWindow
@@ -116,12 +117,17 @@ def survey(
         yards = find_yards(job, connect_inspector(connection, settings.bucket_owners))
         with _show_progress(requests_max, is_quiet=as_json) as show:
             estate = survey_estate(job, yards, found, extent, show)
-        costs = PackingCosts(job.rules.group.combine.limits, prices)
+        costs = _costs_of(job, prices)
     described = describe_estate(estate, Question(costs, settings.storage_class, years))
     print_report(described, render_estate(described), as_json=as_json)
     if html_file is not None:  # last, so that a full disk does not cost the figures
         write_file(html_file, (f"{line}\n".encode() for line in render_page(described)), None)
     return 1 if any(each.way is Way.NOT_SEEN for each in estate.buckets) else 0
+
+
+def _costs_of(job: Job, prices: Prices) -> PackingCosts:
+    options = job.rules.group.combine
+    return PackingCosts(options.limits, prices, has_terms=options.terms is not None)
 
 
 def _find_inventories(job: Job, locations: Sequence[str]) -> dict[str, Inventory]:

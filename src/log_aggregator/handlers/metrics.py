@@ -47,6 +47,7 @@ def write_run_metrics(run: str, described: Mapping[str, Any], left_behind: int) 
         "BytesIn": described["bytes_in"],
         "BytesOut": described["bytes_out"],
         "PacksWritten": len(packs),
+        "PacksWithoutTerms": described["packs_without_terms"],
         "GroupsTotal": described["groups"]["total"],
         "GroupsFailed": described["groups"]["failed"],
         "Failures": len(described["failures"]),

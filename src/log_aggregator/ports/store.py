@@ -72,6 +72,10 @@ class WriteOptions:
     content_type: str = "application/octet-stream"
     metadata: Mapping[str, str] = field(default_factory=dict)
     content_encoding: str | None = None
+    may_replace: bool = False
+    """PutObject writes over what is there. Only for what can be made anew at any time, and that
+    nothing is deleted by: a pack's terms.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,7 @@ class ObjectStore(Protocol):
         options: WriteOptions,
     ) -> None:
         """Writes a new object; S3 checks the bytes. Raises PreconditionFailed where the key exists
-        (If-None-Match: *).
+        (If-None-Match: *), unless `options` let it be replaced.
         """
 
     def create_multipart_upload(self, bucket: str, key: str, *, options: WriteOptions) -> Upload:

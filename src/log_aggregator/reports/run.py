@@ -9,6 +9,7 @@ from typing import Any
 from log_aggregator.core.costs import estimate_chain_dollars, estimate_dollars
 from log_aggregator.core.custody import sum_counts
 from log_aggregator.core.layouts.declarations import describe_declarations
+from log_aggregator.errors import Failure
 from log_aggregator.model import Stage
 from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.left import describe_left_why
@@ -63,9 +64,9 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
                 "bucket": pack.target.bucket,
                 "members": pack.source_count,
                 "bytes": pack.size_bytes,
+                "terms_error": pack.terms_error,
             }
-            for group in groups
-            for pack in group.packs
+            for pack in result.packs
         ],
         "custody": [asdict(record) for record in result.custody],
         "requests": dict(sorted(measured.requests.items())),
@@ -85,9 +86,30 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
         "unknown_samples": result.selection.samples,
         "stopped": result.is_stopped,
         "refused_regions": sorted(result.refused_regions),
-        "warnings": [asdict(warning) for warning in result.warnings],
+        "packs_without_terms": sum(bool(pack.terms_error) for pack in result.packs),
+        "warnings": [asdict(warning) for warning in [*result.warnings, *warn_of_terms(result)]],
         "failures": [asdict(failure) for failure in result.failures],
     }
+
+
+def warn_of_terms(result: RunResult) -> Iterator[Failure]:
+    """Packs that cannot be searched though they should be, once for each kind of error: thousands
+    may have it.
+    """
+    errors: dict[str, list[str]] = {}
+    for pack in result.packs:
+        if pack.terms_error:
+            errors.setdefault(pack.terms_error.partition(":")[0], []).append(pack.terms_error)
+    for name, texts in errors.items():
+        packs = format_count(len(texts), "new pack cannot", "new packs cannot")
+        message = f"{packs} be searched; the first: {texts[0].removeprefix(f'{name}: ')}"
+        yield Failure("terms of packs", name, message, _TERMS_ADVICE)
+
+
+_TERMS_ADVICE = (
+    "All of them are packed like any other. `log-aggregator index terms` makes their terms, once "
+    "the cause is gone."
+)
 
 
 def describe_left(selection: Selection) -> dict[str, int]:

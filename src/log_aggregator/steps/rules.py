@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from log_aggregator.core.layouts.declared import BUILT_IN, BucketLayouts, Layouts
 from log_aggregator.core.planning import PackLimits
+from log_aggregator.core.terms.hashing import SearchKey
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import KeyFacts, Stage, Target
 from log_aggregator.ports.store import WriteOptions
@@ -53,12 +54,30 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class TermsOptions:
+    """How the terms of packs are written."""
+
+    write: WriteOptions = field(default_factory=lambda: WriteOptions(may_replace=True))
+    is_hashed: bool = False
+    key: SearchKey | None = None
+    """What values are hashed with. None: they are kept as they are; or, where they are to be
+    hashed, nobody has said the key, and no terms are made.
+    """
+
+    @property
+    def lacks_key(self) -> bool:
+        return self.is_hashed and self.key is None
+
+
+@dataclass(frozen=True, slots=True)
 class CombineOptions:
     """How packs are written."""
 
     limits: PackLimits = field(default_factory=PackLimits)
     pack: WriteOptions = field(default_factory=WriteOptions)
     index: WriteOptions = field(default_factory=WriteOptions)
+    terms: TermsOptions | None = None
+    """None: no terms are written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,7 @@ hands it to Step Functions as the cause and to X-Ray
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
-
-from log_aggregator.errors import LogAggregatorError, OutOfMemory, Unexpected
-
-_PACKAGE = Path(__file__).parents[1]
+from log_aggregator.errors import LogAggregatorError, OutOfMemory, Unexpected, name_place
 
 
 def leave_alone(error: Exception) -> LogAggregatorError:
@@ -33,14 +28,3 @@ def tell_own(error: Exception) -> LogAggregatorError:
         return error
     kind = OutOfMemory if isinstance(error, MemoryError) else Unexpected
     return kind(name_place(error))
-
-
-def name_place(error: BaseException) -> str:
-    """`KeyError at log_aggregator/core/lines.py:12 in split`: the last line of ours on its way."""
-    name = type(error).__name__
-    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(_PACKAGE):
-            where = path.relative_to(_PACKAGE.parent)
-            return f"{name} at {where}:{line} in {frame.f_code.co_name}"
-    return f"{name} outside of this program"

@@ -146,6 +146,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("BytesIn", "Bytes", "Bytes of the log objects that were packed or copied.", _RUN),
     Metric("BytesOut", "Bytes", "Bytes of the packs that were written.", _RUN),
     Metric("PacksWritten", "Count", "Packs that were written.", _RUN),
+    Metric(
+        "PacksWithoutTerms",
+        "Count",
+        "Packs that were written and cannot be searched, because something went wrong with their "
+        "terms. No failure: `index terms` makes them.",
+        _RUN,
+    ),
     Metric("ObjectsPerPack", "Count", "Members of a pack, in the mean of the run.", _RUN),
     Metric("GroupsTotal", "Count", "Groups of the run.", _RUN),
     Metric("GroupsFailed", "Count", "Groups in which something failed.", _RUN),

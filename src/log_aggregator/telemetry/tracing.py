@@ -35,8 +35,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 
-from log_aggregator.errors import LogAggregatorError
-from log_aggregator.telemetry.foreign import name_place
+from log_aggregator.errors import LogAggregatorError, name_place
 
 TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 """Set by Lambda for each invocation: `Root=1-<8 hex>-<24 hex>;Parent=<16

@@ -337,7 +337,7 @@ class MemoryStore:
             found = self._find_bucket("PutObject", bucket)
             if compute_crc64nvme(bytes(data)) != crc64nvme:
                 fail("BadDigest", "PutObject", bucket, key)
-            if found.find_current(key) is not None:
+            if found.find_current(key) is not None and not options.may_replace:
                 fail("PreconditionFailed", "PutObject", bucket, key)
             self._add_with_options(found, key, bytes(data), options).crc64nvme = crc64nvme
 

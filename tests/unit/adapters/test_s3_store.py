@@ -555,7 +555,8 @@ class TestWriting:
             create.headers["x-amz-checksum-algorithm"],
             create.headers["x-amz-checksum-type"],
         ) == ("CRC64NVME", "FULL_OBJECT")
-        canned.store.put_object("b", "k", b"x", crc64nvme=5, options=WriteOptions())
+        canned.store.put_object("b", "k", b"x", crc64nvme=5, options=WriteOptions(may_replace=True))
+        assert "if-none-match" not in canned.requests[-1].headers
         assert not [
             name
             for name in canned.requests[-1].headers

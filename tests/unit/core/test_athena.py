@@ -73,7 +73,11 @@ def test_templates_lead_to_packs_that_a_run_wrote() -> None:
             (views[2], "vpcflowlogs"),
         ]
     }
-    written = [f"s3://dest/{entry.key}" for entry in world.store.list_objects("dest").objects]
+    written = [
+        f"s3://dest/{entry.key}"
+        for entry in world.store.list_objects("dest").objects
+        if not entry.key.startswith("terms/")
+    ]
     assert {key.rpartition("/")[0] + "/" for key in written} == places
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -76,6 +77,9 @@ def test_packing_costs_what_a_plan_of_it_does(objects: int, size_bytes: int, gro
     )
     load = Load(objects, objects * size_bytes, groups)
     assert COSTS.once(load, "STANDARD") == pytest.approx(estimate_dollars(requests), rel=0.1)
+    terms = estimate_dollars({"PutObject": len(packs)})
+    with_terms = replace(COSTS, has_terms=True).once(load, "STANDARD")
+    assert with_terms - COSTS.once(load, "STANDARD") == pytest.approx(terms, rel=0.1)
     sizes = Sizes.of(pack.size_bytes + len(pack.sources) * INDEX_BYTES_PER_MEMBER for pack in packs)
     for name in ("STANDARD", "GLACIER_IR", "DEEP_ARCHIVE"):
         packed = Packed(requests, sizes, objects * INDEX_BYTES_PER_MEMBER)

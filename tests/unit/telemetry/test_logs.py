@@ -353,7 +353,6 @@ def test_it_costs_a_cold_start_nothing_but_the_standard_library() -> None:
         ".errors",
         ".escapes",
         ".telemetry",
-        ".telemetry.foreign",
         ".telemetry.logs",
         ".telemetry.metrics",
         ".telemetry.tracing",

@@ -1,5 +1,5 @@
-"""Writing objects, whole or in parts. Nothing is ever overwritten, and S3 checks every byte against
-our CRC64NVME.
+"""Writing objects, whole or in parts. Nothing is ever overwritten, but for what the options let be
+replaced, and S3 checks every byte against our CRC64NVME.
 
 botocore repeats requests whose answer was lost. Where the first one had its effect, the second then
 meets what the first one wrote, and the caller sees PreconditionFailed: it must look at what is
@@ -22,13 +22,14 @@ CRC_SIZE_BYTES = 8
 def put_object(
     s3: Any, bucket: str, key: str, data: bytes | bytearray, crc64nvme: int, options: WriteOptions
 ) -> None:
+    condition = {} if options.may_replace else {"IfNoneMatch": "*"}
     with store_errors("PutObject", bucket, key, size_bytes=len(data)):
         s3.put_object(
             Bucket=bucket,
             Key=key,
             Body=data,
             ChecksumCRC64NVME=encode_crc(crc64nvme),
-            IfNoneMatch="*",
+            **condition,
             **encode_options(options),
         )
 

@@ -49,6 +49,8 @@ class PackingCosts:
 
     limits: PackLimits
     prices: Prices = PRICES
+    has_terms: bool = False
+    """Terms are written beside the packs: one request more for each."""
 
     def once(self, load: Load, storage_class: str) -> float:
         """Requests to list, read, write, verify and delete. One request of each pack is billed as
@@ -58,7 +60,7 @@ class PackingCosts:
         parts = load.size_bytes / self.limits.part_size_bytes
         gets = load.objects + 3 * packs
         listings = load.objects / LIST_PAGE_COUNT_MAX + 2 * load.groups
-        puts = listings + parts + packs * (4 if parts > packs else 2)
+        puts = listings + parts + packs * ((4 if parts > packs else 2) + self.has_terms)
         surcharge = packs * (self.prices.storage[storage_class].put_1000 - prices.put_1000)
         return (gets * prices.get_1000 + puts * prices.put_1000 + surcharge) / 1000
 

@@ -85,7 +85,7 @@ _ENDS = r"(?:\.(?:gz|zst|bz2|lz4|xz|zip|md5|sha256|copy|bak|metadata))*\Z"
 _BILLING = "Cost and Usage reports are written over in place"
 _PACK = "a pack, an index or a list of the aggregator"
 _PACK_KEY = (
-    r"(?:\A|/)(?:packs|indexes|discards|adopted)/(?:[A-Za-z0-9._-]+/){3}"
+    r"(?:\A|/)(?:packs|indexes|terms|discards|adopted)/(?:[A-Za-z0-9._-]+/){3}"
     r"[0-9]{4}/[0-9]{2}/[0-9]{2}/(?:[^/]*-)?[0-9a-f]{32}(?:[./]|\Z)"
 )
 _FOLDER_MARKER = "a folder marker"
@@ -104,7 +104,8 @@ _INVENTORY = "a file of an inventory, which its manifest names"
 _DATADOG = "a Datadog archive, which is rehydrated by its keys"
 
 _ROWS_OWN = tuple(
-    Row(folder, _PACK_KEY, _PACK) for folder in ("packs/", "indexes/", "discards/", "adopted/")
+    Row(folder, _PACK_KEY, _PACK)
+    for folder in ("packs/", "indexes/", "terms/", "discards/", "adopted/")
 )
 
 _ROWS_EVERYWHERE = (

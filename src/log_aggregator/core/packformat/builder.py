@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from log_aggregator.core.checksums import RunningChecksum
 from log_aggregator.core.packformat.contents import (
@@ -36,6 +36,12 @@ class Original:
     sha256: str
     contents: Contents
     headers: Headers
+
+    def without_inflated(self) -> Original:
+        """The same, to be kept for a while."""
+        if self.contents.inflated is None:
+            return self
+        return replace(self, contents=replace(self.contents, inflated=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +295,15 @@ class CopyPackBuilder(TarPackBuilder):
     def end_copied(self, source: LogObject, copied: RunningChecksum, headers: Headers) -> bytes:
         self._members.append(_copied_member(source, headers, 0, copied))
         return b""
+
+
+def order_in_index(sources: Sequence[LogObject]) -> list[int]:
+    """The place in the index of each of these sources of a pack."""
+    places = [0] * len(sources)
+    ordered = sorted(range(len(sources)), key=lambda number: _place(sources[number]))
+    for place, number in enumerate(ordered):
+        places[number] = place
+    return places
 
 
 def _place(each: Member | LogObject) -> tuple[str, str]:

@@ -46,6 +46,13 @@ def inflate_members(pieces: Iterable[bytes], bytes_max: int) -> Iterator[bytes]:
         yield held_back
 
 
+def inflate_whole(data: bytes, bytes_max: int) -> bytes:
+    """All members of whole gzip, in one piece. Raises GzipBomb where that is more than `bytes_max`,
+    which is seen before it is here; zlib.error and EOFError where it is no whole gzip.
+    """
+    return b"".join(inflate_members(cut_slices(data), bytes_max))
+
+
 class _Allowance:
     """How much may still come out of all members together.
 

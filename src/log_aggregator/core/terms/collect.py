@@ -5,23 +5,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from log_aggregator.core.terms.model import TermsHead, Unsearched
+from log_aggregator.core.terms.hashing import SearchKey
+from log_aggregator.core.terms.model import Field, Term, TermsHead, Unsearched
 from log_aggregator.core.terms.normalise import term_of
 from log_aggregator.core.terms.packterms import encode_terms
 from log_aggregator.core.terms.table import ROWS
 from log_aggregator.core.terms.tally import Keep, Tally, TooMany
 
 
+def hashed_by(key: SearchKey) -> Keep:
+    """What is kept of a value: a hash of its term."""
+
+    def keep(field: Field, value: str) -> Term:
+        return key.hash(term_of(field, value))
+
+    return keep
+
+
 class Collector:
     """One for each pack; for one thread at a time. It takes at most 40 MB, and 8 MB in a pack of
     usual size.
 
-    `keep` makes what is kept of a value: a hashed search gives hashes here.
+    With a key, hashes are kept in place of values.
     """
 
-    def __init__(self, log_type: str, keep: Keep = term_of) -> None:
+    def __init__(self, log_type: str, search_key: SearchKey | None = None) -> None:
         self._row = ROWS.get(log_type)
-        self._tally = Tally(keep)
+        self._key_id = search_key.id if search_key else ""
+        self._tally = Tally(hashed_by(search_key) if search_key else term_of)
         self._places: set[int] = set()
         self._unsearched: dict[int, Unsearched] = {}
 
@@ -50,6 +61,7 @@ class Collector:
         """The object (`encode_terms`). `place_of` gives the place in the pack's index for every
         number that `add` and `skip` were called with. To be called once.
         """
-        head = TermsHead(pack_key, len(self._places), Counter(self._unsearched.values()))
+        unsearched = Counter(self._unsearched.values())
+        head = TermsHead(pack_key, len(self._places), unsearched, self._key_id)
         places = {place: place_of(place) for place in self._places}
         return encode_terms(head, self._tally.finish(places))

@@ -51,6 +51,7 @@ class Unsearched(StrEnum):
     LOG_TYPE = "log type without terms"
     UNPARSABLE = "cannot be parsed"
     COPIED = "copied unread"
+    TOO_LARGE = "too large to be looked at"
     TOO_MANY = "more terms than are kept"
     NOT_MADE = "no terms were made of the pack"
     OFF = "search is off"
@@ -59,12 +60,14 @@ class Unsearched(StrEnum):
 @dataclass(frozen=True, slots=True)
 class TermsHead:
     """What a pack's terms say before the first of them. `unsearched` counts members by reason; they
-    and the searched ones are all members of the pack.
+    and the searched ones are all members of the pack. `search_key`: values are kept as hashes, made
+    with the key of this id (`SearchKey.id`); empty: they are kept as they are.
     """
 
     pack_key: str
     members: int
     unsearched: Mapping[Unsearched, int] = field(default_factory=dict)
+    search_key: str = ""
 
     @property
     def searched(self) -> int:

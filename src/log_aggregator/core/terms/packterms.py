@@ -60,6 +60,7 @@ class _Head(msgspec.Struct):
     pack: str
     members: int
     unsearched: dict[str, int]
+    search_key: str = ""
 
 
 class _Block(msgspec.Struct):
@@ -103,7 +104,7 @@ def _line(value: object) -> bytes:
 
 def _encode_head(head: TermsHead) -> _Head:
     unsearched = {reason.name.lower(): count for reason, count in sorted(head.unsearched.items())}
-    return _Head(FORMAT, VERSION, head.pack_key, head.members, unsearched)
+    return _Head(FORMAT, VERSION, head.pack_key, head.members, unsearched, head.search_key)
 
 
 def _cut_blocks(sightings: Iterable[Sighting]) -> Iterator[list[Sighting]]:
@@ -215,7 +216,7 @@ def _decode_head(line: bytes) -> TermsHead:
     counts = [head.members, *unsearched.values()]
     if min(counts) < 0 or sum(unsearched.values()) > head.members or head.members > MEMBERS_MAX:
         raise BadTerms("the terms count members that cannot be")
-    return TermsHead(head.pack, head.members, unsearched)
+    return TermsHead(head.pack, head.members, unsearched, head.search_key)
 
 
 def _decode_blocks(head: TermsHead, lines: Iterator[bytes]) -> Iterator[Sighting]:

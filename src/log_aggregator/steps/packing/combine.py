@@ -1,5 +1,5 @@
-"""Combines log objects into a pack: the pack first, then its index. Nothing here deletes
-anything.
+"""Combines log objects into a pack: the pack first, then its index, then its terms. Nothing here
+deletes anything.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from log_aggregator.core.packformat.builder import Original, PackBuilder, make_b
 from log_aggregator.core.packformat.index import TOOL, encode_index
 from log_aggregator.core.packformat.tail import encode_tail
 from log_aggregator.core.planning import PackLimits
+from log_aggregator.core.terms.model import Unsearched
 from log_aggregator.errors import NotFound, PreconditionFailed, VerificationError
 from log_aggregator.limits import PART_COUNT_MAX, UNREADABLE_COUNT_MAX
 from log_aggregator.model import (
@@ -34,6 +35,7 @@ from log_aggregator.steps.packing.large import (
 )
 from log_aggregator.steps.packing.pack_writer import PackUpload, PackWriter, bridge_bytes, open_pack
 from log_aggregator.steps.packing.read import Changed, Reader, UnfitSources, Unreadable, headers_of
+from log_aggregator.steps.packing.terms import PackTerms
 from log_aggregator.steps.packs.index import read_index, restore_index, write_index
 from log_aggregator.steps.packs.ranges import RangeReader
 from log_aggregator.steps.rules import CombineOptions
@@ -51,7 +53,8 @@ def combine(
     options: CombineOptions,
     took: Callable[[int, int], None] | None = None,
 ) -> WrittenPack:
-    """Writes the pack of a plan, then its index, both durable when this returns.
+    """Writes the pack of a plan, then its index, both durable when this returns. Its terms come
+    last; why there are none is in the result.
 
     `took` is told of members and their bytes, as they go into it.
     Where the pack exists already (a run that died, another run at the same time) it is taken over
@@ -61,8 +64,10 @@ def combine(
     part_size = max(options.limits.part_size_bytes, -(-plan.size_bytes * 2 // PART_COUNT_MAX))
     builder = make_builder(plan)
     upload = PackUpload(plan.target.bucket, plan.key, options.pack, part_size)
+    terms = PackTerms(plan, options.terms)
     with open_pack(store, workers, upload) as writer:
-        _Members(store, workers, builder, writer, options.limits, took or _ignore).write(plan)
+        into = _Members(store, workers, builder, writer, terms, options.limits, took or _ignore)
+        into.write(plan)
         index = builder.index(TOOL)
         index_data = encode_index(index)
         size, crc = expected_pack(index, index_data)
@@ -70,9 +75,11 @@ def combine(
         try:
             writer.complete(RunningChecksum(size, crc))
         except (PreconditionFailed, NotFound):
-            return _take_over(store, plan, index, index_data, options.index)
-    write_index(store, plan.target, plan.key, index_data, options.index)
-    return _written(plan, size)
+            size = _take_over(store, plan, index, index_data, options.index)
+        else:
+            write_index(store, plan.target, plan.key, index_data, options.index)
+    terms.write(store)
+    return _written(plan, size, terms)
 
 
 def _ignore(_objects: int, _size_bytes: int) -> None:
@@ -87,6 +94,7 @@ class _Members:
     workers: Workers
     builder: PackBuilder
     writer: PackWriter
+    terms: PackTerms
     limits: PackLimits
     took: Callable[[int, int], None]
 
@@ -94,10 +102,12 @@ class _Members:
         """Small members first, in their order, then the large ones, so that a large one that S3
         copies unread can spoil no small one.
         """
-        large = [source for source in plan.sources if self._is_large(source, plan)]
-        small = [source for source in plan.sources if not self._is_large(source, plan)]
+        large = [each for each in enumerate(plan.sources) if self._is_large(each[1], plan)]
+        small = [each for each in enumerate(plan.sources) if not self._is_large(each[1], plan)]
         told = count = size_bytes = 0
-        for count, original in enumerate(self._read_all(small), 1):
+        originals = self._read_all([source for _, source in small])
+        for count, (original, (number, _)) in enumerate(zip(originals, small, strict=True), 1):
+            self.terms.take(number, original)
             for piece in self.builder.add(original):
                 self.writer.append(piece)
             size_bytes += original.source.size_bytes
@@ -107,13 +117,14 @@ class _Members:
         self.took(count - told, size_bytes)
         for piece in self.builder.finish():
             self.writer.append(piece)
-        for position, source in enumerate(large, 1):
+        for position, (number, source) in enumerate(large, 1):
             self.workers.check_stop()
             try:
-                self._write_large(source)
+                self.terms.skip(number, self._write_large(source))
                 self.took(1, source.size_bytes)
             except UnfitSources as unfit:
-                raise self._with_other_unfit(unfit, large[position:]) from unfit
+                others = [other for _, other in large[position:]]
+                raise self._with_other_unfit(unfit, others) from unfit
 
     def _is_large(self, source: LogObject, plan: PackPlan) -> bool:
         is_copy = plan.format is PackFormat.COPY
@@ -137,9 +148,9 @@ class _Members:
         if changed or unreadable:
             raise UnfitSources(changed, unreadable)
 
-    def _write_large(self, source: LogObject) -> None:
+    def _write_large(self, source: LogObject) -> Unsearched:
         """Lets S3 copy a large member, but for its first bytes where the part before it would be
-        too small.
+        too small. Gives why it is not looked at for terms.
         """
         opening = self.builder.begin_copied(source)
         bridge = bridge_bytes(self.writer.buffered_bytes + len(opening))
@@ -148,8 +159,9 @@ class _Members:
             if self.builder.copies(source, head.data):
                 self.writer.append(opening)
                 self._write_copied(source, head, bridge)
-            else:
-                self._write_streamed(source, head)
+                return Unsearched.COPIED
+            self._write_streamed(source, head)
+            return Unsearched.TOO_LARGE
 
     def _write_copied(self, source: LogObject, head: Body, bridge: int) -> None:
         whole = RunningChecksum()
@@ -185,19 +197,19 @@ class _Members:
 
 def _take_over(
     store: ObjectStore, plan: PackPlan, index: Index, index_data: bytes, options: WriteOptions
-) -> WrittenPack:
+) -> int:
     """The pack is there already. What its name says is not believed: it is taken where it holds
-    the very bytes that were read now.
+    the very bytes that were read now. Gives its size.
     """
     stored = store.head_object(plan.target.bucket, plan.key)
     size, crc = expected_pack(index, index_data)
     if stored.size_bytes == size and _crc_of(store, stored, plan.format) == crc:
         # A copy's index has no other source.
         write_index(store, plan.target, plan.key, index_data, options)
-        return _written(plan, size)
+        return size
     theirs = _read_or_restore(store, plan, options)
     _check_same_members(store, plan, index.members, theirs.members)
-    return _written(plan, stored.size_bytes)
+    return stored.size_bytes
 
 
 def _crc_of(store: ObjectStore, stored: StoredObject, pack_format: PackFormat) -> int | None:
@@ -243,5 +255,7 @@ def _read_or_restore(store: ObjectStore, plan: PackPlan, options: WriteOptions) 
         return restore_index(store, plan.target, plan.key, options)
 
 
-def _written(plan: PackPlan, size_bytes: int) -> WrittenPack:
-    return WrittenPack(plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes)
+def _written(plan: PackPlan, size_bytes: int, terms: PackTerms) -> WrittenPack:
+    return WrittenPack(
+        plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes, terms.error
+    )

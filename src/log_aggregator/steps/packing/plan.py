@@ -10,7 +10,7 @@ from datetime import date
 
 from log_aggregator.core.costs.storage import INDEX_BYTES_PER_MEMBER, Sizes
 from log_aggregator.core.layouts.declared import Layouts
-from log_aggregator.core.planning import PackLimits, estimate_requests
+from log_aggregator.core.planning import estimate_requests
 from log_aggregator.errors import Failure, GroupFailed, Unreachable
 from log_aggregator.model import Group, PackFormat
 from log_aggregator.steps.job import Job
@@ -25,6 +25,8 @@ from log_aggregator.steps.packing.listing import (
 )
 from log_aggregator.steps.packing.results import GroupPlan, GroupResult
 from log_aggregator.steps.packing.selection import Selection
+from log_aggregator.steps.packing.terms import are_wanted
+from log_aggregator.steps.rules import CombineOptions
 
 TYPE_SAMPLES_MAX = 2
 
@@ -78,11 +80,13 @@ class PlannedType:
     pack_sizes: Sizes = field(default_factory=Sizes)
     samples: list[str] = field(default_factory=list)
 
-    def add(self, plan: GroupPlan, limits: PackLimits) -> None:
+    def add(self, plan: GroupPlan, options: CombineOptions) -> None:
         self.packs += len(plan.packs)
         self.settled += sum(plan.settled.values())
         self.discards += plan.discards
-        self.requests.update(estimate_requests(plan.packs, limits))
+        self.requests.update(estimate_requests(plan.packs, options.limits))
+        searched = sum(are_wanted(pack, options.terms) for pack in plan.packs)
+        self.requests.update({"PutObject": searched} if searched else {})
         for pack in plan.packs:
             for source in pack.sources:
                 self.source_sizes.add(source.size_bytes)
@@ -137,12 +141,12 @@ class RunPlan:
             totals.merge(planned)
         return totals
 
-    def add(self, plan: GroupPlan, limits: PackLimits) -> None:
+    def add(self, plan: GroupPlan, options: CombineOptions) -> None:
         """Takes over what matters of a group's plan; of a very large group there are several, one
         after the other.
         """
         planned = self.types.setdefault((plan.group.bucket, plan.group.log_type), PlannedType())
-        planned.add(plan, limits)
+        planned.add(plan, options)
         if not (self.groups and self.groups[-1].group == plan.group):
             self.groups.append(PlannedGroup(plan.group, plan.keep_originals))
             planned.groups += 1
@@ -180,7 +184,7 @@ def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> Ru
             try:
                 for part in found.shelf.parts(group):
                     job.workers.check_stop()
-                    planned.add(work.plan(group, part), work.rules.combine.limits)
+                    planned.add(work.plan(group, part), work.rules.combine)
             except (GroupFailed, Unreachable) as error:
                 planned.failures.append(Failure.of(str(group), error))
             looked_at = GroupResult(group, failures=list(planned.failures))

@@ -84,7 +84,8 @@ class Reader:
         with closing(self._store.get_objects(sources)) as bodies:
             for source, body in zip(sources, bodies, strict=True):
                 self._workers.check_stop()
-                waiting.append(self._begin(source, body))
+                begun = self._begin(source, body)
+                waiting.append(_keep(begun) if waiting else begun)
                 waiting_bytes += source.size_bytes
                 while waiting and (_is_there(waiting[0]) or waiting_bytes > _WAITING_BYTES_MAX):
                     result = _take(waiting.popleft())
@@ -114,11 +115,9 @@ class Reader:
         )
         second = inspect_original(source, body.data, headers_of(body))
         if len(second.data) == source.size_bytes:
-            if _has_md5(second):
-                return second
             is_same = second.data == first.data
-            if is_same and (is_trusted or not _MD5.fullmatch(source.etag)):
-                return second
+            if _has_md5(second) or (is_same and (is_trusted or not _MD5.fullmatch(source.etag))):
+                return second.without_inflated()
         raise VerificationError(
             f"s3://{source.bucket}/{source.key}: what was read twice is not what its length "
             "and ETag say"
@@ -132,6 +131,11 @@ def _judge(source: LogObject, error: RequestFailed | VerificationError) -> Chang
     if isinstance(error, UNREADABLE):
         return Unreadable(source, error)
     raise error
+
+
+def _keep(begun: _Begun) -> _Begun:
+    """What waits is here as it was read: many of them, inflated, would be too much."""
+    return begun.without_inflated() if isinstance(begun, Original) else begun
 
 
 def _is_there(begun: _Begun) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -94,6 +94,11 @@ class RunResult:
     """Somebody stopped it before it was done."""
     has_gaps: bool = False
     """What some of its pieces did is not known."""
+
+    @property
+    def packs(self) -> Iterator[WrittenPack]:
+        """All that were written."""
+        return (pack for group in self.groups for pack in group.packs)
 
     def take_groups(self, groups: Iterable[GroupResult]) -> None:
         """What was done to some groups, and what failed there. What would be said of many groups in

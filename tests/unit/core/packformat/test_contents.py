@@ -6,7 +6,12 @@ import gzip
 
 import pytest
 
-from log_aggregator.core.packformat.contents import Contents, Shape, inspect
+from log_aggregator.core.packformat.contents import (
+    KEPT_BYTES_MAX,
+    Contents,
+    Shape,
+    inspect,
+)
 
 WHOLE = gzip.compress(b'{"a":1}', mtime=0)
 LINES = gzip.compress(b"a\nb\n", mtime=0)
@@ -99,3 +104,20 @@ def test_every_cut_of_gzip_is_damaged(cut: int) -> None:
     """No beginning of a gzip file counts as whole, at whatever byte it ends."""
     shape = inspect(WHOLE[:cut], promises_gzip=True).shape
     assert shape is (Shape.SEALED if cut >= 2 else Shape.TEXT)
+
+
+@pytest.mark.parametrize(
+    ("data", "inflated"),
+    [
+        pytest.param(WHOLE, b'{"a":1}', id="a document"),
+        pytest.param(LINES + WHOLE, b'a\nb\n{"a":1}', id="two members"),
+        pytest.param(BIG, bytes(range(256)) * 2000, id="more than one slice"),
+        pytest.param(gzip.compress(bytes(KEPT_BYTES_MAX)), bytes(KEPT_BYTES_MAX), id="just kept"),
+        pytest.param(gzip.compress(bytes(KEPT_BYTES_MAX + 1)), None, id="a byte too many"),
+        pytest.param(BIG[:-1], None, id="damaged"),
+        pytest.param(b"text", None, id="no gzip"),
+    ],
+)
+def test_what_is_little_is_kept_inflated(data: bytes, inflated: bytes | None) -> None:
+    """So that nobody has to inflate it a second time; anything else takes no memory."""
+    assert inspect(data, promises_gzip=True).inflated == inflated

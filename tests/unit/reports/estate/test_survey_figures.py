@@ -26,7 +26,7 @@ from log_aggregator.steps.packing.plan import plan_run
 
 TODAY = date(2025, 7, 1)
 ALL_DAYS = DateWindow(date(2006, 1, 1), date(2099, 12, 31))
-QUESTION = Question(PackingCosts(PackLimits()))
+QUESTION = Question(PackingCosts(PackLimits(), has_terms=True))
 
 
 def test_a_survey_and_a_plan_of_the_same_logs_agree() -> None:

@@ -317,6 +317,8 @@ def test_a_task_survives_its_manifest() -> None:
     assert planned[0].skipped == (
         "aggregated/packs/",
         "aggregated/indexes/",
+        "aggregated/terms/",
+        "aggregated/tables/",
         "aggregated/discards/",
         "aggregated/custody/",
         "aggregated/keys/",

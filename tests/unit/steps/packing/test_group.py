@@ -62,8 +62,8 @@ def packs_of(world: World) -> list[str]:
 
 
 def test_write_order() -> None:
-    """Pack, then index, then verification, then one more HEAD, then deletion: in this order of
-    requests.
+    """Pack, then index, then terms, then verification, then one more HEAD, then deletion: in this
+    order of requests.
     """
     world = trail_world()
     _, calls = world.run_faulty(nothing)
@@ -75,6 +75,7 @@ def test_write_order() -> None:
     assert wanted == [
         ("PutObject", "packs"),
         ("PutObject", "indexes"),
+        ("PutObject", "terms"),
         ("HeadObject", "packs"),
         ("HeadObject", "packs"),
         ("DeleteObjects", ""),

@@ -1,0 +1,47 @@
+"""The terms of a stored pack: written beside it, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.terms.model import Sighting, TermsHead
+from log_aggregator.core.terms.packterms import decode_terms
+from log_aggregator.errors import BadTerms
+from log_aggregator.model import Target
+from log_aggregator.ports.store import ObjectStore, WriteOptions
+
+
+def write_terms(
+    store: ObjectStore, target: Target, pack_key: str, data: bytes, options: WriteOptions
+) -> None:
+    """Stores a pack's terms beside it. Those that are there are replaced: the same version of this
+    program makes the same bytes again, a newer one may make better ones, and nothing is deleted
+    because of them. So nobody who writes terms of their own there first can make them stay.
+    """
+    key = target.terms_key(pack_key)
+    store.put_object(target.bucket, key, data, crc64nvme=crc64nvme(data), options=options)
+
+
+def read_terms(
+    store: ObjectStore, target: Target, pack_key: str
+) -> tuple[TermsHead, Iterator[Sighting]]:
+    """A pack's terms; the sightings are decoded as they are taken. Raises NotFound, and BadTerms
+    where they cannot be read or are those of another pack.
+    """
+    key = target.terms_key(pack_key)
+    where = f"s3://{target.bucket}/{key}"
+    try:
+        head, sightings = decode_terms(store.get_object(target.bucket, key).data)
+    except BadTerms as error:
+        raise BadTerms(f"{where}: {error}") from error
+    if head.pack_key != pack_key:
+        raise BadTerms(f"{where} has the terms of another pack, {head.pack_key}")
+    return head, _naming(where, sightings)
+
+
+def _naming(where: str, sightings: Iterator[Sighting]) -> Iterator[Sighting]:
+    try:
+        yield from sightings
+    except BadTerms as error:
+        raise BadTerms(f"{where}: {error}") from error
