@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from log_aggregator.core.terms.model import Field, Sighting, Term, TermsHead, Unsearched
+from log_aggregator.core.terms.model import (
+    Field,
+    PlainSighting,
+    Sighting,
+    Term,
+    TermsHead,
+    Unsearched,
+)
 from log_aggregator.errors import BadTerms
 from log_aggregator.limits import KIB, MIB
 
@@ -34,6 +41,11 @@ def encode_terms(head: TermsHead, sightings: Iterable[Sighting]) -> bytes:
     """The object. The sightings come sorted by term, each term once; they are taken one by one. The
     same ones give the same bytes (with the same liblzma).
     """
+    return encode_plain(head, map(_plain, sightings))
+
+
+def encode_plain(head: TermsHead, sightings: Iterable[PlainSighting]) -> bytes:
+    """As `encode_terms`."""
     encoder = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=_FILTERS)
     clock = _Clock(head.members)
     pieces = [encoder.compress(_line(_encode_head(head)))]
@@ -107,29 +119,39 @@ def _encode_head(head: TermsHead) -> _Head:
     return _Head(FORMAT, VERSION, head.pack_key, head.members, unsearched, head.search_key)
 
 
-def _cut_blocks(sightings: Iterable[Sighting]) -> Iterator[list[Sighting]]:
+def _plain(sighting: Sighting) -> PlainSighting:
+    term, s = sighting.term, sighting
+    return term.field, term.value, s.count, s.first, s.last, s.members
+
+
+def _cut_blocks(sightings: Iterable[PlainSighting]) -> Iterator[list[PlainSighting]]:
     """Sightings of one field, at most so many."""
-    block: list[Sighting] = []
+    block: list[PlainSighting] = []
     places = 0
     for sighting in sightings:
         is_full = len(block) >= BLOCK_TERMS_MAX or places >= BLOCK_PLACES_MAX
-        if block and (is_full or block[0].term.field is not sighting.term.field):
+        if block and (is_full or block[0][0] != sighting[0]):
             yield block
             block, places = [], 0
         block.append(sighting)
-        places += len(sighting.members)
+        places += len(sighting[5])
     if block:
         yield block
 
 
-def _encode_block(block: Sequence[Sighting], clock: _Clock) -> dict[str, object]:
+def _encode_block(block: Sequence[PlainSighting], clock: _Clock) -> dict[str, object]:
+    fields, values, counts, first, last, members = zip(*block, strict=True)
     return {
-        "field": block[0].term.field.value,
-        "values": [sighting.term.value for sighting in block],
-        "counts": [sighting.count for sighting in block],
-        "first": [clock.encode(sighting.members[0], sighting.first) for sighting in block],
-        "last": [None if s.first is None or s.last is None else s.last - s.first for s in block],
-        "members": [_encode_places(sighting.members) for sighting in block],
+        "field": fields[0],
+        "values": values,
+        "counts": counts,
+        "first": [
+            clock.encode(places[0], time) for places, time in zip(members, first, strict=True)
+        ],
+        "last": [
+            None if begin is None else end - begin for begin, end in zip(first, last, strict=True)
+        ],
+        "members": [_encode_places(places) for places in members],
     }
 
 

@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from log_aggregator.core.terms.model import Field, Sighting, Term
-from log_aggregator.core.terms.normalise import VALUE_CHARS_MAX, term_of
+from log_aggregator.core.terms.model import Field, PlainSighting
+from log_aggregator.core.terms.normalise import VALUE_CHARS_MAX, to_keep
 from log_aggregator.limits import KIB, MIB
 
 Times = Sequence[int] | None
 """Of events, in their order; None: they tell none."""
 
-Keep = Callable[[Field, str], Term]
-"""Makes the term that is kept of a field and of the value that an event has in it."""
+Keep = Callable[[Field, str], tuple[Field, str]]
+"""Makes what is kept of a field and of the value that an event has in it."""
 
 WEIGHT_MAX = 6 * MIB
 """From this size on what was seen is frozen: sorted and compressed."""
@@ -41,7 +41,7 @@ Entry = list[Any]
 """[count, first, last, place, places]: a list, because it is changed in place for each event.
 `place` is the newest member's; `places` an array of all, None as long as there is one only.
 """
-Row = tuple[str, str, int, int, int, list[int]]
+Row = tuple[Field, str, int, int, int, list[int]]
 """(field, value, count, first, last, places), as the frozen terms are sorted and merged."""
 
 
@@ -68,7 +68,7 @@ class TooMany(Exception):
 class Tally:
     """Counts values by field, in one member after the other."""
 
-    def __init__(self, keep: Keep = term_of) -> None:
+    def __init__(self, keep: Keep = to_keep) -> None:
         self._keep = keep
         self._seen: dict[Field, dict[str, Entry]] = {field: {} for field in Field}
         self._place = 0
@@ -134,18 +134,16 @@ class Tally:
         if entry[3] != self._place:
             self._add_place(entry)
 
-    def finish(self, places: Mapping[int, int]) -> Iterator[Sighting]:
+    def finish(self, places: Mapping[int, int]) -> Iterator[PlainSighting]:
         """All sightings, sorted by term; `places` translates those of the members. The tally is
         empty then.
         """
         runs: list[Iterable[Row]] = [_read_run(run) for run in self._runs]
         runs.append(self._drain())
         self._runs = []
-        for row in _join(merge(*runs, key=_term_of_row)):
-            field, value, count, first, last, seen_in = row
-            members = tuple(sorted({places[place] for place in seen_in}))
+        for field, value, count, first, last, seen_in in _join(merge(*runs)):
             begin, end = (None, None) if last == NO_TIME.last else (first, last)
-            yield Sighting(Term(Field(field), value), count, begin, end, members)
+            yield field, value, count, begin, end, _translate(seen_in, places)
 
     def _add_place(self, entry: Entry) -> None:
         if entry[4] is None:
@@ -165,7 +163,7 @@ class Tally:
 
     def _freeze(self) -> None:
         deflater = zlib.compressobj(1)
-        pieces = [deflater.compress(_ROWS.encode(row) + b"\n") for row in self._drain()]
+        pieces = [deflater.compress(_ROWS.encode(row) + b"\n") for row in _join(self._drain())]
         run = b"".join((*pieces, deflater.flush()))
         self._runs.append(run)
         self._frozen_bytes += len(run)
@@ -173,26 +171,28 @@ class Tally:
     def _drain(self) -> list[Row]:
         """What was seen, by term as it is kept, sorted; and forgets it."""
         rows: list[Row] = []
+        keep = self._keep
         for field, seen in self._seen.items():
             for value, (count, first, last, place, places) in seen.items():
-                term = self._keep(field, value)
                 members = [place] if places is None else places.tolist()
-                rows.append((term.field.value, term.value, count, first, last, members))
+                rows.append((*keep(field, value), count, first, last, members))
             seen.clear()
         self._weight = 0
-        rows.sort(key=_term_of_row)
-        return list(_join(rows))
+        rows.sort()
+        return rows
 
 
-def _term_of_row(row: Row) -> tuple[str, str]:
-    return row[0], row[1]
+def _translate(seen_in: Sequence[int], places: Mapping[int, int]) -> Sequence[int]:
+    if len(seen_in) == 1:
+        return (places[seen_in[0]],)
+    return sorted({places[place] for place in seen_in})
 
 
 def _join(rows: Iterable[Row]) -> Iterator[Row]:
     """Rows of the same term, which follow one another, become one."""
     joined: Row | None = None
     for row in rows:
-        if joined is None or _term_of_row(joined) != _term_of_row(row):
+        if joined is None or joined[1] != row[1] or joined[0] != row[0]:
             if joined is not None:
                 yield joined
             joined = row
