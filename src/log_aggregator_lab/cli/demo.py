@@ -25,6 +25,7 @@ from log_aggregator.settings import Settings, read_settings
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.wiring import Connection, connect, make_workers
 from log_aggregator_lab.check import check_originals, list_current
+from log_aggregator_lab.cli.leak import show_leak
 from log_aggregator_lab.organisation.generate import demo as demo_spec
 from log_aggregator_lab.organisation.generate import generate, late
 from log_aggregator_lab.organisation.specification import OrganisationSpec
@@ -75,11 +76,13 @@ def demonstrate(seed: int, *, keep: bool) -> int:
         _show_counts(before, _count(store, [*spec.buckets, DESTINATION]))
         print_heading("5. Can every original be read back, byte for byte?")
         problems = _check(settings, store, spec, entries)
+        print_heading("6. An access key leaked a month before. Where was it used?")
+        is_found = show_leak(settings, spec, server, connection, Target(DESTINATION))
         print_heading("Where to look next")
         _show_next(store, spec, server, entries, keep=keep)
         if keep:
             _wait()
-    failed = bool(problems or first["failures"] or second["failures"])
+    failed = bool(problems or first["failures"] or second["failures"] or not is_found)
     return 1 if failed else 0
 
 

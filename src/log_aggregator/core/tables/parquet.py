@@ -82,7 +82,7 @@ class TableWriter:
     def rows(self) -> int:
         return len(self._open) + sum(piece.rows for piece in self._pieces)
 
-    def finish(self, directory: Directory) -> tuple[Directory, bytes]:
+    def finish(self, directory: Directory) -> tuple[Directory, bytearray]:
         """(the directory with its pieces, the whole file)."""
         if self._open or not self._pieces:
             self._close(self._open)
@@ -90,7 +90,7 @@ class TableWriter:
         self._data += encode_directory(whole)
         footer = encode_struct(_join(self._footers))
         self._data += footer + len(footer).to_bytes(4, "little") + MAGIC
-        return whole, bytes(self._data)
+        return whole, self._data
 
     def _close(self, rows: Sequence[Row]) -> None:
         piece = encode_piece(rows, self.names)

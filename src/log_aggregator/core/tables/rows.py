@@ -15,8 +15,8 @@ pack is named by its key without the target's root and "packs/". The times are i
 """
 NO_TIME = -1
 
-RUN_ROWS_MAX = 200_000
-"""So many are held as they are before they become a run: some 60 MB."""
+RUN_ROWS_MAX = 100_000
+"""So many are held as they are before they become a run: some 30 MB."""
 _PIECE_ROWS = 4_096
 """Of each run one piece is open while they are merged."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from log_aggregator.core.jsontext import encode_json
-from log_aggregator.core.terms.model import Term
+from log_aggregator.core.terms.model import Field, Term
 from log_aggregator.core.terms.readers.unparsable import Unparsable
 from log_aggregator.core.terms.table import ROWS
 from log_aggregator.core.terms.tally import Tally, TooMany
@@ -52,7 +52,7 @@ def terms_of(log_type: str, event: LogEvent) -> list[Term]:
     tally.begin_member(0)
     with contextlib.suppress(Unparsable, TooMany):  # what was read before stands
         ROWS[log_type].read(event.document, tally)
-    return [sighting.term for sighting in tally.finish({0: 0})]
+    return [Term(Field(field), value) for field, value, *_ in tally.finish({0: 0})]
 
 
 def _parse(data: bytes) -> dict[str, Any] | None:
