@@ -68,10 +68,10 @@ class Estate:
             ]
             writer = TableWriter(ShortNames.of(name for _, name in packs))
             writer.take(sorted(row for day, name in packs for row in _rows(day, name)))
-            directory = Directory(LOG_TYPE, month, [Covered(name, 100) for _, name in packs])
+            directory = Directory.of(LOG_TYPE, month, [Covered(name, 100) for _, name in packs])
             _, data = writer.finish(directory)
             name = str(TableName(1, directory.id))
-            yield StoredTable(TARGET, Shelf(LOG_TYPE, month), name, len(data)), data
+            yield StoredTable(TARGET, Shelf(LOG_TYPE, month), name, len(data)), bytes(data)
 
 
 def _rows(day: date, name: str) -> Iterator[Row]:
@@ -109,7 +109,7 @@ class TablesStore(GeneratedStore):
     def list_objects(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
-        time.sleep(self._latency_seconds)
+        self._wait()
         if not prefix.startswith("tables/"):
             return super().list_objects(bucket, prefix=prefix, start=start)
         self._count("ListObjectsV2")
@@ -121,7 +121,7 @@ class TablesStore(GeneratedStore):
         )
 
     def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
-        time.sleep(self._latency_seconds)
+        self._wait()
         return super().list_prefixes(bucket, prefix=prefix, start=start)
 
     def get_object(
@@ -133,9 +133,13 @@ class TablesStore(GeneratedStore):
         if_match: str | None = None,
         byte_range: tuple[int, int] | None = None,
     ) -> Body:
-        time.sleep(self._latency_seconds)
+        self._wait()
         self._count("GetObject")
         data = self._tables[key]
         data = data if byte_range is None else data[slice(*byte_range)]
         self.bytes_read += len(data)
         return Body(data)
+
+    def _wait(self) -> None:
+        if self._latency_seconds:
+            time.sleep(self._latency_seconds)

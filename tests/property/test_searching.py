@@ -36,6 +36,8 @@ from log_aggregator_lab.organisation.generate import generate, small
 from log_aggregator_lab.organisation.synthetic import Oddity, Purpose, Step
 
 SEEDS = (1, 2)
+SCANNED = frozenset({"CloudTrail", "vpcflowlogs", "Config"})
+"""Log types that the scan reads."""
 Places = frozenset[tuple[str, str]]
 """(pack, member's key)"""
 
@@ -134,7 +136,7 @@ def find_named(value: Any, name: str) -> Iterator[str]:
 
 
 def ask(value: str, field: Field) -> Asked:
-    return Asked([parse_wanted(value, [field])], Query())
+    return Asked([parse_wanted(value, [field])], Query(log_types=SCANNED))
 
 
 @pytest.mark.parametrize("is_merged", [True, False])

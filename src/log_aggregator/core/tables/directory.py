@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ _ALL_SEARCHED: Mapping[Unsearched, int] = MappingProxyType({})
 
 class Covered(NamedTuple):
     """A pack in a table: how many members it has, and how many of them were not looked at, by
-    reason. A tuple, because an answer goes through all packs of seven years.
+    reason.
     """
 
     pack: str
@@ -41,6 +41,11 @@ class Covered(NamedTuple):
     unsearched: Mapping[Unsearched, int] = _ALL_SEARCHED
     search_key: str = ""
     """The id of the key that its values are hashed with, if they are."""
+
+    @property
+    def is_plain(self) -> bool:
+        """All of its members were searched, and their values are kept as they are."""
+        return not self.unsearched and not self.search_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +68,38 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Of one table. `replaces` names the tables, by their file names, whose packs are all in this
-    one.
+    """Of one table. `names` and `members` say of each pack its name and how many members it has,
+    and `others` all of those packs that are not `is_plain`: an answer goes through the packs of
+    seven years, and cannot make an object of each. `replaces` names the tables, by their file
+    names, whose packs are all in this one.
     """
 
     log_type: str
     month: str
-    packs: Sequence[Covered]
+    names: tuple[str, ...]
+    members: tuple[int, ...]
+    others: Mapping[str, Covered]
     replaces: tuple[str, ...] = ()
     pieces: Sequence[Piece] = ()
+
+    @classmethod
+    def of(
+        cls, log_type: str, month: str, packs: Iterable[Covered], replaces: tuple[str, ...] = ()
+    ) -> Directory:
+        ordered = sorted(packs, key=lambda each: each.pack)
+        return cls(
+            log_type,
+            month,
+            tuple(each.pack for each in ordered),
+            tuple(each.members for each in ordered),
+            {each.pack: each for each in ordered if not each.is_plain},
+            replaces,
+        )
+
+    @property
+    def packs(self) -> Iterator[Covered]:
+        for name, members in zip(self.names, self.members, strict=True):
+            yield self.others.get(name) or Covered(name, members)
 
     def with_pieces(self, pieces: Sequence[Piece]) -> Directory:
         return replace(self, pieces=tuple(pieces))
@@ -79,8 +107,7 @@ class Directory:
     @property
     def id(self) -> str:
         """Of the set of packs."""
-        names = "\n".join(sorted(each.pack for each in self.packs))
-        return hashlib.sha256(names.encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(sorted(self.names)).encode()).hexdigest()[:16]
 
     def find_pieces(
         self, spans: Mapping[str, Sequence[Range]]
@@ -151,45 +178,50 @@ def _lines(directory: Directory) -> Iterator[Any]:
         "version": VERSION,
         "log_type": directory.log_type,
         "month": directory.month,
-        "packs": len(directory.packs),
         "replaces": list(directory.replaces),
         "pieces": [
             [each.offset, each.length_bytes, each.rows, each.crc32, dict(each.fields)]
             for each in directory.pieces
         ],
     }
-    for pack in directory.packs:
-        unsearched = {reason.name: count for reason, count in sorted(pack.unsearched.items())}
-        line = [pack.pack, pack.members, unsearched, pack.search_key]
-        yield line if pack.search_key else line[:3] if unsearched else line[:2]
+    yield directory.names
+    yield directory.members
+    yield [
+        [
+            each.pack,
+            {reason.name: count for reason, count in sorted(each.unsearched.items())},
+            each.search_key,
+        ]
+        for each in directory.others.values()
+    ]
 
 
 def _parse(lines: Sequence[bytes]) -> Directory:
-    head = json.loads(lines[0])
+    head, names, members, others = map(json.loads, lines[:4])
     if head["format"] != FORMAT or head["version"] != VERSION:
         raise BadTerms("the directory of the table is of another format or version")
-    # one document instead of a line each: a month has thousands of them
-    packs = tuple(map(_parse_pack, json.loads(b"[" + b",".join(lines[1:-1]) + b"]")))
-    if len(packs) != head["packs"]:
-        raise BadTerms(f"the table names {head['packs']} packs and lists {len(packs)}")
+    if len(names) != len(members):
+        raise BadTerms(f"the table names {len(names)} packs and counts members of {len(members)}")
+    counts = dict(zip(names, members, strict=True))
     return Directory(
         head["log_type"],
         head["month"],
-        packs,
+        tuple(names),
+        tuple(members),
+        {
+            name: Covered(name, counts[name], _parse_unsearched(unsearched), key)
+            for name, unsearched, key in others
+        },
         tuple(head["replaces"]),
         tuple(map(_parse_piece, head["pieces"])),
     )
+
+
+def _parse_unsearched(counts: Mapping[str, int]) -> Mapping[Unsearched, int]:
+    return {Unsearched[name]: count for name, count in counts.items()}
 
 
 def _parse_piece(line: Sequence[Any]) -> Piece:
     offset, length, rows, crc, fields = line
     bounds = {name: (first, last) for name, (first, last) in fields.items()}
     return Piece(offset, length, rows, crc, bounds)
-
-
-def _parse_pack(line: Sequence[Any]) -> Covered:
-    if len(line) == 2:
-        return Covered._make((*line, _ALL_SEARCHED, ""))
-    pack, members, unsearched, search_key = line if len(line) == 4 else (*line, "")
-    by_reason = {Unsearched[name]: count for name, count in unsearched.items()}
-    return Covered(pack, members, by_reason, search_key)

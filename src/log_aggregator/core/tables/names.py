@@ -36,6 +36,20 @@ class ShortNames:
         return cls(dict(zip(names, shorts, strict=True)), dict(zip(shorts, names, strict=True)))
 
 
+def find_pack(short: str, names: Iterable[str]) -> str:
+    """The pack of one short name: of a few it is found sooner than all of them are named. Raises
+    KeyError.
+    """
+    found = [
+        name
+        for name in names
+        if short in name and (_id_of(name).startswith(short) or name == short)
+    ]
+    if len(found) != 1:
+        raise KeyError(short)
+    return found[0]
+
+
 def account_of(pack: str) -> str:
     """`<source bucket>/<log type>/<account>/...`"""
     return pack.split("/", _ACCOUNT + 1)[_ACCOUNT]

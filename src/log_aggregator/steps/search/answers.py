@@ -65,6 +65,15 @@ class Coverage:
         """Everything that was asked about was looked at: only then does nothing mean nothing."""
         return self.is_compared and not self.unsearched_packs and not self.unsearched_members
 
+    def take(self, other: Coverage) -> None:
+        """What was looked at elsewhere."""
+        self.packs += other.packs
+        self.members += other.members
+        self.unsearched_packs.update(other.unsearched_packs)
+        self.unsearched_members.update(other.unsearched_members)
+        self.examples = other.examples | self.examples
+        self.failures += other.failures
+
     def add_searched(self, pack: str, members: int, unsearched: Mapping[Unsearched, int]) -> None:
         self.packs += 1
         self.members += members

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from log_aggregator.core.query import Query
-from log_aggregator.core.tables.directory import Covered
+from log_aggregator.core.tables.directory import Covered, Directory
 from log_aggregator.core.tables.keys import (
     Shelf,
     StoredTable,
@@ -111,14 +111,12 @@ def _search_target(
     tables = list_tables(store, target, asked.query) if has_reader() else []
     shelves = [workers.start_read(_reader_of(store, tables, asked)) for tables in _by_shelf(tables)]
     packs = {} if asked.is_quick else _list_packs(store, workers, target, asked.query)
-    covered: dict[str, Covered] = {}
+    covered: set[str] = set()
     rows: list[Row] = []
     for result in (shelf.result() for shelf in shelves):
-        covered.update(result.covered)
+        covered |= result.covered
         rows += result.rows
-        coverage.failures += result.failures
-    for pack in covered.values():
-        _count(coverage, pack, asked)
+        coverage.take(result.coverage)
     uncovered = [name for name in sorted(packs) if name not in covered]
     rows += _search_directly(store, workers, target, uncovered, asked, coverage)
     if not asked.is_quick:
@@ -178,9 +176,9 @@ def _by_shelf(tables: Iterable[StoredTable]) -> Iterator[list[StoredTable]]:
 class _ShelfResult:
     """Of one month and log type."""
 
-    covered: dict[str, Covered] = field(default_factory=dict)
+    covered: set[str] = field(default_factory=set)
     rows: list[Row] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Coverage)
 
 
 def _reader_of(
@@ -201,25 +199,42 @@ def read_shelf(store: ObjectStore, tables: Sequence[StoredTable], asked: Asked) 
             opened = open_table(store, table)
             rows = [row for some in opened.read_rows(asked.spans) for row in some]
         except (BadTerms, StoreError, VerificationError) as error:
-            result.failures.append(Failure.of(table.where, error))
+            result.coverage.failures.append(Failure.of(table.where, error))
             continue
         replaced.update(opened.directory.replaces)
-        fresh = {
-            pack.pack: pack
-            for pack in opened.directory.packs
-            if pack.pack not in result.covered and is_wanted(pack.pack)
-        }
+        fresh = set(filter(is_wanted, opened.directory.names)) - result.covered
         result.rows += [row for row in rows if row[2] in fresh and asked.match(row[0], row[1])]
-        result.covered.update(fresh)
+        result.covered |= fresh
+        _count_fresh(result.coverage, opened.directory, fresh, asked)
     return result
 
 
-def _filter(query: Query) -> Callable[[str], bool]:
+def _count_fresh(coverage: Coverage, directory: Directory, fresh: set[str], asked: Asked) -> None:
+    """Those packs that a table was the first to cover; nearly all of them are plain ones, which
+    are counted together.
+    """
+    others = [pack for name, pack in directory.others.items() if name in fresh]
+    for pack in others:
+        _count(coverage, pack, asked)
+    members = sum(
+        directory.members
+        if len(fresh) == len(directory.names)
+        else (
+            count
+            for name, count in zip(directory.names, directory.members, strict=True)
+            if name in fresh
+        )
+    )
+    coverage.packs += len(fresh) - len(others)
+    coverage.members += members - sum(pack.members for pack in others)
+
+
+def _filter(query: Query) -> Callable[[str], bool] | None:
     """Whether a pack may hold what is looked for, by its short key: as `Query.may_hold`, without
-    making a group of each of hundreds of thousands.
+    making a group of each of hundreds of thousands. None: all of them.
     """
     if query == Query(layouts=query.layouts):
-        return lambda _: True
+        return None
     first, last = (query.window_of("").first, query.window_of("").last)
     begin, end = f"{first:%Y/%m/%d}", f"{last:%Y/%m/%d}"
 

@@ -125,7 +125,7 @@ def _merge_shelf(merging: Merging, shelf: Shelf, names: set[str], result: MergeR
     else:
         replaced, level = (), 0
         opened = _open_tables(merging, listed, result)
-    covered = {pack.pack for each in opened for pack in each.directory.packs}
+    covered = {name for each in opened for name in each.directory.names}
     current = opened + _write_new(
         merging, shelf, sorted(names - covered), (level, replaced), result
     )
@@ -179,7 +179,8 @@ def _write_new(
     while batch is not None:
         packs, sorter = batch
         batch = _gather(waiting, merging.table_rows_max)
-        directory = Directory(shelf.log_type, shelf.month, packs, replaces if batch is None else ())
+        replaced = replaces if batch is None else ()
+        directory = Directory.of(shelf.log_type, shelf.month, packs, replaced)
         written.append(_write(merging, directory, level, sorter.merge(), result))
         result.packs += len(packs)
     if written:
@@ -234,7 +235,7 @@ def _write(
 ) -> OpenTable:
     from log_aggregator.core.tables.parquet import TableWriter  # noqa: PLC0415
 
-    writer = TableWriter(ShortNames.of(pack.pack for pack in directory.packs))
+    writer = TableWriter(ShortNames.of(directory.names))
     for some in rows:
         merging.workers.check_stop()
         writer.take(some)
@@ -283,10 +284,10 @@ def _compact(
         for rows in table.read_rows():
             yield [row for row in rows if owners[row[2]][0] == table.table.name]
 
-    directory = Directory(
+    directory = Directory.of(
         shelf.log_type,
         shelf.month,
-        [pack for _, (_, pack) in sorted(owners.items())],
+        (pack for _, pack in owners.values()),
         tuple(sorted(chain.from_iterable(_names(each) for each in tables))),
     )
     level, rows = (

@@ -14,7 +14,7 @@ from log_aggregator.core.tables.directory import (
     footer_bytes,
 )
 from log_aggregator.core.tables.keys import FOLDER, StoredTable, parse_table
-from log_aggregator.core.tables.names import ShortNames
+from log_aggregator.core.tables.names import ShortNames, find_pack
 from log_aggregator.core.tables.rows import Row
 from log_aggregator.core.tables.wanted import EVERYTHING, Range
 from log_aggregator.errors import BadTerms, NotInstalled
@@ -30,6 +30,7 @@ _TAIL_SHARE = 64
 100 accounts with few terms. What is read at once is a little more, and seldom too little.
 """
 EXTRA = "search"
+_FEW_NAMES = 30
 _SLASHES = 6
 """In a pack's short key."""
 
@@ -76,7 +77,7 @@ class OpenTable:
 
     @cached_property
     def names(self) -> ShortNames:
-        return ShortNames.of(pack.pack for pack in self.directory.packs)
+        return ShortNames.of(self.directory.names)
 
     def read_rows(self, spans: Mapping[str, Sequence[Range]] | None = None) -> Iterator[list[Row]]:
         """The rows whose values are in one of the spans of any field, piece by piece: one request
@@ -94,11 +95,16 @@ class OpenTable:
         for piece, ranges in pieces:
             data = reader.read(piece.offset, piece.offset + piece.length_bytes).data
             rows = list(decode_piece(data, piece, ranges))
-            pack_of = self.names.pack_of if rows else {}
-            try:
-                yield [(row[0], row[1], pack_of[row[2]], *row[3:]) for row in rows]
-            except KeyError as error:
-                raise BadTerms(f"{self.table.where}: a row of a pack not covered") from error
+            pack_of = self._name({row[2] for row in rows})
+            yield [(row[0], row[1], pack_of[row[2]], *row[3:]) for row in rows]
+
+    def _name(self, shorts: set[str]) -> Mapping[str, str]:
+        try:
+            if len(shorts) <= _FEW_NAMES:
+                return {short: find_pack(short, self.directory.names) for short in shorts}
+            return {short: self.names.pack_of[short] for short in shorts}
+        except KeyError as error:
+            raise BadTerms(f"{self.table.where}: a row of a pack that it does not cover") from error
 
 
 def open_table(store: ObjectStore, table: StoredTable) -> OpenTable:
@@ -114,8 +120,8 @@ def open_table(store: ObjectStore, table: StoredTable) -> OpenTable:
     log_type, month = f"/{shelf.log_type}/", f"/{shelf.month.replace('-', '/')}/"
     # quicker than taking each of hundreds of thousands apart
     if not all(
-        log_type in pack.pack and month in pack.pack and pack.pack.count("/") >= _SLASHES
-        for pack in directory.packs
+        log_type in name and month in name and name.count("/") >= _SLASHES
+        for name in directory.names
     ):
         raise BadTerms(f"{table.where}: the table covers a pack of another month or log type")
     return OpenTable(store, table, directory)

@@ -52,7 +52,8 @@ def write(rows: list[Row], *, piece_rows: int = 100) -> tuple[Directory, bytes]:
     for start in range(0, len(rows), 70):
         writer.take(rows[start : start + 70])
     packs = [Covered(pack, 10) for pack in PACKS]
-    return writer.finish(Directory("CloudTrail", "2021-03", packs))
+    directory, data = writer.finish(Directory.of("CloudTrail", "2021-03", packs))
+    return directory, bytes(data)
 
 
 def test_others_read_the_same_rows(tmp_path: Path) -> None:
@@ -133,12 +134,14 @@ def test_the_directory_comes_back_from_the_end_of_the_file() -> None:
     ]
     writer = TableWriter(ShortNames.of(PACKS))
     writer.take(make_rows(50))
-    written, data = writer.finish(Directory("CloudTrail", "2021-03", packs, ("00-x.parquet",)))
+    written, table = writer.finish(Directory.of("CloudTrail", "2021-03", packs, ("00-x.parquet",)))
+    data = bytes(table)
     end = find_end(data[-200:])
     assert end is None or end <= len(data)
-    assert decode_directory(data) == Directory(
-        "CloudTrail", "2021-03", tuple(packs), ("00-x.parquet",), written.pieces
-    )
+    read = decode_directory(data)
+    assert read == written
+    assert list(read.packs) == sorted(packs)
+    assert read.replaces == ("00-x.parquet",)
 
 
 @pytest.mark.parametrize("cut", [1, 4, 8, 20, 400])
@@ -152,12 +155,12 @@ def test_an_end_that_is_cut_or_damaged_is_told(cut: int) -> None:
 def test_a_count_of_packs_that_is_wrong_is_told() -> None:
     """A list that lost a line is no list of what was searched."""
     packs = [Covered(PACKS[0], 1), Covered(PACKS[1], 1)]
-    whole = encode_directory(Directory("CloudTrail", "2021-03", packs))
+    whole = encode_directory(Directory.of("CloudTrail", "2021-03", packs))
     lines = zlib.decompress(whole[:-12]).splitlines(keepends=True)
-    short = zlib.compress(b"".join(lines[:-1]))
+    short = zlib.compress(b"".join([lines[0], b'["one"]\n', *lines[2:]]))
     end = b"\0\0\0\0PAR1"  # of a file whose footer is empty
-    assert decode_directory(whole + end).packs == tuple(packs)
-    with pytest.raises(BadTerms, match="names 2 packs and lists 1"):
+    assert list(decode_directory(whole + end).packs) == packs
+    with pytest.raises(BadTerms, match="names 1 packs and counts members of 2"):
         decode_directory(short + len(short).to_bytes(4, "little") + whole[-8:] + end)
 
 
