@@ -9,6 +9,7 @@ import click
 from log_aggregator.cli.options import target_options
 from log_aggregator.cli.printing import print_line, print_lines
 from log_aggregator.core.athena import FLOW_FIELDS, Scope, make_views, render_statements
+from log_aggregator.core.athena_terms import render_terms_statements
 from log_aggregator.core.times import parse_date
 from log_aggregator.errors import SettingsError
 from log_aggregator.model import NO_ACCOUNT, Target
@@ -112,9 +113,9 @@ def athena_ddl(
         accounts,
     )
     print_line(_HEAD)
-    for statement in render_statements(
-        scope, make_views(scope, list(dict.fromkeys(log_types)), fields)
-    ):
+    types = list(dict.fromkeys(log_types))
+    views = make_views(scope, types, fields)
+    for statement in (*render_statements(scope, views), *render_terms_statements(scope, types)):
         print_lines(["", *statement.split("\n")])
     return 0
 

@@ -12,6 +12,7 @@ EXAMPLES = {
     "validate-cloudtrail": (f"--from 2026-03-01 --to 2026-03-31 --account 111122223333 {_PACKS}",),
     "index rebuild": (f"--date 2026-03-14 {_PACKS}",),
     "index terms": (f"--from 2026-01-01 --to 2026-01-31 {_PACKS}", f"--all --dry-run {_PACKS}"),
+    "index tables": (_PACKS, f"--rebuild --from 2026-03-01 --to 2026-03-31 {_PACKS}"),
     "index adopt": (f"s3://example-old-aggregates/2019/ --log-type CloudTrail {_PACKS}",),
     "find": (
         f"--account 111122223333 --log-type CloudTrail --date 2026-03-14 {_PACKS}",

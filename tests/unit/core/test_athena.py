@@ -150,7 +150,10 @@ def test_the_command_prints_the_statements() -> None:
         'CREATE OR REPLACE VIEW "log_archive"."waflogs_lines"',
         "CREATE EXTERNAL TABLE IF NOT EXISTS `log_archive`.`pack_indexes`",
         'CREATE OR REPLACE VIEW "log_archive"."packed_objects"',
+        "CREATE EXTERNAL TABLE IF NOT EXISTS `log_archive`.`pack_terms`",
+        'CREATE OR REPLACE VIEW "log_archive"."searched_terms"',
     ]
+    assert "s3://dest/aggregated/tables/${log_type}/${month}/" in text
     assert "s3://dest/aggregated/packs/${source_bucket}/WAFLogs/${account}/${day}/" in text
 
 
