@@ -67,13 +67,24 @@ def kind_of(key: str) -> Kind:
     plain = key.lower()
     if plain in _NEVER or len(key) > _KEY_CHARS_MAX:
         return None
-    if _CLOSED.search(plain):
-        return Closed.CLOSED
     if plain in _EXACT:
         return _EXACT[plain]
     if _RESOURCE.search(key):
         return Field.RESOURCE
-    return Field.NAME if _NAME.search(key) else None
+    if _NAME.search(key):
+        return Field.NAME
+    return Closed.CLOSED if plain.endswith(CLOSED_WORDS) else None
+
+
+def kind_words() -> list[tuple[str, str]]:
+    """The rule as a table: (keys, what stands under them)."""
+    exact: dict[Field, list[str]] = {}
+    for key, field in (*_EXACT.items(), *_EXACT_IN_FINDINGS.items()):
+        exact.setdefault(field, []).append(f"`{key}`")
+    rows = [(f"{', '.join(keys)}, in any case", f"`{field}`") for field, keys in exact.items()]
+    resource = "`...Arn`, `...Id`, `...Identifier`, their plurals, and these words alone"
+    name = "`...Name`, `...Names`, and these words alone"
+    return [*rows, (resource, f"`{Field.RESOURCE}`"), (name, f"`{Field.NAME}`")]
 
 
 _KEY_CHARS_MAX = 100
@@ -92,18 +103,20 @@ _EXACT = {
 _EXACT_IN_FINDINGS = {"domain": Field.HOST, "username": Field.PRINCIPAL}
 _RESOURCE = re.compile(r"(?:Arn|ARN|Id|ID|Identifier)s?\Z|(?:\A|[_.:-])(?:arn|id|identifier)s?\Z")
 _NAME = re.compile(r"Names?\Z|(?:\A|[_.:-])names?\Z")
-_CLOSED = re.compile(
-    r"polic(?:y|ies)\Z|document|body\Z|template|userdata|environment|content\Z|contents\Z|"
-    r"payload|message\Z|tagging|tags?\Z|tagset|metadata|headers?\Z|script|statement|querystring|"
-    r"password|secretstring|variables"
+CLOSED_WORDS = (
+    *("policy", "policies", "document", "documents", "statement", "statements", "body", "script"),
+    *("content", "contents", "payload", "message", "messages", "querystring", "secretstring"),
+    *("tagging", "tag", "tags", "tagset", "metadata", "header", "headers", "userdata", "password"),
+    *("environment", "variables", "parameters", "arguments", "attributes"),
 )
+"""Last words of keys that hold contents, whose own keys mean nothing to us."""
 _NEVER = frozenset(
     (
-        *("requestid", "x-amz-request-id", "x-amz-id-2", "eventid", "sharedeventid", "versionid"),
-        *("uploadid", "messageid", "operationid", "activityid", "correlationid", "transactionid"),
-        *("clientrequestid", "invocationid", "x-amz-version-id", "idempotencyid", "traceid"),
+        *("requestid", "x-amz-request-id", "eventid", "sharedeventid", "versionid", "uploadid"),
+        *("x-amz-version-id", "messageid", "operationid", "activityid", "correlationid", "traceid"),
+        *("transactionid", "clientrequestid", "invocationid", "idempotencyid", "logstreamname"),
         *("firstname", "lastname", "fullname", "givenname", "familyname", "middlename"),
-        "displayname",
+        *("displayname", "externalid"),
     )
 )
 
