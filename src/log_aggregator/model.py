@@ -227,11 +227,11 @@ class Target:
         packs = f"{self.root}packs/"
         if not pack_key.startswith(packs):
             raise ValueError(f"not the key of a pack: {pack_key!r}")
-        return f"{self.root}terms/{pack_key.removeprefix(packs)}.terms.jsonl.gz"
+        return f"{self.root}terms/{pack_key.removeprefix(packs)}.terms.jsonl.xz"
 
     def pack_key_of_terms(self, terms_key: str) -> str:
         """The inverse of `terms_key`."""
-        terms, suffix = f"{self.root}terms/", ".terms.jsonl.gz"
+        terms, suffix = f"{self.root}terms/", ".terms.jsonl.xz"
         if not (terms_key.startswith(terms) and terms_key.endswith(suffix)):
             raise ValueError(f"not the key of a pack's terms: {terms_key!r}")
         return f"{self.root}packs/{terms_key.removeprefix(terms).removesuffix(suffix)}"

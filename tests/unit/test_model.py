@@ -100,14 +100,14 @@ def test_keys_of_packs_and_indexes() -> None:
 
 def test_keys_of_terms() -> None:
     """A pack's terms have one key, and the way back from it, and it fits where its index's does."""
-    terms_key = "root/terms/logs/Other/all/2025/04/03/x.log.gz.terms.jsonl.gz"
+    terms_key = "root/terms/logs/Other/all/2025/04/03/x.log.gz.terms.jsonl.xz"
     assert (TARGET.terms_key(KEY), TARGET.pack_key_of_terms(terms_key)) == (terms_key, KEY)
     assert len(terms_key) <= len(TARGET.index_key(KEY))
     assert terms_key.startswith(tuple(TARGET.own_prefixes))
     for wrong in ("packs/a", "root/terms/a", terms_key):
         with pytest.raises(ValueError, match="not the key of a pack"):
             TARGET.terms_key(wrong)
-    for wrong in (KEY, "root/terms/a", TARGET.index_key(KEY), "terms/a.terms.jsonl.gz"):
+    for wrong in (KEY, "root/terms/a", TARGET.index_key(KEY), "terms/a.terms.jsonl.xz"):
         with pytest.raises(ValueError, match="not the key of a pack's terms"):
             TARGET.pack_key_of_terms(wrong)
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from log_aggregator.core.terms.hashing import SearchKey
-from log_aggregator.core.terms.model import Field, Term, TermsHead, Unsearched
-from log_aggregator.core.terms.normalise import term_of
-from log_aggregator.core.terms.packterms import encode_terms
+from log_aggregator.core.terms.model import Field, TermsHead, Unsearched
+from log_aggregator.core.terms.normalise import term_of, to_keep
+from log_aggregator.core.terms.packterms import encode_plain
 from log_aggregator.core.terms.table import ROWS
 from log_aggregator.core.terms.tally import Keep, Tally, TooMany
 
@@ -16,8 +16,9 @@ from log_aggregator.core.terms.tally import Keep, Tally, TooMany
 def hashed_by(key: SearchKey) -> Keep:
     """What is kept of a value: a hash of its term."""
 
-    def keep(field: Field, value: str) -> Term:
-        return key.hash(term_of(field, value))
+    def keep(field: Field, value: str) -> tuple[Field, str]:
+        term = key.hash(term_of(field, value))
+        return term.field, term.value
 
     return keep
 
@@ -32,7 +33,7 @@ class Collector:
     def __init__(self, log_type: str, search_key: SearchKey | None = None) -> None:
         self._row = ROWS.get(log_type)
         self._key_id = search_key.id if search_key else ""
-        self._tally = Tally(hashed_by(search_key) if search_key else term_of)
+        self._tally = Tally(hashed_by(search_key) if search_key else to_keep)
         self._places: set[int] = set()
         self._unsearched: dict[int, Unsearched] = {}
 
@@ -64,4 +65,4 @@ class Collector:
         unsearched = Counter(self._unsearched.values())
         head = TermsHead(pack_key, len(self._places), unsearched, self._key_id)
         places = {place: place_of(place) for place in self._places}
-        return encode_terms(head, self._tally.finish(places))
+        return encode_plain(head, self._tally.finish(places))

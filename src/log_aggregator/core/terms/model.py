@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -43,6 +43,12 @@ class Sighting:
     first: int | None
     last: int | None
     members: tuple[int, ...]
+
+
+PlainSighting = tuple[Field, str, int, int | None, int | None, Sequence[int]]
+"""The same as (field, value, count, first, last, members), where there are so many that objects
+would take most of the time.
+"""
 
 
 class Unsearched(StrEnum):

@@ -23,13 +23,18 @@ def normalise(field: Field, value: str) -> str:
     return normal(value)[:VALUE_CHARS_MAX] if normal else value
 
 
-def term_of(field: Field, value: str) -> Term:
-    """The term of a value that an event has in this field. Where an address was expected and a
+def to_keep(field: Field, value: str) -> tuple[Field, str]:
+    """What is kept of a value that an event has in this field. Where an address was expected and a
     service stands ("cloudformation.amazonaws.com", "AWS Internal"), it is a host.
     """
     if field is Field.ADDRESS and not is_address(value):
         field = Field.HOST
-    return Term(field, normalise(field, value))
+    return field, normalise(field, value)
+
+
+def term_of(field: Field, value: str) -> Term:
+    """The same as a term."""
+    return Term(*to_keep(field, value))
 
 
 def is_address(value: str) -> bool:

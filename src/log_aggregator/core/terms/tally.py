@@ -10,16 +10,20 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import msgspec
 
-from log_aggregator.core.terms.model import Field, Sighting, Term
-from log_aggregator.core.terms.normalise import VALUE_CHARS_MAX, term_of
+from log_aggregator.core.terms.model import Field, PlainSighting
+from log_aggregator.core.terms.normalise import VALUE_CHARS_MAX, to_keep
 from log_aggregator.limits import KIB, MIB
 
-Keep = Callable[[Field, str], Term]
-"""Makes the term that is kept of a field and of the value that an event has in it."""
+Times = Sequence[int] | None
+"""Of events, in their order; None: they tell none."""
+
+Keep = Callable[[Field, str], tuple[Field, str]]
+"""Makes what is kept of a field and of the value that an event has in it."""
 
 WEIGHT_MAX = 6 * MIB
 """From this size on what was seen is frozen: sorted and compressed."""
@@ -34,15 +38,27 @@ _PLACE_WEIGHT = 4
 _ARRAY_WEIGHT = 96
 
 Entry = list[Any]
-"""[count, first, last, places]: a list, which is half as large as an object, and changed in place.
-`places` is one number, or an array of them, in the order in which they came.
+"""[count, first, last, place, places]: a list, because it is changed in place for each event.
+`place` is the newest member's; `places` an array of all, None as long as there is one only.
 """
-Row = tuple[str, str, int, int | None, int | None, list[int]]
+Row = tuple[Field, str, int, int, int, list[int]]
 """(field, value, count, first, last, places), as the frozen terms are sorted and merged."""
 
 
 _ROWS = msgspec.json.Encoder()
 _FROZEN_ROWS = msgspec.json.Decoder(Row)
+
+
+class Span(NamedTuple):
+    """So many events, and the times of the first and the last."""
+
+    events: int
+    first: int
+    last: int
+
+
+NO_TIME = Span(1, 1 << 62, -1)
+"""Of an event that tells no time: any other begins earlier, and ends later."""
 
 
 class TooMany(Exception):
@@ -52,7 +68,7 @@ class TooMany(Exception):
 class Tally:
     """Counts values by field, in one member after the other."""
 
-    def __init__(self, keep: Keep = term_of) -> None:
+    def __init__(self, keep: Keep = to_keep) -> None:
         self._keep = keep
         self._seen: dict[Field, dict[str, Entry]] = {field: {} for field in Field}
         self._place = 0
@@ -74,80 +90,72 @@ class Tally:
         if self._frozen_bytes >= FROZEN_BYTES_MAX:
             raise TooMany
 
-    def count(
-        self, field: Field, values: Iterable[str | None], times: Sequence[int] | None
-    ) -> None:
-        """Values of one field, and the times of their events beside them (None: they tell none).
-        An empty value is none. Raises TooMany.
+    def count(self, field: Field, values: Sequence[str | None], times: Times) -> None:
+        """Values of one field, one of each event, and the events' times beside them. An empty value
+        is none. Raises TooMany.
         """
-        seen, place, new = self._seen[field], self._place, 0
-        if times is None:
-            self._count_timeless(field, values)
+        if not any(values):
             return
-        for value, time in zip(values, times, strict=True):
-            entry = seen.get(value)  # type: ignore[arg-type]  # None is never a key
-            if entry is None:
-                if value:
-                    new += self._begin(seen, value, time)
-                continue
-            entry[0] += 1
-            if time > entry[2]:
-                entry[2] = time
-            elif time < entry[1]:
-                entry[1] = time
-            if entry[3] != place:
-                self._add_place(entry)
-        self._charge(new)
+        seen, place = self._seen[field], self._place
+        new, chars, get = 0, 0, seen.get
+        firsts: Iterable[int] = times or repeat(NO_TIME.first)
+        lasts: Iterable[int] = times or repeat(NO_TIME.last)
+        for value, first, last in zip(values, firsts, lasts, strict=False):
+            entry = get(value)  # type: ignore[arg-type]  # None is never a key
+            if entry is not None:
+                entry[0] += 1
+                if last > entry[2]:  # noqa: PLR1730 - max() takes three times as long
+                    entry[2] = last
+                if first < entry[1]:  # noqa: PLR1730
+                    entry[1] = first
+                if entry[3] != place:
+                    self._add_place(entry)
+            elif value and len(value) <= VALUE_CHARS_MAX:
+                seen[value] = [1, first, last, place, None]
+                new += 1
+                chars += len(value)
+            elif value:
+                self.add(field, value, Span(1, first, last))
+        self._charge(new, chars)
 
-    def finish(self, places: Mapping[int, int]) -> Iterator[Sighting]:
+    def add(self, field: Field, value: str | None, span: Span) -> None:
+        """As `count`, for a value of several events."""
+        if not value:
+            return
+        value = value[:VALUE_CHARS_MAX]
+        events, first, last = span
+        entry = self._seen[field].get(value)
+        if entry is None:
+            self._seen[field][value] = [events, first, last, self._place, None]
+            self._charge(1, len(value))
+            return
+        entry[0] += events
+        entry[1:3] = min(first, entry[1]), max(last, entry[2])
+        if entry[3] != self._place:
+            self._add_place(entry)
+
+    def finish(self, places: Mapping[int, int]) -> Iterator[PlainSighting]:
         """All sightings, sorted by term; `places` translates those of the members. The tally is
         empty then.
         """
         runs: list[Iterable[Row]] = [_read_run(run) for run in self._runs]
         runs.append(self._drain())
         self._runs = []
-        for row in _join(merge(*runs, key=_term_of_row)):
-            field, value, count, first, last, seen_in = row
-            members = tuple(sorted({places[place] for place in seen_in}))
-            yield Sighting(Term(Field(field), value), count, first, last, members)
-
-    def _count_timeless(self, field: Field, values: Iterable[str | None]) -> None:
-        """As `count`; a term that has a time elsewhere keeps it."""
-        seen, new = self._seen[field], 0
-        for value in filter(None, values):
-            entry = seen.get(value)
-            if entry is None:
-                new += self._begin(seen, value, None)
-            else:
-                entry[0] += 1
-                self._add_place(entry)
-        self._charge(new)
-
-    def _begin(self, seen: dict[str, Entry], value: str, time: int | None) -> int:
-        """A value that is new, as far as it is kept. Returns how many terms that adds."""
-        value = value[:VALUE_CHARS_MAX]
-        self._weight += _ENTRY_WEIGHT + len(value)
-        entry = seen.get(value)
-        if entry is None:
-            seen[value] = [1, time, time, self._place]
-            return 1
-        _join_times(entry, time, time)
-        entry[0] += 1
-        self._add_place(entry)
-        return 0
+        for field, value, count, first, last, seen_in in _join(merge(*runs)):
+            begin, end = (None, None) if last == NO_TIME.last else (first, last)
+            yield field, value, count, begin, end, _translate(seen_in, places)
 
     def _add_place(self, entry: Entry) -> None:
-        places = entry[3]
-        if isinstance(places, int):
-            if places != self._place:
-                entry[3] = array("I", (places, self._place))
-                self._weight += _ARRAY_WEIGHT
-        elif places[-1] != self._place:
-            places.append(self._place)
-            self._weight += _PLACE_WEIGHT
+        if entry[4] is None:
+            entry[4] = array("I", (entry[3],))
+            self._weight += _ARRAY_WEIGHT
+        entry[4].append(self._place)
+        entry[3] = self._place
+        self._weight += _PLACE_WEIGHT
 
-    def _charge(self, new: int) -> None:
-        self._new += new
+    def _charge(self, terms: int, chars: int) -> None:
+        self._new += terms
+        self._weight += terms * _ENTRY_WEIGHT + chars
         if self._new > MEMBER_TERMS_MAX:
             raise TooMany
         if self._weight >= WEIGHT_MAX:
@@ -155,7 +163,7 @@ class Tally:
 
     def _freeze(self) -> None:
         deflater = zlib.compressobj(1)
-        pieces = [deflater.compress(_ROWS.encode(row) + b"\n") for row in self._drain()]
+        pieces = [deflater.compress(_ROWS.encode(row) + b"\n") for row in _join(self._drain())]
         run = b"".join((*pieces, deflater.flush()))
         self._runs.append(run)
         self._frozen_bytes += len(run)
@@ -163,45 +171,37 @@ class Tally:
     def _drain(self) -> list[Row]:
         """What was seen, by term as it is kept, sorted; and forgets it."""
         rows: list[Row] = []
+        keep = self._keep
         for field, seen in self._seen.items():
-            for value, (count, first, last, places) in seen.items():
-                term = self._keep(field, value)
-                members = [places] if isinstance(places, int) else places.tolist()
-                rows.append((term.field.value, term.value, count, first, last, members))
+            for value, (count, first, last, place, places) in seen.items():
+                members = [place] if places is None else places.tolist()
+                rows.append((*keep(field, value), count, first, last, members))
             seen.clear()
         self._weight = 0
-        rows.sort(key=_term_of_row)
-        return list(_join(rows))
+        rows.sort()
+        return rows
 
 
-def _term_of_row(row: Row) -> tuple[str, str]:
-    return row[0], row[1]
+def _translate(seen_in: Sequence[int], places: Mapping[int, int]) -> Sequence[int]:
+    if len(seen_in) == 1:
+        return (places[seen_in[0]],)
+    return sorted({places[place] for place in seen_in})
 
 
 def _join(rows: Iterable[Row]) -> Iterator[Row]:
     """Rows of the same term, which follow one another, become one."""
     joined: Row | None = None
     for row in rows:
-        if joined is None or _term_of_row(joined) != _term_of_row(row):
+        if joined is None or joined[1] != row[1] or joined[0] != row[0]:
             if joined is not None:
                 yield joined
             joined = row
         else:
-            times: Entry = [0, joined[3], joined[4], None]
-            _join_times(times, row[3], row[4])
+            first, last = min(joined[3], row[3]), max(joined[4], row[4])
             count, places = joined[2] + row[2], joined[5] + row[5]
-            joined = (row[0], row[1], count, times[1], times[2], places)
+            joined = (row[0], row[1], count, first, last, places)
     if joined is not None:
         yield joined
-
-
-def _join_times(entry: Entry, first: int | None, last: int | None) -> None:
-    if first is None or last is None:
-        return
-    if entry[1] is None:
-        entry[1:3] = first, last
-    else:
-        entry[1:3] = min(first, entry[1]), max(last, entry[2])
 
 
 def _read_run(run: bytes) -> Iterator[Row]:

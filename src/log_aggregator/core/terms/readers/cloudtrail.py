@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -14,20 +14,28 @@ from typing import Any
 import msgspec
 
 from log_aggregator.core.terms.model import Field
-from log_aggregator.core.terms.readers.moments import Times, by_time, seconds_of
+from log_aggregator.core.terms.readers.moments import by_time, seconds_of, spans_of
 from log_aggregator.core.terms.readers.parameters import Found, gather
 from log_aggregator.core.terms.readers.unparsable import Unparsable
-from log_aggregator.core.terms.tally import Tally
+from log_aggregator.core.terms.tally import Tally, Times
+from log_aggregator.limits import MIB
 
 
 def read_cloudtrail(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log: `{"Records": [...]}`. Raises Unparsable, TooMany."""
+    if len(data) > _AT_ONCE_BYTES_MAX:
+        _read_one_by_one(data, tally)
+        return
     try:
         records = _LOGS.decode(data).records
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         _read_one_by_one(data, tally)
         return
     _count(records, tally)
+
+
+_AT_ONCE_BYTES_MAX = 2 * MIB
+"""Decoded, an event takes about half of its bytes as JSON."""
 
 
 class _Issuer(msgspec.Struct, rename="camel", gc=False):
@@ -80,7 +88,7 @@ _NO_ISSUER = _Issuer()
 
 
 def _read_one_by_one(data: bytes, tally: Tally) -> None:
-    """For a log in which anything is not as it should be: what can be read of it."""
+    """For a log that is large, or in which anything is not as it should be: what can be read."""
     try:
         raws = _RAW_LOGS.decode(data).records
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -107,37 +115,29 @@ def _count(records: Sequence[_Record], tally: Tally) -> None:
 
 
 def _count_columns(records: Sequence[_Record], times: Times, tally: Tally) -> None:
-    """A column for each place in which a term stands."""
     identities = [record.user_identity or _NOBODY for record in records]
-    issuers = [
-        (identity.session_context and identity.session_context.session_issuer) or _NO_ISSUER
-        for identity in identities
-    ]
-    principals = (
-        [i.arn or (i.principal_id and i.principal_id.partition(":")[0]) for i in identities],
-        [i.user_name for i in identities],
-        [i.invoked_by for i in identities],
-        [i.arn for i in issuers],
-        [
-            None if issuer.user_name == i.user_name else issuer.user_name
-            for issuer, i in zip(issuers, identities, strict=True)
-        ],
-    )
-    for column in principals:
-        tally.count(Field.PRINCIPAL, column, times)
-    tally.count(Field.SESSION, [session_of(i.arn, i.principal_id) for i in identities], times)
-    tally.count(Field.ACCESS_KEY, [i.access_key_id for i in identities], times)
+    _count_callers(identities, times, tally)
+    tally.count(Field.ACCESS_KEY, [identity.access_key_id for identity in identities], times)
     tally.count(Field.ADDRESS, [record.source_address for record in records], times)
-    tally.count(
-        Field.EVENT,
-        [
-            f"{record.event_source}:{record.event_name}" if record.event_name else None
-            for record in records
-        ],
-        times,
-    )
     tally.count(Field.ERROR, [record.error_code for record in records], times)
+    events = [(record.event_source, record.event_name) for record in records]
+    for (source, name), span in spans_of(events, times):
+        tally.add(Field.EVENT, f"{source}:{name}" if name else None, span)
     _count_parameters(records, times, tally)
+
+
+def _count_callers(identities: Sequence[_Identity], times: Times, tally: Tally) -> None:
+    """The same few call again and again, so that all that is read of a caller is one key."""
+    callers = []
+    for i in identities:
+        issuer = (i.session_context and i.session_context.session_issuer) or _NO_ISSUER
+        caller = i.arn, i.arn or i.principal_id, i.user_name, i.invoked_by
+        callers.append((*caller, issuer.arn, issuer.user_name))
+    for (arn, known_as, *names), span in spans_of(callers, times):
+        principal = arn or (known_as and known_as.partition(":")[0])
+        for name in dict.fromkeys((principal, *names)):
+            tally.add(Field.PRINCIPAL, name, span)
+        tally.add(Field.SESSION, session_of(arn, known_as), span)
 
 
 @lru_cache(maxsize=4_096)
@@ -145,39 +145,50 @@ def session_of(arn: str | None, principal_id: str | None) -> str | None:
     """The name of a session: `arn:aws:sts::111111111111:assumed-role/role/session`; of whoever has
     no ARN, `AROAEXAMPLE:session`.
     """
-    if arn is None:
+    if not arn:
         return principal_id.partition(":")[2] if principal_id else None
     front, _, rest = arn.partition(":assumed-role/")
     return rest.rpartition("/")[2] if rest and ":sts:" in front else None
 
 
 def _count_parameters(records: Sequence[_Record], times: Times, tally: Tally) -> None:
-    columns: dict[Field, tuple[list[str], list[int]]] = {}
+    columns: dict[Field, tuple[list[str], list[int]]] = {field: ([], []) for field in _FOUND_FIELDS}
     for record, time in zip(records, times or repeat(0), strict=False):
         for field, value in _found_in(record):
-            values, moments = columns.setdefault(field, ([], []))
+            if field in _OWN_FIELDS and value == _own_value(record, field):
+                continue
+            values, moments = columns[field]
             values.append(value)
             moments.append(time)
     for field, (values, moments) in columns.items():
         tally.count(field, values, moments if times else None)
 
 
-def _found_in(record: _Record) -> Found:
-    """Each once, and nothing that stands in the identity."""
-    found: Found = set()
-    for parameters in (record.request_parameters, record.response_elements):
-        if parameters:
-            gather(parameters, found)
-    for resource in record.resources or ():
-        if resource.arn:
-            found.add((Field.RESOURCE, resource.arn))
-    if record.source_address:
-        found.discard((Field.ADDRESS, record.source_address))
-    identity = record.user_identity
-    if found and identity is not None:
-        if identity.access_key_id:
-            found.discard((Field.ACCESS_KEY, identity.access_key_id))
-        session = session_of(identity.arn, identity.principal_id)
-        if session:
-            found.discard((Field.SESSION, session))
-    return found
+_FOUND_FIELDS = (
+    *(Field.RESOURCE, Field.NAME, Field.ACCESS_KEY, Field.SESSION, Field.ADDRESS, Field.INTERFACE),
+)
+
+
+def _found_in(record: _Record) -> Iterable[tuple[Field, str]]:
+    """Each once."""
+    found: Found = []
+    if record.request_parameters:
+        gather(record.request_parameters, found)
+    if record.response_elements:
+        gather(record.response_elements, found)
+    if record.resources:
+        found += [(Field.RESOURCE, each.arn) for each in record.resources if each.arn]
+    return dict.fromkeys(found) if len(found) > 1 else found
+
+
+_OWN_FIELDS = frozenset((Field.ACCESS_KEY, Field.SESSION, Field.ADDRESS))
+
+
+def _own_value(record: _Record, field: Field) -> str | None:
+    """What is counted of the event's own fields, and not again."""
+    identity = record.user_identity or _NOBODY
+    if field is Field.ADDRESS:
+        return record.source_address
+    if field is Field.ACCESS_KEY:
+        return identity.access_key_id
+    return session_of(identity.arn, identity.principal_id)

@@ -50,7 +50,7 @@ def read_findings(data: bytes, tally: Tally) -> None:
         for some, times in by_time(events, [_time_of(event) for event in events]):
             tally.count(Field.FINDING, [event.type for event in some], times)
             found = [_found_in(event) for event in some]
-            for field in {field for each in found for field, _ in each}:
+            for field in dict.fromkeys(field for each in found for field, _ in each):
                 values = [{value for kind, value in each if kind is field} for each in found]
                 count_sets(field, values, times, tally)
 
@@ -141,7 +141,7 @@ def _time_of(event: _Finding) -> int | None:
 
 
 def _found_in(event: _Finding) -> Found:
-    found: Found = set()
+    found: Found = []
     gather_finding(event.resource, found)
     if event.service is not None:
         gather_finding(event.service.action, found)

@@ -12,16 +12,17 @@ from typing import Any
 from log_aggregator.core.terms.model import Field
 
 
-class _Closed(Enum):
+class Closed(Enum):
     """Nothing below such a key is looked at."""
 
     CLOSED = 0
 
 
-Kind = Field | _Closed | None
+Kind = Field | Closed | None
 """What stands under a key: a term, something that is closed, or anything else."""
 
-Found = set[tuple[Field, str]]
+Found = list[tuple[Field, str]]
+"""As often as they were found."""
 
 
 def gather(parameters: Any, found: Found) -> None:
@@ -34,26 +35,29 @@ def gather_finding(resource: Any, found: Found) -> None:
     _gather(resource, found, _FINDING_KINDS)
 
 
-def _gather(parameters: Any, found: Found, kinds: Mapping[str, Kind]) -> None:
+def _gather(parameters: Any, found: Found, kinds: _Kinds) -> None:
     """No recursion: whoever decoded the value has decided how deep it may be."""
     stack = [parameters]
     while stack:
         node = stack.pop()
         if type(node) is dict:
-            for key, value in node.items():
-                kind = kinds[key]
-                if type(value) is str:
-                    if type(kind) is Field and value:
-                        found.add((kind, value))
-                elif value and kind is not _Closed.CLOSED and type(value) in _CONTAINERS:
-                    stack.append(value)
-                    if type(kind) is Field and type(value) is list:
-                        found.update((kind, each) for each in value if type(each) is str and each)
+            _look_into(node, found, kinds, stack)
         elif type(node) is list:
-            stack += [each for each in node if type(each) in _CONTAINERS]
+            stack += [each for each in node if type(each) is dict or type(each) is list]
 
 
-_CONTAINERS = frozenset((dict, list))
+def _look_into(node: dict[str, Any], found: Found, kinds: _Kinds, stack: list[Any]) -> None:
+    terms = kinds.terms
+    for key, value in node.items():
+        if type(value) is str:
+            field = terms[key]
+            if field is not None and value:
+                found.append((field, value))
+        elif (type(value) is dict or type(value) is list) and kinds[key] is not Closed.CLOSED:
+            stack.append(value)
+            field = terms[key]
+            if field is not None and type(value) is list:
+                found += [(field, each) for each in value if type(each) is str and each]
 
 
 def kind_of(key: str) -> Kind:
@@ -64,7 +68,7 @@ def kind_of(key: str) -> Kind:
     if plain in _NEVER or len(key) > _KEY_CHARS_MAX:
         return None
     if _CLOSED.search(plain):
-        return _Closed.CLOSED
+        return Closed.CLOSED
     if plain in _EXACT:
         return _EXACT[plain]
     if _RESOURCE.search(key):
@@ -110,12 +114,28 @@ class _Kinds(dict[str, Kind]):
     def __init__(self, exact: Mapping[str, Field]) -> None:
         super().__init__()
         self._exact = exact
+        self.terms = _Terms(self)
 
     def __missing__(self, key: str) -> Kind:
         kind = self._exact.get(key.lower()) or kind_of(key)
         if len(self) < _KINDS_MAX:
             self[key] = kind
         return kind
+
+
+class _Terms(dict[str, Field | None]):
+    """Of a text under a key: the field of its term, or None."""
+
+    def __init__(self, kinds: _Kinds) -> None:
+        super().__init__()
+        self._kinds = kinds
+
+    def __missing__(self, key: str) -> Field | None:
+        kind = self._kinds[key]
+        field = kind if isinstance(kind, Field) else None
+        if len(self) < _KINDS_MAX:
+            self[key] = field
+        return field
 
 
 _KINDS_MAX = 10_000

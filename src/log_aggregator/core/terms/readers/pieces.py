@@ -9,9 +9,8 @@ from typing import TypeVar
 import msgspec
 
 from log_aggregator.core.terms.model import Field
-from log_aggregator.core.terms.readers.moments import Times
 from log_aggregator.core.terms.readers.unparsable import Unparsable
-from log_aggregator.core.terms.tally import Tally
+from log_aggregator.core.terms.tally import Tally, Times
 from log_aggregator.limits import KIB
 
 PIECE_BYTES = 256 * KIB
