@@ -1,0 +1,33 @@
+"""What a run that was killed may leave otherwise than one that was not: terms that are missing, and
+none that differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+Entry = tuple[object, ...]
+"""(bucket, key, ...) of what a store holds."""
+
+
+def assert_same_but_for_terms(
+    found: Iterable[Entry], undisturbed: Iterable[Entry], where: object = ""
+) -> None:
+    """Everything else is the same, and all terms are among those that the undisturbed run wrote,
+    byte for byte. Written twice, they are there in two versions.
+    """
+    (terms, others), (all_terms, all_others) = _part(found), _part(undisturbed)
+    assert others == all_others, where
+    assert set(terms) <= set(all_terms), where
+
+
+def _part(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+    terms: list[Entry] = []
+    others: list[Entry] = []
+    for entry in entries:
+        (terms if is_terms(str(entry[1])) else others).append(entry)
+    return terms, others
+
+
+def is_terms(key: str) -> bool:
+    return key.endswith(".terms.jsonl.gz")
