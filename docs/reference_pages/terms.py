@@ -38,7 +38,7 @@ def _normal_rows() -> Iterator[tuple[str, str, str]]:
 
 def _reason_rows() -> Iterator[tuple[str, str]]:
     for reason in Unsearched:
-        yield reason.value, REASONS[reason]
+        yield reason.value, REASONS[reason.name]
 
 
 EXAMPLES = (
@@ -53,19 +53,26 @@ EXAMPLES = (
 )
 
 REASONS = {
-    Unsearched.LOG_TYPE: "the log type has no row above; this is known from the pack's key",
-    Unsearched.UNPARSABLE: (
+    "LOG_TYPE": "the log type has no row above; this is known from the pack's key",
+    "UNPARSABLE": (
         "a log, or a part of it, is not what its log type says, is damaged, or is binary "
         "(flow logs in Parquet); what could be read of it is found all the same"
     ),
-    Unsearched.COPIED: "a log was so large that S3 copied it into the pack, unread",
-    Unsearched.TOO_LARGE: "a log inflates to more than is looked at",
-    Unsearched.TOO_MANY: "a log brought more different terms than there is room for; see above",
-    Unsearched.NOT_MADE: (
+    "COPIED": "a log was so large that S3 copied it into the pack, unread",
+    "TOO_LARGE": "a log inflates to more than is looked at",
+    "TOO_MANY": "a log brought more different terms than there is room for; see above",
+    "NOT_MADE": (
         "the pack was written before there were terms, or they could not be written; "
         "`log-aggregator index terms` makes them"
     ),
-    Unsearched.OFF: "the setting `search` was `off`",
+    "OFF": "the setting `search` is `off`",
+    "UNREAD": "the terms of a pack are there and cannot be read",
+    "NOT_MERGED": (
+        "the terms of a pack are in no table, and too many packs are like that to read the terms "
+        "of each; `log-aggregator index tables` merges them"
+    ),
+    "HASHED": ("the values of a pack are kept as hashes, and a prefix or a range was asked for"),
+    "OTHER_KEY": ("the values of a pack were hashed with another key than the one that is set"),
 }
 
 INTRODUCTION = """\

@@ -79,28 +79,30 @@ def kind_of(key: str) -> Kind:
 def kind_words() -> list[tuple[str, str]]:
     """The rule as a table: (keys, what stands under them)."""
     exact: dict[Field, list[str]] = {}
-    for key, field in (*_EXACT.items(), *_EXACT_IN_FINDINGS.items()):
+    for key, field in EXACT.items():
         exact.setdefault(field, []).append(f"`{key}`")
-    rows = [(f"{', '.join(keys)}, in any case", f"`{field}`") for field, keys in exact.items()]
+    rows = [(", ".join(keys), f"`{field}`") for field, keys in exact.items()]
+    rows += [(f"`{key}`, in findings", f"`{field}`") for key, field in EXACT_IN_FINDINGS.items()]
     resource = "`...Arn`, `...Id`, `...Identifier`, their plurals, and these words alone"
     name = "`...Name`, `...Names`, and these words alone"
     return [*rows, (resource, f"`{Field.RESOURCE}`"), (name, f"`{Field.NAME}`")]
 
 
 _KEY_CHARS_MAX = 100
-_EXACT = {
-    "accesskeyid": Field.ACCESS_KEY,
-    "rolesessionname": Field.SESSION,
-    "networkinterfaceid": Field.INTERFACE,
-    "publicip": Field.ADDRESS,
-    "privateipaddress": Field.ADDRESS,
-    "ipaddress": Field.ADDRESS,
-    "ipaddressv4": Field.ADDRESS,
-    "ipaddressv6": Field.ADDRESS,
-    "ipv6address": Field.ADDRESS,
-    "ipv6addresses": Field.ADDRESS,
+EXACT = {
+    "accessKeyId": Field.ACCESS_KEY,
+    "roleSessionName": Field.SESSION,
+    "networkInterfaceId": Field.INTERFACE,
+    "publicIp": Field.ADDRESS,
+    "privateIpAddress": Field.ADDRESS,
+    "ipAddress": Field.ADDRESS,
+    "ipAddressV4": Field.ADDRESS,
+    "ipAddressV6": Field.ADDRESS,
+    "ipv6Address": Field.ADDRESS,
+    "ipv6Addresses": Field.ADDRESS,
 }
-_EXACT_IN_FINDINGS = {"domain": Field.HOST, "username": Field.PRINCIPAL}
+EXACT_IN_FINDINGS = {"domain": Field.HOST, "userName": Field.PRINCIPAL}
+_EXACT = {key.lower(): field for key, field in EXACT.items()}
 _RESOURCE = re.compile(r"(?:Arn|ARN|Id|ID|Identifier)s?\Z|(?:\A|[_.:-])(?:arn|id|identifier)s?\Z")
 _NAME = re.compile(r"Names?\Z|(?:\A|[_.:-])names?\Z")
 CLOSED_WORDS = (
@@ -153,4 +155,4 @@ class _Terms(dict[str, Field | None]):
 
 _KINDS_MAX = 10_000
 _KINDS = _Kinds({})
-_FINDING_KINDS = _Kinds(_EXACT_IN_FINDINGS)
+_FINDING_KINDS = _Kinds({key.lower(): field for key, field in EXACT_IN_FINDINGS.items()})
