@@ -90,6 +90,13 @@ variable "destination_kms_key_arn" {
   nullable    = false
 }
 
+variable "search" {
+  description = "plain - what people search events by (addresses, principals, access key ids, resources ...) is kept beside each pack, under terms/. off - it is not. Hashed values need a key, which this stack has no place for."
+  type        = string
+  default     = "plain"
+  nullable    = false
+}
+
 variable "object_lock_mode" {
   description = "Object Lock of the destination bucket for ObjectLockDays; nobody can shorten COMPLIANCE. Best set when the stack is made. S3 and CloudFormation switch it on for an existing bucket too, without replacing it, but only what is written from then on is locked; it can never be switched off again, and going back to empty here makes the update fail or leaves the bucket as it is."
   type        = string
@@ -105,7 +112,7 @@ variable "object_lock_days" {
 }
 
 variable "expiration_in_days" {
-  description = "Packs, indexes and lists of discarded logs are deleted at this age. More than DaysUntilGlacierDeepArchive."
+  description = "Packs, indexes, terms and lists of discarded logs are deleted at this age. More than DaysUntilGlacierDeepArchive."
   type        = number
   default     = 3650
   nullable    = false
@@ -357,6 +364,7 @@ locals {
     FinalAggregationPrefix            = var.final_aggregation_prefix
     StorageClass                      = var.storage_class
     DestinationKmsKeyArn              = var.destination_kms_key_arn
+    Search                            = var.search
     ObjectLockMode                    = var.object_lock_mode
     ObjectLockDays                    = var.object_lock_days
     ExpirationInDays                  = var.expiration_in_days

@@ -9,7 +9,6 @@ from typing import Any
 from log_aggregator.core.custody import WrittenRecord
 from log_aggregator.core.layouts.declarations import read_declarations
 from log_aggregator.core.layouts.parse import NOT_DECLARED
-from log_aggregator.core.planning import PackLimits
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
 from log_aggregator.reports.plan import describe_plan
@@ -18,6 +17,7 @@ from log_aggregator.reports.ways import Comparison
 from log_aggregator.steps.packing.plan import RunPlan
 from log_aggregator.steps.packing.results import GroupPlan, GroupResult, RunResult
 from log_aggregator.steps.packing.selection import Left, LeftWhy, Selection
+from log_aggregator.steps.rules import CombineOptions
 from reference_pages.table import TEXTS, table
 
 NOT_COMMANDS = ("common", "error", "run", "plan", "result")
@@ -118,7 +118,7 @@ def _example_plan() -> dict[str, Any]:
     source = LogObject("logs", "key", None, "0" * 32, 1, datetime(2026, 3, 15, tzinfo=UTC))
     pack = PackPlan(group, Target("target"), "packs/a.json.gz", PackFormat.GZIP, (source,))
     plan = RunPlan(day, day, inventories=["s3://bucket/manifest.json"])
-    plan.add(GroupPlan(group, (pack,), {"packs/b.json.gz": 1}), PackLimits())
+    plan.add(GroupPlan(group, (pack,), {"packs/b.json.gz": 1}), CombineOptions())
     plan.layouts = read_declarations([_DECLARATION])
     _leave_one(plan.selection)
     described = describe_plan(plan, {}, Comparison())

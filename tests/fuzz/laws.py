@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import lzma
 import tomllib
 import zlib
 from collections import Counter
@@ -20,6 +21,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
+from tests.fuzz.term_laws import (
+    LOGS,
+    check_inside_terms,
+    check_pack_terms,
+    check_readers,
+    make_pack_terms,
+)
 from tests.support.world import access_key, flow_key, trail_key
 
 from log_aggregator.adapters.s3.attempts import Answer, find_flaw, parse_head
@@ -558,6 +566,9 @@ LAWS: dict[str, Law] = {
             b"AAAAAAAAAAU=",
         ),
     ),
+    "term-readers": Law(check_readers, LOGS),
+    "pack-terms": Law(check_pack_terms, (make_pack_terms(),)),
+    "pack-terms-inside": Law(check_inside_terms, (lzma.decompress(make_pack_terms()),)),
     "lines": Law(check_lines, (pack(b"a\nb"), b"a\nb")),
     "manifest": Law(check_manifest, (make_manifest(), b"[" * 100_000)),
     "inventory-rows": Law(check_inventory_rows, (pack(INVENTORY_ROWS), pack(INVENTORY_ROWS) * 2)),

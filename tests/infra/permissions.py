@@ -21,6 +21,8 @@ WORK = f"{STACK}-workbucket-1a2b3c"
 LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
 _FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "backfills", "probes")
+_SEARCHED = ("terms", "tables")
+"""They may be written over."""
 
 _KEEP = {("s3:GetObject", "runs"), ("s3:PutObject", "runs"), ("s3:ListBucket", "work")}
 
@@ -78,6 +80,7 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:AbortMultipartUpload", "packs"),
             ("s3:GetObject", "indexes"),
             ("s3:PutObject", "indexes"),
+            ("s3:PutObject", "terms"),
         }
         | _KEEP
     ),
@@ -328,7 +331,7 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
     packs = [
         _place(bucket, root, folder)
         for bucket, root in _targets(stack)
-        for folder in (*_FOLDERS, *(["any"] if stack.in_place else []))
+        for folder in (*_FOLDERS, *_SEARCHED, *(["any"] if stack.in_place else []))
         if folder != "probes"
     ]
     return [
@@ -341,13 +344,14 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 
 
 def check_who_writes_where(stack: Stack) -> list[str]:
-    """Combine writes packs and indexes, Delete lists of discards and what it asks for conditions
+    """Combine writes packs, indexes and terms, Delete lists of discards and what it asks for conditions
     with, Plan custody records, Finish these, public keys and indexes that are missing; nobody
     writes into sources, or declares a layout.
     """
     allowed = {
         ("CombineFunction", "packs"),
         ("CombineFunction", "indexes"),
+        ("CombineFunction", "terms"),
         ("DeleteFunction", "discards"),
         ("DeleteFunction", "probes"),
         ("PlanFunction", "custody"),
@@ -358,7 +362,7 @@ def check_who_writes_where(stack: Stack) -> list[str]:
     problems = []
     for bucket, root in _targets(stack):
         for owner in owners(stack):
-            for folder in (*_FOLDERS, "other"):
+            for folder in (*_FOLDERS, *_SEARCHED, "other"):
                 may_write = may(stack, owner, "s3:PutObject", _place(bucket, root, folder))
                 if may_write != ((owner, folder) in allowed):
                     problems.append(
@@ -375,6 +379,7 @@ def check_who_writes_where(stack: Stack) -> list[str]:
             "packs/x",
             "some/packs/x",
             "some/indexes/x",
+            "some/terms/x",
             "some/discards/x",
             "some/custody/x",
             "some/keys/x",
@@ -606,14 +611,15 @@ def _places(stack: Stack, resource: str) -> list[str]:
         f"arn:aws:s3:::{WORK}/outstanding/*": "outstanding",
         f"arn:aws:s3:::{WORK}/examinations/*": "examinations",
     }
+    folders = (*_FOLDERS, *_SEARCHED)
     if stack.in_place:
         for name in _source_names(stack):
-            places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in _FOLDERS}
-        places |= {f"arn:aws:s3:::*/{FOLDER}/{folder}/*": folder for folder in _FOLDERS}
+            places |= {f"arn:*:s3:::{name}/*/{folder}/*": folder for folder in folders}
+        places |= {f"arn:aws:s3:::*/{FOLDER}/{folder}/*": folder for folder in folders}
         places[f"arn:aws:s3:::*/{FOLDER}_probes/*"] = "probes"
     else:
         places |= {f"arn:aws:s3:::{DESTINATION}": "target"}
-        places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in _FOLDERS}
+        places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in folders}
     for name in _source_names(stack):
         places |= {f"arn:*:s3:::{name}": "sources", f"arn:*:s3:::{name}/*": "logs"}
     for name in filter(None, stack.parameters["InventoryBuckets"].split(",")):

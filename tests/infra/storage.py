@@ -128,7 +128,7 @@ def _destination_rules(stack: Stack) -> list[dict[str, Any]]:
         _rule("packs-to-deep-archive", "packs/", **move),
         *(
             _rule(f"{folder}-expire", f"{folder}/", **expire)
-            for folder in ("packs", "indexes", "discards")
+            for folder in ("packs", "indexes", "terms", "tables", "discards")
         ),
         _rule(
             "left-overs",

@@ -78,7 +78,7 @@ COMMANDS = {
     "search": Row(
         "log_aggregator.cli.search:search",
         "Search the events in packs, frozen ones too, for an access key, an address, a role, a "
-        "resource: where, when and how often.",
+        "resource, an event name.",
     ),
     "extract": Row(
         "log_aggregator.cli.extract:extract",

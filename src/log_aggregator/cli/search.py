@@ -165,12 +165,13 @@ def search(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Search the events in packs for a VALUE: an access key, an address or a network (10.0.0.0/8),
-    a role, a resource, an event name (s3:PutObject).
+    """Search the events in packs, frozen ones too, for an access key, an address, a role, a
+    resource, an event name.
 
-    It is looked up in the terms that are kept beside the packs, so frozen packs are searched, too.
-    Dates are log dates, as in `find`. Values are compared as events have them; access keys, event
-    names, addresses and host names in any case. Several values are alternatives.
+    A VALUE is looked up in the terms that are kept beside the packs, so nothing is thawed. It is
+    what events have, such as AKIAIOSFODNN7EXAMPLE, s3:PutObject or 203.0.113.7, or a network,
+    10.0.0.0/8; access keys, event names, addresses and host names may be in any case. Several
+    values are alternatives. Dates are log dates, as in `find`.
 
     Says what was found, and always what was not looked at, and why. Exit code 0 where something was
     found, 1 where nothing was found and everything was looked at, 4 where nothing was found in what

@@ -22,8 +22,10 @@ FOLDERS_WRITTEN_ONCE = (
     "backfills/",
     "probes/",
 )
-FOLDERS_EXPIRING = ("packs", "indexes", "discards")
-"""Custody records and public keys are few, and prove something for as long as there are any."""
+FOLDERS_EXPIRING = ("packs", "indexes", "terms", "tables", "discards")
+"""What is searched goes with the packs that it came from. Custody records and public keys are few,
+and prove something for as long as there are any.
+"""
 
 NONCURRENT_DAYS = 30
 """What somebody deleted, or what expired, can be brought back for so long."""

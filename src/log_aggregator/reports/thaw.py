@@ -95,6 +95,7 @@ def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[st
         yield f"{format_count(described['started'], 'restore')} started{later}"
     if described["thawed"]:
         yield f"{format_count(described['thawed'], 'pack')} can be read"
+        yield "`log-aggregator index terms`, same dates and filters: `search` needs no thaw then"
     yield from render_failed(
         described["failures"],
         name_failed(described["failures"], f"{len(described['failures']):,} failed"),

@@ -195,5 +195,50 @@ PACKING = Section(
                 ),
             ),
         ),
+        Mutant(
+            "terms-fail-the-group",
+            "a group fails because S3 refuses the terms of its packs",
+            in_symbol(
+                "log_aggregator.steps.packing.terms:PackTerms.write",
+                ("self.error = f'{error.state_name}: {error}'", "raise error"),
+            ),
+            proof="tests/unit/steps/packing/test_terms.py::test_terms_that_cannot_be_written_fail_nothing",
+        ),
+        Mutant(
+            "mistake-in-terms-fails-the-group",
+            "a log stays in its bucket because of a mistake in what collects terms",
+            in_symbol(
+                "log_aggregator.steps.packing.terms:PackTerms._going_on",
+                ("except Exception as error:", "except ZeroDivisionError as error:"),
+            ),
+            proof="tests/unit/steps/packing/test_terms.py::test_a_mistake_in_collecting_costs_the_terms_alone",
+        ),
+        Mutant(
+            "unsearched-unsaid",
+            "a pack has no terms, and nobody says so",
+            in_symbol(
+                "log_aggregator.steps.packing.combine:_written",
+                ("size_bytes, terms.error", "size_bytes"),
+            ),
+            proof="tests/unit/steps/packing/test_terms.py::test_terms_that_cannot_be_written_fail_nothing",
+        ),
+        Mutant(
+            "terms-of-the-wrong-members",
+            "terms name members by the order in which they were read, not by their places in the index",
+            in_symbol(
+                "log_aggregator.core.packformat.builder:order_in_index",
+                ("places[number] = place", "places[place] = len(places) - 1 - place"),
+            ),
+            proof="tests/unit/steps/packing/test_terms.py::test_a_packs_terms_name_the_members_that_have_them",
+        ),
+        Mutant(
+            "plain-without-the-key",
+            "values are kept as they are where they are to be hashed and nobody says the key",
+            in_symbol(
+                "log_aggregator.steps.packing.terms:PackTerms.__init__",
+                ("if options.lacks_key:", "if False:"),
+            ),
+            proof="tests/unit/steps/packing/test_terms.py::test_without_its_key_nothing_is_written_in_place_of_hashes",
+        ),
     ),
 )

@@ -25,8 +25,8 @@ REQUESTS = Section(
             in_symbol(
                 "log_aggregator.adapters.s3.writing:put_object",
                 (
-                    "s3.put_object(Bucket=bucket, Key=key, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme), IfNoneMatch='*', **encode_options(options))",
-                    "s3.put_object(Bucket=bucket, Key=key, Body=data, ChecksumCRC64NVME=encode_crc(crc64nvme), **encode_options(options))",
+                    "condition = {} if options.may_replace else {'IfNoneMatch': '*'}",
+                    "condition: dict[str, str] = {}",
                 ),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_options_are_sent",

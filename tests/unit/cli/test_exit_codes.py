@@ -35,6 +35,8 @@ CALLS = {
     "index rebuild": ("index", "rebuild", *DATE),
     "index adopt": ("index", "adopt", "s3://dest/old/", "--log-type", "CloudTrail", *DATE),
     "find": ("find", *DATE),
+    "search": ("search", "AKIAIOSFODNN7EXAMPLE", *DATE),
+    "index tables": ("index", "tables"),
     "extract": ("extract", *DATE, "--directory", "out"),
     "thaw": ("thaw", *DATE),
     "put-back": ("put-back", *DATE),
@@ -51,7 +53,7 @@ ASKS_NOBODY = {"layouts list", "layouts explain", "athena-ddl", "completion", "i
 OF_ITS_OWN = {"doctor", "generate", "demo", "init", "keep-public-keys", "rehearse", "survey"}
 """The first asks through another client, the others make their own; see the integration tests."""
 NOTHING_FOUND = set(CALLS) - {
-    *("run", "plan", "delete", "backfill", "index rebuild", "layouts suggest")
+    *("run", "plan", "delete", "backfill", "index rebuild", "index tables", "layouts suggest")
 }
 """The others do or propose what there is to do, which may be nothing."""
 

@@ -21,7 +21,9 @@ from log_aggregator.steps.doctor.permissions import (
     LIST_SOURCE,
     LIST_TARGET,
     READ_SOURCE,
+    WRITE_AGAIN,
     WRITE_ONCE,
+    WRITTEN_AGAIN,
     WRITTEN_ONCE,
     Simulation,
     Verdict,
@@ -110,6 +112,8 @@ class Records:
     discards: bool
     """`other_regions = "delete"`."""
     probes: bool
+    terms: bool = True
+    """Unless `search = "off"`."""
     """Originals are deleted from a bucket that has no versions."""
 
 
@@ -129,8 +133,25 @@ def examine_records_access(
         write("keep-keys", "keeping CloudTrail's public keys", "keys/")
     if records.discards:
         write("discards", "writing lists of what other_regions discards", "discards/")
+    if records.terms:
+        _examine_terms(notebook, simulation, target)
     if records.probes:
         _examine_probes(notebook, simulation, target)
+
+
+def _examine_terms(notebook: Notebook, simulation: Simulation, target: Target) -> None:
+    """Packing does not depend on them."""
+    verdict = simulation.examine(WRITE_AGAIN, _any_in(simulation, target, "terms/"), WRITTEN_AGAIN)
+    write_verdict(
+        notebook,
+        locate(target.bucket),
+        "terms",
+        f"writing what people search events by, {target.root}terms/*",
+        [verdict],
+        advice=f"{PACK_POLICY} Without it packs are written and cannot be searched; "
+        'search = "off" says that this is meant.',
+        is_fatal=False,
+    )
 
 
 def _examine_probes(notebook: Notebook, simulation: Simulation, target: Target) -> None:

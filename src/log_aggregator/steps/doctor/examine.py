@@ -275,6 +275,7 @@ class Examination:
             public_keys=has_main,
             discards=has_main and self.rules.selection.discard_other_regions,
             probes=any(known.never_had_versions for known in sources),
+            terms=self.rules.group.combine.terms is not None,
         )
 
     def _examine_key(self, use: KeyUse) -> None:

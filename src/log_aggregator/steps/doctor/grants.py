@@ -37,6 +37,7 @@ from log_aggregator.steps.doctor.permissions import (
     THAW,
     USE_SOURCE_KEY,
     USE_TARGET_KEY,
+    WRITE_AGAIN,
     WRITE_ONCE,
 )
 from log_aggregator.steps.rules import RunRules
@@ -69,6 +70,7 @@ class Place(StrEnum):
     TARGETS = "buckets that packs are in"
     PACKS = "packs"
     INDEXES = "indexes"
+    TERMS = 'terms of packs, unless search = "off"'
     CUSTODY = "custody records"
     KEYS = "CloudTrail's public keys, where there is a main bucket"
     DISCARDS = 'lists of what is discarded, with other_regions = "delete"'
@@ -81,6 +83,7 @@ class Place(StrEnum):
 _FOLDERS = {
     Place.PACKS: "packs/",
     Place.INDEXES: "indexes/",
+    Place.TERMS: "terms/",
     Place.CUSTODY: "custody/",
     Place.KEYS: "keys/",
     Place.DISCARDS: "discards/",
@@ -128,6 +131,7 @@ GRANTS = (
     _row("ReadIndexes", (Stage.SURVEY,), READ_TARGET, Place.INDEXES),
     _row("WritePacks", (Stage.PACK,), (*WRITE_ONCE, *ABORT), Place.PACKS),
     _row("WriteIndexes", (Stage.PACK,), WRITE_ONCE, Place.INDEXES),
+    _row("WriteTerms", (Stage.PACK,), WRITE_AGAIN, Place.TERMS),
     _row("WriteRecords", _CHANGES, WRITE_ONCE, Place.CUSTODY, Place.KEYS),
     _row("AskForPublicKeys", (*_CHANGES, Stage.READ), ASK_FOR_PUBLIC_KEYS, Place.TRAILS),
     _row("VerifyPacks", (Stage.DELETE,), READ_TARGET, Place.PACKS, Place.INDEXES),
@@ -150,6 +154,7 @@ GRANTS = (
         Place.KEYS,
         Place.ADOPTED,
     ),
+    _row("ReadTerms", (Stage.READ,), READ_TARGET, Place.TERMS),
     _row("ThawPacks", (Stage.READ,), THAW, Place.PACKS),
     _row("EncryptPacks", _CHANGES, USE_TARGET_KEY, Place.TARGET_KEYS),
     _row("DecryptPacks", (Stage.SURVEY, Stage.READ), USE_TARGET_KEY[1:], Place.TARGET_KEYS),
@@ -228,6 +233,7 @@ class Scope:
             Place.TRAILS: bool(self.rules.main_buckets),
             Place.KEYS: bool(self.rules.main_buckets),
             Place.DISCARDS: self.rules.selection.discard_other_regions,
+            Place.TERMS: self.rules.group.combine.terms is not None,
         }.get(place, True)
 
     def find_packs(self) -> list[_Resource]:

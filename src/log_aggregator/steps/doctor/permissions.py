@@ -24,6 +24,7 @@ READ_SOURCE = ("s3:GetObject", "s3:GetObjectVersion")
 FIND_BUCKETS = ("s3:ListAllMyBuckets",)
 LIST_TARGET = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketVersioning")
 WRITE_ONCE = ("s3:PutObject", "s3:GetObject")
+WRITE_AGAIN = ("s3:PutObject",)
 ABORT = ("s3:AbortMultipartUpload",)
 DELETE_VERSIONS = ("s3:DeleteObjectVersion",)
 DELETE_UNVERSIONED = ("s3:DeleteObject",)
@@ -55,6 +56,9 @@ LOOK_AT_ACCOUNT = (
 WRITTEN_ONCE = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
 """What our writes carry, and what policies that let a pack be written only once ask for
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html)."""
+
+WRITTEN_AGAIN = {"s3:ObjectCreationOperation": "true"}
+"""Of what may be replaced: it carries no If-None-Match."""
 
 ANY_LOG = "AWSLogs/any-log"
 ANY_OBJECT = "any-object"

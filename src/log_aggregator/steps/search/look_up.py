@@ -49,6 +49,10 @@ is said to be unsearched.
 """
 _TERMS_BYTES = MIB
 """In memory while it is read, about."""
+EVENTLESS = frozenset({"CloudTrail-Digest"})
+"""Log types that hold no events, only names and hashes of logs. Nobody need search them, and no
+answer would be whole if they counted.
+"""
 _PACKS = "packs/"
 _SLASHES = 6
 """In a pack's short key, up to its name."""
@@ -261,7 +265,10 @@ def _search_directly(
     """Packs that no table covers, by their own terms."""
     searchable: list[str] = []
     for name in names:
-        if not has_terms(shelf_of(name).log_type):
+        log_type = shelf_of(name).log_type
+        if log_type in EVENTLESS:
+            continue
+        if not has_terms(log_type):
             coverage.add_unsearched(name, Unsearched.LOG_TYPE)
         elif "/" in name.split("/", _SLASHES)[-1]:  # a copy, in a folder of its own
             coverage.add_unsearched(name, Unsearched.COPIED)

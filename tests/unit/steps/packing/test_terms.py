@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -170,7 +171,7 @@ def test_hashed_terms_hold_no_value() -> None:
     world = make_trail_world()
     world.run(rules=with_terms(world.rules, TermsOptions(is_hashed=True, key=KEY)))
     head, sightings = read_all(world)
-    data = gzip.decompress(world.store.get_object("dest", find_terms(world)[0]).data)
+    data = lzma.decompress(world.store.get_object("dest", find_terms(world)[0]).data)
     assert head.search_key == KEY.id
     for text in (b"AKIA", b"192.0.2", b"GetObject", KEY.secret):
         assert text not in data

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.support.terms import TermsShelf, seconds, sighting
+from tests.support.term_tables import TermsShelf, seconds, sighting
 
 from log_aggregator.core.query import Query
 from log_aggregator.core.tables.wanted import parse_wanted
@@ -81,6 +81,7 @@ def test_nothing_is_only_said_of_what_was_looked_at() -> None:
     damaged = shelf.add_pack(LATER, sighting(Field.NAME, "x"), account="777788889999")
     shelf.put(shelf.target.terms_key(damaged), b"no terms at all")
     shelf.add_pack(LATER, log_type="StrangeLogs")
+    shelf.add_pack(LATER, log_type="CloudTrail-Digest")  # holds no events
     shelf.add_pack(
         LATER,
         sighting(Field.NAME, "x"),

@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import date, timedelta
 
 import pytest
-from tests.support.terms import TermsShelf, sighting
+from tests.support.term_tables import TermsShelf, sighting
 
 from log_aggregator.core.query import Query
 from log_aggregator.core.tables.wanted import parse_wanted
