@@ -67,43 +67,58 @@ def kind_of(key: str) -> Kind:
     plain = key.lower()
     if plain in _NEVER or len(key) > _KEY_CHARS_MAX:
         return None
-    if _CLOSED.search(plain):
-        return Closed.CLOSED
     if plain in _EXACT:
         return _EXACT[plain]
     if _RESOURCE.search(key):
         return Field.RESOURCE
-    return Field.NAME if _NAME.search(key) else None
+    if _NAME.search(key):
+        return Field.NAME
+    return Closed.CLOSED if plain.endswith(CLOSED_WORDS) else None
+
+
+def kind_words() -> list[tuple[str, str]]:
+    """The rule as a table: (keys, what stands under them)."""
+    exact: dict[Field, list[str]] = {}
+    for key, field in EXACT.items():
+        exact.setdefault(field, []).append(f"`{key}`")
+    rows = [(", ".join(keys), f"`{field}`") for field, keys in exact.items()]
+    rows += [(f"`{key}`, in findings", f"`{field}`") for key, field in EXACT_IN_FINDINGS.items()]
+    resource = "`...Arn`, `...Id`, `...Identifier`, their plurals, and these words alone"
+    name = "`...Name`, `...Names`, and these words alone"
+    return [*rows, (resource, f"`{Field.RESOURCE}`"), (name, f"`{Field.NAME}`")]
 
 
 _KEY_CHARS_MAX = 100
-_EXACT = {
-    "accesskeyid": Field.ACCESS_KEY,
-    "rolesessionname": Field.SESSION,
-    "networkinterfaceid": Field.INTERFACE,
-    "publicip": Field.ADDRESS,
-    "privateipaddress": Field.ADDRESS,
-    "ipaddress": Field.ADDRESS,
-    "ipaddressv4": Field.ADDRESS,
-    "ipaddressv6": Field.ADDRESS,
-    "ipv6address": Field.ADDRESS,
-    "ipv6addresses": Field.ADDRESS,
+EXACT = {
+    "accessKeyId": Field.ACCESS_KEY,
+    "roleSessionName": Field.SESSION,
+    "networkInterfaceId": Field.INTERFACE,
+    "publicIp": Field.ADDRESS,
+    "privateIpAddress": Field.ADDRESS,
+    "ipAddress": Field.ADDRESS,
+    "ipAddressV4": Field.ADDRESS,
+    "ipAddressV6": Field.ADDRESS,
+    "ipv6Address": Field.ADDRESS,
+    "ipv6Addresses": Field.ADDRESS,
 }
-_EXACT_IN_FINDINGS = {"domain": Field.HOST, "username": Field.PRINCIPAL}
+EXACT_IN_FINDINGS = {"domain": Field.HOST, "userName": Field.PRINCIPAL}
+_EXACT = {key.lower(): field for key, field in EXACT.items()}
 _RESOURCE = re.compile(r"(?:Arn|ARN|Id|ID|Identifier)s?\Z|(?:\A|[_.:-])(?:arn|id|identifier)s?\Z")
 _NAME = re.compile(r"Names?\Z|(?:\A|[_.:-])names?\Z")
-_CLOSED = re.compile(
-    r"polic(?:y|ies)\Z|document|body\Z|template|userdata|environment|content\Z|contents\Z|"
-    r"payload|message\Z|tagging|tags?\Z|tagset|metadata|headers?\Z|script|statement|querystring|"
-    r"password|secretstring|variables"
+CLOSED_WORDS = (
+    *("policy", "policies", "document", "documents", "statement", "statements", "body", "script"),
+    *("content", "contents", "payload", "message", "messages", "querystring", "secretstring"),
+    *("tagging", "tag", "tags", "tagset", "metadata", "header", "headers", "userdata", "password"),
+    *("environment", "variables", "parameters", "arguments", "attributes"),
 )
+"""Last words of keys that hold contents, whose own keys mean nothing to us."""
 _NEVER = frozenset(
     (
-        *("requestid", "x-amz-request-id", "x-amz-id-2", "eventid", "sharedeventid", "versionid"),
-        *("uploadid", "messageid", "operationid", "activityid", "correlationid", "transactionid"),
-        *("clientrequestid", "invocationid", "x-amz-version-id", "idempotencyid", "traceid"),
+        *("requestid", "x-amz-request-id", "eventid", "sharedeventid", "versionid", "uploadid"),
+        *("x-amz-version-id", "messageid", "operationid", "activityid", "correlationid", "traceid"),
+        *("transactionid", "clientrequestid", "invocationid", "idempotencyid", "logstreamname"),
         *("firstname", "lastname", "fullname", "givenname", "familyname", "middlename"),
-        "displayname",
+        *("displayname", "externalid"),
     )
 )
 
@@ -140,4 +155,4 @@ class _Terms(dict[str, Field | None]):
 
 _KINDS_MAX = 10_000
 _KINDS = _Kinds({})
-_FINDING_KINDS = _Kinds(_EXACT_IN_FINDINGS)
+_FINDING_KINDS = _Kinds({key.lower(): field for key, field in EXACT_IN_FINDINGS.items()})
