@@ -350,7 +350,7 @@ def _make_terms_options(settings: Settings) -> TermsOptions:
     files that are copied, shown and committed.
     """
     write = WriteOptions(
-        kms_key_id=settings.kms_key_id, content_type="application/gzip", may_replace=True
+        kms_key_id=settings.kms_key_id, content_type="application/x-xz", may_replace=True
     )
     is_hashed, text = settings.search == "hashed", os.environ.get(SEARCH_KEY, "")
     key = parse_search_key(SEARCH_KEY, text) if is_hashed and text else None

@@ -30,4 +30,4 @@ def _part(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
 
 
 def is_terms(key: str) -> bool:
-    return key.endswith(".terms.jsonl.gz")
+    return key.endswith(".terms.jsonl.xz")
