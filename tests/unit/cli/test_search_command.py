@@ -1,0 +1,200 @@
+"""`search` and `index tables`, as their users call them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.support.world import DAY, World, access_key, flow_key, make_world, pack_gzip, trail_key
+from tests.unit.cli.conftest import Command
+
+from log_aggregator.steps.search import after_run
+from log_aggregator.steps.search.after_run import merge_after_run
+
+KEY, OTHER = "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"
+TRAIL = ("--log-type", "CloudTrail")
+
+
+def record(access_key_id: str, name: str, hour: int = 3) -> dict[str, Any]:
+    return {
+        "eventTime": f"{DAY}T{hour:02}:00:00Z",
+        "eventSource": "iam.amazonaws.com",
+        "eventName": name,
+        "sourceIPAddress": "203.0.113.7",
+        "userIdentity": {"accessKeyId": access_key_id},
+    }
+
+
+def packed(*, storage_class: str = "STANDARD", is_merged: bool = True) -> World:
+    """Two packs of CloudTrail, one of which has the key twice, and one of access logs."""
+    world = make_world(storage_class=storage_class)
+    logs = {
+        "111111111111": [record(KEY, "ListUsers"), record(OTHER, "ListRoles"), record(KEY, "X", 5)],
+        "222222222222": [record(OTHER, "ListUsers")],
+    }
+    for account, records in logs.items():
+        body = pack_gzip(json.dumps({"Records": records}).encode())
+        world.put("logs", trail_key(1, account=account), body)
+    result = world.run()
+    assert result.failures == []
+    if is_merged:
+        merge_after_run(world.job(), result)
+        assert result.warnings == []
+    return world
+
+
+@pytest.mark.parametrize("is_merged", [True, False])
+def test_it_says_where_when_and_how_often(command: Command, is_merged: bool) -> None:
+    done = command(packed(is_merged=is_merged), "search", KEY.lower())
+    assert done.code == 0
+    lines = done.out.decode().splitlines()
+    assert lines[0] == f"{KEY}  access-key, 2 times in 1 pack"
+    assert lines[1] == f"  first {DAY}T03:00:00Z, last {DAY}T05:00:00Z"
+    assert lines[2] == "  in CloudTrail of 111111111111"
+    assert lines[3].split() == [f"{DAY:%Y-%m}", "█" * 32, "2"]
+    assert lines[4].startswith("1 pack: STANDARD 1 (")
+    assert done.err.splitlines() == ["searched: 2 log objects in 2 packs"]
+
+
+def test_json_has_packs_and_what_was_searched(command: Command) -> None:
+    done = command(packed(), "search", KEY, "10.0.0.0/8", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["asked"]) == (0, [KEY, "10.0.0.0/8"])
+    assert [(each["value"], each["count"]) for each in told["found"]] == [(KEY, 2)]
+    assert [pack["account"] for pack in told["packs"]] == ["111111111111"]
+    assert told["searched"]["is_whole"]
+
+
+def test_nothing_found_is_1_only_where_everything_was_looked_at(command: Command) -> None:
+    """A pack without terms may hold it: that is another exit code, and is said."""
+    world = packed()
+    nothing = command(world, "search", "nobody-has-this")
+    assert nothing.code == 1
+    assert "2 log objects in 2 packs, which is everything" in nothing.err
+    lost = next(each.key for each in world.store.list_objects("dest", prefix="terms/").objects)
+    world.put("logs", access_key(1), b"no terms\n")
+    world.put("logs", flow_key("a.log.gz"), pack_gzip(b"not a flow log\n"))
+    assert world.run().failures == []
+    unsearched = command(world, "search", "nobody-has-this", "--json")
+    assert unsearched.code == 4
+    told = json.loads(unsearched.out)
+    assert not told["searched"]["is_whole"]
+    assert told["searched"]["unsearched"][0]["members"] == 1
+    assert "not everything was searched" in unsearched.err
+    assert command(world, "search", "nobody-has-this", *TRAIL).code == 1
+    del lost
+
+
+def test_a_pack_whose_terms_are_gone_is_said(command: Command) -> None:
+    world = packed(is_merged=False)
+    for found in world.store.list_objects("dest", prefix="terms/").objects:
+        world.store.remove("dest", found.key)
+    done = command(world, "search", KEY)
+    assert done.code == 4
+    assert "2 packs: no terms were made of the pack" in done.err
+
+
+def test_quick_is_never_everything(command: Command) -> None:
+    world = packed()
+    assert command(world, "search", KEY, "--quick").code == 0
+    nothing = command(world, "search", "nobody-has-this", "--quick")
+    assert nothing.code == 4
+    assert "whether there are packs that no table covers" in nothing.err
+
+
+def test_events_come_as_they_were_delivered(command: Command) -> None:
+    done = command(packed(), "search", KEY, "--events")
+    assert done.code == 0
+    assert [json.loads(line) for line in done.out.splitlines()] == [
+        record(KEY, "ListUsers"),
+        record(KEY, "X", 5),
+    ]
+    assert "2 events in 1 log object" in done.err
+
+
+def test_events_with_their_log_objects(command: Command) -> None:
+    done = command(packed(), "search", KEY, "--events", "--json")
+    told = [json.loads(line) for line in done.out.splitlines()]
+    assert {each["key"] for each in told} == {trail_key(1)}
+    assert told[0]["event"]["eventName"] == "ListUsers"
+
+
+def test_frozen_packs_are_found_named_and_thawed(command: Command) -> None:
+    world = packed(storage_class="DEEP_ARCHIVE")
+    found = command(world, "search", KEY)
+    assert found.code == 0
+    assert "thawing, Bulk: $" in found.out.decode()
+    events = command(world, "search", KEY, "--events")
+    assert (events.code, events.out) == (1, b"")
+    assert "1 pack cannot be read before it is thawed" in events.err
+    dear = command(world, "search", KEY, "--thaw", "--dollars-max", "0")
+    assert dear.code == 3
+    started = command(world, "search", KEY, "--thaw", "--json")
+    assert (started.code, json.loads(started.out)["started"]) == (0, 1)
+
+
+def test_packs_alone(command: Command) -> None:
+    lines = command(packed(), "search", OTHER, "--packs").out.decode().splitlines()
+    assert [line.split()[1:4] for line in lines] == [
+        ["111111111111", "CloudTrail", "1"],
+        ["222222222222", "CloudTrail", "1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--packs", "--events"),
+        ("--quick", "--thaw"),
+        ("--from", "2025-04-03T12:00"),
+        ("--field", "colour"),
+        ("--account", "12"),
+    ],
+)
+def test_options_that_do_not_go_together(command: Command, arguments: tuple[str, ...]) -> None:
+    assert command(packed(), "search", KEY, *arguments).code == 2
+
+
+def test_a_blank_is_nothing_to_look_for(command: Command) -> None:
+    assert command(packed(), "search", " ").code == 2
+
+
+def test_tables_are_merged_by_hand(command: Command) -> None:
+    world = packed(is_merged=False)
+    told = json.loads(command(world, "index", "tables", "--json").out)
+    assert (told["packs"], len(told["tables"]), told["failures"]) == (2, 1, [])
+    again = json.loads(command(world, "index", "tables", "--json").out)
+    assert (again["packs"], again["tables"]) == (0, [])
+    anew = command(world, "index", "tables", "--rebuild")
+    assert "1 table is replaced" in anew.out.decode()
+    assert command(world, "search", KEY, "--quick").code == 0
+
+
+def test_without_a_reader_a_run_says_once_that_nothing_is_merged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(after_run, "has_reader", lambda: False)
+    world = make_world()
+    body = pack_gzip(json.dumps({"Records": [record(KEY, "X")]}).encode())
+    world.put("logs", trail_key(1), body)
+    result = world.run()
+    merge_after_run(world.job(), result)
+    assert [warning.error for warning in result.warnings] == ["NotInstalled"]
+    assert result.failures == []
+
+
+def test_a_merge_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is: no run fails, and no report is lost, for the sake of a table."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(after_run, "merge_terms", fail)
+    world = make_world()
+    body = pack_gzip(json.dumps({"Records": [record(KEY, "X")]}).encode())
+    world.put("logs", trail_key(1), body)
+    result = world.run()
+    merge_after_run(world.job(), result)
+    assert [warning.error for warning in result.warnings] == ["Unexpected"]
+    assert result.failures == []
