@@ -166,6 +166,19 @@ def test_members_of_every_size_are_looked_at(size_bytes: int) -> None:
     assert {LEAKED, "AKIA1"} <= {term.value for term in sightings}
 
 
+def test_small_members_are_inflated_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What packing inflates anyway is what is looked at."""
+
+    def inflate(*_: object) -> bytes:
+        raise AssertionError
+
+    monkeypatch.setattr(packing_terms, "inflate_whole", inflate)
+    world = make_trail_world()
+    world.put("logs", trail_key(9), trail("AKIA9", pad="a" * MIB))
+    assert warnings_of(world.run()) == []
+    assert read_all(world)[0].unsearched == {}
+
+
 def test_hashed_terms_hold_no_value() -> None:
     """They are found by their hashes, and say which key made them."""
     world = make_trail_world()
