@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 
+import pytest
+
+from log_aggregator.core.terms import tally
 from log_aggregator.core.terms.collect import Collector
 from log_aggregator.core.terms.model import Field, Sighting, Term, TermsHead, Unsearched
+from log_aggregator.core.terms.normalise import normalise
 from log_aggregator.core.terms.packterms import decode_terms
 
 NOON = 1_775_044_800  # 2026-04-01T12:00:00Z
@@ -60,3 +65,77 @@ def test_a_log_type_without_terms_is_unsearched() -> None:
     collector = Collector("unheard-of")
     collector.add(0, log(event()))
     assert finish(collector) == (TermsHead("packs/a", 1, {Unsearched.LOG_TYPE: 1}), {})
+
+
+def test_an_empty_log_was_searched() -> None:
+    collector = Collector("vpcflowlogs")
+    collector.add(0, b"")
+    assert finish(collector) == (TermsHead("packs/a", 1, {}), {})
+
+
+def test_a_log_with_too_many_terms_is_unsearched_and_others_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tally, "MEMBER_TERMS_MAX", 10)
+    many = [event(sourceIPAddress=f"10.0.0.{number}") for number in range(20)]
+    collector = Collector("CloudTrail")
+    collector.add(0, log(*many))
+    collector.add(1, log(event(errorCode="AccessDenied")))
+    head, seen = finish(collector)
+    assert head.unsearched == {Unsearched.TOO_MANY: 1}
+    assert seen[Term(Field.ERROR, "accessdenied")].members == (1,)
+
+
+def test_a_pack_takes_so_many_terms_and_says_which_logs_it_did_not_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was frozen by then is found, and nothing is half of a term."""
+    monkeypatch.setattr(tally, "WEIGHT_MAX", 2_000)
+    monkeypatch.setattr(tally, "FROZEN_BYTES_MAX", 1_000)
+    collector = Collector("CloudTrail")
+    for place in range(100):
+        collector.add(place, log(event(sourceIPAddress=f"10.0.0.{place}")))
+    head, seen = finish(collector)
+    assert 0 < head.searched < 100
+    assert head.unsearched == {Unsearched.TOO_MANY: 100 - head.searched}
+    for place in range(head.searched):
+        assert seen[Term(Field.ADDRESS, f"10.0.0.{place}")].members == (place,)
+    assert len(seen[Term(Field.EVENT, "s3:putobject")].members) >= head.searched
+
+
+def test_memory_does_not_grow_with_the_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of it would be enough for the values alone."""
+    monkeypatch.setattr(tally, "WEIGHT_MAX", 200_000)
+    collector = Collector("CloudTrail")
+    tracemalloc.start()
+    try:
+        for place in range(40):
+            values = [f"arn:aws:iam::{place:012}:role/{number:064}" for number in range(200)]
+            collector.add(place, log(*({"userIdentity": {"arn": value}} for value in values)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    head, seen = finish(collector)
+    assert head.searched == 40
+    assert len(seen) == 8_000
+
+
+def test_long_values_are_cut_as_those_that_users_type_are() -> None:
+    collector = Collector("CloudTrail")
+    collector.add(0, log(event(userIdentity={"arn": "a" * 5_000}), event(errorCode="b" * 513)))
+    collector.add(1, log(event(userIdentity={"arn": "a" * 5_000})))
+    _, seen = finish(collector)
+    arn = Term(Field.PRINCIPAL, normalise(Field.PRINCIPAL, "a" * 5_000))
+    assert (seen[arn].count, seen[arn].members) == (2, (0, 1))
+    assert Term(Field.ERROR, "b" * 512) in seen
+
+
+def test_a_time_is_not_lost_to_an_event_without_one() -> None:
+    for events in ((event(5), {"errorCode": "a"}), ({"errorCode": "a"}, event(5, errorCode="a"))):
+        collector = Collector("CloudTrail")
+        collector.add(0, log(*events))
+        collector.add(1, log(event(7, errorCode="a")))
+        seen = finish(collector)[1][Term(Field.ERROR, "a")]
+        assert seen.last == NOON + 7
+        assert seen.first in (NOON + 5, NOON + 7)

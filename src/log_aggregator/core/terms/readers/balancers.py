@@ -53,6 +53,7 @@ _FORMS = {
     "tls": _NETWORK,
 }
 _TARGET_GROUP = 16
+"""Of an application load balancer; its ARN."""
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _URL_HOST = re.compile(r"\S+ [a-z0-9]+://(\[[^\]]*\]|[^/:?# ]*)")
 
@@ -61,7 +62,7 @@ _Request = tuple[str, str | None, str | None, str | None]
 
 
 def _read_line(line: str) -> _Request | None:
-    words = [quoted or plain for quoted, plain in _WORD.findall(line)]
+    words = _words_of(line)
     form = _form_of(words)
     if form is None or len(words) < form.words_min:
         return None
@@ -75,6 +76,18 @@ def _read_line(line: str) -> _Request | None:
         None if domain == "-" else domain,
         request[1].strip("[]") if request and request[1] != "-" else None,
     )
+
+
+def _words_of(line: str) -> list[str]:
+    if "\\" in line:
+        return [quoted or plain for quoted, plain in _WORD.findall(line)]
+    words: list[str] = []
+    for number, part in enumerate(line.split('"')):
+        if number % 2:
+            words.append(part)
+        else:
+            words += part.split()
+    return words
 
 
 def _form_of(words: Sequence[str]) -> _Form | None:
