@@ -1,9 +1,10 @@
 """Makes docs/performance.md and its picture of what `benchmarks/run.py --json` wrote:
 `python benchmarks/page.py`.
 
-The words stand in performance.template.md, the numbers in measured.json. A line `{{tables NAME}}` becomes all tables of a benchmark, `{{table NAME 2}}` one of them,
-`{{NAME.fact:.1f}}` a number, `{{NAME[0]:.1f}}` what was measured for a target of it. `{{others}}`
-is every benchmark that the words do not name.
+The words stand in performance.template.md, the numbers in measured.json. A line `{{tables NAME}}`
+becomes all tables of a benchmark, `{{table NAME 2}}` one of them, `{{NAME.fact:.1f}}` a number,
+`{{NAME[0]:.1f}}` what was measured for a target of it. `{{others}}` is every benchmark that the
+words do not name.
 """
 
 from __future__ import annotations

@@ -137,14 +137,15 @@ def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
     refuse(shell.client(surveyor), "get_object", main, shell.some_key(main))
 
     before = shell.count(main)
-    kept = shell.call_on_the_day(packer, "run", "--keep-originals-days", "30")
+    kept = shell.call_on_the_day(packer, "run")
     assert kept["failures"] == []
     assert shell.count(main) == before
     refuse(shell.client(packer), "delete_object", main, shell.some_key(main))
     refuse(shell.client(packer), "delete_object", TARGET, shell.some_key(TARGET, "packs/"))
     refuse(shell.client(packer), "put_object", main, "x")
 
-    gone = shell.call_on_the_day(deleter, "run")
+    agreed = ("--verified", "--older-than", "0d", "--yes")
+    gone = shell.call_on_the_day(deleter, "delete", *agreed)
     assert gone["objects"]["deleted"] > 50
     assert shell.count(main) < before
     refuse(shell.client(deleter), "delete_object", TARGET, shell.some_key(TARGET, "packs/"))
@@ -168,7 +169,7 @@ def test_packs_beside_their_originals(aws: LocalAws, tmp_path: Path) -> None:
     upload(generate(spec), aws)
     shell = Shell(aws, tmp_path, spec, target=None)
     nightly = shell.make_user("nightly", Stage.PACK, Stage.DELETE)
-    done = shell.call_on_the_day(nightly, "run")
+    done = shell.call_on_the_day(nightly, "run", "--delete-originals")
     assert done["failures"] == []
     assert done["objects"]["deleted"] > 50
     s3 = shell.client(nightly)

@@ -91,9 +91,11 @@ def delete(
     with open_job(connection, settings, asked or DateWindow(today, today)) as opened:
         window = asked or find_packed_days(opened)
         if window is None:
-            raise CannotStart("there are no packs, so there is nothing whose originals could go")
+            raise CannotStart(
+                "there are no packs, so there is nothing whose originals could go"
+            ).with_remedy("Check the bucket that packs go to, or pack with `log-aggregator run`.")
         job = _narrow(opened.for_days(window), days)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing="looking at") as progress:
             planned = describe_deletion(plan_run(job, progress), days)
         if not planned["originals"] or planned["failures"]:
             print_report(planned, render_deletion(planned), as_json=as_json)
@@ -103,7 +105,7 @@ def delete(
             _ask(planned["originals"])
         archive_keys = partial(archive_run_keys, job, partial(connect_trail_keys, connection))
         keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing="deleting the originals of") as progress:
             result = run_job(job, progress, None, keeper)
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     described = describe_run(result, measured)
@@ -128,11 +130,15 @@ def _narrow(job: Job, days: int) -> Job:
 
 
 def _ask(originals: int) -> None:
-    """Raises CannotStart, where nobody can be asked or the answer is another one."""
+    """Raises SettingsError where nobody can be asked, CannotStart where the answer is another
+    number.
+    """
     if not sys.stdin.isatty():
-        raise CannotStart("nobody can be asked here: say --yes")
+        raise SettingsError("--yes: expected it where nobody can be asked, for this deletes")
     typed = click.prompt(
         "Type that number to delete them", err=True, default="", show_default=False
     )
     if typed.replace(",", "").strip() != str(originals):
-        raise CannotStart(f"{typed!r} is not {originals}")
+        raise CannotStart(f"{typed!r} is not {originals:,}").with_remedy(
+            "Start again, and type the number that stands above."
+        )
