@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -113,9 +114,7 @@ def test_the_whole_way(place: Place) -> None:
 
     shown = take_defaults(place, lines["init"])
     assert "Written: aggregator.toml" in shown
-    target = re.findall(
-        r'^destination_bucket = "(.+)"', read(place, "aggregator.toml"), re.MULTILINE
-    )[0]
+    settings = tomllib.loads(read(place, "aggregator.toml"))
     make_bucket(place, shown)
 
     policy = place.do(lines["iam-policy"])
@@ -144,7 +143,7 @@ def test_the_whole_way(place: Place) -> None:
     assert "original" in place.do(lines["extract"])
     assert [path for path in (place.folder / "logs-back").rglob("*.json.gz") if path.is_file()]
     assert f"{gone:,} originals deleted" in place.do(lines["stats"])
-    check_all(place, target)
+    check_all(place, settings["destination_bucket"])
 
 
 def take_defaults(place: Place, line: str) -> str:
