@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     CONFIG_DEFAULT,
     connection_options,
@@ -155,6 +156,7 @@ def init(
     not look at, it says. Exit code 1 where it finds no bucket with logs.
 
     """
+    require_room()
     check_free(path, force=force)
     wishes = Wishes(bucket_accounts=_parse_accounts(bucket_accounts), **options)
     _check_wishes(wishes)
