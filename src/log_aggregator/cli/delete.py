@@ -21,7 +21,7 @@ from log_aggregator.cli.options import (
     settings_options,
 )
 from log_aggregator.cli.printing import print_lines, print_report
-from log_aggregator.cli.progress.run import make_progress
+from log_aggregator.cli.progress.run import DELETING, PLANNING, make_progress
 from log_aggregator.cli.run import name_run, print_run
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, Interrupted, SettingsError
@@ -95,7 +95,7 @@ def delete(
         if window is None:
             raise CannotStart("there are no packs, so there is nothing whose originals could go")
         job = _narrow(opened.for_days(window), days)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing=PLANNING) as progress:
             planned = describe_deletion(plan_run(job, progress), days)
         if not planned["originals"] or planned["failures"]:
             print_report(planned, render_deletion(planned), as_json=as_json)
@@ -105,7 +105,7 @@ def delete(
             _ask(planned["originals"])
         archive_keys = partial(archive_run_keys, job, partial(connect_trail_keys, connection))
         keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing=DELETING) as progress:
             result = run_job(job, progress, None, keeper)
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     described = describe_run(result, measured)

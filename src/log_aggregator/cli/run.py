@@ -24,7 +24,7 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.cli.paging import page_report
 from log_aggregator.cli.prices import read_prices
-from log_aggregator.cli.progress.run import ProgressView, make_progress
+from log_aggregator.cli.progress.run import PLANNING, ProgressView, make_progress
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Interrupted, SettingsError
 from log_aggregator.ports.trail_keys import TrailKeys
@@ -234,7 +234,7 @@ def show_plan(
     """Plans and prints."""
     with open_job(connection, settings, window) as opened:
         job, found = _narrow(opened, inventories)
-        with make_progress(is_quiet=as_json, doing="planning") as progress:
+        with make_progress(is_quiet=as_json, doing=PLANNING) as progress:
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)
