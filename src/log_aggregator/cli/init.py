@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +171,11 @@ def init(
     choices = _choose(prospect, wishes, questions, inspector)
     given = {"--profile": profile, "--region": region, "--endpoint-url": endpoint_url}
     words = tuple(word for name, value in given.items() if value for word in (name, value))
+    today = SystemClock().now().date()
     if choices is not None:
-        _write(path, make_settings_text(prospect, choices, SystemClock().now().date()))
-    described = describe_init(prospect, choices, Written(str(path), form, words, questions.answers))
+        _write(path, make_settings_text(prospect, choices, today))
+    written = Written(str(path), form, today - timedelta(days=1), words, questions.answers)
+    described = describe_init(prospect, choices, written)
     if as_json:
         print_json(described)
     else:
