@@ -151,8 +151,7 @@ def describe_work(reading: Reading, rates: tuple[float, ...] | None) -> str:
         for step, word in STEP_WORDS.items()
         if step in reading.steps
     ]
-    has_done = reading.total_bytes or reading.total_deleted  # a plan does nothing
-    if has_done and reading.is_planned and reading.done >= reading.objects and not reading.steps:
+    if reading.is_planned and reading.done >= reading.objects and not reading.steps:
         parts.append("writing down what was done")
     if reading.total_deleted:
         parts.append(f"{format_count(reading.total_deleted, 'original')} deleted")
