@@ -81,9 +81,7 @@ def run(
     stopped at any time and started again: it goes on where it was.
     """
     _require_days(inventories, date_, from_)
-    window = make_cli_window(
-        date_, from_, to_, settings.look_back_days, settings.keep_originals_days
-    )
+    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.days_kept)
     connection = make_connection(profile, region, endpoint_url)
     if dry_run:
         return show_plan(
@@ -145,9 +143,7 @@ def plan(
     """
     _require_days(inventories, date_, from_)
     prices = read_prices(prices_file)
-    window = make_cli_window(
-        date_, from_, to_, settings.look_back_days, settings.keep_originals_days
-    )
+    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.days_kept)
     comparison = Comparison(settings.storage_class, years, prices)
     return show_plan(
         settings,

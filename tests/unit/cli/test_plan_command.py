@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from tests.support.world import DAY, World, document, make_world, trail_key
@@ -38,6 +40,18 @@ def test_a_plan_promises_nothing(command: Command, words: tuple[str, ...]) -> No
         for word in ("packing", "verifying", "deleting", "writing down", "uploading"):
             assert word not in said
         assert (done.code, world.store.snapshot()) == (0, before)
+
+
+@pytest.mark.parametrize(("deletes", "days"), [("--no-delete-originals", 2), ("", 2 + 30)])
+def test_a_run_looks_back_for_originals_only_where_it_deletes(
+    command: Command, deletes: str, days: int
+) -> None:
+    """Else the first run of a careful person would pack a month instead of yesterday."""
+    options = ["--other-buckets", "logs", "--keep-originals-days", "30", "--json"]
+    options.append(deletes or "--delete-originals")
+    planned = json.loads(command(make_world(), "plan", *options).out)
+    first, last = (date.fromisoformat(planned[name]) for name in ("first_date", "last_date"))
+    assert (last - first).days == days
 
 
 def test_a_deletion_packs_nothing(command: Command) -> None:

@@ -52,7 +52,11 @@ def list_steps(way: Way) -> Iterator[dict[str, str]]:
         "A policy for whoever packs; it cannot delete.",
         ["iam-policy", "--stage", "pack", *keys, *way.config],
     )
-    yield _step("Pack and verify yesterday's logs. The originals stay.", ["run", *connected])
+    yield _step(
+        "Pack and verify yesterday's logs, and late ones of the two days before. The originals "
+        "stay.",
+        ["run", *connected],
+    )
     yield _step(
         "The same for the past, window by window; here the last year. The originals stay.",
         ["backfill", *days, *connected],

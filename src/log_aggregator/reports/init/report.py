@@ -100,8 +100,10 @@ def render_init(described: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "Then:"
     for number, step in enumerate(described["next"], 1):
-        yield from wrap(f"{number}. {step['what']}", "  ")
-        yield f"     {step['command']}"
+        first, *more = wrap(f"{number:>4}. {step['what']}", "")
+        yield first
+        yield from wrap(" ".join(more), "      ")
+        yield f"      {step['command']}"
 
 
 def _describe_destination(choices: Choices, written: Written) -> dict[str, Any]:
