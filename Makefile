@@ -11,7 +11,7 @@ CHECKOV := .venv-checkov
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit e2e simulate proof kills fuzz mutants bench servers docs policies sam-build clean .venv-sam
+.PHONY: help demo test lint unit browser e2e simulate proof kills fuzz mutants bench servers docs policies sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev  ## Style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+browser:  ## Install Chromium, where there is none and Debian's packages may be installed: tests of pages look at them with it
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 policies: $(VENV)/.dev $(CHECKOV)/.installed  ## Check the template by cfn-lint, in every Region, and by checkov; tests/infra/linters says what is left out and why
 	$(BIN)/cfn-lint --config-file tests/infra/linters/cfn-lint.yaml

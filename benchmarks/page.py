@@ -1,10 +1,10 @@
-"""Makes docs/performance.md, its picture, and the README's table of what `benchmarks/run.py --json`
-wrote: `python benchmarks/page.py`.
+"""Makes docs/performance.md and its picture of what `benchmarks/run.py --json` wrote:
+`python benchmarks/page.py`.
 
-The words stand in performance.template.md and readme.template.md, the numbers in measured.json. A
-line `{{tables NAME}}` becomes all tables of a benchmark, `{{table NAME 2}}` one of them,
-`{{NAME.fact:.1f}}` a number, `{{NAME[0]:.1f}}` what was measured for a target of it. `{{others}}`
-is every benchmark that the words do not name.
+The words stand in performance.template.md, the numbers in measured.json. A line `{{tables NAME}}`
+becomes all tables of a benchmark, `{{table NAME 2}}` one of them, `{{NAME.fact:.1f}}` a number,
+`{{NAME[0]:.1f}}` what was measured for a target of it. `{{others}}` is every benchmark that the
+words do not name.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from benchmarks.report import format_cell
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "benchmarks" / "performance.template.md"
-README_TEMPLATE = ROOT / "benchmarks" / "readme.template.md"
-README = ROOT / "README.md"
 MEASURED = ROOT / "benchmarks" / "measured.json"
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "pictures" / "where-the-time-goes.svg"
@@ -32,9 +30,6 @@ PICTURE = ROOT / "docs" / "pictures" / "where-the-time-goes.svg"
 _LINE = re.compile(r"\{\{(\w+)((?: \w+)*)\}\}")
 _FACT = re.compile(r"\{\{(\w+)\.(\w+):([^}]*)\}\}")
 _TARGET = re.compile(r"\{\{(\w+)\[(\d+)\]:([^}]*)\}\}")
-_README_BLOCK = re.compile(
-    r"(<!-- benchmarks/page.py makes this -->\n).*?(<!-- until here -->\n)", re.DOTALL
-)
 
 Measured = Mapping[str, Any]
 
@@ -43,7 +38,6 @@ def main() -> int:
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))
     PAGE.write_text(make_page(measured), encoding="utf-8")
     PICTURE.write_text(draw_where_the_time_goes(measured), encoding="utf-8")
-    README.write_text(fill_readme(README.read_text(encoding="utf-8"), measured), encoding="utf-8")
     return 0
 
 
@@ -61,18 +55,6 @@ def make_page(measured: Measured) -> str:
         else:
             lines += _fill(directive[1], directive[2].split(), measured, named)
     return "\n".join(lines) + "\n"
-
-
-def fill_readme(text: str, measured: Measured) -> str:
-    """The README with its block of figures made anew. Raises ValueError where it has none."""
-    block = "".join(
-        _fill_numbers(line, measured)
-        for line in README_TEMPLATE.read_text(encoding="utf-8").splitlines(keepends=True)
-    )
-    filled, count = _README_BLOCK.subn(lambda found: found[1] + block + found[2], text)
-    if count != 1:
-        raise ValueError("the README has no place for what was measured")
-    return filled
 
 
 def _fill_numbers(line: str, measured: Measured) -> str:

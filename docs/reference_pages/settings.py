@@ -118,5 +118,5 @@ SETTING_RULES = """
 - `destination_account` needs `destination_bucket`, and agrees with what `bucket_accounts` says of it by its whole name.
 - `pack_size_max` is at least `part_size`.
 - `keep_originals_days` is counted from the day on which a pack was written; with 0 its originals are deleted in the same run.
-- Without a date on the command line, a run takes yesterday and the `look_back_days` + `keep_originals_days` days before it.
+- Without a date on the command line, a run takes yesterday and the `look_back_days` days before it, and with `delete_originals` the `keep_originals_days` days before those.
 """.splitlines()

@@ -68,5 +68,9 @@ def _is_last(death: Death, call: Call) -> bool:
     return (
         call.operation in death.operations
         and call.bucket == death.bucket
-        and call.key.startswith(death.prefix)
+        and any(key.startswith(death.prefix) for key in _list_keys(call))
     )
+
+
+def _list_keys(call: Call) -> list[str]:
+    return [call.key, *(each.key for each in call.arguments.get("deletions", ()))]

@@ -93,6 +93,13 @@ class Settings:
             return self.bucket_accounts
         return (*self.bucket_accounts, (self.destination_bucket, self.destination_account))
 
+    @property
+    def days_kept(self) -> int:
+        """How far beyond `look_back_days` a run looks for originals that may go by now. Where none
+        are deleted there is nothing to look for.
+        """
+        return self.keep_originals_days if self.delete_originals else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -202,7 +202,10 @@ class Site:
         code; gives its output.
         """
         command = [sys.executable, "-m", "log_aggregator", *arguments]
-        environment = self.aws.environment | {"TMPDIR": os.environ.get("TMPDIR", "/tmp")}
+        environment = self.aws.environment | {
+            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+            "PYTHONPATH": ":".join(sys.path),
+        }
         done = subprocess.run(
             command,
             env=environment,

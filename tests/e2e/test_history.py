@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from tests.e2e.building import BuiltTemplate, Machine
+from tests.e2e.deployment import STACK
 from tests.e2e.executions import run, start, stop, wait, wait_until_quiet
 from tests.e2e.local_aws import LocalAws
 from tests.e2e.site import Site, foreign_key, make_site, many_days, remove
@@ -15,6 +17,8 @@ from tests.support.waiting import wait_until
 
 from log_aggregator.core.windows import WINDOW_DAYS_MAX
 from log_aggregator.model import Group
+from log_aggregator.ports.executions import Execution
+from log_aggregator.wiring import Connection, connect_executions
 from log_aggregator_lab.organisation.generate import generate
 from log_aggregator_lab.organisation.synthetic import ManifestEntry
 
@@ -80,6 +84,7 @@ def test_history_stopped_and_started_again(site: Site) -> None:
     } == auxiliary
     run(site.deployment, HISTORY, given)
     assert site.inventory() == after
+    _check_status(site)
 
 
 def _stop_in_the_middle(site: Site, given: dict[str, str]) -> None:
@@ -88,10 +93,36 @@ def _stop_in_the_middle(site: Site, given: dict[str, str]) -> None:
     """
     arn = start(site.deployment, HISTORY, given)
     wait_until(lambda: site.list_keys("packs/"))
+    (seen,) = _look_at_running(site)
     stop(site.deployment, arn)
+    assert (seen.first_date, seen.last_date) == (given["start_date"], given["end_date"])
+    (counts,) = (each.counts for each in seen.maps if each.state == "RunWindows")
+    assert (counts.total, counts.failed) == (WINDOWS, 0)
+    assert counts.pending + counts.running + counts.succeeded == WINDOWS
     with _no_functions(site):
         assert wait(site.deployment, arn).status == "ABORTED"
         wait_until_quiet(site.deployment, RUN)
+
+
+def _look_at_running(site: Site) -> list[Execution]:
+    """As `status --stack` looks, without the time that a process takes to begin."""
+    aws = site.aws
+    viewer = connect_executions(
+        Connection(None, aws.region, aws.endpoint_url, aws.access_key, aws.secret_key)
+    )
+    found = viewer.list_executions(STACK)
+    return [each for each in found if each.state_machine == HISTORY and each.ended is None]
+
+
+def _check_status(site: Site) -> None:
+    """`status` shows what became of the four histories, and of the runs of their windows."""
+    work = site.deployment.outputs["WorkBucketName"]
+    options = ("--stack", STACK, "--work-bucket", work, "--destination-bucket", site.destination)
+    told = json.loads(site.call("status", *options, "--json"))
+    ends = [each["status"] for each in told["executions"] if each["state_machine"] == HISTORY]
+    assert ends == ["SUCCEEDED", "SUCCEEDED", "FAILED", "ABORTED"]
+    assert all(each["ended"] for each in told["executions"])
+    assert any(each["objects"] for each in told["runs"])
 
 
 @contextmanager

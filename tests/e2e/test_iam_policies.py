@@ -88,9 +88,11 @@ class Shell:
         )
 
     def call_on_the_day(self, credentials: dict[str, str], *arguments: str) -> dict[str, Any]:
+        return self.call_as_json(credentials, *arguments, "--date", str(self.spec.first_day))
+
+    def call_as_json(self, credentials: dict[str, str], *arguments: str) -> dict[str, Any]:
         """What it says with --json, which must be that nothing failed."""
-        day = ("--date", str(self.spec.first_day), "--config", str(self.config))
-        done = self.call(credentials, *arguments, *day, "--json")
+        done = self.call(credentials, *arguments, "--config", str(self.config), "--json")
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         found: dict[str, Any] = (
             json.loads(done.stdout.splitlines()[0])
@@ -128,23 +130,30 @@ def shell(aws: LocalAws, tmp_path: Path) -> Shell:
 
 
 def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
-    """In the order of a log's life: planned, packed and kept, deleted, found and got back."""
+    """In the order of a log's life: surveyed, planned, packed and kept, deleted by name, found and
+    got back.
+    """
+    day = str(shell.spec.first_day)
     main = shell.spec.control_tower_bucket
     surveyor, packer, deleter, reader = (shell.make_user(stage.value, stage) for stage in Stage)
+    surveyed = shell.call_as_json(surveyor, "survey")
+    assert surveyed["total"]["objects"]["value"] > 50
     planned = shell.call_on_the_day(surveyor, "plan")
     assert planned["objects"]["to_pack"] > 50
     refuse(shell.client(surveyor), "put_object", TARGET, "packs/x")
     refuse(shell.client(surveyor), "get_object", main, shell.some_key(main))
 
     before = shell.count(main)
-    kept = shell.call_on_the_day(packer, "run", "--keep-originals-days", "30")
-    assert kept["failures"] == []
+    kept = shell.call_as_json(packer, "backfill", "--from", day, "--to", day)
+    assert (kept["windows"]["done"], kept["deleted"], kept["lifecycle_unknown"]) == (1, 0, {})
+    assert kept["kept"] > 50
     assert shell.count(main) == before
     refuse(shell.client(packer), "delete_object", main, shell.some_key(main))
     refuse(shell.client(packer), "delete_object", TARGET, shell.some_key(TARGET, "packs/"))
     refuse(shell.client(packer), "put_object", main, "x")
 
-    gone = shell.call_on_the_day(deleter, "run")
+    named = ("delete", "--verified", "--older-than", "0d", "--yes")
+    gone = shell.call_on_the_day(deleter, *named)
     assert gone["objects"]["deleted"] > 50
     assert shell.count(main) < before
     refuse(shell.client(deleter), "delete_object", TARGET, shell.some_key(TARGET, "packs/"))
@@ -153,6 +162,8 @@ def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
 
     found = shell.call_on_the_day(reader, "find", "--log-type", "CloudTrail")
     shell.call_on_the_day(reader, "verify")
+    (backfill,) = shell.call_as_json(reader, "status")["backfills"]
+    assert backfill["windows"]["done"] == 1
     shell.call_on_the_day(reader, "extract", "--directory", str(shell.folder / "back"))
     assert (shell.folder / "back" / found["bucket"] / found["key"]).exists()
     refuse(shell.client(reader), "get_object", main, shell.some_key(main))
@@ -168,7 +179,7 @@ def test_packs_beside_their_originals(aws: LocalAws, tmp_path: Path) -> None:
     upload(generate(spec), aws)
     shell = Shell(aws, tmp_path, spec, target=None)
     nightly = shell.make_user("nightly", Stage.PACK, Stage.DELETE)
-    done = shell.call_on_the_day(nightly, "run")
+    done = shell.call_on_the_day(nightly, "run", "--delete-originals")
     assert done["failures"] == []
     assert done["objects"]["deleted"] > 50
     s3 = shell.client(nightly)

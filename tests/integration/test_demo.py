@@ -1,4 +1,4 @@
-"""The README's first command, on its own server, and what the README says that it prints."""
+"""The README's first command, on its own server, and what its page says that it prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pytest
 from tests.integration.conftest import IN_BACKGROUND
 from tests.support.waiting import SECONDS_MAX
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "how-to" / "try-it-here.md").read_text(encoding="utf-8")
 WAITING = "ctrl-C stops the server"
 _BLOCK = re.compile(r"```text\n(.*?)```", re.DOTALL)
 _PORT = re.compile(r"AWS_ENDPOINT_URL=http://127\.0\.0\.1:(\d+)")
@@ -77,8 +78,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def quoted(first: str) -> list[str]:
-    """The lines of the README's block with these words in it, without what it leaves out."""
-    blocks = [block for block in _BLOCK.findall(README) if first in block]
+    """The lines of the page's block with these words in it, without what it leaves out."""
+    blocks = [block for block in _BLOCK.findall(PAGE) if first in block]
     assert len(blocks) == 1
     return [line.strip() for line in blocks[0].splitlines() if line.strip() != "..."]
 
@@ -88,16 +89,16 @@ def without_packed(line: str) -> str:
     return _PACKED_MB.sub("MB", line)
 
 
-def test_the_readme_quotes_the_demo(demo: Demo) -> None:
-    """Every line that the README shows of the demo is printed, figures and all."""
+def test_the_page_quotes_the_demo(demo: Demo) -> None:
+    """Every line that the page shows of the demo is printed, figures and all."""
     printed = without_packed(demo.text)
     assert [
         line for line in quoted("log objects in 64 groups") if without_packed(line) not in printed
     ] == []
 
 
-def test_the_readme_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
-    """The commands that the demo prints run as they stand, and say what the README shows of
+def test_the_page_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
+    """The commands that the demo prints run as they stand, and say what the page shows of
     them.
     """
     said = ""

@@ -129,9 +129,10 @@ def judge(exit_code: int, text: str) -> Verdict:
         return Verdict(Outcome.SURVIVED)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
-    if exit_code != 1:
-        return Verdict(Outcome.BROKEN, said=f"exit code {exit_code}: {last}")
     failed = _FAILED.search(text)
+    if exit_code != 1:
+        by = failed[1] if failed else ""  # many tests at once end with 2 where one of them fails
+        return Verdict(Outcome.BROKEN, by, f"exit code {exit_code}: {last}")
     if failed:
         return Verdict(Outcome.CAUGHT, failed[1].rpartition("/")[2], failed[2] or last)
     seed = _SEED.search(text)

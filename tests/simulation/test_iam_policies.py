@@ -4,9 +4,13 @@ and of the commands that read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -15,7 +19,7 @@ from tests.infra.stack import DESTINATION
 from tests.simulation.test_doctor_asks import Recorder
 from tests.support.account import FakeAccount, FakeBucket
 from tests.support.policies import Policies, Use
-from tests.support.roles import KEY_USES, Need
+from tests.support.roles import KEY_USES, Need, bucket_arn
 from tests.support.scenarios import (
     build_discarding,
     build_in_place,
@@ -34,16 +38,20 @@ from tests.support.world import (
     pack_gzip,
     trail_key,
 )
+from tests.unit.cli.calls import ASKS_NOBODY, every_command
 
 from log_aggregator import wiring
 from log_aggregator.adapters.forwarding import Call
-from log_aggregator.cli import commands, validate_cloudtrail
+from log_aggregator.cli import commands
 from log_aggregator.core.adopted import Said
+from log_aggregator.core.backfill.entries import BackfillPlan
 from log_aggregator.core.policies import make_documents
-from log_aggregator.errors import StoreError
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.errors import LogAggregatorError, StoreError
 from log_aggregator.ports.account import BucketVersioning
 from log_aggregator.ports.store import Deletion, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKeys
+from log_aggregator.steps.backfill.ledger import choose_target, open_backfill
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
 from log_aggregator.steps.doctor.findings import Notebook
@@ -67,7 +75,30 @@ Label = tuple[str, str, str]
 """A statement's name, an action, and the kind of place."""
 
 DOCTORS = frozenset((*LOOK_AT_CONFIGURATION, *LOOK_AT_SOURCE, *LOOK_AT_ACCESS, *LOOK_AT_ACCOUNT))
+TYPED: dict[Stage, tuple[str, ...]] = {
+    Stage.SURVEY: ("plan", "survey"),
+    Stage.PACK: ("run", "backfill"),
+    Stage.DELETE: ("delete",),
+    Stage.READ: (
+        *("find", "extract", "verify", "thaw", "custody verify", "custody show", "custody trace"),
+        *("validate-cloudtrail", "stats", "status"),
+    ),
+}
+"""The commands of each stage, all of which are typed here."""
+NO_STAGE = {
+    "doctor": "asks what no store is asked: another test's; its actions are in the first stage",
+    "init": "there are no settings yet that a policy could be made of",
+    "layouts suggest": "lists any bucket",
+    "put-back": "writes where no other command does; the page of the policies has a sentence of it",
+    "index rebuild": "the same",
+    "index adopt": "the same",
+    "keep-public-keys": "the same",
+    "rehearse": "buckets of its own",
+    "generate": "buckets of its own",
+    "demo": "a server of its own",
+}
 NOT_RECORDED = {("AskForPublicKeys", "cloudtrail:ListPublicKeys", "")}
+ROOT = Path(__file__).parents[2]
 AGGREGATE = "older.gz"
 """What another tool made: no stage names it, and the command says so."""
 
@@ -149,6 +180,65 @@ BUILDERS: tuple[Callable[[], Case], ...] = (
 )
 
 
+INSPECTOR_ACTIONS = {"get_bucket_lifecycle_configuration": "s3:GetLifecycleConfiguration"}
+
+
+class RecordingAccount(FakeAccount):
+    """What commands other than `doctor` ask beside the store: each of it needs a row above."""
+
+    def bind(self, needs: set[Need]) -> None:
+        self.needs = needs
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if not name.startswith(("get_", "head_", "list_", "describe_", "simulate_")):
+            return found
+
+        def ask(bucket: str) -> Any:
+            self.needs.add((INSPECTOR_ACTIONS[name], bucket_arn(bucket)))
+            return found(bucket)
+
+        return ask
+
+
+@dataclass
+class Shell:
+    """Types commands in a world, and takes down what they ask for."""
+
+    case: Case
+    needs: set[Need]
+    monkeypatch: pytest.MonkeyPatch
+    typed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        world, keys = self.case.world, self.case.keys
+        account = RecordingAccount({name: FakeBucket() for name in world.store.list_buckets()})
+        account.bind(self.needs)
+        self.monkeypatch.setattr(wiring, "connect", lambda *_: KeyedRecorder(world, self.needs))
+        for name in ("run", "backfill", "delete", "validate_cloudtrail"):
+            module = import_module(f"log_aggregator.cli.{name}")
+            self.monkeypatch.setattr(module, "connect_trail_keys", lambda *_: keys)
+        for name in ("survey", "backfill"):
+            module = import_module(f"log_aggregator.cli.{name}")
+            self.monkeypatch.setattr(module, "connect_inspector", lambda *_: account)
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        window = self.case.world.rules.selection.window
+        return "--from", str(window.first), "--to", str(window.last)
+
+    def type_in(self, name: str, *more: str, codes: tuple[int, ...] = (0,)) -> None:
+        words = [*name.split(), *more, *self.case.options]
+        done = CliRunner().invoke(commands, words, standalone_mode=False)
+        if isinstance(done.exception, LogAggregatorError):
+            code = done.exception.exit_code
+        else:
+            assert done.exception is None, done.exception
+            code = done.return_value or 0
+        assert code in codes, (name, done.exception, done.output)
+        self.typed.add(name)
+
+
 class KeyedRecorder(Recorder):
     """As if every bucket were encrypted with a key."""
 
@@ -171,8 +261,11 @@ class KeyedRecorder(Recorder):
         return TARGET_KEY if is_own else SOURCE_KEY
 
 
-def survey(case: Case, needs: set[Need]) -> None:
+def survey(shell: Shell) -> None:
     """Plans before anything is packed, and after."""
+    case, needs = shell.case, shell.needs
+    for name, words in (("plan", shell.days), ("survey", ())):
+        shell.type_in(name, *words)
     plan_run(case.world.job(KeyedRecorder(case.world, needs)), Progress())
     assert case.run(case.world.store, keeps=True) == []
     late(case.world)
@@ -180,8 +273,9 @@ def survey(case: Case, needs: set[Need]) -> None:
     plan_run(case.world.job(KeyedRecorder(case.world, needs)), Progress())
 
 
-def pack(case: Case, needs: set[Need]) -> None:
+def pack(shell: Shell) -> None:
     """A run that breaks off an upload, one that does its work, and another."""
+    case, needs = shell.case, shell.needs
     refused = fail_on(
         lambda call: call.operation == "CompleteMultipartUpload", StoreError("no"), times=1
     )
@@ -189,41 +283,54 @@ def pack(case: Case, needs: set[Need]) -> None:
     assert case.run(KeyedRecorder(case.world, needs), keeps=True) == []
     lose_an_index(case.world)
     assert case.run(KeyedRecorder(case.world, needs), keeps=True) == []
+    late(case.world)
+    shell.type_in("run", *shell.days, codes=(0, 1))
+    for _ in range(2):
+        shell.type_in("backfill", *shell.days, codes=(0, 1))
 
 
-def delete(case: Case, needs: set[Need]) -> None:
-    """A run after all is packed, whose deletions are refused, and another."""
+def delete(shell: Shell) -> None:
+    """What is asked for by name, a run whose deletions are refused, and another."""
+    case, needs = shell.case, shell.needs
     assert case.run(case.world.store, keeps=True) == []
     refused = fail_on(lambda call: call.operation == "DeleteObjects", StoreError("no"))
     case.run(FaultyStore(KeyedRecorder(case.world, needs), refused), keeps=False)
     assert case.run(KeyedRecorder(case.world, needs), keeps=False) == []
+    late(case.world)
+    assert case.run(case.world.store, keeps=True) == []
+    shell.type_in("delete", "--verified", "--older-than", "0d", "--yes", *shell.days, codes=(0, 1))
 
 
-def read(case: Case, needs: set[Need], monkeypatch: pytest.MonkeyPatch) -> None:
+def read(shell: Shell) -> None:
     """Everything that is asked of packs."""
+    case = shell.case
     assert case.run(case.world.store, keeps=False) == []
     adopt_one(case.world)
     freeze(case.world)
-    monkeypatch.setattr(wiring, "connect", lambda *_: KeyedRecorder(case.world, needs))
-    monkeypatch.setattr(validate_cloudtrail, "connect_trail_keys", lambda _: case.keys)
-    day = ("--from", "2025-01-01", "--to", "2026-12-31")
-    for arguments, codes in (
-        (("find", *day), (0,)),
-        (("extract", *day, "--output", "-"), (0, 1)),
-        (("verify", "--all"), (0, 1)),
-        (("thaw", *day, "--tier", "Bulk", "--yes"), (0, 1)),
-        (("custody", "verify"), (0,)),
-        (("custody", "show"), (0,)),
-        (("validate-cloudtrail", *day, "--read-from", "packs"), (0, 1)),
-        (
-            ("validate-cloudtrail", *day, "--read-from", "packs", "--public-keys", "archive"),
-            (0, 1),
-        ),
+    begin_backfill(case.world)
+    validate = "validate-cloudtrail"
+    for name, words, codes in (
+        ("find", shell.days, (0,)),
+        ("extract", (*shell.days, "--output", "-"), (0, 1)),
+        ("verify", ("--all",), (0, 1)),
+        ("thaw", (*shell.days, "--tier", "Bulk", "--yes"), (0, 1)),
+        ("custody verify", (), (0,)),
+        ("custody show", (), (0,)),
+        ("custody trace", ("s3://logs/any",), (0, 1)),
+        ("stats", (), (0, 1)),
+        ("status", (), (0,)),
+        (validate, (*shell.days, "--read-from", "packs"), (0, 1)),
+        (validate, (*shell.days, "--read-from", "packs", "--public-keys", "archive"), (0, 1)),
     ):
-        done = CliRunner().invoke(
-            commands, [*arguments, *case.options], standalone_mode=False, catch_exceptions=False
-        )
-        assert done.return_value in codes or done.exit_code in codes, done.output
+        shell.type_in(name, *words, codes=codes)
+
+
+def begin_backfill(world: World) -> None:
+    job = world.job()
+    window = DateWindow(date(2025, 1, 1), date(2025, 1, 7))
+    sources = tuple(sorted((*world.rules.main_buckets, *world.rules.other_buckets)))
+    plan = BackfillPlan("january", window, 7, sources, world.clock.now())
+    open_backfill(job, choose_target(job), plan)
 
 
 def late(world: World) -> None:
@@ -264,15 +371,10 @@ def freeze(world: World) -> None:
 
 def record(stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch) -> set[Need]:
     needs: set[Need] = set()
-    match stage:
-        case Stage.SURVEY:
-            survey(case, needs)
-        case Stage.PACK:
-            pack(case, needs)
-        case Stage.DELETE:
-            delete(case, needs)
-        case Stage.READ:
-            read(case, needs, monkeypatch)
+    shell = Shell(case, needs, monkeypatch)
+    doing = {Stage.SURVEY: survey, Stage.PACK: pack, Stage.DELETE: delete, Stage.READ: read}
+    doing[stage](shell)
+    assert shell.typed == set(TYPED[stage])
     return {
         (action, arn.replace(DESTINATION, "dest"))
         for action, arn in needs
@@ -316,6 +418,21 @@ def test_a_stage_may_do_what_it_asks_for_and_nothing_else(
         found for found in granted if found[0].startswith("LookAt") and found[1] in DOCTORS
     }
     assert granted - used - asked_elsewhere - NOT_RECORDED == set()
+
+
+def test_every_command_has_a_stage() -> None:
+    """Or a reason why it has none. What asks nobody needs no permission."""
+    named = [name for names in TYPED.values() for name in names]
+    known = [*named, *NO_STAGE, *ASKS_NOBODY]
+    assert sorted(known) == sorted(dict(every_command()))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_the_page_says_which_commands_a_stage_is_for(stage: Stage) -> None:
+    page = (ROOT / "docs" / "how-to" / "iam-permissions.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{stage.value}` |"))
+    for name in TYPED[stage]:
+        assert re.search(rf"`{name.split()[0]}[ `]", row), name
 
 
 def label(use: Use) -> Label:

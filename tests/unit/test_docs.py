@@ -167,9 +167,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_page_can_be_reached(page: Path) -> None:
-    """Each page is linked from the README."""
-    linked = {(ROOT / link.partition("#")[0]).resolve() for link in find_links(ROOT / "README.md")}
-    assert page == ROOT / "README.md" or page in linked
+    """Each page is linked from the list of all pages, and that from the README."""
+    contents = ROOT / "docs" / "README.md"
+    linked = {(contents.parent / link.partition("#")[0]).resolve() for link in find_links(contents)}
+    assert contents.relative_to(ROOT).as_posix() in find_links(ROOT / "README.md")
+    assert page in {*linked, contents, ROOT / "README.md"}
 
 
 def test_every_command_in_an_example_exists() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import print_lasting_report, require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -22,7 +23,7 @@ from log_aggregator.cli.options import (
     make_connection,
     settings_options,
 )
-from log_aggregator.cli.printing import print_line, print_report
+from log_aggregator.cli.printing import print_line
 from log_aggregator.cli.progress.backfill import BackfillView, make_backfill_view
 from log_aggregator.cli.run import measure_run, name_run
 from log_aggregator.core.backfill.entries import BackfillPlan, Totals, name_backfill
@@ -130,6 +131,7 @@ class Wish:
 
 def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json: bool) -> int:
     """Works, prints, and gives the exit code."""
+    require_room()
     with open_job(connection, settings) as job:
         target = choose_target(job)
         sources = (*job.rules.main_buckets, *job.rules.other_buckets)
@@ -158,7 +160,13 @@ def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json:
         "lifecycle_unknown": expiry.unknown,
         "custody_failures": [asdict(failure) for failure in failures],
     }
-    print_report(described, render_backfill(described), as_json=as_json)
+    print_lasting_report(
+        described,
+        list(render_backfill(described)),
+        "its work",
+        as_json=as_json,
+        advice="`log-aggregator status` says the same.",
+    )
     if is_stopped:
         raise Interrupted("stopped; how far the backfill is stands above")
     return 1 if failures or state.count(State.FAILED) else 0

@@ -11,6 +11,7 @@ from functools import partial
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     date_options,
@@ -20,13 +21,13 @@ from log_aggregator.cli.options import (
     settings_options,
 )
 from log_aggregator.cli.printing import print_lines, print_report
-from log_aggregator.cli.progress.run import make_progress
-from log_aggregator.cli.run import name_run
+from log_aggregator.cli.progress.run import DELETING, PLANNING, make_progress
+from log_aggregator.cli.run import name_run, print_run
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import CannotStart, Interrupted, SettingsError
 from log_aggregator.model import Stage
 from log_aggregator.reports.deletion import describe_deletion, render_deletion
-from log_aggregator.reports.run import Measured, describe_run, render_run
+from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.settings import Settings
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
@@ -82,6 +83,7 @@ def delete(
     days = _read_days(older_than)
     if not is_verified:
         raise SettingsError("delete: say --verified; only originals of verified packs ever go")
+    require_room()
     began = time.perf_counter()
     connection = make_connection(profile, region, endpoint_url)
     asked = (
@@ -91,9 +93,11 @@ def delete(
     with open_job(connection, settings, asked or DateWindow(today, today)) as opened:
         window = asked or find_packed_days(opened)
         if window is None:
-            raise CannotStart("there are no packs, so there is nothing whose originals could go")
+            raise CannotStart(
+                "there are no packs, so there is nothing whose originals could go"
+            ).with_remedy("Check the bucket that packs go to, or pack with `log-aggregator run`.")
         job = _narrow(opened.for_days(window), days)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing=PLANNING) as progress:
             planned = describe_deletion(plan_run(job, progress), days)
         if not planned["originals"] or planned["failures"]:
             print_report(planned, render_deletion(planned), as_json=as_json)
@@ -103,11 +107,11 @@ def delete(
             _ask(planned["originals"])
         archive_keys = partial(archive_run_keys, job, partial(connect_trail_keys, connection))
         keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys)
-        with make_progress(is_quiet=as_json) as progress:
+        with make_progress(is_quiet=as_json, doing=DELETING) as progress:
             result = run_job(job, progress, None, keeper)
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     described = describe_run(result, measured)
-    print_report(described, render_run(described), as_json=as_json)
+    print_run(described, as_json=as_json)
     if described["stopped"]:
         raise Interrupted("stopped; what was done stands above")
     return 1 if described["failures"] else 0
@@ -128,11 +132,15 @@ def _narrow(job: Job, days: int) -> Job:
 
 
 def _ask(originals: int) -> None:
-    """Raises CannotStart, where nobody can be asked or the answer is another one."""
+    """Raises SettingsError where nobody can be asked, CannotStart where the answer is another
+    number.
+    """
     if not sys.stdin.isatty():
-        raise CannotStart("nobody can be asked here: say --yes")
+        raise SettingsError("--yes: expected it where nobody can be asked, for this deletes")
     typed = click.prompt(
         "Type that number to delete them", err=True, default="", show_default=False
     )
     if typed.replace(",", "").strip() != str(originals):
-        raise CannotStart(f"{typed!r} is not {originals}")
+        raise CannotStart(f"{typed!r} is not {originals:,}").with_remedy(
+            "Start again, and type the number that stands above."
+        )

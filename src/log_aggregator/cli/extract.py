@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -115,6 +116,8 @@ def extract(
         output, directory, as_lines, with_metadata, force, as_json, is_single=is_whole_key(query)
     )
     require_condition(query)
+    if destination.to_stdout or as_json:  # elsewhere nothing goes there
+        require_room()
     failures: list[Failure] = []
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         packs = find(job.store, job.workers, job.list_targets(), query)

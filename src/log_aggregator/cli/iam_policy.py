@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -152,10 +153,11 @@ def _make_scope(
 
 def _write_files(folder: Path, policies: Iterable[dict[str, Any]], *, force: bool) -> list[str]:
     """All of them or none: what is in the way is seen before the first one is written."""
+    require_room()
     prepare_folder(folder, "--directory", force=True)
     paths = {folder / name_file(policy["name"]): policy["document"] for policy in policies}
     for path in paths:
-        check_free(path, force=force)
+        check_free(path, "--directory", force=force)
     for path, document in paths.items():
         write_file(path, [json.dumps(document, indent=2).encode(), b"\n"], None)
     return [str(path) for path in paths]

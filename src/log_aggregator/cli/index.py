@@ -13,6 +13,7 @@ import click
 
 from log_aggregator.cli.index_tables import tables
 from log_aggregator.cli.index_terms import terms
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -88,6 +89,8 @@ def rebuild(
     no index. An index that is there is never written over; if it is damaged, remove it first.
     """
     query = choice.query(settings) if not choice.keys else Query()
+    if not dry_run:
+        require_room()
     rebuilt: list[tuple[Target, Rebuilt]] = []
     failures: list[Failure] = []
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
@@ -161,6 +164,8 @@ def adopt(
     place = re.fullmatch("s3://([^/]+)/(.*)", where, re.DOTALL)
     if place is None:
         raise SettingsError(f"{where!r}: expected s3://bucket/key, or s3://bucket/prefix/")
+    if not dry_run:
+        require_room()
     done: list[Adopted] = []
     known: list[Aggregate] = []
     planned: list[Aggregate] = []

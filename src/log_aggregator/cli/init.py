@@ -7,11 +7,13 @@ import tomllib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     CONFIG_DEFAULT,
     connection_options,
@@ -155,6 +157,7 @@ def init(
     not look at, it says. Exit code 1 where it finds no bucket with logs.
 
     """
+    require_room()
     check_free(path, force=force)
     wishes = Wishes(bucket_accounts=_parse_accounts(bucket_accounts), **options)
     _check_wishes(wishes)
@@ -168,9 +171,11 @@ def init(
     choices = _choose(prospect, wishes, questions, inspector)
     given = {"--profile": profile, "--region": region, "--endpoint-url": endpoint_url}
     words = tuple(word for name, value in given.items() if value for word in (name, value))
+    today = SystemClock().now().date()
     if choices is not None:
-        _write(path, make_settings_text(prospect, choices, SystemClock().now().date()))
-    described = describe_init(prospect, choices, Written(str(path), form, words, questions.answers))
+        _write(path, make_settings_text(prospect, choices, today))
+    written = Written(str(path), form, today - timedelta(days=1), words, questions.answers)
+    described = describe_init(prospect, choices, written)
     if as_json:
         print_json(described)
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     make_connection,
@@ -51,6 +52,7 @@ def keep_public_keys(
     """
     if not _REGION.fullmatch(log_region):
         raise SettingsError(f"--log-region {log_region}: expected a Region, such as eu-west-1")
+    require_room()
     keys = _read_answer(file)
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         for target in _find_targets(job):

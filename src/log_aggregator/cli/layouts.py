@@ -27,13 +27,13 @@ from log_aggregator.errors import SettingsError, cannot_start
 from log_aggregator.reports.layouts import (
     describe_explanation,
     describe_layouts,
-    describe_survey,
+    describe_sample,
     render_explanation,
     render_layouts,
-    render_survey,
+    render_sample,
 )
+from log_aggregator.steps.bucket_sample import PAGES_MAX, sample_bucket
 from log_aggregator.steps.packing.buckets import look_at_bucket
-from log_aggregator.steps.survey import PAGES_MAX, survey_bucket
 from log_aggregator.wiring import open_job
 
 _KEYS_AT_ONCE = 1000
@@ -145,8 +145,8 @@ def suggest(
                 seen += objects
                 show(seen)
 
-            survey = survey_bucket(job.store, source, own, pages, on_progress)
-    print_report(describe_survey(survey), render_survey(survey), as_json=as_json)
+            sample = sample_bucket(job.store, source, own, pages, on_progress)
+    print_report(describe_sample(sample), render_sample(sample), as_json=as_json)
 
 
 def _layouts_of(

@@ -94,7 +94,7 @@ class FileSink:
         self._with_metadata = with_metadata
         beside = [beside_file(path)] if with_metadata else []
         for each in (path, *beside):
-            check_free(each, force=force)
+            check_output(each, force=force)
 
     def take(self, original: Fetched) -> None:
         write_file(self._path, original.pieces, None)
@@ -166,7 +166,7 @@ def open_stream(path: Path, *, force: bool) -> Iterator[StreamFile]:
     """Under another name until all are in it; and named `<name>.incomplete` then, where something
     is missing.
     """
-    check_free(path, force=force)
+    check_output(path, force=force)
     partial = name_partial(path)
     try:
         try:
@@ -200,19 +200,47 @@ def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
         raise SettingsError(f"{option} {folder}: {error.strerror}") from None
 
 
-def check_free(path: Path, *, force: bool) -> None:
-    """Raises SettingsError where a file would be overwritten without --force, or
-    something that is no file.
-    """
+def check_output(path: Path, *, force: bool) -> None:
+    """`--output` of originals, which may go elsewhere too. Raises SettingsError."""
     if path.is_dir():
         raise SettingsError(f"--output {path}: that is a folder; --directory takes one")
-    if path.exists() and not path.is_file():
-        raise SettingsError(
-            f"--output {path}: that is a device or a pipe, whose place a file would take; "
-            f"--output - > {path} writes to it"
-        )
+    if is_taken(path):
+        raise SettingsError(f"--output {path}: {NO_FILE}; --output - > {path} writes to it")
+    check_free(path, force=force)
+
+
+def check_free(path: Path, option: str = "--output", *, force: bool) -> None:
+    """Raises SettingsError where a file would be overwritten without --force, and as `check_file`
+    does.
+    """
+    check_file(path, option)
     if path.exists() and not force:
-        raise SettingsError(f"--output {path}: the file is there already; --force overwrites it")
+        raise SettingsError(f"{option} {path}: the file is there already; --force overwrites it")
+
+
+def check_file(path: Path, option: str) -> None:
+    """Before anything is done: a file takes the place of a file, and of nothing else, in a folder
+    that is there and can be written to. Raises SettingsError.
+    """
+    try:
+        if path.is_dir():
+            raise SettingsError(f"{option} {path}: expected a file; that is a folder")
+        if is_taken(path):
+            raise SettingsError(f"{option} {path}: {NO_FILE}")
+        if not path.parent.is_dir():
+            raise SettingsError(f"{option} {path}: there is no folder {path.parent}")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise SettingsError(f"{option} {path}: {error.strerror}") from None
+
+
+NO_FILE = "expected a file; that is a device or a pipe, whose place a file would take"
+
+
+def is_taken(path: Path) -> bool:
+    """By something that is no file."""
+    return path.exists() and not path.is_file()
 
 
 def beside_file(path: Path) -> Path:
@@ -229,6 +257,8 @@ def write_file(path: Path, pieces: Iterable[bytes], modified: float | None) -> N
         with writing(path):
             if modified is not None:
                 os.utime(partial, (modified, modified))
+            if is_taken(path):
+                raise OutputFailed(f"{path}: {NO_FILE}")
             partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

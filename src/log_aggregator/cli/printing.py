@@ -40,16 +40,18 @@ class Speech:
     """Only errors and warnings do."""
     has_bars: bool = True
     """Where it is a terminal; else it counts as none."""
-    log: TextIO | None = None
-    """Where all of it is written too."""
+    log: io.FileIO | None = None
+    """Where all of it is written too. It has no buffer, for what does not fit must not come again
+    when it is closed.
+    """
 
     def take(self, text: str, *, is_urgent: bool) -> bool:
         """Writes the log. Gives whether it is said, too. A log that is full ends nothing."""
         if self.log is not None:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             with suppress(OSError):  # in one piece, as all that threads say
-                self.log.write("".join(f"{now} {line}\n" for line in text.splitlines()))
-                self.log.flush()
+                lines = "".join(f"{now} {line}\n" for line in text.splitlines())
+                self.log.write(lines.encode(errors="backslashreplace"))
         return is_urgent or not self.is_quiet
 
 
@@ -68,7 +70,7 @@ def show_no_bars() -> None:
 def log_to(path: Path, first_line: str) -> None:
     """Appends to a file, for the user alone. Raises OSError."""
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    _speech.log = os.fdopen(number, "a", encoding="utf-8", errors="backslashreplace")
+    _speech.log = io.FileIO(number, "a")
     _speech.take(escape(first_line), is_urgent=False)
 
 

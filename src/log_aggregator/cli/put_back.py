@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from log_aggregator.cli.lasting import print_lasting_report, require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -93,6 +94,8 @@ def put_back_command(
     if to_bucket is not None and (not to_bucket or "/" in to_bucket):
         raise SettingsError(f"--to-bucket {to_bucket!r}: expected the name of a bucket")
     address = ReturnAddress(to_bucket, prefix)
+    if not dry_run:
+        require_room()
     gaps: list[Failure] = []
     connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings, writers=PUT_BACK_WRITERS) as job:
@@ -117,7 +120,8 @@ def put_back_command(
             result = put_back(store, workers, wanted, address, progress)
     result.failures += gaps
     described = describe_put_back(result, job.requests, warnings)
-    print_report(described, render_put_back(described), as_json=as_json)
+    lines = list(render_put_back(described))
+    print_lasting_report(described, lines, "the work", as_json=as_json)
     return 1 if result.failures else 0
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import connection_options, json_option, make_connection
 from log_aggregator.cli.printing import print_lines, print_report
 from log_aggregator.cli.progress.counting import show_bar
@@ -66,6 +67,7 @@ def rehearse_command(
         raise SettingsError(f"--bucket {bucket!r}: expected the name of a bucket")
     if not is_agreed and not sys.stdin.isatty():
         raise SettingsError("--yes: expected it where nobody can be asked, for this writes to S3")
+    require_room()
     connection = make_connection(profile, region, endpoint_url)
     store, hands = connect(connection), connect_hands(connection)
     venue = Venue.plan(bucket)

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import name_records, print_lasting_report, require_room
 from log_aggregator.cli.options import (
     connection_options,
     date_options,
@@ -23,10 +24,9 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.cli.paging import page_report
 from log_aggregator.cli.prices import read_prices
-from log_aggregator.cli.printing import check_stdout, print_report, print_report_to_stderr
-from log_aggregator.cli.progress.run import ProgressView, make_progress
+from log_aggregator.cli.progress.run import PLANNING, ProgressView, make_progress
 from log_aggregator.core.windows import DateWindow
-from log_aggregator.errors import CannotStart, Interrupted, OutputFailed, SettingsError
+from log_aggregator.errors import Interrupted, SettingsError
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.reports.plan import describe_plan, render_plan
 from log_aggregator.reports.run import Measured, describe_run, render_run
@@ -82,9 +82,7 @@ def run(
     stopped at any time and started again: it goes on where it was.
     """
     _require_days(inventories, date_, from_)
-    window = make_cli_window(
-        date_, from_, to_, settings.look_back_days, settings.keep_originals_days
-    )
+    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.days_kept)
     connection = make_connection(profile, region, endpoint_url)
     if dry_run:
         return show_plan(
@@ -146,9 +144,7 @@ def plan(
     """
     _require_days(inventories, date_, from_)
     prices = read_prices(prices_file)
-    window = make_cli_window(
-        date_, from_, to_, settings.look_back_days, settings.keep_originals_days
-    )
+    window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.days_kept)
     comparison = Comparison(settings.storage_class, years, prices)
     return show_plan(
         settings,
@@ -170,32 +166,23 @@ def do_run(
     as_json: bool,
 ) -> int:
     """Runs, prints, and gives the exit code."""
-    try:
-        check_stdout()
-    except OutputFailed as error:
-        raise CannotStart(f"the report has no place: {error}").with_remedy(MAKE_ROOM) from None
+    require_room()
     described = measure_run(settings, window, connection, inventories, is_quiet=as_json)
-    _print_report(described, as_json=as_json)
+    print_run(described, as_json=as_json)
     if described["stopped"]:
         raise Interrupted("stopped; what was done stands above")
     return 1 if described["failures"] else 0
 
 
-MAKE_ROOM = "Make room, or send standard output elsewhere, and start again."
-
-
-def _print_report(described: dict[str, Any], *, as_json: bool) -> None:
-    """Where it does not fit any more it goes to standard error, because nothing makes it anew; the
-    custody records, which say the same, are named. Raises OutputFailed.
-    """
-    try:
-        print_report(described, render_run(described), as_json=as_json)
-    except OutputFailed as error:
-        print_report_to_stderr(described, render_run(described), as_json=as_json)
-        failed = OutputFailed(f"{error}; the run is done, and its report stands above")
-        records = ", ".join(f"s3://{each['bucket']}/{each['key']}" for each in described["custody"])
-        failed.advice = f"Its custody records say the same: {records}" if records else ""
-        raise failed from None
+def print_run(described: dict[str, Any], *, as_json: bool) -> None:
+    """Raises OutputFailed."""
+    print_lasting_report(
+        described,
+        list(render_run(described)),
+        "the run",
+        as_json=as_json,
+        advice=name_records(described["custody"]),
+    )
 
 
 def measure_run(
@@ -245,7 +232,7 @@ def show_plan(
     """Plans and prints."""
     with open_job(connection, settings, window) as opened:
         job, found = _narrow(opened, inventories)
-        with make_progress(is_quiet=as_json, doing="planning") as progress:
+        with make_progress(is_quiet=as_json, doing=PLANNING) as progress:
             planned = plan_run(job, progress, _make_listing(job, found, progress))
         planned.inventories = [inventory.location for inventory in found]
         described = describe_plan(planned, job.requests, comparison)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
     make_connection,
     settings_options,
 )
-from log_aggregator.cli.output import write_file
+from log_aggregator.cli.output import check_file, write_file
 from log_aggregator.cli.prices import read_prices
 from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
@@ -109,7 +110,9 @@ def survey(
     suffice for a bucket.
     """
     prices = read_prices(prices_file)
-    _check_page(html_file)
+    require_room()
+    if html_file is not None:  # a page takes the place of a page, and of nothing else
+        check_file(html_file, "--html")
     connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings, ALL_DAYS) as job:
         extent = Extent(requests_max, seed)
@@ -152,19 +155,3 @@ def _show_progress(
     requests_max: int, *, is_quiet: bool
 ) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda _: None) if is_quiet else show_bar("surveying", requests_max)
-
-
-def _check_page(html_file: Path | None) -> None:
-    """Before anything is asked: a page takes the place of a page, and of nothing else. Raises
-    SettingsError.
-    """
-    if html_file is None:
-        return
-    try:
-        has_folder, is_taken = html_file.parent.is_dir(), html_file.exists()
-    except OSError as error:
-        raise SettingsError(f"--html {html_file}: {error.strerror}") from None
-    if not has_folder:
-        raise SettingsError(f"--html {html_file}: there is no folder {html_file.parent}")
-    if is_taken and not html_file.is_file():
-        raise SettingsError(f"--html {html_file}: expected a file, or a name that is free")

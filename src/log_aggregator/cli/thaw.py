@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from log_aggregator.cli.extract import Destination, extract_to
+from log_aggregator.cli.lasting import print_lasting_report, require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -17,7 +18,7 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.output import prepare_folder
-from log_aggregator.cli.printing import print_json, print_lines
+from log_aggregator.cli.printing import print_lines
 from log_aggregator.cli.progress.thawing import show_waiting
 from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.costs import RETRIEVALS
@@ -130,6 +131,8 @@ def thaw(
     on waiting.
     """
     require_condition(query)
+    if not dry_run:
+        require_room()
     destination = choose_destination(folder, force=force, dry_run=dry_run, as_json=as_json)
     gaps: list[Failure] = []
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
@@ -164,7 +167,7 @@ def thaw(
             described["extracted"] = extracted
             failures += [Failure(**each) for each in extracted["failures"]]
     if as_json:
-        print_json(described)
+        print_lasting_report(described, [], "the thawing", as_json=True)
     return 1 if failures else 0
 
 

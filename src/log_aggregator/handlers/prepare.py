@@ -170,9 +170,8 @@ def _window(asked: Asked, call: Call) -> DateWindow:
     look_back_days = (
         settings.look_back_days if asked.look_back_days is None else asked.look_back_days
     )
-    return make_window(
-        asked.days, call.job.clock.now().date(), look_back_days, settings.keep_originals_days
-    )
+    today = call.job.clock.now().date()
+    return make_window(asked.days, today, look_back_days, settings.days_kept)
 
 
 def _check_bucket(job: Job, name: str | None) -> None:

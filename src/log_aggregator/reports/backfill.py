@@ -56,6 +56,10 @@ def render_backfill(described: Mapping[str, Any]) -> Iterator[str]:
     )
     yield _line("packed", _render_packed(described))
     yield _line("deleted", _render_deleted(described))
+    if described["kept"]:
+        days = f"--from {described['first_date']} --to {described['last_date']}"
+        yield _line("", f"`log-aggregator delete --verified --older-than 30d {days}`")
+        yield _line("", "deletes those that are still there; it shows how many, and asks")
     yield _line(
         "cost",
         f"{format_dollars(described['dollars'])} of requests, in {_hours(described['seconds'])} "

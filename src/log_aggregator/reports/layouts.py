@@ -16,7 +16,7 @@ from log_aggregator.core.layouts.no_log import NO_LOG_ROWS
 from log_aggregator.core.layouts.suggest import Suggestion
 from log_aggregator.core.layouts.table import DISTRIBUTION
 from log_aggregator.reports.numbers import format_bytes, format_count
-from log_aggregator.steps.survey import Kept, Survey
+from log_aggregator.steps.bucket_sample import BucketSample, Kept
 
 _NAMES = {
     "S3AccessLogs": "any prefix, then YYYY-MM-DD-hh-mm-ss-<sixteen hex digits>",
@@ -78,38 +78,38 @@ def render_explanation(explanation: Explanation) -> Iterator[str]:
         yield f"  {'hints' if explanation.layout is None else 'says':<9} {known}"
 
 
-def describe_survey(survey: Survey) -> dict[str, Any]:
+def describe_sample(sample: BucketSample) -> dict[str, Any]:
     """What was seen of a bucket, and what could be declared."""
     return {
-        "bucket": survey.bucket,
-        "pages": survey.pages,
-        "objects": survey.objects,
-        "is_whole": survey.is_whole,
-        "known": dict(survey.known.most_common()),
-        "layouts": [_describe_suggestion(survey.bucket, each) for each in survey.suggestions],
+        "bucket": sample.bucket,
+        "pages": sample.pages,
+        "objects": sample.objects,
+        "is_whole": sample.is_whole,
+        "known": dict(sample.known.most_common()),
+        "layouts": [_describe_suggestion(sample.bucket, each) for each in sample.suggestions],
         "left": [
             {"reason": reason, "objects": kept.objects, "bytes": kept.size_bytes}
             | {"samples": kept.samples}
-            for reason, kept in _by_size(survey)
+            for reason, kept in _by_size(sample)
         ],
     }
 
 
-def render_survey(survey: Survey) -> Iterator[str]:
+def render_sample(sample: BucketSample) -> Iterator[str]:
     """TOML to be pasted; all that is no declaration is a comment."""
     seen = (
-        "all of it" if survey.is_whole else f"{format_count(survey.pages, 'page')} here and there"
+        "all of it" if sample.is_whole else f"{format_count(sample.pages, 'page')} here and there"
     )
-    yield f"# {survey.bucket}: {format_count(survey.objects, 'object')} looked at, {seen}."
+    yield f"# {sample.bucket}: {format_count(sample.objects, 'object')} looked at, {seen}."
     yield "# Read each declaration before you keep it: what it matches is packed and then deleted."
-    for name, count in survey.known.most_common():
+    for name, count in sample.known.most_common():
         yield f"# known already: {name}, {format_count(count, 'object')}"
-    for suggestion in survey.suggestions:
+    for suggestion in sample.suggestions:
         yield ""
-        yield from _render_suggestion(survey.bucket, suggestion)
-    if not survey.suggestions:
+        yield from _render_suggestion(sample.bucket, suggestion)
+    if not sample.suggestions:
         yield "# There is nothing to declare."
-    for reason, kept in _by_size(survey):
+    for reason, kept in _by_size(sample):
         yield ""
         yield (
             f"# left alone: {format_count(kept.objects, 'object')}, "
@@ -184,5 +184,5 @@ _READABLE = (
 )
 
 
-def _by_size(survey: Survey) -> list[tuple[str, Kept]]:
-    return sorted(survey.kept.items(), key=lambda each: -each[1].objects)
+def _by_size(sample: BucketSample) -> list[tuple[str, Kept]]:
+    return sorted(sample.kept.items(), key=lambda each: -each[1].objects)

@@ -161,7 +161,7 @@ def _render_summary(plan: Mapping[str, Any]) -> Iterator[str]:
                 "DELETED WITHOUT A PACK"
             )
         if row["objects"] and dollars["archived"] >= dollars["left"]:
-            yield f"{'':15}packing these costs more than it saves, even in an archive class"
+            yield f"{'':15}packs of these cost more than they save, even in an archive class"
 
 
 def _render_verdict(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -173,7 +173,7 @@ def _render_verdict(plan: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     if archived >= left:
         yield (
-            f"Packing these costs more than it saves: {format_dollars(archived)} against "
+            f"Packs of these cost more than they save: {format_dollars(archived)} against "
             f"{format_dollars(left)} for leaving them. Leave such buckets out of the settings, or "
             "pack longer ranges at once"
         )
@@ -183,7 +183,7 @@ def _render_verdict(plan: Mapping[str, Any]) -> Iterator[str]:
             f"{format_dollars(left - archived)}: set storage_class, or a lifecycle rule for packs/"
         )
     else:
-        yield f"Packing these saves {format_dollars(left - chosen[1])}"
+        yield f"Packs of these save {format_dollars(left - chosen[1])}"
 
 
 def _describe_group(plan: PlannedGroup) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import connection_options, json_option
 from log_aggregator.cli.printing import print_json, print_lines
 from log_aggregator.cli.progress.counting import show_bar
@@ -92,6 +93,7 @@ def generate(
     Buckets that do not exist are created. Meant for a test account or a local S3 server, never for
     a bucket with real logs: what is generated looks like the real thing, signed digests included.
     """
+    require_room()
     first = _first_day(date_, days)
     wishes = Wishes(
         preset, objects, accounts, days, first, seed, bucket, bucket_prefix, destination

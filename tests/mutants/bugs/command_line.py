@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Mutant, Section, in_symbol
 
 CODES = "tests/unit/cli/test_exit_codes.py"
+ROOM = "tests/unit/cli/test_no_room.py"
 STREAMS = "tests/unit/cli/test_full_streams.py"
 
 COMMAND_LINE = Section(
@@ -37,20 +38,32 @@ COMMAND_LINE = Section(
         Mutant(
             "deletes-for-a-report-without-a-place",
             "a run whose standard output is full begins all the same",
-            in_symbol("log_aggregator.cli.run:do_run", ("check_stdout()", "pass")),
+            in_symbol("log_aggregator.cli.run:do_run", ("require_room()", "pass")),
             proof=f"{STREAMS}::test_a_run_without_a_place_for_its_report_touches_nothing",
         ),
         Mutant(
             "report-is-lost",
             "what a run deleted is told nobody where standard output fills up meanwhile",
             in_symbol(
-                "log_aggregator.cli.run:_print_report",
-                (
-                    "print_report_to_stderr(described, render_run(described), as_json=as_json)",
-                    "pass",
-                ),
+                "log_aggregator.cli.lasting:print_lasting_report",
+                ("print_report_to_stderr(described, lines, as_json=as_json)", "pass"),
             ),
             proof=f"{STREAMS}::test_a_report_that_does_not_fit_is_not_lost",
+        ),
+        Mutant(
+            "deletion-without-a-place-for-its-report",
+            "`delete` begins where its standard output is full",
+            in_symbol("log_aggregator.cli.delete:delete", ("    require_room()\n", "")),
+            proof=f"{ROOM}::test_a_full_standard_output",
+        ),
+        Mutant(
+            "file-takes-the-place-of-a-device",
+            "what is written to /dev/full or /dev/null takes its place, for everybody",
+            in_symbol(
+                "log_aggregator.cli.output:is_taken",
+                ("path.exists() and not path.is_file()", "path.is_dir()"),
+            ),
+            proof=f"{ROOM}::test_a_device_that_came_meanwhile_stays",
         ),
         Mutant(
             "full-stderr-ends-a-run",

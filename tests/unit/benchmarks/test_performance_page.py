@@ -29,12 +29,6 @@ def test_picture_is_up_to_date() -> None:
     )
 
 
-def test_readme_says_the_same() -> None:
-    """The README's figures are the measured ones."""
-    text = page.README.read_text(encoding="utf-8")
-    assert text == page.fill_readme(text, MEASURED), "run `.venv/bin/python benchmarks/page.py`"
-
-
 def test_every_number_of_a_table_is_on_the_page() -> None:
     """No benchmark that was run is left out, and no row of it."""
     text = page.make_page(MEASURED)

@@ -9,12 +9,12 @@ import shlex
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from tests.support.world import DAY, World, document, make_world, trail_key
+from tests.unit.cli.calls import every_command
 from tests.unit.cli.conftest import Command
 
 from log_aggregator.cli import commands
@@ -34,16 +34,6 @@ sys.argv[0] = "log-aggregator"
 from log_aggregator.__main__ import main
 main()
 """
-
-
-def every_command() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(commands)
-    for name in COMMANDS:
-        command = commands.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from ((f"{name} {inner}", each) for inner, each in command.commands.items())
-        elif command is not None:
-            yield name, command
 
 
 LEAVES = dict(every_command())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import shlex
 import tomllib
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tests.support.world import flow_key
 
 from log_aggregator.cli import commands, init
 from log_aggregator.errors import AccessDenied, CannotStart, SettingsError
-from log_aggregator.ports.account import Trail
+from log_aggregator.ports.account import BucketEncryption, Trail
 from log_aggregator.settings import Settings, read_settings
 from log_aggregator_lab.stores.faults import FaultyStore
 
@@ -137,7 +139,7 @@ def test_what_an_option_says_is_not_asked(at_terminal: Shell) -> None:
     options += ["--object-lock", "none", "--archive-days", "10", "--expiration-days", "20"]
     done = at_terminal.call(*options, "--kms-key-arn", KEY, "--runner-arn", RUNNER, typed="y\n")
     assert written().keep_originals_days == 0
-    assert "DELETE the originals" in done.stdout
+    assert "--older-than 0d" in done.stdout
 
 
 def test_leaving_at_a_question_leaves_no_file(at_terminal: Shell) -> None:
@@ -221,19 +223,46 @@ def test_credentials_that_are_not_accepted(shell: Shell) -> None:
     assert list(Path().iterdir()) == []
 
 
-def test_the_next_commands_exist(shell: Shell) -> None:
-    """With the options that lead to the same account, and settings that can be read."""
-    described = json.loads(
-        shell.call("--json", "--output", "my.toml", "--region", "eu-west-1").stdout
-    )
-    for step in described["next"]:
-        words = step["command"].split()[1:]
-        found = commands.get_command(click.Context(commands), words[0])
+LADDER = (
+    *("iam-policy", "doctor", "rehearse", "survey", "plan", "iam-policy", "run", "backfill"),
+    *("status", "iam-policy", "delete"),
+)
+
+
+@pytest.mark.parametrize("keep_days", [0, 3660])
+def test_the_next_commands_can_be_pasted(shell: Shell, keep_days: int) -> None:
+    """In the order of the ladder, each as its command takes it, with the options that lead to the
+    same account and settings; and nothing is promised that the settings do not say.
+    """
+    options = ("--output", "my own.toml", "--region", "eu-west-1")
+    shell.landing.account.buckets[MAIN].encryption = BucketEncryption("aws:kms", KEY)
+    done = shell.call("--json", "--keep-originals-days", str(keep_days), *options)
+    described = json.loads(done.stdout)
+    typed = [shlex.split(step["command"])[1:] for step in described["next"]]
+    assert tuple(words[0] for words in typed) == LADDER
+    for name, *words in typed:
+        found = commands.get_command(click.Context(commands), name)
         assert isinstance(found, click.Command)
-        found.make_parser(click.Context(found)).parse_args(words[1:])
-        assert "my.toml" in words
-    assert sum("--region" in step["command"] for step in described["next"]) == 3
-    assert written("my.toml").destination_bucket == DEFAULT
+        with click.Context(commands) as root:
+            found.make_context(name, list(words), parent=root)
+        assert ("my own.toml" in words) == (name != "rehearse")
+        assert ("--region" in words) == (name != "iam-policy")
+        assert (KEY in words) == (name == "iam-policy" and "survey" not in words)
+    assert typed[-1][3] == f"{keep_days}d"
+    assert "--yes" not in typed[-1]
+    told = {words[0]: step["what"] for words, step in zip(typed, described["next"], strict=True)}
+    assert not written("my own.toml").delete_originals
+    assert told["run"].endswith("The originals stay.")
+
+
+def test_the_next_commands_are_said(shell: Shell) -> None:
+    """Of a range that can be worked on: the last year, and no day that is not over."""
+    said = shell.call("--yes").stdout
+    (line,) = [line for line in said.splitlines() if "log-aggregator backfill" in line]
+    first, last = (date.fromisoformat(line.split()[place]) for place in (3, 5))
+    assert (last - first).days == 364
+    assert last < datetime.now(UTC).date()
+    assert " 11. Once you have compared" in said
 
 
 def test_the_fields_are_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from tests.support.waiting import SECONDS_MAX
 
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.progress.rate import Rates
-from log_aggregator.cli.progress.run import BarProgress, LineProgress
+from log_aggregator.cli.progress.run import PLANNING, BarProgress, LineProgress, make_progress
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group
@@ -121,6 +121,29 @@ def test_lines_say_how_far_a_window_is(
         "failed: logs: no",
         "700 of 1,500 log objects: 700.0 KB · 45/s, 44.5 KB/s · 210 originals deleted · 1 failure",
     ]
+
+
+def test_nothing_sounds_done_while_it_is_planned(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither bytes nor packing nor what a run writes down at its end."""
+    now = [0.0]
+    monkeypatch.setattr("log_aggregator.cli.progress.run.time.monotonic", lambda: now[0])
+    with make_progress(is_quiet=False, doing=PLANNING) as progress:
+        monkeypatch.setattr(progress, "_rates", Rates(lambda: now[0]))
+        progress.planned(2, 1_500)
+        now[0] = 11.0
+        progress.settled(GroupResult(GROUP), 700)
+        now[0] = 22.0
+        progress.settled(GroupResult(replace(GROUP, account="2" * 12), failures=[FAILURE]), 800)
+    assert capsys.readouterr().err.splitlines() == [
+        "planning 1,500 log objects in 2 groups",
+        "700 of 1,500 log objects",
+        "1,500 of 1,500 log objects: 73/s · 1 failure",
+        "failed: logs: no",
+    ]
+    bar = BarProgress(PLANNING)
+    assert bar.describe(progress.read()) == "1 failure"
 
 
 @pytest.mark.parametrize("what", ["run", "count"])

@@ -30,5 +30,5 @@ def test_the_number_of_originals_is_agreement(typed: list[str], answer: str) -> 
 def test_anything_else_is_none(typed: list[str], answer: str) -> None:
     """A yes comes too easily."""
     typed.append(answer)
-    with pytest.raises(CannotStart, match="is not 1234"):
+    with pytest.raises(CannotStart, match="is not 1,234"):
         delete._ask(1234)

@@ -57,6 +57,11 @@ def test_all_that_one_wants_to_know() -> None:
         ),
         "  packed     2,000 log objects, 10.0 MB, into 6 packs, 2.0 MB",
         "  deleted    1,800 originals, each after its pack was verified; 200 kept",
+        (
+            "             `log-aggregator delete --verified --older-than 30d --from 2025-01-01 "
+            "--to 2025-01-28`"
+        ),
+        "             deletes those that are still there; it shows how many, and asks",
         "  cost       $0.5 of requests, in 2.0 hours of work",
         "  left       2 windows, about 90 minutes, at 10 log objects a second",
         (

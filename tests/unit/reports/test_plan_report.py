@@ -187,9 +187,9 @@ def test_a_main_bucket_without_logs_is_named() -> None:
 @pytest.mark.parametrize(
     ("size", "count", "storage_class", "verdict"),
     [
-        (100_000, 50, "DEEP_ARCHIVE", "Packing these saves"),
+        (100_000, 50, "DEEP_ARCHIVE", "Packs of these save"),
         (100_000, 50, "STANDARD", "Packs in STANDARD cost more than they save"),
-        (200, 1, "DEEP_ARCHIVE", "Packing these costs more than it saves"),
+        (200, 1, "DEEP_ARCHIVE", "Packs of these cost more than they save"),
     ],
 )
 def test_the_verdict(size: int, count: int, storage_class: str, verdict: str) -> None:
@@ -201,7 +201,7 @@ def test_the_verdict(size: int, count: int, storage_class: str, verdict: str) ->
     described = describe_plan(planned, {}, Comparison(storage_class))
     lines = list(render_plan(described))
     assert sum(line.startswith(verdict) for line in lines) == 1
-    never = [line for line in lines if line.strip().startswith("packing these costs more")]
+    never = [line for line in lines if line.strip().startswith("packs of these cost more")]
     assert len(never) == (count == 1)
 
 

@@ -17,10 +17,11 @@ from log_aggregator.signals import when_stopped
 from log_aggregator.steps.packing.meter import Reading, RunMeter
 from log_aggregator.steps.packing.results import GroupResult
 
+PACKING, PLANNING, DELETING = "packing", "planning", "deleting"
 STEP_WORDS = {"combine": "packing", "verify": "verifying", "delete": "deleting"}
 
 
-def make_progress(*, is_quiet: bool, doing: str = "packing") -> ProgressView:
+def make_progress(*, is_quiet: bool, doing: str = PACKING) -> ProgressView:
     """What fits where standard error goes; `doing` is said of the log objects."""
     if is_quiet:
         return ProgressView(doing)
@@ -30,9 +31,15 @@ def make_progress(*, is_quiet: bool, doing: str = "packing") -> ProgressView:
 class ProgressView(RunMeter):
     """Shows nothing."""
 
-    def __init__(self, doing: str = "packing") -> None:
+    def __init__(self, doing: str = PACKING) -> None:
         super().__init__()
         self.doing = doing
+
+    def describe_work(self, reading: Reading, rates: tuple[float, ...] | None) -> str:
+        """Of a plan nothing is said that sounds as if it were done."""
+        if self.doing == PLANNING:
+            return describe_planning(reading, rates)
+        return describe_work(reading, rates)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +85,7 @@ class BarProgress(ProgressView):
     looks by itself how far the run is, whenever it is drawn.
     """
 
-    def __init__(self, doing: str = "packing") -> None:
+    def __init__(self, doing: str = PACKING) -> None:
         super().__init__(doing)
         from log_aggregator.cli.progress.bars import BarWithText
 
@@ -121,7 +128,7 @@ class BarProgress(ProgressView):
 
     def describe(self, reading: Reading) -> str:
         """What stands below the bar."""
-        return describe_work(reading, self._rates.read())
+        return self.describe_work(reading, self._rates.read())
 
 
 def describe_days(reading: Reading) -> str:
@@ -153,10 +160,18 @@ def describe_work(reading: Reading, rates: tuple[float, ...] | None) -> str:
     return " · ".join(parts)
 
 
+def describe_planning(reading: Reading, rates: tuple[float, ...] | None) -> str:
+    """How fast it looks, and what cannot be planned."""
+    parts = [] if rates is None else [f"{rates[0]:,.0f}/s"]
+    if reading.total_failures:
+        parts.append(format_count(reading.total_failures, "failure"))
+    return " · ".join(parts)
+
+
 class LineProgress(ProgressView):
     """A line for each phase, and one every ten seconds in between."""
 
-    def __init__(self, doing: str = "packing") -> None:
+    def __init__(self, doing: str = PACKING) -> None:
         super().__init__(doing)
         self._said = time.monotonic()
         self._rates = Rates()
@@ -197,5 +212,6 @@ class LineProgress(ProgressView):
         self._rates.take(reading.total_objects, reading.total_bytes)
         if not reading.is_planned:
             return f"{format_count(reading.keys, 'key')} seen"
-        work = describe_work(reading, self._rates.read())
-        return f"{reading.done:,} of {format_count(reading.objects, 'log object')}: {work}"
+        work = self.describe_work(reading, self._rates.read())
+        said = f"{reading.done:,} of {format_count(reading.objects, 'log object')}"
+        return f"{said}: {work}" if work else said

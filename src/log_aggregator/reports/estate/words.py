@@ -8,7 +8,7 @@ from typing import Any
 
 from log_aggregator.limits import GIB, KIB, MIB
 from log_aggregator.model import NO_ACCOUNT
-from log_aggregator.reports.numbers import format_bytes, format_dollars
+from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 
 
 def round_known(value: float, digits: int = 3) -> float:
@@ -63,7 +63,7 @@ def is_exact(figure: Mapping[str, float]) -> bool:
 def word_time(seconds: float) -> str:
     """About how long."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        return format_count(round(seconds), "second")
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} minutes"
     if seconds < 48 * 3600:

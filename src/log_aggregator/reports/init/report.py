@@ -5,9 +5,9 @@ comes next.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from log_aggregator.core.destination import (
@@ -18,6 +18,7 @@ from log_aggregator.core.destination import (
 )
 from log_aggregator.reports.doctor import group_findings
 from log_aggregator.reports.init.buckets import describe_bucket, wrap
+from log_aggregator.reports.init.ladder import Way, list_steps
 from log_aggregator.reports.init.settings_file import Choices
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.doctor.grants import is_key_arn
@@ -32,6 +33,7 @@ class Written:
 
     path: str
     form: str
+    yesterday: date
     connection: tuple[str, ...] = ()
     answers: Sequence[Mapping[str, Any]] = ()
 
@@ -59,7 +61,7 @@ def describe_init(prospect: Prospect, choices: Choices | None, written: Written)
             {"where": where, "check": each.check, "seen": each.seen, "advice": each.advice}
             for each, where in group_findings(prospect.notebook.findings)
         ],
-        "next": list(_next_steps(prospect, choices, written)) if choices else [],
+        "next": list(list_steps(_plan_way(prospect, choices, written))) if choices else [],
     }
 
 
@@ -98,8 +100,10 @@ def render_init(described: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "Then:"
     for number, step in enumerate(described["next"], 1):
-        yield from wrap(f"{number}. {step['what']}", "  ")
-        yield f"     {step['command']}"
+        first, *more = wrap(f"{number:>4}. {step['what']}", "")
+        yield first
+        yield from wrap(" ".join(more), "      ")
+        yield f"      {step['command']}"
 
 
 def _describe_destination(choices: Choices, written: Written) -> dict[str, Any]:
@@ -143,38 +147,14 @@ def _render_destination(destination: Mapping[str, Any]) -> Iterator[str]:
         yield "that role or user from deleting packs."
 
 
-def _next_steps(prospect: Prospect, choices: Choices, written: Written) -> Iterator[dict[str, str]]:
+def _plan_way(prospect: Prospect, choices: Choices, written: Written) -> Way:
     config = [] if written.path == "aggregator.toml" else ["--config", written.path]
     keys = dict.fromkeys(
         filter(None, (_source_key(prospect.find(name)) for name in choices.sources))
     )
-    named = [word for key in keys for word in ("--source-kms-key-arn", key)]
-    yield _step(
-        "A policy for whoever runs the next two commands:",
-        ["iam-policy", "--stage", "survey", *config],
-    )
-    connected = [*config, *written.connection]
-    yield _step("Is everything as it should be? Changes nothing.", ["doctor", *connected])
-    yield _step(
-        "What would a run do, and what would it save? Changes nothing.", ["plan", *connected]
-    )
-    yield _step(
-        "A policy for whoever packs; --stage delete is for later:",
-        ["iam-policy", "--stage", "pack", *named, *config],
-    )
-    days = choices.keep_originals_days
-    what = (
-        f"Pack and verify; originals are kept until their pack is {format_count(days, 'day')} old."
-        if days
-        else "Pack, verify, and DELETE the originals that are in verified packs."
-    )
-    yield _step(what, ["run", *connected])
+    return Way(config, written.connection, [*keys], written.yesterday, choices.keep_originals_days)
 
 
 def _source_key(found: FoundBucket | None) -> str | None:
     key = found.encryption.kms_key_id if found and found.encryption else None
     return key if key and is_key_arn(key) else None
-
-
-def _step(what: str, words: Sequence[str]) -> dict[str, str]:
-    return {"what": what, "command": shlex.join(["log-aggregator", *words])}

@@ -110,7 +110,7 @@ def _write_candidates(prospect: Prospect, choices: Choices) -> Iterator[str]:
     """Of what was taken, the layouts that would have to be declared; and what was not taken."""
     for name in choices.other_buckets:
         found = prospect.find(name)
-        suggestions = found.survey.suggestions if found and found.survey else []
+        suggestions = found.sample.suggestions if found and found.sample else []
         for suggestion in suggestions:
             count = format_count(suggestion.objects, "object")
             yield f"# {count} in {name}, left alone unless this is declared."

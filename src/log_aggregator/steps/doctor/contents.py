@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from log_aggregator.core.layouts.no_log import IN_USE_REASONS, NO_LOG_ROWS
 from log_aggregator.ports.account import AccountInspector, InventoryConfiguration
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.bucket_sample import BucketSample, sample_bucket
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.survey import Survey, survey_bucket
 
 PAGES_MAX = 10
 """Pages of the listing that are read of each bucket: up to 10,000 objects."""
@@ -26,22 +26,22 @@ def examine_contents(
     own.
     """
     where = locate(bucket.name)
-    survey = notebook.ask(
+    sample = notebook.ask(
         where,
         "contents",
         "s3:ListBucket",
-        lambda: survey_bucket(store, bucket, skipped, PAGES_MAX),
+        lambda: sample_bucket(store, bucket, skipped, PAGES_MAX),
     )
-    if survey is None:
+    if sample is None:
         return
-    for writer, key in find_writers(survey).items():
+    for writer, key in find_writers(sample).items():
         seen = f"{writer} writes here: {key}"
         advice = (
             "Runs leave such objects alone. Take the bucket out of other_buckets, unless logs lie "
             "here too; then declare layouts that match only these."
         )
         notebook.warn(where, "other-writers", seen, advice)
-    _write_logs(notebook, where, survey)
+    _write_logs(notebook, where, sample)
 
 
 def examine_inventories(
@@ -67,12 +67,12 @@ def examine_inventories(
             notebook.ok(locate(bucket), "inventory", seen)
 
 
-def find_writers(survey: Survey) -> dict[str, str]:
+def find_writers(sample: BucketSample) -> dict[str, str]:
     """Who else writes to a bucket, as far as the samples of what is no log tell, and a key of
     each.
     """
     found: dict[str, str] = {}
-    for reason, kept in survey.kept.items():
+    for reason, kept in sample.kept.items():
         for key in kept.samples if reason in _NO_LOG_REASONS else ():
             writer = _name_writer(key, reason)
             if writer is not None:
@@ -99,17 +99,17 @@ def _ask_inventories(
     )
 
 
-def _write_logs(notebook: Notebook, where: str, survey: Survey) -> None:
-    known, free = survey.known.total(), sum(each.objects for each in survey.suggestions)
-    looked = f"of {survey.objects:,} object{'' if survey.objects == 1 else 's'} looked at"
-    if not survey.objects:
+def _write_logs(notebook: Notebook, where: str, sample: BucketSample) -> None:
+    known, free = sample.known.total(), sum(each.objects for each in sample.suggestions)
+    looked = f"of {sample.objects:,} object{'' if sample.objects == 1 else 's'} looked at"
+    if not sample.objects:
         notebook.ok(where, "contents", "nothing lies here yet")
     elif free:
         write = notebook.note if known else notebook.warn
-        sample = survey.suggestions[0].samples[0]
-        seen = f"{looked}, {free:,} of no known layout, left alone: {sample}"
+        key = sample.suggestions[0].samples[0]
+        seen = f"{looked}, {free:,} of no known layout, left alone: {key}"
         advice = (
-            f"If they are logs, declare them; `log-aggregator layouts suggest {survey.bucket}` "
+            f"If they are logs, declare them; `log-aggregator layouts suggest {sample.bucket}` "
             "proposes how."
         )
         write(where, "contents", seen, advice)
@@ -117,12 +117,12 @@ def _write_logs(notebook: Notebook, where: str, survey: Survey) -> None:
         advice = "Check the name, or take the bucket out of other_buckets."
         notebook.warn(where, "contents", f"{looked}, none is a log", advice)
     else:
-        seen = f"{looked}, {known:,} are logs: {_name_types(survey)}"
+        seen = f"{looked}, {known:,} are logs: {_name_types(sample)}"
         notebook.ok(where, "contents", seen)
 
 
-def _name_types(survey: Survey) -> str:
-    names = [name for name, _ in survey.known.most_common()]
+def _name_types(sample: BucketSample) -> str:
+    names = [name for name, _ in sample.known.most_common()]
     more = len(names) - NAMED_TYPES_MAX
     return ", ".join(names[:NAMED_TYPES_MAX]) + (f" and {more:,} more types" if more > 0 else "")
 

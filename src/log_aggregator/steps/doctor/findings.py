@@ -76,10 +76,16 @@ class Notebook:
             return None
 
 
+OUT_OF_ORDER = "InvalidListing"
+"""Our own code of a listing that no run could go by."""
+
+
 def advise(error: RequestFailed, action: str) -> str:
     """What to do about a question that got no answer."""
     if isinstance(error, AccessDenied):
         return f"Grant {action} to whoever asks, and ask again."
     if error.remedy:
         return error.remedy
+    if error.code == OUT_OF_ORDER:  # it was allowed, and answered
+        return "No permission helps here: `log-aggregator rehearse` says what this server keeps to."
     return f"This server does not support it; on AWS it needs {action}."

@@ -13,7 +13,7 @@ from functools import partial
 
 from log_aggregator.core.policies import Statement
 from log_aggregator.errors import SettingsError
-from log_aggregator.model import OWN_FOLDERS, Target
+from log_aggregator.model import BACKFILLS, OWN_FOLDERS, Target
 from log_aggregator.ports.account import AccountInspector, BucketVersioning
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
@@ -32,6 +32,7 @@ from log_aggregator.steps.doctor.permissions import (
     LOOK_AT_CONFIGURATION,
     LOOK_AT_SOURCE,
     LOOK_AT_TARGET,
+    READ_LIFECYCLE,
     READ_SOURCE,
     READ_TARGET,
     THAW,
@@ -73,6 +74,7 @@ class Place(StrEnum):
     TERMS = 'terms of packs, unless search = "off"'
     CUSTODY = "custody records"
     KEYS = "CloudTrail's public keys, where there is a main bucket"
+    LEDGERS = "ledgers of backfills"
     DISCARDS = 'lists of what is discarded, with other_regions = "delete"'
     ADOPTED = "indexes of what other tools made"
     PROBES = "probes of what S3 keeps to"
@@ -86,6 +88,7 @@ _FOLDERS = {
     Place.TERMS: "terms/",
     Place.CUSTODY: "custody/",
     Place.KEYS: "keys/",
+    Place.LEDGERS: BACKFILLS,
     Place.DISCARDS: "discards/",
     Place.ADOPTED: "adopted/",
 }
@@ -133,6 +136,8 @@ GRANTS = (
     _row("WriteIndexes", (Stage.PACK,), WRITE_ONCE, Place.INDEXES),
     _row("WriteTerms", (Stage.PACK,), WRITE_AGAIN, Place.TERMS),
     _row("WriteRecords", _CHANGES, WRITE_ONCE, Place.CUSTODY, Place.KEYS),
+    _row("ReadLifecycle", (Stage.PACK,), READ_LIFECYCLE, Place.SOURCES),
+    _row("WriteLedgers", (Stage.PACK,), WRITE_ONCE, Place.LEDGERS),
     _row("AskForPublicKeys", (*_CHANGES, Stage.READ), ASK_FOR_PUBLIC_KEYS, Place.TRAILS),
     _row("VerifyPacks", (Stage.DELETE,), READ_TARGET, Place.PACKS, Place.INDEXES),
     _row("ListDiscards", (Stage.DELETE,), WRITE_ONCE, Place.DISCARDS),
@@ -153,6 +158,7 @@ GRANTS = (
         Place.CUSTODY,
         Place.KEYS,
         Place.ADOPTED,
+        Place.LEDGERS,
     ),
     _row("ReadTerms", (Stage.READ,), READ_TARGET, Place.TERMS),
     _row("ThawPacks", (Stage.READ,), THAW, Place.PACKS),

@@ -37,10 +37,11 @@ LOOK_AT_TARGET = ("s3:ListBucket", "s3:GetBucketVersioning")
 LIST_UPLOADS = ("s3:ListBucketMultipartUploads",)
 LIST_RECORDS = ("s3:ListBucketVersions",)
 THAW = ("s3:RestoreObject",)
+READ_LIFECYCLE = ("s3:GetLifecycleConfiguration",)
 LOOK_AT_CONFIGURATION = (
     "s3:GetBucketObjectLockConfiguration",
     "s3:GetEncryptionConfiguration",
-    "s3:GetLifecycleConfiguration",
+    *READ_LIFECYCLE,
 )
 LOOK_AT_SOURCE = ("s3:GetBucketOwnershipControls", "s3:GetInventoryConfiguration")
 LOOK_AT_ACCESS = ("s3:GetBucketPublicAccessBlock",)

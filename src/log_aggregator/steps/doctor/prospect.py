@@ -21,12 +21,12 @@ from log_aggregator.ports.account import (
     ObjectLock,
 )
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.bucket_sample import BucketSample, sample_bucket
 from log_aggregator.steps.doctor.account import NO_ORGANIZATION, examine_caller
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook, advise
 from log_aggregator.steps.doctor.landing_zone import Layout, find_layout
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.survey import Survey, survey_bucket
 
 PAGES_MAX = 6
 """Pages of the listing that are read of each bucket: up to 6,000 objects."""
@@ -61,7 +61,7 @@ class FoundBucket:
     region: str = ""
     is_foreign: bool = False
     """It does not belong to the account that asks."""
-    survey: Survey | None = None
+    sample: BucketSample | None = None
     layout: Layout | None = None
     """Of a main bucket: its organisations and accounts."""
     versioning: BucketVersioning | None = None
@@ -73,7 +73,7 @@ class FoundBucket:
     @property
     def log_types(self) -> list[str]:
         """Most frequent first."""
-        return [name for name, _ in self.survey.known.most_common()] if self.survey else []
+        return [name for name, _ in self.sample.known.most_common()] if self.sample else []
 
 
 @dataclass(slots=True)
@@ -235,37 +235,37 @@ class _Look:
     def _judge(self, name: str, region: str) -> FoundBucket:
         bucket = SourceBucket(name, None)
         own = Target(name, "aggregated/").own_prefixes
-        survey = self.prospect.notebook.ask(
+        sample = self.prospect.notebook.ask(
             locate(name),
             "contents",
             "s3:ListBucket",
-            lambda: survey_bucket(self.store, bucket, own, PAGES_MAX),
+            lambda: sample_bucket(self.store, bucket, own, PAGES_MAX),
         )
-        is_candidate = survey is None or self._is_mostly_main(survey)
+        is_candidate = sample is None or self._is_mostly_main(sample)
         layout = self._find_layout(name) if is_candidate else None
-        reason = self._find_why_main(name, layout, survey)
+        reason = self._find_why_main(name, layout, sample)
         if reason:
-            return FoundBucket(name, Use.MAIN, reason, region, survey=survey, layout=layout)
-        if survey is None:
+            return FoundBucket(name, Use.MAIN, reason, region, sample=sample, layout=layout)
+        if sample is None:
             return FoundBucket(name, Use.UNKNOWN, "what lies in it is not known", region)
-        use, reason = _judge_contents(survey)
-        return FoundBucket(name, use, reason, region, survey=survey)
+        use, reason = _judge_contents(sample)
+        return FoundBucket(name, use, reason, region, sample=sample)
 
-    def _is_mostly_main(self, survey: Survey) -> bool:
+    def _is_mostly_main(self, sample: BucketSample) -> bool:
         """CloudTrail and Config have to be most of what lies in a bucket: in a main bucket a run
         looks under AWSLogs/ only.
         """
         main = sum(
-            count for log_type, count in survey.known.items() if MAIN_TYPES.fullmatch(log_type)
+            count for log_type, count in sample.known.items() if MAIN_TYPES.fullmatch(log_type)
         )
-        return main > 0 and 2 * main >= survey.known.total()
+        return main > 0 and 2 * main >= sample.known.total()
 
     def _find_layout(self, name: str) -> Layout | None:
         return self.prospect.notebook.ask(
             locate(name), "layout", "s3:ListBucket", lambda: find_layout(self.store, name)
         )
 
-    def _find_why_main(self, name: str, layout: Layout | None, survey: Survey | None) -> str:
+    def _find_why_main(self, name: str, layout: Layout | None, sample: BucketSample | None) -> str:
         """Empty where it is none."""
         if layout is None or not layout.account_prefixes:
             return ""
@@ -275,7 +275,7 @@ class _Look:
             return "AWS Config writes to it"
         if CONTROL_TOWER.fullmatch(name):
             return "it has a name of Control Tower's"
-        return "CloudTrail or Config logs lie in it, by account" if survey is not None else ""
+        return "CloudTrail or Config logs lie in it, by account" if sample is not None else ""
 
     def _ask_configuration(self, found: FoundBucket) -> None:
         where, name, ask = locate(found.name), found.name, self.prospect.notebook.ask
@@ -311,13 +311,13 @@ class _Look:
         )
 
 
-def _judge_contents(survey: Survey) -> tuple[Use, str]:
-    free = sum(suggestion.objects for suggestion in survey.suggestions)
-    seen = f"of {survey.objects:,} object{'' if survey.objects == 1 else 's'} looked at"
-    if not survey.objects:
+def _judge_contents(sample: BucketSample) -> tuple[Use, str]:
+    free = sum(suggestion.objects for suggestion in sample.suggestions)
+    seen = f"of {sample.objects:,} object{'' if sample.objects == 1 else 's'} looked at"
+    if not sample.objects:
         return Use.NONE, "it is empty"
-    if survey.known:
-        return Use.OTHER, f"{seen}, {survey.known.total():,} are logs"
+    if sample.known:
+        return Use.OTHER, f"{seen}, {sample.known.total():,} are logs"
     if free:
         return Use.FREE, f"{seen}, {free:,} could be logs, of a layout that has to be declared"
     return Use.NONE, f"{seen}, none is a log"

@@ -45,7 +45,9 @@ class Killed(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """The last call of a run: the first one that does this in this bucket, under this prefix."""
+    """The last call of a run: the first one that does this in this bucket, to a key that begins
+    so.
+    """
 
     operations: frozenset[str]
     bucket: str

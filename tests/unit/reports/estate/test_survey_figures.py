@@ -14,7 +14,7 @@ from log_aggregator.core.planning import PackLimits
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.reports.estate.figures import Question, describe_estate
 from log_aggregator.reports.estate.lines import render_estate
-from log_aggregator.reports.estate.words import word_between, word_count, word_spread
+from log_aggregator.reports.estate.words import word_between, word_count, word_spread, word_time
 from log_aggregator.reports.plan import describe_plan
 from log_aggregator.reports.ways import Comparison
 from log_aggregator.steps.estate.draws import Draw
@@ -125,3 +125,7 @@ def test_an_old_class_is_priced_as_it_is() -> None:
         assert [row["storage_class"] for row in described["classes"]] == [name]
         now[name] = described["total"]["dollars"]["now_month"]["value"]
     assert now["STANDARD"] > 5 * now["GLACIER_IR"]
+
+
+def test_a_second_is_one() -> None:
+    assert [word_time(seconds) for seconds in (1, 2)] == ["1 second", "2 seconds"]

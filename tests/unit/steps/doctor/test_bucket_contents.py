@@ -18,10 +18,10 @@ from log_aggregator.core.layouts import NoLog, parse_key
 from log_aggregator.core.layouts.parse import NOT_DECLARED
 from log_aggregator.errors import AccessDenied
 from log_aggregator.ports.account import InventoryConfiguration
+from log_aggregator.steps.bucket_sample import BucketSample, Kept
 from log_aggregator.steps.doctor import contents
 from log_aggregator.steps.doctor.findings import Finding, Level, Notebook
 from log_aggregator.steps.packing.buckets import SourceBucket
-from log_aggregator.steps.survey import Kept, Survey
 from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore
 from log_aggregator_lab.stores.memory import MemoryStore
 
@@ -117,7 +117,7 @@ def test_logs_tell_of_no_other_writer() -> None:
     keys = [row["key"] for row in rows if not isinstance(parse_key(row["key"]), NoLog)]
     assert len(keys) > 50
     kept = {NOT_DECLARED: Kept(len(keys), 0, keys)}
-    assert contents.find_writers(make_survey(kept=kept)) == {}
+    assert contents.find_writers(make_sample(kept=kept)) == {}
 
 
 def examine_contents(clinic: Clinic, decide: Decide) -> tuple[list[Finding], list[Call]]:
@@ -127,8 +127,8 @@ def examine_contents(clinic: Clinic, decide: Decide) -> tuple[list[Finding], lis
     return notebook.findings, store.calls
 
 
-def make_survey(**changes: Any) -> Survey:
-    empty = Survey(
+def make_sample(**changes: Any) -> BucketSample:
+    empty = BucketSample(
         "flow",
         pages=1,
         objects=1,

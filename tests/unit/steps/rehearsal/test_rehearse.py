@@ -196,6 +196,23 @@ def test_versions_that_are_not_as_they_should_be(
     assert {row.name for row in rows if not row.is_kept} == failed
 
 
+@pytest.mark.usefixtures("few_promises")
+def test_the_kill_comes_when_the_log_of_two_versions_goes(rehearser: Rehearser) -> None:
+    """Whichever groups go first: else a rehearsal would tell of a server one thing today and
+    another tomorrow. Of the two versions, one is gone then.
+    """
+    first = "/rehearsal-logs/o-rehearsal00/AWSLogs/o-rehearsal00/111111111111/CloudTrail/"
+    left = []
+
+    def watch(text: str) -> None:
+        if text.startswith("run again"):
+            keys = [str(key) for _, key, *_ in rehearser.store.snapshot()]
+            left.append(sum(first in key and "log1aaa" in key for key in keys))
+
+    rehearser.rehearse(watch=watch)
+    assert left == [0, 1]
+
+
 class FlippingStore(MemoryStore):
     """Gives other bytes of what was put back."""
 

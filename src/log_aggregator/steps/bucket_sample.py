@@ -37,7 +37,7 @@ class Kept:
 
 
 @dataclass(slots=True)
-class Survey:
+class BucketSample:
     """What was seen of a bucket. `is_whole`: all of it."""
 
     bucket: str
@@ -51,13 +51,13 @@ class Survey:
     """What neither is known nor could be declared, by the reason."""
 
 
-def survey_bucket(
+def sample_bucket(
     store: ObjectStore,
     bucket: SourceBucket,
     skipped: tuple[str, ...] = (),
     pages_max: int = PAGES_MAX,
     on_progress: Callable[[int], None] = lambda _: None,
-) -> Survey:
+) -> BucketSample:
     """Reads at most `pages_max` pages of the listing, spread over the folders. `skipped` are our
     own. `on_progress` is told the objects of each page. Raises StoreError.
     """
@@ -66,20 +66,20 @@ def survey_bucket(
     for log_object in look.objects(on_progress):
         if not log_object.key.startswith(skipped):
             seen[log_object.key] = log_object
-    survey = Survey(bucket.name, look.pages, len(seen), look.is_whole, Counter(), [], {})
+    sample = BucketSample(bucket.name, look.pages, len(seen), look.is_whole, Counter(), [], {})
     free: list[LogObject] = []
     for log_object in seen.values():
         parsed = bucket.layouts.read(log_object.key, log_object.last_modified)
         if isinstance(parsed, Dated):
-            survey.known[parsed.facts.log_type] += 1
+            sample.known[parsed.facts.log_type] += 1
         elif isinstance(parsed, NoLog) or log_object.size_bytes == 0:
-            _keep(survey, log_object, parsed.reason if isinstance(parsed, NoLog) else "empty")
+            _keep(sample, log_object, parsed.reason if isinstance(parsed, NoLog) else "empty")
         else:
             free.append(log_object)
-    survey.suggestions, rest = suggest(free)
+    sample.suggestions, rest = suggest(free)
     for log_object in rest:
-        _keep(survey, log_object, explain_key(log_object.key, bucket.layouts).reason)
-    return survey
+        _keep(sample, log_object, explain_key(log_object.key, bucket.layouts).reason)
+    return sample
 
 
 class _Look:
@@ -126,8 +126,8 @@ def _go_on(folder: str, last_key: str) -> tuple[ListStart, str | None]:
     return ListStart(shared + _AFTER_ASCII), None
 
 
-def _keep(survey: Survey, log_object: LogObject, reason: str) -> None:
-    survey.kept.setdefault(reason, Kept()).take(log_object)
+def _keep(sample: BucketSample, log_object: LogObject, reason: str) -> None:
+    sample.kept.setdefault(reason, Kept()).take(log_object)
 
 
 _AFTER_ASCII = "\x7f"
