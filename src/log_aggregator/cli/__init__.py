@@ -38,8 +38,8 @@ def commands() -> None:
     """Packs the small log objects of an AWS organisation into few large ones, proves that nothing
     was lost, deletes the originals, and hands any original back, byte for byte.
 
-    Begin with `log-aggregator demo`, or with `log-aggregator plan --config aggregator.toml`, which
-    changes nothing.
+    Begin with `log-aggregator demo`, on this machine only, or with `log-aggregator init`, which
+    looks at your account and changes nothing there.
     """
 
 
