@@ -59,7 +59,7 @@ def print_answer(job: Job, answer: Answer, shown: Shown, thawing: Thawing | None
         described["started"] = len(started)
         failures += refused
     described["failures"] = describe_failures(failures)
-    lines = list(render_outcome({**described, "thawed": 0}, waited=False))
+    lines = list(render_outcome({**described, "thawed": 0, "without_terms": 0}, waited=False))
     if thawing is not None:
         print_lasting_report(described, lines, "the thawing", as_json=shown.as_json)
     elif shown.as_json:
