@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -134,8 +134,8 @@ class Tally:
         if entry[3] != self._place:
             self._add_place(entry)
 
-    def finish(self, places: Mapping[int, int]) -> Iterator[PlainSighting]:
-        """All sightings, sorted by term; `places` translates those of the members. The tally is
+    def finish(self, place_of: Callable[[int], int]) -> Iterator[PlainSighting]:
+        """All sightings, sorted by term; `place_of` translates the places of members. The tally is
         empty then.
         """
         runs: list[Iterable[Row]] = [_read_run(run) for run in self._runs]
@@ -143,7 +143,7 @@ class Tally:
         self._runs = []
         for field, value, count, first, last, seen_in in _join(merge(*runs)):
             begin, end = (None, None) if last == NO_TIME.last else (first, last)
-            yield field, value, count, begin, end, _translate(seen_in, places)
+            yield field, value, count, begin, end, _translate(seen_in, place_of)
 
     def _add_place(self, entry: Entry) -> None:
         if entry[4] is None:
@@ -182,10 +182,10 @@ class Tally:
         return rows
 
 
-def _translate(seen_in: Sequence[int], places: Mapping[int, int]) -> Sequence[int]:
+def _translate(seen_in: Sequence[int], place_of: Callable[[int], int]) -> Sequence[int]:
     if len(seen_in) == 1:
-        return (places[seen_in[0]],)
-    return sorted({places[place] for place in seen_in})
+        return (place_of(seen_in[0]),)
+    return sorted(set(map(place_of, seen_in)))
 
 
 def _join(rows: Iterable[Row]) -> Iterator[Row]:

@@ -17,13 +17,19 @@ TIME_MAX = 253_402_300_799
 """The last second of the year 9999."""
 
 
-@lru_cache(maxsize=8_192)
 def seconds_of(text: str | None) -> int | None:
     """Of `2026-03-14T01:59:26.5Z` and the like; None where it is no time, or none since 1970. What
     names no zone is UTC.
     """
-    if text is None:
-        return None
+    return None if text is None or len(text) > TIME_CHARS_MAX else _parse(text)
+
+
+TIME_CHARS_MAX = 64
+"""Longer texts are none; a cache of them would have no bound."""
+
+
+@lru_cache(maxsize=8_192)
+def _parse(text: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
