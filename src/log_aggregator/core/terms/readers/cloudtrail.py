@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from log_aggregator.core.terms.model import Field
-from log_aggregator.core.terms.readers.moments import by_time, seconds_of, spans_of
+from log_aggregator.core.terms.readers.moments import by_time, seconds_of
 from log_aggregator.core.terms.readers.parameters import Found, gather
 from log_aggregator.core.terms.readers.records import UNREADABLE, Records, Shell, has_few_values
-from log_aggregator.core.terms.tally import Tally, Times
+from log_aggregator.core.terms.tally import Group, Tally, Times
 
 
 def read_cloudtrail(data: bytes, tally: Tally) -> None:
@@ -98,7 +98,6 @@ _ONE_BY_ONE = Records(
 _NOBODY = _Identity()
 _NO_ISSUER = _Issuer()
 _NO_CONTEXT = _Context()
-_NOT_ON_BEHALF = _OnBehalf()
 
 
 def _count(records: Sequence[_Record], tally: Tally) -> None:
@@ -108,32 +107,47 @@ def _count(records: Sequence[_Record], tally: Tally) -> None:
 
 def _count_columns(records: Sequence[_Record], times: Times, tally: Tally) -> None:
     identities = [record.user_identity or _NOBODY for record in records]
-    _count_callers(identities, times, tally)
+    tally.count_groups(_caller_terms, [_caller_of(each) for each in identities], times)
     tally.count(Field.ACCESS_KEY, [identity.access_key_id for identity in identities], times)
     tally.count(Field.ADDRESS, [record.source_address for record in records], times)
-    tally.count(Field.ERROR, [record.error_code for record in records], times)
     events = [(record.event_source, record.event_name) for record in records]
-    for (source, name), span in spans_of(events, times):
-        tally.add(Field.EVENT, f"{source}:{name}" if name else None, span)
+    tally.count_groups(_event_terms, events, times)
+    tally.count(Field.ERROR, [record.error_code for record in records], times)
     _count_parameters(records, times, tally)
 
 
-def _count_callers(identities: Sequence[_Identity], times: Times, tally: Tally) -> None:
-    """The same few call again and again, so that all that is read of a caller is one key."""
-    callers = []
-    for i in identities:
-        context = i.session_context or _NO_CONTEXT
-        issuer = context.session_issuer or _NO_ISSUER
-        caller = i.arn, i.arn or i.principal_id, i.user_name, i.invoked_by
-        behalf = i.on_behalf_of or _NOT_ON_BEHALF
-        callers.append(
-            (*caller, issuer.arn, issuer.user_name, context.source_identity, behalf.user_id)
-        )
-    for (arn, known_as, *names), span in spans_of(callers, times):
-        principal = arn or (known_as and known_as.partition(":")[0])
-        for name in dict.fromkeys((principal, *names)):
-            tally.add(Field.PRINCIPAL, name, span)
-        tally.add(Field.SESSION, session_of(arn, known_as), span)
+def _caller_of(i: _Identity) -> Group:
+    """The same few call again and again."""
+    context = i.session_context or _NO_CONTEXT
+    issuer = context.session_issuer or _NO_ISSUER
+    behalf = i.on_behalf_of
+    return (
+        i.arn,
+        i.principal_id,
+        i.user_name,
+        i.invoked_by,
+        issuer.arn,
+        issuer.user_name,
+        context.source_identity,
+        behalf.user_id if behalf else None,
+    )
+
+
+def _caller_terms(group: Group) -> Iterator[tuple[Field, str]]:
+    arn, principal_id, *names = group
+    principal = arn or (principal_id and principal_id.partition(":")[0])
+    for name in dict.fromkeys((principal, *names)):
+        if name:
+            yield Field.PRINCIPAL, name
+    session = session_of(arn, principal_id)
+    if session:
+        yield Field.SESSION, session
+
+
+def _event_terms(group: Group) -> Iterator[tuple[Field, str]]:
+    source, name = group
+    if name:
+        yield Field.EVENT, f"{source}:{name}"
 
 
 def session_of(arn: str | None, principal_id: str | None) -> str | None:
