@@ -35,6 +35,7 @@ from benchmarks import (
     scale,
     search,
     startup,
+    terms,
     whole,
 )
 from benchmarks.machine import describe_machine
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "listing": listing.measure,
     "find": find.measure,
     "search": search.measure,
+    "terms": terms.measure,
     "planning": planning.measure,
     "combine": combine.measure,
     "cpu": cpu.measure,

@@ -7,15 +7,21 @@ from collections.abc import Iterator
 from log_aggregator.core.terms.model import Field, Unsearched
 from log_aggregator.core.terms.normalise import VALUE_CHARS_MAX, normalise
 from log_aggregator.core.terms.readers.parameters import CLOSED_WORDS, kind_words
+from log_aggregator.core.terms.readers.pieces import LINE_BYTES_MAX
+from log_aggregator.core.terms.readers.records import EVENT_BYTES_MAX, EVENTS_MAX, VALUES_MAX
 from log_aggregator.core.terms.table import ROWS
 from log_aggregator.core.terms.tally import FROZEN_BYTES_MAX, MEMBER_TERMS_MAX
-from log_aggregator.limits import MIB
+from log_aggregator.limits import KIB, MIB, SEARCHED_MEMBER_BYTES_MAX
 from reference_pages.table import table
 
 
 def make_terms() -> Iterator[str]:
     yield from INTRODUCTION
     yield from table(("log type", "field", "where it is read"), _rows())
+    yield from LEFT_OUT
+    yield from table(
+        ("log type", "is not read"), ((name, row.left_out) for name, row in ROWS.items())
+    )
     yield from PARAMETERS
     yield from table(("under a key", "is"), kind_words())
     yield from CLOSED
@@ -59,7 +65,12 @@ REASONS = {
         "(flow logs in Parquet); what could be read of it is found all the same"
     ),
     "COPIED": "a log was so large that S3 copied it into the pack, unread",
-    "TOO_LARGE": "a log inflates to more than is looked at",
+    "TOO_LARGE": (
+        f"a log inflates to more than {SEARCHED_MEMBER_BYTES_MAX // MIB} MiB; or one of its events "
+        f"takes more than {EVENT_BYTES_MAX // MIB} MiB or has more than {VALUES_MAX:,} values, one "
+        f"of its lines takes more than {LINE_BYTES_MAX // KIB} KiB, or it has more than "
+        f"{EVENTS_MAX:,} JSON objects; its other events are found all the same"
+    ),
     "TOO_MANY": "a log brought more different terms than there is room for; see above",
     "NOT_MADE": (
         "the pack was written before there were terms, or they could not be written; "
@@ -87,10 +98,17 @@ Log types that are not in this table have no terms, and every answer says how ma
 
 """.splitlines()
 
+LEFT_OUT = """
+## What is not read
+
+A search for such a value finds nothing, although its log was searched.
+
+""".splitlines()
+
 PARAMETERS = """
 ## Names and ids in parameters
 
-CloudTrail's `requestParameters` and `responseElements`, and resources and actions of GuardDuty, are other objects for every call.
+CloudTrail's `requestParameters`, `responseElements`, `additionalEventData` and `serviceEventDetails`, and resources and actions of GuardDuty, are other objects for every call.
 So the last word of a key decides, at any depth, and only texts and lists of texts are taken:
 
 """.splitlines()

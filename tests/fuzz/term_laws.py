@@ -24,7 +24,7 @@ def check_readers(data: bytes) -> None:
         tally.begin_member(7)
         with contextlib.suppress(Unparsable, TooMany):
             row.read(data, tally)
-        for field, value, count, first, last, members in tally.finish({7: 0}):
+        for field, value, count, first, last, members in tally.finish(lambda _: 0):
             assert 0 < len(value) <= VALUE_CHARS_MAX
             assert normalise(field, value) == value
             assert count > 0

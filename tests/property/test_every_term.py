@@ -135,9 +135,14 @@ IDENTITIES = st.fixed_dictionaries(
         "userName": some(NAMES),
         "invokedBy": some(ADDRESSES),
         "accessKeyId": some(NAMES),
+        "onBehalfOf": some(st.fixed_dictionaries({}, optional={"userId": NAMES})),
         "sessionContext": some(
             st.fixed_dictionaries(
-                {}, optional={"sessionIssuer": st.just({}) | st.just({"arn": "a", "userName": "A"})}
+                {},
+                optional={
+                    "sessionIssuer": st.just({}) | st.just({"arn": "a", "userName": "A"}),
+                    "sourceIdentity": NAMES,
+                },
             )
         ),
     },
@@ -157,6 +162,8 @@ EVENTS = st.fixed_dictionaries(
         "requestParameters": PARAMETERS,
         "responseElements": PARAMETERS,
         "resources": some(st.lists(st.fixed_dictionaries({}, optional={"ARN": NAMES}), max_size=2)),
+        "additionalEventData": PARAMETERS,
+        "serviceEventDetails": PARAMETERS,
         "unheardOf": PARAMETERS,
     },
 )

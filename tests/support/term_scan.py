@@ -50,6 +50,11 @@ def walk(value: Any) -> Iterator[tuple[Field, str]]:
                 yield from walk(below)
 
 
+PARAMETERS_OF_EVENTS = (
+    *("requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"),
+)
+
+
 def scan_cloudtrail(text: str) -> Iterator[Event]:
     for event in json.loads(text)["Records"]:
         identity = event.get("userIdentity") or {}
@@ -62,6 +67,8 @@ def scan_cloudtrail(text: str) -> Iterator[Event]:
             identity.get("invokedBy"),
             issuer.get("arn"),
             issuer.get("userName"),
+            (identity.get("sessionContext") or {}).get("sourceIdentity"),
+            (identity.get("onBehalfOf") or {}).get("userId"),
         )
         found |= pairs(Field.SESSION, session(arn) if arn else ":".join(known_as.split(":")[1:]))
         found |= pairs(Field.ACCESS_KEY, identity.get("accessKeyId"))
@@ -71,7 +78,7 @@ def scan_cloudtrail(text: str) -> Iterator[Event]:
             found |= pairs(Field.EVENT, f"{event['eventSource']}:{event['eventName']}")
         for resource in event.get("resources") or ():
             found |= pairs(Field.RESOURCE, resource.get("ARN"))
-        for name in ("requestParameters", "responseElements"):
+        for name in PARAMETERS_OF_EVENTS:
             found |= set(walk(event.get(name)))
         yield found, seconds(event.get("eventTime"))
 

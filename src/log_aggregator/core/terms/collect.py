@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -9,8 +10,12 @@ from log_aggregator.core.terms.hashing import SearchKey
 from log_aggregator.core.terms.model import Field, TermsHead, Unsearched
 from log_aggregator.core.terms.normalise import term_of, to_keep
 from log_aggregator.core.terms.packterms import encode_plain
+from log_aggregator.core.terms.readers.unparsable import Unparsable
 from log_aggregator.core.terms.table import ROWS
 from log_aggregator.core.terms.tally import Keep, Tally, TooMany
+
+_one_finishes = threading.Lock()
+"""Finishing takes twice the memory of collecting, so packs finish one after the other."""
 
 
 def hashed_by(key: SearchKey) -> Keep:
@@ -34,8 +39,8 @@ class Collector:
         self._row = ROWS.get(log_type)
         self._key_id = search_key.id if search_key else ""
         self._tally = Tally(hashed_by(search_key) if search_key else to_keep)
-        self._places: set[int] = set()
-        self._unsearched: dict[int, Unsearched] = {}
+        self._members = 0
+        self._unsearched: Counter[Unsearched] = Counter()
 
     def add(self, place: int, data: bytes) -> None:
         """A member's inflated bytes. `place` is any number that no other member has. Never raises
@@ -44,25 +49,26 @@ class Collector:
         if self._row is None:
             self.skip(place, Unsearched.LOG_TYPE)
             return
-        self._places.add(place)
+        self._members += 1
         try:
             self._tally.begin_member(place)
             self._row.read(data, self._tally)
         except TooMany:
-            self._unsearched[place] = Unsearched.TOO_MANY
+            self._unsearched[Unsearched.TOO_MANY] += 1
+        except Unparsable as error:
+            self._unsearched[error.reason] += 1
         except Exception:  # noqa: BLE001 - a log must be packed, whatever stands in it
-            self._unsearched[place] = Unsearched.UNPARSABLE
+            self._unsearched[Unsearched.UNPARSABLE] += 1
 
     def skip(self, place: int, reason: Unsearched) -> None:
         """A member that is not looked at."""
-        self._places.add(place)
-        self._unsearched[place] = reason
+        self._members += 1
+        self._unsearched[reason] += 1
 
     def finish(self, pack_key: str, place_of: Callable[[int], int]) -> bytes:
         """The object (`encode_terms`). `place_of` gives the place in the pack's index for every
         number that `add` and `skip` were called with. To be called once.
         """
-        unsearched = Counter(self._unsearched.values())
-        head = TermsHead(pack_key, len(self._places), unsearched, self._key_id)
-        places = {place: place_of(place) for place in self._places}
-        return encode_plain(head, self._tally.finish(places))
+        head = TermsHead(pack_key, self._members, self._unsearched, self._key_id)
+        with _one_finishes:
+            return encode_plain(head, self._tally.finish(place_of))

@@ -52,7 +52,7 @@ def terms_of(log_type: str, event: LogEvent) -> list[Term]:
     tally.begin_member(0)
     with contextlib.suppress(Unparsable, TooMany):  # what was read before stands
         ROWS[log_type].read(event.document, tally)
-    return [Term(Field(field), value) for field, value, *_ in tally.finish({0: 0})]
+    return [Term(Field(field), value) for field, value, *_ in tally.finish(int)]
 
 
 def _parse(data: bytes) -> dict[str, Any] | None:

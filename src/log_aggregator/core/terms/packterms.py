@@ -94,6 +94,7 @@ _FILTERS = [
         "mode": lzma.MODE_FAST,
         "mf": lzma.MF_HC4,
         "nice_len": 64,
+        "depth": 4,
         "lc": 3,
         "lp": 0,
         "pb": 0,

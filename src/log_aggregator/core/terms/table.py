@@ -28,10 +28,13 @@ read; whatever else was read is counted.
 
 @dataclass(frozen=True, slots=True)
 class TermRow:
-    """`places`: where each field is read, in the words of the log's own documentation."""
+    """`places`: where each field is read, in the words of the log's own documentation. `left_out`:
+    what somebody may expect to find, and does not.
+    """
 
     read: Reader
     places: Mapping[Field, str]
+    left_out: str
 
 
 def _listed(columns: Iterable[str]) -> str:
@@ -42,18 +45,23 @@ _CLOUDTRAIL = TermRow(
     read_cloudtrail,
     {
         Field.PRINCIPAL: "userIdentity: arn, userName, principalId where there is no arn, "
-        "invokedBy; sessionContext.sessionIssuer: arn, userName",
+        "invokedBy, onBehalfOf.userId; sessionContext: sessionIssuer.arn, sessionIssuer.userName, "
+        "sourceIdentity",
         Field.SESSION: "the session's name in userIdentity.arn; roleSessionName in the parameters",
         Field.ACCESS_KEY: "userIdentity.accessKeyId; accessKeyId in the parameters and the answer",
         Field.ADDRESS: "sourceIPAddress, where it is an address; publicIp, privateIpAddress and "
         "the like in requestParameters and responseElements",
         Field.HOST: "sourceIPAddress, where it is none",
         Field.EVENT: "eventSource without `.amazonaws.com`, and eventName",
-        Field.RESOURCE: "resources[].ARN; ARNs and ids in requestParameters and responseElements",
+        Field.RESOURCE: "resources[].ARN; ARNs and ids in requestParameters, responseElements, "
+        "additionalEventData and serviceEventDetails, as names below",
         Field.INTERFACE: "networkInterfaceId in requestParameters and responseElements",
         Field.NAME: "names in requestParameters and responseElements",
         Field.ERROR: "errorCode",
     },
+    "account ids, Regions, eventID, requestID, userAgent, errorMessage, tlsDetails, vpcEndpointId, "
+    "resources[].ARNPrefix, userIdentity.identityProvider, webIdFederationData; values of "
+    "parameters that are neither names nor ids",
 )
 
 ROWS: Mapping[str, TermRow] = {
@@ -66,6 +74,7 @@ ROWS: Mapping[str, TermRow] = {
             Field.EVENT: "insightDetails: eventSource without `.amazonaws.com`, and eventName",
             Field.ERROR: "insightDetails.errorCode",
         },
+        "attributions other than userIdentityArn (userAgent, errorCode); statistics",
     ),
     "Config": TermRow(
         read_config,
@@ -74,9 +83,13 @@ ROWS: Mapping[str, TermRow] = {
             "relationships[].resourceId",
             Field.NAME: "resourceName, relationships[].resourceName",
         },
+        "configuration, supplementaryConfiguration, tags, relatedEvents; account ids, Regions, "
+        "resource types",
     ),
     "vpcflowlogs": TermRow(
-        read_flows, {field: _listed(columns) for field, columns in FLOW_COLUMNS.items()}
+        read_flows,
+        {field: _listed(columns) for field, columns in FLOW_COLUMNS.items()},
+        "ports, protocols, actions; vpc-id, subnet-id, tgw-id and other ids; files in Parquet",
     ),
     "elasticloadbalancing": TermRow(
         read_balancers,
@@ -84,9 +97,13 @@ ROWS: Mapping[str, TermRow] = {
             Field.ADDRESS: "client:port, client_ip",
             Field.HOST: "domain_name; the host in the request's URL",
         },
+        "targets, listeners, paths and queries, user agents, certificates, trace ids",
     ),
     "CloudFront": TermRow(
-        read_cloudfront, {field: _listed(columns) for field, columns in CLOUDFRONT_COLUMNS.items()}
+        read_cloudfront,
+        {field: _listed(columns) for field, columns in CLOUDFRONT_COLUMNS.items()},
+        "x-forwarded-for, paths, queries, referrers, user agents, cookies; files without a line "
+        "`#Fields:` that are no JSON, and files in Parquet",
     ),
     "S3AccessLogs": TermRow(
         read_s3_access,
@@ -97,6 +114,8 @@ ROWS: Mapping[str, TermRow] = {
             Field.HOST: "host header",
             Field.ERROR: "error code",
         },
+        "keys and versions, operations, request URIs, referrers, user agents, the access point's "
+        "ARN",
     ),
     "WAFLogs": TermRow(
         read_waf,
@@ -106,6 +125,7 @@ ROWS: Mapping[str, TermRow] = {
             Field.RULE: "terminatingRuleId, nonTerminatingMatchingRules[].ruleId; of "
             "ruleGroupList[] the same and terminatingRule, excludedRules",
         },
+        "paths, arguments, other headers, labels, matched data, countries, fingerprints (JA3, JA4)",
     ),
     "vpcdnsquerylogs": TermRow(
         read_queries,
@@ -114,6 +134,8 @@ ROWS: Mapping[str, TermRow] = {
             Field.ADDRESS: "srcaddr",
             Field.RESOURCE: "srcids.instance",
         },
+        "answers, query types; vpc_id, srcids.resolver_endpoint, firewall rule groups. Queries of "
+        "public hosted zones go to CloudWatch Logs only",
     ),
     "GuardDuty": TermRow(
         read_findings,
@@ -127,6 +149,8 @@ ROWS: Mapping[str, TermRow] = {
             Field.RESOURCE: "ARNs and ids",
             Field.NAME: "names",
         },
+        "title, description, severity, the finding's own id and ARN, service.additionalInfo, "
+        "service.evidence, countries and cities",
     ),
 }
 

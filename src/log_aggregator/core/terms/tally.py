@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -34,8 +34,17 @@ MEMBER_TERMS_MAX = 100_000
 
 _ENTRY_WEIGHT = 360
 """Bytes of memory that one value takes, besides its text. 230 were measured; sorting takes more."""
+_GROUP_WEIGHT = 1_000
+"""Of its tuple and texts; and of its terms, while it is frozen."""
+_MARK_WEIGHT = 64
 _PLACE_WEIGHT = 4
 _ARRAY_WEIGHT = 96
+
+Group = tuple[str | None, ...]
+"""Values of one event that come together again and again: all that is known of a caller."""
+
+Expand = Callable[[Group], Iterable[tuple[Field, str]]]
+"""The terms of a group, each once."""
 
 Entry = list[Any]
 """[count, first, last, place, places]: a list, because it is changed in place for each event.
@@ -71,6 +80,9 @@ class Tally:
     def __init__(self, keep: Keep = to_keep) -> None:
         self._keep = keep
         self._seen: dict[Field, dict[str, Entry]] = {field: {} for field in Field}
+        self._groups: dict[Expand, dict[Group, Entry]] = {}
+        self._once: set[int] = set()
+        """Hashes of groups that came, all that is kept of the first time."""
         self._place = 0
         self._weight = 0
         self._new = 0
@@ -118,6 +130,38 @@ class Tally:
                 self.add(field, value, Span(1, first, last))
         self._charge(new, chars)
 
+    def count_groups(self, expand: Expand, groups: Sequence[Group], times: Times) -> None:
+        """As `count`, for one group of each event. From the second time on that it comes it is
+        counted as a whole, and becomes terms when it is frozen: what comes once only would take
+        twice the time. Raises TooMany.
+        """
+        seen, place = self._groups.setdefault(expand, {}), self._place
+        new, chars, get = 0, 0, seen.get
+        firsts: Iterable[int] = times or repeat(NO_TIME.first)
+        lasts: Iterable[int] = times or repeat(NO_TIME.last)
+        for group, first, last in zip(groups, firsts, lasts, strict=False):
+            entry = get(group)
+            if entry is not None:
+                entry[0] += 1
+                if last > entry[2]:  # noqa: PLR1730 - as above
+                    entry[2] = last
+                if first < entry[1]:  # noqa: PLR1730
+                    entry[1] = first
+                if entry[3] != place:
+                    self._add_place(entry)
+                continue
+            mark = hash(group)
+            if mark in self._once and all(len(v or "") <= VALUE_CHARS_MAX for v in group):
+                seen[group] = [1, first, last, place, None]
+                new += 1
+                chars += _GROUP_WEIGHT
+                continue
+            self._once.add(mark)
+            chars += _MARK_WEIGHT
+            for field, value in expand(group):
+                self.add(field, value, Span(1, first, last))
+        self._charge(new, chars)
+
     def add(self, field: Field, value: str | None, span: Span) -> None:
         """As `count`, for a value of several events."""
         if not value:
@@ -134,8 +178,8 @@ class Tally:
         if entry[3] != self._place:
             self._add_place(entry)
 
-    def finish(self, places: Mapping[int, int]) -> Iterator[PlainSighting]:
-        """All sightings, sorted by term; `places` translates those of the members. The tally is
+    def finish(self, place_of: Callable[[int], int]) -> Iterator[PlainSighting]:
+        """All sightings, sorted by term; `place_of` translates the places of members. The tally is
         empty then.
         """
         runs: list[Iterable[Row]] = [_read_run(run) for run in self._runs]
@@ -143,7 +187,7 @@ class Tally:
         self._runs = []
         for field, value, count, first, last, seen_in in _join(merge(*runs)):
             begin, end = (None, None) if last == NO_TIME.last else (first, last)
-            yield field, value, count, begin, end, _translate(seen_in, places)
+            yield field, value, count, begin, end, _translate(seen_in, place_of)
 
     def _add_place(self, entry: Entry) -> None:
         if entry[4] is None:
@@ -173,19 +217,44 @@ class Tally:
         rows: list[Row] = []
         keep = self._keep
         for field, seen in self._seen.items():
-            for value, (count, first, last, place, places) in seen.items():
-                members = [place] if places is None else places.tolist()
-                rows.append((*keep(field, value), count, first, last, members))
+            for value, entry in seen.items():
+                rows.append((*keep(field, value), *entry[:3], _places(entry)))
             seen.clear()
+        for (field, value), (count, first, last, members) in self._expand().items():
+            rows.append((*keep(field, value), count, first, last, list(dict.fromkeys(members))))
+        for groups in self._groups.values():  # whoever is counting goes on with these
+            groups.clear()
+        self._once.clear()
         self._weight = 0
         rows.sort()
         return rows
 
+    def _expand(self) -> dict[tuple[Field, str], list[Any]]:
+        """The terms of all groups, with count, first, last and places, of which some come twice."""
+        terms: dict[tuple[Field, str], list[Any]] = {}
+        for expand, groups in self._groups.items():
+            for group, entry in groups.items():
+                for term in expand(group):
+                    known = terms.get(term)
+                    if known is None:
+                        terms[term] = [*entry[:3], _places(entry)]
+                        continue
+                    known[0] += entry[0]
+                    known[1:3] = min(known[1], entry[1]), max(known[2], entry[2])
+                    known[3] += _places(entry)
+        return terms
 
-def _translate(seen_in: Sequence[int], places: Mapping[int, int]) -> Sequence[int]:
+
+def _places(entry: Entry) -> list[int]:
+    """A list of its own."""
+    _, _, _, place, places = entry
+    return [place] if places is None else places.tolist()
+
+
+def _translate(seen_in: Sequence[int], place_of: Callable[[int], int]) -> Sequence[int]:
     if len(seen_in) == 1:
-        return (places[seen_in[0]],)
-    return sorted({places[place] for place in seen_in})
+        return (place_of(seen_in[0]),)
+    return sorted(set(map(place_of, seen_in)))
 
 
 def _join(rows: Iterable[Row]) -> Iterator[Row]:

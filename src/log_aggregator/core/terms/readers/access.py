@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
+
+import msgspec
 
 from log_aggregator.core.terms.model import Field
 from log_aggregator.core.terms.readers.moments import by_time, seconds_of, within
-from log_aggregator.core.terms.readers.pieces import cut_lines, once
+from log_aggregator.core.terms.readers.pieces import Pieces, once, read_json_lines
 from log_aggregator.core.terms.readers.unparsable import Unparsable
 from log_aggregator.core.terms.tally import Tally
 
@@ -21,7 +23,8 @@ from log_aggregator.core.terms.tally import Tally
 def read_s3_access(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log. Raises Unparsable, TooMany."""
     damaged = False
-    for piece in cut_lines(data):
+    pieces = Pieces(data)
+    for piece in pieces:
         lines = [line for line in piece.decode("utf-8", "replace").split("\n") if line.strip()]
         read = [_REQUEST.match(line) for line in lines]
         whole = [match for match in read if match is not None]
@@ -30,27 +33,33 @@ def read_s3_access(data: bytes, tally: Tally) -> None:
             for field, group in _S3_GROUPS.items():
                 tally.count(field, [_given(match[group]) for match in some], times)
             tally.count(Field.HOST, [_host_of(match) for match in some], times)
+    pieces.check()
     if damaged:
         raise Unparsable
 
 
 def read_cloudfront(data: bytes, tally: Tally) -> None:
-    """Counts the terms of a standard log of either version with a line `#Fields:`. Raises
-    Unparsable, TooMany.
+    """Counts the terms of a standard log of either version: as text with a line `#Fields:`, or as
+    JSON Lines. Raises Unparsable, TooMany.
     """
+    if data.startswith(b"{"):
+        read_json_lines(data, _VIEWS, partial(_count_views, tally=tally))
+        return
     header: list[str] = []
     damaged = False
-    for piece in cut_lines(data):
+    pieces = Pieces(data)
+    for piece in pieces:
         rows: list[list[str]] = []
         for line in piece.decode("utf-8", "replace").split("\n"):
             if line.startswith(_FIELDS):
                 _count_rows(header, rows, tally)
                 header, rows = line.removeprefix(_FIELDS).split(), []
             elif line and not line.startswith("#"):
-                row = line.split("\t")
+                row = line.rstrip("\r").split("\t")
                 damaged = damaged or not header or len(row) != len(header)
                 rows += [row] if len(row) == len(header) else []
         _count_rows(header, rows, tally)
+    pieces.check()
     if damaged:
         raise Unparsable
 
@@ -72,9 +81,14 @@ _HOST_WORD = 5
 _HOST_WORD_UNQUOTED = 11
 """After the error code: bytes, size, two times, referrer, user agent, and those above."""
 _WORD = re.compile(r'"[^"]*"|\S+')
+_CLF_CHARS = 26
 
 
-def _given(text: str) -> str | None:
+def _clf_time(text: str) -> int | None:
+    return _parse_clf(text) if len(text) == _CLF_CHARS else None
+
+
+def _given(text: str | None) -> str | None:
     return None if text == "-" else text
 
 
@@ -89,7 +103,7 @@ def _host_of(match: re.Match[str]) -> str | None:
 
 
 @lru_cache(maxsize=8_192)
-def _clf_time(text: str) -> int | None:
+def _parse_clf(text: str) -> int | None:
     """Of `06/Feb/2019:00:00:38 +0000`."""
     match = _CLF_TIME.match(text)
     if match is None or match["month"] not in _MONTHS:
@@ -118,6 +132,38 @@ CLOUDFRONT_COLUMNS: Mapping[Field, tuple[str, ...]] = {
     Field.ADDRESS: ("c-ip",),
     Field.HOST: ("cs(Host)", "x-host-header"),
 }
+
+
+class _View(msgspec.Struct, gc=False):
+    """One line of JSON; a time in seconds may stand in place of date and time."""
+
+    date: str | None = None
+    time: str | None = None
+    timestamp: str | int | float | None = None
+    address: str | None = msgspec.field(default=None, name="c-ip")
+    host: str | None = msgspec.field(default=None, name="cs(Host)")
+    host_header: str | None = msgspec.field(default=None, name="x-host-header")
+
+
+_VIEWS = msgspec.json.Decoder(_View)
+
+
+def _view_time(view: _View) -> int | None:
+    if view.date and view.time:
+        return seconds_of(f"{view.date}T{view.time}")
+    digits = str(view.timestamp).partition(".")[0]
+    return within(int(digits)) if digits.isdigit() and len(digits) <= _EPOCH_DIGITS else None
+
+
+_EPOCH_DIGITS = 12
+
+
+def _count_views(views: Sequence[_View], tally: Tally) -> None:
+    for some, moments in by_time(views, [_view_time(view) for view in views]):
+        tally.count(Field.ADDRESS, [_given(view.address) for view in some], moments)
+        hosts = [_given(view.host) for view in some], [_given(view.host_header) for view in some]
+        for column in once(*hosts):
+            tally.count(Field.HOST, column, moments)
 
 
 def _count_rows(header: Sequence[str], rows: Sequence[Sequence[str]], tally: Tally) -> None:

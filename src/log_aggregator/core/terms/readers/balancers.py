@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from log_aggregator.core.terms.model import Field
 from log_aggregator.core.terms.readers.moments import by_time, seconds_of
-from log_aggregator.core.terms.readers.pieces import cut_lines, once
+from log_aggregator.core.terms.readers.pieces import Pieces, once
 from log_aggregator.core.terms.readers.unparsable import Unparsable
 from log_aggregator.core.terms.tally import Tally
 
@@ -23,12 +23,14 @@ from log_aggregator.core.terms.tally import Tally
 def read_balancers(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log. Raises Unparsable, TooMany."""
     damaged = False
-    for piece in cut_lines(data):
+    pieces = Pieces(data)
+    for piece in pieces:
         lines = [line for line in piece.decode("utf-8", "replace").split("\n") if line.strip()]
         read = [_read_line(line) for line in lines]
         requests = [request for request in read if request is not None]
         damaged = damaged or len(requests) < len(read)
         _count(requests, tally)
+    pieces.check()
     if damaged:
         raise Unparsable
 

@@ -6,36 +6,31 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 import msgspec
 
 from log_aggregator.core.terms.model import Field
-from log_aggregator.core.terms.readers.moments import by_time, seconds_of, spans_of
+from log_aggregator.core.terms.readers.moments import by_time, seconds_of
 from log_aggregator.core.terms.readers.parameters import Found, gather
-from log_aggregator.core.terms.readers.unparsable import Unparsable
-from log_aggregator.core.terms.tally import Tally, Times
-from log_aggregator.limits import MIB
+from log_aggregator.core.terms.readers.records import UNREADABLE, Records, Shell, has_few_values
+from log_aggregator.core.terms.tally import Group, Tally, Times
 
 
 def read_cloudtrail(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log: `{"Records": [...]}`. Raises Unparsable, TooMany."""
-    if len(data) > _AT_ONCE_BYTES_MAX:
-        _read_one_by_one(data, tally)
-        return
-    try:
-        records = _LOGS.decode(data).records
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        _read_one_by_one(data, tally)
-        return
-    _count(records, tally)
-
-
-_AT_ONCE_BYTES_MAX = 2 * MIB
-"""Decoded, an event takes about half of its bytes as JSON."""
+    if has_few_values(data):
+        try:
+            records = _LOGS.decode(data).records
+        except UNREADABLE:
+            pass
+        else:
+            _count(records, tally)
+            return
+    _ONE_BY_ONE.read(data, partial(_count, tally=tally))
 
 
 class _Issuer(msgspec.Struct, rename="camel", gc=False):
@@ -45,6 +40,11 @@ class _Issuer(msgspec.Struct, rename="camel", gc=False):
 
 class _Context(msgspec.Struct, rename="camel", gc=False):
     session_issuer: _Issuer | None = None
+    source_identity: str | None = None
+
+
+class _OnBehalf(msgspec.Struct, rename="camel", gc=False):
+    user_id: str | None = None
 
 
 class _Identity(msgspec.Struct, rename="camel", gc=False):
@@ -54,6 +54,7 @@ class _Identity(msgspec.Struct, rename="camel", gc=False):
     user_name: str | None = None
     invoked_by: str | None = None
     session_context: _Context | None = None
+    on_behalf_of: _OnBehalf | None = None
 
 
 class _Resource(msgspec.Struct, rename="camel", gc=False):
@@ -69,6 +70,8 @@ class _Record(msgspec.Struct, rename="camel", gc=False):
     error_code: str | None = None
     request_parameters: Any = None
     response_elements: Any = None
+    additional_event_data: Any = None
+    service_event_details: Any = None
     resources: list[_Resource] | None = None
 
 
@@ -80,33 +83,21 @@ class _RawLog(msgspec.Struct):
     records: list[msgspec.Raw] = msgspec.field(name="Records")
 
 
+class _ShellLog(msgspec.Struct):
+    records: list[Shell] = msgspec.field(name="Records")
+
+
 _LOGS = msgspec.json.Decoder(_Log)
 _RAW_LOGS = msgspec.json.Decoder(_RawLog)
-_RECORDS = msgspec.json.Decoder(_Record)
+_ONE_BY_ONE = Records(
+    lambda data: _RAW_LOGS.decode(data).records,
+    msgspec.json.Decoder(_ShellLog),
+    msgspec.json.Decoder(_Record),
+)
+"""For a log that is large, or in which anything is not as it should be: what can be read."""
 _NOBODY = _Identity()
 _NO_ISSUER = _Issuer()
-
-
-def _read_one_by_one(data: bytes, tally: Tally) -> None:
-    """For a log that is large, or in which anything is not as it should be: what can be read."""
-    try:
-        raws = _RAW_LOGS.decode(data).records
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise Unparsable from error
-    damaged = 0
-    for start in range(0, len(raws), _RECORDS_AT_ONCE):
-        records = []
-        for raw in raws[start : start + _RECORDS_AT_ONCE]:
-            try:
-                records.append(_RECORDS.decode(raw))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError):
-                damaged += 1
-        _count(records, tally)
-    if damaged:
-        raise Unparsable
-
-
-_RECORDS_AT_ONCE = 256
+_NO_CONTEXT = _Context()
 
 
 def _count(records: Sequence[_Record], tally: Tally) -> None:
@@ -116,31 +107,49 @@ def _count(records: Sequence[_Record], tally: Tally) -> None:
 
 def _count_columns(records: Sequence[_Record], times: Times, tally: Tally) -> None:
     identities = [record.user_identity or _NOBODY for record in records]
-    _count_callers(identities, times, tally)
+    tally.count_groups(_caller_terms, [_caller_of(each) for each in identities], times)
     tally.count(Field.ACCESS_KEY, [identity.access_key_id for identity in identities], times)
     tally.count(Field.ADDRESS, [record.source_address for record in records], times)
-    tally.count(Field.ERROR, [record.error_code for record in records], times)
     events = [(record.event_source, record.event_name) for record in records]
-    for (source, name), span in spans_of(events, times):
-        tally.add(Field.EVENT, f"{source}:{name}" if name else None, span)
+    tally.count_groups(_event_terms, events, times)
+    tally.count(Field.ERROR, [record.error_code for record in records], times)
     _count_parameters(records, times, tally)
 
 
-def _count_callers(identities: Sequence[_Identity], times: Times, tally: Tally) -> None:
-    """The same few call again and again, so that all that is read of a caller is one key."""
-    callers = []
-    for i in identities:
-        issuer = (i.session_context and i.session_context.session_issuer) or _NO_ISSUER
-        caller = i.arn, i.arn or i.principal_id, i.user_name, i.invoked_by
-        callers.append((*caller, issuer.arn, issuer.user_name))
-    for (arn, known_as, *names), span in spans_of(callers, times):
-        principal = arn or (known_as and known_as.partition(":")[0])
-        for name in dict.fromkeys((principal, *names)):
-            tally.add(Field.PRINCIPAL, name, span)
-        tally.add(Field.SESSION, session_of(arn, known_as), span)
+def _caller_of(i: _Identity) -> Group:
+    """The same few call again and again."""
+    context = i.session_context or _NO_CONTEXT
+    issuer = context.session_issuer or _NO_ISSUER
+    behalf = i.on_behalf_of
+    return (
+        i.arn,
+        i.principal_id,
+        i.user_name,
+        i.invoked_by,
+        issuer.arn,
+        issuer.user_name,
+        context.source_identity,
+        behalf.user_id if behalf else None,
+    )
 
 
-@lru_cache(maxsize=4_096)
+def _caller_terms(group: Group) -> Iterator[tuple[Field, str]]:
+    arn, principal_id, *names = group
+    principal = arn or (principal_id and principal_id.partition(":")[0])
+    for name in dict.fromkeys((principal, *names)):
+        if name:
+            yield Field.PRINCIPAL, name
+    session = session_of(arn, principal_id)
+    if session:
+        yield Field.SESSION, session
+
+
+def _event_terms(group: Group) -> Iterator[tuple[Field, str]]:
+    source, name = group
+    if name:
+        yield Field.EVENT, f"{source}:{name}"
+
+
 def session_of(arn: str | None, principal_id: str | None) -> str | None:
     """The name of a session: `arn:aws:sts::111111111111:assumed-role/role/session`; of whoever has
     no ARN, `AROAEXAMPLE:session`.
@@ -176,6 +185,10 @@ def _found_in(record: _Record) -> Iterable[tuple[Field, str]]:
         gather(record.request_parameters, found)
     if record.response_elements:
         gather(record.response_elements, found)
+    if record.additional_event_data:
+        gather(record.additional_event_data, found)
+    if record.service_event_details:
+        gather(record.service_event_details, found)
     if record.resources:
         found += [(Field.RESOURCE, each.arn) for each in record.resources if each.arn]
     return dict.fromkeys(found) if len(found) > 1 else found

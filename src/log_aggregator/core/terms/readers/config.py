@@ -7,29 +7,29 @@ https://docs.aws.amazon.com/config/latest/developerguide/oversized-notification-
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from log_aggregator.core.terms.model import Field
 from log_aggregator.core.terms.readers.moments import by_time, seconds_of
 from log_aggregator.core.terms.readers.pieces import count_sets
+from log_aggregator.core.terms.readers.records import UNREADABLE, Records, Shell, has_few_values
 from log_aggregator.core.terms.readers.unparsable import Unparsable
 from log_aggregator.core.terms.tally import Tally
 
 
 def read_config(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log. Raises Unparsable, TooMany."""
-    try:
-        log = _LOGS.decode(data)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        _read_one_by_one(data, tally)
-        return
-    items = log.configuration_items
-    if log.configuration_item is not None:
-        items = [*(items or ()), log.configuration_item]
-    if items is None:
-        raise Unparsable
-    _count(items, tally)
+    if has_few_values(data):
+        try:
+            items = _items_of(data)
+        except UNREADABLE:
+            pass
+        else:
+            _count(items, tally)
+            return
+    _ONE_BY_ONE.read(data, partial(_count, tally=tally))
 
 
 class _Relationship(msgspec.Struct, rename="camel", gc=False):
@@ -51,28 +51,39 @@ class _Log(msgspec.Struct, rename="camel"):
 
 
 class _RawLog(msgspec.Struct, rename="camel"):
-    configuration_items: list[msgspec.Raw]
+    configuration_items: list[msgspec.Raw] | None = None
+    configuration_item: msgspec.Raw = msgspec.Raw()
+
+
+class _ShellLog(msgspec.Struct, rename="camel"):
+    configuration_items: list[Shell] | None = None
 
 
 _LOGS = msgspec.json.Decoder(_Log)
 _RAW_LOGS = msgspec.json.Decoder(_RawLog)
-_ITEMS = msgspec.json.Decoder(_Item)
 
 
-def _read_one_by_one(data: bytes, tally: Tally) -> None:
-    """For a log in which anything is not as it should be: what can be read of it."""
-    items = []
-    try:
-        raws = _RAW_LOGS.decode(data).configuration_items
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise Unparsable from error
-    for raw in raws:
-        try:
-            items.append(_ITEMS.decode(raw))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            continue
-    _count(items, tally)
-    raise Unparsable
+def _items_of(data: bytes) -> list[_Item]:
+    """Raises Unparsable where it has none."""
+    log = _LOGS.decode(data)
+    if log.configuration_items is None and log.configuration_item is None:
+        raise Unparsable
+    last = [] if log.configuration_item is None else [log.configuration_item]
+    return (log.configuration_items or []) + last
+
+
+def _raws_of(data: bytes) -> list[msgspec.Raw]:
+    """The same, undecoded."""
+    log = _RAW_LOGS.decode(data)
+    last = [log.configuration_item] if bytes(log.configuration_item) not in _NOTHING else []
+    if log.configuration_items is None and not last:
+        raise Unparsable
+    return (log.configuration_items or []) + last
+
+
+_NOTHING = (b"", b"null")
+_ONE_BY_ONE = Records(_raws_of, msgspec.json.Decoder(_ShellLog), msgspec.json.Decoder(_Item))
+"""For a log that is large, or in which anything is not as it should be: what can be read."""
 
 
 def _count(items: Sequence[_Item], tally: Tally) -> None:

@@ -7,11 +7,10 @@ https://docs.aws.amazon.com/vpc/latest/tgw/tgw-flow-logs.html.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from log_aggregator.core.terms.model import Field
 from log_aggregator.core.terms.readers.moments import by_time, within
-from log_aggregator.core.terms.readers.pieces import cut_lines, once
+from log_aggregator.core.terms.readers.pieces import PIECE_BYTES, Pieces, once
 from log_aggregator.core.terms.readers.unparsable import Unparsable
 from log_aggregator.core.terms.tally import Tally
 
@@ -26,19 +25,23 @@ _NONE = "-"
 
 def read_flows(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log. Raises Unparsable, TooMany."""
-    end = data.find(b"\n") + 1 or len(data)
-    header = data[:end].decode("ascii", "replace").split()
+    end = data.find(b"\n", 0, PIECE_BYTES) + 1 or len(data)
+    if end > PIECE_BYTES or not data[:end].isascii():  # with a mark of byte order, too
+        raise Unparsable
+    header = data[:end].decode("ascii").split()
     if not header:
         return
     if not any(name in header for names in COLUMNS.values() for name in names):
         raise Unparsable
     damaged = False
-    for piece in cut_lines(data[end:]):
+    pieces = Pieces(data, end)
+    for piece in pieces:
         lines = piece.decode("utf-8", "replace").split("\n")
         rows = [line.split() for line in lines if line]
         whole = [row for row in rows if len(row) == len(header)]
         damaged = damaged or len(whole) < len(rows)
         _count(header, whole, tally)
+    pieces.check()
     if damaged:
         raise Unparsable
 
@@ -54,6 +57,5 @@ def _count(header: Sequence[str], rows: Sequence[Sequence[str]], tally: Tally) -
                 tally.count(field, column, moments)
 
 
-@lru_cache(maxsize=4_096)
 def _epoch(text: str) -> int | None:
     return within(int(text)) if text.isascii() and text.isdigit() and len(text) < 13 else None

@@ -6,31 +6,20 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-insights-f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from log_aggregator.core.terms.model import Field
 from log_aggregator.core.terms.readers.moments import by_time, seconds_of
 from log_aggregator.core.terms.readers.pieces import count_sets
-from log_aggregator.core.terms.readers.unparsable import Unparsable
+from log_aggregator.core.terms.readers.records import Records, Shell
 from log_aggregator.core.terms.tally import Tally
 
 
 def read_insights(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log: `{"Records": [...]}`. Raises Unparsable, TooMany."""
-    try:
-        raws = _LOGS.decode(data).records
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise Unparsable from error
-    records = []
-    for raw in raws:
-        try:
-            records.append(_RECORDS.decode(raw))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            continue
-    _count(records, tally)
-    if len(records) < len(raws):
-        raise Unparsable
+    _ONE_BY_ONE.read(data, partial(_count, tally=tally))
 
 
 class _Value(msgspec.Struct):
@@ -63,8 +52,16 @@ class _Log(msgspec.Struct):
     records: list[msgspec.Raw] = msgspec.field(name="Records")
 
 
+class _ShellLog(msgspec.Struct):
+    records: list[Shell] = msgspec.field(name="Records")
+
+
 _LOGS = msgspec.json.Decoder(_Log)
-_RECORDS = msgspec.json.Decoder(_Record)
+_ONE_BY_ONE = Records(
+    lambda data: _LOGS.decode(data).records,
+    msgspec.json.Decoder(_ShellLog),
+    msgspec.json.Decoder(_Record),
+)
 _NO_DETAILS = _Details()
 
 

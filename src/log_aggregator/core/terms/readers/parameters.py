@@ -133,7 +133,7 @@ class _Kinds(dict[str, Kind]):
 
     def __missing__(self, key: str) -> Kind:
         kind = self._exact.get(key.lower()) or kind_of(key)
-        if len(self) < _KINDS_MAX:
+        if len(self) < _KINDS_MAX and len(key) <= _KEY_CHARS_MAX:
             self[key] = kind
         return kind
 
@@ -148,7 +148,7 @@ class _Terms(dict[str, Field | None]):
     def __missing__(self, key: str) -> Field | None:
         kind = self._kinds[key]
         field = kind if isinstance(kind, Field) else None
-        if len(self) < _KINDS_MAX:
+        if len(self) < _KINDS_MAX and len(key) <= _KEY_CHARS_MAX:
             self[key] = field
         return field
 

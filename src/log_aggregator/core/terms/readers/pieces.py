@@ -9,21 +9,39 @@ from typing import TypeVar
 import msgspec
 
 from log_aggregator.core.terms.model import Field
-from log_aggregator.core.terms.readers.unparsable import Unparsable
+from log_aggregator.core.terms.readers.records import UNREADABLE
+from log_aggregator.core.terms.readers.unparsable import TooLarge, Unparsable
 from log_aggregator.core.terms.tally import Tally, Times
 from log_aggregator.limits import KIB
 
-PIECE_BYTES = 256 * KIB
+PIECE_BYTES = 64 * KIB
+LINE_BYTES_MAX = 256 * KIB
+"""No log has longer lines; of a line of short words or empty lists much more would be made."""
 _Event = TypeVar("_Event")
 
 
-def cut_lines(data: bytes) -> Iterator[bytes]:
-    """Whole lines, about so many bytes at a time."""
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start + PIECE_BYTES) + 1 or len(data)
-        yield data[start:end]
-        start = end
+class Pieces:
+    """Whole lines of a log, about so many bytes at a time; without those that are too long."""
+
+    def __init__(self, data: bytes, start: int = 0) -> None:
+        self._data, self._start = data, start
+        self._has_long = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        data, start = self._data, self._start
+        while start < len(data):
+            end = data.rfind(b"\n", start, start + PIECE_BYTES) + 1
+            end = end or data.find(b"\n", start + PIECE_BYTES) + 1 or len(data)
+            if end - start > LINE_BYTES_MAX:
+                self._has_long = True
+            else:
+                yield data[start:end]
+            start = end
+
+    def check(self) -> None:
+        """When all were taken. Raises TooLarge where lines were left out."""
+        if self._has_long:
+            raise TooLarge
 
 
 def read_json_lines(
@@ -31,22 +49,24 @@ def read_json_lines(
 ) -> None:
     """Counts the events, piece by piece. Raises Unparsable when all others were counted."""
     damaged = False
-    for piece in cut_lines(data):
+    pieces = Pieces(data)
+    for piece in pieces:
         try:
             events = decoder.decode_lines(piece)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except UNREADABLE:
             events = list(_decode_each(piece, decoder))
             damaged = True
         count(events)
+    pieces.check()
     if damaged:
         raise Unparsable
 
 
 def _decode_each(piece: bytes, decoder: msgspec.json.Decoder[_Event]) -> Iterator[_Event]:
-    for line in piece.splitlines():
+    for line in piece.split(b"\n"):
         try:
             yield decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except UNREADABLE:
             continue
 
 
