@@ -71,7 +71,7 @@ def tables(
             keys = list(list_terms(job.store, job.workers, target, query))
             with show_bar("merging terms", len(keys)) as show:
                 merging = replace(make_merging(job, target), is_rebuild=rebuild, progress=show)
-                _add(total, merge_terms(merging, keys))
+                total.add(merge_terms(merging, keys))
         described = _describe(total, job.requests)
     print_report(described, _render(described), as_json=as_json)
     return 1 if total.failures else 0
@@ -85,14 +85,6 @@ def _whole_months(query: Query) -> Query:
     if last is not None:
         last = last.replace(day=calendar.monthrange(last.year, last.month)[1])
     return replace(query, first=first, last=last)
-
-
-def _add(total: MergeResult, result: MergeResult) -> None:
-    total.tables += result.tables
-    total.packs += result.packs
-    total.rows += result.rows
-    total.compacted += result.compacted
-    total.failures += result.failures
 
 
 def _describe(result: MergeResult, requests: Mapping[str, int]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "src" / "log_aggregator"
 REQUIREMENTS, INVENTORY_REQUIREMENTS = (
     ROOT / "src" / "requirements.txt",
-    ROOT / "src" / "requirements-inventory.txt",
+    ROOT / "src" / "requirements-parquet.txt",
 )
 IMPORT_NAMES = {
     "python-dateutil": "dateutil",
