@@ -13,7 +13,7 @@ from log_aggregator.cli.options import (
     connection_options,
     json_option,
     make_connection,
-    target_writing_options,
+    tables_options,
 )
 from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
@@ -41,7 +41,7 @@ from log_aggregator.wiring import open_job
     is_flag=True,
     help="Make the tables of whole months anew out of the terms, and replace those that are there.",
 )
-@target_writing_options
+@tables_options
 @connection_options
 @json_option
 def tables(
