@@ -59,7 +59,6 @@ import contextlib
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Self
 
 from log_aggregator.escapes import escape
@@ -479,7 +478,8 @@ class Failure:
         return cls(where, error.state_name, str(error), error.advice if advice is None else advice)
 
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = __file__.removesuffix("errors.py")
+"""As text: the core imports this module, and knows no file system."""
 
 
 def name_place(error: BaseException) -> str:
@@ -488,10 +488,10 @@ def name_place(error: BaseException) -> str:
     """
     name = type(error).__name__
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(_PACKAGE):
-            where = path.relative_to(_PACKAGE.parent)
-            return f"{name} at {where}:{line} in {frame.f_code.co_name}"
+        path = frame.f_code.co_filename
+        if path.startswith(_PACKAGE):
+            where = path.removeprefix(_PACKAGE)
+            return f"{name} at log_aggregator/{where}:{line} in {frame.f_code.co_name}"
     return f"{name} outside of this program"
 
 

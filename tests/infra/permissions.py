@@ -353,9 +353,9 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 
 
 def check_who_writes_where(stack: Stack) -> list[str]:
-    """Combine writes packs, indexes and terms, Delete lists of discards and what it asks for conditions
-    with, Plan custody records, Finish these, public keys and indexes that are missing, MergeTerms
-    tables; nobody writes into sources, or declares a layout.
+    """Combine writes packs, indexes and terms, Delete lists of discards and what it asks for
+    conditions with, Plan custody records, Finish these, public keys and indexes that are missing,
+    MergeTerms tables; nobody writes into sources, or declares a layout.
     """
     allowed = {
         ("CombineFunction", "packs"),

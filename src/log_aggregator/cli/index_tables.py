@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -62,6 +63,7 @@ def tables(
     twice at once.
     """
     require_reader()
+    require_room()
     query = make_query(log_types=log_types, from_=from_, to_=to_)
     if rebuild:
         query = _whole_months(query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -71,6 +72,8 @@ def terms(
     Exit code 1 where any pack failed; frozen ones are no failure.
     """
     query = choice.query(settings) if not choice.keys else Query()
+    if not dry_run:
+        require_room()
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         options = _require_terms(job, settings)
         lack = _find(job, choice, query, again=again)

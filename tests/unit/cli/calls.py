@@ -19,7 +19,7 @@ CALLS = {
     "validate-cloudtrail": ("validate-cloudtrail", *DATE, "--public-keys", "archive"),
     "index rebuild": ("index", "rebuild", *DATE),
     "index adopt": ("index", "adopt", "s3://dest/old/", "--log-type", "CloudTrail", *DATE),
-    "index terms": ("index", "terms", *DATE),
+    "index terms": ("index", "terms", *DATE, "--again"),
     "index tables": ("index", "tables"),
     "find": ("find", *DATE),
     "search": ("search", "AKIAIOSFODNN7EXAMPLE", *DATE),

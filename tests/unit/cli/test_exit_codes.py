@@ -23,7 +23,8 @@ from log_aggregator.errors import (
 from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 NOTHING_FOUND = set(CALLS) - {
-    *("run", "plan", "delete", "backfill", "index rebuild", "index tables", "layouts suggest")
+    *("run", "plan", "delete", "backfill", "layouts suggest"),
+    *("index rebuild", "index terms", "index tables"),
 }
 """The others do or propose what there is to do, which may be nothing."""
 

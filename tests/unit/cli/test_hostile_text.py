@@ -107,6 +107,7 @@ ARGUMENTS = {
     "custody trace": [f"s3://logs/{KEY}"],
     "index adopt": [f"s3://logs/{OLDER}", "--date", f"{DAY}"],
     "index rebuild": ["--date", f"{DAY}"],
+    "index terms": ["--date", f"{DAY}", "--again"],
     "validate-cloudtrail": ["--date", f"{DAY}", "--public-keys", "archive", "--verbose"],
     "run": ["--date", f"{DAY}", "--delete-originals"],
     "backfill": ["--from", f"{DAY}", "--to", f"{DAY}"],

@@ -4,6 +4,7 @@ exit code, and one that changes something has changed nothing.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import click
 import pytest
 from tests.support.account import FakeAccount, FakeBucket
-from tests.support.world import World, document, make_world, trail_key
+from tests.support.world import World, document, make_world, pack_gzip, trail_key
 from tests.unit.cli.calls import ASKS_NOBODY, CALLS, OF_ITS_OWN, every_command
 from tests.unit.cli.conftest import PLACE, Command, Outcome
 from tests.unit.cli.test_full_streams import FULL, Filling, needs_full
@@ -29,8 +30,8 @@ ALL = {
     "custody trace": ("custody", "trace", f"s3://logs/{trail_key(1)}"),
 }
 CHANGES = {
-    *("run", "delete", "backfill", "put-back", "thaw", "index rebuild", "index adopt"),
-    *("keep-public-keys", "rehearse", "generate", "init"),
+    *("run", "delete", "backfill", "put-back", "thaw", "keep-public-keys", "rehearse"),
+    *("index rebuild", "index adopt", "index terms", "index tables", "generate", "init"),
 }
 """In a bucket, or here."""
 IS_DEAR = {"survey"}
@@ -40,7 +41,7 @@ ELSEWHERE = {"extract"}
 READS = {
     *("plan", "verify", "validate-cloudtrail", "find", "layouts suggest", "layouts list"),
     *("layouts explain", "stats", "status", "custody verify", "custody show", "custody trace"),
-    *("athena-ddl", "completion", "iam-policy", "doctor", "demo"),
+    *("athena-ddl", "completion", "iam-policy", "doctor", "demo", "search"),
 }
 """The last one stops before its server starts."""
 TO_A_FILE = {
@@ -55,6 +56,7 @@ TO_A_FOLDER = {
     "iam-policy --directory": (*ALL["iam-policy"], "--directory"),
 }
 TO_FILES = {**TO_A_FILE, **TO_A_FOLDER}
+EVENT = {"userIdentity": {"accessKeyId": ALL["search"][1]}}
 READ_FROM = {"--config", "--prices", "--log-file"}
 """The last is appended to, whatever it is: /dev/stderr is a good place."""
 
@@ -64,7 +66,7 @@ def world(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, req
     """There is something to say to every command."""
     monkeypatch.chdir(tmp_path)
     world = make_world()
-    world.put("logs", trail_key(1), document(1))
+    world.put("logs", trail_key(1), pack_gzip(json.dumps({"Records": [EVENT]}).encode()))
     world.store.put("dest", "old/a.gz", document(3))
     account = FakeAccount({"logs": FakeBucket(), "dest": FakeBucket()})
     for name in ("doctor", "backfill"):

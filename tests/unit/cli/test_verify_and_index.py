@@ -371,7 +371,7 @@ def test_the_index_commands_are_a_group() -> None:
     """`index` alone shows what there is."""
     group = commands.get_command(click.Context(commands), "index")
     assert isinstance(group, click.Group)
-    assert set(group.commands) == {"rebuild", "adopt"}
+    assert set(group.commands) == {"rebuild", "adopt", "terms", "tables"}
 
 
 ROOT = Path(__file__).parents[3]

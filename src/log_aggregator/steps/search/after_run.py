@@ -30,7 +30,7 @@ _INSTALL = f"pip install 'control-tower-log-aggregator[{EXTRA}]'"
 
 def merge_after_run(job: Job, result: RunResult) -> None:
     """Adds a warning to the result where something could not be merged."""
-    if job.rules.group.combine.terms is None or result.is_stopped:
+    if job.rules.group.combine.terms is None or _has_ended(job, result):
         return
     packs = _packs_by_target(job, result)
     if not packs:
@@ -41,8 +41,18 @@ def merge_after_run(job: Job, result: RunResult) -> None:
     try:
         for target, keys in sorted(packs.items()):
             result.warnings += merge_packs(job, target, keys)
-    except Interrupted:
+    except (KeyboardInterrupt, Interrupted):
         result.is_stopped = True  # with the report of all that was done
+        job.workers.end()
+
+
+def _has_ended(job: Job, result: RunResult) -> bool:
+    """Stopped by somebody, or by credentials that ended: nothing can be begun any more."""
+    try:
+        job.workers.check_stop()
+    except Interrupted:
+        return True
+    return result.is_stopped
 
 
 def merge_packs(job: Job, target: Target, pack_keys: Iterable[str]) -> list[Failure]:

@@ -112,7 +112,7 @@ def look_up(
 def _search_target(
     store: ObjectStore, workers: Workers, target: Target, asked: Asked, coverage: Coverage
 ) -> list[Sighted]:
-    tables = list_tables(store, target, asked.query) if has_reader() else []
+    tables = list_tables(store, workers, target, asked.query) if has_reader() else []
     shelves = [workers.start_read(_reader_of(store, tables, asked)) for tables in _by_shelf(tables)]
     packs = {} if asked.is_quick else _list_packs(store, workers, target, asked.query)
     covered: set[str] = set()

@@ -145,7 +145,7 @@ def _list_shelf(merging: Merging, shelf: Shelf) -> list[StoredTable]:
     year, month = map(int, shelf.month.split("-"))
     of_month = Query.of_days(date(year, month, 1), date(year, month, 1))
     query = replace(of_month, log_types=frozenset({shelf.log_type}))
-    return order_for_reading(list_tables(merging.store, merging.target, query))
+    return order_for_reading(list_tables(merging.store, merging.workers, merging.target, query))
 
 
 def _open_tables(

@@ -23,6 +23,7 @@ from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.ranges import RangeReader
+from log_aggregator.steps.workers import Workers
 
 _TAIL_BYTES_MIN = 192 * KIB
 _TAIL_SHARE = 64
@@ -30,6 +31,8 @@ _TAIL_SHARE = 64
 100 accounts with few terms. What is read at once is a little more, and seldom too little.
 """
 EXTRA = "search"
+_LISTING_BYTES = 256 * KIB
+"""Of a log type's tables in memory, about."""
 _FEW_NAMES = 30
 _SLASHES = 6
 """In a pack's short key."""
@@ -50,16 +53,28 @@ def require_reader() -> None:
         raise NotInstalled.of("arro3-io, which reads and writes tables of terms,", EXTRA)
 
 
-def list_tables(store: ObjectStore, target: Target, query: Query) -> list[StoredTable]:
-    """Those that can hold what is looked for, one request for a thousand of them."""
-    types = query.log_type_names
-    prefixes = [""] if types is None else [f"{name}/" for name in sorted(types)]
-    found = (
-        parse_table(target, listed.key, listed.size_bytes)
-        for prefix in prefixes
-        for listed in list_all(store, target.bucket, f"{target.root}{FOLDER}{prefix}")
-    )
-    return [table for table in found if table is not None and _may_hold(table, query)]
+def list_tables(
+    store: ObjectStore, workers: Workers, target: Target, query: Query
+) -> list[StoredTable]:
+    """Those that can hold what is looked for, one request for a thousand of each log type, side by
+    side. A listing of all types at once would begin with `CloudTrail-Insight/`, and servers that
+    keep folders begin with `CloudTrail/`: nobody could tell that none is missing.
+    """
+    folder, names = f"{target.root}{FOLDER}", query.log_type_names
+    if names is None:
+        prefixes = list(store.list_prefixes(target.bucket, prefix=folder).prefixes)
+    else:
+        prefixes = [f"{folder}{name}/" for name in sorted(names)]
+
+    def list_type(prefix: str) -> list[StoredTable]:
+        found = (
+            parse_table(target, listed.key, listed.size_bytes)
+            for listed in list_all(store, target.bucket, prefix)
+        )
+        return [table for table in found if table is not None and _may_hold(table, query)]
+
+    listed = workers.read_ahead(list_type, prefixes, lambda _: _LISTING_BYTES)
+    return [table for tables in listed for table in tables]
 
 
 def _may_hold(table: StoredTable, query: Query) -> bool:

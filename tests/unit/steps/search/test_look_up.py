@@ -13,6 +13,7 @@ from tests.support.term_tables import TermsShelf, seconds, sighting
 from log_aggregator.core.query import Query
 from log_aggregator.core.tables.wanted import parse_wanted
 from log_aggregator.core.terms.model import Field, Unsearched
+from log_aggregator.ports.store import ListStart, Page
 from log_aggregator.steps.search import look_up as module
 from log_aggregator.steps.search.answers import Answer
 from log_aggregator.steps.search.look_up import Asked, look_up
@@ -162,6 +163,24 @@ def test_without_a_reader_of_tables_terms_are_read_one_by_one(
     answer = search(shelf, KEY)
     assert packs_of(answer) == with_key
     assert answer.coverage.is_whole
+
+
+def test_tables_are_listed_by_log_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that keep folders list `CloudTrail/` before `CloudTrail-Insight/`, and keys in another
+    order than S3's are refused.
+    """
+    shelf, with_key = shelf_with_key()
+    shelf.merge()
+    prefixes: list[str] = []
+    list_objects = shelf.store.list_objects
+
+    def spy(bucket: str, *, prefix: str = "", start: ListStart | None = None) -> Page:
+        prefixes.append(prefix)
+        return list_objects(bucket, prefix=prefix, start=start)
+
+    monkeypatch.setattr(shelf.store, "list_objects", spy)
+    assert packs_of(search(shelf, KEY, is_quick=True)) == with_key
+    assert [prefix.rpartition("tables/")[2] for prefix in prefixes] == ["CloudTrail/"]
 
 
 def test_a_query_leaves_packs_out_and_counts_only_the_others() -> None:
