@@ -535,7 +535,9 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     search_keys = {stack.parameters["SearchKmsKeyArn"]} - {""} if is_searched else set()
     if is_searched:
         wanted |= {
-            ("MergeTermsFunction", action, key) for key in search_keys or target_keys for action in actions
+            ("MergeTermsFunction", action, key)
+            for key in search_keys or target_keys
+            for action in actions
         }
         wanted |= {("MergeTermsFunction", "kms:Decrypt", key) for key in target_keys}
         wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in search_keys}

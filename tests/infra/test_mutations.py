@@ -647,7 +647,9 @@ MISTAKES = (
         "who merges terms reads packs",
         permissions.check_steps_have_what_they_need,
         _allow(
-            "MergeTermsFunction", "s3:GetObject", {"Fn::Sub": "${CommonDestinationBucket.Arn}/packs/*"}
+            "MergeTermsFunction",
+            "s3:GetObject",
+            {"Fn::Sub": "${CommonDestinationBucket.Arn}/packs/*"},
         ),
     ),
     Mistake(

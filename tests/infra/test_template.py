@@ -143,7 +143,8 @@ def test_the_policy_of_the_key_of_search_names_two_roles() -> None:
     """Who writes terms and who merges them: nobody else uses that key, and packs have another."""
     stack = resolve(_translated(), PARAMETER_SETS["search with a key"])
     assert stack.outputs["SearchKeyRoleArns"].split(",") == [
-        f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}FunctionRole" for name in ("Combine", "MergeTerms")
+        f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}FunctionRole"
+        for name in ("Combine", "MergeTerms")
     ]
     assert "SearchKeyRoleArns" not in resolve(_translated(), PARAMETER_SETS["no search"]).outputs
 

@@ -227,7 +227,7 @@ def choose(state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> s
 
 
 def holds(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> bool:
-    """One comparison of a choice. A variable that is not there is an error, unless it is asked for."""
+    """One comparison of a choice. A variable that is not there is an error, unless that is asked."""
     if "IsPresent" in rule:
         try:
             find(data, rule["Variable"], context)

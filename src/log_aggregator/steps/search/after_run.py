@@ -81,9 +81,7 @@ def table_options(combine: CombineOptions) -> WriteOptions:
     """
     terms = combine.terms
     key_id = combine.index.kms_key_id if terms is None else terms.write.kms_key_id
-    return replace(
-        combine.index, kms_key_id=key_id, content_type="application/vnd.apache.parquet"
-    )
+    return replace(combine.index, kms_key_id=key_id, content_type="application/vnd.apache.parquet")
 
 
 def _packs_by_target(job: Job, result: RunResult) -> dict[Target, set[str]]:
