@@ -147,7 +147,7 @@ def test_a_search_finds_what_the_function_merged(done: Done) -> None:
     value = found[1].decode()
     answer = json.loads(site.call("search", value, "--quick", "--json", *where))
     assert {each["value"] for each in answer["found"]} == {value}
-    assert pack in {each["key"] for each in answer["packs"]}
+    assert pack in {each["pack"] for each in answer["packs"]}
     assert answer["searched"]["packs"] == len(site.list_keys("terms/")) > 10
     assert done.execution.output["search"]["is_done"] is True
 

@@ -512,8 +512,8 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     """kms only on keys that a parameter names, for what a step does: Plan, Combine, Delete, Finish
     encrypt, Delete, Verify and who takes inventories read, Examine looks, the rest nothing. What is
-    searched has its own key where one is named: Combine cannot read it then, and MergeTerms encrypts
-    with no other.
+    searched has its own key where one is named: Combine cannot read it then, and MergeTerms
+    encrypts with no other.
     """
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
     target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (

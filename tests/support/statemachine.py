@@ -117,6 +117,8 @@ class StateMachine:
             raise
         if state["Type"] == "Choice":
             return data, result
+        if "ResultSelector" in state:
+            result = fill(state["ResultSelector"], result, context)
         output = put(data, state.get("ResultPath", "$"), result)
         if "OutputPath" in state:
             output = (
@@ -130,10 +132,7 @@ class StateMachine:
     def _do(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Any:
         match state["Type"]:
             case "Task":
-                result = self._try(state, fill(state["Parameters"], data, context))
-                if "ResultSelector" in state:
-                    return fill(state["ResultSelector"], result, context)
-                return result
+                return self._try(state, fill(state["Parameters"], data, context))
             case "Fail":
                 raise StateError(
                     find(data, state["ErrorPath"], context), find(data, state["CausePath"], context)
@@ -227,7 +226,9 @@ def choose(state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> s
 
 
 def holds(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> bool:
-    """One comparison of a choice. A variable that is not there is an error, unless that is asked."""
+    """One comparison of a choice. A variable that is not there is an error, unless that is asked
+    for.
+    """
     if "IsPresent" in rule:
         try:
             find(data, rule["Variable"], context)
