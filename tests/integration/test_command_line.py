@@ -67,9 +67,9 @@ def test_one_get_for_each_small_object(sites: Sites) -> None:
     """
     site = sites.make(flat(300, 3_000))
     requests = site.run_json()["requests"]
-    assert requests["GetObject"] == 300 + 1 + 3  # the index, to verify it, and custody records
+    assert requests["GetObject"] == 300 + 2 + 3  # index and terms of the pack, and custody records
     assert requests["HeadObject"] == 2  # verified, and once more before deleting
-    assert requests["PutObject"] == 4  # pack, index, two custody records
+    assert requests["PutObject"] == 6  # pack, index, terms, their table, two custody records
     assert requests["DeleteObjects"] == 1
 
 

@@ -19,11 +19,13 @@ from tests.support.duck import connect_views, dump
 from tests.support.world import SteppingClock, make_rules
 
 from log_aggregator.core.athena import Scope, make_views
+from log_aggregator.core.athena_terms import terms_query
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Target
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.search.after_run import merge_after_run
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.organisation.generate import (
     OrganisationSpec,
@@ -55,6 +57,7 @@ class Queried:
 
     originals: list[SyntheticObject]
     database: Any
+    folder: Path
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self.database.execute(query).fetchall()
@@ -106,7 +109,10 @@ def queried(tmp_path_factory: pytest.TempPathFactory) -> Queried:
         destination_bucket="dest",
         organization_id=spec.organization_id,
     )
-    assert run(Job(store, SerialWorkers(), rules, clock), Progress()).failures == []
+    job = Job(store, SerialWorkers(), rules, clock)
+    result = run(job, Progress())
+    assert result.failures == []
+    merge_after_run(job, result)
     folder = tmp_path_factory.mktemp("s3")
     dump(store, "dest", folder)
     accounts = sorted(
@@ -120,9 +126,21 @@ def queried(tmp_path_factory: pytest.TempPathFactory) -> Queried:
         Target("dest"), "log_archive", spec.first_day, tuple(spec.buckets), (*accounts, "all")
     )
     views = make_views(scope, LOG_TYPES)
-    return Queried(
-        [found for found in originals if found.day == spec.first_day],
-        connect_views(folder, views, [spec.first_day]),
+    database = connect_views(folder, views, [spec.first_day])
+    connect_terms(folder / "dest", database)
+    originals = [found for found in originals if found.day == spec.first_day]
+    return Queried(originals, database, folder / "dest")
+
+
+def connect_terms(folder: Path, database: Any) -> None:
+    """The table of terms, as its statement has it, and the view over it by its own text."""
+    parts = f"string_split(substr(filename, {len(str(folder)) + 2}), '/')"
+    database.execute(
+        "CREATE MACRO from_unixtime(seconds) AS to_timestamp(seconds);"
+        "CREATE VIEW log_archive.pack_terms AS "
+        f"SELECT * EXCLUDE filename, {parts}[2] AS log_type, {parts}[3] AS month "
+        f"FROM read_parquet('{folder}/tables/*/*/*.parquet', filename = true);"
+        f"CREATE VIEW log_archive.searched_terms AS {terms_query('log_archive.pack_terms')}"
     )
 
 
@@ -263,18 +281,48 @@ def test_queries_of_the_page_can_be_asked(queried: Queried) -> None:
         r"^```sql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     queries = [query for block in blocks for query in block.split(";") if query.strip()]
-    assert len(queries) == 4
+    assert len(queries) == 5
     for query in queries:
         queried.ask(query)
 
 
+def find_commands() -> list[str]:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.startswith("duckdb -c ")]
+
+
+def test_terms_are_those_of_the_events(queried: Queried) -> None:
+    """By the view for Athena, and by the page's command for DuckDB: every access key of a caller,
+    as often as the events have it; there are others, that were made by calls.
+    """
+    records = queried.entries("cloudtrail", "Records")
+    keys = Counter(
+        found["userIdentity"]["accessKeyId"].upper()
+        for found in records
+        if "accessKeyId" in found["userIdentity"]
+    )
+    assert keys
+    rows = queried.ask(
+        "SELECT value, sum(occurrences), min(log_type) FROM log_archive.searched_terms "
+        "WHERE field = 'access-key' GROUP BY 1"
+    )
+    assert {value: count for value, count, _ in rows if value in keys} == keys
+    assert {log_type for *_, log_type in rows} == {"CloudTrail"}
+    command, _ = find_commands()
+    key = min(keys)
+    query = (
+        command.removeprefix("duckdb -c ")
+        .strip('"')
+        .replace("tables/CloudTrail/2021-*", f"{queried.folder}/tables/CloudTrail/*")
+        .replace("AKIAIOSFODNN7EXAMPLE", key)
+    )
+    # without its times, which DuckDB gives to Python with pytz only
+    assert queried.ask(f"SELECT sum(count) FROM ({query})") == [(keys[key],)]
+
+
 def test_the_page_can_do_without_athena(queried: Queried) -> None:
     """Its DuckDB command counts the events of a folder of packs."""
-    command = next(
-        line
-        for line in PAGE.read_text(encoding="utf-8").splitlines()
-        if line.startswith("duckdb -c ")
-    )
+    _, command = find_commands()
     (pattern,) = {
         str(Path(path).parent)
         for (path,) in queried.ask(f"SELECT DISTINCT pack_path {FROM_ONE_ACCOUNT}")

@@ -1,58 +1,69 @@
 """Every value that a scan of all packed logs finds is found by `search`, in exactly the packs and
-members that the scan found it in: in the generated organisation, by tables and by single terms.
+members that the scan found it in, and as often: whole values, beginnings and networks, of every log
+type, in generated organisations; by tables and by the terms of single packs.
 
-The scan knows nothing of terms: it inflates every member, and looks for names of fields.
+The scan knows nothing of terms: it reads every member by the ways back, and parses it on its own.
 """
 
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import json
-import zlib
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.term_scan import SCANS
 from tests.support.world import World, make_world, read_indexes
 
 from log_aggregator.core.query import Query
 from log_aggregator.core.tables.wanted import parse_wanted
-from log_aggregator.core.terms.model import Field
+from log_aggregator.core.terms.model import Field, Term
+from log_aggregator.core.terms.normalise import normalise, term_of
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Index, Member
 from log_aggregator.steps.packs.index import format_of
 from log_aggregator.steps.retrieval.fetch import Wanted, fetch
 from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.search.after_run import merge_after_run
+from log_aggregator.steps.search.answers import Answer
 from log_aggregator.steps.search.events import EventsResult, find_events, find_members
 from log_aggregator.steps.search.look_up import Asked, look_up
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.organisation.generate import generate, small
 from log_aggregator_lab.organisation.synthetic import Oddity, Purpose, Step
 
-SEEDS = (1, 2)
-SCANNED = frozenset({"CloudTrail", "vpcflowlogs", "Config"})
-"""Log types that the scan reads."""
-Places = frozenset[tuple[str, str]]
-"""(pack, member's key)"""
+SEEDS = (1, 2, 3)
+NO_TEXT = b"PAR1"
+"""Flow logs in Parquet: no reader of terms reads them, and every answer says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    pack: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A world that was packed, and what a scan found in it."""
+    """A world that was packed, and how often a scan found what where."""
 
     world: World
-    places: dict[tuple[Field, str], Places]
+    places: dict[Term, Counter[Place]]
+
+    def expect(self, is_wanted: Callable[[Term], bool]) -> dict[Term, Counter[Place]]:
+        return {term: places for term, places in self.places.items() if is_wanted(term)}
 
 
 @cache
 def make_searched(seed: int, *, is_merged: bool) -> Searched:
-    spec = small(seed)
+    spec = replace(small(seed), config_histories=2, insights=2)
     window = DateWindow(spec.first_day, spec.first_day)
     world = make_world(
         control_tower_bucket=spec.control_tower_bucket,
@@ -70,21 +81,26 @@ def make_searched(seed: int, *, is_merged: bool) -> Searched:
     if is_merged:
         merge_after_run(world.job(), result)
         assert result.warnings == []
-        assert any("tables/" in key for key in keys_of(world))
+        assert world.store.list_objects("dest", prefix="tables/").objects
     return Searched(world, scan(world))
 
 
-def keys_of(world: World) -> list[str]:
-    return [found.key for found in world.store.list_objects("dest", prefix="tables/").objects]
-
-
-def scan(world: World) -> dict[tuple[Field, str], Places]:
-    places: dict[tuple[Field, str], set[tuple[str, str]]] = defaultdict(set)
+def scan(world: World) -> dict[Term, Counter[Place]]:
+    places: dict[Term, Counter[Place]] = defaultdict(Counter)
+    scanned = set()
     for pack_key, index in read_indexes(world.store, world.targets[0]).items():
+        log_type = index.group.log_type
+        if log_type not in SCANS:
+            continue
         for member, data in read_members(world, pack_key, index):
-            for term in scan_log(index.group.log_type, data):
-                places[term].add((pack_key, member.key))
-    return {term: frozenset(found) for term, found in places.items()}
+            if data.startswith(NO_TEXT):
+                continue
+            scanned.add(log_type)
+            for found, _ in SCANS[log_type](data.decode()):
+                for field, value in found:
+                    places[term_of(field, value)][Place(pack_key, member.key)] += 1
+    assert scanned == set(SCANS)
+    return dict(places)
 
 
 def read_members(world: World, pack_key: str, index: Index) -> Iterator[tuple[Member, bytes]]:
@@ -98,85 +114,121 @@ def read_members(world: World, pack_key: str, index: Index) -> Iterator[tuple[Me
     )
     for original in fetch(world.store, SerialWorkers(), [Wanted(pack, frozenset())]):
         data = b"".join(original.pieces)
-        try:
-            yield original.member, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-        except (OSError, EOFError, zlib.error):
-            continue
+        yield original.member, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
-def scan_log(log_type: str, data: bytes) -> Iterator[tuple[Field, str]]:
-    if log_type == "CloudTrail":
-        for record in json.loads(data)["Records"]:
-            yield from ((Field.ACCESS_KEY, key) for key in find_named(record, "accessKeyId"))
-            yield Field.ADDRESS, record["sourceIPAddress"]
-            source = record["eventSource"].removesuffix(".amazonaws.com")
-            yield Field.EVENT, f"{source}:{record['eventName']}"
-    elif log_type == "vpcflowlogs" and data[:1].isascii() and b"srcaddr" in data[:400]:
-        header, *lines = data.decode().splitlines()
-        for line in lines:
-            row = dict(zip(header.split(), line.split(), strict=True))
-            for column in ("srcaddr", "dstaddr"):
-                if row.get(column, "-") != "-":
-                    yield Field.ADDRESS, row[column]
-    elif log_type == "Config":
-        for item in json.loads(data).get("configurationItems", []):
-            if item.get("ARN"):
-                yield Field.RESOURCE, item["ARN"]
-
-
-def find_named(value: Any, name: str) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == name and isinstance(inner, str):
-                yield inner
-            yield from find_named(inner, name)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from find_named(inner, name)
-
-
-def ask(value: str, field: Field) -> Asked:
-    return Asked([parse_wanted(value, [field])], Query(log_types=SCANNED))
-
-
-@pytest.mark.parametrize("is_merged", [True, False])
-@settings(deadline=None, max_examples=40)
-@given(data=st.data(), seed=st.sampled_from(SEEDS))
-def test_what_a_scan_finds_is_found_in_the_same_members(
-    is_merged: bool, data: st.DataObject, seed: int
-) -> None:
-    searched = make_searched(seed, is_merged=is_merged)
-    field, value = data.draw(st.sampled_from(sorted(searched.places)))
-    expected = searched.places[field, value]
+def check(searched: Searched, asked: Asked, expected: dict[Term, Counter[Place]]) -> None:
+    """Each value in each pack as often as the scan found it there, and the very members."""
     world = searched.world
-    asked = ask(value, field)
     answer = look_up(world.store, SerialWorkers(), world.targets, asked)
-    assert {each.pack.pack_key for each in answer.sighted} == {pack for pack, _ in expected}
+    assert count_sighted(answer) == {
+        (term, pack): count
+        for term, places in expected.items()
+        for pack, count in by_pack(places).items()
+    }
     failures: list[Any] = []
     found = find_members(world.store, SerialWorkers(), answer.packs, asked, failures)
-    assert {(pack.pack_key, member.key) for pack in found for member in pack.members} == expected
+    members = {Place(pack.pack_key, member.key) for pack in found for member in pack.members}
+    assert members == {place for places in expected.values() for place in places}
     assert failures == []
+
+
+def count_sighted(answer: Answer) -> dict[tuple[Term, str], int]:
+    found = {
+        (Term(Field(each.field), each.value), each.pack.pack_key): each.count
+        for each in answer.sighted
+    }
+    assert len(found) == len(answer.sighted)
+    return found
+
+
+def by_pack(places: Counter[Place]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for place, count in places.items():
+        counts[place.pack] += count
+    return counts
+
+
+WORLDS = st.tuples(st.sampled_from(SEEDS), st.booleans())
+MANY = settings(deadline=None, max_examples=60)
+
+
+def draw_term(data: st.DataObject, searched: Searched, fields: list[Field]) -> Term:
+    """Of each field alike, however many values it has."""
+    field = data.draw(st.sampled_from(fields))
+    return data.draw(st.sampled_from(sorted(t for t in searched.places if t.field is field)))
+
+
+@MANY
+@given(data=st.data(), world=WORLDS, has_field=st.booleans())
+def test_a_value_is_found_where_a_scan_finds_it(
+    data: st.DataObject, world: tuple[int, bool], has_field: bool
+) -> None:
+    """In all fields, too: the same text may be a name here and a host there."""
+    searched = make_searched(world[0], is_merged=world[1])
+    term = draw_term(data, searched, sorted({each.field for each in searched.places}))
+    fields = [term.field] if has_field else list(Field)
+    asked = Asked([parse_wanted(term.value, fields if has_field else ())])
+    check(
+        searched,
+        asked,
+        searched.expect(
+            lambda each: each.field in fields and each.value == normalise(each.field, term.value)
+        ),
+    )
+
+
+@MANY
+@given(data=st.data(), world=WORLDS)
+def test_what_begins_so_is_found_where_a_scan_finds_it(
+    data: st.DataObject, world: tuple[int, bool]
+) -> None:
+    searched = make_searched(world[0], is_merged=world[1])
+    term = draw_term(data, searched, sorted({each.field for each in searched.places}))
+    length = data.draw(st.integers(1, len(term.value)))
+    prefix = normalise(term.field, term.value[:length])
+    expected = searched.expect(
+        lambda each: each.field is term.field and each.value.startswith(prefix)
+    )
+    check(searched, Asked([parse_wanted(prefix, [term.field], is_prefix=True)]), expected)
+
+
+@MANY
+@given(data=st.data(), world=WORLDS)
+def test_a_network_is_found_where_a_scan_finds_its_addresses(
+    data: st.DataObject, world: tuple[int, bool]
+) -> None:
+    searched = make_searched(world[0], is_merged=world[1])
+    address = ipaddress.ip_address(draw_term(data, searched, [Field.ADDRESS]).value)
+    length = data.draw(st.integers(0, address.max_prefixlen))
+    network = ipaddress.ip_network(f"{address}/{length}", strict=False)
+    expected = searched.expect(
+        lambda each: each.field is Field.ADDRESS and ipaddress.ip_address(each.value) in network
+    )
+    check(searched, Asked([parse_wanted(str(network))], Query()), expected)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_events_are_those_that_the_scan_counts(seed: int) -> None:
-    """Every address of the organisation, at once: as many events as there are records with it."""
+    """Every address of the organisation, at once: as many events as there are with one."""
     searched = make_searched(seed, is_merged=True)
     world = searched.world
-    asked = Asked([parse_wanted("0.0.0.0/0", [Field.ADDRESS])], Query())
+    asked = Asked([parse_wanted("0.0.0.0/0", [Field.ADDRESS])])
     answer = look_up(world.store, SerialWorkers(), world.targets, asked)
     result = EventsResult()
     events = list(find_events(world.store, SerialWorkers(), answer.packs, asked, result))
     assert (result.failures, result.frozen) == ([], [])
-    trail = [json.loads(each.event.text) for each in events if each.group.log_type == "CloudTrail"]
-    addresses = {value for field, value in searched.places if field is Field.ADDRESS}
-    assert {record["sourceIPAddress"] for record in trail} <= addresses
-    expected = sum(
-        1
+    counted = Counter(each.group.log_type for each in events)
+    expected = Counter(
+        index.group.log_type
         for pack_key, index in read_indexes(world.store, world.targets[0]).items()
+        if index.group.log_type in SCANS
         for _, data in read_members(world, pack_key, index)
-        for field, _ in scan_log(index.group.log_type, data)
-        if field is Field.EVENT
+        if not data.startswith(NO_TEXT)
+        for found, _ in SCANS[index.group.log_type](data.decode())
+        if any(term_of(*term).field is Field.ADDRESS for term in found)
     )
-    assert len(trail) == expected > 0
-    assert any(each.group.log_type == "vpcflowlogs" for each in events)
+    assert counted == expected
+    assert {"CloudTrail", "vpcflowlogs", "WAFLogs"} <= set(counted)
+    trail = [json.loads(each.event.text) for each in events if each.group.log_type == "CloudTrail"]
+    assert all("eventName" in event for event in trail)

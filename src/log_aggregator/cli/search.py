@@ -2,67 +2,41 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import time
-from typing import Any
 
 import click
 
+from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
     make_connection,
     target_options,
 )
-from log_aggregator.cli.printing import print_json, print_json_lines, print_lines
+from log_aggregator.cli.printing import print_lines
+from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.query_options import make_query
-from log_aggregator.cli.thaw import check_price
+from log_aggregator.cli.search_answer import DAYS_DEFAULT, Shown, Thawing, print_answer
+from log_aggregator.cli.search_events import print_events
 from log_aggregator.core.query import Query
 from log_aggregator.core.tables.wanted import Wanted, parse_wanted
 from log_aggregator.core.terms.hashing import SearchKey
 from log_aggregator.core.terms.model import Field
-from log_aggregator.errors import NotAllSearched, NothingFound, SettingsError
-from log_aggregator.reports.failures import render_failed
-from log_aggregator.reports.numbers import format_count
-from log_aggregator.reports.search import (
-    describe_answer,
-    describe_gaps,
-    render_answer,
-    render_coverage,
-    render_pack_list,
+from log_aggregator.errors import (
+    LogAggregatorError,
+    NotAllSearched,
+    NothingFound,
+    SettingsError,
 )
-from log_aggregator.reports.thaw import describe_failures, render_outcome
+from log_aggregator.reports.search import describe_unsearched, render_coverage, render_gaps
 from log_aggregator.settings import Settings
 from log_aggregator.steps.job import Job
-from log_aggregator.steps.retrieval.thaw import TIERS, price_tiers, start_thawing
-from log_aggregator.steps.search.answers import Answer, Coverage
-from log_aggregator.steps.search.events import EventsResult, FoundEvent, find_events, look_at
+from log_aggregator.steps.retrieval.thaw import TIERS
+from log_aggregator.steps.search.answers import Answer
 from log_aggregator.steps.search.look_up import Asked, look_up
 from log_aggregator.wiring import find_search_key, open_job
-
-
-@dataclass(frozen=True, slots=True)
-class Thawing:
-    """How the packs that were found are to be thawed."""
-
-    tier: str
-    days: int
-    dollars_max: float
-    is_agreed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """How an answer is shown."""
-
-    only_packs: bool
-    as_json: bool
-    values: Sequence[str]
-
-
-DAYS_DEFAULT = 7
 
 
 @click.command()
@@ -173,9 +147,9 @@ def search(
     10.0.0.0/8; access keys, event names, addresses and host names may be in any case. Several
     values are alternatives. Dates are log dates, as in `find`.
 
-    Says what was found, and always what was not looked at, and why. Exit code 0 where something was
-    found, 1 where nothing was found and everything was looked at, 4 where nothing was found in what
-    was looked at.
+    Says what was found, and always what was not looked at, why, and what helps. Exit code 0 where
+    something was found, 1 where nothing was found and everything was looked at, 4 where nothing was
+    found in what was looked at.
     """
     if sum((only_packs, events, thaw)) > 1:
         raise SettingsError("--packs, --events, --thaw: expected one of them")
@@ -190,40 +164,25 @@ def search(
     wanted = [_parse_value(value, chosen, key, is_prefix=is_prefix) for value in values]
     asked = Asked(wanted, query, is_quick=quick, search_key_id=key.id if key else "")
     shown = Shown(only_packs, as_json, values)
+    thawing = Thawing(tier, days, dollars_max, is_agreed) if thaw else None
+    if thawing is not None:
+        require_room()
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
-        answer = look_up(job.store, job.workers, job.list_targets(), asked)
+        answer = _look_up(job, asked)
         if events:
-            failed = _print_events(job, answer, asked, as_json=as_json)
+            failed = print_events(job, answer, asked, as_json=as_json)
         else:
-            thawing = Thawing(tier, days, dollars_max, is_agreed) if thaw else None
-            failed = _print_answer(job, answer, shown, thawing)
-    print_lines(render_coverage(answer.coverage), err=True)
-    _check_found(answer)
+            failed = print_answer(job, answer, shown, thawing)
+    print_lines([render_coverage(answer.coverage)], err=True)
+    print_lines(render_gaps(answer.coverage), err=True, urgent=True)
+    _check_found(answer, values)
     return 1 if failed else 0
 
 
-def _print_answer(job: Job, answer: Answer, shown: Shown, thawing: Thawing | None) -> bool:
-    """What was found, and what reading it costs. Whether something failed."""
-    listed = [pack for pack in answer.packs if pack.storage_class is not None]
-    states, failures = look_at(job.store, job.workers, listed)
-    tiers = price_tiers(states, thawing.days if thawing else DAYS_DEFAULT)
-    described = describe_answer(answer, shown.values, tiers)
-    described["started"] = 0
-    if not shown.as_json:
-        print_lines(render_pack_list(described) if shown.only_packs else render_answer(described))
-    if thawing is not None:
-        check_price(states, tiers, thawing.tier, thawing.dollars_max, is_agreed=thawing.is_agreed)
-        started, refused = start_thawing(
-            job.store, job.workers, states, days=thawing.days, tier=thawing.tier
-        )
-        described["started"] = len(started)
-        failures += refused
-    described["failures"] = describe_failures(failures)
-    if shown.as_json:
-        print_json(described)
-    else:
-        print_lines(render_outcome({**described, "thawed": 0}, waited=False))
-    return bool(failures)
+def _look_up(job: Job, asked: Asked) -> Answer:
+    """With a bar where packs have to be read one by one, which may take minutes."""
+    with show_bar("reading terms", None) as show:
+        return look_up(job.store, job.workers, job.list_targets(), replace(asked, progress=show))
 
 
 def _parse_value(
@@ -232,7 +191,7 @@ def _parse_value(
     try:
         return parse_wanted(text, fields, is_prefix=is_prefix, key=key)
     except ValueError as error:
-        raise SettingsError(f"VALUE {text!r}: expected something to look for; {error}") from None
+        raise SettingsError(f"VALUE {text!r}: expected {error}") from None
 
 
 def _check_days(query: Query) -> None:
@@ -243,51 +202,23 @@ def _check_days(query: Query) -> None:
         raise SettingsError("--from, --to: expected dates such as 2026-01-31; packs are of days")
 
 
-def _print_events(job: Job, answer: Answer, asked: Asked, *, as_json: bool) -> bool:
-    """Each as it is found. Whether something could not be read."""
-    result = EventsResult()
-    found = find_events(job.store, job.workers, answer.packs, asked, result)
-    print_json_lines(_lines(found, as_json=as_json))
-    lines = [
-        f"{format_count(result.events, 'event')} in {format_count(result.members, 'log object')}"
-    ]
-    if result.frozen:
-        lines.append(
-            f"{format_count(len(result.frozen), 'pack')} cannot be read before it is thawed: the "
-            "same command with --thaw in place of --events starts that, and says what it costs"
-        )
-    lines += render_failed(describe_failures(result.failures), "could not be read:")
-    print_lines(lines, err=True)
-    return bool(result.frozen or result.failures)
-
-
-def _lines(events: Iterable[FoundEvent], *, as_json: bool) -> Iterable[str]:
-    for found in events:
-        text = found.event.text if found.event.is_json else json.dumps({"line": found.event.text})
-        yield _with_place(found, text) if as_json else text
-
-
-def _with_place(found: FoundEvent, text: str) -> str:
-    """With --json also where the event was delivered."""
-    place: Mapping[str, Any] = {
-        "bucket": found.group.bucket,
-        "key": found.member.key,
-        "log_type": found.group.log_type,
-        "account": found.group.account,
-        "date": found.group.date.isoformat(),
-    }
-    return f'{json.dumps(place, ensure_ascii=False)[:-1]}, "event": {text}}}'
-
-
-def _check_found(answer: Answer) -> None:
+def _check_found(answer: Answer, values: Sequence[str]) -> None:
     """Raises NothingFound, NotAllSearched."""
-    coverage: Coverage = answer.coverage
+    coverage = answer.coverage
     if answer.sighted:
         return
+    if coverage.is_whole and not coverage.packs:
+        raise NothingFound("nothing is packed of these dates, accounts and log types")
+    starred = [value for value in values if value.endswith("*")]
+    hint = f" {starred[0]}: * stands for itself; --prefix takes beginnings." if starred else ""
+    error: LogAggregatorError
     if coverage.is_whole:
-        raise NothingFound(
-            f"nothing found in {format_count(coverage.members, 'log object')} in "
-            f"{format_count(coverage.packs, 'pack')}, which is everything"
+        searched = render_coverage(coverage).removeprefix("searched: ")
+        error = NothingFound(f"nothing found; everything was searched: {searched}")
+        error.advice = f"What is not packed yet was not looked at.{hint}"
+    else:
+        error = NotAllSearched(
+            f"nothing found in what was searched; {describe_unsearched(coverage)} may hold it"
         )
-    gaps = describe_gaps(coverage) or ["packs were not listed (--quick)"]
-    raise NotAllSearched(f"nothing found, but not everything was searched: {'; '.join(gaps)}")
+        error.advice = f"What helps is said of each reason above.{hint}"
+    raise error

@@ -23,7 +23,13 @@ from log_aggregator.cli.progress.thawing import show_waiting
 from log_aggregator.cli.query_options import query_options, require_condition
 from log_aggregator.core.costs import RETRIEVALS
 from log_aggregator.core.query import Query
-from log_aggregator.errors import Failure, LimitExceeded, NoSuchOriginal, SettingsError
+from log_aggregator.errors import (
+    Failure,
+    LimitExceeded,
+    NoSuchOriginal,
+    RequestFailed,
+    SettingsError,
+)
 from log_aggregator.reports.fetch import describe_fetch, render_fetch
 from log_aggregator.reports.numbers import format_dollars
 from log_aggregator.reports.thaw import (
@@ -47,6 +53,7 @@ from log_aggregator.steps.retrieval.thaw import (
     start_thawing,
     wait_until_thawed,
 )
+from log_aggregator.steps.upkeep.terms import find_lack
 from log_aggregator.wiring import open_job
 
 _FOLDER_OPTION = "--then-extract"
@@ -156,9 +163,9 @@ def thaw(
                 failures += (
                     wait(job, thawing, options, tier, interval, is_quiet=as_json) if thawing else []
                 )
-            described["thawed"] = count_thawed(
-                states, asked, failures, waited=waits or folder is not None
-            )
+            thawed = find_thawed(states, asked, failures, waited=waits or folder is not None)
+            described["thawed"] = len(thawed)
+            described["without_terms"] = count_without_terms(job, query, thawed)
         described["failures"] = describe_failures(failures)
         if not as_json:
             print_lines(render_outcome(described, waited=waits or folder is not None))
@@ -235,19 +242,33 @@ def wait(
         )
 
 
-def count_thawed(
+def find_thawed(
     states: Sequence[PackState],
     asked: Sequence[PackState],
     failures: Sequence[Failure],
     *,
     waited: bool,
-) -> int:
+) -> list[PackState]:
     """Packs in archive classes that can be read now."""
     failed = {failure.where for failure in failures}
     thawed = [each for each in states if each.state is State.THAWED]
     if waited:
         thawed += [*asked, *(each for each in states if each.state is State.THAWING)]
-    return sum(f"s3://{each.bucket}/{each.key}" not in failed for each in thawed)
+    return [each for each in thawed if f"s3://{each.bucket}/{each.key}" not in failed]
+
+
+def count_without_terms(job: Job, query: Query, thawed: Sequence[PackState]) -> int:
+    """Packs that `search` cannot look into: once they are frozen again, making their terms costs
+    another thaw. It is advice only, so whoever may not list terms is not told.
+    """
+    if not thawed or job.rules.group.combine.terms is None:
+        return 0
+    places = {(each.bucket, each.key) for each in thawed}
+    try:
+        lack = find_lack(job, query, again=False)
+    except RequestFailed:
+        return 0
+    return sum((pack.target.bucket, pack.pack_key) in places for pack in lack.packs)
 
 
 def extract_found(job: Job, query: Query, destination: Destination) -> dict[str, Any]:

@@ -80,6 +80,8 @@ def render_terms(described: Mapping[str, Any], days: str) -> Iterator[str]:
         size = format_bytes(sum(row["bytes"] for row in made))
         yield f"terms made of {format_count(len(made), 'pack')}, {size}; {days}"
         yield from _render_unsearched(made)
+        if made:
+            yield "  `log-aggregator index tables` merges them, so that searching is quick"
     yield from _render_frozen(described)
     if described["present"]:
         yield f"{format_count(described['present'], 'pack has', 'packs have')} terms: nothing to do"

@@ -6,24 +6,50 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
+from log_aggregator.core.terms.model import Unsearched
 from log_aggregator.model import NO_ACCOUNT
 from log_aggregator.reports.find import GONE
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
-from log_aggregator.steps.retrieval.thaw import TierOption
+from log_aggregator.steps.retrieval.thaw import PackState, State, TierOption
 from log_aggregator.steps.search.answers import Answer, Coverage, Sighted, SightedPack
 
 _VALUES_SHOWN_MAX = 40
+_WITH_MONTHS_MAX = 3
+"""Of more values each is one line."""
 _MONTHS_SHOWN_MAX = 24
+"""A longer time is shown by years."""
+NOT_LISTED = "not listed"
 _ACCOUNTS_SHOWN_MAX = 8
+_VALUE_CHARS = 60
 _FAILURES_SHOWN_MAX = 5
 _BAR_CHARS = 32
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_EXTRACT = "`log-aggregator extract` gets these log objects, to be looked through by other means"
+_MAKE = (
+    "`log-aggregator index terms` makes them of packs that can be read, and says what thawing the "
+    "others costs"
+)
+_REMEDIES: Mapping[Unsearched, str] = {
+    Unsearched.LOG_TYPE: _EXTRACT,
+    Unsearched.UNPARSABLE: _EXTRACT,
+    Unsearched.COPIED: _EXTRACT,
+    Unsearched.TOO_LARGE: _EXTRACT,
+    Unsearched.TOO_MANY: _EXTRACT,
+    Unsearched.NOT_MADE: _MAKE,
+    Unsearched.OFF: 'search = "plain" or "hashed" in the settings, and then `index terms`',
+    Unsearched.UNREAD: "`log-aggregator index terms --again` makes them anew, out of the packs",
+    Unsearched.NOT_MERGED: "`log-aggregator index tables` merges them; then search again",
+    Unsearched.HASHED: "look for whole values, without --prefix and not for a network",
+    Unsearched.OTHER_KEY: "set LOG_AGGREGATOR_SEARCH_KEY to the key that they were packed with",
+}
+"""What helps against each reason."""
 
 
 def describe_answer(
-    answer: Answer, asked: Sequence[str], tiers: Sequence[TierOption]
+    answer: Answer, asked: Sequence[str], states: Sequence[PackState], tiers: Sequence[TierOption]
 ) -> dict[str, Any]:
     """What `search --json` writes."""
     by_value: dict[tuple[str, str, str], list[Sighted]] = defaultdict(list)
@@ -32,7 +58,8 @@ def describe_answer(
     return {
         "asked": list(asked),
         "found": [_describe_value(*term, sighted) for term, sighted in by_value.items()],
-        "packs": _describe_packs(answer),
+        "not_found": list(answer.missing),
+        "packs": _describe_packs(answer, states),
         "thaw": [
             {
                 "tier": each.tier,
@@ -58,7 +85,7 @@ def describe_coverage(coverage: Coverage) -> dict[str, Any]:
                 "members": coverage.unsearched_members[reason],
                 "example": coverage.examples.get(reason),
             }
-            for reason in sorted({*coverage.unsearched_packs, *coverage.unsearched_members})
+            for reason in coverage.reasons
         ],
         "failures": [asdict(failure) for failure in coverage.failures],
     }
@@ -86,7 +113,8 @@ def _describe_value(
     }
 
 
-def _describe_packs(answer: Answer) -> list[dict[str, Any]]:
+def _describe_packs(answer: Answer, states: Sequence[PackState]) -> list[dict[str, Any]]:
+    state_of = {(each.bucket, each.key): each.state.value for each in states}
     counts: Counter[str] = Counter()
     for each in answer.sighted:
         counts[each.pack.where] += each.count
@@ -99,6 +127,7 @@ def _describe_packs(answer: Answer) -> list[dict[str, Any]]:
             "account": _account(pack),
             "date": pack.group.date.isoformat(),
             "storage_class": pack.storage_class,
+            "state": state_of.get((pack.target.bucket, pack.pack_key)),
             "pack_bytes": pack.size_bytes,
             "count": counts[pack.where],
         }
@@ -107,17 +136,34 @@ def _describe_packs(answer: Answer) -> list[dict[str, Any]]:
 
 
 def render_answer(described: Mapping[str, Any]) -> Iterator[str]:
-    """Values with their times and months; then the packs by class, and what reading them costs."""
-    found = described["found"]
-    for value in sorted(found, key=lambda value: -value["count"])[:_VALUES_SHOWN_MAX]:
-        yield from _render_value(value, with_months=len(found) <= 3)
+    """Values with their times and months, or a line for each of many; what was not found; then the
+    packs by class, and what thawing them costs.
+    """
+    found = sorted(described["found"], key=lambda value: -value["count"])
+    if len(found) <= _WITH_MONTHS_MAX:
+        for value in found:
+            yield from _render_value(value)
+    else:
+        yield from _render_rows(found[:_VALUES_SHOWN_MAX])
     if len(found) > _VALUES_SHOWN_MAX:
         yield f"... and {len(found) - _VALUES_SHOWN_MAX:,} more values; --json names all"
     if found:
+        yield from (f"{text}  not found" for text in described["not_found"])
         yield from _render_packs(described)
 
 
-def _render_value(value: Mapping[str, Any], *, with_months: bool) -> Iterator[str]:
+def _render_rows(values: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    width = min(_VALUE_CHARS, max(len(value["value"]) for value in values))
+    for value in values:
+        seen = f"{value['first']} to {value['last']}" if value["first"] else "no time"
+        yield (
+            f"{value['value']:<{width}}  {value['field']:<10}  "
+            f"{format_count(value['count'], 'time'):>9} in "
+            f"{format_count(value['packs'], 'pack'):<8}  {seen}"
+        )
+
+
+def _render_value(value: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{value['value']}  {value['field']}, {format_count(value['count'], 'time')} in "
         f"{format_count(value['packs'], 'pack')}"
@@ -130,18 +176,30 @@ def _render_value(value: Mapping[str, Any], *, with_months: bool) -> Iterator[st
         f"  in {', '.join(value['log_types'])} of {', '.join(accounts[:_ACCOUNTS_SHOWN_MAX])}"
         + (f" and {format_count(more, 'other account')}" if more > 0 else "")
     )
-    if with_months:
-        yield from _render_months(value["months"])
+    yield from _render_months(Counter({each["month"]: each["count"] for each in value["months"]}))
 
 
-def _render_months(months: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A bar for each month; the longest is the busiest one's."""
-    highest = max(each["count"] for each in months)
-    for each in months[-_MONTHS_SHOWN_MAX:]:
-        bar = _bar(each["count"] / highest)
-        yield f"  {each['month']}  {bar:<{_BAR_CHARS}} {each['count']:>9,}"
-    if len(months) > _MONTHS_SHOWN_MAX:
-        yield f"  and {format_count(len(months) - _MONTHS_SHOWN_MAX, 'earlier month')}"
+def _render_months(counts: Counter[str]) -> Iterator[str]:
+    """A bar for each month from the first to the last, those without any, too; the longest is the
+    busiest one's. By years where there are too many.
+    """
+    times = list(_months_between(min(counts), max(counts)))
+    if len(times) > _MONTHS_SHOWN_MAX:
+        counts, by_month = Counter(), counts
+        for month, count in by_month.items():
+            counts[month[:4]] += count
+        times = sorted({month[:4] for month in times})
+    highest = max(counts.values())
+    for each in times:
+        bar = _bar(counts[each] / highest) if counts[each] else ""
+        yield f"  {each}  {bar:<{_BAR_CHARS}} {counts[each]:>9,}"
+
+
+def _months_between(first: str, last: str) -> Iterator[str]:
+    year, month = map(int, first.split("-"))
+    while f"{year:04}-{month:02}" <= last:
+        yield f"{year:04}-{month:02}"
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
 
 
 def _bar(share: float) -> str:
@@ -154,17 +212,30 @@ def _render_packs(described: Mapping[str, Any]) -> Iterator[str]:
     packs = described["packs"]
     classes: dict[str, list[int]] = defaultdict(list)
     for pack in packs:
-        classes[pack["storage_class"] or GONE].append(pack["pack_bytes"] or 0)
+        classes[_class_of(described, pack)].append(pack["pack_bytes"] or 0)
     parts = [
-        f"{name} {len(sizes):,} ({format_bytes(sum(sizes))})"
-        if name != GONE
-        else f"{len(sizes):,} without a storage class (gone, or not listed)"
+        f"{name} {len(sizes):,}" + (f" ({format_bytes(sum(sizes))})" if sum(sizes) else "")
         for name, sizes in sorted(classes.items())
     ]
     yield f"{format_count(len(packs), 'pack')}: {', '.join(parts)}"
+    states = Counter(pack["state"] for pack in packs)
+    if states[State.THAWED]:
+        yield f"  {states[State.THAWED]:,} thawed, and can be read"
+    if states[State.THAWING]:
+        yield f"  {states[State.THAWING]:,} being thawed"
     for tier in described["thaw"]:
         if tier["dollars"]:
             yield f"  thawing, {tier['tier']}: {format_dollars(tier['dollars'])}, {tier['takes']}"
+
+
+def _class_of(described: Mapping[str, Any], pack: Mapping[str, Any]) -> str:
+    """Or why it is not known."""
+    were_listed = described["searched"]["packs_were_listed"]
+    return str(pack["storage_class"] or (GONE if were_listed else NOT_LISTED))
+
+
+def _size_of(pack: Mapping[str, Any]) -> str:
+    return "-" if pack["pack_bytes"] is None else format_bytes(pack["pack_bytes"])
 
 
 def render_pack_list(described: Mapping[str, Any]) -> Iterator[str]:
@@ -172,38 +243,51 @@ def render_pack_list(described: Mapping[str, Any]) -> Iterator[str]:
     for pack in described["packs"]:
         yield (
             f"{pack['date']}  {pack['account'] or '-':<12}  {pack['log_type']:<20}  "
-            f"{pack['count']:>7,}  {format_bytes(pack['pack_bytes'] or 0):>9}  "
-            f"{pack['storage_class'] or GONE:<12}  s3://{pack['pack_bucket']}/{pack['pack']}"
+            f"{pack['count']:>7,}  {_size_of(pack):>9}  "
+            f"{_class_of(described, pack):<12}  s3://{pack['pack_bucket']}/{pack['pack']}"
         )
 
 
-def render_coverage(coverage: Coverage) -> Iterator[str]:
-    """Always something: what was looked at, and whatever was not."""
-    yield (
+def render_coverage(coverage: Coverage) -> str:
+    """What was looked at."""
+    return (
         f"searched: {format_count(coverage.members, 'log object')} in "
         f"{format_count(coverage.packs, 'pack')}"
     )
+
+
+def render_gaps(coverage: Coverage) -> Iterator[str]:
+    """Whatever was not looked at: how much, why, an example, and what helps."""
     if not coverage.is_compared:
         yield "not known: whether there are packs that no table covers; leave out --quick to see"
-    for line in describe_gaps(coverage):
-        yield f"not searched: {line}"
+    reasons = sorted(coverage.reasons, key=lambda reason: _REMEDIES[reason])
+    for remedy, alike in groupby(reasons, key=lambda reason: _REMEDIES[reason]):
+        for reason in alike:
+            yield f"not searched: {_describe_gap(coverage, reason)}"
+            if reason in coverage.examples:
+                yield f"  such as {coverage.examples[reason]}"
+        yield f"  {remedy}"
     for failure in coverage.failures[:_FAILURES_SHOWN_MAX]:
         yield f"  {failure.where}: {failure.error}: {failure.message}"
     if len(coverage.failures) > _FAILURES_SHOWN_MAX:
         yield f"  ... and {len(coverage.failures) - _FAILURES_SHOWN_MAX:,} more"
 
 
-def describe_gaps(coverage: Coverage) -> list[str]:
-    """Each reason, with how much it is about."""
-    packs = [
-        f"{format_count(count, 'pack')}: {reason.value}"
-        for reason, count in sorted(coverage.unsearched_packs.items())
-    ]
-    members = [
-        f"{format_count(count, 'log object')} in packs that were searched: {reason.value}"
-        for reason, count in sorted(coverage.unsearched_members.items())
-    ]
-    return packs + members
+def describe_unsearched(coverage: Coverage) -> str:
+    """How much was not looked at: `6 packs and 4 log objects in others`."""
+    packs, members = coverage.unsearched_packs.total(), coverage.unsearched_members.total()
+    if not packs:
+        return format_count(members, "log object") if members else "packs that no table covers"
+    others = f" and {format_count(members, 'log object')} in others" if members else ""
+    return f"{format_count(packs, 'pack')}{others}"
+
+
+def _describe_gap(coverage: Coverage, reason: Unsearched) -> str:
+    packs, members = coverage.unsearched_packs[reason], coverage.unsearched_members[reason]
+    counts = [format_count(packs, "pack")] if packs else []
+    if members:
+        counts.append(f"{format_count(members, 'log object')} in packs that were searched")
+    return f"{' and '.join(counts)}: {reason.value}"
 
 
 def _account(pack: SightedPack) -> str | None:

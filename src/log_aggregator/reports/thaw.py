@@ -37,6 +37,7 @@ def describe_thaw(
         ],
         "started": 0,
         "thawed": 0,
+        "without_terms": 0,
         "failures": [],
     }
 
@@ -95,7 +96,14 @@ def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[st
         yield f"{format_count(described['started'], 'restore')} started{later}"
     if described["thawed"]:
         yield f"{format_count(described['thawed'], 'pack')} can be read"
-        yield "`log-aggregator index terms`, same dates and filters: `search` needs no thaw then"
+    if described["without_terms"]:
+        count = format_count(
+            described["without_terms"], "of these packs has", "of these packs have"
+        )
+        yield (
+            f"{count} no terms: `log-aggregator index terms` with the same dates and filters makes "
+            "them while the copies are there, and `search` needs no thaw any more"
+        )
     yield from render_failed(
         described["failures"],
         name_failed(described["failures"], f"{len(described['failures']):,} failed"),

@@ -11,7 +11,12 @@ from log_aggregator.core.tables.wanted import parse_wanted
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.model import Target
 from log_aggregator.reports.numbers import format_count
-from log_aggregator.reports.search import describe_answer, render_answer, render_coverage
+from log_aggregator.reports.search import (
+    describe_answer,
+    render_answer,
+    render_coverage,
+    render_gaps,
+)
 from log_aggregator.settings import Settings
 from log_aggregator.steps.search.events import EventsResult, FoundEvent, find_events
 from log_aggregator.steps.search.look_up import Asked, look_up
@@ -49,9 +54,10 @@ def show_leak(
     with make_workers(settings) as workers:
         answer = look_up(store, workers, [target], asked)
         print_lines(
-            f"    {line}" for line in render_answer(describe_answer(answer, [LEAKED_KEY], []))
+            f"    {line}" for line in render_answer(describe_answer(answer, [LEAKED_KEY], [], []))
         )
-        print_lines(f"    {line}" for line in render_coverage(answer.coverage))
+        said = [render_coverage(answer.coverage), *render_gaps(answer.coverage)]
+        print_lines(f"    {line}" for line in said)
         print_line("  And what was done with it (only these log objects are read):")
         events = list(find_events(store, workers, answer.packs, asked, result))
     print_lines(f"    {_tell(found)}" for found in events)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.world import DAY, World, access_key, flow_key, make_world, pack_gzip, trail_key
 from tests.unit.cli.conftest import Command
 
+from log_aggregator.cli import search_events
 from log_aggregator.steps.search import after_run
 from log_aggregator.steps.search.after_run import merge_after_run
 
@@ -71,7 +72,7 @@ def test_nothing_found_is_1_only_where_everything_was_looked_at(command: Command
     world = packed()
     nothing = command(world, "search", "nobody-has-this")
     assert nothing.code == 1
-    assert "2 log objects in 2 packs, which is everything" in nothing.err
+    assert "everything was searched: 2 log objects in 2 packs" in nothing.err
     world.put("logs", access_key(1), b"no terms\n")
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"not a flow log\n"))
     assert world.run().failures == []
@@ -80,8 +81,50 @@ def test_nothing_found_is_1_only_where_everything_was_looked_at(command: Command
     told = json.loads(unsearched.out)
     assert not told["searched"]["is_whole"]
     assert [each["members"] for each in told["searched"]["unsearched"]] == [2]
-    assert "not everything was searched" in unsearched.err
+    assert "nothing found in what was searched; 2 log objects may hold it" in unsearched.err
     assert command(world, "search", "nobody-has-this", *TRAIL).code == 1
+
+
+def test_what_was_not_looked_at_is_said_where_all_else_is_quiet(command: Command) -> None:
+    world = packed()
+    world.put("logs", access_key(1), b"no terms\n")
+    assert world.run().failures == []
+    for more in ((), ("--packs",), ("--events",), ("--json",)):
+        done = command(world, "search", KEY, "--quiet", *more)
+        assert done.code == 0
+        told = done.err.splitlines()
+        assert told[0] == "not searched: 1 log object in packs that were searched: cannot be parsed"
+        assert told[1].startswith("  such as logs/S3AccessLogs/")
+        assert "log-aggregator extract" in told[2]
+
+
+def test_what_led_to_nothing_is_named(command: Command) -> None:
+    """A value that is in a network which was found, too, is found."""
+    asked = ("203.0.113.0/24", "203.0.113.7", "nobody")
+    done = command(packed(), "search", *asked)
+    assert "nobody  not found" in done.out.decode().splitlines()
+    assert json.loads(command(packed(), "search", *asked, "--json").out)["not_found"] == ["nobody"]
+
+
+def test_where_nothing_is_packed_nothing_was_searched(command: Command) -> None:
+    done = command(packed(), "search", KEY, "--account", "999999999999")
+    assert (done.code, done.out) == (1, b"")
+    assert "nothing is packed of these dates, accounts and log types" in done.err
+
+
+def test_a_star_is_explained(command: Command) -> None:
+    assert "AKIA*: * stands for itself; --prefix" in command(packed(), "search", "AKIA*").err
+    assert command(packed(), "search", "AKIA", "--prefix").code == 0
+
+
+def test_events_are_printed_as_they_are_found(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of millions none is held."""
+    calls: list[list[str]] = []
+    monkeypatch.setattr(search_events, "print_json_lines", lambda lines: calls.append([*lines]))
+    command(packed(), "search", KEY, "--events")
+    assert [len(each) for each in calls] == [1, 1]
 
 
 def test_a_pack_whose_terms_are_gone_is_said(command: Command) -> None:
@@ -91,11 +134,14 @@ def test_a_pack_whose_terms_are_gone_is_said(command: Command) -> None:
     done = command(world, "search", KEY)
     assert done.code == 4
     assert "2 packs: no terms were made of the pack" in done.err
+    assert "`log-aggregator index terms` makes them" in done.err
 
 
 def test_quick_is_never_everything(command: Command) -> None:
     world = packed()
-    assert command(world, "search", KEY, "--quick").code == 0
+    found = command(world, "search", KEY, "--quick")
+    assert found.code == 0
+    assert "1 pack: not listed 1" in found.out.decode().splitlines()
     nothing = command(world, "search", "nobody-has-this", "--quick")
     assert nothing.code == 4
     assert "whether there are packs that no table covers" in nothing.err
@@ -128,6 +174,7 @@ def test_frozen_packs_are_found_named_and_thawed(command: Command) -> None:
     assert "1 pack cannot be read before it is thawed" in events.err
     dear = command(world, "search", KEY, "--thaw", "--dollars-max", "0")
     assert dear.code == 3
+    assert "--yes starts it" in dear.err
     started = command(world, "search", KEY, "--thaw", "--json")
     assert (started.code, json.loads(started.out)["started"]) == (0, 1)
 
@@ -154,8 +201,28 @@ def test_options_that_do_not_go_together(command: Command, arguments: tuple[str,
     assert command(packed(), "search", KEY, *arguments).code == 2
 
 
-def test_a_blank_is_nothing_to_look_for(command: Command) -> None:
-    assert command(packed(), "search", " ").code == 2
+@pytest.mark.parametrize(
+    ("value", "more", "expected"),
+    [
+        (" ", (), "expected something to look for"),
+        ("10.0.0.0/40", (), "none has the length /40"),
+        ("10.0.0.0/8", ("--prefix",), "a network is looked for without --prefix"),
+        ("10.0.0.0/8", ("--field", "access-key"), "expected --field address with a network"),
+    ],
+)
+def test_values_that_cannot_be_looked_for(
+    command: Command, value: str, more: tuple[str, ...], expected: str
+) -> None:
+    done = command(packed(), "search", value, *more)
+    assert done.code == 2
+    assert expected in done.err
+
+
+def test_what_can_be_read_is_not_thawed(command: Command) -> None:
+    world = packed()
+    done = command(world, "search", KEY, "--thaw")
+    assert done.code == 0
+    assert "nothing is to be thawed: --events reads" in done.err
 
 
 def test_tables_are_merged_by_hand(command: Command) -> None:

@@ -107,6 +107,24 @@ def test_nothing_dear_is_started_unasked(command: Command) -> None:
     assert "2 restores started" in done.out.decode()
 
 
+def test_packs_without_terms_are_told_of_once_they_can_be_read(
+    command: Command, sleeps: Any
+) -> None:
+    """Frozen again, making their terms would cost another thaw."""
+    world = frozen()
+    terms = [found.key for found in world.store.list_objects("dest", prefix="terms/").objects]
+    assert len(terms) == 2
+    world.store.delete("dest", terms[0])
+    assert "no terms" not in command(world, "thaw", *ON_THE_DAY).out.decode()
+    sleeps(world)
+    waited = command(world, "thaw", *ON_THE_DAY, "--wait")
+    assert "1 of these packs has no terms: `log-aggregator index terms`" in waited.out.decode()
+    again = json.loads(command(world, "thaw", *ON_THE_DAY, "--json").out)
+    assert (again["thawed"], again["without_terms"]) == (2, 1)
+    assert command(world, "index", "terms", *ON_THE_DAY).code == 0
+    assert json.loads(command(world, "thaw", *ON_THE_DAY, "--json").out)["without_terms"] == 0
+
+
 def test_started_once_and_gone_on(command: Command, sleeps: Any, tmp_path: Path) -> None:
     """Stopped after it began, it starts nothing again: it waits, and extracts."""
     world = frozen()

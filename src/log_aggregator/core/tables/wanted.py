@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from log_aggregator.core.terms.hashing import SearchKey
 from log_aggregator.core.terms.model import Field, Term
-from log_aggregator.core.terms.normalise import normalise
+from log_aggregator.core.terms.normalise import is_address, normalise
 
 Range = tuple[str, str]
 """From the first text to before the second one."""
@@ -50,13 +50,17 @@ def parse_wanted(
     key: SearchKey | None = None,
 ) -> Wanted:
     """A network where it is written as one (10.0.0.0/8), else a value, as events have it. `fields`
-    are all where there is none; `key` is what hashed values were hashed with. Raises ValueError for
-    nothing, which would be everything.
+    are all where there is none; `key` is what hashed values were hashed with. Raises ValueError,
+    which says what was expected: of nothing, too, which would be everything.
     """
     if not text.strip():
-        raise ValueError("nothing")
+        raise ValueError("something to look for")
     chosen = frozenset(fields) or frozenset(Field)
-    network = None if is_prefix else parse_network(text)
+    network = parse_network(text)
+    if network is not None and is_prefix:
+        raise ValueError(
+            "the beginning of a value, as 10.0.; a network is looked for without --prefix"
+        )
     if network is not None:
         return _of_network(text, network, chosen)
     normals = {field.value: normalise(field, text) for field in chosen}
@@ -77,13 +81,18 @@ def _of_values(text: str, normals: Mapping[str, str], key: SearchKey | None) -> 
 
 def parse_network(text: str) -> _Network | None:
     """None for what is none, a single address included. IPv4 that was mapped into IPv6 is kept as
-    IPv4 (`normalise`).
+    IPv4 (`normalise`). Raises ValueError for an address with a length that no network has.
     """
-    if "/" not in text:
+    address, slash, length = text.strip().partition("/")
+    if not slash or not is_address(address):
         return None
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
+        if length.isdigit():
+            raise ValueError(
+                f"a network such as 10.0.0.0/8; none has the length /{length}"
+            ) from None
         return None
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= 96:
@@ -101,7 +110,7 @@ def _of_prefix(text: str, prefixes: Mapping[str, str]) -> Wanted:
 
 def _of_network(text: str, network: _Network, fields: frozenset[Field]) -> Wanted:
     if Field.ADDRESS not in fields:
-        raise ValueError(f"a network is looked for in the field {Field.ADDRESS.value}")
+        raise ValueError(f"--field {Field.ADDRESS.value} with a network, or no --field")
 
     @lru_cache(maxsize=4096)
     def holds(value: str) -> bool:

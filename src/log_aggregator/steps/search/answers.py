@@ -65,6 +65,11 @@ class Coverage:
         """Everything that was asked about was looked at: only then does nothing mean nothing."""
         return self.is_compared and not self.unsearched_packs and not self.unsearched_members
 
+    @property
+    def reasons(self) -> list[Unsearched]:
+        """Why anything was not looked at."""
+        return sorted({*+self.unsearched_packs, *+self.unsearched_members})
+
     def take(self, other: Coverage) -> None:
         """What was looked at elsewhere."""
         self.packs += other.packs
@@ -94,6 +99,8 @@ class Answer:
 
     sighted: Sequence[Sighted]
     coverage: Coverage
+    missing: Sequence[str] = ()
+    """What was asked for and not found, as it was typed."""
 
     @property
     def packs(self) -> list[SightedPack]:

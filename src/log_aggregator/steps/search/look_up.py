@@ -70,6 +70,8 @@ class Asked:
     search_key_id: str = ""
     """Of the key that `wanted` was hashed with."""
     read_directly_max: int = READ_DIRECTLY_MAX
+    progress: Callable[[int], object] = lambda _: None
+    """Is told how many packs were read by their own terms."""
 
     @cached_property
     def spans(self) -> Mapping[str, Sequence[Range]]:
@@ -106,7 +108,14 @@ def look_up(
     for target in targets:
         sighted += _search_target(store, workers, target, asked, coverage)
     sighted.sort(key=lambda each: (each.asked, each.value, each.field, each.pack.where))
-    return Answer(sighted, coverage)
+    return Answer(
+        sighted, coverage, [each.text for each in asked.wanted if not _is_found(each, sighted)]
+    )
+
+
+def _is_found(wanted: Wanted, sighted: Iterable[Sighted]) -> bool:
+    """What several values match is sighted as the first of them: an address in a network, too."""
+    return any(wanted.matches(each.value, each.field) for each in sighted)
 
 
 def _search_target(
@@ -280,7 +289,9 @@ def _search_directly(
     def read(name: str) -> _Direct:
         return _read_directly(store, target, name, asked)
 
-    for found in workers.read_ahead(read, searchable, lambda _: _TERMS_BYTES):
+    results = workers.read_ahead(read, searchable, lambda _: _TERMS_BYTES)
+    for number, found in enumerate(results, 1):
+        asked.progress(number)
         if found.covered is None:
             coverage.add_unsearched(found.name, found.reason)
             coverage.failures += found.failures

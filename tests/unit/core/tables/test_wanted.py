@@ -88,7 +88,7 @@ def test_a_hash_is_found_and_shown_as_the_value() -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
 def test_nothing_is_nothing_to_look_for(text: str) -> None:
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="something to look for"):
         parse_wanted(text)
 
 

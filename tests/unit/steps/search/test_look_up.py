@@ -166,8 +166,8 @@ def test_without_a_reader_of_tables_terms_are_read_one_by_one(
 
 
 def test_tables_are_listed_by_log_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers that keep folders list `CloudTrail/` before `CloudTrail-Insight/`, and keys in another
-    order than S3's are refused.
+    """Servers that keep folders list `CloudTrail/` before `CloudTrail-Insight/`, and keys in
+    another order than S3's are refused.
     """
     shelf, with_key = shelf_with_key()
     shelf.merge()
