@@ -655,7 +655,7 @@ MISTAKES = (
     Mistake(
         "who merges terms encrypts with the key of packs",
         permissions.check_keys_are_the_given_ones,
-        lambda r: _statement(r, "MergeTermsFunction", "ReadTermsAndWriteTables").update(
+        lambda r: _statement(r, "MergeTermsFunction", "DecryptTerms").update(
             Action=["kms:Decrypt", "kms:GenerateDataKey"]
         ),
         dict(PARAMETER_SETS["search with a key"]),

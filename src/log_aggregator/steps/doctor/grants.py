@@ -83,9 +83,10 @@ class Place(StrEnum):
     SOURCE_KEYS = "KMS keys of sources"
     TARGET_KEYS = "KMS keys of targets"
     SEARCH_KEYS = 'KMS keys of terms and tables, unless search = "off"'
+    KEYS_OF_TERMS = "the same, or without one those of targets"
 
 
-_SEARCHED = (Place.TERMS, Place.TABLES, Place.SEARCH_KEYS)
+_SEARCHED = (Place.TERMS, Place.TABLES, Place.SEARCH_KEYS, Place.KEYS_OF_TERMS)
 _FOLDERS = {
     Place.PACKS: "packs/",
     Place.INDEXES: "indexes/",
@@ -175,7 +176,7 @@ GRANTS = (
     _row("EncryptPacks", _CHANGES, USE_TARGET_KEY, Place.TARGET_KEYS),
     _row("DecryptPacks", (Stage.SURVEY, Stage.READ), USE_TARGET_KEY[1:], Place.TARGET_KEYS),
     _row("EncryptTerms", (Stage.PACK,), USE_TARGET_KEY, Place.SEARCH_KEYS),
-    _row("DecryptTerms", (Stage.SEARCH,), USE_TARGET_KEY[1:], Place.SEARCH_KEYS),
+    _row("DecryptTerms", (Stage.SEARCH,), USE_TARGET_KEY[1:], Place.KEYS_OF_TERMS),
 )
 
 
@@ -242,7 +243,8 @@ class Scope:
             ),
             Place.SOURCE_KEYS: [_Resource(arn) for arn in self.source_keys],
             Place.TARGET_KEYS: [_Resource(arn) for arn in self.target_keys],
-            Place.SEARCH_KEYS: [_Resource(arn) for arn in self.search_keys or self.target_keys],
+            Place.SEARCH_KEYS: [_Resource(arn) for arn in self.search_keys],
+            Place.KEYS_OF_TERMS: [_Resource(arn) for arn in self.search_keys or self.target_keys],
         }[place]
 
     def _has(self, place: Place) -> bool:
