@@ -31,6 +31,8 @@ IN_ENVIRONMENT = (
     "FinalAggregationPrefix",
     "StorageClass",
     "DestinationKmsKeyArn",
+    "Search",
+    "SearchKmsKeyArn",
     "Verify",
     "DeleteOriginals",
     "KeepOriginalsDays",
@@ -40,7 +42,7 @@ IN_ENVIRONMENT = (
 )
 """The parameters that every function gets as they are."""
 
-_NAMES_OF_VARIABLES_BYTES = 620
+_NAMES_OF_VARIABLES_BYTES = 670
 _STATEMENTS_CHARS = 2_500
 _STATEMENTS_IN_PLACE_CHARS = 1_800
 _ADVICE = "list fewer, or a beginning that ends in * in the place of several names"

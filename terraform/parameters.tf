@@ -97,6 +97,13 @@ variable "search" {
   nullable    = false
 }
 
+variable "search_kms_key_arn" {
+  description = "The KMS key for what is kept for searching, under terms/ and tables/, so that its policy says who may search. Empty - the one for packs. What is there already keeps the key that it was written with."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 variable "object_lock_mode" {
   description = "Object Lock of the destination bucket for ObjectLockDays; nobody can shorten COMPLIANCE. Best set when the stack is made. S3 and CloudFormation switch it on for an existing bucket too, without replacing it, but only what is written from then on is locked; it can never be switched off again, and going back to empty here makes the update fail or leaves the bucket as it is."
   type        = string
@@ -365,6 +372,7 @@ locals {
     StorageClass                      = var.storage_class
     DestinationKmsKeyArn              = var.destination_kms_key_arn
     Search                            = var.search
+    SearchKmsKeyArn                   = var.search_kms_key_arn
     ObjectLockMode                    = var.object_lock_mode
     ObjectLockDays                    = var.object_lock_days
     ExpirationInDays                  = var.expiration_in_days

@@ -8,7 +8,7 @@ on its right.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,12 +118,20 @@ def measure(definition: Mapping[str, Any]) -> Machine:
     return machine
 
 
-def longest_way(states: Mapping[str, Mapping[str, Any]], start: str) -> list[str]:
-    """States from the start to an end, errors left out; of equally long ways the one that is named
-    first.
+def longest_way(
+    states: Mapping[str, Mapping[str, Any]], start: str, before: tuple[str, ...] = ()
+) -> list[str]:
+    """States from the start to an end, errors and ways back left out; of equally long ways the one
+    that is named first. A way that ends with an error is no better than any other.
     """
-    ways = [longest_way(states, name) for name in successors(states[start])]
-    return [start, *max(ways, key=len, default=[])]
+    path = (*before, start)
+    following = [name for name in successors(states[start]) if name not in path]
+    ways = [longest_way(states, name, path) for name in following]
+    return [start, *max(ways, key=lambda way: _length(states, way), default=[])]
+
+
+def _length(states: Mapping[str, Mapping[str, Any]], way: Sequence[str]) -> tuple[int, bool]:
+    return len(way), states[way[-1]]["Type"] != "Fail"
 
 
 def successors(state: Mapping[str, Any]) -> Iterator[str]:
@@ -158,8 +166,13 @@ def paint(drawing: Drawing, machine: Machine) -> None:
     for shape in machine.spine:
         for name in successors(shape.state):
             _paint_arrow(drawing, machine, shape, machine.find(name))
-        for catcher in shape.state.get("Catch", ()):
-            _paint_catch(drawing, shape, machine.find(catcher["Next"]))
+        # An error that goes the same way as success needs no line of its own.
+        for name in caught(shape.state):
+            if name not in successors(shape.state):
+                _paint_catch(drawing, shape, machine.find(name))
+    for shape in machine.side:
+        for name in caught(shape.state):
+            _paint_return(drawing, shape, machine.find(name))
 
 
 def _shape(name: str, state: Mapping[str, Any]) -> Shape:
@@ -173,7 +186,7 @@ def _shape(name: str, state: Mapping[str, Any]) -> Shape:
         inner_width = sum(part.width for part in shape.inner) + GAP_X * (len(shape.inner) - 1)
         shape.width = 2 * PADDING + max(inner_width, title_width)
         shape.height = TITLE + max(part.height for part in shape.inner) + PADDING
-    elif state["Type"] in ("Succeed", "Pass"):
+    elif state["Type"] in ("Succeed", "Pass", "Fail"):
         shape.width, shape.height = max(108.0, text_width(name, 12) + 20), 38.0
     else:
         shape.width = max(
@@ -183,22 +196,31 @@ def _shape(name: str, state: Mapping[str, Any]) -> Shape:
 
 
 def _skips(machine: Machine) -> list[tuple[Shape, Shape]]:
-    """Ways along the spine that leave out states of it."""
+    """Ways along the spine that leave out states of it, or lead back."""
     places = {shape.name: number for number, shape in enumerate(machine.spine)}
     return [
         (shape, machine.spine[places[name]])
         for shape in machine.spine
         for name in successors(shape.state)
-        if name in places and places[name] > places[shape.name] + 1
+        if name in places and places[name] != places[shape.name] + 1
     ]
 
 
 def _beside(machine: Machine, side: Shape) -> Shape:
-    """What a state at the side stands beside: the choice that leads to it, else the end."""
-    return next(
-        (shape for shape in machine.spine if side.name in successors(shape.state)),
-        machine.spine[-1],
-    )
+    """What a state at the side stands beside: the choice that leads to it, or the state before that
+    which it leads to, else the end.
+    """
+    for before, shape in zip([machine.spine[0], *machine.spine], machine.spine, strict=False):
+        if side.name in successors(shape.state):
+            return shape
+        if shape.name in caught(side.state):
+            return before
+    return machine.spine[-1]
+
+
+def caught(state: Mapping[str, Any]) -> list[str]:
+    """Where a state leads after an error."""
+    return [catcher["Next"] for catcher in state.get("Catch", ())]
 
 
 def _paint_shape(drawing: Drawing, shape: Shape) -> None:
@@ -244,12 +266,21 @@ def _subtitle(shape: Shape) -> str:
 
 
 def _condition(rule: Mapping[str, Any]) -> str:
+    rule = rule.get("And", [rule])[-1]
     variable = str(rule["Variable"]).removeprefix("$.")
-    return (
-        variable
-        if rule.get("BooleanEquals") is True
-        else f"{variable} > {rule['NumericGreaterThan']}"
-    )
+    if "IsPresent" in rule:
+        return variable
+    if "BooleanEquals" in rule:
+        return variable if rule["BooleanEquals"] else f"not {variable}"
+    return f"{variable} > {rule['NumericGreaterThan']}"
+
+
+def _answer(choice: Mapping[str, Any], name: str) -> str:
+    """What is said to the first condition, or another condition."""
+    first, *others = choice["Choices"]
+    if name == first["Next"]:
+        return "yes"
+    return next((_condition(rule) for rule in others if rule["Next"] == name), "no")
 
 
 def _names(text: str) -> str:
@@ -271,7 +302,7 @@ def _look(shape: Shape) -> Look:
 def _paint_arrow(drawing: Drawing, machine: Machine, start: Shape, end: Shape) -> None:
     answer = ""
     if start.state["Type"] == "Choice":
-        answer = "no" if end.name == start.state.get("Default") else "yes"
+        answer = _answer(start.state, end.name)
     if end in machine.side:
         right = start.x + start.width
         drawing.arrow([(right, start.center_y), (end.x, end.center_y)])
@@ -300,12 +331,34 @@ def _paint_arrow(drawing: Drawing, machine: Machine, start: Shape, end: Shape) -
         drawing.text(start.middle + 7, bottom + 15, answer, size=11, color=MUTED)
 
 
+def _paint_return(drawing: Drawing, start: Shape, end: Shape) -> None:
+    """From a state at the side back to one that is lower: down, and to the left."""
+    drawing.arrow(
+        [
+            (start.middle, start.y + start.height),
+            (start.middle, end.center_y),
+            (end.x + end.width, end.center_y),
+        ],
+        dashed=True,
+    )
+
+
 def _paint_catch(drawing: Drawing, start: Shape, end: Shape) -> None:
     """To a state at the side: out to the right, down to its top. A state that is as high as the
-    start is met from the left.
+    start is met from the left, one below it from the right.
     """
-    y = start.center_y
-    if end.y <= y <= end.y + end.height:
+    y, right = start.center_y, max(start.x + start.width, end.x + end.width) + BUS
+    if end.x < start.x + start.width:
+        drawing.arrow(
+            [
+                (start.x + start.width, y),
+                (right, y),
+                (right, end.center_y),
+                (end.x + end.width, end.center_y),
+            ],
+            dashed=True,
+        )
+    elif end.y <= y <= end.y + end.height:
         drawing.arrow([(start.x + start.width, y), (end.x, y)], dashed=True)
     else:
         drawing.arrow(

@@ -69,6 +69,7 @@ class Settings:
     storage_class: str = "STANDARD"
     kms_key_id: str | None = None
     search: str = "plain"
+    search_kms_key_id: str | None = None
     glacier_object_size: int = GIB
     pack_size_max: int = GIB
     members_max: int = 200_000
@@ -451,6 +452,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether the values by which people search events are kept beside each pack: as they are, "
         "as keyed hashes (LOG_AGGREGATOR_SEARCH_KEY), or not at all; see "
         "docs/how-to/choose-what-search-keeps.md.",
+    ),
+    Setting(
+        "search_kms_key_id",
+        _optional(_word(r"[A-Za-z0-9:/_-]{1,2048}")),
+        "a KMS key id, alias or ARN",
+        "Key for what is kept for searching, under terms/ and tables/. Left out: as kms_key_id.",
     ),
     Setting(
         "glacier_object_size",

@@ -346,11 +346,14 @@ def make_rules(settings: Settings, window: DateWindow) -> RunRules:
 
 
 def _make_terms_options(settings: Settings) -> TermsOptions:
-    """They are encrypted and stored as indexes are. The key is no setting, because settings are
-    files that are copied, shown and committed.
+    """They are stored as indexes are, and encrypted as these unless they have a key of their own.
+    What values are hashed with is no setting, because settings are files that are copied, shown and
+    committed.
     """
     write = WriteOptions(
-        kms_key_id=settings.kms_key_id, content_type="application/x-xz", may_replace=True
+        kms_key_id=settings.search_kms_key_id or settings.kms_key_id,
+        content_type="application/x-xz",
+        may_replace=True,
     )
     is_hashed, text = settings.search == "hashed", os.environ.get(SEARCH_KEY, "")
     key = parse_search_key(SEARCH_KEY, text) if is_hashed and text else None

@@ -15,18 +15,19 @@ from tests.support.waiting import SECONDS_MAX
 
 
 def test_all_functions_share_one_artifact(built: BuiltTemplate) -> None:
-    """Equal folders, so that one zip goes into S3, and one for the function that reads Parquet;
-    they are far smaller than Lambda allows.
+    """Equal folders, so that one zip goes into S3, and one for the functions that read or write
+    Parquet; they are far smaller than Lambda allows.
     """
     folders = {
         name: built.folder / properties["CodeUri"] for name, properties in built.functions.items()
     }
-    assert len(folders) == 12
-    of_inventories = folders.pop("SortInventoryFunction")
+    assert len(folders) == 13
+    of_parquet = [folders.pop(name) for name in ("SortInventoryFunction", "MergeTermsFunction")]
+    assert len({fingerprint(folder) for folder in of_parquet}) == 1
     assert len({fingerprint(folder) for folder in folders.values()}) == 1
     assert make_artifact(folders["ListFunction"], {}).unzipped_bytes < UNZIPPED_BYTES_MAX // 4
-    assert "arro3/io" in {name.rpartition("/")[0] for name, _ in list_files(of_inventories)}
-    assert make_artifact(of_inventories, {}).unzipped_bytes < UNZIPPED_BYTES_MAX // 3
+    assert "arro3/io" in {name.rpartition("/")[0] for name, _ in list_files(of_parquet[0])}
+    assert make_artifact(of_parquet[0], {}).unzipped_bytes < UNZIPPED_BYTES_MAX // 3
 
 
 def test_no_test_code_goes_to_lambda(built: BuiltTemplate) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ class Done:
     execution: Execution
     before: Inventory
     after: Inventory
+    search_key: str
+    """The ARN of the KMS key of what is searched."""
 
     @property
     def result(self) -> dict[str, Any]:
@@ -49,17 +52,21 @@ def done(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Done:
     day = (datetime.now(UTC) - timedelta(days=DAYS_AGO)).date()
     spec = replace(one_day(seed=3), first_day=day)
     create_bucket(SELF_LOGGING, aws, is_versioned=True)
+    search_key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     site = make_site(
         aws,
         built,
         machine,
         spec,
         generate(spec),
-        {"ControlTowerBucketAccessLogBucket": SELF_LOGGING},
+        {
+            "ControlTowerBucketAccessLogBucket": SELF_LOGGING,
+            "SearchKmsKeyArn": search_key,
+        },
     )
     before = site.inventory()
     execution = run(site.deployment, "CombineLogFilesSM", {"date": str(day)})
-    return Done(site, execution, before, site.inventory())
+    return Done(site, execution, before, site.inventory(), search_key)
 
 
 def test_every_original_is_in_a_pack_and_gone(done: Done) -> None:
@@ -128,6 +135,39 @@ def test_the_command_line_reads_what_the_stack_wrote(done: Done, tmp_path: Path)
     assert len(output.read_bytes()) == digest.size_bytes
 
 
+def test_a_search_finds_what_the_function_merged(done: Done) -> None:
+    """An access key of the day, looked for in the tables alone, is found in the pack that holds it;
+    and every pack with terms is in a table.
+    """
+    site, where = done.site, ("--destination-bucket", done.site.destination)
+    pack = next(key for key in site.list_keys("packs/") if "/CloudTrail/" in key)
+    stored = site.aws.client("s3").get_object(Bucket=site.destination, Key=pack)
+    found = re.search(rb'"accessKeyId":"(ASIA\w+)"', gzip.decompress(stored["Body"].read()))
+    assert found is not None
+    value = found[1].decode()
+    answer = json.loads(site.call("search", value, "--quick", "--json", *where))
+    assert {each["value"] for each in answer["found"]} == {value}
+    assert pack in {each["pack"] for each in answer["packs"]}
+    assert answer["searched"]["packs"] == len(site.list_keys("terms/")) > 10
+    assert done.execution.output["search"]["is_done"] is True
+
+
+def test_what_is_searched_has_its_own_key(done: Done) -> None:
+    """Terms and tables are encrypted with the key of search, packs and indexes as the bucket does
+    it.
+    """
+    s3, site = done.site.aws.client("s3"), done.site
+    keys = {
+        folder: {
+            s3.head_object(Bucket=site.destination, Key=key).get("SSEKMSKeyId")
+            for key in site.list_keys(folder)
+        }
+        for folder in ("packs/", "indexes/", "terms/", "tables/")
+    }
+    own, others = {done.search_key}, {None}
+    assert keys == {"packs/": others, "indexes/": others, "terms/": own, "tables/": own}
+
+
 def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
     """The run's metrics are the result's numbers; the groups' add up to them; what alarms look at
     is written.
@@ -158,6 +198,11 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
     )
     # A day that was named is no night: the scheduled runs below write the metrics of nights.
     assert "NightsDone" not in run_of_day
+    merged = telemetry.sum_metrics(
+        deployment, "MergeTermsFunction", run=done.execution.output["run"]
+    )
+    assert merged["PacksMerged"] == len(done.site.list_keys("terms/")) > merged["TablesWritten"] > 0
+    assert merged["MergeFailures"] == 0
     of_others = {"NightsDone", "Drift", *telemetry.AWS_METRICS}
     assert set(alarm_metrics(built.template)) <= set(run_of_day) | of_others
     data = list(telemetry.read_metrics(deployment, "FinishFunction"))
@@ -177,6 +222,7 @@ def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
         "VerifyFunction",
         "DeleteFunction",
         "FinishFunction",
+        "MergeTermsFunction",
     )
     lines = {name: telemetry.read_lines(done.site.deployment, name) for name in names}
     for name in names:
@@ -208,6 +254,7 @@ def test_x_ray_gets_what_the_functions_did(done: Done) -> None:
         "VerifyFunction",
         "DeleteFunction",
         "FinishFunction",
+        "MergeTermsFunction",
     }
     combined = [trace for trace in traces if trace.function == "CombineFunction"]
     groups = {

@@ -59,6 +59,7 @@ def test_each_function_works_under_its_own_role(site: Site) -> None:
     assert (
         site.check(entries=[entry for entry in site.entries if entry not in denied]).problems == []
     )
+    assert site.list_keys("tables/"), "what a run packed can be searched, though the run failed"
 
     site.aws.client("s3").delete_bucket_policy(Bucket=site.spec.control_tower_bucket)
     run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)})
@@ -105,6 +106,7 @@ ATTEMPTS = (
             "Finish",
             "SplitHistory",
             "SortInventory",
+            "MergeTerms",
             "FinishHistory",
         )
         for operation in ("delete_object", "delete_version")
@@ -129,6 +131,7 @@ ATTEMPTS = (
             "Finish",
             "SplitHistory",
             "SortInventory",
+            "MergeTerms",
             "FinishHistory",
             "EmptyAccessLogs",
         )
@@ -136,6 +139,10 @@ ATTEMPTS = (
         if (role, place) != ("Finish", "index")  # one that is missing, it restores
     ),
     Attempt("CombineFunctionRole", "put_object", "source"),
+    Attempt("MergeTermsFunctionRole", "put_object", "terms"),
+    Attempt("MergeTermsFunctionRole", "get_object", "pack"),
+    Attempt("CombineFunctionRole", "get_object", "terms"),
+    Attempt("CombineFunctionRole", "put_object", "table"),
     *(
         Attempt(f"{role}FunctionRole", "get_object", "source")
         for role in (
@@ -146,6 +153,7 @@ ATTEMPTS = (
             "Finish",
             "SplitHistory",
             "SortInventory",
+            "MergeTerms",
             "FinishHistory",
         )
     ),
@@ -176,6 +184,8 @@ def test_the_attempts_would_be_answered(site: Site) -> None:
         ("DeleteFunctionRole", "delete_version", "source"),
         ("CombineFunctionRole", "put_object", "pack"),
         ("FinishFunctionRole", "put_object", "work"),
+        ("MergeTermsFunctionRole", "get_object", "table"),
+        ("MergeTermsFunctionRole", "get_object", "terms"),
     ]
     for role, operation, place in allowed:
         assert _try(site.client_of(role), operation, *_place(site, place)) in (200, 204)
@@ -188,6 +198,8 @@ def _place(site: Site, name: str) -> tuple[str, str, str]:
         "source": (site.spec.control_tower_bucket, ""),
         "pack": (site.destination, "packs/"),
         "index": (site.destination, "indexes/"),
+        "terms": (site.destination, "terms/"),
+        "table": (site.destination, "tables/"),
         "elsewhere": (site.destination, "packs/"),
         "work": (work, "runs/"),
     }[name]

@@ -47,6 +47,7 @@ _EXPECTED_SECTIONS = {
     "Objects retained",
     "Calls refused by Lambda",
     "Something has changed",
+    "Terms not merged",
 }
 
 Named = tuple[str, str, tuple[str, ...]]
@@ -82,14 +83,16 @@ def check_alarms(stack: Stack) -> list[str]:
         if properties.get("AlarmActions") != [topic]:
             problems.append(f"{name}: tells nobody")
         problems += [f"{name}: {problem}" for problem in _too_long(properties)]
-    return problems + (
-        [f"sections: {sections ^ _EXPECTED_SECTIONS}"] if sections != _EXPECTED_SECTIONS else []
-    )
+    expected = set(_EXPECTED_SECTIONS)
+    if stack.parameters["Search"] == "off":
+        expected.remove("Terms not merged")
+    return problems + ([f"sections: {sections ^ expected}"] if sections != expected else [])
 
 
 def check_everything_that_must_alarm(stack: Stack) -> list[str]:
     """A failed run of either machine, calls that Lambda refuses, no night's run in 36 hours,
-    objects left behind, objects retained: the last two until a run has seen that they are gone.
+    terms that are not merged, objects left behind, objects retained: the last two until a run has
+    seen that they are gone.
     """
     failures = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
     machines = {
@@ -118,6 +121,15 @@ def check_everything_that_must_alarm(stack: Stack) -> list[str]:
         for metric in ("OutstandingLeftBehind", "OutstandingRetained", "Drift")
         if (metric, STACK) not in own
     ]
+    merging = f"{STACK}-MergeTermsFunction"
+    is_told = any(
+        alarm.get("Namespace") == "AWS/Lambda"
+        and (alarm["MetricName"], _value(alarm)) == ("Errors", merging)
+        and _fires_above_zero(alarm)
+        for alarm in alarms
+    )
+    if is_told == (stack.parameters["Search"] == "off"):
+        problems.append("terms that are not merged: no alarm, or one although none are kept")
     if not any(_is_refusal_of_calls(alarm) for alarm in alarms):
         problems.append("no alarm for calls that Lambda refuses")
     if not any(_is_silence_of_36_hours(alarm, stack) for alarm in alarms):

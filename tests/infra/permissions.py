@@ -20,8 +20,8 @@ from log_aggregator.handlers.prepare import LAYOUTS_KEY
 WORK = f"{STACK}-workbucket-1a2b3c"
 LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
-_FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "backfills", "probes")
-_SEARCHED = ("terms", "tables")
+_FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "backfills", "tables", "probes")
+_SEARCHED = ("terms",)
 """They may be written over."""
 
 _KEEP = {("s3:GetObject", "runs"), ("s3:PutObject", "runs"), ("s3:ListBucket", "work")}
@@ -122,6 +122,15 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:GetObject", "discards"),
             ("s3:GetObject", "outstanding"),
             ("s3:PutObject", "outstanding"),
+        }
+        | _KEEP
+    ),
+    "MergeTermsFunction": frozenset(
+        {
+            ("s3:ListBucket", "target"),
+            ("s3:GetObject", "terms"),
+            ("s3:GetObject", "tables"),
+            ("s3:PutObject", "tables"),
         }
         | _KEEP
     ),
@@ -345,8 +354,8 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 
 def check_who_writes_where(stack: Stack) -> list[str]:
     """Combine writes packs, indexes and terms, Delete lists of discards and what it asks for
-    conditions with, Plan custody records, Finish these, public keys and indexes that are missing;
-    nobody writes into sources, or declares a layout.
+    conditions with, Plan custody records, Finish these, public keys and indexes that are missing,
+    MergeTerms tables; nobody writes into sources, or declares a layout.
     """
     allowed = {
         ("CombineFunction", "packs"),
@@ -358,7 +367,10 @@ def check_who_writes_where(stack: Stack) -> list[str]:
         ("FinishFunction", "indexes"),
         ("FinishFunction", "custody"),
         ("FinishFunction", "keys"),
+        ("MergeTermsFunction", "tables"),
     }
+    if stack.parameters["Search"] == "off":
+        allowed -= {("CombineFunction", "terms"), ("MergeTermsFunction", "tables")}
     problems = []
     for bucket, root in _targets(stack):
         for owner in owners(stack):
@@ -410,7 +422,13 @@ def check_packs_are_written_once(stack: Stack) -> list[str]:
     ]
     problems = [
         f"{owner}: may overwrite {arn}"
-        for owner in ("PlanFunction", "CombineFunction", "DeleteFunction", "FinishFunction")
+        for owner in (
+            "PlanFunction",
+            "CombineFunction",
+            "DeleteFunction",
+            "FinishFunction",
+            "MergeTermsFunction",
+        )
         for arn in arns
         if not any(
             found.owner == owner
@@ -493,7 +511,9 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     """kms only on keys that a parameter names, for what a step does: Plan, Combine, Delete, Finish
-    encrypt, Delete, Verify and who takes inventories read, Examine looks, the rest nothing.
+    encrypt, Delete, Verify and who takes inventories read, Examine looks, the rest nothing. What is
+    searched has its own key where one is named: Combine cannot read it then, and MergeTerms
+    encrypts with no other.
     """
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
     target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (
@@ -511,7 +531,17 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     wanted |= {
         (writer, action, key) for writer in writers for key in target_keys for action in actions
     }
-    named = source_keys | ({stack.parameters["DestinationKmsKeyArn"]} - {""})
+    is_searched = stack.parameters["Search"] != "off"
+    search_keys = {stack.parameters["SearchKmsKeyArn"]} - {""} if is_searched else set()
+    if is_searched:
+        wanted |= {
+            ("MergeTermsFunction", action, key)
+            for key in search_keys or target_keys
+            for action in actions
+        }
+        wanted |= {("MergeTermsFunction", "kms:Decrypt", key) for key in target_keys}
+        wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in search_keys}
+    named = source_keys | ({stack.parameters["DestinationKmsKeyArn"]} - {""}) | search_keys
     wanted |= {("ExamineFunction", "kms:DescribeKey", key) for key in named}
     wanted |= _uses_of_the_stack_key(stack)
     granted = {
@@ -591,6 +621,10 @@ def check_policies_fit(stack: Stack) -> list[str]:
 
 def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
     needed = set(STEPS_NEED.get(owner, frozenset()))
+    if stack.parameters["Search"] == "off":
+        if owner == "MergeTermsFunction":
+            needed = set(_KEEP)
+        needed -= {("s3:PutObject", "terms")}
     if owner in _READERS_OF_INVENTORIES and stack.parameters["InventoryBuckets"]:
         needed |= {("s3:GetObject", "inventories"), ("s3:ListBucket", "buckets of inventories")}
     if stack.in_place:  # the target is a folder of the sources: the same bucket

@@ -26,6 +26,7 @@ MAIN_BUCKET = f"aws-controltower-logs-{ACCOUNT}-{REGION}"
 DESTINATION = f"all-aggregated-logs-{ACCOUNT}-{REGION}"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-0000-0000-000000000000"
 OTHER_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/11111111-1111-1111-1111-111111111111"
+SEARCH_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/33333333-3333-3333-3333-333333333333"
 STACK_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/22222222-2222-2222-2222-222222222222"
 LAYER = f"arn:aws:lambda:{REGION}:580247275435:layer:LambdaInsightsExtension-Arm64:20"
 
@@ -42,6 +43,17 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
         "DestinationKmsKeyArn": OTHER_KEY,
     },
     "in place with keys": {"UseCommonDestinationBucket": "No", "SourceKmsKeyArns": KEY},
+    "search with a key": {"DestinationKmsKeyArn": OTHER_KEY, "SearchKmsKeyArn": SEARCH_KEY},
+    "in place, search with a key": {
+        "UseCommonDestinationBucket": "No",
+        "SourceKmsKeyArns": KEY,
+        "SearchKmsKeyArn": SEARCH_KEY,
+    },
+    "no search": {
+        "Search": "off",
+        "SearchKmsKeyArn": SEARCH_KEY,
+        "DestinationKmsKeyArn": OTHER_KEY,
+    },
     "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
     "other accounts": {
         "OtherBuckets": "flow-logs,theirs-*",

@@ -639,6 +639,33 @@ MISTAKES = (
         dict(PARAMETER_SETS["replicated into an account with keys"]),
     ),
     Mistake(
+        "tables of terms may be written over",
+        permissions.check_packs_are_written_once,
+        lambda r: _without(r, "MergeTermsFunction", "TablesAreWrittenOnce"),
+    ),
+    Mistake(
+        "who merges terms reads packs",
+        permissions.check_steps_have_what_they_need,
+        _allow(
+            "MergeTermsFunction",
+            "s3:GetObject",
+            {"Fn::Sub": "${CommonDestinationBucket.Arn}/packs/*"},
+        ),
+    ),
+    Mistake(
+        "who merges terms encrypts with the key of packs",
+        permissions.check_keys_are_the_given_ones,
+        lambda r: _statement(r, "MergeTermsFunction", "DecryptTerms").update(
+            Action=["kms:Decrypt", "kms:GenerateDataKey"]
+        ),
+        dict(PARAMETER_SETS["search with a key"]),
+    ),
+    Mistake(
+        "nobody hears of terms that are not merged",
+        monitoring.check_everything_that_must_alarm,
+        lambda r: r["TermsNotMergedAlarm"]["Properties"].update(Threshold=1000),
+    ),
+    Mistake(
         "the replicating role may delete",
         platform.check_replication,
         _set(

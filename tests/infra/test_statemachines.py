@@ -174,7 +174,18 @@ def test_nothing_is_packed_before_all_is_listed_and_planned(combine: Definition)
     while name is not None:
         order.append(name)
         name = combine["States"][name].get("Next") or combine["States"][name].get("Default")
-    assert order == ["Prepare", "Nightly?", "ListLogs", "Plan", "DryRun?", "PackLogs", "Finish"]
+    assert order == [
+        "Prepare",
+        "Nightly?",
+        "ListLogs",
+        "Plan",
+        "DryRun?",
+        "PackLogs",
+        "Finish",
+        "MergeTerms",
+        "Merged?",
+        "Done",
+    ]
 
 
 def test_main_and_auxiliary_logs_go_side_by_side(combine: Definition) -> None:
@@ -286,7 +297,34 @@ def test_a_failing_state_still_comes_to_the_end(combine: Definition) -> None:
         ]
     for name in ("Finish", "FinishAfterError"):
         assert function_of(combine["States"][name]) == "FinishFunction"
-        assert "Catch" not in combine["States"][name]
+        assert combine["States"][name]["Catch"] == [
+            {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": "MergeTerms"}
+        ]
+
+
+def test_a_run_ends_as_it_finished_whatever_becomes_of_its_terms(combine: Definition) -> None:
+    """A run that failed fails with its own error after its terms are merged; one that succeeded
+    succeeds, even if they cannot be. What cannot be merged is not tried for ever.
+    """
+    merge, merged = combine["States"]["MergeTerms"], combine["States"]["Merged?"]
+    assert merge["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": merge["ResultPath"], "Next": "Merged?"}
+    ], "an error takes the place of an earlier answer, which may be that there is more to do"
+    assert [rule["Next"] for rule in merged["Choices"]] == ["MergeTerms", "Failed"]
+    assert merged["Choices"][1] == {"Variable": "$.failed", "IsPresent": True, "Next": "Failed"}
+    assert combine["States"]["Failed"]["ErrorPath"] == "$.failed.Error"
+    assert combine["States"]["Failed"]["CausePath"] == "$.failed.Cause"
+    assert combine["States"]["Done"] == {"Type": "Succeed"}
+
+
+def test_a_history_ends_as_its_windows_did_whatever_becomes_of_its_terms() -> None:
+    """They are merged once for all windows, before the end that says which windows failed."""
+    states_ = load_definition("process_historical_main_logs")["States"]
+    assert states_["RunWindows"]["Next"] == "MergeTermsOfHistory"
+    assert states_["MergeTermsOfHistory"]["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "FinishHistory"}
+    ]
+    assert states_["HistoryMerged?"]["Default"] == "FinishHistory"
 
 
 def test_every_function_is_used_and_known() -> None:

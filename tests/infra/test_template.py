@@ -135,8 +135,18 @@ def test_key_policies_name_everybody_who_needs_the_key() -> None:
             for statement in policy["PolicyDocument"]["Statement"]
         )
     }
-    assert len(using) == 5
+    assert len(using) == 6
     assert set(stack.outputs["TargetKeyRoleArns"].split(",")) == using
+
+
+def test_the_policy_of_the_key_of_search_names_two_roles() -> None:
+    """Who writes terms and who merges them: nobody else uses that key, and packs have another."""
+    stack = resolve(_translated(), PARAMETER_SETS["search with a key"])
+    assert stack.outputs["SearchKeyRoleArns"].split(",") == [
+        f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}FunctionRole"
+        for name in ("Combine", "MergeTerms")
+    ]
+    assert "SearchKeyRoleArns" not in resolve(_translated(), PARAMETER_SETS["no search"]).outputs
 
 
 def test_the_doctor_looks_at_the_role_of_every_step() -> None:

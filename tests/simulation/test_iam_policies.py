@@ -46,6 +46,7 @@ from log_aggregator.cli import commands
 from log_aggregator.core.adopted import Said
 from log_aggregator.core.backfill.entries import BackfillPlan
 from log_aggregator.core.policies import make_documents
+from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import LogAggregatorError, StoreError
 from log_aggregator.ports.account import BucketVersioning
@@ -65,6 +66,8 @@ from log_aggregator.steps.doctor.permissions import (
 from log_aggregator.steps.packing.listing import Progress
 from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.steps.packing.run import run
+from log_aggregator.steps.search.after_run import make_merging
+from log_aggregator.steps.search.merge import list_terms, merge_terms
 from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates
 from log_aggregator_lab.stores.faults import FaultyStore
 
@@ -77,12 +80,13 @@ Label = tuple[str, str, str]
 DOCTORS = frozenset((*LOOK_AT_CONFIGURATION, *LOOK_AT_SOURCE, *LOOK_AT_ACCESS, *LOOK_AT_ACCOUNT))
 TYPED: dict[Stage, tuple[str, ...]] = {
     Stage.SURVEY: ("plan", "survey"),
-    Stage.PACK: ("run", "backfill"),
+    Stage.PACK: ("run", "backfill", "index terms", "index tables"),
     Stage.DELETE: ("delete",),
     Stage.READ: (
         *("find", "extract", "verify", "thaw", "custody verify", "custody show", "custody trace"),
         *("validate-cloudtrail", "stats", "status"),
     ),
+    Stage.SEARCH: ("search",),
 }
 """The commands of each stage, all of which are typed here."""
 NO_STAGE = {
@@ -287,6 +291,25 @@ def pack(shell: Shell) -> None:
     shell.type_in("run", *shell.days, codes=(0, 1))
     for _ in range(2):
         shell.type_in("backfill", *shell.days, codes=(0, 1))
+    shell.type_in("index terms", *shell.days, "--again", codes=(0, 1))
+    shell.type_in("index tables", "--rebuild", codes=(0, 1))
+
+
+def search(shell: Shell) -> None:
+    """In the tables, and in the terms of packs that no table covers."""
+    case = shell.case
+    assert case.run(case.world.store, keeps=False) == []
+    merge_all(case.world)
+    late(case.world)
+    assert case.run(case.world.store, keeps=False) == []
+    shell.type_in("search", "192.0.2.1", *shell.days, codes=(0, 1, 4))
+
+
+def merge_all(world: World) -> None:
+    job = world.job()
+    for target in world.targets:
+        keys = list(list_terms(job.store, job.workers, target, Query()))
+        merge_terms(make_merging(job, target), keys)
 
 
 def delete(shell: Shell) -> None:
@@ -372,7 +395,13 @@ def freeze(world: World) -> None:
 def record(stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch) -> set[Need]:
     needs: set[Need] = set()
     shell = Shell(case, needs, monkeypatch)
-    doing = {Stage.SURVEY: survey, Stage.PACK: pack, Stage.DELETE: delete, Stage.READ: read}
+    doing = {
+        Stage.SURVEY: survey,
+        Stage.PACK: pack,
+        Stage.DELETE: delete,
+        Stage.READ: read,
+        Stage.SEARCH: search,
+    }
     doing[stage](shell)
     assert shell.typed == set(TYPED[stage])
     return {

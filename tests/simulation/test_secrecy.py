@@ -162,7 +162,7 @@ def test_foreign_errors_do_not_take_their_text_along(clouds: MakeCloud, watch: W
     cloud = clouds(world)
     run(cloud, given)
     assert watch.find_leaks(cloud.raised, world) == []
-    assert len({function for function, _ in cloud.calls}) == 10
+    assert len({function for function, _ in cloud.calls}) == 11
     for turn, (where, number) in enumerate(firsts(cloud.calls).items()):
         error = FOREIGN[turn % len(FOREIGN)]()
         world, given = history()

@@ -33,6 +33,7 @@ from tests.support.world import (
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.handlers import split_history
 from log_aggregator.steps.fanout.folder import Kind, RunFolder
+from log_aggregator.steps.search.after_run import merge_after_run
 from log_aggregator_lab.stores.faults import Fault, Killed
 
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -95,11 +96,12 @@ def run_all(cloud: Cloud) -> str:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: MakeCloud) -> None:
-    """Keys and bytes of packs and indexes, and what is left where, are the same; so are the counts
-    of the result.
+    """Keys and bytes of packs, indexes, terms and tables, and what is left where, are the same; so
+    are the counts of the result.
     """
     alone, world = scenario.build(), scenario.build()
     expected, _ = alone.run_faulty(nothing)
+    merge_after_run(alone.job(), expected)
     cloud = clouds(world)
     ended = run_all(cloud)
     assert ended == ("RunFailed" if expected.failures else "")

@@ -40,6 +40,7 @@ MODULES = {
     "VerifyFunction": "verify",
     "DeleteFunction": "delete",
     "FinishFunction": "finish",
+    "MergeTermsFunction": "merge_terms",
     "SplitHistoryFunction": "split_history",
     "SortInventoryFunction": "sort_inventory",
     "FinishHistoryFunction": "finish_history",

@@ -38,6 +38,7 @@ _KNOWN = {
         "Catch",
         "OutputPath",
         "ResultPath",
+        "ResultSelector",
     },
     "Parallel": {"Branches", "Catch", "ResultPath"},
     "Map": {
@@ -51,6 +52,7 @@ _KNOWN = {
     "Choice": {"Choices", "Default"},
     "Pass": {"Parameters", "OutputPath"},
     "Succeed": set(),
+    "Fail": {"ErrorPath", "CausePath"},
 }
 
 
@@ -115,6 +117,8 @@ class StateMachine:
             raise
         if state["Type"] == "Choice":
             return data, result
+        if "ResultSelector" in state:
+            result = fill(state["ResultSelector"], result, context)
         output = put(data, state.get("ResultPath", "$"), result)
         if "OutputPath" in state:
             output = (
@@ -129,6 +133,10 @@ class StateMachine:
         match state["Type"]:
             case "Task":
                 return self._try(state, fill(state["Parameters"], data, context))
+            case "Fail":
+                raise StateError(
+                    find(data, state["ErrorPath"], context), find(data, state["CausePath"], context)
+                )
             case "Parallel":
                 return [self._run(branch, data, context) for branch in state["Branches"]]
             case "Map":
@@ -212,14 +220,25 @@ class StateMachine:
 def choose(state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> str:
     """The next state's name."""
     for rule in state["Choices"]:
-        value = find(data, rule["Variable"], context)
-        if (
-            value > rule["NumericGreaterThan"]
-            if "NumericGreaterThan" in rule
-            else value is rule["BooleanEquals"]
-        ):
+        if all(holds(part, data, context) for part in rule.get("And", [rule])):
             return str(rule["Next"])
     return str(state["Default"])
+
+
+def holds(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> bool:
+    """One comparison of a choice. A variable that is not there is an error, unless that is asked
+    for.
+    """
+    if "IsPresent" in rule:
+        try:
+            find(data, rule["Variable"], context)
+        except StateError:
+            return rule["IsPresent"] is False
+        return rule["IsPresent"] is True
+    value = find(data, rule["Variable"], context)
+    if "NumericGreaterThan" in rule:
+        return bool(value > rule["NumericGreaterThan"])
+    return bool(value is rule["BooleanEquals"])
 
 
 def find(data: Any, path: str, context: Mapping[str, Any]) -> Any:

@@ -225,6 +225,7 @@ def test_what_the_example_shows_as_defaults_are_defaults() -> None:
     """
     own = {
         "kms_key_id",
+        "search_kms_key_id",
         "aggregation_regions",
         "organization_id",
         "destination_account",
@@ -478,6 +479,7 @@ def test_alarms_lead_to_what_to_do() -> None:
         "objects-retained",
         "calls-refused-by-lambda",
         "something-has-changed",
+        "terms-not-merged",
     }
     assert named <= anchors(page)
 

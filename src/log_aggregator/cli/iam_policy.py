@@ -45,8 +45,9 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     multiple=True,
     required=True,
     help="survey looks and changes nothing; pack writes packs and keeps originals; delete deletes "
-    "originals that are in verified packs; read finds, extracts, verifies and thaws. May be given "
-    "several times, for one policy of several stages.",
+    "originals that are in verified packs; read finds, extracts, verifies and thaws; search looks "
+    "up what is kept for searching, and shows events only together with read. May be given several "
+    "times, for one policy of several stages.",
 )
 @click.option(
     "--source-kms-key-arn",
@@ -140,15 +141,19 @@ def _make_scope(
     target_keys: tuple[str, ...],
 ) -> Scope:
     today = SystemClock().now().date()
-    key_id = settings.kms_key_id
-    named = (key_id,) if key_id is not None and is_key_arn(key_id) else ()
     return Scope(
         make_rules(settings, DateWindow(today, today)),
         settings.bucket_owners,
         partition,
         source_keys,
-        tuple(dict.fromkeys((*named, *target_keys))),
+        tuple(dict.fromkeys((*_named_key(settings.kms_key_id), *target_keys))),
+        _named_key(settings.search_kms_key_id),
     )
+
+
+def _named_key(key_id: str | None) -> tuple[str, ...]:
+    """IAM matches nothing but ARNs."""
+    return (key_id,) if key_id is not None and is_key_arn(key_id) else ()
 
 
 def _write_files(folder: Path, policies: Iterable[dict[str, Any]], *, force: bool) -> list[str]:

@@ -14,7 +14,7 @@ from log_aggregator.cli.options import (
     connection_options,
     json_option,
     make_connection,
-    target_writing_options,
+    tables_options,
 )
 from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
@@ -42,7 +42,7 @@ from log_aggregator.wiring import open_job
     is_flag=True,
     help="Make the tables of whole months anew out of the terms, and replace those that are there.",
 )
-@target_writing_options
+@tables_options
 @connection_options
 @json_option
 def tables(
@@ -73,7 +73,7 @@ def tables(
             keys = list(list_terms(job.store, job.workers, target, query))
             with show_bar("merging terms", len(keys)) as show:
                 merging = replace(make_merging(job, target), is_rebuild=rebuild, progress=show)
-                _add(total, merge_terms(merging, keys))
+                total.add(merge_terms(merging, keys))
         described = _describe(total, job.requests)
     print_report(described, _render(described), as_json=as_json)
     return 1 if total.failures else 0
@@ -87,14 +87,6 @@ def _whole_months(query: Query) -> Query:
     if last is not None:
         last = last.replace(day=calendar.monthrange(last.year, last.month)[1])
     return replace(query, first=first, last=last)
-
-
-def _add(total: MergeResult, result: MergeResult) -> None:
-    total.tables += result.tables
-    total.packs += result.packs
-    total.rows += result.rows
-    total.compacted += result.compacted
-    total.failures += result.failures
 
 
 def _describe(result: MergeResult, requests: Mapping[str, int]) -> dict[str, Any]:

@@ -66,9 +66,15 @@ def target_writing_options(function: F) -> F:
     )
 
 
+def tables_options(function: F) -> F:
+    """The same, and the key of what is kept for searching."""
+    names = TARGET_SETTINGS | {"kms_key_id", "search_kms_key_id"}
+    return _add_settings(function, [row for row in SETTINGS if row.name in names])
+
+
 def terms_options(function: F) -> F:
     """The same, and whether values are kept as they are."""
-    names = TARGET_SETTINGS | {"kms_key_id", "search"}
+    names = TARGET_SETTINGS | {"kms_key_id", "search", "search_kms_key_id"}
     return _add_settings(function, [row for row in SETTINGS if row.name in names])
 
 

@@ -20,6 +20,7 @@ FOLDERS_WRITTEN_ONCE = (
     "custody/",
     "keys/",
     "backfills/",
+    "tables/",
     "probes/",
 )
 FOLDERS_EXPIRING = ("packs", "indexes", "terms", "tables", "discards")

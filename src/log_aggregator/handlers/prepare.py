@@ -44,6 +44,7 @@ class Asked:
     look_back_days: int | None
     dry_run: bool
     inventory: str
+    history: str
 
     def is_nightly(self, look_back_days: int) -> bool:
         """Whether it does all that a night does. So does the weekly run, and whoever starts one by
@@ -83,6 +84,7 @@ def handler(event: Event, call: Call) -> Result:
         asked.inventory,
         job.rules.layouts,
         job.rules.group.stage,
+        asked.history,
     )
     folder = call.folder(record.run)
     counts = write_listing_plan(folder, record, plan, call.job.requests)
@@ -104,6 +106,7 @@ def read_input(given: Mapping[str, Any]) -> Asked:
         "look_back_days",
         "dry_run",
         "inventory",
+        "history",
     )
     unknown = sorted(set(given) - set(allowed))
     if unknown:
@@ -123,18 +126,23 @@ def read_input(given: Mapping[str, Any]) -> Asked:
     dry_run = given.get("dry_run", False)
     if not isinstance(dry_run, bool):
         raise SettingsError(f"input: dry_run = {dry_run!r}: expected true or false")
-    inventory = given.get("inventory", "")
-    if not isinstance(inventory, str) or (inventory and not _RUN.fullmatch(inventory)):
-        raise SettingsError(
-            f"input: inventory = {inventory!r}: expected the name of a run that sorted "
-            "one; the work on history sets it"
-        )
+    inventory = _read_run(given, "inventory", "the name of a run that sorted one")
+    history = _read_run(given, "history", "the name of the run that it is a window of")
     days = Days(texts["date"], texts["start_date"], texts["end_date"])
     if inventory and (texts["bucket_name"] is None or texts["start_date"] is None):
         raise SettingsError(
             "input: inventory: allowed only together with start_date, end_date and bucket_name"
         )
-    return Asked(days, texts["bucket_name"], look_back_days, dry_run, inventory)
+    return Asked(days, texts["bucket_name"], look_back_days, dry_run, inventory, history)
+
+
+def _read_run(given: Mapping[str, Any], name: str, expected: str) -> str:
+    run = given.get(name, "")
+    if not isinstance(run, str) or (run and not _RUN.fullmatch(run)):
+        raise SettingsError(
+            f"input: {name} = {run!r}: expected {expected}; the work on history sets it"
+        )
+    return run
 
 
 def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:

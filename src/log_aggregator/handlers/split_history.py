@@ -49,6 +49,7 @@ def handler(event: Event, call: Call) -> Result:
                 "start_date": str(part.first),
                 "end_date": str(part.last),
                 "bucket_name": name,
+                "history": folder.run,
                 **more,
             },
         }

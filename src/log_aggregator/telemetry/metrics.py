@@ -153,6 +153,15 @@ METRICS: tuple[Metric, ...] = (
         "terms. No failure: `index terms` makes them.",
         _RUN,
     ),
+    Metric("PacksMerged", "Count", "Packs whose terms came into a table.", _RUN),
+    Metric("TablesWritten", "Count", "Tables of terms that were written.", _RUN),
+    Metric(
+        "MergeFailures",
+        "Count",
+        "Terms and tables that could not be read while terms were merged. What they say is looked "
+        "for pack by pack, or said to be unsearched.",
+        _RUN,
+    ),
     Metric("ObjectsPerPack", "Count", "Members of a pack, in the mean of the run.", _RUN),
     Metric("GroupsTotal", "Count", "Groups of the run.", _RUN),
     Metric("GroupsFailed", "Count", "Groups in which something failed.", _RUN),

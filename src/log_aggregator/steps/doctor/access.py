@@ -21,6 +21,7 @@ from log_aggregator.steps.doctor.permissions import (
     LIST_SOURCE,
     LIST_TARGET,
     READ_SOURCE,
+    READ_TARGET,
     WRITE_AGAIN,
     WRITE_ONCE,
     WRITTEN_AGAIN,
@@ -141,15 +142,28 @@ def examine_records_access(
 
 def _examine_terms(notebook: Notebook, simulation: Simulation, target: Target) -> None:
     """Packing does not depend on them."""
-    verdict = simulation.examine(WRITE_AGAIN, _any_in(simulation, target, "terms/"), WRITTEN_AGAIN)
+    terms, tables = (_any_in(simulation, target, folder) for folder in ("terms/", "tables/"))
     write_verdict(
         notebook,
         locate(target.bucket),
         "terms",
         f"writing what people search events by, {target.root}terms/*",
-        [verdict],
+        [simulation.examine(WRITE_AGAIN, terms, WRITTEN_AGAIN)],
         advice=f"{PACK_POLICY} Without it packs are written and cannot be searched; "
         'search = "off" says that this is meant.',
+        is_fatal=False,
+    )
+    write_verdict(
+        notebook,
+        locate(target.bucket),
+        "tables",
+        f"merging that into tables, {target.root}tables/*",
+        [
+            simulation.examine(READ_TARGET, terms),
+            simulation.examine(WRITE_ONCE, tables, WRITTEN_ONCE),
+        ],
+        advice=f"{PACK_POLICY} Without it a search reads the terms of packs one by one, as far as "
+        "there are not too many.",
         is_fatal=False,
     )
 

@@ -266,6 +266,10 @@ class Examination:
             examine_target_rules(self.notebook, locate(target.bucket), lifecycle, target.root)
         if key_id := self.rules.group.combine.pack.kms_key_id:
             self._examine_key(KeyUse(key_id, locate(target.bucket), writes=True))
+        terms = self.rules.group.combine.terms
+        search_key_id = None if terms is None else terms.write.kms_key_id
+        if search_key_id and search_key_id != key_id:
+            self._examine_key(KeyUse(search_key_id, locate(target.bucket), writes=True))
         examine_target_access(self.notebook, self.simulation, target, is_in_place=self.is_in_place)
         examine_records_access(self.notebook, self.simulation, target, self._records_of(sources))
 

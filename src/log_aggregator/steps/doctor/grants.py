@@ -55,6 +55,7 @@ class Stage(StrEnum):
     PACK = "pack"
     DELETE = "delete"
     READ = "read"
+    SEARCH = "search"
 
 
 class Place(StrEnum):
@@ -72,6 +73,7 @@ class Place(StrEnum):
     PACKS = "packs"
     INDEXES = "indexes"
     TERMS = 'terms of packs, unless search = "off"'
+    TABLES = 'tables of terms, unless search = "off"'
     CUSTODY = "custody records"
     KEYS = "CloudTrail's public keys, where there is a main bucket"
     LEDGERS = "ledgers of backfills"
@@ -80,12 +82,16 @@ class Place(StrEnum):
     PROBES = "probes of what S3 keeps to"
     SOURCE_KEYS = "KMS keys of sources"
     TARGET_KEYS = "KMS keys of targets"
+    SEARCH_KEYS = 'KMS keys of terms and tables, unless search = "off"'
+    KEYS_OF_TERMS = "the same, or without one those of targets"
 
 
+_SEARCHED = (Place.TERMS, Place.TABLES, Place.SEARCH_KEYS, Place.KEYS_OF_TERMS)
 _FOLDERS = {
     Place.PACKS: "packs/",
     Place.INDEXES: "indexes/",
     Place.TERMS: "terms/",
+    Place.TABLES: "tables/",
     Place.CUSTODY: "custody/",
     Place.KEYS: "keys/",
     Place.LEDGERS: BACKFILLS,
@@ -110,13 +116,17 @@ def _row(sid: str, stages: Iterable[Stage], actions: tuple[str, ...], *places: P
 
 _RUNS = (Stage.SURVEY, Stage.PACK, Stage.DELETE)
 _CHANGES = (Stage.PACK, Stage.DELETE)
+_READING = (Stage.READ, Stage.SEARCH)
+"""Terms say what stands in packs, so whoever may read packs may not search for that reason; nor the
+other way round: a search without the packs names them, and no event.
+"""
 
 GRANTS = (
     _row("ListSources", _RUNS, LIST_SOURCE, Place.SOURCES),
     _row("FindBuckets", _RUNS, FIND_BUCKETS, Place.FOUND_BUCKETS),
-    _row("FindTargets", (Stage.READ,), FIND_BUCKETS, Place.FOUND_TARGETS),
+    _row("FindTargets", _READING, FIND_BUCKETS, Place.FOUND_TARGETS),
     _row("LookAtTargets", _RUNS, LOOK_AT_TARGET, Place.TARGETS),
-    _row("LookAtPacks", (Stage.READ,), LOOK_AT_TARGET[:1], Place.TARGETS),
+    _row("LookAtPacks", _READING, LOOK_AT_TARGET[:1], Place.TARGETS),
     _row("ListUploads", _CHANGES, LIST_UPLOADS, Place.TARGETS),
     _row("ListRecords", (Stage.READ,), LIST_RECORDS, Place.TARGETS),
     _row(
@@ -134,7 +144,8 @@ GRANTS = (
     _row("ReadIndexes", (Stage.SURVEY,), READ_TARGET, Place.INDEXES),
     _row("WritePacks", (Stage.PACK,), (*WRITE_ONCE, *ABORT), Place.PACKS),
     _row("WriteIndexes", (Stage.PACK,), WRITE_ONCE, Place.INDEXES),
-    _row("WriteTerms", (Stage.PACK,), WRITE_AGAIN, Place.TERMS),
+    _row("WriteTerms", (Stage.PACK,), (*WRITE_AGAIN, *READ_TARGET), Place.TERMS),
+    _row("WriteTables", (Stage.PACK,), WRITE_ONCE, Place.TABLES),
     _row("WriteRecords", _CHANGES, WRITE_ONCE, Place.CUSTODY, Place.KEYS),
     _row("ReadLifecycle", (Stage.PACK,), READ_LIFECYCLE, Place.SOURCES),
     _row("WriteLedgers", (Stage.PACK,), WRITE_ONCE, Place.LEDGERS),
@@ -160,10 +171,12 @@ GRANTS = (
         Place.ADOPTED,
         Place.LEDGERS,
     ),
-    _row("ReadTerms", (Stage.READ,), READ_TARGET, Place.TERMS),
+    _row("SearchTerms", (Stage.SEARCH,), READ_TARGET, Place.TERMS, Place.TABLES),
     _row("ThawPacks", (Stage.READ,), THAW, Place.PACKS),
     _row("EncryptPacks", _CHANGES, USE_TARGET_KEY, Place.TARGET_KEYS),
     _row("DecryptPacks", (Stage.SURVEY, Stage.READ), USE_TARGET_KEY[1:], Place.TARGET_KEYS),
+    _row("EncryptTerms", (Stage.PACK,), USE_TARGET_KEY, Place.SEARCH_KEYS),
+    _row("DecryptTerms", (Stage.SEARCH,), USE_TARGET_KEY[1:], Place.KEYS_OF_TERMS),
 )
 
 
@@ -178,6 +191,8 @@ class Scope:
     partition: str = "aws"
     source_keys: tuple[str, ...] = ()
     target_keys: tuple[str, ...] = ()
+    search_keys: tuple[str, ...] = ()
+    """Of terms and tables. Without one they are encrypted as packs are."""
     versioned: frozenset[str] = frozenset()
     """Sources whose versioning is known to be on: originals go by version there, and only so."""
     unversioned: frozenset[str] = frozenset()
@@ -228,6 +243,8 @@ class Scope:
             ),
             Place.SOURCE_KEYS: [_Resource(arn) for arn in self.source_keys],
             Place.TARGET_KEYS: [_Resource(arn) for arn in self.target_keys],
+            Place.SEARCH_KEYS: [_Resource(arn) for arn in self.search_keys],
+            Place.KEYS_OF_TERMS: [_Resource(arn) for arn in self.search_keys or self.target_keys],
         }[place]
 
     def _has(self, place: Place) -> bool:
@@ -239,7 +256,7 @@ class Scope:
             Place.TRAILS: bool(self.rules.main_buckets),
             Place.KEYS: bool(self.rules.main_buckets),
             Place.DISCARDS: self.rules.selection.discard_other_regions,
-            Place.TERMS: self.rules.group.combine.terms is not None,
+            **dict.fromkeys(_SEARCHED, self.rules.group.combine.terms is not None),
         }.get(place, True)
 
     def find_packs(self) -> list[_Resource]:

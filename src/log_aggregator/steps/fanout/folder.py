@@ -63,6 +63,12 @@ class RunFolder:
     def result_key(self) -> str:
         return self._key("result.json")
 
+    def merged_key(self, first: date) -> str:
+        """What was merged of the terms of a month, once that is done: it is named by the first day
+        of it that the run is about.
+        """
+        return self._key(f"merged/{first}.json")
+
     @property
     def examination_key(self) -> str:
         """What the doctor saw before the run."""

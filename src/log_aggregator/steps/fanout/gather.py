@@ -55,6 +55,8 @@ class RunRecord:
     """Those that were declared when it began. What is declared later is the next run's."""
     stage: Stage = Stage.PACK
     """As it was when the run began. A stack that is updated meanwhile changes nothing for it."""
+    history: str = ""
+    """The history that it is a window of, if any. That one merges terms, once for all windows."""
 
     def late_before(self, look_back_days: int) -> date:
         """Log dates before this one are older than what a nightly run looks at."""
@@ -131,6 +133,11 @@ def write_listing_plan(
 def read_record(folder: RunFolder) -> RunRecord:
     """Raises NotFound."""
     return _decode_record(folder.read_json(folder.record_key))
+
+
+def read_buckets(folder: RunFolder) -> list[str]:
+    """The buckets that a run takes logs from. Raises NotFound."""
+    return list(folder.read_json(folder.record_key)["buckets"])
 
 
 def gather_items(
@@ -228,6 +235,7 @@ def _encode_record(record: RunRecord) -> dict[str, Any]:
         "inventory": record.inventory,
         "layouts": describe_declarations(record.layouts),
         "stage": record.stage.value,
+        "history": record.history,
     }
 
 
@@ -246,6 +254,7 @@ def _decode_record(value: Mapping[str, Any]) -> RunRecord:
         value["inventory"],
         read_declarations(value.get("layouts", [])),
         Stage(value.get("stage", Stage.PACK)),
+        value.get("history", ""),
     )
 
 

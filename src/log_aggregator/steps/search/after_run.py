@@ -16,6 +16,7 @@ from log_aggregator.model import Target
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import RunResult
+from log_aggregator.steps.rules import CombineOptions
 from log_aggregator.steps.search.merge import MergeResult, Merging, merge_terms
 from log_aggregator.steps.search.tables import EXTRA, has_reader
 
@@ -67,14 +68,20 @@ def merge_packs(job: Job, target: Target, pack_keys: Iterable[str]) -> list[Fail
 
 
 def make_merging(job: Job, target: Target) -> Merging:
-    """Tables are stored and encrypted as indexes are."""
-    options = table_options(job.rules.group.combine.index)
+    """Tables are stored and encrypted as terms are."""
+    options = table_options(job.rules.group.combine)
     return Merging(job.store, job.workers, target, options, job.today)
 
 
-def table_options(index: WriteOptions) -> WriteOptions:
-    """https://www.iana.org/assignments/media-types/application/vnd.apache.parquet"""
-    return replace(index, content_type="application/vnd.apache.parquet")
+def table_options(combine: CombineOptions) -> WriteOptions:
+    """A table is written once. Whoever makes tables although no terms are written has no key for
+    them but that of indexes.
+
+    https://www.iana.org/assignments/media-types/application/vnd.apache.parquet
+    """
+    terms = combine.terms
+    key_id = combine.index.kms_key_id if terms is None else terms.write.kms_key_id
+    return replace(combine.index, kms_key_id=key_id, content_type="application/vnd.apache.parquet")
 
 
 def _packs_by_target(job: Job, result: RunResult) -> dict[Target, set[str]]:

@@ -73,6 +73,14 @@ class MergeResult:
     read: int = 0
     """Packs whose terms were asked for."""
 
+    def add(self, other: MergeResult) -> None:
+        self.tables += other.tables
+        self.packs += other.packs
+        self.rows += other.rows
+        self.compacted += other.compacted
+        self.failures += other.failures
+        self.read += other.read
+
 
 @dataclass(frozen=True, slots=True)
 class Merging:
