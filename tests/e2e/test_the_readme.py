@@ -24,6 +24,7 @@ from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator.wiring import Connection, connect
 from log_aggregator_lab.check import check_originals, list_current
 from log_aggregator_lab.organisation.generate import OrganisationSpec, generate, small
+from log_aggregator_lab.organisation.leak import leak_days, list_leak
 from log_aggregator_lab.organisation.synthetic import ManifestEntry, Purpose
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.upload import create_buckets, upload
@@ -44,6 +45,7 @@ THE_WAY = (
     "find",
     "extract",
     "stats",
+    "search",
 )
 UNKNOWN_TO_SEAWEEDFS = {"put-public-access-block", "put-bucket-lifecycle-configuration"}
 QUESTIONS = (
@@ -102,6 +104,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with EmbeddedS3() as server, Proxy(server.endpoint_url) as proxy:
         create_buckets(spec, server)
         entries = list(upload(generate(spec), server).entries)
+        upload(list_leak(spec), server)
         yield Place(server, proxy, tmp_path_factory.mktemp("typed"), spec, entries)
 
 
@@ -143,6 +146,9 @@ def test_the_whole_way(place: Place) -> None:
     assert "original" in place.do(lines["extract"])
     assert [path for path in (place.folder / "logs-back").rglob("*.json.gz") if path.is_file()]
     assert f"{gone:,} originals deleted" in place.do(lines["stats"])
+    seen = place.do(lines["search"])
+    assert all(account in seen for account in place.spec.account_ids[:2])
+    assert all(str(day) in seen for day in leak_days(place.spec))
     check_all(place, settings["destination_bucket"])
 
 

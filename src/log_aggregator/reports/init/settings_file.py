@@ -85,6 +85,9 @@ def _write_destination(choices: Choices) -> Iterator[str]:
         yield f"bucket_accounts = {{ {', '.join(pairs)} }}"
     if destination.kms_key_arn:
         yield f"kms_key_id = {json.dumps(destination.kms_key_arn)}"
+    yield "# Beside the packs a run keeps what `search` looks up: access keys, addresses, names and"
+    yield "# ARNs, as they stand in the logs. \"hashed\" keeps keyed hashes of them, \"off\" nothing."
+    yield '# search = "plain"'
     yield ""
 
 
