@@ -84,6 +84,7 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     assert settings.destination_bucket == DEFAULT
     assert settings.keep_originals_days == 30
     assert "keep_originals_days: 30 (nobody was asked)" in done.stdout
+    assert 'search: "plain", which keeps access keys' in done.stdout
     assert f"aws s3api create-bucket --bucket {DEFAULT}" in done.stdout
     assert f"log-aggregator iam-policy --stage pack --source-kms-key-arn {KEY}" in done.stdout
 

@@ -50,6 +50,8 @@ def test_the_file_says_what_was_chosen(landing: Landing) -> None:
     )
     assert "a rule expires logs after 365 days" in text
     assert "CloudTrail writes to it" in text
+    assert settings.search == "plain"
+    assert '# search = "plain"' in text
 
 
 def test_a_key_of_the_packs_is_a_setting(landing: Landing) -> None:
