@@ -95,8 +95,8 @@ def render_init(described: Mapping[str, Any]) -> Iterator[str]:
         if answer["from"] == "default":
             value = "none" if answer["value"] == "" else answer["value"]
             yield f"  {answer['name']}: {value} (nobody was asked)"
-    yield '  search: "plain", which keeps access keys, addresses, names and ARNs beside the packs, so'
-    yield '  that `search` finds them; "hashed" and "off" are the other ways'
+    yield '  search: "plain", which keeps access keys, addresses, names and ARNs beside the packs,'
+    yield '  so that `search` finds them; the other ways are "hashed" and "off"'
     yield ""
     yield from _render_destination(described["destination"])
     yield ""

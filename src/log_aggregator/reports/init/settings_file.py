@@ -86,7 +86,7 @@ def _write_destination(choices: Choices) -> Iterator[str]:
     if destination.kms_key_arn:
         yield f"kms_key_id = {json.dumps(destination.kms_key_arn)}"
     yield "# Beside the packs a run keeps what `search` looks up: access keys, addresses, names and"
-    yield "# ARNs, as they stand in the logs. \"hashed\" keeps keyed hashes of them, \"off\" nothing."
+    yield '# ARNs, as they stand in the logs. "hashed" keeps keyed hashes of them, "off" nothing.'
     yield '# search = "plain"'
     yield ""
 
