@@ -38,6 +38,7 @@ _REMEDIES: Mapping[Unsearched, str] = {
     Unsearched.LOG_TYPE: _EXTRACT,
     Unsearched.UNPARSABLE: _EXTRACT,
     Unsearched.COPIED: _EXTRACT,
+    Unsearched.ADOPTED: _EXTRACT,
     Unsearched.TOO_LARGE: _EXTRACT,
     Unsearched.TOO_MANY: _EXTRACT,
     Unsearched.NOT_MADE: _MAKE,
