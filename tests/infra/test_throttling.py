@@ -56,6 +56,6 @@ def test_a_quota_of_ten_loses_no_items(call_seconds: int, lost_max: int) -> None
         for p in sorted(DEFINITIONS.glob("*.json"))
         for r in retriers(load_definition(p.name.split(".")[0]))
     ]
-    assert len(rules) == 16
+    assert len(rules) == 18
     for rule in {json.dumps(rule, sort_keys=True) for rule in rules}:
         assert lost(json.loads(rule), call_seconds) <= lost_max
