@@ -20,6 +20,7 @@ from tests.mutants.bugs.rehearsing import REHEARSING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.surveying import SURVEYING
+from tests.mutants.bugs.terms import TERMS
 from tests.mutants.bugs.trust import TRUST
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
@@ -46,5 +47,6 @@ SECTIONS = (
     BACKFILLING,
     SURVEYING,
     REHEARSING,
+    TERMS,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)
