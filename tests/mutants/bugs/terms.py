@@ -47,7 +47,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.readers.records:has_few_values",
                 ("VALUES_MAX", "size"),
             ),
-            proof=f"{HOSTILE}::test_a_crowded_log_is_unsearched_and_takes_little_memory",
+            proof=f"{HOSTILE}::test_a_large_log_is_read_event_by_event",
         ),
         Mutant(
             "hidden-first-column",
@@ -75,7 +75,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.tally:Tally._expand",
                 ("known[3] += _places(entry)", "pass"),
             ),
-            proof=f"{EVERY}::test_every_value_of_any_cloudtrail_events_is_found",
+            proof=f"{COLLECT}::test_a_role_is_found_wherever_any_of_its_sessions_called",
         ),
         Mutant(
             "too-many-unsaid",
@@ -130,7 +130,10 @@ TERMS = Section(
             "the hash of a value is the same in every field, and with every key",
             in_symbol(
                 "log_aggregator.core.terms.hashing:SearchKey.hash",
-                ("hmac.digest(self.secret, message, 'sha256')", "hmac.digest(b'', message, 'sha256')"),
+                (
+                    "hmac.digest(self.secret, message, 'sha256')",
+                    "hmac.digest(b'', message, 'sha256')",
+                ),
             ),
             proof="tests/unit/core/terms/test_hashing.py::test_hashes_tell_fields_keys_and_values_apart",
         ),
