@@ -18,6 +18,7 @@ from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.rehearsing import REHEARSING
 from tests.mutants.bugs.requests import REQUESTS
+from tests.mutants.bugs.searching import SEARCHING
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.surveying import SURVEYING
 from tests.mutants.bugs.terms import TERMS
@@ -34,6 +35,8 @@ SECTIONS = (
     PACKING,
     READING_KEYS,
     FINDING,
+    SEARCHING,
+    TERMS,
     BOUNDARIES,
     LISTING,
     INVENTORIES,
@@ -47,6 +50,5 @@ SECTIONS = (
     BACKFILLING,
     SURVEYING,
     REHEARSING,
-    TERMS,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)
