@@ -59,6 +59,14 @@ def estimate_steps(load: Load, limits: PackLimits) -> dict[str, Counter[str]]:
     return steps
 
 
+def estimate_search_requests(load: Load, limits: PackLimits, tables: int = 1) -> Counter[str]:
+    """What search adds: the terms of each pack are written, and read once more when they are merged
+    into so many tables, one for each log type and month.
+    """
+    packs = sum(shape.packs for shape in _shapes(load, limits))
+    return Counter({"PutObject": packs + tables, "GetObject": packs, "ListObjectsV2": tables})
+
+
 def estimate_load_packed(
     load: Load, limits: PackLimits, index_bytes_per_member: int = INDEX_BYTES_PER_MEMBER
 ) -> Packed:

@@ -4,6 +4,7 @@ the table of metrics.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from cost_model.work import (
     estimate_item_transitions_dollars,
     estimate_kms_dollars,
     estimate_lambda_dollars,
+    estimate_search_requests,
     estimate_steps,
 )
 
@@ -43,6 +45,9 @@ OBJECTS_PER_SECOND = 400
 
 
 SIZES_KIB = (1, 4, 12, 43, 128, 1024)
+SEARCHED_KIB = 12
+SMALL_GROUPS = 11_111
+"""Of 90 log objects, as the demo's."""
 GROUPS = 100
 """Of the million: as many accounts, say."""
 ALL_THERE = {
@@ -60,6 +65,7 @@ def make_stack_prices() -> Iterator[str]:
         load_definition(ROOT / "statemachines" / "combine_log_files.asl.json"), ALL_THERE
     )
     yield from _make_by_size(template, transitions)
+    yield from _make_with_search()
     yield "## The stack"
     yield ""
     yield (
@@ -84,6 +90,37 @@ def make_stack_prices() -> Iterator[str]:
         "items are cut for."
     )
     yield "That is no measurement on AWS."
+
+
+def _make_with_search() -> Iterator[str]:
+    yield "## With search"
+    yield ""
+    yield (
+        f"Dollars of requests for a million log objects of {SEARCHED_KIB} KiB, without search and "
+        "with it (`search` is `plain` or `hashed`)."
+    )
+    yield (
+        "For each pack the terms are written once, and read once when they are merged into the "
+        "month's table."
+    )
+    yield ""
+    rows = [_search_row(groups) for groups in (GROUPS, SMALL_GROUPS)]
+    yield from table(("groups", "without", "terms", "merging", "with"), rows)
+    yield ""
+    yield (
+        "Compute and the bytes that stay warm come on top: [costs](../internals/costs.md#search)."
+    )
+    yield ""
+
+
+def _search_row(groups: int) -> tuple[str, ...]:
+    load, limits = Load(MILLION, SEARCHED_KIB * KIB, groups), PackLimits()
+    without = estimate_dollars(sum(estimate_steps(load, limits).values(), Counter[str]()))
+    added = estimate_search_requests(load, limits)
+    merging = Counter({**added, "PutObject": 1})
+    both = estimate_dollars(added)
+    parts = without, both - estimate_dollars(merging), estimate_dollars(merging)
+    return f"{groups:,}", *(f"{part:.4f}" for part in parts), f"**{without + both:.3f}**"
 
 
 def _monthly(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:

@@ -21,6 +21,7 @@ from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.searching import SEARCHING
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.surveying import SURVEYING
+from tests.mutants.bugs.terms import TERMS
 from tests.mutants.bugs.trust import TRUST
 from tests.mutants.bugs.verifying import VERIFYING
 from tests.mutants.bugs.write_order import WRITE_ORDER
@@ -35,6 +36,7 @@ SECTIONS = (
     READING_KEYS,
     FINDING,
     SEARCHING,
+    TERMS,
     BOUNDARIES,
     LISTING,
     INVENTORIES,

@@ -20,6 +20,7 @@ from cost_model.work import (
     estimate_kms_dollars,
     estimate_lambda_dollars,
     estimate_load_packed,
+    estimate_search_requests,
     estimate_steps,
 )
 from hypothesis import given
@@ -79,6 +80,15 @@ def test_seven_years_of_a_million(size_kib: int, left: float, each: float, packe
         SEVEN_YEARS,
     ).total
     assert example < ours < example * 1.01 + 0.3
+
+
+def test_search_costs_a_write_and_a_read_for_each_pack() -> None:
+    """A pack of a group of 90 log objects: as dear as seventy-five GETs."""
+    steps = estimate_steps(Load(MILLION, 12 * KIB, 100), PackLimits())
+    assert steps["verifying"]["GetObject"] == 100  # packs
+    added = estimate_search_requests(Load(MILLION, 12 * KIB, 100), PackLimits())
+    assert added == {"PutObject": 101, "GetObject": 100, "ListObjectsV2": 1}
+    assert estimate_dollars(added) == pytest.approx(0.00055, abs=0.00001)
 
 
 def test_requests_of_a_million() -> None:

@@ -51,6 +51,20 @@ def test_a_term_has_its_count_times_and_members() -> None:
     assert head == TermsHead("packs/a", 3, {})
 
 
+def test_a_role_is_found_wherever_any_of_its_sessions_called() -> None:
+    """Callers are counted as a whole; what several share is added up."""
+    collector = Collector("CloudTrail")
+    for place, session in enumerate("aabb"):
+        arn = f"arn:aws:sts::1:assumed-role/role/{session}"
+        issuer = {"sessionIssuer": {"userName": "role"}}
+        identity = {"arn": arn, "sessionContext": issuer}
+        collector.add(place, log(event(place, userIdentity=identity)))
+    _, seen = finish(collector)
+    role = Term(Field.PRINCIPAL, "role")
+    assert seen[role] == Sighting(role, 4, NOON, NOON + 3, (0, 1, 2, 3))
+    assert seen[Term(Field.SESSION, "b")].members == (2, 3)
+
+
 def test_what_cannot_be_read_is_unsearched_and_the_rest_is_kept() -> None:
     collector = Collector("CloudTrail")
     collector.add(0, b"no JSON")

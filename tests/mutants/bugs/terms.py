@@ -1,0 +1,141 @@
+"""Planted bugs: terms, by which packs are searched."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+READERS = "tests/unit/core/terms/test_readers.py"
+HOSTILE = "tests/unit/core/terms/test_hostile.py"
+COLLECT = "tests/unit/core/terms/test_collect.py"
+EVERY = "tests/property/test_every_term.py"
+PACK_TERMS = "tests/unit/core/terms/test_packterms.py"
+
+TERMS = Section(
+    "Terms for searching",
+    (
+        Mutant(
+            "damaged-lines-searched",
+            "a log in which a line cannot be read counts as searched",
+            in_symbol(
+                "log_aggregator.core.terms.readers.pieces:read_json_lines",
+                ("damaged = True", "damaged = False"),
+            ),
+            proof=f"{READERS}::test_what_can_be_read_of_a_damaged_log_is_kept_and_it_is_unsearched",
+        ),
+        Mutant(
+            "damaged-events-searched",
+            "a log in which an event cannot be read counts as searched",
+            in_symbol(
+                "log_aggregator.core.terms.readers.records:Records.read",
+                ("damaged = True", "pass"),
+            ),
+            proof=f"{READERS}::test_what_can_be_read_of_a_damaged_log_is_kept_and_it_is_unsearched",
+        ),
+        Mutant(
+            "long-lines-searched",
+            "a log whose long lines were left out counts as searched",
+            in_symbol(
+                "log_aggregator.core.terms.readers.pieces:Pieces.check",
+                ("self._has_long", "False"),
+            ),
+            proof=f"{HOSTILE}::test_a_crowded_log_is_unsearched_and_takes_little_memory",
+        ),
+        Mutant(
+            "crowded-events-decoded",
+            "an event of a million empty lists takes hundreds of megabytes",
+            in_symbol(
+                "log_aggregator.core.terms.readers.records:has_few_values",
+                ("VALUES_MAX", "size"),
+            ),
+            proof=f"{HOSTILE}::test_a_large_log_is_read_event_by_event",
+        ),
+        Mutant(
+            "hidden-first-column",
+            "a mark of byte order hides the addresses of flow logs, which count as searched",
+            in_symbol(
+                "log_aggregator.core.terms.readers.flows:read_flows",
+                ("not data[:end].isascii()", "False"),
+                ("data[:end].decode('ascii')", "data[:end].decode('ascii', 'replace')"),
+            ),
+            proof=f"{HOSTILE}::test_other_encodings_are_unsearched",
+        ),
+        Mutant(
+            "callers-lost-while-frozen",
+            "callers are lost that were counted while older terms were frozen",
+            in_symbol(
+                "log_aggregator.core.terms.tally:Tally._drain",
+                ("groups.clear()", "self._groups = {}"),
+            ),
+            proof=f"{EVERY}::test_every_value_of_any_cloudtrail_events_is_found",
+        ),
+        Mutant(
+            "places-of-one-caller",
+            "of a role that several call with, only the members of the first caller are named",
+            in_symbol(
+                "log_aggregator.core.terms.tally:Tally._expand",
+                ("known[3] += _places(entry)", "pass"),
+            ),
+            proof=f"{COLLECT}::test_a_role_is_found_wherever_any_of_its_sessions_called",
+        ),
+        Mutant(
+            "too-many-unsaid",
+            "a log that brought more terms than there is room for counts as searched",
+            in_symbol(
+                "log_aggregator.core.terms.collect:Collector.add",
+                ("self._unsearched[Unsearched.TOO_MANY] += 1", "pass"),
+            ),
+            proof=f"{COLLECT}::test_a_log_with_too_many_terms_is_unsearched_and_others_are_not",
+        ),
+        Mutant(
+            "skipped-as-searched",
+            "a member that was copied unread counts as searched",
+            in_symbol(
+                "log_aggregator.core.terms.collect:Collector.skip",
+                ("self._unsearched[reason] += 1", "pass"),
+            ),
+            proof=f"{COLLECT}::test_what_cannot_be_read_is_unsearched_and_the_rest_is_kept",
+        ),
+        Mutant(
+            "short-terms-believed",
+            "terms that are cut short are believed, and a search finds nothing in the rest",
+            in_symbol(
+                "log_aggregator.core.terms.packterms:_decode_blocks",
+                (
+                    "raise BadTerms('the terms are cut short, or not as many as they say')",
+                    "return",
+                ),
+            ),
+            proof=f"{PACK_TERMS}::test_terms_that_are_cut_short_are_refused",
+        ),
+        Mutant(
+            "members-beyond-the-pack",
+            "terms name members that the pack does not have",
+            in_symbol(
+                "log_aggregator.core.terms.packterms:_decode_places",
+                ("before >= members or not places", "not places"),
+            ),
+            proof=f"{PACK_TERMS}::test_what_cannot_be_is_refused",
+        ),
+        Mutant(
+            "another-key-believed",
+            "hashes of another key are looked at, and a search finds nothing in them",
+            in_symbol(
+                "log_aggregator.steps.search.look_up:Asked.hides",
+                ("pack.search_key == self.search_key_id", "True"),
+            ),
+            proof="tests/unit/steps/search/test_hashed_values.py::test_another_key_is_told_and_nothing_is_said_of_the_pack",
+        ),
+        Mutant(
+            "one-hash-in-every-field",
+            "the hash of a value is the same in every field, and with every key",
+            in_symbol(
+                "log_aggregator.core.terms.hashing:SearchKey.hash",
+                (
+                    "hmac.digest(self.secret, message, 'sha256')",
+                    "hmac.digest(b'', message, 'sha256')",
+                ),
+            ),
+            proof="tests/unit/core/terms/test_hashing.py::test_hashes_tell_fields_keys_and_values_apart",
+        ),
+    ),
+)
