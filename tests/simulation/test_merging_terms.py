@@ -137,7 +137,7 @@ def test_a_merge_that_dies_goes_on_where_it_was(clouds: MakeCloud, *, after: boo
 def test_what_does_not_fit_into_a_call_goes_into_another(
     clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call whose time is over after a table says that there is more to do; another one does it."""
+    """A call whose time is over after a table says that there is more to do; another does it."""
     world = two_halves()
     cloud, written = clouds(world), list[str]()
 
