@@ -15,7 +15,7 @@ from random import Random
 from benchmarks.generated import GeneratedBucket, GeneratedStore
 
 from log_aggregator.core.tables.directory import Covered, Directory
-from log_aggregator.core.tables.keys import Shelf, StoredTable, TableName
+from log_aggregator.core.tables.keys import FOLDER, Shelf, StoredTable, TableName
 from log_aggregator.core.tables.names import ShortNames
 from log_aggregator.core.tables.parquet import TableWriter
 from log_aggregator.core.tables.rows import Row
@@ -110,7 +110,7 @@ class TablesStore(GeneratedStore):
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
         self._wait()
-        if not prefix.startswith("tables/"):
+        if not prefix.startswith(FOLDER):
             return super().list_objects(bucket, prefix=prefix, start=start)
         self._count("ListObjectsV2")
         return Page(
@@ -122,7 +122,10 @@ class TablesStore(GeneratedStore):
 
     def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
         self._wait()
-        return super().list_prefixes(bucket, prefix=prefix, start=start)
+        if not prefix.startswith(FOLDER):
+            return super().list_prefixes(bucket, prefix=prefix, start=start)
+        self._count("ListObjectsV2")
+        return Page((), prefixes=(f"{FOLDER}{LOG_TYPE}/",))
 
     def get_object(
         self,

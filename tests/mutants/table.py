@@ -18,6 +18,7 @@ from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.rehearsing import REHEARSING
 from tests.mutants.bugs.requests import REQUESTS
+from tests.mutants.bugs.searching import SEARCHING
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.surveying import SURVEYING
 from tests.mutants.bugs.trust import TRUST
@@ -33,6 +34,7 @@ SECTIONS = (
     PACKING,
     READING_KEYS,
     FINDING,
+    SEARCHING,
     BOUNDARIES,
     LISTING,
     INVENTORIES,

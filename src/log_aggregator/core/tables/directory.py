@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -158,7 +158,7 @@ def decode_directory(tail: bytes) -> Directory:
     text = tail[len(tail) - length : len(tail) - footer_bytes(tail)]
     try:
         return _parse(_inflate(text).split(b"\n"))
-    except (zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
+    except (zlib.error, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise BadTerms(
             f"the directory of the table cannot be read: {type(error).__name__}"
         ) from error
@@ -198,10 +198,13 @@ def _lines(directory: Directory) -> Iterator[Any]:
 
 def _parse(lines: Sequence[bytes]) -> Directory:
     head, names, members, others = map(json.loads, lines[:4])
+    _check_texts(head["replaces"])
     if head["format"] != FORMAT or head["version"] != VERSION:
         raise BadTerms("the directory of the table is of another format or version")
     if len(names) != len(members):
         raise BadTerms(f"the table names {len(names)} packs and counts members of {len(members)}")
+    _check_texts(names)
+    _check_counts(members)
     counts = dict(zip(names, members, strict=True))
     return Directory(
         head["log_type"],
@@ -218,10 +221,25 @@ def _parse(lines: Sequence[bytes]) -> Directory:
 
 
 def _parse_unsearched(counts: Mapping[str, int]) -> Mapping[Unsearched, int]:
+    _check_counts(counts.values())
     return {Unsearched[name]: count for name, count in counts.items()}
 
 
 def _parse_piece(line: Sequence[Any]) -> Piece:
     offset, length, rows, crc, fields = line
+    _check_counts((offset, length, rows, crc))
     bounds = {name: (first, last) for name, (first, last) in fields.items()}
+    for first_and_last in bounds.values():
+        _check_texts(first_and_last)
     return Piece(offset, length, rows, crc, bounds)
+
+
+def _check_texts(values: Iterable[Any]) -> None:
+    """JSON holds what whoever can write there likes. By types, for there may be 200,000."""
+    if not set(map(type, values)) <= {str}:
+        raise TypeError("expected texts")
+
+
+def _check_counts(values: Collection[Any]) -> None:
+    if not set(map(type, values)) <= {int} or min(values, default=0) < 0:
+        raise TypeError("expected counts")

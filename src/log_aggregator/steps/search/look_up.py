@@ -29,6 +29,7 @@ from log_aggregator.core.terms.table import has_terms
 from log_aggregator.errors import (
     BadTerms,
     Failure,
+    LimitExceeded,
     NotFound,
     StoreError,
     VerificationError,
@@ -40,13 +41,15 @@ from log_aggregator.steps.packs.terms import read_terms
 from log_aggregator.steps.retrieval.adopted import list_adopted
 from log_aggregator.steps.retrieval.catalog import entry_of, list_folder
 from log_aggregator.steps.search.answers import Answer, Coverage, Sighted, SightedPack
-from log_aggregator.steps.search.tables import has_reader, list_tables, open_table
+from log_aggregator.steps.search.tables import OpenTable, has_reader, list_tables, open_table
 from log_aggregator.steps.workers import Workers
 
 READ_DIRECTLY_MAX = 20_000
 """So many packs whose terms are in no table yet are searched by reading these; of more, the rest
 is said to be unsearched.
 """
+ROWS_MAX = 500_000
+"""Some 400 MB of values in packs: more than anybody reads, and than is to be held."""
 _TERMS_BYTES = MIB
 """In memory while it is read, about."""
 EVENTLESS = frozenset({"CloudTrail-Digest"})
@@ -56,6 +59,21 @@ answer would be whole if they counted.
 _PACKS = "packs/"
 _SLASHES = 6
 """In a pack's short key, up to its name."""
+
+
+@dataclass(slots=True)
+class Room:
+    """How many rows an answer may still have. Threads take of it; a few too many do no harm."""
+
+    rows_left: int = ROWS_MAX
+
+    def take(self, rows: int) -> None:
+        """Raises LimitExceeded."""
+        self.rows_left -= rows
+        if self.rows_left < 0:
+            error = LimitExceeded(f"more than {ROWS_MAX:,} values in packs match: expected fewer")
+            error.advice = "Narrow it by --field, --account, --log-type, --from and --to."
+            raise error
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,7 @@ class Asked:
     search_key_id: str = ""
     """Of the key that `wanted` was hashed with."""
     read_directly_max: int = READ_DIRECTLY_MAX
+    room: Room = field(default_factory=Room)
     progress: Callable[[int], object] = lambda _: None
     """Is told how many packs were read by their own terms."""
 
@@ -210,16 +229,36 @@ def read_shelf(store: ObjectStore, tables: Sequence[StoredTable], asked: Asked) 
             continue
         try:
             opened = open_table(store, table)
-            rows = [row for some in opened.read_rows(asked.spans) for row in some]
+            rows = list(_matching(opened, asked))
         except (BadTerms, StoreError, VerificationError) as error:
             result.coverage.failures.append(Failure.of(table.where, error))
             continue
         replaced.update(opened.directory.replaces)
         fresh = set(filter(is_wanted, opened.directory.names)) - result.covered
-        result.rows += [row for row in rows if row[2] in fresh and asked.match(row[0], row[1])]
+        result.rows += [row for row in rows if row[2] in fresh]
         result.covered |= fresh
         _count_fresh(result.coverage, opened.directory, fresh, asked)
     return result
+
+
+def _matching(table: OpenTable, asked: Asked) -> Iterator[Row]:
+    """Raises BadTerms, StoreError, LimitExceeded."""
+    known: set[str] = set()
+    for rows in table.read_rows(asked.spans):
+        found = [row for row in rows if asked.match(row[0], row[1])]
+        asked.room.take(len(found))
+        for name in {row[2] for row in found} - known:
+            _check_name(table, name)
+            known.add(name)
+        yield from found
+
+
+def _check_name(table: OpenTable, name: str) -> None:
+    target = table.table.target
+    try:
+        entry_of(target, f"{target.root}{_PACKS}{name}")
+    except ValueError as error:
+        raise BadTerms(f"{table.table.where}: {name!r} is no pack") from error
 
 
 def _count_fresh(coverage: Coverage, directory: Directory, fresh: set[str], asked: Asked) -> None:
@@ -297,6 +336,7 @@ def _search_directly(
             coverage.failures += found.failures
         else:
             _count(coverage, found.covered, asked)
+            asked.room.take(len(found.rows))
             yield from found.rows
 
 

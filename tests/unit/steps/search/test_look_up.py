@@ -4,6 +4,7 @@ looked at is always said.
 
 from __future__ import annotations
 
+import zlib
 from datetime import date
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 from tests.support.term_tables import TermsShelf, seconds, sighting
 
 from log_aggregator.core.query import Query
+from log_aggregator.core.tables.directory import find_end, footer_bytes
 from log_aggregator.core.tables.wanted import parse_wanted
 from log_aggregator.core.terms.model import Field, Unsearched
+from log_aggregator.errors import LimitExceeded
 from log_aggregator.ports.store import ListStart, Page
 from log_aggregator.steps.search import look_up as module
 from log_aggregator.steps.search.answers import Answer
-from log_aggregator.steps.search.look_up import Asked, look_up
+from log_aggregator.steps.search.look_up import Asked, Room, look_up
 from log_aggregator.steps.workers import SerialWorkers
 
 KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -138,6 +141,66 @@ def test_a_damaged_table_covers_nothing() -> None:
     assert packs_of(answer) == with_key
     assert answer.coverage.is_whole
     assert {failure.error for failure in answer.coverage.failures} == {"BadTerms"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"pieces":[[4,', b'"pieces":[["4",'),
+        (b'"replaces":[]', b'"replaces":[[]]'),
+        (b"[10]", b'["10"]'),
+        (b"[10]", b"[-10]"),
+        (b"[10]", b"[" * 100_000),
+        (b"/2021/03/05/", b"/2021/03/99/"),
+    ],
+)
+def test_a_table_that_lies_covers_nothing(before: bytes, after: bytes) -> None:
+    """Whoever can write there must not end a search, nor be believed."""
+    shelf = TermsShelf()
+    pack = shelf.add_pack(DAY, sighting(Field.ACCESS_KEY, KEY))
+    shelf.merge()
+    (key,) = shelf.tables
+    shelf.put(key, lie(shelf.store.get_object(shelf.target.bucket, key).data, before, after))
+    answer = search(shelf, KEY)
+    assert packs_of(answer) == {pack}
+    assert answer.coverage.is_whole
+    assert [failure.error for failure in answer.coverage.failures] == ["BadTerms"]
+
+
+def lie(table: bytes, before: bytes, after: bytes) -> bytes:
+    """A table with another directory. Whatever it says of a pack's name is said of its rows."""
+    size, footer = find_end(table), footer_bytes(table)
+    assert size is not None
+    text = zlib.decompress(table[-size:-footer])
+    assert before in text
+    told = zlib.compress(text.replace(before, after))
+    end = len(told).to_bytes(4, "little") + table[-footer:][4:]
+    return table[:-size] + told + end
+
+
+def test_more_than_anybody_reads_is_refused() -> None:
+    shelf, _ = shelf_with_key()
+    for _ in range(2):
+        with pytest.raises(LimitExceeded, match="values in packs match"):
+            search(shelf, KEY, room=Room(1))
+        assert len(search(shelf, KEY, room=Room(2)).sighted) == 2
+        shelf.merge()
+
+
+def test_expired_packs_are_found_as_such_and_lost_indexes_do_not_matter() -> None:
+    """The table outlives the pack; a listed index alone is no pack that nobody looked at."""
+    shelf, with_key = shelf_with_key()
+    shelf.merge()
+    gone = min(with_key)
+    shelf.store.delete(shelf.target.bucket, gone)
+    shelf.put(shelf.target.index_key(gone), b"index")
+    answer = search(shelf, KEY)
+    assert packs_of(answer) == with_key
+    assert {each.pack.storage_class is None: each.pack.pack_key for each in answer.sighted} == {
+        True: gone,
+        False: max(with_key),
+    }
+    assert answer.coverage.is_whole
 
 
 def test_a_table_of_another_month_is_not_believed() -> None:
