@@ -252,6 +252,13 @@ def test_a_history_of_which_a_window_failed_is_merged_as_far_as_it_came(clouds: 
         assert set(covered(world)) == (with_terms(world) if is_merged else set())
 
 
+@pytest.mark.parametrize("history", ["history", 7, "2025-04-05/../x"])
+def test_a_run_is_a_window_of_a_run_or_of_none(history: Any, clouds: MakeCloud) -> None:
+    """What the work on history gives its windows is looked at as all other input is."""
+    with pytest.raises(StateError, match=r"SettingsError.*history = .*: expected the name of the"):
+        clouds(two_halves()).run({"history": history})
+
+
 def test_a_second_merge_writes_nothing(clouds: MakeCloud) -> None:
     """What is in a table is not merged again."""
     world = two_halves()
