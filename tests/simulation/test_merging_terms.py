@@ -11,10 +11,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.simulation.test_statemachine import result_of, run_all, two_halves
+from tests.simulation.test_statemachine import MERGE, result_of, run_all, two_halves
 from tests.support.cloud import Cloud, StoppableSerialWorkers, make_cloud
 from tests.support.statemachine import StateError
-from tests.support.world import World, document, kill_at, trail_key
+from tests.support.world import World, document, find_losses, kill_at, trail_key
 
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.checksums import crc64nvme
@@ -27,7 +27,6 @@ from log_aggregator.steps.search.merge import list_terms
 from log_aggregator.steps.search.tables import list_tables, open_table
 from log_aggregator.steps.workers import SerialWorkers
 
-MERGE = "MergeTermsFunction"
 HISTORY = {"start_date": "2025-03-01", "end_date": "2025-03-31", "bucket_name": "trail"}
 
 MakeCloud = Callable[[World], Cloud]
@@ -131,6 +130,7 @@ def test_a_merge_that_dies_goes_on_where_it_was(clouds: MakeCloud, *, after: boo
         cloud.decide = kill_at(number, after=after)
         assert cloud.run()["search"]["is_done"] is True, undisturbed.calls[number]
         assert cloud.invocations.count(MERGE) == 2
+        assert find_losses(world) == []
         assert sorted(covered(world)) == sorted(with_terms(world)), undisturbed.calls[number]
 
 
