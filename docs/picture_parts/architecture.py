@@ -45,7 +45,7 @@ changes nothing.
 """
 
 SOURCES = ("<ControlTowerBucket>", "<OtherBuckets>")
-LEFT, MIDDLE, RIGHT = 40.0, 494.0, 988.0
+LEFT, MIDDLE, RIGHT = 40.0, 494.0, 1004.0
 SIDE_WIDTH, MIDDLE_WIDTH = 256.0, 290.0
 ROW_HEIGHT, ROW_GAP = 50.0, 14.0
 WIDTH = RIGHT + SIDE_WIDTH + LEFT
@@ -162,9 +162,7 @@ def _draw_access(drawing: Drawing, row: Row, y: float) -> None:
     elif row.sources:
         _draw_line(drawing, left[0], left[1], y, ", ".join(row.sources))
     if row.folders:
-        _draw_line(
-            drawing, right[0], right[1], y - 8, f"write once: {', '.join(row.folders)}", "green"
-        )
+        _draw_line(drawing, right[0], right[1], y - 8, f"write: {', '.join(row.folders)}", "green")
         y += 16
     looks = [verb for verb in row.destination if verb in ("list", "read")]
     if "read" in looks:

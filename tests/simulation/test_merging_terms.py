@@ -11,10 +11,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.simulation.test_statemachine import result_of, run_all, two_halves
+from tests.simulation.test_statemachine import MERGE, result_of, run_all, two_halves
 from tests.support.cloud import Cloud, StoppableSerialWorkers, make_cloud
 from tests.support.statemachine import StateError
-from tests.support.world import World, document, kill_at, trail_key
+from tests.support.world import World, document, find_losses, kill_at, trail_key
 
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.checksums import crc64nvme
@@ -27,7 +27,6 @@ from log_aggregator.steps.search.merge import list_terms
 from log_aggregator.steps.search.tables import list_tables, open_table
 from log_aggregator.steps.workers import SerialWorkers
 
-MERGE = "MergeTermsFunction"
 HISTORY = {"start_date": "2025-03-01", "end_date": "2025-03-31", "bucket_name": "trail"}
 
 MakeCloud = Callable[[World], Cloud]
@@ -131,13 +130,14 @@ def test_a_merge_that_dies_goes_on_where_it_was(clouds: MakeCloud, *, after: boo
         cloud.decide = kill_at(number, after=after)
         assert cloud.run()["search"]["is_done"] is True, undisturbed.calls[number]
         assert cloud.invocations.count(MERGE) == 2
+        assert find_losses(world) == []
         assert sorted(covered(world)) == sorted(with_terms(world)), undisturbed.calls[number]
 
 
 def test_what_does_not_fit_into_a_call_goes_into_another(
     clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call whose time is over after a table says that more is to do; another one does it."""
+    """A call whose time is over after a table says that there is more to do; another does it."""
     world = two_halves()
     cloud, written = clouds(world), list[str]()
 
@@ -250,6 +250,13 @@ def test_a_history_of_which_a_window_failed_is_merged_as_far_as_it_came(clouds: 
             cloud.run(HISTORY, "ProcessHistoricalMainLogsSM")
         assert len(with_terms(world)) == 2
         assert set(covered(world)) == (with_terms(world) if is_merged else set())
+
+
+@pytest.mark.parametrize("history", ["history", 7, "2025-04-05/../x"])
+def test_a_run_is_a_window_of_a_run_or_of_none(history: Any, clouds: MakeCloud) -> None:
+    """What the work on history gives its windows is looked at as all other input is."""
+    with pytest.raises(StateError, match=r"SettingsError.*history = .*: expected the name of the"):
+        clouds(two_halves()).run({"history": history})
 
 
 def test_a_second_merge_writes_nothing(clouds: MakeCloud) -> None:

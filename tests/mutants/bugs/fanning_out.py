@@ -211,5 +211,35 @@ FANNING_OUT = Section(
             ),
             proof="tests/simulation/test_statemachine.py::test_history_in_windows_and_again",
         ),
+        Mutant(
+            "unmerged-counts-as-done",
+            "a merge whose time was over says that all terms are in tables",
+            in_symbol(
+                "log_aggregator.handlers.merge_terms:handler",
+                (
+                    "_describe(folder.run, Merged(), is_done=False)",
+                    "_describe(folder.run, Merged(), is_done=True)",
+                ),
+            ),
+            proof="tests/simulation/test_merging_terms.py::test_what_does_not_fit_into_a_call_goes_into_another",
+        ),
+        Mutant(
+            "unreadable-terms-are-silent",
+            "terms that cannot be read are in no table, and no alarm tells",
+            in_symbol(
+                "log_aggregator.steps.fanout.merging:_describe",
+                ("len(result.failures)", "0"),
+            ),
+            proof="tests/simulation/test_merging_terms.py::test_terms_that_cannot_be_read_are_told_and_the_rest_is_merged",
+        ),
+        Mutant(
+            "tables-with-the-key-of-packs",
+            "what is searched can be read by whoever may decrypt packs, though it has its own key",
+            in_symbol(
+                "log_aggregator.steps.search.after_run:table_options",
+                ("terms.write.kms_key_id", "combine.index.kms_key_id"),
+            ),
+            proof="tests/unit/steps/search/test_after_run.py::test_terms_and_tables_have_the_key_of_search_and_packs_have_theirs",
+        ),
     ),
 )

@@ -329,6 +329,28 @@ def test_the_key_of_the_settings_wins(clinic: Clinic) -> None:
     assert "alias/packs" in found.seen
 
 
+def test_the_key_of_what_is_searched_is_looked_at(clinic: Clinic) -> None:
+    """Besides that of packs, and only where something is kept for searching."""
+    clinic.settings["search_kms_key_id"] = "alias/search"
+    seen = [found.seen for found in clinic.examine() if found.check == "kms"]
+    assert [text for text in seen if "alias/search" in text] != []
+    clinic.settings["search"] = "off"
+    seen = [found.seen for found in clinic.examine() if found.check == "kms"]
+    assert [text for text in seen if "alias/search" in text] == []
+
+
+def test_who_may_not_merge_terms_is_warned(clinic: Clinic) -> None:
+    """No run fails by it."""
+    assert clinic.find("tables", "packs").level is Level.OK
+    clinic.account.decide = lambda _, action, resource: Decision(
+        action, "implicitDeny" if "/tables/" in resource else "allowed"
+    )
+    found = clinic.find("tables", "packs")
+    assert found.level is Level.WARNING
+    assert "s3:PutObject" in found.seen
+    assert clinic.find("terms", "packs").level is Level.OK
+
+
 def test_keys_of_aws_need_nothing(clinic: Clinic) -> None:
     """aws/s3 allows everybody in the account by itself."""
     clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,36 @@ def test_china_and_gov_cloud_have_arns_of_their_own() -> None:
     for statement in plan_statements(scope, Stage):
         for arn in statement.resources:
             assert arn == "*" or arn.startswith("arn:aws-cn:")
+
+
+def test_who_reads_packs_may_not_search_for_that_reason() -> None:
+    """Nor the other way round; and the key of what is searched opens nothing else."""
+    search_key = KEY[:-1] + "5"
+    scope = replace(page_scope(), search_keys=(search_key,))
+
+    def resources(*stages: Stage) -> set[str]:
+        allowed = [found for found in plan_statements(scope, stages) if not found.is_denial]
+        return {arn.partition(":::")[2] or arn for found in allowed for arn in found.resources}
+
+    folders = {
+        f"all-aggregated-logs-111122223333-eu-west-1/{name}/*" for name in ("terms", "tables")
+    }
+    assert not resources(Stage.READ, Stage.SURVEY, Stage.DELETE) & {*folders, search_key}
+    assert resources(Stage.SEARCH) == {
+        "all-aggregated-logs-111122223333-eu-west-1",
+        search_key,
+        *folders,
+    }
+    assert {*folders, search_key} < resources(Stage.PACK)
+
+
+def test_without_search_nothing_is_granted_for_it() -> None:
+    rules = page_scope().rules
+    combine = replace(rules.group.combine, terms=None)
+    off = replace(rules, group=replace(rules.group, combine=combine))
+    scope = replace(page_scope(), rules=off, search_keys=(KEY,))
+    sids = {statement.sid for statement in plan_statements(scope, Stage)}
+    assert not sids & {"WriteTerms", "WriteTables", "SearchTerms", "EncryptTerms", "DecryptTerms"}
 
 
 def test_a_key_is_named_by_its_arn() -> None:
