@@ -22,7 +22,7 @@ from log_aggregator.errors import NotAuthenticated, RequestFailed, name_place
 from log_aggregator.limits import SEARCHED_MEMBER_BYTES_MAX
 from log_aggregator.model import PackFormat, PackPlan
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.packs.terms import write_terms
+from log_aggregator.steps.packs.terms import finish_terms, write_terms
 from log_aggregator.steps.rules import TermsOptions
 
 _one_large = threading.Lock()
@@ -98,7 +98,7 @@ class PackTerms:
 
 def _finish(collector: Collector, plan: PackPlan) -> bytes:
     places = order_in_index(plan.sources)
-    return collector.finish(plan.key, places.__getitem__)
+    return finish_terms(collector, plan.key, places.__getitem__)
 
 
 def _take(collector: Collector, number: int, original: Original) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.terms.collect import Collector
 from log_aggregator.core.terms.model import Sighting, TermsHead
 from log_aggregator.core.terms.packterms import decode_terms
 from log_aggregator.errors import BadTerms
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
+
+_one_finishes = threading.Lock()
+
+
+def finish_terms(collector: Collector, pack_key: str, place_of: Callable[[int], int]) -> bytes:
+    """The terms of a pack, as they are stored. Finishing takes twice the memory of collecting, so
+    packs finish one after the other.
+    """
+    with _one_finishes:
+        return collector.finish(pack_key, place_of)
 
 
 def write_terms(

@@ -26,7 +26,7 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.index import format_of, naming, read_index
 from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.stream import ObjectStream
-from log_aggregator.steps.packs.terms import write_terms
+from log_aggregator.steps.packs.terms import finish_terms, write_terms
 from log_aggregator.steps.retrieval.catalog import (
     CatalogEntry,
     entry_of,
@@ -125,7 +125,7 @@ def make_terms(store: ObjectStore, pack: FoundPack, options: TermsOptions) -> Te
         stream.skip_to(index.content_length_bytes)
     if stream.running.crc != index.content_crc64nvme:
         raise VerificationError(f"{where}: its bytes are not what its index says")
-    data = collector.finish(pack.pack_key, lambda place: place)
+    data = finish_terms(collector, pack.pack_key, lambda place: place)
     write_terms(store, target, pack.pack_key, data, options.write)
     head, _ = decode_terms(data)
     return TermsMade(target, pack.pack_key, head.members, head.unsearched, len(data))

@@ -35,8 +35,10 @@ def make_shelf(*, merged: bool) -> TermsShelf:
     return shelf
 
 
-def search(shelf: TermsShelf, key: SearchKey | None, text: str, **more: bool) -> Answer:
-    wanted = [parse_wanted(text, key=key, **more)]
+def search(
+    shelf: TermsShelf, key: SearchKey | None, text: str, *, is_prefix: bool = False
+) -> Answer:
+    wanted = [parse_wanted(text, key=key, is_prefix=is_prefix)]
     asked = Asked(wanted, search_key_id=key.id if key else "")
     return look_up(shelf.store, SerialWorkers(), [shelf.target], asked)
 
