@@ -78,6 +78,10 @@ REASONS = {
     ),
     "OFF": "the setting `search` is `off`",
     "UNREAD": "the terms of a pack are there and cannot be read",
+    "ADOPTED": (
+        "`index adopt` made an index of what another tool packed; its log objects come back with "
+        "`extract`"
+    ),
     "NOT_MERGED": (
         "the terms of a pack are in no table, and too many packs are like that to read the terms "
         "of each; `log-aggregator index tables` merges them"

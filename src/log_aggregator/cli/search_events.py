@@ -59,4 +59,4 @@ def _render_left(result: EventsResult) -> Iterator[str]:
             f"{format_count(len(result.frozen), 'pack')} cannot be read before it is thawed: the "
             "same command with --thaw in place of --events starts that, and says what it costs"
         )
-    yield from render_failed(describe_failures(result.failures), "could not be read:")
+    yield from render_failed(describe_failures(result.failures), "could not be read")

@@ -81,7 +81,10 @@ def render_terms(described: Mapping[str, Any], days: str) -> Iterator[str]:
         yield f"terms made of {format_count(len(made), 'pack')}, {size}; {days}"
         yield from _render_unsearched(made)
         if made:
-            yield "  `log-aggregator index tables` merges them, so that searching is quick"
+            yield (
+                "  `log-aggregator index tables` merges them, so that searching is quick; with "
+                "--rebuild where older terms were merged"
+            )
     yield from _render_frozen(described)
     if described["present"]:
         yield f"{format_count(described['present'], 'pack has', 'packs have')} terms: nothing to do"

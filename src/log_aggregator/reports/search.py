@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from log_aggregator.core.tables.keys import ENDING as TABLE_ENDING
 from log_aggregator.core.terms.model import Unsearched
+from log_aggregator.errors import Failure
 from log_aggregator.model import NO_ACCOUNT
 from log_aggregator.reports.find import GONE
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
@@ -36,6 +38,7 @@ _REMEDIES: Mapping[Unsearched, str] = {
     Unsearched.LOG_TYPE: _EXTRACT,
     Unsearched.UNPARSABLE: _EXTRACT,
     Unsearched.COPIED: _EXTRACT,
+    Unsearched.ADOPTED: _EXTRACT,
     Unsearched.TOO_LARGE: _EXTRACT,
     Unsearched.TOO_MANY: _EXTRACT,
     Unsearched.NOT_MADE: _MAKE,
@@ -267,10 +270,20 @@ def render_gaps(coverage: Coverage) -> Iterator[str]:
             if reason in coverage.examples:
                 yield f"  such as {coverage.examples[reason]}"
         yield f"  {remedy}"
-    for failure in coverage.failures[:_FAILURES_SHOWN_MAX]:
-        yield f"  {failure.where}: {failure.error}: {failure.message}"
-    if len(coverage.failures) > _FAILURES_SHOWN_MAX:
-        yield f"  ... and {len(coverage.failures) - _FAILURES_SHOWN_MAX:,} more"
+    yield from _render_unread(coverage.failures)
+
+
+def _render_unread(failures: Sequence[Failure]) -> Iterator[str]:
+    """Tables, and terms of packs. What was missed by it is among the gaps."""
+    for failure in failures[:_FAILURES_SHOWN_MAX]:
+        yield f"could not be read: {failure.where}: {failure.error}: {failure.message}"
+    if len(failures) > _FAILURES_SHOWN_MAX:
+        yield f"  ... and {len(failures) - _FAILURES_SHOWN_MAX:,} more; --json names all"
+    if any(TABLE_ENDING in failure.where for failure in failures):
+        yield (
+            "  a table's packs are read one by one then; `log-aggregator index tables --rebuild` "
+            "makes it anew"
+        )
 
 
 def describe_unsearched(coverage: Coverage) -> str:

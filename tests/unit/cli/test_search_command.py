@@ -179,6 +179,21 @@ def test_frozen_packs_are_found_named_and_thawed(command: Command) -> None:
     assert (started.code, json.loads(started.out)["started"]) == (0, 1)
 
 
+def test_a_pack_that_has_expired_is_found_and_not_read(command: Command) -> None:
+    world = packed()
+    (gone,) = (
+        found.key
+        for found in world.store.list_objects("dest", prefix="packs/").objects
+        if "111111111111" in found.key
+    )
+    world.store.delete("dest", gone)
+    assert "1 pack: GONE 1" in command(world, "search", KEY).out.decode().splitlines()
+    events = command(world, "search", KEY, "--events")
+    assert (events.code, events.out) == (1, b"")
+    assert "could not be read:\n" in events.err
+    assert gone in events.err
+
+
 def test_packs_alone(command: Command) -> None:
     lines = command(packed(), "search", OTHER, "--packs").out.decode().splitlines()
     assert [line.split()[1:4] for line in lines] == [

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from log_aggregator.core.terms.model import Unsearched
+from log_aggregator.errors import Failure
 from log_aggregator.reports.search import describe_unsearched, render_answer, render_gaps
 from log_aggregator.steps.search.answers import Coverage
 
@@ -88,6 +89,14 @@ def test_every_reason_comes_with_an_example_and_what_helps(reason: Unsearched) -
     assert first == f"not searched: 1 pack: {reason.value}"
     assert example == "  such as the-pack"
     assert remedy.strip()
+
+
+def test_a_table_that_cannot_be_read_is_named_with_what_helps() -> None:
+    coverage = Coverage(failures=[Failure("s3://b/x.parquet", "BadTerms", "no table", "")] * 7)
+    lines = list(render_gaps(coverage))
+    assert lines[0] == "could not be read: s3://b/x.parquet: BadTerms: no table"
+    assert lines[5] == "  ... and 2 more; --json names all"
+    assert "index tables --rebuild" in lines[6]
 
 
 def test_what_helps_against_several_reasons_is_said_once() -> None:

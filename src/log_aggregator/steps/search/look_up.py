@@ -153,7 +153,8 @@ def _search_target(
     rows += _search_directly(store, workers, target, uncovered, asked, coverage)
     if not asked.is_quick:
         for adopted in list_adopted(store, workers, target, asked.query):
-            coverage.add_unsearched(adopted.index_key, Unsearched.NOT_MADE)
+            if adopted.group.log_type not in EVENTLESS:
+                coverage.add_unsearched(adopted.index_key, Unsearched.ADOPTED)
     return [_sighted(target, row, packs, asked) for row in rows]
 
 

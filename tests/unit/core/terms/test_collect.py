@@ -118,7 +118,7 @@ def test_a_pack_takes_so_many_terms_and_says_which_logs_it_did_not_take(
 
 
 def test_memory_does_not_grow_with_the_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The values alone would take half of it, and all that is counted for each 3 MB."""
+    """The values alone would take half of it, and all that is counted for them 2 MB."""
     monkeypatch.setattr(tally, "WEIGHT_MAX", 200_000)
     collector = Collector("CloudTrail")
     tracemalloc.start()

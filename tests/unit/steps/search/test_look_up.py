@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.support.term_tables import TermsShelf, seconds, sighting
+from tests.support.term_tables import SOURCE, TermsShelf, seconds, sighting
 
 from log_aggregator.core.query import Query
 from log_aggregator.core.tables.directory import find_end, footer_bytes
@@ -102,6 +102,18 @@ def test_nothing_is_only_said_of_what_was_looked_at() -> None:
     assert coverage.members == 3 * 10 + 8
     assert not coverage.is_whole
     assert [failure.error for failure in coverage.failures] == ["BadTerms"]
+
+
+def test_adopted_aggregates_are_said_and_no_advice_is_given_that_cannot_help() -> None:
+    """They have no terms, and `index terms` makes none."""
+    shelf, _ = shelf_with_key()
+    shelf.merge()
+    for log_type in ("CloudTrail", "CloudTrail-Digest"):
+        place = f"{SOURCE}/{log_type}/111122223333/{LATER:%Y/%m/%d}"
+        shelf.put(f"{shelf.target.root}adopted/{place}/old.gz.index.jsonl.gz", b"index")
+    coverage = search(shelf, KEY).coverage
+    assert coverage.unsearched_packs == {Unsearched.ADOPTED: 1}
+    assert not coverage.is_whole
 
 
 def test_members_that_were_not_searched_are_said_by_tables_too() -> None:
