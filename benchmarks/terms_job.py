@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 from benchmarks.everyday import Account
@@ -28,6 +29,7 @@ from log_aggregator.model import PackPlan
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.settings import Settings
 from log_aggregator.steps.packing.combine import combine
+from log_aggregator.steps.packs.terms import finish_terms
 from log_aggregator.steps.rules import TermsOptions
 from log_aggregator.steps.search.merge import Merging, merge_terms
 from log_aggregator.steps.workers import Workers
@@ -127,13 +129,12 @@ def remembering(told: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _fill_pack(pack: int, logs: int) -> int:
-    collector = Collector(LOG_TYPE)
+    collector, random = Collector(LOG_TYPE), Random(pack)
     for place in range(logs):
-        number = place * TERMS_OF_A_LOG
-        ids = ",".join(f'"i-{pack}{each:016x}"' for each in range(number, number + TERMS_OF_A_LOG))
+        ids = ",".join(f'"i-{random.getrandbits(68):017x}"' for _ in range(TERMS_OF_A_LOG))
         text = f'{{"Records":[{{"requestParameters":{{"instanceIds":[{ids}]}}}}]}}'
         collector.add(place, text.encode())
-    return len(collector.finish("packs/a", int))
+    return len(finish_terms(collector, "packs/a", int))
 
 
 def keeping(told: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -136,7 +136,7 @@ Where a log should name an address and names a service, such as `cloudformation.
 LIMITS = f"""{NORMALISED_NOTE}
 ## Limits
 
-One log may bring {MEMBER_TERMS_MAX:,} different terms that no other log of its pack had before it, and all terms of a pack may take {FROZEN_BYTES_MAX // MIB} MiB while they are collected, about half a million.
+One log may bring {MEMBER_TERMS_MAX:,} different terms that no other log of its pack had before it, and all terms of a pack may take {FROZEN_BYTES_MAX // MIB} MiB while they are collected, about 200,000 random ids.
 Beyond that, the rest of the log, or of the pack, is not searched, and an answer says so.
 """.splitlines()
 

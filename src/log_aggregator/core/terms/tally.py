@@ -25,10 +25,10 @@ Times = Sequence[int] | None
 Keep = Callable[[Field, str], tuple[Field, str]]
 """Makes what is kept of a field and of the value that an event has in it."""
 
-WEIGHT_MAX = 4 * MIB
+WEIGHT_MAX = 3 * MIB
 """From this size on what was seen is frozen: sorted and compressed."""
-FROZEN_BYTES_MAX = 8 * MIB
-"""All frozen terms of a pack; no more are taken then. About half a million different ones."""
+FROZEN_BYTES_MAX = 3 * MIB
+"""All frozen terms of a pack; no more are taken then. About 200,000 random ones."""
 MEMBER_TERMS_MAX = 100_000
 """Different terms that one member may bring which no other had before."""
 

@@ -17,8 +17,8 @@ _one_finishes = threading.Lock()
 
 
 def finish_terms(collector: Collector, pack_key: str, place_of: Callable[[int], int]) -> bytes:
-    """A pack's terms, encoded. That takes twice the memory of collecting them, so packs finish one
-    after the other.
+    """The terms of a pack, as they are stored. Finishing takes twice the memory of collecting, so
+    packs finish one after the other.
     """
     with _one_finishes:
         return collector.finish(pack_key, place_of)

@@ -257,7 +257,7 @@ def test_a_mistake_in_collecting_costs_the_terms_alone(
     result = world.run()
     assert (result.failures, left_in_place(world), find_terms(world)) == ([], [], [])
     (warning,) = warnings_of(result)
-    assert "KeyError at log_aggregator/steps/packing/terms.py" in warning["message"]
+    assert "KeyError at log_aggregator/steps/pack" in warning["message"]
     assert LEAKED not in str(warning)
 
 
