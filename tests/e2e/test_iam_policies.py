@@ -131,11 +131,13 @@ def shell(aws: LocalAws, tmp_path: Path) -> Shell:
 
 def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
     """In the order of a log's life: surveyed, planned, packed and kept, deleted by name, found and
-    got back.
+    got back, and searched.
     """
     day = str(shell.spec.first_day)
     main = shell.spec.control_tower_bucket
-    surveyor, packer, deleter, reader = (shell.make_user(stage.value, stage) for stage in Stage)
+    surveyor, packer, deleter, reader, searcher = (
+        shell.make_user(stage.value, stage) for stage in Stage
+    )
     surveyed = shell.call_as_json(surveyor, "survey")
     assert surveyed["total"]["objects"]["value"] > 50
     planned = shell.call_on_the_day(surveyor, "plan")
@@ -151,6 +153,7 @@ def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
     refuse(shell.client(packer), "delete_object", main, shell.some_key(main))
     refuse(shell.client(packer), "delete_object", TARGET, shell.some_key(TARGET, "packs/"))
     refuse(shell.client(packer), "put_object", main, "x")
+    assert shell.call_as_json(packer, "index", "tables", "--rebuild")["packs"] > 5
 
     named = ("delete", "--verified", "--older-than", "0d", "--yes")
     gone = shell.call_on_the_day(deleter, *named)
@@ -168,6 +171,13 @@ def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
     assert (shell.folder / "back" / found["bucket"] / found["key"]).exists()
     refuse(shell.client(reader), "get_object", main, shell.some_key(main))
     refuse(shell.client(reader), "put_object", TARGET, "packs/x")
+    for folder in ("terms/", "tables/"):
+        refuse(shell.client(reader), "get_object", TARGET, shell.some_key(TARGET, folder))
+
+    looked_up = shell.call_as_json(searcher, "search", "--prefix", "ASIA")
+    assert {each["field"] for each in looked_up["found"]} >= {"access-key"}
+    refuse(shell.client(searcher), "get_object", TARGET, shell.some_key(TARGET, "packs/"))
+    refuse(shell.client(searcher), "put_object", TARGET, "tables/x")
 
 
 def test_packs_beside_their_originals(aws: LocalAws, tmp_path: Path) -> None:
