@@ -21,7 +21,7 @@ COLLECTING_KB = 58
 MEMORY_MB_MAX = 50
 WARM_SHARE_MAX = 0.02
 LOGS_OF_A_PACK = (50, 300)
-DAYS, ACCOUNTS = 5, 3
+DAYS, ACCOUNTS = 3, 2
 
 
 def measure(options: Options) -> Outcome:
@@ -45,7 +45,7 @@ def _add_collecting(outcome: Outcome) -> None:
     columns = {"logs": "", "KB": ".0f", "ms CPU to collect": ".3f", "ms CPU to finish": ".3f"}
     table = Table("CPU of terms for each CloudTrail log, alone in a process", columns)
     quick = outcome.is_quick
-    told = {"part": "collecting", "logs": 40 if quick else 300, "rounds": 2 if quick else 7}
+    told = {"part": "collecting", "logs": 40 if quick else 300, "rounds": 2 if quick else 5}
     for name, (size, ms, finishing) in run_apart(JOB, told, SECONDS_MAX).items():
         table.rows.append((name, size / 1000, ms, finishing))
         scaled = ms * COLLECTING_KB * 1000 / size
@@ -55,7 +55,7 @@ def _add_collecting(outcome: Outcome) -> None:
 
 
 def _add_combining(outcome: Outcome) -> None:
-    count, rounds = (400, 2) if outcome.is_quick else (4_000, 7)
+    count, rounds = (400, 2) if outcome.is_quick else (3_000, 5)
     with EmbeddedS3() as server:
         prepare_bucket(server, DESTINATION, is_versioned=True)
         put_logs(server, "terms", count)
@@ -99,7 +99,7 @@ def _add_warm(outcome: Outcome) -> None:
         "together": ".2%",
     }
     table = Table("Warm bytes, in percent of the packs'", columns)
-    days, accounts = (2, 2) if outcome.is_quick else (DAYS, ACCOUNTS)
+    days, accounts = (1, 2) if outcome.is_quick else (DAYS, ACCOUNTS)
     for kind in ("lab", "everyday"):
         for logs in LOGS_OF_A_PACK:
             told = {"part": "keeping", "kind": kind, "logs": logs}
