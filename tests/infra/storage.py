@@ -15,8 +15,9 @@ _TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def check_lifecycle(stack: Stack) -> list[str]:
-    """Exactly these rules. Only packs are moved, and only large ones; an index expires at the age
-    of its pack; nothing else is touched.
+    """Exactly these rules. Only packs are frozen, and only large ones; large terms and tables move
+    to where they can still be read at once; an index expires at the age of its pack; nothing else
+    is touched.
     """
     versioned = stack.parameters["WorkBucketVersioning"] == "Yes"
     wanted = {
@@ -129,6 +130,15 @@ def _destination_rules(stack: Stack) -> list[dict[str, Any]]:
         *(
             _rule(f"{folder}-expire", f"{folder}/", **expire)
             for folder in ("packs", "indexes", "terms", "tables", "discards")
+        ),
+        *(
+            _rule(
+                f"{folder}-to-instant-retrieval",
+                f"{folder}/",
+                ObjectSizeGreaterThan=131_072,
+                Transitions=[{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}],
+            )
+            for folder in ("terms", "tables")
         ),
         _rule(
             "left-overs",

@@ -317,7 +317,13 @@ MISTAKES = (
     ),
     Mistake("indexes die early", storage.check_lifecycle, _set(f"{_RULES}/2/ExpirationInDays", 30)),
     Mistake("indexes outlive", storage.check_lifecycle, _set(f"{_RULES}/2", None)),
-    Mistake("uploads stay", storage.check_lifecycle, _set(f"{_RULES}/4", None)),
+    Mistake("terms cost more", storage.check_lifecycle, _set(f"{_RULES}/6/Prefix", "tables/")),
+    Mistake(
+        "terms are frozen",
+        storage.check_lifecycle,
+        _set(f"{_RULES}/6/Transitions/0/StorageClass", "DEEP_ARCHIVE"),
+    ),
+    Mistake("uploads stay", storage.check_lifecycle, _set(f"{_RULES}/8", None)),
     Mistake(
         "the bucket goes with the stack",
         storage.check_buckets_stay,

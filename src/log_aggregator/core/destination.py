@@ -27,6 +27,15 @@ FOLDERS_EXPIRING = ("packs", "indexes", "terms", "tables", "discards")
 """What is searched goes with the packs that it came from. Custody records and public keys are few,
 and prove something for as long as there are any.
 """
+FOLDERS_SEARCHED = ("terms", "tables")
+SEARCHED_DAYS = 30
+"""Until what is searched moves to Glacier Instant Retrieval, which costs a sixth to keep and is
+read as quickly. Until then runs read it, to merge it.
+"""
+SEARCHED_BYTES_MIN = 131_072
+"""Smaller objects are billed as this there
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html).
+"""
 
 NONCURRENT_DAYS = 30
 """What somebody deleted, or what expired, can be brought back for so long."""
@@ -187,6 +196,15 @@ def make_lifecycle(retention: Retention) -> dict[str, Any]:
         }
         for name in FOLDERS_EXPIRING
     ]
+    searched = [
+        {
+            "ID": f"{name}-to-instant-retrieval",
+            "Status": "Enabled",
+            "Filter": {"And": {"Prefix": f"{name}/", "ObjectSizeGreaterThan": SEARCHED_BYTES_MIN}},
+            "Transitions": [{"Days": SEARCHED_DAYS, "StorageClass": "GLACIER_IR"}],
+        }
+        for name in FOLDERS_SEARCHED
+    ]
     left_overs = {
         "ID": "left-overs",
         "Status": "Enabled",
@@ -194,7 +212,7 @@ def make_lifecycle(retention: Retention) -> dict[str, Any]:
         "Expiration": {"ExpiredObjectDeleteMarker": True},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_DAYS},
     }
-    return {"Rules": [archive, *expiring, left_overs]}
+    return {"Rules": [archive, *expiring, *searched, left_overs]}
 
 
 def _configurations(destination: Destination) -> Iterator[tuple[str, str, Any]]:
