@@ -216,10 +216,10 @@ def _draw_buckets(drawing: Drawing, template: Mapping[str, Any], top: float, bot
         drawing.box(RIGHT + 16, y, SIDE_WIDTH - 32, height, INNER)
         drawing.text(RIGHT + 30, y + 24, folder, size=13, bold=True)
         drawing.texts(RIGHT + 30, y + 46, rules, size=11)
-        y += height + 16
+        y += height + 12
     drawing.texts(
         RIGHT + 16,
-        y + 14,
+        y + 10,
         [
             "versioned, encrypted, TLS only;",
             "its policy lets nobody write over a",
@@ -238,11 +238,16 @@ def _lifecycle(bucket: Mapping[str, Any]) -> dict[str, list[str]]:
             continue
         lines = found.setdefault(rule["Prefix"], [])
         for transition in rule.get("Transitions", ()):
-            lines.append(f"to {transition['StorageClass']} after")
-            lines.append(f"  {str(transition['TransitionInDays']).strip('<>')}")
+            lines += _tell_transition(transition)
         if "ExpirationInDays" in rule:
             lines.append(f"expire after {str(rule['ExpirationInDays']).strip('<>')}")
     return found
+
+
+def _tell_transition(transition: Mapping[str, Any]) -> list[str]:
+    """One line for a number of days; the name of a parameter needs a second one."""
+    begins, days = f"to {transition['StorageClass']} after", transition["TransitionInDays"]
+    return [f"{begins} {days} days"] if isinstance(days, int) else [begins, f"  {days.strip('<>')}"]
 
 
 def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) -> float:
