@@ -7,7 +7,8 @@ sends it to its child and to the process group, or from somebody impatient.
 Python handles a signal between two of its own instructions, so a main thread that waits in
 somebody's C code, for a name server for one, would not notice. So a thread of our own hears of
 every signal as well: it says at once that we stop, calls whoever has to know (`when_stopped`), and
-ends the process should that take too long, whatever still hangs.
+ends the process should that take too long, whatever still hangs. A signal that the main thread has
+not noticed it sends again: one that came right before a wait, or to another thread, wakes nobody.
 
 SIGINT is handled even where it was ignored: a shell without job control ignores it for everything
 that it starts with `&`, and each program hands that on to the next one, though nobody meant that a
@@ -57,6 +58,7 @@ class _Word:
     def __init__(self) -> None:
         self._first = threading.Lock()
         self._is_out = False
+        self.reached_main = False
 
     def say(self) -> None:
         if self._first.acquire(blocking=False):
@@ -135,7 +137,7 @@ def _listen(reading: int, word: _Word) -> None:
         for call in reversed(_calls):
             with suppress(Exception):  # each of them only makes the end come sooner
                 call()
-        threading.Event().wait(ENDING_SECONDS_MAX)
+        _wait(word, came[0])
         with suppress(OSError):
             os.write(2, GIVING_UP)
         with suppress(Exception):
@@ -144,10 +146,20 @@ def _listen(reading: int, word: _Word) -> None:
     os.close(reading)
 
 
+def _wait(word: _Word, number: int) -> None:
+    """As long as the end may take."""
+    main, ends = threading.main_thread().ident, time.monotonic() + ENDING_SECONDS_MAX
+    while (left := ends - time.monotonic()) > 0:
+        threading.Event().wait(left if word.reached_main else min(left, AGAIN_SECONDS))
+        if not word.reached_main and main is not None:
+            signal.pthread_kill(main, number)
+
+
 def interrupt(_number: int, _frame: FrameType | None) -> None:
     """Raises KeyboardInterrupt, unless one is on its way up already: an `except` or a `finally` is
     at work then.
     """
+    _word.reached_main = True
     _word.say()
     error = sys.exception()
     while error is not None:

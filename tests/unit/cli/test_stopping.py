@@ -68,6 +68,13 @@ def hang_in_a_worker():
     with ThreadWorkers(groups=1, leave_seconds_max=0.1) as workers:
         list(workers.each(hang, [1]))
 
+def hang_unheard():  # another thread gets the signal, and the main thread's wait goes on
+    def take():
+        time.sleep(0.3)  # where that is too short for the main thread to wait, it notices by itself
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    threading.Thread(target=take, daemon=True).start()
+    threading.Event().wait()
+
 def hang_while_cleaning_up():
     try:
         print("hangs", flush=True)
@@ -195,6 +202,13 @@ class TestHanging:
         assert process.stdout.readline() == "hangs\n"
         process.send_signal(number)
         assert finish(process) == (130, said)
+
+    def test_a_signal_that_the_main_thread_missed(self) -> None:
+        """It waits for ever, and nothing wakes it but a signal of its own."""
+        process = start(
+            WORKING.format(main="hang_unheard", ending_seconds=SECONDS_MAX, forever=2 * SECONDS_MAX)
+        )
+        assert finish(process) == (130, STOPPING)
 
     def test_an_answer_does_not_wait_for_the_end(self) -> None:
         """It is there while the main thread still hangs."""
