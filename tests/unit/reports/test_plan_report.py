@@ -57,6 +57,17 @@ def test_the_run_does_what_the_plan_says(scenario: Scenario) -> None:
     assert arrows == [f"s3://{pack['bucket']}/{pack['key']}" for pack in packs]
 
 
+@pytest.mark.parametrize(("search", "puts"), [("plain", 5), ("off", 4)])
+def test_terms_are_written_where_there_will_be_any(search: str, puts: int) -> None:
+    """A pack and its index for each of two log types, of which one has terms."""
+    world = make_world(search=search)
+    world.put("logs", trail_key(1), document(1))
+    world.put("logs", trail_key(2, service="NewService"), document(2))
+    planned = plan_run(world.job(), Progress())
+    assert planned.totals.packs == 2
+    assert planned.totals.requests["PutObject"] == puts
+
+
 def test_nothing_has_happened_yet() -> None:
     """The page says so at its top, of one day as of several; and gives the operation, packs,
     requests and dollars.
