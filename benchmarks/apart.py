@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -31,3 +32,16 @@ def run_apart(module: str, told: Mapping[str, Any], seconds_max: float) -> Mappi
         raise BenchmarkBroken(f"{module} ended with {done.returncode}")
     measured: Mapping[str, Any] = json.loads(done.stdout)
     return measured
+
+
+def read_peak_bytes() -> int:
+    """VmHWM where there is one: ru_maxrss also counts the process that started this one, up to the
+    moment at which it did.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = (line.split() for line in status.read_text().splitlines())
+        return next(int(line[1]) * 1024 for line in lines if line[0] == "VmHWM:")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )

@@ -7,14 +7,13 @@ It imports nothing of the lab, only what a real run does.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any, cast
 
+from benchmarks.apart import read_peak_bytes
 from benchmarks.generated import GeneratedBucket, GeneratedStore
 
 from log_aggregator.core.windows import DateWindow
@@ -82,19 +81,6 @@ def make_up(told: Mapping[str, Any]) -> ObjectStore:
     bucket = GeneratedBucket(told["made_up"], key_of, "Enabled")
     store = GeneratedStore({told["bucket"]: bucket}, bytes.fromhex(told["body"]))
     return cast("ObjectStore", store)
-
-
-def read_peak_bytes() -> int:
-    """VmHWM where there is one: ru_maxrss also counts the process that started this one, up to the
-    moment at which it did.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = (line.split() for line in status.read_text().splitlines())
-        return next(int(line[1]) * 1024 for line in lines if line[0] == "VmHWM:")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-        1 if sys.platform == "darwin" else 1024
-    )
 
 
 if __name__ == "__main__":

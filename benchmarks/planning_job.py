@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import cast
 
 from benchmarks import shapes
+from benchmarks.apart import read_peak_bytes
 from benchmarks.generated import GeneratedBucket, GeneratedStore
-from benchmarks.memory_job import read_peak_bytes
 
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import NotFound

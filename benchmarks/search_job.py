@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
+from benchmarks.apart import read_peak_bytes
 from benchmarks.generated import GeneratedStore
 from benchmarks.searching import TARGET, Estate
 
@@ -41,7 +41,7 @@ def main() -> int:
         keys = [f"packs/{estate.name(number, DAY)}" for number in range(estate.accounts)]
         for key in keys:
             store.keep(TARGET.terms_key(key), _encode(key, told["terms"]))
-        before = _peak_bytes()
+        before = read_peak_bytes()
         began = time.perf_counter()
         with make_workers(Settings()) as workers:
             merging = Merging(cast("ObjectStore", store), workers, TARGET, WriteOptions(), DAY)
@@ -53,7 +53,7 @@ def main() -> int:
         "rows": result.rows,
         "seconds": seconds,
         "start_bytes": before,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": read_peak_bytes(),
         "table_bytes": store.written_bytes,
     }
     print(json.dumps(measured))
@@ -124,10 +124,6 @@ class FolderStore(GeneratedStore):
         options: WriteOptions,
     ) -> None:
         self.written_bytes += len(data)
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
+from benchmarks.apart import read_peak_bytes
 from benchmarks.everyday import Account
 from benchmarks.jobsteps import Listed, list_group, plan_one_pack, warm_up
-from benchmarks.memory_job import read_peak_bytes
 from benchmarks.search_job import FolderStore
 from benchmarks.searching import LOG_TYPE, SOURCE, TARGET
 from benchmarks.testbed import LOG_SIZE_BYTES, Logs, make_settings

@@ -9,20 +9,10 @@ HOSTILE = "tests/unit/core/terms/test_hostile.py"
 COLLECT = "tests/unit/core/terms/test_collect.py"
 EVERY = "tests/property/test_every_term.py"
 PACK_TERMS = "tests/unit/core/terms/test_packterms.py"
-TABLES = "tests/unit/core/tables/test_files.py"
 
 TERMS = Section(
     "Terms for searching",
     (
-        Mutant(
-            "packs-mixed-up-while-merging",
-            "a table says of some values that they stand in other packs",
-            in_symbol(
-                "log_aggregator.core.tables.rows:_Packs.number_of",
-                ("return number", "return number // 2"),
-            ),
-            proof=f"{TABLES}::test_rows_come_out_sorted_whatever_the_runs",
-        ),
         Mutant(
             "damaged-lines-searched",
             "a log in which a line cannot be read counts as searched",

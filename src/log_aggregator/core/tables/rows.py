@@ -30,7 +30,6 @@ class RowSorter:
         self._run_rows_max = run_rows_max
         self._open: list[Row] = []
         self._runs: list[list[bytes]] = []
-        self._packs = _Packs()
 
     def take(self, rows: Iterable[Row]) -> None:
         self._open.extend(rows)
@@ -46,37 +45,17 @@ class RowSorter:
             return
         self._close()
         runs, self._runs = self._runs, []
-        yield from merge_sorted([self._read_run(run) for run in runs])
+        yield from merge_sorted([_read_run(run) for run in runs])
 
     def _close(self) -> None:
         self._open.sort()
         self._runs.append(
             [
-                _encode(self._open[first : first + _PIECE_ROWS], self._packs)
+                _encode(self._open[first : first + _PIECE_ROWS])
                 for first in range(0, len(self._open), _PIECE_ROWS)
             ]
         )
         self._open = []
-
-    def _read_run(self, run: list[bytes]) -> Iterator[list[Row]]:
-        """Forgets each piece that it has given."""
-        run.reverse()
-        while run:
-            yield _decode(run.pop(), self._packs)
-
-
-class _Packs:
-    """Numbers of packs, whose names are long, and would be most of what is held."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._numbers: dict[str, int] = {}
-
-    def number_of(self, name: str) -> int:
-        number = self._numbers.setdefault(name, len(self.names))
-        if number == len(self.names):
-            self.names.append(name)
-        return number
 
 
 def merge_sorted(runs: Sequence[Iterator[list[Row]]]) -> Iterator[list[Row]]:
@@ -123,15 +102,18 @@ def _count_until(rows: list[Row], limit: Row) -> int:
     return low
 
 
-def _encode(rows: list[Row], packs: _Packs) -> bytes:
-    """Column by column, and fast rather than small; it never leaves this process."""
-    values, fields, names, firsts, lasts, counts = zip(*rows, strict=True)
-    numbers = tuple(map(packs.number_of, names))
-    return zlib.compress(marshal.dumps((values, fields, numbers, firsts, lasts, counts)), 1)
+def _read_run(run: list[bytes]) -> Iterator[list[Row]]:
+    """Forgets each piece that it has given."""
+    run.reverse()
+    while run:
+        yield _decode(run.pop())
 
 
-def _decode(piece: bytes, packs: _Packs) -> list[Row]:
-    columns = marshal.loads(zlib.decompress(piece))  # noqa: S302 - written by `_encode`, in this process
-    values, fields, numbers, firsts, lasts, counts = columns
-    names = map(packs.names.__getitem__, numbers)
-    return list(zip(values, fields, names, firsts, lasts, counts, strict=True))
+def _encode(rows: list[Row]) -> bytes:
+    """Fast rather than small; it never leaves this process."""
+    return zlib.compress(marshal.dumps(rows), 1)
+
+
+def _decode(piece: bytes) -> list[Row]:
+    rows: list[Row] = marshal.loads(zlib.decompress(piece))  # noqa: S302 - written by `_encode`, in this process
+    return rows
