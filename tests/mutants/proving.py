@@ -87,6 +87,7 @@ class Prover:
         environment = os.environ | {
             "PYTHONPATH": str(tree / "src"),
             "PYTHONHASHSEED": "0",
+            "CI": "true",  # Hypothesis then tries the same examples on every machine
             PATIENCE: "60",
         }
         with self._lock:

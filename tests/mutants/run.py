@@ -90,15 +90,19 @@ def run_all(prover: Prover, mutants: Sequence[Mutant], folder: Path, jobs: int) 
         return prove_one(prover, pristine, folder / mutant.name, mutant)
 
     width = max(len(mutant.name) for mutant in mutants)
-    failed = 0
+    missed = []
     for mutant, verdict in side_by_side(prover, prove, mutants, jobs):
-        print(describe(mutant, verdict, width), flush=True)
-        failed += verdict.outcome is not Outcome.CAUGHT
+        text = describe(mutant, verdict, width)
+        print(text, flush=True)
+        if verdict.outcome is not Outcome.CAUGHT:
+            missed.append(text)
     print(
-        f"\n{len(mutants) - failed} of {len(mutants)} planted bugs were caught, in "
+        f"\n{len(mutants) - len(missed)} of {len(mutants)} planted bugs were caught, in "
         f"{time.monotonic() - began:.0f} s"
     )
-    return 1 if failed else 0
+    for text in missed:  # once more: of a long log people read the end
+        print(text)
+    return 1 if missed else 0
 
 
 def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant], jobs: int) -> bool:

@@ -7,7 +7,6 @@ from tests.mutants.planting import Mutant, Section, in_symbol
 READERS = "tests/unit/core/terms/test_readers.py"
 HOSTILE = "tests/unit/core/terms/test_hostile.py"
 COLLECT = "tests/unit/core/terms/test_collect.py"
-EVERY = "tests/property/test_every_term.py"
 PACK_TERMS = "tests/unit/core/terms/test_packterms.py"
 
 TERMS = Section(
@@ -66,7 +65,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.tally:Tally._drain",
                 ("groups.clear()", "self._groups = {}"),
             ),
-            proof=f"{EVERY}::test_every_value_of_any_cloudtrail_events_is_found",
+            proof=f"{COLLECT}::test_who_is_being_counted_while_older_terms_are_frozen_counts_on",
         ),
         Mutant(
             "places-of-one-caller",

@@ -135,6 +135,26 @@ def test_memory_does_not_grow_with_the_terms(monkeypatch: pytest.MonkeyPatch) ->
     assert len(seen) == 4_000
 
 
+def test_who_is_being_counted_while_older_terms_are_frozen_counts_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A log of one busy caller among many: wherever in it memory is full, none of its calls are
+    lost.
+    """
+
+    def call(number: int) -> dict[str, object]:
+        name = f"once-{number}" if number % 4 == 0 else "busy"
+        return event(number, userIdentity={"arn": f"arn:aws:iam::1:user/{name}", "userName": name})
+
+    text = log(*map(call, range(40)))
+    for weight in range(600, 6_000, 200):
+        monkeypatch.setattr(tally, "WEIGHT_MAX", weight)
+        collector = Collector("CloudTrail")
+        collector.add(0, text)
+        _, seen = finish(collector)
+        assert seen[Term(Field.PRINCIPAL, "busy")].count == 30, weight
+
+
 def test_long_values_are_cut_as_those_that_users_type_are() -> None:
     collector = Collector("CloudTrail")
     collector.add(0, log(event(userIdentity={"arn": "a" * 5_000}), event(errorCode="b" * 513)))
