@@ -17,7 +17,7 @@ from log_aggregator.errors import Failure, GroupFailed, NoSuchBucket
 from log_aggregator.model import NO_ACCOUNT, Target
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
-from log_aggregator.steps.packing.prefixes import list_prefixes
+from log_aggregator.steps.packing.prefixes import AWS_LOGS, list_prefixes
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import FROZEN_CLASSES, Selection
 from log_aggregator.steps.packs.index import estimate_index_memory, read_index, read_tail
@@ -116,9 +116,14 @@ def _read_regions(job: Job, target: Target, entry: CatalogEntry) -> set[str]:
     index = (read_index if has_index else read_tail)(job.store, target, entry.pack_key)
     layouts, bucket = job.rules.layouts, entry.group.bucket
     regions: set[str] = set()
+    seen: set[str] = set()
 
     def note(key: str) -> bool:
-        regions.add(region_of(layouts, bucket, key) or "")
+        folder = key.rpartition("/")[0]
+        # behind a head it is the folder that says the Region; elsewhere the name may, too
+        if AWS_LOGS not in folder or folder not in seen:
+            seen.add(folder)
+            regions.add(region_of(layouts, bucket, key) or "")
         return False
 
     index.find_members(note)
