@@ -152,7 +152,8 @@ def _round_up(percent: float) -> float:
     0.99698, which is "fewer than 1%".
     """
     digits = 1 - math.floor(math.log10(percent))
-    return min(100.0, round(math.ceil(percent * 10**digits - 1e-9) / 10**digits, max(digits, 0)))
+    scale: float = 10.0**digits
+    return min(100.0, round(math.ceil(percent * scale - 1e-9) / scale, max(digits, 0)))
 
 
 _FIELDS = {item.name for item in fields(Drill)}
