@@ -40,7 +40,7 @@ def _describe_outcome(outcome: DrillOutcome) -> dict[str, Any]:
         "packs": len(sample.by_pack),
         "frozen": frozen,
         "waiting": outcome.waiting,
-        "asked": None if outcome.asked is None else encode_time(outcome.asked),
+        "asked": None if outcome.asked is None else encode_time(outcome.asked, "seconds"),
         "dollars": round(outcome.dollars, 6),
         "result": None if outcome.drill is None else describe_result(outcome.drill),
         "record": None if written is None else asdict(written),

@@ -8,7 +8,7 @@ from typing import Any
 
 from log_aggregator.core.evidence.drills import Drill, RecoveryTime
 
-_MINUTE, _HOUR = 60, 3600
+_SHORTEST, _MINUTE, _HOUR = 0.001, 60, 3600
 
 
 def describe_result(drill: Drill) -> dict[str, Any]:
@@ -56,6 +56,8 @@ def render_result(members: int, packs: int, result: Mapping[str, Any]) -> Iterat
 
 
 def _format_seconds(seconds: float) -> str:
+    if seconds < _SHORTEST:
+        return "under 1 ms"
     if seconds < _MINUTE:
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
     return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
