@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ from log_aggregator.steps.evidence.drills.drill import (
     DrillRules,
     DrillWatch,
     advance_drill,
+    find_last_drill,
 )
 from log_aggregator.steps.evidence.drills.planted import run_planted
 from log_aggregator.steps.evidence.drills.thawing import THAW_DAYS, THAW_TIME_MAX, ThawRules
@@ -148,6 +150,14 @@ def _drill_options(function: F) -> F:
             help="Seconds between two looks while waiting.",
         ),
         click.option(
+            "--every",
+            "every_days",
+            metavar="DAYS",
+            type=click.IntRange(1, 3650),
+            help="Begin no drill within so many days after the last one; go on with one that has "
+            "begun. Left out: begin one.",
+        ),
+        click.option(
             "--dry-run",
             is_flag=True,
             help="Only say what would be drawn, and what thawing costs. Writes and starts nothing.",
@@ -178,6 +188,7 @@ def _drill_options(function: F) -> F:
 @json_option
 def drill(
     settings: Settings,
+    every_days: int | None,
     is_planted: bool,
     scratch_bucket: str | None,
     profile: str | None,
@@ -208,13 +219,16 @@ def drill(
         targets = job.list_targets()
         if is_planted:
             return _plant(job, targets, rules.draw, scratch_bucket, as_json=as_json)
+        early = _find_early(job, targets, every_days)
         outcomes = []
         for target in targets:
-            with _watching(is_quiet=as_json) as watch:
-                outcomes.append(advance_drill(job, target, rules, watch))
+            if target not in early:
+                with _watching(is_quiet=as_json) as watch:
+                    outcomes.append(advance_drill(job, target, rules, watch))
     found = [each for each in outcomes if each is not None]
-    _require_packs(found, targets)
-    described = describe_drills(found)
+    if not early:
+        _require_packs(found, targets)
+    described = describe_drills(found, early)
     lines = [] if as_json else list(render_drills(described))
     records = ", ".join(
         f"s3://{each.target.bucket}/{custody_prefix(each.target)}" for each in found if each.written
@@ -222,6 +236,17 @@ def drill(
     advice = f"Its custody records say the same: {records}" if records else ""
     print_lasting_report(described, lines, "the drill", as_json=as_json, advice=advice)
     return _exit_code(found)
+
+
+def _find_early(job: Job, targets: list[Target], every_days: int | None) -> dict[Target, datetime]:
+    """Where no drill is due yet, and when the last one was."""
+    if every_days is None:
+        return {}
+    last = {target: find_last_drill(job, target) for target in targets}
+    begun_after = job.clock.now() - timedelta(days=every_days)
+    return {
+        target: drawn for target, drawn in last.items() if drawn is not None and drawn > begun_after
+    }
 
 
 def _exit_code(outcomes: list[DrillOutcome]) -> int:

@@ -89,6 +89,22 @@ def test_waiting_is_4_until_it_goes_on(command: Command, sleeps: Any) -> None:
     assert command(world, "drill").code == 0  # nothing is thawed again: copies are there
 
 
+def test_a_daily_call_begins_one_drill_a_month(command: Command, sleeps: Any) -> None:
+    """It goes on with one that waits, and begins none while the last one is young."""
+    world = packed("DEEP_ARCHIVE")
+    sleeps(world)
+    codes = []
+    for _ in range(40):
+        codes.append(command(world, "drill", "--every", "30", "--quiet").code)
+        world.clock.advance(days=1)
+    assert codes == [4, 4, *[0] * 28, 4, 4, *[0] * 8]
+    early = command(world, "drill", "--every", "30")
+    assert "none is due" in early.out.decode()
+    shown = command(world, "custody", "show", "--last", "9", "--json").out
+    kinds = [each["kind"] for each in json.loads(shown)["records"]]
+    assert kinds.count("drill") == 2
+
+
 def test_nothing_dear_is_thawed(command: Command) -> None:
     world = packed("DEEP_ARCHIVE")
     before = world.store.snapshot()
@@ -165,7 +181,12 @@ def test_the_fields_are_documented(command: Command, json_fields: Any, sleeps: A
     damaged = Trails()
     damaged.pack()
     damage_first_member(damaged.world, pack_keys(damaged.world)[0])
-    for world, more in ((frozen, ()), (frozen, ("--wait",)), (damaged.world, ())):
+    for world, more in (
+        (frozen, ()),
+        (frozen, ("--wait",)),
+        (frozen, ("--every", "30")),
+        (damaged.world, ()),
+    ):
         sleeps(world)
         described = json.loads(command(world, "drill", *more, "--json").out)
         found |= set(json_fields.flatten(described))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from log_aggregator.core.jsontext import (
@@ -101,7 +101,18 @@ def parse_drill_key(target: Target, key: str) -> tuple[str, str] | None:
     """(name, part); None for what is none of a drill's."""
     name, slash, part = key.removeprefix(drills_prefix(target)).partition("/")
     is_own = key.startswith(drills_prefix(target)) and bool(slash) and "/" not in part
-    return (name, part) if is_own and _NAME.fullmatch(name) else None
+    if not is_own or not _NAME.fullmatch(name):
+        return None
+    try:
+        parse_drawn(name)
+    except ValueError:
+        return None
+    return name, part
+
+
+def parse_drawn(name: str) -> datetime:
+    """When the drill of a name was drawn."""
+    return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def thaw_part(number: int) -> str:

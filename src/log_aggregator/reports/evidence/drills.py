@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from log_aggregator.core.times import encode_time
+from log_aggregator.model import Target
 from log_aggregator.reports.evidence.results import describe_result, render_result
 from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_count, format_dollars
@@ -15,9 +17,17 @@ from log_aggregator.steps.evidence.drills.planted import UNDAMAGED, SelfTest
 from log_aggregator.steps.retrieval.thaw import State
 
 
-def describe_drills(outcomes: Iterable[DrillOutcome]) -> dict[str, Any]:
-    """What `drill --json` writes."""
-    return {"drills": [_describe_outcome(each) for each in outcomes]}
+def describe_drills(
+    outcomes: Iterable[DrillOutcome], early: Mapping[Target, datetime]
+) -> dict[str, Any]:
+    """What `drill --json` writes. `early`: where none is due, and when the last one was drawn."""
+    return {
+        "drills": [_describe_outcome(each) for each in outcomes],
+        "early": [
+            {"bucket": target.bucket, "root": target.root, "last": encode_time(last)}
+            for target, last in early.items()
+        ],
+    }
 
 
 def _describe_outcome(outcome: DrillOutcome) -> dict[str, Any]:
@@ -66,6 +76,9 @@ def _name_state(outcome: DrillOutcome) -> str:
 def render_drills(described: Mapping[str, Any]) -> Iterator[str]:
     for each in described["drills"]:
         yield from _render_outcome(each)
+    for each in described["early"]:
+        where = f"s3://{each['bucket']}/{each['root']}"
+        yield f"{where}: the last drill was on {each['last']}; none is due"
 
 
 def _render_outcome(each: Mapping[str, Any]) -> Iterator[str]:

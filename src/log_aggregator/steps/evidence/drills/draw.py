@@ -4,8 +4,10 @@ the indexes of packs that were drawn are read as a whole.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 
 from log_aggregator.core.evidence.draws import iter_places
@@ -54,22 +56,18 @@ def draw_sample(
     """None where the target has no pack. `show` is told of how many packs the members were counted.
     Raises StoreError, and NothingFound where there are packs and none of them can be drawn from.
     """
-    listed = list(iter_packs(job.store, job.workers, target, Query()))
-    entries = [entry for entry in listed if entry.index_bytes is not None]
-    if not listed:
+    packs = _list(job, target)
+    if packs is None:
         return None
-    draw = _Draw(job, target, entries, show)
-    if len(entries) <= max(COUNTED_PACKS_MAX, COUNTED_RATIO_MIN * rules.members):
-        hits, population, is_counted = *draw.draw_counted(rules), True
-    else:
-        hits, population, is_counted = *draw.draw_uncounted(rules), False
+    draw = _Draw(job, target, packs, show)
+    is_counted = len(packs.keys) <= max(COUNTED_PACKS_MAX, COUNTED_RATIO_MIN * rules.members)
+    hits, population = draw.draw_counted(rules) if is_counted else draw.draw_uncounted(rules)
     if not any(hits.values()):
         raise NothingFound(
             f"s3://{target.bucket}/{target.root}indexes/: no member can be drawn from "
-            f"{len(listed):,} packs; `log-aggregator verify` says what is wrong with them"
+            f"{len(packs.keys):,} packs; `log-aggregator verify` says what is wrong with them"
         )
     members = tuple(draw.read_members(hits))
-    days = [entry.group.date for entry in entries]
     return Sample(
         target,
         rules.seed,
@@ -77,29 +75,61 @@ def draw_sample(
         rules.confidence,
         population,
         is_counted,
-        len(entries),
-        min(days),
-        max(days),
+        len(packs.keys),
+        packs.first,
+        packs.last,
         members,
         lost=sum(map(len, hits.values())) - len(members),
-        packs_without_index=len(listed) - len(entries),
+        packs_without_index=packs.without_index,
         failures=tuple((each.where, each.error, each.message) for each in draw.failures.values()),
     )
+
+
+@dataclass(slots=True)
+class _Packs:
+    """All packs that have an index. Of each no more is kept than its key and a number: there may be
+    millions.
+    """
+
+    keys: list[str] = field(default_factory=list)
+    index_bytes: array[int] = field(default_factory=lambda: array("Q"))
+    first: date = date.max
+    last: date = date.min
+    without_index: int = 0
+
+    def add(self, entry: CatalogEntry) -> None:
+        self.first, self.last = (
+            min(self.first, entry.group.date),
+            max(self.last, entry.group.date),
+        )
+        if entry.index_bytes is None:
+            self.without_index += 1
+        else:
+            self.keys.append(entry.pack_key)
+            self.index_bytes.append(entry.index_bytes)
+
+
+def _list(job: Job, target: Target) -> _Packs | None:
+    """None where there is neither a pack nor an index."""
+    packs = _Packs()
+    for entry in iter_packs(job.store, job.workers, target, Query()):
+        packs.add(entry)
+    return packs if packs.keys or packs.without_index else None
 
 
 @dataclass(slots=True)
 class _Draw:
     job: Job
     target: Target
-    entries: Sequence[CatalogEntry]
+    packs: _Packs
     show: Callable[[int], object]
     counts: dict[int, int] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
 
     def draw_counted(self, rules: DrawRules) -> tuple[Hits, int]:
         """Every place has a member."""
-        self._count(range(len(self.entries)))
-        places = [self.counts[number] for number in range(len(self.entries))]
+        self._count(range(len(self.packs.keys)))
+        places = [self.counts[number] for number in range(len(self.packs.keys))]
         population = sum(places)
         if rules.members >= population:
             return {number: set(range(count)) for number, count in enumerate(places)}, population
@@ -112,9 +142,7 @@ class _Draw:
         """More places than members; how many draws it takes to hit so many says about how many
         members there are. The last draw is a hit for sure, and does not count.
         """
-        places = [
-            1 + (entry.index_bytes or 0) // INDEX_BYTES_PER_MEMBER_MIN for entry in self.entries
-        ]
+        places = [1 + size // INDEX_BYTES_PER_MEMBER_MIN for size in self.packs.index_bytes]
         while True:
             hits, draws, found, small = self._try(rules, places)
             if not small:
@@ -147,7 +175,7 @@ class _Draw:
 
         def count(number: int) -> int | GroupFailed:
             try:
-                return self._count_members(self.entries[number])
+                return self._count_members(number)
             except GroupFailed as error:
                 return error
 
@@ -159,8 +187,9 @@ class _Draw:
                 self._fail(number, found)
             self.show(len(self.counts))
 
-    def _count_members(self, entry: CatalogEntry) -> int:
-        key, size = self.target.index_key(entry.pack_key), entry.index_bytes or 0
+    def _count_members(self, number: int) -> int:
+        pack_key, size = self.packs.keys[number], self.packs.index_bytes[number]
+        key = self.target.index_key(pack_key)
         where = f"s3://{self.target.bucket}/{key}"
         if not size:
             raise BadPack(f"{where}: the index is empty")
@@ -170,7 +199,7 @@ class _Draw:
                 found = decode_beginning(data)
             if found is not None:
                 head, count = found
-                if head.pack_key != entry.pack_key:
+                if head.pack_key != pack_key:
                     raise BadPack(f"{where} is the index of another pack, {head.pack_key}")
                 return count
         raise BadPack(f"{where}: the index has no whole line")
@@ -179,11 +208,11 @@ class _Draw:
         """What was hit, as the indexes have it."""
 
         def read(number: int) -> list[DrawnMember] | GroupFailed:
-            entry, wanted = self.entries[number], hits[number]
+            pack_key, wanted = self.packs.keys[number], hits[number]
             try:
-                index = read_index(self.job.store, self.target, entry.pack_key).scan()
+                index = read_index(self.job.store, self.target, pack_key).scan()
                 return [
-                    DrawnMember(entry.pack_key, member)
+                    DrawnMember(pack_key, member)
                     for place, member in enumerate(index.members)
                     if place in wanted
                 ]
@@ -192,7 +221,7 @@ class _Draw:
 
         numbers = sorted(number for number in hits if hits[number])
         found = self.job.workers.read_ahead(
-            read, numbers, lambda number: estimate_index_memory(self.entries[number].index_bytes)
+            read, numbers, lambda number: estimate_index_memory(self.packs.index_bytes[number])
         )
         for number, members in zip(numbers, found, strict=True):
             if isinstance(members, GroupFailed):
@@ -201,5 +230,5 @@ class _Draw:
                 yield from members
 
     def _fail(self, number: int, error: GroupFailed) -> None:
-        where = f"s3://{self.target.bucket}/{self.entries[number].pack_key}"
+        where = f"s3://{self.target.bucket}/{self.packs.keys[number]}"
         self.failures[number] = Failure.of(where, error)

@@ -124,6 +124,13 @@ def advance_drill(
     return outcome
 
 
+def find_last_drill(job: Job, target: Target) -> datetime | None:
+    """When the sample of the newest drill was drawn; None where there is none, or where one is to
+    be gone on with. Raises StoreError.
+    """
+    return DrillFolder(job.store, target, job.rules.group.combine.index).find_last()
+
+
 @dataclass(slots=True)
 class _Advance:
     """One drill, as far as it comes."""

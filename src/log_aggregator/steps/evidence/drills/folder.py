@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.custody import WrittenRecord
@@ -20,6 +21,7 @@ from log_aggregator.core.evidence.samples import (
     drills_prefix,
     encode_request,
     encode_sample,
+    parse_drawn,
     parse_drill_key,
     thaw_part,
 )
@@ -66,13 +68,18 @@ class DrillFolder:
         """The oldest drill that has not ended. Raises StoreError, and BadPack where it cannot be
         read.
         """
-        parts: dict[str, set[str]] = {}
-        for entry in list_all(self.store, self.target.bucket, drills_prefix(self.target)):
-            found = parse_drill_key(self.target, entry.key)
-            if found is not None:
-                parts.setdefault(found[0], set()).add(found[1])
+        parts = self._list()
         begun = sorted(name for name in parts if SAMPLE in parts[name] and END not in parts[name])
         return self._read(begun[0], parts[begun[0]]) if begun else None
+
+    def find_last(self) -> datetime | None:
+        """When the sample of the newest drill was drawn. None where there is none, or where one has
+        not ended: it is to be gone on with.
+        """
+        parts = self._list()
+        if any(SAMPLE in found and END not in found for found in parts.values()):
+            return None
+        return max(map(parse_drawn, parts), default=None)
 
     def begin(self, sample: Sample) -> BegunDrill:
         """Raises StoreError, also where another drill of this second and seed has begun."""
@@ -96,6 +103,15 @@ class DrillFolder:
             self._write(drill_key(self.target, drill.sample.name, END), encode_json(said))
         except PreconditionFailed:
             return
+
+    def _list(self) -> dict[str, set[str]]:
+        """The parts of each drill, by its name."""
+        parts: dict[str, set[str]] = {}
+        for entry in list_all(self.store, self.target.bucket, drills_prefix(self.target)):
+            found = parse_drill_key(self.target, entry.key)
+            if found is not None:
+                parts.setdefault(found[0], set()).add(found[1])
+        return parts
 
     def _write(self, key: str, data: bytes) -> None:
         self.store.put_object(

@@ -16,8 +16,8 @@ from log_aggregator.core.evidence.samples import Sample
 from log_aggregator.core.packformat.index import decode_index, encode_index
 from log_aggregator.errors import CannotStart, NothingFound, RequestFailed
 from log_aggregator.limits import MIB
-from log_aggregator.model import Member, Target
-from log_aggregator.ports.store import Deletion, ObjectStore, WriteOptions
+from log_aggregator.model import DeleteMarker, LogObject, Member, Target
+from log_aggregator.ports.store import Deletion, ObjectStore, Page, WriteOptions
 from log_aggregator.steps.cloudtrail.public_keys import KeyRing
 from log_aggregator.steps.evidence.drills.draw import DrawRules, draw_sample
 from log_aggregator.steps.evidence.drills.recover import PackOutcome, Recovery
@@ -205,6 +205,11 @@ def _clearing(store: ObjectStore, bucket: str, prefix: str, test: SelfTest) -> I
             test.left = [f"s3://{bucket}/{prefix}: {error}"]
 
 
+def _entries(page: Page) -> Iterator[LogObject | DeleteMarker]:
+    yield from page.objects
+    yield from page.markers
+
+
 def _clear(store: ObjectStore, bucket: str, prefix: str) -> list[str]:
     """Everything under the prefix, by version where there are versions. Gives what was refused."""
     if store.get_bucket_versioning(bucket) is None:
@@ -213,7 +218,7 @@ def _clear(store: ObjectStore, bucket: str, prefix: str) -> list[str]:
         deletions = [
             Deletion(each.key, version_id=each.version_id)
             for page in list_pages(store.list_object_versions, bucket, prefix)
-            for each in (*page.objects, *page.markers)
+            for each in _entries(page)
         ]
     refused = []
     for start in range(0, len(deletions), DELETIONS_MAX):

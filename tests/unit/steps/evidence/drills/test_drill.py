@@ -14,27 +14,31 @@ from tests.support.trails import TARGET, Trails
 from tests.support.world import World, document, fail_on, flow_key, make_world, pack_gzip, trail_key
 
 from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.custody import RecordKind
 from log_aggregator.core.digests import parse_digest_key
 from log_aggregator.core.evidence.samples import SAMPLE, decode_sample, drill_key
 from log_aggregator.core.packformat.index import encode_index
 from log_aggregator.errors import AccessDenied, LimitExceeded, SettingsError, StoreError
-from log_aggregator.model import Target
+from log_aggregator.model import StoredObject, Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.cloudtrail.public_keys import archive_keys
 from log_aggregator.steps.custody.chain import find_end
+from log_aggregator.steps.custody.walk import list_records, read_records
 from log_aggregator.steps.evidence.drills.draw import DrawRules
 from log_aggregator.steps.evidence.drills.drill import (
     DrillOutcome,
     DrillRules,
     DrillWatch,
     advance_drill,
+    find_last_drill,
 )
 from log_aggregator.steps.evidence.drills.folder import DrillFolder
 from log_aggregator.steps.evidence.drills.thawing import ThawRules
 from log_aggregator.steps.packs.index import read_index
 from log_aggregator.steps.retrieval.thaw import Patience
-from log_aggregator_lab.stores.faults import FaultyStore
+from log_aggregator.steps.workers import SerialWorkers
+from log_aggregator_lab.stores.faults import Decide, Fault, FaultyStore
 
 DEST = Target("dest")
 
@@ -158,8 +162,10 @@ def test_a_pack_that_is_cut_is_found() -> None:
     assert (found.packs_bad, found.is_sound) == (1, False)
 
 
-@pytest.mark.parametrize("keeps", [20, 200], ids=["no beginning", "no end"])
-def test_members_that_no_index_names_any_more_are_bad(keeps: int) -> None:
+@pytest.mark.parametrize(
+    ("keeps", "members", "bad"), [(20, 1, 0), (1000, 31, 30)], ids=["no beginning", "no end"]
+)
+def test_members_that_no_index_names_any_more_are_bad(keeps: int, members: int, bad: int) -> None:
     """An index that is damaged at its beginning has none that could be drawn; at its end, those
     drawn are lost. Neither passes unseen.
     """
@@ -170,7 +176,7 @@ def test_members_that_no_index_names_any_more_are_bad(keeps: int) -> None:
     found = outcome.drill
     assert found is not None
     assert (found.packs_bad, found.is_sound) == (1, False)
-    assert found.bad == found.members - 1 if keeps == 200 else found.bad == 0
+    assert (found.members, found.bad) == (members, bad)
     assert outcome.record is not None
     assert outcome.record.failures[0][1] == "BadPack"
 
@@ -254,34 +260,48 @@ def test_the_limit_is_that_of_the_whole_drill() -> None:
     world.clock.advance(hours=49)
     found = drill(world).drill
     assert found is not None
-    assert (found.is_sound, found.dollars) == (True, pytest.approx(2 * first.dollars, abs=1e-6))
+    assert found.is_sound
+    assert found.dollars == pytest.approx(2 * first.dollars, abs=1e-6)
 
 
-def test_a_drill_that_died_after_asking_goes_on() -> None:
-    """Killed at any write, the next one goes on, and in the end there is one record of it."""
-    for operation, prefix in (
-        ("PutObject", "drills/"),
+@pytest.mark.parametrize(
+    ("operation", "part"),
+    [
+        ("PutObject", "/sample.jsonl.gz"),
+        ("PutObject", "/thaw-0000.json"),
         ("RestoreObject", "packs/"),
         ("PutObject", "custody/"),
-    ):
-        world = packed("GLACIER")
-        broken = FaultyStore(
-            world.store,
-            fail_on(
-                lambda call, o=operation, p=prefix: call.operation == o and call.key.startswith(p),
-                StoreError("no"),
-                times=1,
-            ),
-        )
-        for _ in range(3):
-            with contextlib.suppress(StoreError):
-                drill(world, broken)
-            world.clock.advance(hours=13)
-        (walked,) = walk(world)
-        assert walked.findings == [], operation
-        records = [find_end(world.store, DEST).newest]
-        assert records[0] is not None
-        assert records[0].record.kind is RecordKind.DRILL, operation
+        ("PutObject", "/end.json"),
+    ],
+    ids=["sample", "request", "thawing", "record", "end"],
+)
+@pytest.mark.parametrize("is_done", [False, True], ids=["refused", "answer lost"])
+def test_a_drill_that_breaks_off_goes_on(operation: str, part: str, is_done: bool) -> None:
+    """At whatever it writes or asks for: in the end there is one record of every drill, and its
+    chain is whole.
+    """
+    world = packed("GLACIER")
+    broken = FaultyStore(world.store, break_once(operation, part, is_done=is_done))
+    for _ in range(4):
+        with contextlib.suppress(StoreError):
+            drill(world, broken)
+        world.clock.advance(hours=13)
+    (walked,) = walk(world)
+    assert walked.findings == []
+    listed = list_records(world.store, DEST)
+    found = [each.record for each in read_records(world.store, SerialWorkers(), DEST, listed)]
+    names = [each.run for each in found if each is not None and each.kind is RecordKind.DRILL]
+    assert len(names) == len(set(names)) > 0
+
+
+def break_once(operation: str, part: str, *, is_done: bool) -> Decide:
+    left = [Fault(after=StoreError("lost")) if is_done else Fault(before=StoreError("no"))]
+
+    def decide(_: int, call: Call) -> Fault | None:
+        is_meant = call.operation == operation and part in call.key
+        return left.pop() if left and is_meant else None
+
+    return decide
 
 
 def test_a_refused_thaw_is_no_evidence() -> None:
@@ -319,14 +339,12 @@ def test_what_s3_never_thaws_ends_the_drill_too() -> None:
     drill(world)
 
     class Stuck(FaultyStore):
-        def head_object(self, *args: Any, **more: Any) -> Any:
+        def head_object(self, *args: Any, **more: Any) -> StoredObject:
             found = super().head_object(*args, **more)
-            is_thawed = found.restore is not None and not found.restore.is_ongoing
-            return (
-                replace(found, restore=replace(found.restore, is_ongoing=True))
-                if is_thawed
-                else found
-            )
+            restore = found.restore
+            if restore is None or restore.is_ongoing:
+                return found
+            return replace(found, restore=replace(restore, is_ongoing=True))
 
     stuck = Stuck(world.store, lambda call, number: None)
     world.clock.advance(hours=60)
@@ -394,3 +412,18 @@ def test_a_sample_of_another_place_is_not_gone_on_with() -> None:
     folder = DrillFolder(world.store, DEST, WriteOptions())
     with pytest.raises(Exception, match="drill's sample"):
         folder.find_begun()
+
+
+def test_one_that_ended_is_remembered() -> None:
+    """By when it was drawn; one that has begun is gone on with, whenever."""
+    world = packed()
+    job = world.job()
+    assert find_last_drill(job, DEST) is None
+    first = drill(world)
+    assert find_last_drill(job, DEST) == first.sample.drawn
+    world.clock.advance(days=40)
+    second = drill(world, seed=2)
+    assert find_last_drill(job, DEST) == second.sample.drawn
+    frozen = packed("DEEP_ARCHIVE")
+    drill(frozen)
+    assert find_last_drill(frozen.job(), DEST) is None
