@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,9 @@ from log_aggregator.reports.numbers import format_count, format_dollars
 from log_aggregator.steps.evidence.drills.drill import DrillOutcome
 from log_aggregator.steps.evidence.drills.planted import UNDAMAGED, SelfTest
 from log_aggregator.steps.retrieval.thaw import State
+
+
+_WARNINGS_SHOWN_MAX = 3
 
 
 def describe_drills(
@@ -101,7 +104,7 @@ def _render_outcome(each: Mapping[str, Any]) -> Iterator[str]:
         yield f"  thawing   {format_dollars(each['dollars'])}, at list prices"
     yield from _render_state(each)
     yield from render_failed(each["failures"], f"  FAILED    {len(each['failures']):,}")
-    yield from render_failed(each["warnings"], f"  note      {len(each['warnings']):,}")
+    yield from _render_warnings(each["warnings"])
 
 
 def _render_state(each: Mapping[str, Any]) -> Iterator[str]:
@@ -119,6 +122,14 @@ def _render_state(each: Mapping[str, Any]) -> Iterator[str]:
         yield f"  planned   {frozen} would be thawed; nothing was written or started"
     else:
         yield "  NOT OVER  nothing is recorded; `drill` goes on from here"
+
+
+def _render_warnings(warnings: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """They are alike."""
+    count = format_count(len(warnings), "digest")
+    more = ", and more that --json names" if len(warnings) > _WARNINGS_SHOWN_MAX else ""
+    what = f"  note      the signatures of {count} could not be checked{more}"
+    yield from render_failed(warnings[:_WARNINGS_SHOWN_MAX], what)
 
 
 def describe_planted(tests: Iterable[SelfTest]) -> dict[str, Any]:

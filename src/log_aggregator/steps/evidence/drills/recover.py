@@ -32,6 +32,12 @@ from log_aggregator.steps.rules import Level
 from log_aggregator.steps.workers import SerialWorkers
 
 
+UNVOUCHED_ADVICE = (
+    "Nothing is said against these digests: a drill goes by the public keys that are kept beside "
+    "the packs. `validate-cloudtrail` asks CloudTrail too, `keep-public-keys` keeps what it says."
+)
+
+
 class Verdict(StrEnum):
     """What is known of a digest."""
 
@@ -136,7 +142,7 @@ class Recovery:
                     raise StoreError("its signature is not with it; the next digest may have it")
                 found = find_flaw(name, flaw, read.metadata, signature, self.keys)
             except GroupFailed as error:
-                outcome.warnings.append(Failure.of(fetched.where, error))
+                outcome.warnings.append(Failure.of(fetched.where, error, UNVOUCHED_ADVICE))
                 return Verdict.UNVOUCHED
             if found is None:
                 return Verdict.VALID
