@@ -16,7 +16,6 @@ from log_aggregator.steps.evidence.drills.drill import DrillOutcome
 from log_aggregator.steps.evidence.drills.planted import UNDAMAGED, SelfTest
 from log_aggregator.steps.retrieval.thaw import State
 
-
 _WARNINGS_SHOWN_MAX = 3
 
 

@@ -31,7 +31,6 @@ from log_aggregator.steps.retrieval.find import FoundPack
 from log_aggregator.steps.rules import Level
 from log_aggregator.steps.workers import SerialWorkers
 
-
 UNVOUCHED_ADVICE = (
     "Nothing is said against these digests: a drill goes by the public keys that are kept beside "
     "the packs. `validate-cloudtrail` asks CloudTrail too, `keep-public-keys` keeps what it says."
