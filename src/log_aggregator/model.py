@@ -169,6 +169,7 @@ class Group:
 
 
 BACKFILLS = "backfills/"
+DRILLS = "drills/"
 OWN_FOLDERS = (
     "packs/",
     "indexes/",
@@ -179,6 +180,7 @@ OWN_FOLDERS = (
     "keys/",
     "adopted/",
     BACKFILLS,
+    DRILLS,
 )
 """What this program writes to a target, under its root."""
 

@@ -195,6 +195,13 @@ def connect_store(
     return store
 
 
+def open_room(store: ObjectStore, name: str, bucket: str, prefix: str) -> ObjectStore:
+    """A store whose only bucket, of that name, is a prefix of a real one."""
+    from log_aggregator.adapters.rooms import Room, RoomStore
+
+    return RoomStore(store, {name: Room(bucket, prefix)})
+
+
 def connect_hands(connection: Connection) -> BotoHands:
     """What a rehearsal does past the object store. Raises CannotStart."""
     from log_aggregator.adapters.s3.scratch import BotoHands

@@ -20,7 +20,17 @@ from log_aggregator.handlers.prepare import LAYOUTS_KEY
 WORK = f"{STACK}-workbucket-1a2b3c"
 LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
-_FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "backfills", "tables", "probes")
+_FOLDERS = (
+    "packs",
+    "indexes",
+    "discards",
+    "custody",
+    "keys",
+    "backfills",
+    "drills",
+    "tables",
+    "probes",
+)
 _SEARCHED = ("terms",)
 """They may be written over."""
 

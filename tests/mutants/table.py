@@ -9,6 +9,7 @@ from tests.mutants.bugs.completeness import COMPLETENESS
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
 from tests.mutants.bugs.deploying import DEPLOYING
+from tests.mutants.bugs.drilling import DRILLING
 from tests.mutants.bugs.exactness import EXACTNESS
 from tests.mutants.bugs.fanning_out import FANNING_OUT
 from tests.mutants.bugs.finding import FINDING
@@ -52,5 +53,6 @@ SECTIONS = (
     BACKFILLING,
     SURVEYING,
     REHEARSING,
+    DRILLING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -87,6 +87,7 @@ TYPED: dict[Stage, tuple[str, ...]] = {
         *("validate-cloudtrail", "stats", "status"),
     ),
     Stage.SEARCH: ("search",),
+    Stage.DRILL: ("drill",),
 }
 """The commands of each stage, all of which are typed here."""
 NO_STAGE = {
@@ -349,6 +350,16 @@ def read(shell: Shell) -> None:
         shell.type_in(name, *words, codes=codes)
 
 
+def drill(shell: Shell) -> None:
+    """One that waits, with the last pack of each target frozen, and one that brings all back."""
+    case = shell.case
+    assert case.run(case.world.store, keeps=False) == []
+    freeze(case.world)
+    shell.type_in("drill", codes=(0, 4))
+    warm_up(case.world)
+    shell.type_in("drill", codes=(0, 1))
+
+
 def begin_backfill(world: World) -> None:
     job = world.job()
     window = DateWindow(date(2025, 1, 1), date(2025, 1, 7))
@@ -393,6 +404,16 @@ def freeze(world: World) -> None:
             )
 
 
+def warm_up(world: World) -> None:
+    """As if what is frozen had been thawed."""
+    for target in world.targets:
+        for found in world.store.list_objects(target.bucket, prefix=f"{target.root}packs/").objects:
+            if found.storage_class == "GLACIER":
+                world.store.thaw(target.bucket, found.key)
+                data = world.store.get_object(target.bucket, found.key).data
+                world.store.put(target.bucket, found.key, data, with_checksum=True)
+
+
 def record(stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch) -> set[Need]:
     needs: set[Need] = set()
     shell = Shell(case, needs, monkeypatch)
@@ -402,6 +423,7 @@ def record(stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch) -> set[Nee
         Stage.DELETE: delete,
         Stage.READ: read,
         Stage.SEARCH: search,
+        Stage.DRILL: drill,
     }
     doing[stage](shell)
     assert shell.typed == set(TYPED[stage])

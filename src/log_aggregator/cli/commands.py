@@ -95,6 +95,11 @@ COMMANDS = {
         "Thaw the packs that hold what is looked for: say what it costs, start the restores, wait "
         "for them.",
     ),
+    "drill": Row(
+        "log_aggregator.cli.drill:drill",
+        "Bring a random sample of all packed log objects back, compare every byte, and record what "
+        "came of it in custody.",
+    ),
     "put-back": Row(
         "log_aggregator.cli.put_back:put_back_command",
         "Put originals back under their own keys: bytes, user metadata, content type and encoding.",

@@ -32,6 +32,11 @@ EXAMPLES = {
         f"--log-type CloudTrail --date 2026-03-14 --lines {_PACKS} | jq .Records[].eventName",
     ),
     "thaw": (f"--account 111122223333 --date 2026-03-14 --then-extract logs-back {_PACKS}",),
+    "drill": (
+        f"--dry-run {_PACKS}",
+        f"--confidence 99 --dollars-max 5 {_PACKS}",
+        f"--planted {_PACKS}",
+    ),
     "put-back": (
         f"--account 111122223333 --date 2026-03-14 --to-bucket for-the-auditor --dry-run {_PACKS}",
     ),

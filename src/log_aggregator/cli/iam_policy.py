@@ -46,8 +46,8 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     required=True,
     help="survey looks and changes nothing; pack writes packs and keeps originals; delete deletes "
     "originals that are in verified packs; read finds, extracts, verifies and thaws; search looks "
-    "up what is kept for searching, and shows events only together with read. May be given several "
-    "times, for one policy of several stages.",
+    "up what is kept for searching, and shows events only together with read; drill brings a "
+    "sample back and records it. May be given several times, for one policy of several stages.",
 )
 @click.option(
     "--source-kms-key-arn",

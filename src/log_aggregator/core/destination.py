@@ -20,6 +20,7 @@ FOLDERS_WRITTEN_ONCE = (
     "custody/",
     "keys/",
     "backfills/",
+    "drills/",
     "tables/",
     "probes/",
 )

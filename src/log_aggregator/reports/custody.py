@@ -9,8 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 from log_aggregator.core.custody import describe_entry
+from log_aggregator.core.evidence.drills import describe_drill
 from log_aggregator.core.times import encode_time
 from log_aggregator.model import Stage
+from log_aggregator.reports.evidence.results import render_result
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.reports.run import name_layouts
 from log_aggregator.steps.custody.trace import Life, Mention
@@ -52,6 +54,7 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         return described | {"problem": found.problem}
     return described | {
         "bucket": record.target.bucket,
+        "kind": record.kind.value,
         "run": record.run,
         "tool": record.tool,
         "previous": record.previous,
@@ -65,6 +68,9 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         "stage": record.stage.value,
         "groups": [describe_entry(entry) for entry in record.groups],
         "failures": [list(failure) for failure in record.failures],
+        "drill": None
+        if record.drill is None
+        else {**describe_drill(record.drill), "proof": record.drill.proof},
     }
 
 
@@ -80,6 +86,9 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
     yield f"  sha256    {described['sha256']}"
     yield f"  previous  {described['previous'] or 'none: it is the first'}"
     yield f"  time      {described['began']} to {described['ended']}, logs of {days}"
+    if described["drill"] is not None:
+        yield from _render_drill(described)
+        return
     into = totals["packed"] + totals["copied"]
     yield (
         f"  found     {format_count(totals['listed'], 'log object')}, "
@@ -95,14 +104,31 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
     )
     if described["layouts"]:
         yield f"  layouts   {name_layouts(described['layouts'])}"
-    yield from (
-        f"  FAILED    {where}: {error}: {message}"
-        for where, error, message in described["failures"]
-    )
+    yield from _render_failures(described)
     if in_full:
         yield from (f"  {row['name']}: {row['pattern']}" for row in described["layouts"])
         for group in described["groups"]:
             yield from _render_group(group)
+
+
+def _render_drill(described: Mapping[str, Any]) -> Iterator[str]:
+    drill = described["drill"]
+    about = "" if drill["is_counted"] else "about "
+    yield (
+        f"  drill     {drill['members']:,} of {about}{drill['population']:,} members, seed "
+        f"{drill['seed']}"
+    )
+    yield from render_result(drill["members"], drill["packs"], drill)
+    yield f"  sample    s3://{described['bucket']}/{drill['sample_key']}"
+    yield f"            SHA-256 {drill['sample_sha256']}"
+    yield from _render_failures(described)
+
+
+def _render_failures(described: Mapping[str, Any]) -> Iterator[str]:
+    yield from (
+        f"  FAILED    {where}: {error}: {message}"
+        for where, error, message in described["failures"]
+    )
 
 
 def describe_life(life: Life) -> dict[str, Any]:

@@ -87,8 +87,15 @@ def _note_stages(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
             yield "`run` packs late logs before it deletes; it needs --stage pack too."
     if {Stage.SURVEY, Stage.PACK} & {*stages}:
         yield "--inventory needs s3:GetObject and s3:ListBucket where the inventory is written."
-    if Stage.READ in stages:
+    if {Stage.READ, Stage.DRILL} & {*stages}:
         yield "Restoring costs money: remove ThawPacks from the policy of those who must not."
+    if Stage.DRILL in stages:
+        yield (
+            "drill --planted also needs s3:GetBucketVersioning, s3:ListBucketVersions, and "
+            "s3:PutObject, s3:GetObject, s3:DeleteObject and s3:DeleteObjectVersion where its "
+            "copies go: under probes/, or in --scratch-bucket."
+        )
+    if Stage.READ in stages:
         yield (
             "put-back needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload "
             "where it writes; aggregates of other tools need s3:GetObject on themselves."

@@ -26,6 +26,7 @@ CALLS = {
     "search": ("search", "AKIAIOSFODNN7EXAMPLE", *DATE),
     "extract": ("extract", *DATE, "--directory", "out"),
     "thaw": ("thaw", *DATE),
+    "drill": ("drill",),
     "put-back": ("put-back", *DATE),
     "layouts suggest": ("layouts", "suggest", "logs"),
     "stats": ("stats",),

@@ -49,6 +49,7 @@ COMMANDS = {
     "index rebuild": ("index", "rebuild", "--all"),
     "custody verify": ("custody", "verify"),
     "thaw": ("thaw", "--date", "2025-04-03"),
+    "drill": ("drill",),
 }
 
 

@@ -102,6 +102,7 @@ ARGUMENTS = {
     "find": [KEY],
     "extract": [KEY],
     "thaw": [KEY],
+    "drill": [],
     "put-back": [KEY],
     "custody show": [RUN],
     "custody trace": [f"s3://logs/{KEY}"],

@@ -30,8 +30,9 @@ ALL = {
     "custody trace": ("custody", "trace", f"s3://logs/{trail_key(1)}"),
 }
 CHANGES = {
-    *("run", "delete", "backfill", "put-back", "thaw", "keep-public-keys", "rehearse"),
+    *("run", "delete", "backfill", "put-back", "thaw", "drill", "keep-public-keys"),
     *("index rebuild", "index adopt", "index terms", "index tables", "generate", "init"),
+    "rehearse",
 }
 """In a bucket, or here."""
 IS_DEAR = {"survey"}
@@ -135,7 +136,7 @@ def test_a_standard_output_that_fills_up(
     assert (done.code, "No space left on device" in done.err) == (1, True)
 
 
-@pytest.mark.parametrize("name", ["delete", "backfill", "put-back", "thaw"])
+@pytest.mark.parametrize("name", ["delete", "backfill", "put-back", "thaw", "drill"])
 def test_a_report_that_nobody_makes_anew(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

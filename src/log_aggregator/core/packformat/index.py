@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -10,9 +11,16 @@ from typing import Any, overload
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
-from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, inflate_lines
+from log_aggregator.core.jsontext import (
+    decode_json,
+    decoding,
+    encode_json_line,
+    inflate_lines,
+    record_bytes_max,
+)
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GzipEncoder
+from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import BadPack
 from log_aggregator.model import Encoding, Identity, Index, Member, PackFormat, is_fixed
@@ -107,6 +115,24 @@ def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list
     with decoding("the index"):
         head, lines = _open(data)
         return head, [_parse_member(line) for line in lines if wants(line["key"])]
+
+
+def decode_beginning(data: bytes) -> tuple[Index, int] | None:
+    """(the index without its members, how many it names), out of the first bytes of a stored index.
+    None where its first line is longer than they are. Raises BadPack.
+    """
+    with decoding("the index"):
+        inflater = zlib.decompressobj(GZIP_WBITS)
+        text = inflater.decompress(data, record_bytes_max(len(data)))
+        line, end, _ = text.partition(b"\n")
+        if not end:
+            return None
+        first = decode_json(line)
+        if first["format"] != FORMAT or first["version"] != VERSION:
+            raise BadPack("the index is of another format or version")
+        if type(first["members"]) is not int or first["members"] < 0:
+            raise BadPack("the index names no number of members")
+        return _parse_head(first), first["members"]
 
 
 def encode_member(member: Member) -> bytes:

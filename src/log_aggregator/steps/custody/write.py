@@ -175,7 +175,7 @@ def append_record(
 
 def _opens(found: ChainRecord, record: Record) -> bool:
     """It is the opening of what this record closes."""
-    return found.record.step == replace(record, kind=RecordKind.OPENING).step
+    return found.record.step == (record.run, RecordKind.OPENING, record.first, record.last)
 
 
 def _read_others(

@@ -13,7 +13,7 @@ from functools import partial
 
 from log_aggregator.core.policies import Statement
 from log_aggregator.errors import SettingsError
-from log_aggregator.model import BACKFILLS, OWN_FOLDERS, Target
+from log_aggregator.model import BACKFILLS, DRILLS, OWN_FOLDERS, Target
 from log_aggregator.ports.account import AccountInspector, BucketVersioning
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
@@ -56,6 +56,7 @@ class Stage(StrEnum):
     DELETE = "delete"
     READ = "read"
     SEARCH = "search"
+    DRILL = "drill"
 
 
 class Place(StrEnum):
@@ -77,6 +78,7 @@ class Place(StrEnum):
     CUSTODY = "custody records"
     KEYS = "CloudTrail's public keys, where there is a main bucket"
     LEDGERS = "ledgers of backfills"
+    DRILLS = "samples of drills"
     DISCARDS = 'lists of what is discarded, with other_regions = "delete"'
     ADOPTED = "indexes of what other tools made"
     PROBES = "probes of what S3 keeps to"
@@ -95,6 +97,7 @@ _FOLDERS = {
     Place.CUSTODY: "custody/",
     Place.KEYS: "keys/",
     Place.LEDGERS: BACKFILLS,
+    Place.DRILLS: DRILLS,
     Place.DISCARDS: "discards/",
     Place.ADOPTED: "adopted/",
 }
@@ -116,7 +119,7 @@ def _row(sid: str, stages: Iterable[Stage], actions: tuple[str, ...], *places: P
 
 _RUNS = (Stage.SURVEY, Stage.PACK, Stage.DELETE)
 _CHANGES = (Stage.PACK, Stage.DELETE)
-_READING = (Stage.READ, Stage.SEARCH)
+_LOOKING = (Stage.READ, Stage.SEARCH, Stage.DRILL)
 """Terms say what stands in packs, so whoever may read packs may not search for that reason; nor the
 other way round: a search without the packs names them, and no event.
 """
@@ -124,9 +127,9 @@ other way round: a search without the packs names them, and no event.
 GRANTS = (
     _row("ListSources", _RUNS, LIST_SOURCE, Place.SOURCES),
     _row("FindBuckets", _RUNS, FIND_BUCKETS, Place.FOUND_BUCKETS),
-    _row("FindTargets", _READING, FIND_BUCKETS, Place.FOUND_TARGETS),
+    _row("FindTargets", _LOOKING, FIND_BUCKETS, Place.FOUND_TARGETS),
     _row("LookAtTargets", _RUNS, LOOK_AT_TARGET, Place.TARGETS),
-    _row("LookAtPacks", _READING, LOOK_AT_TARGET[:1], Place.TARGETS),
+    _row("LookAtPacks", _LOOKING, LOOK_AT_TARGET[:1], Place.TARGETS),
     _row("ListUploads", _CHANGES, LIST_UPLOADS, Place.TARGETS),
     _row("ListRecords", (Stage.READ,), LIST_RECORDS, Place.TARGETS),
     _row(
@@ -172,8 +175,10 @@ GRANTS = (
         Place.LEDGERS,
     ),
     _row("SearchTerms", (Stage.SEARCH,), READ_TARGET, Place.TERMS, Place.TABLES),
-    _row("ThawPacks", (Stage.READ,), THAW, Place.PACKS),
-    _row("EncryptPacks", _CHANGES, USE_TARGET_KEY, Place.TARGET_KEYS),
+    _row("BringBack", (Stage.DRILL,), READ_TARGET, Place.PACKS, Place.INDEXES, Place.KEYS),
+    _row("WriteDrills", (Stage.DRILL,), WRITE_ONCE, Place.DRILLS, Place.CUSTODY),
+    _row("ThawPacks", (Stage.READ, Stage.DRILL), THAW, Place.PACKS),
+    _row("EncryptPacks", (*_CHANGES, Stage.DRILL), USE_TARGET_KEY, Place.TARGET_KEYS),
     _row("DecryptPacks", (Stage.SURVEY, Stage.READ), USE_TARGET_KEY[1:], Place.TARGET_KEYS),
     _row("EncryptTerms", (Stage.PACK,), USE_TARGET_KEY, Place.SEARCH_KEYS),
     _row("DecryptTerms", (Stage.SEARCH,), USE_TARGET_KEY[1:], Place.KEYS_OF_TERMS),

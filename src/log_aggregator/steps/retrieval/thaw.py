@@ -76,6 +76,9 @@ class ThawProgress:
     def waiting(self, thawed: int, total: int) -> None:
         """So many are thawed."""
 
+    def ready(self, pack: PackState) -> None:
+        """It was just seen that this one can be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -164,7 +167,7 @@ def wait_until_thawed(
     while pending:
         progress.waiting(len(packs) - len(pending) - len(failures), len(packs))
         try:
-            pending, failed, is_any_ready = _look_again(store, pending)
+            pending, failed, is_any_ready = _look_again(store, pending, progress)
             failures += failed
             blind_rounds = 0
         except Unreachable:
@@ -263,7 +266,7 @@ def _price_tier(frozen: Sequence[PackState], tier: str, days: int) -> TierOption
 
 
 def _look_again(
-    store: ObjectStore, pending: Sequence[PackState]
+    store: ObjectStore, pending: Sequence[PackState], progress: ThawProgress
 ) -> tuple[list[PackState], list[Failure], bool]:
     """(those that are not thawed yet, what has failed, whether anything was ready)."""
     waiting: list[PackState] = []
@@ -278,6 +281,8 @@ def _look_again(
             waiting.append(pack)
         elif state is State.FROZEN:
             failures.append(_still_frozen(pack, "nobody is thawing it any more"))
+        else:
+            progress.ready(pack)
     looked = min(len(pending), _LOOKS_PER_ROUND_MAX)
     return (
         [*waiting, *pending[_LOOKS_PER_ROUND_MAX:]],

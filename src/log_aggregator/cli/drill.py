@@ -1,0 +1,315 @@
+"""`drill`: does what was packed come back? Tried with a random sample, and recorded."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+from log_aggregator.cli.lasting import print_lasting_report, require_room
+from log_aggregator.cli.options import (
+    connection_options,
+    json_option,
+    make_connection,
+    target_writing_options,
+)
+from log_aggregator.cli.progress.counting import show_bar
+from log_aggregator.cli.progress.thawing import show_waiting
+from log_aggregator.core.custody import custody_prefix
+from log_aggregator.core.evidence.proportions import plan_sample_size
+from log_aggregator.errors import NothingFound, SettingsError
+from log_aggregator.model import Target
+from log_aggregator.reports.evidence.drills import (
+    describe_drills,
+    describe_planted,
+    render_drills,
+    render_planted,
+)
+from log_aggregator.settings import Settings
+from log_aggregator.steps.evidence.drills.draw import DrawRules
+from log_aggregator.steps.evidence.drills.drill import (
+    DrillOutcome,
+    DrillRules,
+    DrillWatch,
+    advance_drill,
+    find_last_drill,
+)
+from log_aggregator.steps.evidence.drills.planted import run_planted
+from log_aggregator.steps.evidence.drills.thawing import THAW_DAYS, THAW_TIME_MAX, ThawRules
+from log_aggregator.steps.job import Job
+from log_aggregator.steps.retrieval.thaw import TIERS, Patience
+from log_aggregator.wiring import open_job, open_room
+
+WAITING = 4
+"""Nothing is known yet: no 0."""
+SAMPLE_MAX = 100_000
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """The options that say what drill is wanted."""
+
+    sample: int | None
+    confidence: float
+    bad_max: float
+    seed: int | None
+    tier: str
+    days: int
+    dollars_max: float
+    waits: bool
+    interval: int
+    dry_run: bool
+
+    @property
+    def draw(self) -> DrawRules:
+        confidence = self.confidence / 100
+        members = self.sample or plan_sample_size(confidence, self.bad_max / 100)
+        if members > SAMPLE_MAX:
+            raise SettingsError(
+                f"--confidence, --bad-max: expected a sample of at most {SAMPLE_MAX:,} members, "
+                f"and this needs {members:,}"
+            )
+        seed = secrets.randbits(32) if self.seed is None else self.seed
+        return DrawRules(seed, members, confidence)
+
+    @property
+    def rules(self) -> DrillRules:
+        hours = THAW_TIME_MAX.total_seconds() / 3600
+        return DrillRules(
+            self.draw,
+            ThawRules(self.tier, self.days, self.dollars_max),
+            Patience(time.sleep, self.interval, hours) if self.waits else None,
+            self.dry_run,
+        )
+
+
+def _drill_options(function: F) -> F:
+    options = (
+        click.option(
+            "--sample",
+            type=click.IntRange(1, SAMPLE_MAX),
+            help="So many members. Left out: as many as --confidence and --bad-max need.",
+        ),
+        click.option(
+            "--confidence",
+            type=click.FloatRange(0, 100, min_open=True, max_open=True),
+            default=95.0,
+            show_default=True,
+            help="How sure it is to be, in percent.",
+        ),
+        click.option(
+            "--bad-max",
+            type=click.FloatRange(0, 100, min_open=True, max_open=True),
+            default=1.0,
+            show_default=True,
+            help="That fewer than so many percent of all members are bad.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, 2**63 - 1),
+            help="Draws the same members again, as long as the packs are the same. Left out: a "
+            "random one.",
+        ),
+        click.option(
+            "--tier",
+            type=click.Choice(TIERS),
+            default="Bulk",
+            show_default=True,
+            help="How fast frozen packs are thawed, and how dear.",
+        ),
+        click.option(
+            "--days",
+            type=click.IntRange(1, 365),
+            default=THAW_DAYS,
+            show_default=True,
+            help="How long thawed copies can be read.",
+        ),
+        click.option(
+            "--dollars-max",
+            type=click.FloatRange(min=0),
+            default=1.0,
+            show_default=True,
+            help="Nothing dearer is thawed, all of one drill together.",
+        ),
+        click.option(
+            "--wait", "waits", is_flag=True, help="Wait until all packs can be read, and go on."
+        ),
+        click.option(
+            "--interval",
+            type=click.IntRange(1, 3600),
+            default=300,
+            show_default=True,
+            help="Seconds between two looks while waiting.",
+        ),
+        click.option(
+            "--every",
+            "every_days",
+            metavar="DAYS",
+            type=click.IntRange(1, 3650),
+            help="Begin no drill within so many days after the last one; go on with one that has "
+            "begun. Left out: begin one.",
+        ),
+        click.option(
+            "--dry-run",
+            is_flag=True,
+            help="Only say what would be drawn, and what thawing costs. Writes and starts nothing.",
+        ),
+        click.option(
+            "--planted",
+            "is_planted",
+            is_flag=True,
+            help="Test the drill itself: copy a pack, plant damage in the copies, see that each is "
+            "found, and remove them.",
+        ),
+        click.option(
+            "--scratch-bucket",
+            metavar="NAME",
+            help="With --planted: the bucket that copies go to. Left out: that of the packs, under "
+            "probes/.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command()
+@_drill_options
+@target_writing_options
+@connection_options
+@json_option
+def drill(
+    settings: Settings,
+    every_days: int | None,
+    is_planted: bool,
+    scratch_bucket: str | None,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    **wishes: Any,
+) -> int:
+    """Bring a random sample of all packed log objects back, compare every byte, and record what
+    came of it in custody.
+
+    Packs that are frozen are thawed first, up to --dollars-max. That takes hours or days: the
+    sample is written down, and the same command goes on with it whenever it is started again.
+
+    Exit code 1 where anything did not come back as it was packed, 4 while it waits for packs that
+    are thawed.
+    """
+    asked = _Wishes(**wishes)
+    rules = asked.rules
+    if scratch_bucket is not None and (not is_planted or "/" in scratch_bucket):
+        raise SettingsError(
+            f"--scratch-bucket {scratch_bucket!r}: expected the name of a bucket, and --planted"
+        )
+    if is_planted and (asked.dry_run or asked.waits):
+        raise SettingsError("--planted: allowed without --dry-run and --wait")
+    require_room()
+    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+        targets = job.list_targets()
+        if is_planted:
+            return _plant(job, targets, rules.draw, scratch_bucket, as_json=as_json)
+        early = _find_early(job, targets, every_days)
+        outcomes = []
+        for target in targets:
+            if target not in early:
+                with _watching(is_quiet=as_json) as watch:
+                    outcomes.append(advance_drill(job, target, rules, watch))
+    found = [each for each in outcomes if each is not None]
+    if not early:
+        _require_packs(found, targets)
+    described = describe_drills(found, early)
+    lines = [] if as_json else list(render_drills(described))
+    records = ", ".join(
+        f"s3://{each.target.bucket}/{custody_prefix(each.target)}" for each in found if each.written
+    )
+    advice = f"Its custody records say the same: {records}" if records else ""
+    print_lasting_report(described, lines, "the drill", as_json=as_json, advice=advice)
+    return _exit_code(found)
+
+
+def _find_early(job: Job, targets: list[Target], every_days: int | None) -> dict[Target, datetime]:
+    """Where no drill is due yet, and when the last one was."""
+    if every_days is None:
+        return {}
+    last = {target: find_last_drill(job, target) for target in targets}
+    begun_after = job.clock.now() - timedelta(days=every_days)
+    return {
+        target: drawn for target, drawn in last.items() if drawn is not None and drawn > begun_after
+    }
+
+
+def _exit_code(outcomes: list[DrillOutcome]) -> int:
+    if any(_has_failed(each) for each in outcomes):
+        return 1
+    return WAITING if any(each.waiting for each in outcomes) else 0
+
+
+def _has_failed(outcome: DrillOutcome) -> bool:
+    is_bad = outcome.drill is not None and not outcome.drill.is_sound
+    return is_bad or bool(outcome.failures or outcome.sample.failures)
+
+
+def _plant(
+    job: Job, targets: list[Target], rules: DrawRules, scratch: str | None, *, as_json: bool
+) -> int:
+    tests = [
+        run_planted(job, target, rules, scratch, partial(open_room, job.store, target.bucket))
+        for target in targets
+    ]
+    found = [each for each in tests if each is not None]
+    _require_packs(found, targets)
+    described = describe_planted(found)
+    lines = [] if as_json else list(render_planted(described))
+    print_lasting_report(described, lines, "the test of the drill", as_json=as_json)
+    return 0 if all(each.is_kept and not each.left for each in found) else 1
+
+
+def _require_packs(found: list[Any], targets: list[Target]) -> None:
+    if not found:
+        places = ", ".join(f"s3://{target.bucket}/{target.root}packs/" for target in targets)
+        raise NothingFound(f"{places}: no packs, so nothing can be brought back")
+
+
+class _Watch(DrillWatch):
+    """A bar for what is counted, then one for what is thawed, then one for what comes back: a
+    terminal can show one at a time.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._phase = ""
+        self._shown: Any = None
+
+    def counted(self, packs: int) -> None:
+        self._show("counting members", lambda: show_bar("packs whose members are counted", None))
+        self._shown(packs)
+
+    def waiting(self, thawed: int, total: int) -> None:
+        self._show("thawing", lambda: show_waiting(is_quiet=False))
+        self._shown.waiting(thawed, total)
+
+    def recovered(self, members: int, total: int) -> None:
+        self._show("bringing back", lambda: show_bar("bringing back", total))
+        self._shown(members)
+
+    def _show(self, phase: str, make: Callable[[], AbstractContextManager[Any]]) -> None:
+        if self._phase != phase:
+            self._stack.close()
+            self._phase, self._shown = phase, self._stack.enter_context(make())
+
+
+@contextmanager
+def _watching(*, is_quiet: bool) -> Iterator[DrillWatch]:
+    with ExitStack() as stack:
+        yield DrillWatch() if is_quiet else _Watch(stack)

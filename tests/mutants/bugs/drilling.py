@@ -1,0 +1,89 @@
+"""Planted bugs: a drill that says that everything came back."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+_DRILL = "tests/unit/steps/evidence/drills/test_drill.py"
+_SAMPLE = "tests/unit/steps/evidence/drills/test_draw_sample.py"
+
+DRILLING = Section(
+    "Drills",
+    (
+        Mutant(
+            "drill-forgets-the-lost",
+            "members of a pack whose index cannot be read are drawn, and count as brought back",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.drill:_sum",
+                (
+                    "sum(each.bad for each in outcomes) + sample.lost",
+                    "sum(each.bad for each in outcomes)",
+                ),
+            ),
+            proof=f"{_DRILL}::test_members_that_no_index_names_any_more_are_bad",
+        ),
+        Mutant(
+            "drill-skips-packs-that-are-gone",
+            "a pack that cannot be looked at is left out of the drill",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.drill:_Advance._recover",
+                ("self.looked.failures.items()", "()"),
+            ),
+            proof=f"{_DRILL}::test_a_pack_that_is_gone_is_found",
+        ),
+        Mutant(
+            "drill-trusts-the-index-of-today",
+            "a line of the index that was changed while the drill waited is believed",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.recover:_keep_equal",
+                ("now == member", "now is not None"),
+            ),
+            proof=f"{_DRILL}::test_a_line_that_changed_since_it_was_drawn_is_found",
+        ),
+        Mutant(
+            "drill-believes-the-pack",
+            "only members are compared, and not the pack with its index",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.recover:Recovery.recover",
+                ("verify_pack(self.store, self.target, pack_key, Level.TAIL)", "pass"),
+            ),
+            proof=f"{_DRILL}::test_a_pack_that_is_cut_is_found",
+        ),
+        Mutant(
+            "drill-takes-any-signature",
+            "a digest whose signature is wrong counts as signed",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.recover:Recovery._compare",
+                ("found is None", "True"),
+            ),
+            proof=f"{_DRILL}::test_a_digest_that_cloudtrail_did_not_sign_is_found",
+        ),
+        Mutant(
+            "drill-pays-again",
+            "what earlier calls of a drill have thawed does not count against its limit",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.thawing:check_dollars",
+                ("dollars + spent > rules.dollars_max", "dollars > rules.dollars_max"),
+            ),
+            proof=f"{_DRILL}::test_the_limit_is_that_of_the_whole_drill",
+        ),
+        Mutant(
+            "drill-draws-packs",
+            "small packs are drawn as often as large ones, so that their members weigh more",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.draw:_Draw._try",
+                ("member < self.counts[pack]", "self.counts[pack]"),
+            ),
+            proof=f"{_SAMPLE}::test_it_says_about_how_many_members_there_are",
+        ),
+        Mutant(
+            "drill-overstates",
+            "the proof says less than it should: bad members do not widen it",
+            in_symbol(
+                "log_aggregator.core.evidence.proportions:bound_bad_share",
+                ("low, high = bad / checked, 1.0", "low, high, bad = 0.0, 1.0, 0"),
+            ),
+            proof="tests/unit/core/evidence/test_drills.py::test_the_bound_is_that_of_clopper_and_pearson",
+        ),
+    ),
+)

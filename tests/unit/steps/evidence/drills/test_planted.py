@@ -1,0 +1,108 @@
+"""The drill's test of itself."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from tests.support.world import World, fail_on, make_world
+from tests.unit.steps.evidence.drills.test_drill import DEST, pack_keys, packed
+
+from log_aggregator.errors import CannotStart, NothingFound, StoreError
+from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.evidence.drills import planted
+from log_aggregator.steps.evidence.drills.draw import DrawRules
+from log_aggregator.steps.evidence.drills.planted import DAMAGES, SelfTest, run_planted
+from log_aggregator.steps.evidence.drills.recover import PackOutcome, Recovery
+from log_aggregator.wiring import open_room
+from log_aggregator_lab.stores.faults import FaultyStore
+
+
+def plant(
+    world: World, store: ObjectStore | None = None, scratch: str | None = None, seed: int = 3
+) -> SelfTest:
+    used = store or world.store
+    rooms = partial(open_room, used, DEST.bucket)
+    found = run_planted(world.job(store), DEST, DrawRules(seed), scratch, rooms)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", None], ids=["versions", "no versions"])
+def test_every_damage_is_found_and_nothing_stays(versioning: str | None) -> None:
+    """Not even in a bucket without versions; packs, records and drills are as they were."""
+    world = packed()
+    world.store.create_bucket("scratch", versioning=versioning)
+    before = world.store.snapshot()
+    for scratch in (None, "scratch"):
+        found = plant(world, scratch=scratch)
+        assert [trial.is_kept for trial in found.trials] == [True] * len(DAMAGES)
+        assert [trial.damage.name for trial in found.trials if not trial.outcome.failures] == [
+            "none"
+        ]
+        assert (found.is_kept, found.left, found.pack_key in pack_keys(world)) == (True, [], True)
+        assert world.store.snapshot() == before
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_finds_damage_to_any_member(seed: int) -> None:
+    assert plant(packed(logs=20), seed=seed).is_kept
+
+
+def test_a_drill_that_sees_nothing_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recovery, "recover", lambda self, key, members: PackOutcome(key))
+    found = plant(packed())
+    assert [trial.is_kept for trial in found.trials] == [True, False, False, False]
+    assert not found.is_kept
+
+
+def test_where_nothing_can_be_removed_nothing_is_copied() -> None:
+    """As where Object Lock keeps every new object: one small object stays."""
+    world = packed()
+    before = len(world.store.snapshot())
+
+    class Locked(FaultyStore):
+        def put_object(self, bucket: str, key: str, *args: object, **more: object) -> None:
+            super().put_object(bucket, key, *args, **more)  # type: ignore[arg-type]
+            world.store.retain(bucket, key)
+
+    with pytest.raises(CannotStart, match="--scratch-bucket"):
+        plant(world, Locked(world.store, lambda call, number: None))
+    assert len(world.store.snapshot()) == before + 1
+
+
+def test_what_could_not_be_removed_is_named() -> None:
+    """A removal that fails at the end is told, and what is left with it."""
+    world = packed()
+    asked = 0
+
+    def second(call: object) -> bool:
+        nonlocal asked
+        asked += getattr(call, "operation", "") == "DeleteObjects"
+        return asked == 2 and getattr(call, "operation", "") == "DeleteObjects"
+
+    found = plant(world, FaultyStore(world.store, fail_on(second, StoreError("no"))))
+    assert len(found.left) == 1
+    assert found.place in found.left[0]
+
+
+def test_a_stop_removes_the_copies_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = packed()
+    before = world.store.snapshot()
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planted, "_try", stop)
+    with pytest.raises(KeyboardInterrupt):
+        plant(world)
+    assert world.store.snapshot() == before
+
+
+def test_frozen_packs_are_not_copied() -> None:
+    world = packed("DEEP_ARCHIVE")
+    before = world.store.snapshot()
+    with pytest.raises(NothingFound, match="--seed"):
+        plant(world)
+    assert world.store.snapshot() == before
+    assert run_planted(make_world().job(), DEST, DrawRules(1), None, open_room) is None  # type: ignore[arg-type]
