@@ -224,13 +224,13 @@ def parse_check(head: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> 
         str(head["check"]),
         tuple(map(str, head["jobs"])),
         float(head["dollars"]),
-        tuple(map(_parse_pack, lines)),
+        tuple(map(parse_pack, lines)),
         int(head["foreign_rows"]),
         int(head["skipped"]),
     )
 
 
-def _parse_pack(line: Mapping[str, Any]) -> PackAtRest:
+def parse_pack(line: Mapping[str, Any]) -> PackAtRest:
     return PackAtRest(
         str(line["key"]),
         int(line["size_bytes"]),

@@ -212,11 +212,11 @@ def _entry_of(done: GroupResult) -> GroupEntry:
 def _packs_of(done: GroupResult) -> Iterator[PackEntry]:
     """Verified packs as they were verified; then those that were written and not verified."""
     new = {pack.key: pack for pack in done.packs}
-    for pack in done.settled.values():
-        written = new.get(pack.key)
+    for settled in done.settled.values():
+        written = new.get(settled.key)
         # what was computed while it was written comes before what the index says since
         told = written.sha256 if written is not None else None
-        yield replace(pack, is_new=written is not None, sha256=told or pack.sha256)
+        yield replace(settled, is_new=written is not None, sha256=told or settled.sha256)
     for pack in done.packs:
         if pack.key not in done.settled:
             yield PackEntry(
