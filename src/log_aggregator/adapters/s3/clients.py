@@ -156,19 +156,13 @@ def make_client(
 
 
 def make_service_client(
-    session: Session,
-    service: str,
-    settings: ClientSettings,
-    s3_endpoint_url: str,
-    special: Config | None = None,
+    session: Session, service: str, settings: ClientSettings, s3_endpoint_url: str
 ) -> Any:
-    """A client of another service, with what is `special` to it.
-
-    Where S3 is not AWS's own, the service is looked for at the same server, unless it is
-    configured. An endpoint of AWS's that is named for S3 is S3's alone: behind
+    """A client of another service. Where S3 is not AWS's own, the service is looked for at the same
+    server, unless it is configured. An endpoint of AWS's that is named for S3 is S3's alone: behind
     a PrivateLink there is no other service. Raises BadConfiguration.
     """
-    config = make_config(settings).merge(special or Config())
+    config = make_config(settings)
     is_at_aws = is_aws(s3_endpoint_url)
     named = None if is_at_aws else settings.endpoint_url
     with configuration_errors():

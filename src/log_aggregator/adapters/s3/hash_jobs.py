@@ -7,17 +7,16 @@ role of another account cannot be passed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-
-from botocore.config import Config
 
 from log_aggregator.adapters.s3.clients import ClientSettings, make_clients, make_service_client
 from log_aggregator.adapters.s3.inspection import service_errors
 from log_aggregator.adapters.s3.regions import is_aws
 from log_aggregator.core.evidence.batch import MANIFEST_FORMAT, REPORT_FORMAT
-from log_aggregator.errors import BadConfiguration
+from log_aggregator.errors import BadConfiguration, NotFound, StoreError
 from log_aggregator.ports.hash_jobs import HashJob, HashJobRequest, JobPhase
 
 PHASES: Mapping[str, JobPhase] = {
@@ -31,6 +30,7 @@ PHASES: Mapping[str, JobPhase] = {
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html)."""
 
 PRIORITY = 10
+LOST_CODES = frozenset({"NoSuchJob", "NotFoundException", "NotFound", "404"})
 
 
 class BatchHashJobs:
@@ -55,9 +55,7 @@ class BatchHashJobs:
                 "packs at rest, unless AWS_ENDPOINT_URL_S3_CONTROL names a server that does"
             )
         if not is_aws(str(client.meta.endpoint_url)):
-            # its name is not one that account ids can stand in front of
-            config = Config(inject_host_prefix=False)
-            client = make_service_client(clients.session, "s3control", own, s3_endpoint_url, config)
+            client.meta.events.register("before-call.s3-control", _leave_account_out)
         return cls(client, str(client.meta.partition))
 
     def create(self, request: HashJobRequest) -> str:
@@ -95,7 +93,8 @@ class BatchHashJobs:
             return str(answer["JobId"])
 
     def describe(self, role_arn: str, job_id: str) -> HashJob:
-        with service_errors("DescribeJob", job_id):
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_DescribeJob.html."""
+        with _naming_lost_jobs(), service_errors("DescribeJob", job_id):
             job = self._client.describe_job(AccountId=account_of(role_arn), JobId=job_id)["Job"]
             progress = job.get("ProgressSummary") or {}
             return HashJob(
@@ -109,9 +108,27 @@ class BatchHashJobs:
             )
 
 
+@contextlib.contextmanager
+def _naming_lost_jobs() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        if error.code in LOST_CODES:
+            raise NotFound(str(error), code=error.code, operation=error.operation) from error
+        raise
+
+
 def account_of(role_arn: str) -> str:
     """`arn:<partition>:iam::<account>:role/<name>`."""
     return role_arn.split(":")[4]
+
+
+def _leave_account_out(params: dict[str, Any], **_: object) -> None:
+    """Botocore's rules put the account in front of the host, where only AWS's own names have a
+    place for it. The header says it too.
+    """
+    account = params["headers"].get("x-amz-account-id", "")
+    params["url"] = params["url"].replace(f"://{account}.", "://", 1)
 
 
 def _explain(job: Mapping[str, Any]) -> str:

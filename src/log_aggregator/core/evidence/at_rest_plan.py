@@ -39,7 +39,7 @@ from log_aggregator.model import AT_REST, Target
 
 FORMAT, VERSION = "log-aggregator-at-rest", 1
 PLAN, DONE = "plan.jsonl.gz", "done.json"
-_NAME = re.compile("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)

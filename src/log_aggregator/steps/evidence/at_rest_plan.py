@@ -105,4 +105,4 @@ def _name(began: datetime, tasks: Sequence[HashTask]) -> str:
     digest = hashlib.sha256()
     for task in tasks:
         digest.update(encode_json([task.key, task.version_id, task.etag, task.algorithm]))
-    return f"{began:%Y%m%dT%H%M%SZ}-{digest.hexdigest()[:12]}"
+    return f"{began:%Y%m%dT%H%M%S.%fZ}-{digest.hexdigest()[:12]}"
