@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.unit.cli.conftest import Command, Outcome
 from log_aggregator import wiring
 from log_aggregator_lab.servers.batch_operations import Refused
 
+JSON_FIELDS: Any = importlib.import_module("reference_pages.json_fields")
 ON_THE_DAY = ("verify", "--at-rest", "--date", str(DAY))
 
 
@@ -122,6 +124,13 @@ def test_what_s3_refuses_is_said_and_can_be_tried_again(at_rest: Any, vault: Vau
     assert (done.code, "cannot be passed" in done.err) == (1, True)
     vault.server.refuse = None
     assert at_rest("--role-arn", ROLE, "--wait").code == 0
+
+
+def test_all_that_it_says_is_documented(at_rest: Any, vault: Vault) -> None:
+    """`--json` has exactly the fields of docs/reference/json.md."""
+    vault.rot(vault.keys[0])
+    described = json.loads(at_rest("--role-arn", ROLE, "--wait", "--json").out)
+    assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("verify --at-rest"))
 
 
 def test_custody_shows_it(command: Command, at_rest: Any, vault: Vault) -> None:

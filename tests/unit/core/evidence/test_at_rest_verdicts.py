@@ -95,7 +95,7 @@ def test_every_claim_must_hold() -> None:
 )
 def test_a_row_that_shows_nothing_is_never_good(change: dict[str, str], reason: str) -> None:
     """Nor is it damage: S3 said nothing of the bytes."""
-    found = verdict(replace(ROW, **change))  # type: ignore[arg-type]
+    found = verdict(replace(ROW, **change))
     assert found.verdict is Verdict.UNPROVEN
     assert reason in found.reason
 
@@ -114,7 +114,7 @@ def test_no_row_and_two_rows_show_nothing() -> None:
 )
 def test_a_row_about_something_else_is_counted_and_shows_nothing(change: dict[str, str]) -> None:
     """A version other than the one that was looked at, for one."""
-    (pack,), foreign = judge("dest", [TASK], {"packs/a": KNOWN}, [replace(ROW, **change)], "why")  # type: ignore[arg-type]
+    (pack,), foreign = judge("dest", [TASK], {"packs/a": KNOWN}, [replace(ROW, **change)], "why")
     assert (pack.verdict, foreign) == (Verdict.UNPROVEN, 1)
     check = AtRestCheck("c", (), 0.0, (), foreign_rows=foreign)
     assert not check.is_good
