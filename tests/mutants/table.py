@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.bugs.at_rest import AT_REST
 from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
 from tests.mutants.bugs.command_line import COMMAND_LINE
@@ -31,6 +32,7 @@ SECTIONS = (
     EXACTNESS,
     TRUST,
     VERIFYING,
+    AT_REST,
     DELETING,
     PACKING,
     READING_KEYS,
