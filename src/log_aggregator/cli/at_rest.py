@@ -31,7 +31,7 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.upkeep.check import PackPlace
 
 F = TypeVar("F", bound=Callable[..., Any])
-ROLE = re.compile(r"arn:[a-z0-9-]+:iam::[0-9]{12}:role/.+")
+_ROLE = re.compile(r"arn:[a-z0-9-]+:iam::[0-9]{12}:role/.+")
 UNDER_WAY = 4
 """The exit code where nothing is known to be wrong and not everything is known yet."""
 
@@ -65,13 +65,23 @@ def at_rest_options(function: F) -> F:
             return function(at_rest=None, **values)
         if context.get_parameter_source("level") is not click.core.ParameterSource.DEFAULT:
             raise SettingsError("--level: expected either --level or --at-rest")
-        _check_role(given["role_arn"])
+        if given["role_arn"] is not None:
+            check_role(given["role_arn"])
         return function(at_rest=AtRestOptions(**given), **values)
 
     decorated: Any = with_options
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+def check_role(role_arn: str) -> None:
+    """Raises SettingsError."""
+    if not _ROLE.fullmatch(role_arn):
+        raise SettingsError(
+            f"--role-arn {role_arn!r}: expected the ARN of a role, such as "
+            "arn:aws:iam::111122223333:role/hash-packs"
+        )
 
 
 def check_at_rest(
@@ -155,14 +165,6 @@ def _report(described: list[dict[str, Any]], *, as_json: bool) -> int:
     if any(each["is_good"] is False for each in described):
         return 1
     return UNDER_WAY if any(each["is_good"] is None for each in described) else 0
-
-
-def _check_role(role_arn: str | None) -> None:
-    if role_arn is not None and not ROLE.fullmatch(role_arn):
-        raise SettingsError(
-            f"--role-arn {role_arn!r}: expected the ARN of a role, such as "
-            "arn:aws:iam::111122223333:role/hash-packs"
-        )
 
 
 _NAMES = {

@@ -85,7 +85,7 @@ def test_a_dry_run_starts_nothing(at_rest: Any, vault: Vault) -> None:
     before = vault.world.store.snapshot()
     done = at_rest("--dry-run")
     assert done.code == 0
-    assert "2 by SHA-256, 0 by CRC64NVME" in done.out.decode()
+    assert "2 by SHA-256, and by CRC64NVME the 0" in done.out.decode()
     assert "about $0.25" in done.out.decode()
     assert json.loads(at_rest("--dry-run", "--json").out)["checks"][0]["state"] == "planned"
     assert (vault.world.store.snapshot(), vault.server.jobs) == (before, {})

@@ -57,11 +57,11 @@ class KnownHashes:
         """`found` in base64. Why it is not what was written; None where it is."""
         if algorithm is Algorithm.CRC64NVME:
             expected = encode_crc64nvme(self.crc64nvme)
-            return None if found == expected else f"its CRC64NVME is {found}; {expected} was built"
+            return None if found == expected else f"its CRC64NVME is {found}, and not {expected}"
         for source, claimed in self.sha256:
             expected = base64.b64encode(bytes.fromhex(claimed)).decode()
             if found != expected:
-                return f"its SHA-256 is {found}; {expected} by {source}"
+                return f"its SHA-256 is {found}; {source} says {expected}"
         return None
 
 

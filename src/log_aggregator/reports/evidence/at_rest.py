@@ -71,8 +71,8 @@ def render_planned(described: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"{format_bytes(each['bytes'])}, logs of {each['first_date']} to {each['last_date']}"
         )
         yield (
-            f"  S3 hashes {each['by_sha256']:,} by SHA-256, {each['by_crc64nvme']:,} by CRC64NVME "
-            "(of these no SHA-256 is known)"
+            f"  S3 hashes {each['by_sha256']:,} by SHA-256, and by CRC64NVME the "
+            f"{each['by_crc64nvme']:,} whose SHA-256 is not known"
         )
         if each["skipped"]:
             adopted = format_count(each["skipped"], "adopted aggregate")

@@ -13,12 +13,13 @@ from functools import partial
 
 from log_aggregator.core.policies import Statement
 from log_aggregator.errors import SettingsError
-from log_aggregator.model import BACKFILLS, OWN_FOLDERS, Target
+from log_aggregator.model import AT_REST, BACKFILLS, OWN_FOLDERS, Target
 from log_aggregator.ports.account import AccountInspector, BucketVersioning
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.permissions import (
     ABORT,
+    ASK_FOR_HASHES,
     ASK_FOR_PUBLIC_KEYS,
     DELETE_ANY,
     DELETE_UNVERSIONED,
@@ -32,6 +33,7 @@ from log_aggregator.steps.doctor.permissions import (
     LOOK_AT_CONFIGURATION,
     LOOK_AT_SOURCE,
     LOOK_AT_TARGET,
+    PASS_ROLE,
     READ_LIFECYCLE,
     READ_SOURCE,
     READ_TARGET,
@@ -56,6 +58,8 @@ class Stage(StrEnum):
     DELETE = "delete"
     READ = "read"
     SEARCH = "search"
+    PROVE = "prove"
+    HASH = "hash"
 
 
 class Place(StrEnum):
@@ -79,6 +83,8 @@ class Place(StrEnum):
     LEDGERS = "ledgers of backfills"
     DISCARDS = 'lists of what is discarded, with other_regions = "delete"'
     ADOPTED = "indexes of what other tools made"
+    CHECKS = "checks of packs at rest"
+    ROLES = "the role that hashes packs, where it is named"
     PROBES = "probes of what S3 keeps to"
     SOURCE_KEYS = "KMS keys of sources"
     TARGET_KEYS = "KMS keys of targets"
@@ -97,6 +103,7 @@ _FOLDERS = {
     Place.LEDGERS: BACKFILLS,
     Place.DISCARDS: "discards/",
     Place.ADOPTED: "adopted/",
+    Place.CHECKS: AT_REST,
 }
 
 
@@ -117,6 +124,7 @@ def _row(sid: str, stages: Iterable[Stage], actions: tuple[str, ...], *places: P
 _RUNS = (Stage.SURVEY, Stage.PACK, Stage.DELETE)
 _CHANGES = (Stage.PACK, Stage.DELETE)
 _READING = (Stage.READ, Stage.SEARCH)
+_LOOKING = (*_READING, Stage.PROVE)
 """Terms say what stands in packs, so whoever may read packs may not search for that reason; nor the
 other way round: a search without the packs names them, and no event.
 """
@@ -124,9 +132,9 @@ other way round: a search without the packs names them, and no event.
 GRANTS = (
     _row("ListSources", _RUNS, LIST_SOURCE, Place.SOURCES),
     _row("FindBuckets", _RUNS, FIND_BUCKETS, Place.FOUND_BUCKETS),
-    _row("FindTargets", _READING, FIND_BUCKETS, Place.FOUND_TARGETS),
+    _row("FindTargets", _LOOKING, FIND_BUCKETS, Place.FOUND_TARGETS),
     _row("LookAtTargets", _RUNS, LOOK_AT_TARGET, Place.TARGETS),
-    _row("LookAtPacks", _READING, LOOK_AT_TARGET[:1], Place.TARGETS),
+    _row("LookAtPacks", _LOOKING, LOOK_AT_TARGET[:1], Place.TARGETS),
     _row("ListUploads", _CHANGES, LIST_UPLOADS, Place.TARGETS),
     _row("ListRecords", (Stage.READ,), LIST_RECORDS, Place.TARGETS),
     _row(
@@ -173,8 +181,19 @@ GRANTS = (
     ),
     _row("SearchTerms", (Stage.SEARCH,), READ_TARGET, Place.TERMS, Place.TABLES),
     _row("ThawPacks", (Stage.READ,), THAW, Place.PACKS),
-    _row("EncryptPacks", _CHANGES, USE_TARGET_KEY, Place.TARGET_KEYS),
-    _row("DecryptPacks", (Stage.SURVEY, Stage.READ), USE_TARGET_KEY[1:], Place.TARGET_KEYS),
+    _row("ReadKnownHashes", (Stage.PROVE,), READ_TARGET, Place.PACKS, Place.INDEXES),
+    _row("WriteChecks", (Stage.PROVE,), WRITE_ONCE, Place.CHECKS, Place.CUSTODY),
+    _row("AskForHashes", (Stage.PROVE,), ASK_FOR_HASHES, Place.ACCOUNT),
+    _row("PassRole", (Stage.PROVE,), PASS_ROLE, Place.ROLES),
+    _row("HashPacks", (Stage.HASH,), READ_SOURCE, Place.PACKS, Place.CHECKS),
+    _row("WriteReports", (Stage.HASH,), WRITE_AGAIN, Place.CHECKS),
+    _row("EncryptPacks", (*_CHANGES, Stage.PROVE, Stage.HASH), USE_TARGET_KEY, Place.TARGET_KEYS),
+    _row(
+        "DecryptPacks",
+        (Stage.SURVEY, Stage.READ),
+        USE_TARGET_KEY[1:],
+        Place.TARGET_KEYS,
+    ),
     _row("EncryptTerms", (Stage.PACK,), USE_TARGET_KEY, Place.SEARCH_KEYS),
     _row("DecryptTerms", (Stage.SEARCH,), USE_TARGET_KEY[1:], Place.KEYS_OF_TERMS),
 )
@@ -193,6 +212,8 @@ class Scope:
     target_keys: tuple[str, ...] = ()
     search_keys: tuple[str, ...] = ()
     """Of terms and tables. Without one they are encrypted as packs are."""
+    roles: tuple[str, ...] = ()
+    """The role that S3 Batch Operations works with, by its ARN."""
     versioned: frozenset[str] = frozenset()
     """Sources whose versioning is known to be on: originals go by version there, and only so."""
     unversioned: frozenset[str] = frozenset()
@@ -244,6 +265,7 @@ class Scope:
             Place.SOURCE_KEYS: [_Resource(arn) for arn in self.source_keys],
             Place.TARGET_KEYS: [_Resource(arn) for arn in self.target_keys],
             Place.SEARCH_KEYS: [_Resource(arn) for arn in self.search_keys],
+            Place.ROLES: [_Resource(arn) for arn in self.roles],
             Place.KEYS_OF_TERMS: [_Resource(arn) for arn in self.search_keys or self.target_keys],
         }[place]
 
