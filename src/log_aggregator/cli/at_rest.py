@@ -6,7 +6,7 @@ import functools
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
@@ -25,8 +25,16 @@ from log_aggregator.reports.evidence.at_rest import (
     render_planned,
 )
 from log_aggregator.reports.numbers import format_dollars
-from log_aggregator.steps.evidence.at_rest import find_open, finish, go_on, is_over, start, wait
-from log_aggregator.steps.evidence.at_rest_plan import plan_check
+from log_aggregator.steps.evidence.at_rest import (
+    find_open,
+    finish,
+    go_on,
+    is_begun,
+    is_over,
+    start,
+    wait,
+)
+from log_aggregator.steps.evidence.at_rest_plan import estimate, plan_check
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.upkeep.check import PackPlace
 
@@ -95,12 +103,11 @@ def check_at_rest(
     """Goes on with what is under way, or else begins. Gives the exit code."""
     if not options.dry_run:
         require_room()
-    plans = [plan for target in job.list_targets() for plan in find_open(job, target)]
+    plans = _find_open(job)
     if plans:
-        for plan in plans:
-            say(f"going on with check {plan.check}; for other packs call again when it is done")
         if options.dry_run:
             return _report([describe_planned(plan, "under way") for plan in plans], as_json=as_json)
+        plans = [_agree_again(job, plan, options) for plan in plans]
     else:
         plans = _plan(job, choose(), options.role_arn or "")
         described = [describe_planned(plan, "planned") for plan in plans]
@@ -114,6 +121,29 @@ def check_at_rest(
         for plan in plans:
             start(job, jobs, plan)
     return _report(_go_on(job, jobs, plans, options), as_json=as_json)
+
+
+def _find_open(job: Job) -> list[AtRestPlan]:
+    plans: list[AtRestPlan] = []
+    for target in job.list_targets():
+        found, unreadable = find_open(job, target)
+        plans += found
+        for where in unreadable:
+            say(f"passed over: {where} is no plan of a check; look who wrote it")
+    for plan in plans:
+        say(f"going on with check {plan.check}; for other packs call again when it is done")
+    return plans
+
+
+def _agree_again(job: Job, plan: AtRestPlan, options: AtRestOptions) -> AtRestPlan:
+    """What was not begun costs money yet, and whoever can write beside the packs can write a plan:
+    nobody's role and dollars are taken for it but those of this very call.
+    """
+    if is_begun(job, plan):
+        return plan
+    anew = replace(plan, role_arn=options.role_arn or "", dollars=estimate(plan.tasks))
+    _check_price([anew], options)
+    return anew
 
 
 def _plan(job: Job, places: Sequence[PackPlace], role_arn: str) -> list[AtRestPlan]:
@@ -186,7 +216,8 @@ _OPTIONS = (
     click.option(
         "--role-arn",
         metavar="ARN",
-        help="With --at-rest: the role that S3 Batch Operations works with. Needed to begin.",
+        help="With --at-rest: the role that S3 Batch Operations works with. Left out: only what is "
+        "under way goes on.",
     ),
     click.option(
         "--max-dollars",

@@ -119,6 +119,21 @@ AT_REST = Section(
             proof="tests/unit/steps/packing/test_pack_hash.py",
         ),
         Mutant(
+            "at-rest-good-by-plan",
+            "a pack is good because the plan beside the packs says so",
+            in_symbol(
+                "log_aggregator.core.evidence.at_rest_plan:decode_plan",
+                ("any((pack.verdict is Verdict.GOOD for pack in plan.judged))", "False"),
+            ),
+            proof=f"{_CHECK}::test_a_plan_calls_nothing_good",
+        ),
+        Mutant(
+            "at-rest-plan-believed",
+            "whoever can write beside the packs has them hashed at the caller's cost",
+            in_symbol("log_aggregator.cli.at_rest:_agree_again", ("is_begun(job, plan)", "True")),
+            proof="tests/unit/cli/test_verify_at_rest.py::test_a_plan_that_somebody_put_there_costs_nothing",
+        ),
+        Mutant(
             "at-rest-dearer-than-agreed",
             "hashing begins whatever it costs",
             in_symbol(

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.at_rest import ROLE, Vault, open_vault
+from tests.support.at_rest import ROLE, TARGET, Vault, open_vault
 from tests.support.world import DAY
 from tests.unit.cli.conftest import Command, Outcome
 
 from log_aggregator import wiring
+from log_aggregator.core.evidence.at_rest_plan import encode_plan
+from log_aggregator.steps.evidence.at_rest_plan import plan_check
 from log_aggregator_lab.servers.batch_operations import Refused
 
 JSON_FIELDS: Any = importlib.import_module("reference_pages.json_fields")
@@ -131,6 +133,18 @@ def test_all_that_it_says_is_documented(at_rest: Any, vault: Vault) -> None:
     vault.rot(vault.keys[0])
     described = json.loads(at_rest("--role-arn", ROLE, "--wait", "--json").out)
     assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("verify --at-rest"))
+
+
+def test_a_plan_that_somebody_put_there_costs_nothing(at_rest: Any, vault: Vault) -> None:
+    """What is not begun needs the role and the dollars of this very call."""
+    plan = plan_check(vault.job, TARGET, vault.places, "arn:aws:iam::111122223333:role/other")
+    vault.world.store.put("dest", f"{plan.folder}plan.jsonl.gz", encode_plan(plan))
+    assert at_rest().code == 2
+    assert at_rest("--role-arn", ROLE, "--max-dollars", "0.1").code == 3
+    assert vault.server.jobs == {}
+    done = at_rest("--role-arn", ROLE, "--wait")
+    assert (done.code, "going on with check" in done.err) == (0, True)
+    assert [job.request["RoleArn"] for job in vault.server.jobs.values()] == [ROLE]
 
 
 def test_custody_shows_it(command: Command, at_rest: Any, vault: Vault) -> None:

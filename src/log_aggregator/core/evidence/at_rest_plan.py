@@ -23,6 +23,7 @@ from log_aggregator.core.evidence.at_rest import (
     Algorithm,
     HashTask,
     PackAtRest,
+    Verdict,
     describe_pack,
     parse_pack,
 )
@@ -120,6 +121,8 @@ def decode_plan(target: Target, check: str, data: bytes) -> AtRestPlan:
     packs = f"{target.root}packs/"
     if not all(task.key.startswith(packs) for task in plan.tasks):
         raise BadPack(f"{plan.check}: its plan names what is no pack")
+    if any(pack.verdict is Verdict.GOOD for pack in plan.judged):
+        raise BadPack(f"{plan.check}: its plan calls a pack good that S3 has not hashed")
     return plan
 
 

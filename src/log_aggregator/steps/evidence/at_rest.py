@@ -26,7 +26,7 @@ from log_aggregator.core.evidence.at_rest_plan import (
 from log_aggregator.core.evidence.batch import encode_manifest, manifest_fields
 from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line
 from log_aggregator.core.packformat.index import TOOL
-from log_aggregator.errors import NotFound, PreconditionFailed, RequestFailed, StoreError
+from log_aggregator.errors import BadPack, NotFound, PreconditionFailed, RequestFailed, StoreError
 from log_aggregator.model import Target
 from log_aggregator.ports.hash_jobs import HashJob, HashJobRequest, HashJobs, JobPhase
 from log_aggregator.steps.custody.write import append_record
@@ -47,14 +47,27 @@ class Finished:
     record: WrittenRecord
 
 
-def find_open(job: Job, target: Target) -> list[AtRestPlan]:
-    """Checks that were begun and are not over, oldest first. Raises BadPack, StoreError."""
+def find_open(job: Job, target: Target) -> tuple[list[AtRestPlan], list[str]]:
+    """(checks that were begun and are not over, oldest first; where there is something else in the
+    place of a plan). Raises StoreError.
+    """
     folders: dict[str, set[str]] = {}
     for listed in list_all(job.store, target.bucket, checks_prefix(target)):
         if found := parse_check_key(target, listed.key):
             folders.setdefault(found[0], set()).add(found[1])
     names = [name for name, has in sorted(folders.items()) if PLAN in has and DONE not in has]
-    return [_read_plan(job, target, name) for name in names]
+    plans, unreadable = list[AtRestPlan](), list[str]()
+    for name in names:
+        try:
+            plans.append(_read_plan(job, target, name))
+        except BadPack:
+            unreadable.append(f"s3://{target.bucket}/{checks_prefix(target)}{name}/{PLAN}")
+    return plans, unreadable
+
+
+def is_begun(job: Job, plan: AtRestPlan) -> bool:
+    """All of its jobs are: nothing more is asked for that costs money."""
+    return all(_read_job_id(job, plan, each) for each in plan.algorithms)
 
 
 def start(job: Job, jobs: HashJobs, plan: AtRestPlan) -> States:

@@ -42,20 +42,25 @@ def plan_check(job: Job, target: Target, places: Sequence[PackPlace], role_arn: 
     tasks = _name_versions(each for each in found if isinstance(each, HashTask))
     days = [entry_of(target, place.key).group.date for place in packs] or [job.today]
     began = job.clock.now()
-    algorithms = {task.algorithm for task in tasks}
-    size_bytes = sum(task.size_bytes for task in tasks)
     return AtRestPlan(
         target,
         _name(began, tasks),
         began,
         role_arn,
-        estimate_hash_dollars(len(algorithms), len(tasks), size_bytes),
+        estimate(tasks),
         min(days),
         max(days),
         tuple(tasks),
         tuple(each for each in found if isinstance(each, PackAtRest)),
         len(places) - len(packs),
     )
+
+
+def estimate(tasks: Sequence[HashTask]) -> float:
+    """Dollars."""
+    algorithms = {task.algorithm for task in tasks}
+    size_bytes = sum(task.size_bytes for task in tasks)
+    return estimate_hash_dollars(len(algorithms), len(tasks), size_bytes)
 
 
 def _look(

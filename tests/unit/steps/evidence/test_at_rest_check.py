@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from tests.support.at_rest import ROLE, TARGET, Vault, open_vault
 
 from log_aggregator.core.custody import RecordKind, decode_record, hash_record
-from log_aggregator.core.evidence.at_rest import Algorithm, Verdict
-from log_aggregator.errors import NotFound, StoreError
+from log_aggregator.core.evidence.at_rest import Algorithm, PackAtRest, Verdict
+from log_aggregator.core.evidence.at_rest_plan import decode_plan, encode_plan
+from log_aggregator.errors import BadPack, NotFound, StoreError
 from log_aggregator.ports.hash_jobs import JobPhase
 from log_aggregator.steps.custody.walk import WalkRules, walk_chain
 from log_aggregator.steps.evidence.at_rest import find_open, finish, go_on, is_over, start
@@ -198,14 +200,14 @@ def test_whoever_calls_again_goes_on(vault: Vault) -> None:
     """By what lies beside the packs: no second job, and none after the end."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     start(vault.job, vault.jobs, plan)
-    assert find_open(vault.job, TARGET) == [plan]
-    (found,) = find_open(vault.job, TARGET)
+    ((found,), _) = find_open(vault.job, TARGET)
+    assert found == plan
     states = go_on(vault.job, vault.jobs, found)
     while not is_over(states):
         states = go_on(vault.job, vault.jobs, found)
     assert len(vault.server.jobs) == 1
     assert finish(vault.job, found, states).check.is_good
-    assert find_open(vault.job, TARGET) == []
+    assert find_open(vault.job, TARGET) == ([], [])
 
 
 def test_an_answer_that_was_lost_makes_no_second_job(vault: Vault) -> None:
@@ -232,7 +234,7 @@ def test_what_s3_refuses_is_not_under_way(vault: Vault) -> None:
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     with pytest.raises(StoreError, match="cannot be passed"):
         start(vault.job, vault.jobs, plan)
-    assert find_open(vault.job, TARGET) == []
+    assert find_open(vault.job, TARGET) == ([], [])
 
 
 def test_adopted_aggregates_are_left_out_and_said(vault: Vault) -> None:
@@ -249,3 +251,37 @@ def test_what_lies_in_the_folder_is_not_believed(vault: Vault) -> None:
         states = go_on(vault.job, vault.jobs, plan)
     vault.forget_sha256(vault.keys[0])
     assert vault.first(finish(vault.job, plan, states)).verdict is Verdict.UNPROVEN
+
+
+def test_what_is_no_plan_is_passed_over_and_said(vault: Vault) -> None:
+    """Somebody's object in its place, or another check's plan, stops nothing."""
+    plan = plan_check(vault.job, TARGET, vault.places, ROLE)
+    other = f"at-rest/20200101T000000.000000Z-{'0' * 12}/plan.jsonl.gz"
+    for data in (b"x", encode_plan(plan)):
+        vault.world.store.put("dest", other, data)
+        assert find_open(vault.job, TARGET) == ([], [f"s3://dest/{other}"])
+    vault.world.store.put("dest", "at-rest/other/plan.jsonl.gz", encode_plan(plan))
+    assert len(find_open(vault.job, TARGET)[1]) == 1
+
+
+def test_a_plan_names_packs_of_its_own_place_only(vault: Vault) -> None:
+    plan = plan_check(vault.job, TARGET, vault.places, ROLE)
+    for key in ("custody/x", "other/packs/x"):
+        forged = replace(plan, tasks=(replace(plan.tasks[0], key=key),))
+        with pytest.raises(BadPack, match="no pack"):
+            decode_plan(TARGET, plan.check, encode_plan(forged))
+    assert decode_plan(TARGET, plan.check, encode_plan(plan)) == plan
+
+
+def test_a_plan_calls_nothing_good(vault: Vault) -> None:
+    """Only a report of S3's does."""
+    plan = plan_check(vault.job, TARGET, vault.places, ROLE)
+    task = plan.tasks[0]
+    for verdict in Verdict:
+        said = PackAtRest(task.key, task.size_bytes, task.algorithm, verdict, "why")
+        told = encode_plan(replace(plan, judged=(said,)))
+        if verdict is Verdict.GOOD:
+            with pytest.raises(BadPack, match="calls a pack good"):
+                decode_plan(TARGET, plan.check, told)
+        else:
+            assert decode_plan(TARGET, plan.check, told).judged == (said,)
