@@ -54,6 +54,7 @@ from log_aggregator.steps.workers import ThreadWorkers
 if TYPE_CHECKING:
     from log_aggregator.adapters.s3.clients import ClientSettings
     from log_aggregator.adapters.s3.executions import StackExecutions
+    from log_aggregator.adapters.s3.hash_jobs import BatchHashJobs
     from log_aggregator.adapters.s3.inspection import S3Inspector
     from log_aggregator.adapters.s3.scratch import BotoHands
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
@@ -257,6 +258,17 @@ def connect_executions(connection: Connection) -> StackExecutions:
         return StackExecutions.connect(
             _client_settings(connection, attempts_max=3, connect_timeout_seconds=5)
         )
+    except RequestFailed as error:
+        raise CannotStart(str(error)) from error
+
+
+def connect_hash_jobs(connection: Connection) -> BatchHashJobs:
+    """What hashes packs at rest. Raises CannotStart."""
+    from log_aggregator.adapters.s3.hash_jobs import BatchHashJobs
+
+    _cut_requests_at_stops()
+    try:
+        return BatchHashJobs.connect(_client_settings(connection, attempts_max=3))
     except RequestFailed as error:
         raise CannotStart(str(error)) from error
 

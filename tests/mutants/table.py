@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.bugs.at_rest import AT_REST
 from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
 from tests.mutants.bugs.command_line import COMMAND_LINE
@@ -34,6 +35,7 @@ SECTIONS = (
     TRUST,
     VERIFYING,
     COMPLETENESS,
+    AT_REST,
     DELETING,
     PACKING,
     READING_KEYS,

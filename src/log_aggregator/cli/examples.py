@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 _PACKS = "--destination-bucket example-packs"
+_HASHING = "arn:aws:iam::111122223333:role/hash-packs"
 _LOGS = "--control-tower-bucket aws-controltower-logs-111122223333-eu-west-1"
 
 EXAMPLES = {
     "run": (f"{_LOGS} {_PACKS}", "--date 2026-03-14 --json --log-file run.log"),
     "plan": (f"--date 2026-03-14 {_LOGS} {_PACKS}",),
-    "verify": (f"--all --sample 5% {_PACKS}", f"--date 2026-03-14 --level checksum {_PACKS}"),
+    "verify": (
+        f"--all --sample 5% {_PACKS}",
+        f"--date 2026-03-14 --level checksum {_PACKS}",
+        f"--at-rest --from 2026-01-01 --to 2026-03-31 --role-arn {_HASHING} {_PACKS}",
+    ),
     "validate-cloudtrail": (f"--from 2026-03-01 --to 2026-03-31 --account 111122223333 {_PACKS}",),
     "coverage": (
         f"--from 2026-01-01 --to 2026-03-31 {_LOGS} {_PACKS}",

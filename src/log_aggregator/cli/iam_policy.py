@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from log_aggregator.cli.at_rest import check_role
 from log_aggregator.cli.lasting import require_room
 from log_aggregator.cli.options import (
     connection_options,
@@ -47,7 +49,8 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     help="survey looks and changes nothing; pack writes packs and keeps originals; delete deletes "
     "originals that are in verified packs; read finds, extracts, verifies and thaws; search looks "
     "up what is kept for searching, and shows events only together with read; drill brings a "
-    "sample back and records it. May be given several times, for one policy of several stages.",
+    "sample back and records it; prove has packs hashed at rest, and hash is for the role that "
+    "does it. May be given several times, for one policy of several stages.",
 )
 @click.option(
     "--source-kms-key-arn",
@@ -63,6 +66,13 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     multiple=True,
     help="A KMS key that packs are encrypted with, where kms_key_id is not its ARN; may be "
     "repeated. Left out: none.",
+)
+@click.option(
+    "--role-arn",
+    "roles",
+    metavar="ARN",
+    multiple=True,
+    help="The role that S3 hashes packs with, for stage prove. Left out: none.",
 )
 @click.option(
     "--partition",
@@ -92,6 +102,7 @@ def iam_policy(
     stages: tuple[str, ...],
     source_keys: tuple[str, ...],
     target_keys: tuple[str, ...],
+    roles: tuple[str, ...],
     partition: str,
     folder: Path | None,
     force: bool,
@@ -115,7 +126,9 @@ def iam_policy(
     check_keys("--target-kms-key-arn", target_keys)
     if force and folder is None:
         raise SettingsError("--force: allowed only with --directory")
-    scope = _make_scope(settings, partition, source_keys, target_keys)
+    for role in roles:
+        check_role(role)
+    scope = replace(_make_scope(settings, partition, source_keys, target_keys), roles=roles)
     notebook = Notebook()
     if look:
         inspector = connect_inspector(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import click
 
+from log_aggregator import wiring
+from log_aggregator.cli.at_rest import AtRestOptions, at_rest_options, check_at_rest
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -53,6 +55,7 @@ SEED_MAX = 10**6
     type=click.IntRange(0, SEED_MAX),
     help="Choose the sample that an earlier --sample printed. Left out: by chance.",
 )
+@at_rest_options
 def verify(
     settings: Settings,
     choice: PackChoice,
@@ -63,29 +66,31 @@ def verify(
     level: str,
     sample: str | None,
     seed: int | None,
+    at_rest: AtRestOptions | None,
 ) -> int:
-    """Check packs against their indexes. Changes nothing.
+    """Check packs against their indexes. Changes no pack.
 
     PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates, and
     aggregates that were adopted.
 
     Exit code 1 where any pack is not what its index says, has no index, is not there, or should be
-    read and is frozen, and where there is no pack at all.
+    read and is frozen, and where there is no pack at all. With --at-rest also where S3 did not hash
+    a pack, and 4 as long as it is under way.
     """
     percent = _parse_percent(sample)
     if seed is not None and percent is None:
         raise SettingsError("--seed: allowed only with --sample")
     query = choice.query(settings) if not choice.keys else Query()
-    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
-        places = _choose(job, choice, query)
-        if not places:
-            raise NoSuchOriginal(f"no packs, so nothing was verified; {choice.describe(query)}")
-        taken = None
-        if percent is not None:
-            drawn = secrets.randbelow(SEED_MAX) if seed is None else seed
-            chosen = choose_sample((place.name for place in places), percent, drawn)
-            taken = Sample(percent, drawn, len(places), len(chosen))
-            places = [place for place in places if place.name in chosen]
+    connection = make_connection(profile, region, endpoint_url)
+    with open_job(connection, settings) as job:
+        if at_rest is not None:
+            jobs = wiring.connect_hash_jobs(connection)
+
+            def choose() -> list[PackPlace]:
+                return _choose(job, choice, query, percent, seed)[0]
+
+            return check_at_rest(job, jobs, choose, at_rest, as_json=as_json)
+        places, taken = _choose(job, choice, query, percent, seed)
         findings = _check_all(job, places, Level(level))
     described = describe_verify(findings, Level(level), taken)
     days = "as named" if choice.keys else choice.describe(query)
@@ -93,11 +98,24 @@ def verify(
     return 0 if all(isinstance(finding, Sound) for finding in findings) else 1
 
 
-def _choose(job: Job, choice: PackChoice, query: Query) -> list[PackPlace]:
+def _choose(
+    job: Job, choice: PackChoice, query: Query, percent: float | None, seed: int | None
+) -> tuple[list[PackPlace], Sample | None]:
+    """Raises NoSuchOriginal where there are none."""
     targets = job.list_targets()
-    if choice.keys:
-        return find_places(choice.keys, targets)
-    return list(list_places(job.store, job.workers, targets, query))
+    places = (
+        find_places(choice.keys, targets)
+        if choice.keys
+        else list(list_places(job.store, job.workers, targets, query))
+    )
+    if not places:
+        raise NoSuchOriginal(f"no packs, so nothing was verified; {choice.describe(query)}")
+    if percent is None:
+        return places, None
+    drawn = secrets.randbelow(SEED_MAX) if seed is None else seed
+    chosen = choose_sample((place.name for place in places), percent, drawn)
+    taken = Sample(percent, drawn, len(places), len(chosen))
+    return [place for place in places if place.name in chosen], taken
 
 
 def _check_all(job: Job, places: Sequence[PackPlace], level: Level) -> list[Finding]:

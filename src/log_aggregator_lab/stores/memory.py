@@ -176,6 +176,31 @@ class MemoryStore:
             for entry in self._find_bucket("RestoreObject", bucket).entries[key]:
                 entry.is_thawed = True
 
+    def read_at_rest(
+        self, bucket: str, key: str, version_id: str | None
+    ) -> tuple[bytes, str, str | None] | None:
+        """(bytes, ETag, version id) as they lie there, past archive classes; None where there is no
+        such object.
+        """
+        with self._lock:
+            found = self._find_bucket("GetObject", bucket)
+            entry = (
+                found.find_current(key)
+                if version_id is None
+                else found.find_version(key, version_id)
+            )
+            if entry is None or entry.data is None:
+                return None
+            return entry.data, entry.etag, entry.version_id
+
+    def rot(self, bucket: str, key: str, data: bytes) -> None:
+        """The newest version's bytes change on the disk, and nothing that S3 says of it does."""
+        with self._lock:
+            entry = self._find_bucket("GetObject", bucket).find_current(key)
+            if entry is None:
+                fail("NoSuchKey", "GetObject", bucket, key)
+            entry.data = data
+
     def open_uploads(self) -> list[Upload]:
         """Multipart uploads of all buckets that were neither completed nor aborted."""
         with self._lock:

@@ -50,7 +50,10 @@ WRITE_ORDER = Section(
             "originals go while their index was never written",
             in_symbol(
                 "log_aggregator.steps.packing.combine:combine",
-                ("write_index(store, plan.target, plan.key, index_data, options.index)", ""),
+                (
+                    "write_index(store, plan.target, plan.key, index_data, options.index, sha256)",
+                    "",
+                ),
             ),
         ),
         Mutant(

@@ -22,6 +22,7 @@ from log_aggregator.core.custody import (
     parse_record_key,
     record_key,
 )
+from log_aggregator.core.evidence.at_rest import Algorithm, AtRestCheck, PackAtRest, Verdict
 from log_aggregator.core.evidence.drills import Drill, RecoveryTime
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.errors import BadPack
@@ -91,6 +92,35 @@ def test_what_is_written_is_read() -> None:
     ):
         assert decode_record(encode_record(record)) == record
         assert encode_record(record) == encode_record(record)
+
+
+def test_what_a_check_at_rest_found_is_read() -> None:
+    """In a record of its own kind, a line a pack."""
+    packs = (
+        PackAtRest("packs/a", 3, Algorithm.SHA256, Verdict.GOOD, checksum="x"),
+        PackAtRest("packs/b", 3, Algorithm.CRC64NVME, Verdict.DAMAGED, "ü", "y"),
+    )
+    check = AtRestCheck("20260315T010000Z-x", ("job-1",), 0.25, packs, 1, 2)
+    record = make_record(groups=(), kind=RecordKind.AT_REST, at_rest=check)
+    data = encode_record(record)
+    assert decode_record(data) == record
+    head, *lines = [json.loads(line) for line in gzip.decompress(data).splitlines()]
+    assert (head["kind"], head["groups"]) == ("at-rest", len(lines))
+    cut = [json.dumps(line).encode() for line in (head, lines[0])]
+    with pytest.raises(BadPack):
+        decode_record(encode_gzip(b"\n".join(cut) + b"\n"))
+
+
+def test_records_of_before_hashes_of_packs_are_read() -> None:
+    """Their packs have no SHA-256."""
+    lines = [
+        json.loads(line) for line in gzip.decompress(encode_record(make_record())).splitlines()
+    ]
+    for line in lines[1:]:
+        for pack in line["packs"]:
+            del pack["sha256"]
+    data = encode_gzip(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    assert decode_record(data) == make_record()
 
 
 def test_a_record_can_be_read_with_gzip_and_json() -> None:

@@ -10,6 +10,7 @@ from log_aggregator.core.costs.requests import (
     REQUEST_DOLLARS,
     estimate_chain_dollars,
     estimate_dollars,
+    estimate_hash_dollars,
     estimate_thaw_dollars,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "StorageClass",
     "estimate_chain_dollars",
     "estimate_dollars",
+    "estimate_hash_dollars",
     "estimate_thaw_dollars",
 ]

@@ -110,6 +110,21 @@ Expedited may be refused when S3 has no capacity left, and takes longer for obje
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPrices:
+    """Dollars for S3 Batch Operations, as "Management & insights" on
+    https://aws.amazon.com/s3/pricing/ has them. `hashed_gb` is not verified: that page could not be
+    seen when this was written, so look there before a large check.
+    """
+
+    job: float = 0.25
+    objects_1000000: float = 1.0
+    hashed_gb: float = 0.004
+
+
+BATCH = BatchPrices()
+
+
+@dataclass(frozen=True, slots=True)
 class Prices:
     """What S3 and KMS charge, of which region, since when, and where it is written. `plan --prices`
     replaces any of it.

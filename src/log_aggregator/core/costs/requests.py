@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from log_aggregator.core.costs.prices import PRICES, RETRIEVALS, Prices
+from log_aggregator.core.costs.prices import BATCH, PRICES, RETRIEVALS, Prices
 
 PUT_OPERATIONS = (
     "ListObjectVersions",
@@ -75,3 +75,15 @@ def estimate_thaw_dollars(
         gb * PRICES.standard.gb_month * (days + 1) / 30
     )  # a copy goes at the midnight behind its last day
     return gb * retrieval.dollars_per_gb + objects * retrieval.dollars_per_request + copies
+
+
+def estimate_hash_dollars(jobs: int, objects: int, size_bytes: int) -> float:
+    """What S3 Batch Operations takes for jobs that hash so many objects at rest.
+
+    A GB is taken as 10^9 bytes, a little too much.
+    """
+    return (
+        jobs * BATCH.job
+        + objects * BATCH.objects_1000000 / 1_000_000
+        + size_bytes / 1e9 * BATCH.hashed_gb
+    )

@@ -13,12 +13,13 @@ from functools import partial
 
 from log_aggregator.core.policies import Statement
 from log_aggregator.errors import SettingsError
-from log_aggregator.model import BACKFILLS, DRILLS, OWN_FOLDERS, Target
+from log_aggregator.model import AT_REST, BACKFILLS, DRILLS, OWN_FOLDERS, Target
 from log_aggregator.ports.account import AccountInspector, BucketVersioning
 from log_aggregator.steps.doctor.buckets import locate
 from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.permissions import (
     ABORT,
+    ASK_FOR_HASHES,
     ASK_FOR_PUBLIC_KEYS,
     DELETE_ANY,
     DELETE_UNVERSIONED,
@@ -32,6 +33,7 @@ from log_aggregator.steps.doctor.permissions import (
     LOOK_AT_CONFIGURATION,
     LOOK_AT_SOURCE,
     LOOK_AT_TARGET,
+    PASS_ROLE,
     READ_LIFECYCLE,
     READ_SOURCE,
     READ_TARGET,
@@ -57,6 +59,8 @@ class Stage(StrEnum):
     READ = "read"
     SEARCH = "search"
     DRILL = "drill"
+    PROVE = "prove"
+    HASH = "hash"
 
 
 class Place(StrEnum):
@@ -81,6 +85,8 @@ class Place(StrEnum):
     DRILLS = "samples of drills"
     DISCARDS = 'lists of what is discarded, with other_regions = "delete"'
     ADOPTED = "indexes of what other tools made"
+    CHECKS = "checks of packs at rest"
+    ROLES = "the role that hashes packs, where it is named"
     PROBES = "probes of what S3 keeps to"
     SOURCE_KEYS = "KMS keys of sources"
     TARGET_KEYS = "KMS keys of targets"
@@ -100,6 +106,7 @@ _FOLDERS = {
     Place.DRILLS: DRILLS,
     Place.DISCARDS: "discards/",
     Place.ADOPTED: "adopted/",
+    Place.CHECKS: AT_REST,
 }
 
 
@@ -119,7 +126,8 @@ def _row(sid: str, stages: Iterable[Stage], actions: tuple[str, ...], *places: P
 
 _RUNS = (Stage.SURVEY, Stage.PACK, Stage.DELETE)
 _CHANGES = (Stage.PACK, Stage.DELETE)
-_LOOKING = (Stage.READ, Stage.SEARCH, Stage.DRILL)
+_READING = (Stage.READ, Stage.SEARCH, Stage.DRILL)
+_LOOKING = (*_READING, Stage.PROVE)
 """Terms say what stands in packs, so whoever may read packs may not search for that reason; nor the
 other way round: a search without the packs names them, and no event.
 """
@@ -178,7 +186,18 @@ GRANTS = (
     _row("BringBack", (Stage.DRILL,), READ_TARGET, Place.PACKS, Place.INDEXES, Place.KEYS),
     _row("WriteDrills", (Stage.DRILL,), WRITE_ONCE, Place.DRILLS, Place.CUSTODY),
     _row("ThawPacks", (Stage.READ, Stage.DRILL), THAW, Place.PACKS),
-    _row("EncryptPacks", (*_CHANGES, Stage.DRILL), USE_TARGET_KEY, Place.TARGET_KEYS),
+    _row("ReadKnownHashes", (Stage.PROVE,), READ_TARGET, Place.PACKS, Place.INDEXES),
+    _row("WriteChecks", (Stage.PROVE,), WRITE_ONCE, Place.CHECKS, Place.CUSTODY),
+    _row("AskForHashes", (Stage.PROVE,), ASK_FOR_HASHES, Place.ACCOUNT),
+    _row("PassRole", (Stage.PROVE,), PASS_ROLE, Place.ROLES),
+    _row("HashPacks", (Stage.HASH,), READ_SOURCE, Place.PACKS, Place.CHECKS),
+    _row("WriteReports", (Stage.HASH,), WRITE_AGAIN, Place.CHECKS),
+    _row(
+        "EncryptPacks",
+        (*_CHANGES, Stage.DRILL, Stage.PROVE, Stage.HASH),
+        USE_TARGET_KEY,
+        Place.TARGET_KEYS,
+    ),
     _row("DecryptPacks", (Stage.SURVEY, Stage.READ), USE_TARGET_KEY[1:], Place.TARGET_KEYS),
     _row("EncryptTerms", (Stage.PACK,), USE_TARGET_KEY, Place.SEARCH_KEYS),
     _row("DecryptTerms", (Stage.SEARCH,), USE_TARGET_KEY[1:], Place.KEYS_OF_TERMS),
@@ -198,6 +217,8 @@ class Scope:
     target_keys: tuple[str, ...] = ()
     search_keys: tuple[str, ...] = ()
     """Of terms and tables. Without one they are encrypted as packs are."""
+    roles: tuple[str, ...] = ()
+    """The role that S3 Batch Operations works with, by its ARN."""
     versioned: frozenset[str] = frozenset()
     """Sources whose versioning is known to be on: originals go by version there, and only so."""
     unversioned: frozenset[str] = frozenset()
@@ -249,6 +270,7 @@ class Scope:
             Place.SOURCE_KEYS: [_Resource(arn) for arn in self.source_keys],
             Place.TARGET_KEYS: [_Resource(arn) for arn in self.target_keys],
             Place.SEARCH_KEYS: [_Resource(arn) for arn in self.search_keys],
+            Place.ROLES: [_Resource(arn) for arn in self.roles],
             Place.KEYS_OF_TERMS: [_Resource(arn) for arn in self.search_keys or self.target_keys],
         }[place]
 

@@ -37,6 +37,8 @@ LOOK_AT_TARGET = ("s3:ListBucket", "s3:GetBucketVersioning")
 LIST_UPLOADS = ("s3:ListBucketMultipartUploads",)
 LIST_RECORDS = ("s3:ListBucketVersions",)
 THAW = ("s3:RestoreObject",)
+ASK_FOR_HASHES = ("s3:CreateJob", "s3:DescribeJob")
+PASS_ROLE = ("iam:PassRole",)
 READ_LIFECYCLE = ("s3:GetLifecycleConfiguration",)
 LOOK_AT_CONFIGURATION = (
     "s3:GetBucketObjectLockConfiguration",

@@ -70,7 +70,7 @@ def test_only_deletion_may_delete() -> None:
     }
     deleting = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
     assert [stage for stage in Stage if of[stage] & deleting] == [Stage.DELETE]
-    writing = [Stage.PACK, Stage.DELETE, Stage.DRILL]
+    writing = [Stage.PACK, Stage.DELETE, Stage.DRILL, Stage.PROVE, Stage.HASH]
     assert [stage for stage in Stage if "s3:PutObject" in of[stage]] == writing
 
 
@@ -226,7 +226,8 @@ def page_scope(*, in_place: bool = False) -> Scope:
         other_buckets="example-*",
         destination_bucket=destination,
     )
-    return Scope(rules, (), "aws", (KEY.replace(ACCOUNT, OTHER),), (KEY,))
+    role = "arn:aws:iam::111122223333:role/hash-packs"
+    return Scope(rules, (), "aws", (KEY.replace(ACCOUNT, OTHER),), (KEY,), roles=(role,))
 
 
 def test_the_documents_of_the_page_are_what_is_printed() -> None:
