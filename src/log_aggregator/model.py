@@ -176,6 +176,7 @@ OWN_FOLDERS = (
     "tables/",
     "discards/",
     "custody/",
+    "signatures/",
     "keys/",
     "adopted/",
     BACKFILLS,
