@@ -198,7 +198,7 @@ def find_flaw(signature: Signature, target: Target, sequence: int) -> str | None
         key = parse_signing_key(signature.public_key)
     except ValueError as error:
         return f"its public key cannot be used: {error}"
-    if signature.key.startswith("sha256:") and signature.key != name_key(signature.public_key):
+    if not signature.key.startswith("arn:") and signature.key != name_key(signature.public_key):
         return "its public key is not the one that it names"
     if not verify(key, statement.encode(), signature.signature):
         return "it was not made with its key over what it says"
