@@ -81,18 +81,18 @@ signer_digest = sha256
 class Authority:
     """A time-stamping authority with a root of its own."""
 
-    def __init__(self, folder: Path, name: str = "Test") -> None:
+    def __init__(self, folder: Path, keys: tuple[int, int] = (90, 91)) -> None:
         self._folder = folder
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "conf").write_text(_OPENSSL, encoding="ascii")
         (folder / "serial").write_text("01\n", encoding="ascii")
-        for file, number in (("ca.key", 90), ("tsa.key", 91)):
+        for file, number in zip(("ca.key", "tsa.key"), keys, strict=True):
             (folder / file).write_bytes(private_pem(private_key(number)))
         config, years = ("-config", "conf"), ("-days", "3650")
         root = ("-x509", "-key", "ca.key", "-out", "ca.pem", "-extensions", "ca")
-        self._run("req", *root, "-subj", f"/CN={name} Root", *years, *config)
-        self._run("req", "-new", "-key", "tsa.key", "-out", "csr", "-subj", f"/CN={name}", *config)
+        self._run("req", *root, "-subj", "/CN=Test Root", *years, *config)
+        self._run("req", "-new", "-key", "tsa.key", "-out", "csr", "-subj", "/CN=Test", *config)
         issuer = ("-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "7")
         extensions = ("-extfile", "conf", "-extensions", "tsa")
         self._run("x509", "-req", "-in", "csr", "-out", "tsa.pem", *issuer, *years, *extensions)

@@ -5,7 +5,7 @@ deadline.
 from __future__ import annotations
 
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
@@ -41,13 +41,17 @@ class Poster:
 
         def send(request: object) -> tuple[int, bytes]:
             answer = session.send(request)
-            return int(answer.status_code), bytes(answer.raw.read(self._answer_bytes_max))
+            data = bytes(answer.raw.read(self._answer_bytes_max))
+            promised = int(answer.headers.get("Content-Length", len(data)))
+            if len(data) < min(promised, self._answer_bytes_max):
+                raise ConnectionError(f"{len(data)} bytes came of {promised}")
+            return int(answer.status_code), data
 
         request = AWSRequest("POST", url, headers, body, stream_output=True).prepare()
         try:
             with calling(self._operation):
                 status, answer = self._wire.send(send, request)
-        except (HTTPClientError, HTTPError, OSError) as error:  # the second: while it is read
+        except (BotoCoreError, HTTPError, OSError, ValueError) as error:  # the second: while it is read
             raise Unreachable(
                 f"{self._operation} {url}: {explain(error)}", operation=self._operation
             ) from error
