@@ -37,7 +37,6 @@ from log_aggregator.errors import (
 )
 from log_aggregator.limits import READERS
 from log_aggregator.model import Stage
-from log_aggregator.ports.signing import Signer, Signing, StampReader, TimeStamper
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.settings import HoldSettings, Settings, check_sources
 from log_aggregator.signals import when_stopped
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from log_aggregator.adapters.s3.inspection import S3Inspector
     from log_aggregator.adapters.s3.scratch import BotoHands
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
+    from log_aggregator.ports.signing import Signer, Signing, StampReader, TimeStamper
 
 BucketAccounts = tuple[tuple[str, str], ...]
 """As `Settings.bucket_owners`."""
@@ -249,6 +249,8 @@ def connect_signing(connection: Connection, settings: Settings) -> Signing | Non
     """
     if settings.sign_with is None:
         return None
+    from log_aggregator.ports.signing import Signing
+
     stamper = None
     if settings.time_stamp_url is not None:
         stamper = _connect_authority(connection, settings.time_stamp_url)

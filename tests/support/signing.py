@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,19 @@ ARN = "arn:aws:kms:eu-west-1:111122223333:key/00000000-1111-2222-3333-4444444444
 def private_key(number: int = 0, bits: int = 2048) -> rsa.RSAPrivateKey:
     """The same key for the same number, in one process."""
     return _generate_key(number, bits)
+
+
+@cache
+def _write_key() -> Any:
+    file = tempfile.NamedTemporaryFile(prefix="custody-", suffix=".pem")  # noqa: SIM115 - until the end
+    file.write(private_pem(private_key()))
+    file.flush()
+    return file
+
+
+def key_file() -> str:
+    """Where a private key is, until the process ends."""
+    return str(_write_key().name)
 
 
 @cache

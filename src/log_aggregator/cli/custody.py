@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from log_aggregator.cli.lasting import print_lasting_report, require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -17,7 +18,7 @@ from log_aggregator.cli.options import (
 )
 from log_aggregator.cli.paging import page_report
 from log_aggregator.core.custody import WrittenRecord, custody_prefix, record_key
-from log_aggregator.core.signatures import WrittenSignature, name_key, parse_public_keys
+from log_aggregator.core.signatures import name_key, parse_public_keys
 from log_aggregator.errors import Failure, IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.custody import (
@@ -173,25 +174,30 @@ def sign_custody(
         raise SettingsError(
             "--sign-with: expected kms: and the ARN of a key, or a file with a private key"
         )
+    require_room()
     connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings) as job:
-        signing = connect_signing(connection, settings)
         targets = job.list_targets()
         chains = [prove_chain(job, target, WalkRules(oldest=oldest), Trust()) for target in targets]
         if not any(chain.records or chain.findings for chain in chains):
             raise nothing_in(targets)
         walked = describe_walk(chains)
-        signed: list[WrittenSignature] = []
-        failures: list[Failure] = []
-        if signing is not None and not walked["findings"]:
-            for chain in chains:
-                for written in _newest(chain):
-                    done, failed = sign_record(job, written, signing)
-                    signed.append(done)
-                    failures += failed
+        signed, failures = [], list[Failure]()
+        signing = None if walked["findings"] else connect_signing(connection, settings)
+        if signing is not None:
+            for written in _newest(chains):
+                done, failed = sign_record(job, written, signing)
+                signed.append(done)
+                failures += failed
     described = {**describe_signing(signed, failures), **walked}
     lines = render_walk(walked) if walked["findings"] else render_signing(described)
-    page_report(described, lines, as_json=as_json)
+    print_lasting_report(
+        described,
+        list(lines),
+        "what can be signed",
+        as_json=as_json,
+        advice="`log-aggregator custody verify` says what is signed.",
+    )
     return 1 if walked["findings"] or failures else 0
 
 
@@ -279,12 +285,13 @@ def trace_custody(
     return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
 
 
-def _newest(chain: Walked) -> Iterator[WrittenRecord]:
-    """The newest record, if there is one."""
-    if chain.newest is not None:
-        sequence, sha256 = chain.newest
-        target = chain.target
-        yield WrittenRecord(target.bucket, record_key(target, sequence), sequence, sha256)
+def _newest(chains: Iterable[Walked]) -> Iterator[WrittenRecord]:
+    """The newest record of each chain that has any."""
+    for chain in chains:
+        if chain.newest is not None:
+            sequence, sha256 = chain.newest
+            target = chain.target
+            yield WrittenRecord(target.bucket, record_key(target, sequence), sequence, sha256)
 
 
 def _read_keys(paths: Iterable[Path]) -> dict[bytes, str]:

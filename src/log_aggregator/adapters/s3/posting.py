@@ -51,7 +51,12 @@ class Poster:
         try:
             with calling(self._operation):
                 status, answer = self._wire.send(send, request)
-        except (BotoCoreError, HTTPError, OSError, ValueError) as error:  # the second: while it is read
+        except (
+            BotoCoreError,
+            HTTPError,
+            OSError,
+            ValueError,
+        ) as error:  # the second: while it is read
             raise Unreachable(
                 f"{self._operation} {url}: {explain(error)}", operation=self._operation
             ) from error
