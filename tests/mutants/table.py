@@ -19,6 +19,7 @@ from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.rehearsing import REHEARSING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.searching import SEARCHING
+from tests.mutants.bugs.signing import SIGNING
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.surveying import SURVEYING
 from tests.mutants.bugs.terms import TERMS
@@ -30,6 +31,7 @@ SECTIONS = (
     WRITE_ORDER,
     EXACTNESS,
     TRUST,
+    SIGNING,
     VERIFYING,
     DELETING,
     PACKING,
