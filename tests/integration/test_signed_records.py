@@ -182,6 +182,7 @@ def test_signing_afterwards(packed: Site, keys: Keys) -> None:
     packed.client.put_object(Bucket=packed.destination, Key=key, Body=b"damaged")
     broken = packed.call(*signing, code=1).stdout
     assert "BROKEN" in broken
+    assert "Nothing was signed: look first at what is WRONG" in broken
     found = packed.client.list_objects_v2(Bucket=packed.destination, Prefix="signatures/")
     assert found["KeyCount"] == 1
 

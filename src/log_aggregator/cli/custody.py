@@ -190,10 +190,12 @@ def sign_custody(
                 signed.append(done)
                 failures += failed
     described = {**describe_signing(signed, failures), **walked}
-    lines = render_walk(walked) if walked["findings"] else render_signing(described)
+    lines = list(render_walk(walked) if walked["findings"] else render_signing(described))
+    if walked["findings"]:
+        lines.append("Nothing was signed: look first at what is WRONG, with `custody show`.")
     print_lasting_report(
         described,
-        list(lines),
+        lines,
         "what can be signed",
         as_json=as_json,
         advice="`log-aggregator custody verify` says what is signed.",

@@ -32,6 +32,10 @@ def describe_proven(proven: Proven, *, is_broken: bool) -> dict[str, Any]:
 def render_proven(described: Mapping[str, Any]) -> Iterator[str]:
     """Up to when the chain is proven, and by whom."""
     newest, stamped = described["newest"], described["stamped"]
+    if newest is None and described["read"]:
+        read = format_count(described["read"], "signature")
+        yield f"  signed    none of these records; {read} read"
+        return
     if newest is None:
         yield "  signed    by nobody: only a hash kept elsewhere shows that its end is whole"
         return

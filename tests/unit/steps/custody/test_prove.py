@@ -144,6 +144,8 @@ def test_removing_the_newest_records_shows(trust: Trust) -> None:
     (finding,) = told(chain.check(trust))
     assert finding.startswith("signatures/0000000/0000000004.json: it signs record 4, which is not")
     assert "it proves nothing while anything is WRONG" in lines(chain.check())
+    chain.remove(record_key(DEST, 2))
+    assert "signed    none of these records; 2 signatures read" in lines(chain.check())
 
 
 def test_removing_all_records_shows() -> None:
