@@ -178,6 +178,7 @@ OWN_FOLDERS = (
     "tables/",
     "discards/",
     "custody/",
+    "signatures/",
     "keys/",
     "adopted/",
     BACKFILLS,

@@ -100,15 +100,19 @@ def _note_stages(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
             "put-back needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload "
             "where it writes; aggregates of other tools need s3:GetObject on themselves."
         )
+    yield from _note_hashing(stages, scope)
+    if scope.rules.destination_bucket is None and any(name.endswith("*") for name in scope.sources):
+        yield (
+            "In a policy the * of a name also stands for slashes, so a log object under a folder "
+            "of the name of ours counts as a pack, and stays."
+        )
+
+
+def _note_hashing(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
     if Stage.PROVE in stages and not scope.roles:
         yield "iam:PassRole is missing: give the role that S3 hashes packs with by --role-arn."
     if Stage.HASH in stages:
         yield (
             "hash is for a role that batchoperations.s3.amazonaws.com may assume; "
             "docs/how-to/check-packs.md shows its trust policy."
-        )
-    if scope.rules.destination_bucket is None and any(name.endswith("*") for name in scope.sources):
-        yield (
-            "In a policy the * of a name also stands for slashes, so a log object under a folder "
-            "of the name of ours counts as a pack, and stays."
         )
