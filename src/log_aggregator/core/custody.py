@@ -1,7 +1,8 @@
 """Custody records: what a run did, written once, each naming the hash of the one before it.
 
 A run opens a record before it touches a window of days, and closes it when that window is done.
-What a run that died left behind is taken down by a later one, in a record of recovery.
+What a run that died left behind is taken down by a later one, in a record of recovery. A drill
+writes one when it is over; it changes nothing.
 
 A record is JSON Lines in gzip: a line for the run, then a line for each group that it had to do
 with. Its hash is the SHA-256 of the object as it is stored. docs/internals/custody.md shows one,
@@ -19,6 +20,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from log_aggregator.core.evidence.drills import Drill, describe_drill, parse_drill
 from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, record_bytes_max
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
@@ -42,6 +44,7 @@ class RecordKind(StrEnum):
     OPENING = "opening"  # the groups that a run is about to work on
     CLOSING = "closing"  # what it did
     RECOVERY = "recovery"  # what was found of a run that did not say it itself
+    DRILL = "drill"  # what came back of a sample of the members
 
 
 @dataclass(slots=True, kw_only=True)
@@ -211,6 +214,12 @@ class Record:
     sequence: int = 0
     previous: str | None = None
     """Hex SHA-256 of the record before this one; None for the first."""
+    drill: Drill | None = None
+    """Of a drill's record, and of no other: what came of it."""
+
+    def __post_init__(self) -> None:
+        if (self.drill is not None) != (self.kind is RecordKind.DRILL):
+            raise ValueError("a drill's record has a drill, and no other has one")
 
     @property
     def step(self) -> tuple[str, RecordKind, date, date]:
@@ -321,6 +330,7 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "about": record.about,
         "closes": record.closes,
         "open": list(record.open),
+        **({} if record.drill is None else {"drill": describe_drill(record.drill)}),
     }
     yield from map(encode_group, record.planned)
     yield from map(describe_entry, record.groups)
@@ -352,6 +362,7 @@ def _parse(lines: list[bytes]) -> Record:
         open=tuple(map(int, head["open"])),
         sequence=head["sequence"],
         previous=head["previous"],
+        drill=parse_drill(head["drill"]) if kind is RecordKind.DRILL else None,
     )
     if (head["groups"], head["totals"]) != (len(rows), record.totals):
         raise ValueError("the totals are not those of the groups")

@@ -16,11 +16,13 @@ from log_aggregator.core.custody import (
     GroupEntry,
     PackEntry,
     Record,
+    RecordKind,
     decode_record,
     encode_record,
     parse_record_key,
     record_key,
 )
+from log_aggregator.core.evidence.drills import Drill, RecoveryTime
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.errors import BadPack
 from log_aggregator.model import Group, Target
@@ -29,6 +31,28 @@ GROUP = Group("logs", "CloudTrail", "111122223333", date(2026, 3, 14))
 PACK = PackEntry("packs/a.json.gz", 3, 300, 350, is_new=True, index_sha256="ab" * 32, deleted=3)
 COUNTS = GroupCounts(listed=3, listed_bytes=300, packed=3, bytes_in=300, deleted=3)
 ENTRY = GroupEntry(GROUP, COUNTS, packs=(PACK,))
+
+
+DRILL = Drill(
+    seed=7,
+    confidence=0.95,
+    population=1_000_000,
+    is_counted=True,
+    population_packs=40_000,
+    members=299,
+    bad=0,
+    packs=280,
+    packs_frozen=200,
+    packs_bad=0,
+    digests_valid=4,
+    digests_invalid=0,
+    digests_unvouched=1,
+    warm=RecoveryTime(90, 0.041, 0.2),
+    frozen=None,
+    dollars=0.31,
+    sample_key="drills/2026-03-15T01:00:00Z/sample.jsonl.gz",
+    sample_sha256="ef" * 32,
+)
 
 
 def make_record(**changes: Any) -> Record:
@@ -63,6 +87,7 @@ def test_what_is_written_is_read() -> None:
     for record in (
         make_record(),
         make_record(groups=(), objects={}, layouts=(), failures=(), sequence=0, previous=None),
+        make_record(groups=(), kind=RecordKind.DRILL, drill=DRILL),
     ):
         assert decode_record(encode_record(record)) == record
         assert encode_record(record) == encode_record(record)
@@ -165,3 +190,37 @@ def test_bytes_in_are_bytes_accounted_for(changes: dict[str, Any], problem: str 
     others = {name: changes[name] for name in changes if name not in counts}
     found = replace(ENTRY, counts=replace(COUNTS, **counts), **others).find_imbalance()
     assert (found is None) if problem is None else (found is not None and problem in found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kind": RecordKind.DRILL}, {"drill": DRILL}],
+    ids=["a drill without its result", "a closing with one"],
+)
+def test_only_a_drill_has_its_result(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a drill's record has a drill"):
+        make_record(**change)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bad", 300),
+        ("bad", -1),
+        ("members", 299.5),
+        ("seed", "7"),
+        ("confidence", 1),
+        ("sample_key", 7),
+        ("dollars", None),
+        ("warm", {"members": 1}),
+        ("more", 1),
+    ],
+    ids=str,
+)
+def test_a_drill_that_does_not_add_up_is_no_record(name: str, value: object) -> None:
+    """Its totals are shown to auditors, so what is no number of that kind is BadPack."""
+    record = make_record(groups=(), kind=RecordKind.DRILL, drill=DRILL)
+    head = json.loads(gzip.decompress(encode_record(record)))
+    head["drill"][name] = value
+    with pytest.raises(BadPack):
+        decode_record(encode_gzip(json.dumps(head).encode() + b"\n"))

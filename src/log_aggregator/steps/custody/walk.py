@@ -103,7 +103,8 @@ def walk_chain(job: Job, target: Target, rules: WalkRules) -> Walked:
         if walked.newest is None and found.sha256 is not None:
             walked.newest = (found.sequence, found.sha256)
         walked.records += 1
-        ended = ended or found.record.ended
+        if found.record.kind is not RecordKind.DRILL:  # it says nothing of who wrote a pack
+            ended = ended or found.record.ended
         hashes = packs.take(found, walked)
         if rules.reads_indexes:
             _check_indexes(store, workers, target, found.sequence, hashes, walked)

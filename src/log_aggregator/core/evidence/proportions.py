@@ -1,0 +1,62 @@
+"""What a sample says of the whole: how many members to draw, and how many of all may be bad where
+so many of those drawn were.
+
+Where n of very many members are drawn at random and none is bad, one is `confidence` sure that
+fewer than 1 - (1 - confidence)^(1/n) of all are: more would have shown. Where some are bad it is
+the one-sided bound of Clopper and Pearson
+(https://www.itl.nist.gov/div898/handbook/prc/section2/prc241.htm), of which the first is the case
+of none. Members are drawn without putting them back, so both err on the safe side.
+"""
+
+from __future__ import annotations
+
+import math
+
+CONFIDENCE = 0.95
+BAD_SHARE_MAX = 0.01
+
+_HALVINGS = 100
+
+
+def plan_sample_size(confidence: float = CONFIDENCE, bad_share_max: float = BAD_SHARE_MAX) -> int:
+    """So many members, none of them bad, prove it: 299 by default. Both are between 0 and 1."""
+    for name, value in (("confidence", confidence), ("bad_share_max", bad_share_max)):
+        if not 0 < value < 1:
+            raise ValueError(f"{name} is between 0 and 1, not {value}")
+    needed = math.log1p(-confidence) / math.log1p(-bad_share_max)
+    return max(1, math.ceil(needed - 1e-9))
+
+
+def bound_bad_share(checked: int, bad: int, confidence: float) -> float:
+    """One is `confidence` sure that at most this share of all members is bad. 1.0 where nothing was
+    checked, or all of it was bad.
+    """
+    if not 0 <= bad <= checked:
+        raise ValueError(f"{bad} bad of {checked} checked")
+    if bad == checked:
+        return 1.0
+    low, high = bad / checked, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _chance_of_at_most(bad, checked, middle) > 1 - confidence:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _chance_of_at_most(bad: int, checked: int, share: float) -> float:
+    """That of `checked` members at most `bad` are bad, where that share of all is."""
+    if share >= 1:
+        return 0.0
+    terms = (
+        _log_choices(checked, count)
+        + (count * math.log(share) if count else 0.0)
+        + (checked - count) * math.log1p(-share)
+        for count in range(bad + 1)
+    )
+    return math.fsum(math.exp(term) for term in terms)
+
+
+def _log_choices(total: int, count: int) -> float:
+    return math.lgamma(total + 1) - math.lgamma(count + 1) - math.lgamma(total - count + 1)
