@@ -169,6 +169,7 @@ class Group:
 
 
 BACKFILLS = "backfills/"
+AT_REST = "at-rest/"
 OWN_FOLDERS = (
     "packs/",
     "indexes/",
@@ -179,6 +180,7 @@ OWN_FOLDERS = (
     "keys/",
     "adopted/",
     BACKFILLS,
+    AT_REST,
 )
 """What this program writes to a target, under its root."""
 
@@ -366,6 +368,8 @@ class WrittenPack:
     size_bytes: int
     terms_error: str = ""
     """Why its terms were not written; empty where they were, and where none are wanted."""
+    sha256: str | None = None
+    """Hex, of the whole pack; None where S3 copied a member unread."""
 
     @property
     def index_key(self) -> str:
@@ -432,6 +436,8 @@ class VerifiedPack:
     read_back_crc64nvme: int | None = None
     index_sha256: str = ""
     """Hex SHA-256 of the index as it is stored; for the record of custody."""
+    pack_sha256: str | None = None
+    """Hex SHA-256 of the whole pack, as the metadata of its index tells it; not compared here."""
 
     def __post_init__(self) -> None:
         where = f"s3://{self.stored.bucket}/{self.stored.key}"

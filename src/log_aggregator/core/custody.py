@@ -20,6 +20,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from log_aggregator.core.evidence.at_rest import (
+    AtRestCheck,
+    PackAtRest,
+    describe_check,
+    describe_pack,
+    parse_check,
+)
 from log_aggregator.core.evidence.drills import Drill, describe_drill, parse_drill
 from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, record_bytes_max
 from log_aggregator.core.listed import decode_group, encode_group
@@ -44,6 +51,7 @@ class RecordKind(StrEnum):
     OPENING = "opening"  # the groups that a run is about to work on
     CLOSING = "closing"  # what it did
     RECOVERY = "recovery"  # what was found of a run that did not say it itself
+    AT_REST = "at-rest"  # what S3's own hashes of whole packs say
     DRILL = "drill"  # what came back of a sample of the members
 
 
@@ -111,6 +119,10 @@ class PackEntry:
     retained: int = 0
     changed: int = 0
     unknown: int = 0
+    sha256: str | None = None
+    """Hex, of the whole pack. None where a member was copied unread, where nobody knows it any
+    more, and in records of before it was kept.
+    """
 
     @classmethod
     def of(cls, verified: VerifiedPack) -> PackEntry:
@@ -121,6 +133,7 @@ class PackEntry:
             source_bytes_of(members),
             verified.stored.size_bytes,
             index_sha256=verified.index_sha256,
+            sha256=verified.pack_sha256,
         )
 
 
@@ -211,6 +224,8 @@ class Record:
     """The number of the opening of which all is known now."""
     open: tuple[int, ...] = ()
     """The numbers of all openings, this record's included, that none has closed yet."""
+    at_rest: AtRestCheck | None = None
+    """Of a check of packs at rest: what it found."""
     sequence: int = 0
     previous: str | None = None
     """Hex SHA-256 of the record before this one; None for the first."""
@@ -320,7 +335,7 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "ended": encode_time(record.ended),
         "first_date": record.first.isoformat(),
         "last_date": record.last.isoformat(),
-        "groups": len(record.planned) + len(record.groups),
+        "groups": len(record.planned) + len(record.groups) + len(_packs_at_rest(record)),
         "totals": record.totals,
         "left_alone": dict(record.objects),
         "layouts": [dict(row) for row in record.layouts],
@@ -330,10 +345,16 @@ def _lines(record: Record) -> Iterator[dict[str, Any]]:
         "about": record.about,
         "closes": record.closes,
         "open": list(record.open),
+        **({} if record.at_rest is None else {"at_rest": describe_check(record.at_rest)}),
         **({} if record.drill is None else {"drill": describe_drill(record.drill)}),
     }
     yield from map(encode_group, record.planned)
     yield from map(describe_entry, record.groups)
+    yield from map(describe_pack, _packs_at_rest(record))
+
+
+def _packs_at_rest(record: Record) -> tuple[PackAtRest, ...]:
+    return () if record.at_rest is None else record.at_rest.packs
 
 
 def _parse(lines: list[bytes]) -> Record:
@@ -341,7 +362,7 @@ def _parse(lines: list[bytes]) -> Record:
     if (head["format"], head["version"]) != (FORMAT, VERSION):
         raise ValueError("another format or version")
     kind, rows = RecordKind(head["kind"]), [decode_json(line) for line in lines[1:]]
-    is_opening = kind is RecordKind.OPENING
+    is_opening, is_at_rest = kind is RecordKind.OPENING, kind is RecordKind.AT_REST
     record = Record(
         target=Target(head["bucket"], head["root"]),
         run=head["run"],
@@ -353,13 +374,14 @@ def _parse(lines: list[bytes]) -> Record:
         objects=head["left_alone"],
         layouts=tuple(_parse_layouts(head["layouts"])),
         stage=Stage(head["stage"]),
-        groups=() if is_opening else tuple(map(_parse_group, rows)),
+        groups=() if is_opening or is_at_rest else tuple(map(_parse_group, rows)),
         failures=tuple((where, error, message) for where, error, message in head["failures"]),
         kind=kind,
         planned=tuple(map(decode_group, rows)) if is_opening else (),
         about=head["about"],
         closes=head["closes"],
         open=tuple(map(int, head["open"])),
+        at_rest=parse_check(head["at_rest"], rows) if is_at_rest else None,
         sequence=head["sequence"],
         previous=head["previous"],
         drill=parse_drill(head["drill"]) if kind is RecordKind.DRILL else None,
@@ -378,6 +400,8 @@ def _parse_layouts(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, A
 
 
 _PACK_FIELDS = {item.name for item in fields(PackEntry)}
+_LATER_FIELDS = {"sha256"}
+"""Older records do not have them."""
 
 
 def _parse_group(line: Mapping[str, Any]) -> GroupEntry:
@@ -392,6 +416,6 @@ def _parse_group(line: Mapping[str, Any]) -> GroupEntry:
 
 def _parse_packs(packs: Iterable[Mapping[str, Any]]) -> Iterator[PackEntry]:
     for pack in packs:
-        if set(pack) != _PACK_FIELDS:
+        if set(pack) | _LATER_FIELDS != _PACK_FIELDS:
             raise ValueError("a pack with other fields")
         yield PackEntry(**pack)

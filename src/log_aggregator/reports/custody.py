@@ -4,11 +4,13 @@ lines for people.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from log_aggregator.core.custody import describe_entry
+from log_aggregator.core.evidence.at_rest import AtRestCheck, describe_check, describe_pack
 from log_aggregator.core.times import encode_time
 from log_aggregator.model import Stage
 from log_aggregator.reports.numbers import format_bytes, format_count
@@ -52,6 +54,7 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         return described | {"problem": found.problem}
     return described | {
         "bucket": record.target.bucket,
+        "kind": record.kind.value,
         "run": record.run,
         "tool": record.tool,
         "previous": record.previous,
@@ -65,7 +68,13 @@ def describe_record(found: StoredRecord) -> dict[str, Any]:
         "stage": record.stage.value,
         "groups": [describe_entry(entry) for entry in record.groups],
         "failures": [list(failure) for failure in record.failures],
+        "at_rest": None if record.at_rest is None else _describe_at_rest(record.at_rest),
     }
+
+
+def _describe_at_rest(check: AtRestCheck) -> dict[str, Any]:
+    packs = [describe_pack(pack) for pack in check.packs]
+    return describe_check(check) | {"is_good": check.is_good, "packs": packs}
 
 
 def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[str]:
@@ -80,6 +89,9 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
     yield f"  sha256    {described['sha256']}"
     yield f"  previous  {described['previous'] or 'none: it is the first'}"
     yield f"  time      {described['began']} to {described['ended']}, logs of {days}"
+    if described["at_rest"] is not None:
+        yield from _render_at_rest(described["at_rest"], in_full=in_full)
+        return
     into = totals["packed"] + totals["copied"]
     yield (
         f"  found     {format_count(totals['listed'], 'log object')}, "
@@ -103,6 +115,21 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
         yield from (f"  {row['name']}: {row['pattern']}" for row in described["layouts"])
         for group in described["groups"]:
             yield from _render_group(group)
+
+
+def _render_at_rest(check: Mapping[str, Any], *, in_full: bool) -> Iterator[str]:
+    counts = Counter(pack["verdict"] for pack in check["packs"])
+    yield (
+        f"  at rest   S3 hashed the packs: {counts['good']:,} good, {counts['damaged']:,} damaged, "
+        f"{counts['unproven']:,} unproven"
+    )
+    if check["foreign_rows"]:
+        yield f"  WRONG     {check['foreign_rows']:,} rows of the reports are about something else"
+    for pack in check["packs"]:
+        if pack["verdict"] != "good":
+            yield f"  {pack['verdict'].upper():9} {pack['key']}: {pack['reason']}"
+        elif in_full:
+            yield f"  good      {pack['key']}: {pack['algorithm']} {pack['checksum']}"
 
 
 def describe_life(life: Life) -> dict[str, Any]:

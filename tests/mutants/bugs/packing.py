@@ -222,7 +222,7 @@ PACKING = Section(
             in_symbol(
                 "log_aggregator.steps.packing.combine:_written",
                 (
-                    "WrittenPack(plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes, terms.error)",
+                    "WrittenPack(plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes, terms.error, sha256)",
                     "WrittenPack(plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes)",
                 ),
             ),

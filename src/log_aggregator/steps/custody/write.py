@@ -211,10 +211,19 @@ def _entry_of(done: GroupResult) -> GroupEntry:
 
 def _packs_of(done: GroupResult) -> Iterator[PackEntry]:
     """Verified packs as they were verified; then those that were written and not verified."""
-    new = {pack.key for pack in done.packs}
-    yield from (replace(pack, is_new=pack.key in new) for pack in done.settled.values())
+    new = {pack.key: pack for pack in done.packs}
+    for pack in done.settled.values():
+        written = new.get(pack.key)
+        # what was computed while it was written comes before what the index says since
+        told = written.sha256 if written is not None else None
+        yield replace(pack, is_new=written is not None, sha256=told or pack.sha256)
     for pack in done.packs:
         if pack.key not in done.settled:
             yield PackEntry(
-                pack.key, pack.source_count, pack.source_bytes, pack.size_bytes, is_new=True
+                pack.key,
+                pack.source_count,
+                pack.source_bytes,
+                pack.size_bytes,
+                is_new=True,
+                sha256=pack.sha256,
             )

@@ -72,14 +72,16 @@ def combine(
         index_data = encode_index(index)
         size, crc = expected_pack(index, index_data)
         writer.append(encode_tail(index.format, index_data, index.content_length_bytes))
+        sha256: str | None = None
         try:
             writer.complete(RunningChecksum(size, crc))
         except (PreconditionFailed, NotFound):
             size = _take_over(store, plan, index, index_data, options.index)
         else:
-            write_index(store, plan.target, plan.key, index_data, options.index)
+            sha256 = writer.sha256
+            write_index(store, plan.target, plan.key, index_data, options.index, sha256)
     terms.write(store)
-    return _written(plan, size, terms)
+    return _written(plan, size, terms, sha256)
 
 
 def _ignore(_objects: int, _size_bytes: int) -> None:
@@ -255,7 +257,7 @@ def _read_or_restore(store: ObjectStore, plan: PackPlan, options: WriteOptions) 
         return restore_index(store, plan.target, plan.key, options)
 
 
-def _written(plan: PackPlan, size_bytes: int, terms: PackTerms) -> WrittenPack:
+def _written(plan: PackPlan, size_bytes: int, terms: PackTerms, sha256: str | None) -> WrittenPack:
     return WrittenPack(
-        plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes, terms.error
+        plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes, terms.error, sha256
     )

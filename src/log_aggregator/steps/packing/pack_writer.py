@@ -7,6 +7,7 @@ number the workers bound.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
@@ -57,6 +58,7 @@ class PackWriter:
         self._parts: list[Future[Part]] = []
         self._upload: Upload | None = None
         self._completed = False
+        self._hash: hashlib._Hash | None = hashlib.sha256()
 
     @property
     def buffered_bytes(self) -> int:
@@ -74,6 +76,7 @@ class PackWriter:
         """
         if self._buffer:
             self._flush()
+        self._hash = None  # of what S3 copies only the CRC64NVME is known
         copied = RunningChecksum()
         for start, end in split_evenly(first, source.size_bytes, COPY_RANGE_BYTES_MAX):
             part = self._copy_range(source, start, end)
@@ -87,6 +90,7 @@ class PackWriter:
         Raises PreconditionFailed where the key exists already.
         """
         if self._upload is None:
+            self._take_hash(self._buffer)
             self._check(expected, RunningChecksum(len(self._buffer), crc64nvme(self._buffer)))
             asked = self._asked
             self._store.put_object(
@@ -101,6 +105,11 @@ class PackWriter:
                 self._upload, parts, size_bytes=expected.length_bytes, crc64nvme=expected.crc
             )
         self._completed = True
+
+    @property
+    def sha256(self) -> str | None:
+        """Hex, of all bytes, once it is completed; None where S3 copied some of them."""
+        return None if self._hash is None else self._hash.hexdigest()
 
     def abort_unless_completed(self) -> None:
         """Waits for the parts under way and aborts, so that no part is left behind that would be
@@ -117,12 +126,18 @@ class PackWriter:
     def _flush(self) -> None:
         upload, number = self._begin(), self._next_number()
         data, self._buffer = self._buffer, bytearray()
+        self._take_hash(data)
         self._parts.append(
             self._workers.start_write(
                 lambda: self._store.upload_part(upload, number, data, crc64nvme=crc64nvme(data))
             )
         )
         self._raise_failed_parts()
+
+    def _take_hash(self, data: bytearray) -> None:
+        """A part at a time: small pieces would each cost a call."""
+        if self._hash is not None:
+            self._hash.update(data)
 
     def _copy_range(self, source: LogObject, first: int, last: int) -> Part:
         upload, number = self._begin(), self._next_number()

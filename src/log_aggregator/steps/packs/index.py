@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.packformat.index import (
@@ -21,6 +22,9 @@ from log_aggregator.model import Group, Identity, Index, Member, PackFormat, Tar
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packs.ranges import RangeReader
 
+PACK_SHA256 = "pack-sha256"
+"""The user metadata of an index that tells the SHA-256 of its whole pack, in hex."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
@@ -35,6 +39,10 @@ class StoredIndex:
     pack_key: str
     where: str
     data: bytes
+    pack_sha256: str | None = None
+    """Hex SHA-256 of the whole pack, where the index's metadata tells it: its bytes lie in the
+    pack's tail, so they cannot.
+    """
 
     @property
     def sha256(self) -> str:
@@ -94,16 +102,29 @@ _BYTES_PER_STORED_BYTE = 8
 def read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
     """The index beside a pack. Raises NotFound."""
     key = target.index_key(pack_key)
-    data = store.get_object(target.bucket, key).data
-    return StoredIndex(target, pack_key, f"s3://{target.bucket}/{key}", data)
+    body = store.get_object(target.bucket, key)
+    where = f"s3://{target.bucket}/{key}"
+    return StoredIndex(target, pack_key, where, body.data, _find_sha256(body.metadata))
+
+
+def _find_sha256(metadata: Mapping[str, str]) -> str | None:
+    text = metadata.get(PACK_SHA256, "")
+    return text if re.fullmatch("[0-9a-f]{64}", text) else None
 
 
 def write_index(
-    store: ObjectStore, target: Target, pack_key: str, data: bytes, options: WriteOptions
+    store: ObjectStore,
+    target: Target,
+    pack_key: str,
+    data: bytes,
+    options: WriteOptions,
+    pack_sha256: str | None = None,
 ) -> None:
     """Stores an index beside its pack. One that is there already stays: verification compares it
-    with the pack.
+    with the pack. `pack_sha256` goes into its metadata.
     """
+    if pack_sha256 is not None:
+        options = replace(options, metadata={**options.metadata, PACK_SHA256: pack_sha256})
     try:
         store.put_object(
             target.bucket,

@@ -63,7 +63,8 @@ def drop(world: World, key: str) -> None:
 @pytest.mark.parametrize("pack_format", list(PackFormat))
 def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> None:
     """A pack whose run died before its index was written has the very same index after the next
-    run, and its originals are no less safe.
+    run, and its originals are no less safe. Only the SHA-256 of the whole pack is lost, which it
+    cannot hold itself.
     """
     world = packed()
     before = world.store.snapshot()
@@ -73,7 +74,9 @@ def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> No
     result = world.run()
     assert result.failures == []
     assert world.store.get_object("dest", key).data == data
-    assert world.store.snapshot() == before
+    assert world.store.snapshot() == tuple(
+        (*entry[:-1], ()) if entry[1] == key else entry for entry in before
+    )
     assert sum(group.packed for group in result.groups) == 0
 
 
