@@ -21,8 +21,8 @@ from log_aggregator.model import LogObject
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.reports.estate.figures import Question, describe_estate
 from log_aggregator.reports.estate.page import render_page
-from log_aggregator.reports.page.plots import WIDTH, Bar, Plot, draw_columns, draw_rows
 from log_aggregator.reports.estate.words import word_size, word_size_from
+from log_aggregator.reports.page.plots import WIDTH, Bar, Plot, draw_columns, draw_rows
 from log_aggregator.steps.estate.draws import Draw, Means
 from log_aggregator.steps.estate.survey import BucketFigures, Estate, Way
 from log_aggregator.steps.estate.tally import Tally, Yard
