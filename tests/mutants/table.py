@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
 from tests.mutants.bugs.command_line import COMMAND_LINE
+from tests.mutants.bugs.completeness import COMPLETENESS
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
 from tests.mutants.bugs.deploying import DEPLOYING
@@ -31,6 +32,7 @@ SECTIONS = (
     EXACTNESS,
     TRUST,
     VERIFYING,
+    COMPLETENESS,
     DELETING,
     PACKING,
     READING_KEYS,

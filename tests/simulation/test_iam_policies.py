@@ -93,6 +93,7 @@ NO_STAGE = {
     "doctor": "asks what no store is asked: another test's; its actions are in the first stage",
     "init": "there are no settings yet that a policy could be made of",
     "layouts suggest": "lists any bucket",
+    "coverage": "lists sources as `survey` does and reads packs as `verify` does: two stages",
     "put-back": "writes where no other command does; the page of the policies has a sentence of it",
     "index rebuild": "the same",
     "index adopt": "the same",

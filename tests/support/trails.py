@@ -239,8 +239,21 @@ def trails(**changes: Any) -> Trails:
 
 
 def problems(result: Validation) -> dict[tuple[str, str], str]:
-    """(state, key) -> text of everything that is not simply valid."""
-    return {(finding.state.value, finding.key): finding.text for finding in result.findings}
+    """(state, key) -> text of every file that is not simply valid. `holes` are no files."""
+    return {
+        (finding.state.value, finding.key): finding.text
+        for finding in result.findings
+        if finding.state is not State.HOLE
+    }
+
+
+def holes(result: Validation) -> dict[tuple[str, str], list[str]]:
+    """(account, Region) -> "<begin> to <end>" of every hole."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for hole in result.holes:
+        text = f"{hole.begin:%dT%H:%M:%S} to {hole.end:%dT%H:%M:%S}"
+        found.setdefault((hole.chain.account, hole.chain.region), []).append(text)
+    return found
 
 
 def _moment(value: datetime | date, time_of_day: time) -> datetime:

@@ -62,6 +62,11 @@ COMMANDS = {
         "Validate CloudTrail's digests and every log that they name, in packs, in their own "
         "buckets, or in both.",
     ),
+    "coverage": Row(
+        "log_aggregator.cli.coverage:coverage",
+        "Show what there is of each day, by log type and account: originals, packs, both, nothing; "
+        "and what is missing that must be there.",
+    ),
     "keep-public-keys": Row(
         "log_aggregator.cli.keep_public_keys:keep_public_keys",
         "Keep CloudTrail's public keys of a Region that refuses the role of a run, beside the "

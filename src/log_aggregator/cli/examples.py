@@ -10,6 +10,10 @@ EXAMPLES = {
     "plan": (f"--date 2026-03-14 {_LOGS} {_PACKS}",),
     "verify": (f"--all --sample 5% {_PACKS}", f"--date 2026-03-14 --level checksum {_PACKS}"),
     "validate-cloudtrail": (f"--from 2026-03-01 --to 2026-03-31 --account 111122223333 {_PACKS}",),
+    "coverage": (
+        f"--from 2026-01-01 --to 2026-03-31 {_LOGS} {_PACKS}",
+        f"--date 2026-03-14 --by region --every-digest --json {_LOGS} {_PACKS}",
+    ),
     "index rebuild": (f"--date 2026-03-14 {_PACKS}",),
     "index terms": (f"--from 2026-01-01 --to 2026-01-31 {_PACKS}", f"--all --dry-run {_PACKS}"),
     "index tables": (_PACKS, f"--rebuild --from 2026-03-01 --to 2026-03-31 {_PACKS}"),

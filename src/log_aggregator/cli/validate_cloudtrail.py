@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -39,6 +39,9 @@ from log_aggregator.steps.job import Job
 from log_aggregator.wiring import connect_trail_keys, open_job
 
 BOTH = "both"
+
+DELIVERY = timedelta(hours=2)
+"""A digest is written for an hour that is over, and comes some time later."""
 
 
 @click.command("validate-cloudtrail")
@@ -177,7 +180,14 @@ def make_request(
             "2026-01-01 --to 2026-01-31"
         )
     last = min(now, query.last or now)
-    return Request(query.first, max(query.first, last), query.regions, frozenset(trails), read_from)
+    return Request(
+        query.first,
+        max(query.first, last),
+        query.regions,
+        frozenset(trails),
+        read_from,
+        delivered=now - DELIVERY,
+    )
 
 
 class Watcher:

@@ -17,6 +17,7 @@ from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_count
 from log_aggregator.steps.cloudtrail.findings import (
     Finding,
+    Hole,
     Kind,
     Request,
     State,
@@ -25,6 +26,7 @@ from log_aggregator.steps.cloudtrail.findings import (
 )
 from log_aggregator.steps.cloudtrail.public_keys import KeyRing
 
+RANGES_MAX = 5
 COUNTED = (State.VALID, State.INVALID, State.UNCHECKED)
 KIND_NAMES = {Kind.DIGEST: "digests", Kind.BACKFILL: "backfill_digests", Kind.LOG: "logs"}
 _LINE_NAMES = {
@@ -53,7 +55,12 @@ def describe_validation(
     return {
         "valid": result.is_sound,
         "requested": {"first": _time(request.first), "last": _time(request.last)},
-        "found": {"first": _time(first), "last": _time(last)},
+        "found": {
+            "first": _time(first),
+            "last": _time(last),
+            "ranges": [{"first": _time(begin), "last": _time(end)} for begin, end in result.proven],
+        },
+        "holes": [_describe_hole(hole) for hole in sorted(result.holes, key=_order_of)],
         **{KIND_NAMES[kind]: _describe_counts(_count(result, kind)) for kind in Kind},
         "trails": [_describe_trail(chain, tallies[chain]) for chain in sorted(tallies)],
         "findings": [asdict(finding) for finding in listed],
@@ -80,6 +87,8 @@ def render_findings(findings: Iterable[Finding]) -> Iterator[str]:
             yield ("(backfill) " if finding.kind is Kind.BACKFILL else "") + text
         elif finding.state is State.NOTE:
             yield place + text
+        elif finding.state is State.HOLE:
+            yield f"{place}NOT COVERED: {text}"
         else:
             yield (
                 place
@@ -99,10 +108,12 @@ def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
     elif found["first"] is None:
         yield "No valid digests found in range"
     else:
-        yield f"Results found for {found['first']} to {found['last']}:"
+        yield from _render_ranges(found["ranges"])
     yield ""
     for kind, name in KIND_NAMES.items():
         yield from _render_ratio(described[name], kind.value)
+    if described["holes"]:
+        yield _render_holes(described["holes"])
     if described["trails"]:
         yield _render_reach(described)
     if described["unlisted"]:
@@ -117,6 +128,28 @@ def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
             f"{format_count(len(failures), 'place')} could not be read, so not everything "
             "was checked",
         )
+
+
+def _render_ranges(ranges: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """No range that has a hole in any trail is claimed."""
+    if not ranges:
+        yield "At no time of the range does every trail have a valid digest"
+        return
+    told = [f"{each['first']} to {each['last']}" for each in ranges[:RANGES_MAX]]
+    more = len(ranges) - len(told)
+    told += [f"{format_count(more, 'more range', 'more ranges')} (--json lists all)"] * bool(more)
+    yield f"Results found for {', '.join(told)}:"
+
+
+def _render_holes(holes: Sequence[Mapping[str, Any]]) -> str:
+    """The one thing to do next is to ask where these digests went."""
+    accounts = format_count(len({hole["account"] for hole in holes}), "account")
+    regions = format_count(len({hole["region"] for hole in holes}), "region")
+    return (
+        f"{format_count(len(holes), 'hole')} in {accounts}, {regions}: no valid digest covers "
+        "these hours, so nothing shows what was delivered in them. See "
+        "docs/how-to/see-what-is-missing.md."
+    )
 
 
 def _render_ratio(counts: Mapping[str, int], name: str) -> Iterator[str]:
@@ -159,6 +192,24 @@ def _describe_trail(chain: Chain, tally: Tally) -> dict[str, Any]:
         "digests": _describe_counts(tally.digests),
         "logs": _describe_counts(tally.logs),
     }
+
+
+def _describe_hole(hole: Hole) -> dict[str, Any]:
+    chain = hole.chain
+    return {
+        "account": chain.account,
+        "region": chain.region,
+        "trail": chain.trail,
+        "home_region": chain.home_region,
+        "bucket": chain.bucket,
+        "folder": chain.folder,
+        "first": _time(hole.begin),
+        "last": _time(hole.end),
+    }
+
+
+def _order_of(hole: Hole) -> tuple[str, str, datetime]:
+    return hole.chain.account, hole.chain.region, hole.begin
 
 
 def _count(result: Validation, kind: Kind) -> Counter[State]:

@@ -17,6 +17,7 @@ CALLS = {
     "plan": ("plan", *DATE, *SOURCE),
     "verify": ("verify", *DATE),
     "validate-cloudtrail": ("validate-cloudtrail", *DATE, "--public-keys", "archive"),
+    "coverage": ("coverage", *DATE, *SOURCE),
     "index rebuild": ("index", "rebuild", *DATE),
     "index adopt": ("index", "adopt", "s3://dest/old/", "--log-type", "CloudTrail", *DATE),
     "index terms": ("index", "terms", *DATE, "--again"),

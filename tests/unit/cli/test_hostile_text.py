@@ -109,6 +109,7 @@ ARGUMENTS = {
     "index rebuild": ["--date", f"{DAY}"],
     "index terms": ["--date", f"{DAY}", "--again"],
     "validate-cloudtrail": ["--date", f"{DAY}", "--public-keys", "archive", "--verbose"],
+    "coverage": ["--date", f"{DAY}", "--every-digest"],
     "run": ["--date", f"{DAY}", "--delete-originals"],
     "backfill": ["--from", f"{DAY}", "--to", f"{DAY}"],
     "status": [],

@@ -41,7 +41,7 @@ ELSEWHERE = {"extract"}
 READS = {
     *("plan", "verify", "validate-cloudtrail", "find", "layouts suggest", "layouts list"),
     *("layouts explain", "stats", "status", "custody verify", "custody show", "custody trace"),
-    *("athena-ddl", "completion", "iam-policy", "doctor", "demo", "search", "report"),
+    *("athena-ddl", "completion", "iam-policy", "doctor", "demo", "search", "report", "coverage"),
 }
 """The last one stops before its server starts."""
 TO_A_FILE = {

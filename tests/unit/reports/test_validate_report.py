@@ -44,6 +44,7 @@ def test_lines() -> None:
             State.GAP, "No log files were delivered by CloudTrail between a and b", Kind.DIGEST
         ),
         finding(State.NOTE, "is in no chain", Kind.DIGEST),
+        finding(State.HOLE, "no valid digest covers a to b", Kind.DIGEST),
     ]
     assert list(render_findings(told)) == [
         "Digest file\ts3://b/k\tvalid",
@@ -52,6 +53,7 @@ def test_lines() -> None:
         "Log file\ts3://b/k\tNOT CHECKED: frozen",
         "No log files were delivered by CloudTrail between a and b",
         "Digest file\ts3://b/k\tis in no chain",
+        "Digest file\ts3://b/k\tNOT COVERED: no valid digest covers a to b",
     ]
 
 
@@ -68,6 +70,33 @@ def test_summary() -> None:
         "24/25 log files valid, 1/25 log files INVALID",
         "2 accounts, 2 regions, 1 trail; public keys: 2 from CloudTrail",
     ]
+
+
+def test_a_summary_claims_no_range_that_has_holes() -> None:
+    """Fifteen digests in a row are gone: the range is told in two parts, and how many holes."""
+    site = trails()
+    for key in site.digest_keys[3:18]:
+        site.store.delete(BUCKET, key)
+    begin, end = (site.digest_keys[place][-24:-8] for place in (2, 17))
+    begin, end = (f"{at[9:11]}:{at[11:13]}:{at[13:15]}Z" for at in (begin, end))
+    lines = list(render_summary(describe(site, site.validate())))
+    assert lines[1] == (
+        f"Results found for 2026-03-14T00:00:00Z to 2026-03-14T{begin}, "
+        f"2026-03-14T{end} to 2026-03-14T23:59:59Z:"
+    )
+    assert any(line.startswith("1 hole in 1 account, 1 region: no valid digest") for line in lines)
+
+
+def test_many_ranges_are_counted() -> None:
+    site = trails()
+    for key in site.digest_keys[2:24:2]:
+        site.store.delete(BUCKET, key)
+    line = next(
+        line
+        for line in render_summary(describe(site, site.validate()))
+        if line.startswith("Results found")
+    )
+    assert line.endswith(", 7 more ranges (--json lists all):")
 
 
 def test_nothing_found() -> None:
@@ -90,6 +119,10 @@ def test_every_field_is_documented() -> None:
     result = site.validate()
     assert result.failures
     described = describe(site, result)
+    other = trails()
+    other.store.delete(BUCKET, other.digest_keys[7])
+    with_hole = describe(other, other.validate())
+    described |= {name: with_hole[name] for name in ("found", "holes")}
     described["public_keys"] = {
         "found": {"cloudtrail": 1, "archive": 1},
         "failures": {"eu-west-1": str(AccessDenied("no"))},

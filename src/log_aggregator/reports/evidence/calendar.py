@@ -1,203 +1,221 @@
-"""A coverage calendar as it stands in a page: a table for each log type, and in each of its rows a
-strip of days.
+"""A coverage calendar: as a dictionary for programs (`--json`), and as a page of a terminal.
 
-A strip is one SVG path for each state, with a stroke for every run of days, so that a year of 1,000
-accounts is some hundred KB and no script. States differ by where a stroke stands and how thick it
-is, so that they can be told apart without colours; and each row says the same in words.
+A day is one character, so that it can be read without colours. Where the days do not fit, weeks or
+months are one character each: that of their worst day.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
 
-from log_aggregator.core.evidence.calendar import Calendar, DayState, Gap, GapKind, Row, RowName
+from log_aggregator.core.evidence.calendar import Calendar, DayState, Gap
+from log_aggregator.core.times import encode_time
+from log_aggregator.escapes import escape
+from log_aggregator.reports.failures import render_failed
 from log_aggregator.reports.numbers import format_count
 
-HEIGHT = 12
-GAPS_MAX = 1_000
-DAYS_NAMED_MAX = 3
-MONTHS_LABELLED_MAX = 13
-_RUN = re.compile(rb"(.)\1*", re.DOTALL)
+SYMBOLS = {
+    DayState.NOTHING_DUE: "-",
+    DayState.UNKNOWN: "?",
+    DayState.ARCHIVED: "a",
+    DayState.PACKED: "p",
+    DayState.BOTH: "b",
+    DayState.ORIGINALS: "o",
+    DayState.UNCHECKED: "~",
+    DayState.HOLE: "H",
+    DayState.MISSING: "X",
+}
+WORDS = {
+    DayState.NOTHING_DUE: "no log, and none is due",
+    DayState.UNKNOWN: "no log, and nothing says whether there ought to be one",
+    DayState.ARCHIVED: "packed, to be thawed before it can be read",
+    DayState.PACKED: "packed",
+    DayState.BOTH: "packed, and originals",
+    DayState.ORIGINALS: "originals only",
+    DayState.UNCHECKED: "not checked: digests could not be read",
+    DayState.HOLE: "no digest covers some hours, so nothing shows what was due",
+    DayState.MISSING: "MISSING: named by a digest or an index, and nowhere",
+}
+GAPS_SHOWN_MAX = 20
+_TABLE = bytes(ord(SYMBOLS[DayState(state)]) if state in SYMBOLS else 63 for state in range(256))
+_WEEK = 7
+_MONTH_LETTERS = "JFMAMJJASOND"
+
+
+def describe_calendar(calendar: Calendar) -> dict[str, Any]:
+    """What `coverage --json` writes. The names are documented in docs/reference/json.md."""
+    return {
+        "complete": calendar.is_complete,
+        "first": calendar.first.isoformat(),
+        "last": calendar.last.isoformat(),
+        "by": calendar.by.value,
+        "symbols": {state.name.lower(): symbol for state, symbol in SYMBOLS.items()},
+        "days": {state.name.lower(): count for state, count in sorted(calendar.count().items())},
+        "rows": [
+            {**asdict(row.name), "days": row.states.translate(_TABLE).decode()}
+            for row in calendar.rows
+        ],
+        "gaps": [_describe_gap(gap) for gap in calendar.gaps],
+        "unlisted": calendar.unlisted,
+        "failures": [asdict(failure) for failure in calendar.failures],
+    }
+
+
+def render_calendar(calendar: Calendar, width: int) -> Iterator[str]:
+    """The same, for people, in so many columns."""
+    if not calendar.rows:
+        yield f"No log and no pack from {calendar.first} to {calendar.last}."
+    label = max(
+        (len(_label(row.name.account, row.name.region)) for row in calendar.rows), default=0
+    )
+    columns = fold_days(calendar, max(1, width - label - 2))
+    heads = list(_render_heads(columns))
+    for log_type, rows in groupby(calendar.rows, key=lambda row: row.name.log_type):
+        yield escape(log_type)
+        yield from (f"{'':{label}}  {head}".rstrip() for head in heads)
+        for row in rows:
+            name = escape(_label(row.name.account, row.name.region))
+            yield f"{name:{label}}  {_render_row(row.states, columns)}"
+        yield ""
+    yield from _render_legend(calendar, columns)
+    yield from _render_gaps(calendar)
+    yield from _render_verdict(calendar)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """How a state is drawn: at which heights a stroke's middle is. How thick it is stands in the
-    style, by the state's number.
+class Column:
+    """Days that one character stands for: numbers from the calendar's first day on, the last one
+    not included.
     """
 
-    heights: tuple[float, ...]
-    name: str
-    meaning: str
+    begin: int
+    end: int
+    day: date
+    """The first of them."""
+    unit: str
 
 
-MARKS = {
-    DayState.ORIGINALS: Mark((4,), "originals", "only originals, at the top: not packed yet"),
-    DayState.BOTH: Mark((7,), "both", "packs and originals: full height"),
-    DayState.PACKED: Mark((8.5,), "packed", "packs only: the lower two thirds"),
-    DayState.ARCHIVED: Mark((10.5,), "archived", "frozen packs only, at the foot: thaw first"),
-    DayState.NOTHING_DUE: Mark((11.75,), "nothing due", "no log, and none is due: a thin line"),
-    DayState.UNKNOWN: Mark(
-        (7,), "unknown", "no log, and nothing says whether there ought to be one: a line half way"
-    ),
-    DayState.UNCHECKED: Mark((5, 9), "not checked", "what would tell could not be read: two lines"),
-    DayState.HOLE: Mark(
-        (1, 6, 11), "hole", "some hours are covered by no digest: three stripes, beyond all others"
-    ),
-    DayState.MISSING: Mark(
-        (6,), "missing", "a digest names log files that are nowhere: solid, beyond all others"
-    ),
-}
-"""In the order of the legend."""
+def fold_days(calendar: Calendar, width: int) -> list[Column]:
+    """Days where they fit, with a blank between months; or else weeks; or else months."""
+    for unit in ("day", "week", "month"):
+        columns = list(_columns(calendar, unit))
+        if _width_of(columns) <= width:
+            break
+    return columns
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A text, and the anchor that it leads to."""
+def _columns(calendar: Calendar, unit: str) -> Iterator[Column]:
+    def key(day: date) -> object:
+        if unit == "day":
+            return day
+        return day - timedelta(days=day.weekday()) if unit == "week" else (day.year, day.month)
 
-    text: str
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True)
-class StripRow:
-    """`paths` are (number of a state, path)."""
-
-    account: str
-    region: str
-    paths: Sequence[tuple[int, str]]
-    words: str
-    gaps: Sequence[Link]
+    numbered = enumerate(calendar.each_day())
+    for _, found in groupby(numbered, key=lambda item: key(item[1])):
+        days = list(found)
+        yield Column(days[0][0], days[-1][0] + 1, days[0][1], unit)
 
 
-@dataclass(frozen=True, slots=True)
-class StripTable:
-    """Of one log type. `months` are (per cent of the width, name)."""
-
-    log_type: str
-    words: str
-    has_regions: bool
-    rows: Sequence[StripRow]
+def _parts(columns: Sequence[Column]) -> Iterator[list[Column]]:
+    """What stands together: the days or weeks of a month, the months of a year."""
+    for _, found in groupby(
+        columns, key=lambda at: at.day.year if at.unit == "month" else (at.day.year, at.day.month)
+    ):
+        yield list(found)
 
 
-@dataclass(frozen=True, slots=True)
-class GapRow:
-    """What is wrong with a day. `samples` are keys."""
-
-    anchor: str
-    kind: str
-    name: RowName
-    date: date
-    text: str
-    samples: Sequence[str]
+def _width_of(columns: Sequence[Column]) -> int:
+    return len(columns) + sum(1 for _ in _parts(columns)) - 1 if columns else 0
 
 
-def make_tables(calendar: Calendar) -> Iterator[StripTable]:
-    """One for each log type; rows with something missing come first."""
-    anchors = {(gap.name, gap.date): f"gap-{number}" for number, gap in _listed(calendar)}
-    by_type: dict[str, list[Row]] = {}
-    for row in calendar.rows:
-        by_type.setdefault(row.name.log_type, []).append(row)
-    gaps: dict[RowName, list[Gap]] = {}
-    for gap in calendar.gaps:
-        gaps.setdefault(gap.name, []).append(gap)
-    for log_type, rows in by_type.items():
-        counts: Counter[DayState] = sum((row.count() for row in rows), Counter())
-        ordered = sorted(rows, key=lambda row: (-_count_bad(row.count()), row.name))
-        yield StripTable(
-            log_type,
-            f"{format_count(len(rows), 'row')}: {_say_counts(counts)}",
-            any(row.name.region for row in rows),
-            [_make_row(row, gaps.get(row.name, ()), anchors) for row in ordered],
-        )
+def _render_heads(columns: Sequence[Column]) -> Iterator[str]:
+    """Months (or years) above, days (or months) below."""
+    if not columns:
+        return
+    unit = columns[0].unit
+    above, below = [], []
+    for part in _parts(columns):
+        day = part[0].day
+        texts = [f"{day:%Y}"] if unit == "month" else [f"{day:%Y-%m}", f"{day:%m}"]
+        text = next((text for text in texts if len(text) <= len(part)), "")
+        above.append(f"{text:{len(part)}}")
+        below.append("".join(_letter(column) for column in part))
+    yield " ".join(above)
+    yield " ".join(below)
 
 
-def make_gaps(calendar: Calendar) -> list[GapRow]:
-    """The first `GAPS_MAX`, with the anchors that rows lead to."""
-    return [
-        GapRow(f"gap-{number}", _KINDS[gap.kind], gap.name, gap.date, _say_gap(gap), gap.samples)
-        for number, gap in _listed(calendar)
-    ]
+def _letter(column: Column) -> str:
+    """The last digit of a day, or of the day on which a week begins; the letter of a month."""
+    return _MONTH_LETTERS[column.day.month - 1] if column.unit == "month" else f"{column.day:%d}"[1]
 
 
-def list_months(calendar: Calendar) -> list[tuple[float, str]]:
-    """Where months begin, in per cent of the width; years where there are too many."""
-    begins = [
-        (100 * number / calendar.days, day)
-        for number, day in enumerate(calendar.each_day())
-        if number == 0 or day.day == 1
-    ]
-    if len(begins) > MONTHS_LABELLED_MAX:
-        begins = [(place, day) for place, day in begins if place == 0 or day.month == 1]
-        return [(round(place, 2), f"{day:%Y}") for place, day in begins]
-    return [
-        (round(place, 2), f"{day:%Y-%m}" if place == 0 else f"{day:%m}") for place, day in begins
-    ]
-
-
-def draw_strip(states: bytes) -> list[tuple[int, str]]:
-    """(number of a state, path): days from the left to the right, a unit each."""
-    paths: dict[int, list[str]] = {}
-    for run in _RUN.finditer(states):
-        state = DayState(run[0][0])
-        length = run.end() - run.start()
-        paths.setdefault(state, []).extend(
-            f"M{run.start()} {height:g}h{length}" for height in MARKS[state].heights
-        )
-    return [(state, "".join(parts)) for state, parts in sorted(paths.items())]
-
-
-def draw_legend() -> Iterator[tuple[list[tuple[int, str]], Mark]]:
-    for state, mark in MARKS.items():
-        yield draw_strip(bytes([state] * 3)), mark
-
-
-_KINDS = {
-    GapKind.MISSING: "missing",
-    GapKind.HOLE: "hole",
-    GapKind.UNCHECKED: "not checked",
-}
-
-
-def _listed(calendar: Calendar) -> Iterator[tuple[int, Gap]]:
-    return enumerate(calendar.gaps[:GAPS_MAX])
-
-
-def _make_row(
-    row: Row, gaps: Iterable[Gap], anchors: Mapping[tuple[RowName, date], str]
-) -> StripRow:
-    links = [
-        Link(f"{gap.date:%Y-%m-%d}", anchors[gap.name, gap.date])
-        for gap in gaps
-        if (gap.name, gap.date) in anchors
-    ]
-    return StripRow(
-        row.name.account,
-        row.name.region,
-        draw_strip(row.states),
-        _say_counts(row.count()),
-        links[:DAYS_NAMED_MAX],
+def _render_row(states: bytes, columns: Sequence[Column]) -> str:
+    return " ".join(
+        "".join(SYMBOLS[DayState(max(states[column.begin : column.end]))] for column in part)
+        for part in _parts(columns)
     )
 
 
-def _count_bad(counts: Counter[DayState]) -> int:
-    return sum(count for state, count in counts.items() if state.is_bad)
+def _render_legend(calendar: Calendar, columns: Sequence[Column]) -> Iterator[str]:
+    counts = calendar.count()
+    for state in sorted(counts, reverse=True):
+        yield f"{SYMBOLS[state]}  {WORDS[state]}: {format_count(counts[state], 'day')}"
+    if columns and columns[0].unit != "day":
+        yield f"A character stands for a {columns[0].unit}: that of its worst day."
+    if counts:
+        yield ""
 
 
-def _say_counts(counts: Counter[DayState]) -> str:
-    """The worst first."""
-    shown = [f"{counts[state]:,} {MARKS[state].name}" for state in sorted(counts, reverse=True)]
-    return ", ".join(shown) or "no day"
+def _render_gaps(calendar: Calendar) -> Iterator[str]:
+    for gap in calendar.gaps[:GAPS_SHOWN_MAX]:
+        name = gap.name
+        row = escape(f"{name.log_type} {_label(name.account, name.region)}")
+        yield f"{gap.date}  {row}: {escape(gap.text)}"
+    more = len(calendar.gaps) - GAPS_SHOWN_MAX + calendar.unlisted
+    if more > 0:
+        yield f"{format_count(more, 'more day')} with something missing; --json lists them"
+    if calendar.gaps:
+        yield ""
 
 
-def _say_gap(gap: Gap) -> str:
-    if gap.text:
-        return gap.text
-    if gap.kind is GapKind.MISSING:
-        return f"{gap.missing:,} of {gap.named:,} log files that digests name are nowhere"
-    hours = ", ".join(f"{begin:%H:%M} to {end:%H:%M}" for begin, end in gap.hours)
-    return f"no digest covers {hours or 'some hours'}"
+def _render_verdict(calendar: Calendar) -> Iterator[str]:
+    bad = sum(count for state, count in calendar.count().items() if state.is_bad)
+    if bad:
+        yield (
+            f"Something is missing on {format_count(bad, 'day')} of a row. "
+            "docs/how-to/see-what-is-missing.md says what to do."
+        )
+    elif calendar.is_complete:
+        yield "Nothing is missing that is known to be due."
+    else:
+        yield "Nothing was found missing, but not everything could be checked."
+    if calendar.failures:
+        yield ""
+        yield from render_failed(
+            [asdict(failure) for failure in calendar.failures],
+            f"{format_count(len(calendar.failures), 'place')} could not be read",
+        )
+
+
+def _label(account: str, region: str) -> str:
+    return f"{account} {region}".rstrip()
+
+
+def _describe_gap(gap: Gap) -> Mapping[str, Any]:
+    return {
+        "kind": gap.kind.value,
+        **asdict(gap.name),
+        "date": gap.date.isoformat(),
+        "named": gap.named,
+        "missing": gap.missing,
+        "hours": [
+            {"first": encode_time(begin, "seconds"), "last": encode_time(end, "seconds")}
+            for begin, end in gap.hours
+        ],
+        "samples": list(gap.samples),
+        "text": gap.text,
+    }

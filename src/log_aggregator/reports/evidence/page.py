@@ -11,7 +11,7 @@ from log_aggregator.core.evidence.at_rest import Verdict as PackVerdict
 from log_aggregator.core.evidence.standards import Section, list_requirements
 from log_aggregator.core.times import encode_time
 from log_aggregator.ports.account import LifecycleRule
-from log_aggregator.reports.evidence.calendar import (
+from log_aggregator.reports.evidence.strips import (
     GAPS_MAX,
     HEIGHT,
     draw_legend,

@@ -15,6 +15,8 @@ from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.packing.prefixes import AccountFolder, MainTree
 from log_aggregator.steps.packing.selection import Selection
 
+LOG_SERVICE = "CloudTrail"
+
 
 class ReadFrom(StrEnum):
     """Which copies are validated. With BOTH an original that is still there is preferred, as AWS's
@@ -44,9 +46,10 @@ def find_accounts(
     buckets: Collection[str],
     read_from: ReadFrom,
 ) -> list[AccountPlaces]:
-    """The accounts that have digests in packs, and those that have a folder in a bucket: the named
-    ones, or else the main buckets and all that packs were made from. Raises StoreError, and
-    CannotStart where a bucket is not there or may not be read.
+    """The accounts that have digests or logs of trails in packs, and those that have a folder in a
+    bucket: the named ones, or else the main buckets and all that packs were made from.
+
+    Raises StoreError, and CannotStart where a bucket is not there or may not be read.
     """
     folders: dict[str, list[tuple[str, str]]] = {}
     packed: dict[str, list[tuple[Target, str]]] = {}
@@ -69,16 +72,19 @@ def find_accounts(
 def _list_packed(
     store: ObjectStore, target: Target, buckets: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    """(source bucket, account) of all packs of digests, whether they have their index or not."""
+    """(source bucket, account) of all packs of digests and of logs that digests may name, whether
+    they have their index or not.
+    """
     found = set()
     for folder in (f"{target.root}indexes/", f"{target.root}packs/"):
         for prefix in store.list_prefixes(target.bucket, prefix=folder).prefixes:
             bucket = prefix.removeprefix(folder).rstrip("/")
             if not buckets or bucket in buckets:
-                accounts = store.list_prefixes(
-                    target.bucket, prefix=f"{prefix}{DIGEST_LOG_TYPE}/"
-                ).prefixes
-                found |= {(bucket, account.rstrip("/").rpartition("/")[2]) for account in accounts}
+                for log_type in (DIGEST_LOG_TYPE, LOG_SERVICE):
+                    accounts = store.list_prefixes(
+                        target.bucket, prefix=f"{prefix}{log_type}/"
+                    ).prefixes
+                    found |= {(bucket, name.rstrip("/").rpartition("/")[2]) for name in accounts}
     yield from sorted(found)
 
 

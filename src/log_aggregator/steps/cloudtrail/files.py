@@ -6,7 +6,8 @@ group.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -18,7 +19,7 @@ from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import GroupFailed, NoSuchBucket, NotFound
 from log_aggregator.model import Group, LogObject, Member, PackedMember, Target
 from log_aggregator.ports.store import ObjectStore
-from log_aggregator.steps.cloudtrail.accounts import AccountPlaces, ReadFrom
+from log_aggregator.steps.cloudtrail.accounts import LOG_SERVICE, AccountPlaces, ReadFrom
 from log_aggregator.steps.cloudtrail.copies import Copy
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.scan import list_window
@@ -27,9 +28,10 @@ from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, list_packs
 from log_aggregator.steps.workers import SerialWorkers, Workers
 
-LOG_SERVICE = "CloudTrail"
-
 _DAY = timedelta(days=1)
+_REGION_OF_LOG = re.compile(
+    rf"(?P<folder>(?:.*/)?AWSLogs/(?:o-[a-z0-9]+/)?[0-9]{{12}}/){LOG_SERVICE}/(?P<region>[a-z0-9-]+)/"
+)
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class TrailFiles:
     failures: list[tuple[str, GroupFailed]] = field(default_factory=list)
     _emptied: dict[tuple[str, str], bool] = field(default_factory=dict)
     _gone: dict[str, NoSuchBucket] = field(default_factory=dict)
+    _logged: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The account's folder, by bucket and Region of which packs hold logs of these days."""
 
     def list_digests(self, window: DateWindow) -> dict[date, list[Copy]]:
         """By the day in which their hour ended. Raises StoreError."""
@@ -85,6 +89,40 @@ class TrailFiles:
         gone = {bucket for bucket, key in wanted if (bucket, key) not in found} & self._gone.keys()
         self.failures += [(f"s3://{bucket}/", self._gone[bucket]) for bucket in sorted(gone)]
         return found
+
+    def find_logged_regions(self, known: Collection[str]) -> Iterator[tuple[str, str, str]]:
+        """(bucket, account's folder, Region) of which there are logs of the days of the range,
+        apart from the known Regions. Raises StoreError.
+        """
+        found = set()
+        for bucket, folder in self.places.folders if self.read_from is not ReadFrom.PACKS else ():
+            logs = f"{folder}{LOG_SERVICE}/"
+            for prefix in self.store.list_prefixes(bucket, prefix=logs).prefixes:
+                region = prefix.rstrip("/").rpartition("/")[2]
+                area = Area(SourceBucket(bucket, None), prefix)
+                if region not in known and any(
+                    self._is_log_of_range(bucket, listed.key)
+                    for listed in list_window(self.store, area, self.window)
+                    if listed.versions
+                ):
+                    found.add((bucket, folder, region))
+        if not known and self.read_from is not ReadFrom.ORIGINALS:
+            self._look_for_packed_logs()
+        for (bucket, region), folder in self._logged.items():
+            if region not in known:
+                found.add((bucket, folder, region))
+        yield from sorted(found)
+
+    def _look_for_packed_logs(self) -> None:
+        """Where there is no digest, none named a log, and no index was read."""
+        query = Query.of_days(self.window.first, self.window.last)
+        for target, bucket in self.places.packed:
+            entries = self._list_packs(target, bucket, LOG_SERVICE, self.places.account, query)
+            self._find_packed(target, bucket, entries, lambda _: False)
+
+    def _is_log_of_range(self, bucket: str, key: str) -> bool:
+        group = group_of_key(bucket, key)
+        return group is not None and group.date in self.window
 
     def _find_in_packs(
         self,
@@ -179,8 +217,13 @@ class TrailFiles:
         """
 
         def look(entry: CatalogEntry) -> tuple[CatalogEntry, list[Member] | GroupFailed]:
+            def wants_it(key: str) -> bool:
+                if entry.group.log_type == LOG_SERVICE and entry.group.date in self.window:
+                    self._note_region(bucket, key)
+                return wants(key)
+
             try:
-                return entry, read_members(self.store, target, entry.pack_key, wants)
+                return entry, read_members(self.store, target, entry.pack_key, wants_it)
             except GroupFailed as error:
                 return entry, error
 
@@ -202,6 +245,10 @@ class TrailFiles:
                 if _is_newer(copy, found.get((bucket, member.key))):
                     found[bucket, member.key] = copy
         return found
+
+    def _note_region(self, bucket: str, key: str) -> None:
+        if found := _REGION_OF_LOG.match(key):
+            self._logged[bucket, found["region"]] = found["folder"]
 
 
 def read_members(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from log_aggregator.core.digests import PERIOD, Chain, DigestName
+from log_aggregator.core.evidence.hours import Span, join_spans, subtract_spans
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Failure
 from log_aggregator.steps.cloudtrail.accounts import ReadFrom
@@ -17,13 +19,14 @@ FINDINGS_MAX = 100_000
 
 
 class State(StrEnum):
-    """What is known of a file. UNCHECKED: it is there, or may be, but could not be read. GAP and
-    NOTE are no verdicts.
+    """What is known of a file. UNCHECKED: it is there, or may be, but could not be read. HOLE: of
+    some hours there is no valid digest at all. GAP and NOTE are no verdicts.
     """
 
     VALID = "valid"
     INVALID = "invalid"
     UNCHECKED = "unchecked"
+    HOLE = "hole"
     GAP = "gap"
     NOTE = "note"
 
@@ -39,7 +42,8 @@ class Request:
     """What is to be validated: digests whose hours end from `first` to `last`, and in the hour
     after it, and all logs that they name.
 
-    Empty sets are everything.
+    Empty sets are everything. After `delivered` digests may still be on their way; None: they are
+    all there.
     """
 
     first: datetime
@@ -47,18 +51,24 @@ class Request:
     regions: frozenset[str] = frozenset()
     trails: frozenset[str] = frozenset()
     read_from: ReadFrom = ReadFrom.BOTH
+    delivered: datetime | None = None
 
     @property
     def window(self) -> DateWindow:
         """The days in which such digests lie."""
         return DateWindow(self.first.date(), (self.last + PERIOD).date())
 
+    @property
+    def due(self) -> Span:
+        """What digests must cover by now. It may be empty."""
+        return self.first, min(self.last, self.delivered or self.last)
+
     def wants(self, name: DigestName) -> bool:
-        chain = name.chain
-        return (
-            self.first <= name.end <= self.last + PERIOD
-            and (not self.regions or chain.region in self.regions)
-            and (not self.trails or chain.trail in self.trails)
+        return self.first <= name.end <= self.last + PERIOD and self.wants_chain(name.chain)
+
+    def wants_chain(self, chain: Chain) -> bool:
+        return (not self.regions or chain.region in self.regions) and (
+            not self.trails or chain.trail in self.trails
         )
 
 
@@ -74,6 +84,17 @@ class Finding:
     key: str
     text: str = ""
     place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Hours of a trail that no valid digest covers. `chain` names no trail where only logs show
+    that there was one.
+    """
+
+    chain: Chain
+    begin: datetime
+    end: datetime
 
 
 @dataclass(slots=True)
@@ -105,6 +126,10 @@ class Validation:
     """Findings beyond what is kept of one account, and of all of them. They are counted all the
     same.
     """
+    holes: list[Hole] = field(default_factory=list)
+    """No more than there may be findings."""
+    unproven: list[Span] = field(default_factory=list)
+    """When any of the trails has no valid digest, for whatever reason."""
 
     def merge(self, other: Validation) -> None:
         room = max(0, FINDINGS_MAX - len(self.findings))
@@ -112,18 +137,39 @@ class Validation:
         self.findings += other.findings[:room]
         self.failures = list(dict.fromkeys([*self.failures, *other.failures]))
         self.unlisted += other.unlisted + len(other.findings[room:])
+        self.holes += other.holes[: max(1, FINDINGS_MAX - len(self.holes))]
+        self.leave_unproven(other.unproven)
+
+    def add_hole(self, hole: Hole) -> None:
+        self.holes.append(hole)
+        self.leave_unproven([(hole.begin, hole.end)])
+
+    def leave_unproven(self, spans: Iterable[Span]) -> None:
+        self.unproven = join_spans([*self.unproven, *spans])
+
+    @property
+    def proven(self) -> list[Span]:
+        """When every trail that was found has a valid digest."""
+        firsts = [tally.first for tally in self.tallies.values() if tally.first]
+        lasts = [tally.last for tally in self.tallies.values() if tally.last]
+        if not firsts or not lasts:
+            return []
+        return subtract_spans([(min(firsts), max(lasts))], self.unproven)
 
     def count(self, state: State) -> int:
         return sum(tally.digests[state] + tally.logs[state] for tally in self.tallies.values())
 
     @property
     def is_sound(self) -> bool:
-        """Something was validated, all of it could be, and all of it is valid."""
+        """Something was validated, all of it could be, all of it is valid, and no hour is without a
+        digest.
+        """
         return (
             not self.failures
             and self.count(State.VALID) > 0
             and not self.count(State.INVALID)
             and not self.count(State.UNCHECKED)
+            and not self.holes
         )
 
 

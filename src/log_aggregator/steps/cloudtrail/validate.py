@@ -4,7 +4,8 @@ cloudtrail validate-logs` over packs.
 Account by account, day by day, newest first. Every digest in the range is checked by itself: place,
 signature, and, where a newer digest links to it, the hash and signature that the newer one gives. A
 link to a digest that is not there is an invalid digest. Logs are checked once all digests that can
-name them have been read, so that each index is read once.
+name them have been read, so that each index is read once. At the end the hours are told that no
+valid digest covers.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ from log_aggregator.steps.cloudtrail.findings import (
     Validation,
     kind_of,
 )
+from log_aggregator.steps.cloudtrail.hours import AccountHours
 from log_aggregator.steps.cloudtrail.notes import AccountNotes, Watch
+from log_aggregator.steps.cloudtrail.originals import Originals
 from log_aggregator.steps.cloudtrail.public_keys import LIST_PUBLIC_KEYS, KeyRing
 from log_aggregator.steps.cloudtrail.refusals import is_refusal
 from log_aggregator.steps.workers import Workers
@@ -60,9 +63,6 @@ KEYS_REFUSED = (
     "keep them with keep-public-keys; or leave the Region out with --log-region. See "
     'docs/how-to/validate-cloudtrail.md, section "Regions that cannot be asked".'
 )
-
-LATE = timedelta(hours=2)
-"""A chain that ends so long before the end of the range has been cut off, or its trail was."""
 
 Identity = tuple[str, str]
 """(bucket, key)"""
@@ -84,7 +84,8 @@ def validate(
     def validate_account(places: AccountPlaces) -> Validation:
         files = TrailFiles(store, workers, targets, places, request.window, request.read_from)
         notes = AccountNotes(watch)
-        return _AccountValidation(store, workers, files, request, keys, notes).run()
+        hours = AccountHours(store, workers, files, request, notes)
+        return _AccountValidation(store, workers, files, request, keys, notes, hours).run()
 
     result = Validation()
     for found in workers.each(validate_account, accounts):
@@ -120,6 +121,8 @@ class _AccountValidation:
     request: Request
     keys: KeyRing
     notes: AccountNotes
+    hours: AccountHours
+    originals: Originals = field(default_factory=Originals)
     claims: dict[Identity, list[Claim]] = field(default_factory=dict)
     chains: dict[Chain, _ChainState] = field(default_factory=dict)
     pending: dict[Group | None, dict[Identity, _Named]] = field(default_factory=dict)
@@ -132,6 +135,8 @@ class _AccountValidation:
                 self._check_day(day, by_day[day])
         self._check_missing(date.min)
         self._check_logs(date.min)
+        self.hours.tell()
+        self.originals.tell(self.notes)
         self.notes.tell()
         self.notes.take_failures(self.files.failures)
         return self.notes.result
@@ -145,7 +150,10 @@ class _AccountValidation:
             for copy in copies
             if (name := names[copy.bucket, copy.key]) is not None and self.request.wants(name)
         ]
+        for copy in copies:
+            self.hours.see_beside(names, copy)
         self._check_missing(day + timedelta(days=1))
+        self.originals.take(wanted)
         self._check_digests(wanted)
         self._check_missing(day)
         self._check_logs(day)
@@ -171,11 +179,12 @@ class _AccountValidation:
             self._note_chain(name)
             claims = self.claims.pop((name.chain.bucket, name.key), [])
             if reading.error is not None:
+                self.hours.take_unchecked(name)
                 self.notes.leave_unchecked(
                     kind_of(name.chain), [name.chain], reading.copy, reading.error
                 )
             elif reading.value is None:
-                self.notes.reject(name.chain, reading.copy, reading.flaw or INVALID_FORMAT)
+                self._reject(name, reading.copy, reading.flaw or INVALID_FORMAT)
             else:
                 self._check_digest(name, reading.copy, reading.value, claims)
 
@@ -184,7 +193,7 @@ class _AccountValidation:
     ) -> None:
         digest = read.parsed
         if isinstance(digest, Flaw):
-            self.notes.reject(name.chain, copy, digest)
+            self._reject(name, copy, digest)
             return
         signature, is_borrowed = find_signature(read.metadata, claims)
         try:
@@ -192,6 +201,7 @@ class _AccountValidation:
                 digest, signature, claims
             )
         except GroupFailed as error:
+            self.hours.take_unchecked(name)
             self.notes.leave_unchecked(
                 kind_of(name.chain),
                 [name.chain],
@@ -202,7 +212,7 @@ class _AccountValidation:
             )
             return
         if flaw is not None:
-            self.notes.reject(name.chain, copy, flaw)
+            self._reject(name, copy, flaw)
             return
         text = (
             "the signature is the one that the next digest holds; the object has none"
@@ -213,12 +223,17 @@ class _AccountValidation:
             Finding(kind_of(name.chain), State.VALID, copy.bucket, copy.key, text, copy.pack),
             [name.chain],
         )
+        self.hours.take_valid(name, digest)
         self.notes.result.tallies[name.chain].cover(
             max(digest.start, self.request.first), min(digest.end, self.request.last)
         )
         if name.chain.is_backfill:
             self.seen_backfills[copy.bucket, copy.key] = (digest.sha256, signature)
         self._follow(name, digest)
+
+    def _reject(self, name: DigestName, copy: Copy, flaw: Flaw) -> None:
+        self.hours.take_invalid(name)
+        self.notes.reject(name.chain, copy, flaw)
 
     def _follow(self, name: DigestName, digest: Digest) -> None:
         """Takes down what a valid digest says of the one before it, and of its logs."""
@@ -255,23 +270,11 @@ class _AccountValidation:
             )
 
     def _note_chain(self, name: DigestName) -> None:
-        """What the walk shows between two digests: a gap, a digest that no other links to, an end
-        before the end.
-        """
+        """What the walk shows between two digests: a gap, a digest that no other links to."""
         chain = name.chain
         kind, state = kind_of(chain), self.chains.get(chain)
         if state is None:
             state = self.chains[chain] = _ChainState()
-            if (
-                not chain.is_backfill
-                and name.end + LATE < self.request.last
-                and (chain.bucket, name.key) not in self.claims
-            ):
-                text = (
-                    "is the newest of its trail: nothing shows what was delivered from "
-                    f"{_format(name.end)} to {_format(self.request.last)}"
-                )
-                self.notes.add(Finding(kind, State.NOTE, chain.bucket, name.key, text), [])
         elif chain.is_backfill:
             pass  # they come when CloudTrail needs them, not by the hour
         elif state.began is not None:
@@ -330,6 +333,7 @@ class _AccountValidation:
 
     def _check_group(self, group: Group | None, wanted: Mapping[Identity, _Named]) -> None:
         found = self.files.find(group, wanted)
+        self.originals.take(found.values())
         for identity in sorted(wanted.keys() - found.keys()):
             self._miss(Kind.LOG, identity, [chain for chain, _ in wanted[identity].hashes])
         for reading in read_copies(self.store, self.workers, found.values(), _use_log):

@@ -1,0 +1,120 @@
+"""What was seen of each day, before it is known what ought to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import IntFlag
+
+from log_aggregator.core.evidence.calendar import DayState, RowName
+from log_aggregator.core.windows import DateWindow
+
+
+class Seen(IntFlag):
+    """What there is of a day."""
+
+    ORIGINAL = 1
+    PACK = 2
+    FROZEN = 4
+    """A pack that must be thawed before it can be read."""
+    LOST = 8
+    """An index whose pack is gone."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """A byte for each day of a window, by row. One thread at a time."""
+
+    window: DateWindow
+    rows: dict[RowName, bytearray] = field(default_factory=dict)
+
+    def mark(self, name: RowName, day: date, seen: Seen) -> None:
+        """Days beyond the window are passed over."""
+        number = (day - self.window.first).days
+        if day in self.window:
+            self.row(name)[number] |= seen
+
+    def row(self, name: RowName) -> bytearray:
+        found = self.rows.get(name)
+        if found is None:
+            found = self.rows[name] = bytearray(self.days)
+        return found
+
+    @property
+    def days(self) -> int:
+        return (self.window.last - self.window.first).days + 1
+
+    def merge(self, other: Marks) -> None:
+        """Of the same window."""
+        for name, marks in other.rows.items():
+            own = self.row(name)
+            for number, mark in enumerate(marks):
+                own[number] |= mark
+
+    def day(self, number: int) -> date:
+        return self.window.first + timedelta(days=number)
+
+
+def state_of(seen: int) -> DayState:
+    """What a day looks like as long as nothing says what ought to be there."""
+    if seen & Seen.LOST:
+        return DayState.MISSING
+    if not seen:
+        return DayState.UNKNOWN
+    if seen == Seen.ORIGINAL:
+        return DayState.ORIGINALS
+    if seen & Seen.ORIGINAL:
+        return DayState.BOTH
+    return DayState.ARCHIVED if seen & Seen.FROZEN else DayState.PACKED
+
+
+_STATES = bytes(state_of(seen) for seen in range(256))
+
+
+def states_of(marks: bytearray) -> bytearray:
+    """The same for each day of a row."""
+    return marks.translate(_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class TrailDays:
+    """What a trail's days ask, by their numbers, where only its objects were listed."""
+
+    holes: tuple[int, ...] = ()
+    """Without any digest, after the first one or with logs."""
+    silent: tuple[int, ...] = ()
+    """With digests and without any log: what these name decides."""
+    early: tuple[int, ...] = ()
+    """Before the first digest, which says whether there was one before it."""
+
+
+def plan_trail(logs: bytes, digests: bytes, due_days: int) -> TrailDays:
+    """`logs` and `digests` hold what was seen of each day; from `due_days` on digests may still be
+    on their way.
+    """
+    first = next((number for number, seen in enumerate(digests) if seen), None)
+    holes, silent, early = [], [], []
+    for number in range(min(due_days, len(logs))):
+        if digests[number]:
+            if not logs[number]:
+                silent.append(number)
+        elif logs[number] or (first is not None and number > first):
+            holes.append(number)
+        elif first is not None:
+            early.append(number)
+    return TrailDays(tuple(holes), tuple(silent), tuple(early))
+
+
+def each_run(numbers: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """(first, last) of days that follow one another."""
+    first = last = None
+    for number in numbers:
+        if last is not None and number == last + 1:
+            last = number
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = number
+    if first is not None and last is not None:
+        yield first, last

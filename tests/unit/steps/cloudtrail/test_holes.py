@@ -1,0 +1,228 @@
+"""No hour without a valid digest goes unsaid, however many are missing, and wherever."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from tests.support.trails import BUCKET, SPEC, Trails, holes, problems, trails
+
+from log_aggregator.core.digests import PERIOD, parse_digest_key
+from log_aggregator.reports.validate import describe_validation, render_summary
+from log_aggregator.steps.cloudtrail.accounts import ReadFrom
+from log_aggregator.steps.cloudtrail.findings import Request, State, Validation
+from log_aggregator.steps.packs.pages import list_all
+
+FIRST = datetime.combine(SPEC.first_day, time.min, UTC)
+LAST = datetime.combine(SPEC.first_day, time(23, 59, 59), UTC)
+CHAIN = 25
+
+
+def end_of(key: str) -> datetime:
+    name = parse_digest_key(BUCKET, key)
+    assert name is not None
+    return name.end
+
+
+def delete(site: Trails, keys: list[str]) -> None:
+    for key in keys:
+        site.store.delete(BUCKET, key)
+
+
+def summary(site: Trails, result: Validation) -> list[str]:
+    return list(render_summary(describe_validation(result, Request(FIRST, LAST), site.ring)))
+
+
+def claimed(lines: list[str]) -> str:
+    return next(line for line in lines if line.startswith(("Results found", "At no time")))
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
+@pytest.mark.parametrize(
+    ("first", "count"),
+    [(9, 1), (3, 15), (0, 1), (0, 6), (24, 1), (20, 5), (1, 23)],
+    ids=["one", "fifteen", "first", "first six", "last", "last five", "all but two"],
+)
+def test_missing_digests_are_a_hole(first: int, count: int, is_packed: bool) -> None:
+    """From the end of the last one before them to the beginning of the first one after them, as far
+    as that is in the range.
+    """
+    site = trails()
+    keys = site.digest_keys
+    delete(site, keys[first : first + count])
+    if is_packed:
+        site.pack()
+    result = site.validate(FIRST, LAST)
+    assert not result.is_sound
+    begin = max(FIRST, end_of(keys[first]) - PERIOD)
+    end = min(LAST, end_of(keys[first + count - 1]))
+    name = parse_digest_key(BUCKET, keys[0])
+    assert name is not None
+    assert holes(result) == {
+        (name.chain.account, name.chain.region): [f"{begin:%dT%H:%M:%S} to {end:%dT%H:%M:%S}"]
+    }
+    text = claimed(summary(site, result))
+    assert f"{FIRST:%Y-%m-%dT%H:%M:%SZ} to {LAST:%Y-%m-%dT%H:%M:%SZ}" not in text
+    if begin > FIRST:
+        assert f"{FIRST:%Y-%m-%dT%H:%M:%SZ} to {begin:%Y-%m-%dT%H:%M:%SZ}" in text
+    if end < LAST:
+        assert f"{end:%Y-%m-%dT%H:%M:%SZ} to {LAST:%Y-%m-%dT%H:%M:%SZ}" in text
+
+
+def test_an_invalid_digest_covers_nothing() -> None:
+    """Its hour is a hole, although the file is there and the next one links to it."""
+    site = trails()
+    key = site.digest_keys[11]
+    site.put(key, site.objects[key].body, {"signature": "00"})
+    result = site.validate(FIRST, LAST)
+    assert problems(result) == {("invalid", key): "signature verification failed"}
+    (hole,) = result.holes
+    assert (hole.begin, hole.end) == (end_of(key) - PERIOD, end_of(key))
+
+
+@pytest.mark.parametrize("read_from", [ReadFrom.BOTH, ReadFrom.PACKS], ids=["both", "packs"])
+def test_all_of_a_region(read_from: ReadFrom) -> None:
+    """Nothing of it is left: there are logs of it, in packs or in their bucket."""
+    site = trails()
+    name = parse_digest_key(BUCKET, site.digest_keys[0])
+    assert name is not None
+    delete(site, site.digest_keys)
+    if read_from is ReadFrom.PACKS:
+        site.pack()
+    result = site.validate(FIRST, LAST, read_from=read_from)
+    assert not result.is_sound
+    assert holes(result) == {
+        (name.chain.account, name.chain.region): ["14T00:00:00 to 14T23:59:59"]
+    }
+    assert claimed(summary(site, result)).startswith("At no time")
+    assert "of which there are logs" in next(
+        found.text for found in result.findings if found.state is State.HOLE
+    )
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
+def test_all_of_an_account(is_packed: bool) -> None:
+    """Its logs alone show that there was a trail."""
+    site = trails(accounts=1)
+    delete(site, [key for key, item in site.objects.items() if item.source == "digest"])
+    if is_packed:
+        site.pack()
+    result = site.validate(FIRST, LAST)
+    assert not result.is_sound
+    assert {region for _, region in holes(result)} == set(SPEC.regions)
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
+@pytest.mark.parametrize("day", [0, 1, 2], ids=["first day", "middle", "last day"])
+def test_all_of_a_day_with_its_logs(day: int, is_packed: bool) -> None:
+    """The days beside it show that the trail was there: before it, or by a link after it."""
+    site = trails(days=3)
+    start = FIRST + timedelta(days=day)
+    gone = [
+        key
+        for key, item in site.objects.items()
+        if (item.source == "cloudtrail" and f"/{start:%Y/%m/%d}/" in key)
+        or (
+            item.source == "digest"
+            and not key.endswith("_backfill.json.gz")
+            and start <= end_of(key) <= start + timedelta(days=1, hours=1)
+        )
+    ]
+    assert len(gone) > 4 * 24
+    delete(site, gone)
+    if is_packed:
+        site.pack()
+    result = site.validate(start, start + timedelta(days=1) - timedelta(seconds=1))
+    expected = 4
+    assert len(result.holes) == expected
+    assert {(hole.begin, hole.end - hole.begin) for hole in result.holes} == {
+        (start, timedelta(days=1) - timedelta(seconds=1))
+    }
+    assert not result.is_sound
+
+
+def test_a_trail_that_begins_later_is_not_missing_before() -> None:
+    """A starting digest says that there was none before it, in the range and after it."""
+    site = trails()
+    early = FIRST - timedelta(days=2)
+    assert holes(site.validate(early, LAST)) == {}
+    assert holes(site.validate(early, FIRST - timedelta(hours=3))) == {}
+
+
+def test_what_is_not_delivered_yet_is_not_missing() -> None:
+    """The digests of the last hours may be on their way."""
+    site = trails()
+    delete(site, [key for number in range(4) for key in site.chain(number)[-2:]])
+    delivered = LAST - timedelta(hours=2)
+    assert site.validate(FIRST, LAST, delivered=delivered).is_sound
+    assert not site.validate(FIRST, LAST).is_sound
+
+
+def test_a_trail_that_took_the_place_of_another() -> None:
+    """Where an older trail ends, the newer one's digests cover the hours, and it is said."""
+    later = replace(SPEC, trail_name="the-new-one")
+    site = Trails(others=(later,))
+    old = [
+        key
+        for key, item in site.objects.items()
+        if item.source == "digest" and SPEC.trail_name in key and "_backfill" not in key
+    ]
+    delete(site, [key for key in old if end_of(key) > FIRST + timedelta(hours=13)])
+    result = site.validate(FIRST, LAST)
+    assert result.is_sound
+    assert {state for state, _ in problems(result)} == {"note"}
+    gone = next(key for key in old if end_of(key).hour == 9)
+    delete(site, [gone])
+    assert len(site.validate(FIRST, LAST).holes) == 1
+
+
+def test_deleted_originals_of_which_packs_hold_copies() -> None:
+    """Two digests whose originals somebody deleted, packs or not: with originals alone they are
+    missing and a hole; the packs hold them still.
+    """
+    site = trails()
+    site.pack()
+    site.put_back([key for key, item in site.objects.items()])
+    assert site.validate(FIRST, LAST, read_from=ReadFrom.ORIGINALS).is_sound
+    delete(site, site.digest_keys[7:9])
+    result = site.validate(FIRST, LAST, read_from=ReadFrom.ORIGINALS)
+    assert len(result.holes) == 1
+    assert not result.is_sound
+    both = site.validate(FIRST, LAST)
+    assert both.is_sound
+    assert list(problems(both)) == [("note", site.digest_keys[7])]
+    assert "2 originals are gone" in problems(both)["note", site.digest_keys[7]]
+
+
+def test_where_packs_cannot_be_read_nothing_is_called_a_hole() -> None:
+    """The digest may lie in the pack that nobody can look into."""
+    site = trails()
+    site.pack()
+    index = next(
+        key
+        for key in (found.key for found in list_all(site.store, "dest", "indexes/"))
+        if "/CloudTrail-Digest/" in key
+    )
+    site.store.put("dest", index, b"no index")
+    result = site.validate(FIRST, LAST)
+    assert not result.is_sound
+    assert result.holes == []
+    assert any("in what could be read" in found.text for found in result.findings)
+
+
+def test_a_forged_link_covers_nothing() -> None:
+    """A digest with a changed link, to jump over those that are gone, is invalid itself."""
+    site = trails()
+    keys = site.digest_keys
+    links = {
+        name: value
+        for name, value in json.loads(gzip.decompress(site.objects[keys[4]].body)).items()
+        if name.startswith("previousDigest")
+    }
+    site.rewrite(keys[12], lambda fields: fields.update(links))
+    delete(site, keys[4:12])
+    (hole,) = site.validate(FIRST, LAST).holes
+    assert (hole.begin, hole.end) == (end_of(keys[3]), end_of(keys[12]))

@@ -1,0 +1,327 @@
+"""What is missing that must be there is found, and nothing else is called missing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from tests.support.trails import BUCKET, SPEC, Trails, trails
+
+from log_aggregator.adapters.counting import CountingStore
+from log_aggregator.core.digests import parse_digest_key
+from log_aggregator.core.evidence.calendar import By, Calendar, DayState, GapKind, RowName
+from log_aggregator.core.layouts import Dated, parse_key
+from log_aggregator.core.windows import DateWindow
+from log_aggregator.steps.evidence.coverage import cover
+from log_aggregator.steps.evidence.presence import Asked
+from log_aggregator.steps.packs.pages import list_all
+
+DAYS = 4
+LETTERS = dict(zip(DayState, "-?apboUHX", strict=True))
+FIRST = SPEC.first_day
+WINDOW = DateWindow(FIRST, FIRST + timedelta(days=DAYS - 1))
+
+
+class Quiet:
+    def listed(self, count: int) -> None: ...
+    def checked(self, accounts: int, total: int) -> None: ...
+
+
+def site_of(**changes: object) -> Trails:
+    return trails(**{"days": DAYS, "objects": 400, "accounts": 1, "backfilled_logs": 0} | changes)
+
+
+def look(site: Trails, **asked: object) -> Calendar:
+    question = replace(Asked(WINDOW), **asked)  # type: ignore[arg-type]
+    return cover(site.world.job(), question, Quiet())
+
+
+def days(calendar: Calendar, log_type: str = "CloudTrail", region: str = "") -> str:
+    (row,) = (
+        row for row in calendar.rows if row.name.log_type == log_type and row.name.region == region
+    )
+    return "".join(LETTERS[DayState(state)] for state in row.states)
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+def date_of(key: str) -> date:
+    parsed = parse_key(key)
+    assert isinstance(parsed, Dated)
+    return parsed.facts.date
+
+
+def region_in(key: str) -> str:
+    parsed = parse_key(key)
+    assert isinstance(parsed, Dated)
+    return parsed.facts.region or ""
+
+
+def delete(site: Trails, wanted: Callable[[str], bool]) -> list[str]:
+    gone = [key for key in site.objects if wanted(key)]
+    assert gone
+    for key in gone:
+        site.store.delete(BUCKET, key)
+    return gone
+
+
+def is_log(key: str) -> bool:
+    return "/CloudTrail/" in key
+
+
+def is_digest(key: str) -> bool:
+    return "/CloudTrail-Digest/" in key
+
+
+def gaps(calendar: Calendar) -> list[tuple[GapKind, int]]:
+    return [(gap.kind, (gap.date - FIRST).days) for gap in calendar.gaps]
+
+
+@pytest.mark.parametrize("by", list(By), ids=["account", "region"])
+def test_what_there_is_of_each_day(by: By) -> None:
+    """Originals, both, packs; and archived once a pack lies in a Glacier class."""
+    site = site_of()
+    region = SPEC.home_region if by is By.REGION else ""
+    before = look(site, by=by)
+    assert days(before, region=region) == "oooo"
+    assert before.is_complete
+    site.pack()
+    assert days(look(site, by=by), region=region) == "pppp"
+    site.put_back([key for key in site.log_keys if date_of(key) == day(1)])
+    site.put_back([key for key in site.objects if is_digest(key) and date_of(key) == day(2)])
+    for found in list(list_all(site.store, "dest", "packs/")):
+        if f"/CloudTrail/{found.key.split('/')[3]}/{day(3):%Y/%m/%d}/" in found.key:
+            data = site.store.get_object("dest", found.key).data
+            site.store.put("dest", found.key, data, storage_class="DEEP_ARCHIVE")
+    after = look(site, by=by)
+    assert days(after, region=region) == "pbpa"
+    assert days(after, "CloudTrail-Digest", region) == "ppbp"
+    assert after.is_complete
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
+@pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
+def test_a_day_without_objects_that_the_digests_name(is_packed: bool, every_digest: bool) -> None:
+    """Nothing of the day is left, and the digests still say how many there were."""
+    site = site_of()
+    gone = delete(site, lambda key: is_log(key) and date_of(key) == day(1))
+    if is_packed:
+        site.pack()
+    calendar = look(site, every_digest=every_digest)
+    assert days(calendar) == ("pXpp" if is_packed else "oXoo")
+    (gap,) = calendar.gaps
+    assert (gap.kind, gap.date, gap.named, gap.missing) == (
+        GapKind.MISSING,
+        day(1),
+        len(gone),
+        len(gone),
+    )
+    assert gap.text == f"no object, the digests name {len(gone)}"
+    assert set(gap.samples) <= {f"s3://{BUCKET}/{key}" for key in gone}
+    assert not calendar.is_complete
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
+def test_a_single_file(is_packed: bool) -> None:
+    """It takes reading every digest; without that nobody claims that it was looked for."""
+    site = site_of()
+    key = site.log_keys[11]
+    site.store.delete(BUCKET, key)
+    if is_packed:
+        site.pack()
+    assert look(site).is_complete
+    for by, region in ((By.ACCOUNT, ""), (By.REGION, region_in(key))):
+        calendar = look(site, every_digest=True, by=by)
+        (gap,) = calendar.gaps
+        assert (gap.date, gap.missing) == (date_of(key), 1)
+        assert gap.samples == (f"s3://{BUCKET}/{key}",)
+        assert gap.name.region == region
+        assert gap.text == f"1 of the {gap.named} files that the digests name are nowhere"
+
+
+def test_a_log_in_another_day_pack_is_not_missing() -> None:
+    """Digests after midnight name logs of the evening before: of its day, and nothing else."""
+    site = site_of(objects=2_000, size_bytes_median=500)
+    site.pack()
+    assert look(site, every_digest=True).is_complete
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
+@pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
+def test_a_day_without_digests_is_a_hole(is_packed: bool, every_digest: bool) -> None:
+    """With its logs and without them."""
+    site = site_of()
+    delete(site, lambda key: is_digest(key) and date_of(key) in (day(1), day(2)))
+    delete(site, lambda key: is_log(key) and date_of(key) == day(2))
+    if is_packed:
+        site.pack()
+    calendar = look(site, every_digest=every_digest)
+    assert days(calendar)[1:3] == days(calendar, "CloudTrail-Digest")[1:3] == "HH"
+    assert (GapKind.HOLE, 1) in gaps(calendar)
+    assert (GapKind.HOLE, 2) in gaps(calendar)
+    assert not calendar.is_complete
+
+
+def test_an_hour_without_a_digest_is_a_hole() -> None:
+    site = site_of()
+    key = next(key for key in site.digest_keys if "T05" in key and date_of(key) == day(1))
+    name = parse_digest_key(BUCKET, key)
+    assert name is not None
+    site.store.delete(BUCKET, key)
+    site.pack()
+    assert look(site).is_complete
+    calendar = look(site, every_digest=True)
+    assert days(calendar) == "pHpp"
+    (gap,) = (gap for gap in calendar.gaps if gap.kind is GapKind.HOLE)
+    assert gap.hours == ((name.end - timedelta(hours=1), name.end),)
+    assert gap.text.startswith(f"no digest covers {name.chain.region} 04:")
+
+
+@pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
+def test_before_its_first_digest_a_trail_is_not_missing(every_digest: bool) -> None:
+    """Where that digest says that it is the first; where it links to one that is gone, there is a
+    hole before it.
+    """
+    site = site_of()
+    early = DateWindow(FIRST - timedelta(days=2), WINDOW.last)
+    calendar = look(site, window=early, every_digest=every_digest)
+    assert days(calendar) == "--oooo"
+    assert calendar.is_complete
+    delete(site, lambda key: date_of(key) == FIRST)
+    calendar = look(site, every_digest=every_digest)
+    assert days(calendar) == "Hooo"
+    assert [gap.kind for gap in calendar.gaps][:1] == [GapKind.HOLE]
+
+
+def test_what_is_not_delivered_yet_is_not_missing() -> None:
+    """Today's digests are still on their way."""
+    site = site_of()
+    today = site.world.clock.now().date()
+    late = DateWindow(WINDOW.first, today + timedelta(days=1))
+    states = days(look(site, window=late))
+    assert states[-2:] == "??"
+    assert set(states[DAYS + 1 : -2]) == {"H"}
+
+
+def test_other_log_types_are_unknown_and_not_missing() -> None:
+    site = site_of()
+    account = SPEC.account_ids[0]
+    for number in (0, 2):
+        key = (
+            f"{SPEC.organization_id}/AWSLogs/{account}/Config/eu-west-1/"
+            f"{day(number).year}/{day(number).month}/{day(number).day}/ConfigHistory/"
+            f"{account}_Config_eu-west-1_ConfigHistory_AWS::EC2::Instance_"
+            f"{day(number):%Y%m%d}T130841Z_{day(number):%Y%m%d}T190342Z_1.json.gz"
+        )
+        site.put(key, gzip.compress(b'{"configurationItems": []}'))
+    calendar = look(site)
+    assert days(calendar, "Config") == "o?o?"
+    assert calendar.is_complete
+    only = look(site, log_types=frozenset({"Config"}))
+    assert [row.name for row in only.rows] == [RowName("Config", account)]
+
+
+def test_a_pack_that_is_gone() -> None:
+    """Its index is there: what it lists is nowhere, whatever log type it is of."""
+    site = site_of()
+    site.pack()
+    pack = next(
+        found.key
+        for found in list_all(site.store, "dest", "packs/")
+        if "/CloudTrail/" in found.key and f"/{day(2):%Y/%m/%d}/" in found.key
+    )
+    site.store.delete("dest", pack)
+    calendar = look(site)
+    assert days(calendar) == "ppXp"
+    (gap,) = calendar.gaps
+    assert gap.samples == (f"s3://dest/{pack}",)
+
+
+@pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
+def test_frozen_digests_are_not_checked(every_digest: bool) -> None:
+    """Nobody knows what they name: neither missing nor fine; and the packs to thaw are named."""
+    site = replace_storage(site_of())
+    delete(site, lambda key: is_log(key) and date_of(key) == day(1))
+    site.pack()
+    calendar = look(site, every_digest=every_digest)
+    assert days(calendar)[1] == "U"
+    assert (GapKind.UNCHECKED, 1) in gaps(calendar)
+    assert all(failure.error == "ObjectFrozen" for failure in calendar.failures)
+    assert calendar.failures
+    assert not calendar.is_complete
+
+
+def replace_storage(site: Trails) -> Trails:
+    return Trails(site.spec, storage_class="GLACIER")
+
+
+def test_quiet_regions_and_accounts_apart() -> None:
+    """By Region each has a row of its own, and one account's gap is not another's."""
+    site = site_of(accounts=2)
+    other = SPEC.regions[1]
+    gone = delete(
+        site, lambda key: is_log(key) and region_in(key) == other and date_of(key) == day(3)
+    )
+    site.pack()
+    assert look(site).is_complete  # other Regions of the account have logs of the day
+    calendar = look(site, by=By.REGION)
+    assert {gap.name.region for gap in calendar.gaps} == {other}
+    assert sum(gap.missing for gap in calendar.gaps) == len(gone)
+
+
+def test_accounts_are_chosen() -> None:
+    site = site_of(accounts=2)
+    account = site.spec.account_ids[1]
+    calendar = look(site, accounts=frozenset({account}))
+    assert {row.name.account for row in calendar.rows} == {account}
+
+
+def test_gaps_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("log_aggregator.steps.evidence.coverage.GAPS_MAX", 1)
+    site = site_of()
+    delete(site, lambda key: is_log(key) and date_of(key) in (day(1), day(2)))
+    calendar = look(site)
+    assert (len(calendar.gaps), calendar.unlisted) == (1, 1)
+    assert days(calendar) == "oXXo"
+
+
+def test_little_is_asked() -> None:
+    """By account nothing is read: packs and originals are only listed."""
+    site = site_of()
+    site.pack()
+    store = CountingStore(site.store)
+    job = site.world.job(store)
+    assert cover(job, Asked(WINDOW), Quiet()).is_complete
+    assert set(store.requests) == {"ListObjectsV2"}
+    assert store.requests["ListObjectsV2"] < 30
+
+
+def test_a_damaged_index_hides_no_log() -> None:
+    """By Region it is read: where that fails the day is there, without a Region, and it is said."""
+    site = site_of()
+    site.pack()
+    index = next(
+        found.key
+        for found in list_all(site.store, "dest", "indexes/")
+        if "/CloudTrail/" in found.key
+    )
+    site.store.put("dest", index, b"no index")
+    calendar = look(site, by=By.REGION)
+    assert not calendar.is_complete
+    assert days(calendar, region="") == "p???"
+    assert [failure.error for failure in calendar.failures] == ["BadPack"]
+
+
+def test_a_digest_that_cannot_be_parsed_is_not_checked() -> None:
+    site = site_of()
+    key = next(key for key in site.digest_keys if "T05" in key and date_of(key) == day(1))
+    site.put(key, gzip.compress(json.dumps({}).encode()), site.objects[key].metadata)
+    calendar = look(site, every_digest=True)
+    assert (GapKind.UNCHECKED, 1) in gaps(calendar)
+    assert not calendar.is_complete
