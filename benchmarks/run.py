@@ -32,6 +32,7 @@ from benchmarks import (
     pages,
     peers,
     planning,
+    report_page,
     scale,
     search,
     startup,
@@ -43,6 +44,7 @@ from benchmarks.report import Options, Outcome, render_outcome, render_summary
 
 BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "startup": startup.measure,
+    "page": report_page.measure,
     "pages": pages.measure,
     "listing": listing.measure,
     "find": find.measure,

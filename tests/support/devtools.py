@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,14 @@ _OPTIONS = (
     *("--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe"),
     *("--window-size=1100,1200", "--no-first-run", "--disable-extensions"),
 )
+_LAUNCH = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""A browser reads from the third descriptor and writes to the fourth."""
 
 
 @dataclass
@@ -74,9 +83,19 @@ class Tab:
             if not node["ignored"]
         ]
 
-    def shoot(self) -> bytes:
-        """PNG of what is seen first."""
-        return base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
+    def shoot(self, selector: str) -> bytes:
+        """PNG of the first such element, and of a few pixels around it."""
+        box = self.evaluate(
+            f"(() => {{ const box = document.querySelector({json.dumps(selector)})"
+            ".getBoundingClientRect(); return [box.x + scrollX, box.y + scrollY, box.width, "
+            "box.height] })()"
+        )
+        x, y, width, height = box
+        clip = {"x": x - 3, "y": y - 3, "width": width + 6, "height": height + 6, "scale": 1}
+        found = self.ask(
+            "Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True
+        )
+        return base64.b64decode(found["data"])
 
     def _read(self) -> dict[str, Any]:
         data = bytearray()
@@ -98,9 +117,8 @@ def open_tab(program: str, folder: Path) -> Iterator[Tab]:
     from_us, to_us = os.pipe(), os.pipe()
     browser = subprocess.Popen(
         [
-            "/bin/sh",
-            "-c",
-            f'exec "$0" "$@" 3<&{from_us[0]} 4>&{to_us[1]}',
+            sys.executable,
+            *("-c", _LAUNCH, f"{from_us[0]}", f"{to_us[1]}"),
             program,
             *_OPTIONS,
             f"--user-data-dir={folder / 'profile'}",

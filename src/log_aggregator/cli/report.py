@@ -79,9 +79,9 @@ def report(
     """Write a page that shows an auditor what is there, that it is unaltered, and that it comes
     back. Changes nothing in any bucket.
 
-    Shown are a calendar of all accounts and days, custody records, Object Lock and lifecycle of the bucket of the packs, checks of packs
-    at rest, drills, and what packing saved; beside each, what PCI DSS, NIS2, SEC 17a-4 and SOC 2
-    ask. What could not be read is said to be unknown.
+    Shown are a calendar of all accounts and days, custody records, Object Lock and lifecycle of the
+    bucket of the packs, checks of packs at rest, drills, and what packing saved; beside each, what
+    PCI DSS, NIS2, SEC 17a-4 and SOC 2 ask. What could not be read is said to be unknown.
 
     Exit code 1 where something is wrong.
     """

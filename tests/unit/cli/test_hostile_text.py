@@ -118,6 +118,7 @@ ARGUMENTS = {
     "verify": ["--date", f"{DAY}"],
     "layouts explain": [KEY],
     "layouts suggest": ["logs"],
+    "report": [],
     "keep-public-keys": [],
     "doctor": [],
     "init": ["--yes"],
