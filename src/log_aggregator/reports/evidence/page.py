@@ -17,7 +17,7 @@ from log_aggregator.reports.evidence.strips import (
     draw_legend,
     list_months,
     make_gaps,
-    make_tables,
+    make_parts,
 )
 from log_aggregator.reports.evidence.verdicts import State, judge_report
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
@@ -70,7 +70,7 @@ def _make_coverage(report: Report) -> dict[str, Any] | None:
         "height": HEIGHT,
         "months": list_months(calendar),
         "legend": list(draw_legend()),
-        "tables": list(make_tables(calendar)),
+        "parts": list(make_parts(calendar)),
         "gaps": make_gaps(calendar),
         "more": max(0, len(calendar.gaps) - GAPS_MAX) + calendar.unlisted,
         "failures": calendar.failures,

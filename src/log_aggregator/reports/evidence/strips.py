@@ -19,6 +19,7 @@ from log_aggregator.reports.numbers import format_count
 
 HEIGHT = 12
 GAPS_MAX = 1_000
+TABLE_ROWS_MAX = 50
 DAYS_NAMED_MAX = 3
 MONTHS_LABELLED_MAX = 13
 _RUN = re.compile(rb"(.)\1*", re.DOTALL)
@@ -76,12 +77,22 @@ class StripRow:
 
 @dataclass(frozen=True, slots=True)
 class StripTable:
-    """Of one log type. `months` are (per cent of the width, name)."""
+    """Some rows of a log type, and what they are called."""
+
+    label: str
+    rows: Sequence[StripRow]
+
+
+@dataclass(frozen=True, slots=True)
+class StripPart:
+    """A log type, in tables of at most `TABLE_ROWS_MAX` rows: a browser lays out only those that
+    are seen.
+    """
 
     log_type: str
     words: str
     has_regions: bool
-    rows: Sequence[StripRow]
+    tables: Sequence[StripTable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,7 @@ class GapRow:
     samples: Sequence[str]
 
 
-def make_tables(calendar: Calendar) -> Iterator[StripTable]:
+def make_parts(calendar: Calendar) -> Iterator[StripPart]:
     """One for each log type; rows with something missing come first."""
     anchors = {(gap.name, gap.date): f"gap-{number}" for number, gap in _listed(calendar)}
     by_type: dict[str, list[Row]] = {}
@@ -108,12 +119,24 @@ def make_tables(calendar: Calendar) -> Iterator[StripTable]:
     for log_type, rows in by_type.items():
         counts: Counter[DayState] = sum((row.count() for row in rows), Counter())
         ordered = sorted(rows, key=lambda row: (-_count_bad(row.count()), row.name))
-        yield StripTable(
+        yield StripPart(
             log_type,
             f"{format_count(len(rows), 'row')}: {_say_counts(counts)}",
             any(row.name.region for row in rows),
-            [_make_row(row, gaps.get(row.name, ()), anchors) for row in ordered],
+            list(
+                _cut(log_type, [_make_row(row, gaps.get(row.name, ()), anchors) for row in ordered])
+            ),
         )
+
+
+def _cut(log_type: str, rows: Sequence[StripRow]) -> Iterator[StripTable]:
+    label = f"Coverage of {log_type}"
+    if len(rows) <= TABLE_ROWS_MAX:
+        yield StripTable(label, rows)
+        return
+    for begin in range(0, len(rows), TABLE_ROWS_MAX):
+        some = rows[begin : begin + TABLE_ROWS_MAX]
+        yield StripTable(f"{label}, rows {begin + 1:,} to {begin + len(some):,}", some)
 
 
 def make_gaps(calendar: Calendar) -> list[GapRow]:

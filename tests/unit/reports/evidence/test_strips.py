@@ -14,11 +14,12 @@ from log_aggregator.reports.evidence.strips import (
     GAPS_MAX,
     HEIGHT,
     MARKS,
+    TABLE_ROWS_MAX,
     draw_legend,
     draw_strip,
     list_months,
     make_gaps,
-    make_tables,
+    make_parts,
 )
 
 STROKE = re.compile(r"M(\d+) ([\d.]+)h(\d+)")
@@ -57,13 +58,14 @@ def test_rows_with_something_missing_come_first() -> None:
     calendar = make_calendar(
         [(whole, bytes([packed, packed])), (NAME, bytes([packed, missing]))], [gap]
     )
-    [table] = make_tables(calendar)
-    assert [row.account for row in table.rows] == [NAME.account, whole.account]
-    assert table.rows[0].words == "1 missing, 1 packed"
-    [row] = make_gaps(calendar)
-    assert [link.anchor for link in table.rows[0].gaps] == [row.anchor]
-    assert row.text == "3 of 12 log files that digests name are nowhere"
-    assert table.rows[1].gaps == []
+    [part] = make_parts(calendar)
+    rows = [row for table in part.tables for row in table.rows]
+    assert [row.account for row in rows] == [NAME.account, whole.account]
+    assert rows[0].words == "1 missing, 1 packed"
+    [found] = make_gaps(calendar)
+    assert [link.anchor for link in rows[0].gaps] == [found.anchor]
+    assert found.text == "3 of 12 log files that digests name are nowhere"
+    assert rows[1].gaps == []
 
 
 def test_a_hole_names_its_hours() -> None:
@@ -79,10 +81,11 @@ def test_rows_lead_only_to_gaps_that_are_listed() -> None:
     calendar = make_year(GAPS_MAX // 4 + 100)
     anchors = {row.anchor for row in make_gaps(calendar)}
     assert len(anchors) == GAPS_MAX
-    [table] = make_tables(calendar)
-    linked = {link.anchor for row in table.rows for link in row.gaps}
+    [part] = make_parts(calendar)
+    rows = [row for table in part.tables for row in table.rows]
+    linked = {link.anchor for row in rows for link in row.gaps}
     assert linked <= anchors
-    assert any(not row.gaps for row in table.rows)
+    assert any(not row.gaps for row in rows)
 
 
 def test_months_stand_where_they_begin() -> None:
@@ -92,3 +95,15 @@ def test_months_stand_where_they_begin() -> None:
     assert months[1][0] == round(100 * 31 / 365, 2)
     long = make_calendar([(NAME, bytes([DayState.PACKED]) * 1_000)])
     assert [name for _, name in list_months(long)] == ["2025", "2026", "2027"]
+
+
+def test_long_tables_are_cut() -> None:
+    """Every row is in one, and their labels say which."""
+    [part] = make_parts(make_year(2 * TABLE_ROWS_MAX + 1))
+    assert [len(table.rows) for table in part.tables] == [TABLE_ROWS_MAX, TABLE_ROWS_MAX, 1]
+    assert [table.label for table in part.tables] == [
+        "Coverage of CloudTrail, rows 1 to 50",
+        "Coverage of CloudTrail, rows 51 to 100",
+        "Coverage of CloudTrail, rows 101 to 101",
+    ]
+    assert len({row.account for table in part.tables for row in table.rows}) == 101
