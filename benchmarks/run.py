@@ -33,6 +33,7 @@ from benchmarks import (
     pages,
     peers,
     planning,
+    report_page,
     scale,
     search,
     startup,
@@ -44,6 +45,7 @@ from benchmarks.report import Options, Outcome, render_outcome, render_summary
 
 BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "startup": startup.measure,
+    "page": report_page.measure,
     "pages": pages.measure,
     "listing": listing.measure,
     "find": find.measure,

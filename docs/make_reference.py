@@ -17,6 +17,7 @@ from reference_pages.parameters import make_parameters
 from reference_pages.prices import make_prices
 from reference_pages.servers import make_servers
 from reference_pages.settings import make_settings
+from reference_pages.standards import make_standards
 from reference_pages.terms import make_terms
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -36,6 +37,7 @@ MAKERS = {
     "limits.md": make_limits,
     "prices.md": make_prices,
     "servers.md": make_servers,
+    "standards.md": make_standards,
     "terms.md": make_terms,
 }
 

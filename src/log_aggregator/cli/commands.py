@@ -142,6 +142,11 @@ COMMANDS = {
         "Show what is packed so far: log objects, packs and bytes by log type, account, month and "
         "bucket, and what that saves.",
     ),
+    "report": Row(
+        "log_aggregator.cli.report:report",
+        "Write a page that shows an auditor what is there, that it is unaltered, and that it comes "
+        "back.",
+    ),
     "completion": Row(
         "log_aggregator.cli.completion:completion",
         "Print what makes a shell complete commands and options, to be read by it when it begins.",

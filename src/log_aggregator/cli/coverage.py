@@ -95,7 +95,7 @@ def coverage(
         open_job(connection, settings, window) as job,
         show_bar("log objects and packs", None) as show,
     ):
-        calendar = cover(job, asked, _Bar(show))
+        calendar = cover(job, asked, Bar(show))
     lines = render_calendar(calendar, terminal_width())
     page_report(describe_calendar(calendar) if as_json else None, lines, as_json=as_json)
     return 0 if calendar.is_complete else 1
@@ -111,7 +111,7 @@ def choose_window(date_: str | None, from_: str | None, to_: str | None, today: 
     return make_window(Days(date_, from_, to_, names=("--date", "--from", "--to")), today, 0)
 
 
-class _Bar:
+class Bar:
     """Counts what is listed, and then the accounts whose digests are read."""
 
     def __init__(self, show: Show) -> None:

@@ -124,7 +124,7 @@ def survey(
     described = describe_estate(estate, Question(costs, settings.storage_class, years))
     print_report(described, render_estate(described), as_json=as_json)
     if html_file is not None:  # last, so that a full disk does not cost the figures
-        write_file(html_file, (f"{line}\n".encode() for line in render_page(described)), None)
+        write_file(html_file, [render_page(described)], None)
     return 1 if any(each.way is Way.NOT_SEEN for each in estate.buckets) else 0
 
 

@@ -54,6 +54,7 @@ OF_ITS_OWN = {
     "keep-public-keys": ("keep-public-keys", "keys.json", "--log-region", "eu-west-1"),
     "rehearse": ("rehearse", "--yes"),
     "survey": ("survey", *SOURCE),
+    "report": ("report", *SOURCE),
 }
 """The first asks through another client, the others make their own; see the integration tests."""
 

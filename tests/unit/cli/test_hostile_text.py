@@ -121,6 +121,7 @@ ARGUMENTS = {
     "verify": ["--date", f"{DAY}"],
     "layouts explain": [KEY],
     "layouts suggest": ["logs"],
+    "report": [],
     "keep-public-keys": [],
     "doctor": [],
     "init": ["--yes"],

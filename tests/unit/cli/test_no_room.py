@@ -42,13 +42,14 @@ ELSEWHERE = {"extract"}
 READS = {
     *("plan", "verify", "validate-cloudtrail", "find", "layouts suggest", "layouts list"),
     *("layouts explain", "stats", "status", "custody verify", "custody show", "custody trace"),
-    *("athena-ddl", "completion", "iam-policy", "doctor", "demo", "coverage", "search"),
+    *("athena-ddl", "completion", "iam-policy", "doctor", "demo", "search", "report", "coverage"),
 }
 """The last one stops before its server starts."""
 TO_A_FILE = {
     "extract --output": ("extract", trail_key(1), "--output"),
     "extract --lines": ("extract", *ALL["find"][1:], "--lines", "--output"),
     "survey --html": (*ALL["survey"], "--html"),
+    "report --output": (*ALL["report"], "--output"),
     "init --output": (*ALL["init"], "--output"),
 }
 TO_A_FOLDER = {
@@ -70,7 +71,7 @@ def world(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, req
     world.put("logs", trail_key(1), pack_gzip(json.dumps({"Records": [EVENT]}).encode()))
     world.store.put("dest", "old/a.gz", document(3))
     account = FakeAccount({"logs": FakeBucket(), "dest": FakeBucket()})
-    for name in ("doctor", "backfill"):
+    for name in ("doctor", "backfill", "report"):
         monkeypatch.setattr(f"log_aggregator.cli.{name}.connect_inspector", lambda *_: account)
     monkeypatch.setattr("log_aggregator.cli.doctor.connect", lambda *_: world.store)
     assert command(world, *ALL["run"]).code == 0

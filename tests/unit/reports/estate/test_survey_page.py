@@ -21,8 +21,8 @@ from log_aggregator.model import LogObject
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.reports.estate.figures import Question, describe_estate
 from log_aggregator.reports.estate.page import render_page
-from log_aggregator.reports.estate.plots import WIDTH, Bar, Plot, draw_columns, draw_rows
 from log_aggregator.reports.estate.words import word_size, word_size_from
+from log_aggregator.reports.page.plots import WIDTH, Bar, Plot, draw_columns, draw_rows
 from log_aggregator.steps.estate.draws import Draw, Means
 from log_aggregator.steps.estate.survey import BucketFigures, Estate, Way
 from log_aggregator.steps.estate.tally import Tally, Yard
@@ -69,7 +69,7 @@ def describe(*, is_sampled: bool = False, keys: Sequence[str] = ()) -> dict[str,
 
 
 def render(**more: Any) -> str:
-    return "\n".join(render_page(describe(**more)))
+    return render_page(describe(**more)).decode()
 
 
 class Balance(HTMLParser):
@@ -138,7 +138,7 @@ def test_nothing_is_fetched() -> None:
     assert not names & {"src", "href", "srcset", "xlink:href", "action", "data", "style"}
     assert not page.tags & {"script", "link", "img", "iframe", "object", "form", "a"}
     assert not re.search(r"url\(|@import|https?:|//", text)
-    assert "default-src 'none'; style-src 'unsafe-inline'" in text
+    assert "default-src 'none'; style-src 'sha256-" in text
     assert "prefers-color-scheme: dark" in text
     assert "@media print" in text
 
@@ -202,7 +202,7 @@ def test_an_empty_estate_has_a_page() -> None:
     """It says so, and divides by nothing."""
     estate = Estate(TODAY, [BucketFigures("logs", Way.COUNTED)])
     described = describe_estate(estate, Question(PackingCosts(PackLimits())))
-    text = "\n".join(render_page(described))
+    text = render_page(described).decode()
     parse(text)
     assert "No log objects that a run would pack" in text
 

@@ -1,0 +1,1 @@
+"""Pages to show: one file of HTML each, made of templates, with their plots inside."""

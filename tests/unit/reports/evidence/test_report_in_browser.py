@@ -1,0 +1,173 @@
+"""The page of a report in a real browser: nothing runs, nothing is fetched, and it is readable in
+the light, in the dark, on paper, without scripts and by a screen reader. Skipped where there is no
+browser.
+
+These take seconds: a browser is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.browser import Chromium, Image, find_chromium
+from tests.support.devtools import Tab, open_tab
+from tests.support.hostile import HARM
+from tests.support.reports import make_report, make_year
+from tests.unit.reports.evidence.test_report_page import HOSTILE, make_hostile_report
+
+from log_aggregator.reports.evidence.page import render_page
+
+LIGHT, DARK = (0xFC, 0xFC, 0xFB), (0x19, 0x19, 0x18)
+BAD = {(0xB3, 0x12, 0x1D), (0xFF, 0x7B, 0x72)}
+SENTINELS = {
+    "the title": "document.title.includes('owned') || document.title === '1'",
+    "elements": "document.querySelectorAll('script, img, iframe, object, form, base, link').length",
+    "attributes": "[...document.querySelectorAll('*')].some(each => [...each.attributes].some("
+    "one => one.name.startsWith('on') || /^\\s*javascript:/i.test(one.value)))",
+}
+"""What would show that text got out."""
+
+
+@pytest.fixture(scope="module")
+def program() -> str:
+    found = find_chromium()
+    if found is None:
+        pytest.skip("there is no Chromium on this machine")
+    return found
+
+
+@pytest.fixture(scope="module")
+def tab(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    with open_tab(program, tmp_path_factory.mktemp("browser")) as tab:
+        yield tab
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    file = tmp_path / "report.html"
+    file.write_bytes(render_page(make_report(make_year(20, ("CloudTrail", "Config")))))
+    return file
+
+
+def requests(tab: Tab) -> list[str]:
+    sent = [each for each in tab.events if each["method"] == "Network.requestWillBeSent"]
+    return [each["params"]["request"]["url"] for each in sent]
+
+
+def complaints(tab: Tab) -> list[str]:
+    """What the policy refused, and what else went wrong."""
+    return [
+        each["params"]["entry"]["text"] for each in tab.events if each["method"] == "Log.entryAdded"
+    ]
+
+
+def test_hostile_text_does_nothing(tab: Tab, tmp_path: Path) -> None:
+    """No script ran, no element came of it, nothing was asked for; it stands there as text."""
+    file = tmp_path / "hostile.html"
+    plain = tmp_path / "plain.html"
+    plain.write_bytes(render_page(make_hostile_report("plain")))
+    tab.open(plain)
+    elements = tab.evaluate("document.querySelectorAll('*').length")
+    for text in (*HOSTILE, "".join(f"q{char}z" for char in HARM)):
+        file.write_bytes(render_page(make_hostile_report(text)))
+        tab.open(file)
+        assert not [name for name, each in SENTINELS.items() if tab.evaluate(each)], text
+        assert tab.evaluate("document.querySelectorAll('*').length") == elements, text
+        assert requests(tab) == [file.as_uri()]
+        assert not [each for each in tab.events if each["method"] == "Runtime.consoleAPICalled"]
+        assert complaints(tab) == []
+    file.write_bytes(render_page(make_hostile_report(HOSTILE[0])))
+    tab.open(file)
+    assert HOSTILE[0] in tab.evaluate("document.body.textContent")
+
+
+def test_a_script_would_not_run(tab: Tab, tmp_path: Path) -> None:
+    """Even if one got into the page: the policy forbids it. So does it styles of others."""
+    data = render_page(make_report(None))
+    more = b"<script>document.title='owned'</script><p style='color:red' id='own'>x</p></main>"
+    file = tmp_path / "scripted.html"
+    file.write_bytes(data.replace(b"</main>", more))
+    tab.open(file)
+    assert tab.evaluate("document.title").startswith("Evidence")
+    assert len(complaints(tab)) == 2
+    assert (
+        tab.evaluate("getComputedStyle(document.getElementById('own')).color") != "rgb(255, 0, 0)"
+    )
+
+
+def test_the_style_is_ours(tab: Tab, page: Path) -> None:
+    """Its hash is right: without it the page would be bare."""
+    tab.open(page)
+    assert complaints(tab) == []
+    assert tab.evaluate("getComputedStyle(document.querySelector('.days')).height") == "12px"
+
+
+def test_a_screen_reader_is_told_everything(tab: Tab, page: Path) -> None:
+    """Headings, tables with names, headers of rows and columns; strips are passed over, and the
+    words beside them say the same.
+    """
+    tab.open(page)
+    told = tab.read_accessibility()
+    names = {(role, name) for role, name in told}
+    assert ("heading", "Is it complete?") in names
+    assert ("region", "Does it come back?") in names
+    assert ("navigation", "In short") in names
+    assert ("table", "Coverage of CloudTrail") in names
+    assert ("rowheader", "100000000000") in names
+    assert any(role == "columnheader" and "2025-01-01 to" in name for role, name in told)
+    assert any("1 missing, 3 hole" in name for _, name in told)
+    assert not [role for role, _ in told if role in ("SvgRoot", "img", "image", "graphics-symbol")]
+    tables = [name for role, name in told if role == "table"]
+    assert all(tables)
+
+
+def test_without_scripts_it_is_the_same(tab: Tab, page: Path) -> None:
+    """It has none."""
+    tab.open(page)
+    shown = tab.evaluate("document.body.innerText")
+    tab.ask("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(page)
+        tab.ask("Emulation.setScriptExecutionDisabled", value=False)
+        assert tab.evaluate("document.body.innerText") == shown
+    finally:
+        tab.ask("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark(tab: Tab, page: Path, scheme: str) -> None:
+    """As the reader's system is; what is missing stands out in both."""
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    tab.ask("Emulation.setEmulatedMedia", features=[feature])
+    try:
+        tab.open(page)
+        image = Image.read(tab.shoot(".legend .d8"))
+    finally:
+        tab.ask("Emulation.setEmulatedMedia", features=[])
+    assert image.rows[0][0] == (DARK if scheme == "dark" else LIGHT)
+    assert BAD & image.colors
+
+
+def test_nothing_is_wider_than_the_screen(tab: Tab, page: Path) -> None:
+    """On a small one, too: tables scroll inside of themselves."""
+    for width in (1100, 390):
+        tab.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=800,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        tab.open(page)
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width
+    tab.ask("Emulation.clearDeviceMetricsOverride")
+
+
+def test_on_paper(program: str, page: Path, tmp_path: Path) -> None:
+    """It prints, in several pages."""
+    pdf = Chromium(program, tmp_path).print(page)
+    assert pdf.startswith(b"%PDF")
+    assert pdf.count(b"/Type /Page\n") > 1

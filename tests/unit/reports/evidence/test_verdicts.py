@@ -1,0 +1,159 @@
+"""What a report comes to: nothing that is wrong or unknown is said to be in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.support.reports import (
+    FIRST,
+    MADE,
+    make_calendar,
+    make_check,
+    make_drill,
+    make_place,
+    make_protection,
+    make_record,
+    make_report,
+)
+
+from log_aggregator.core.evidence.at_rest import Verdict as PackVerdict
+from log_aggregator.core.evidence.calendar import Calendar, DayState, Gap, GapKind, RowName
+from log_aggregator.core.evidence.standards import Section
+from log_aggregator.ports.account import LifecycleRule, ObjectLock
+from log_aggregator.reports.evidence.verdicts import State, judge_report
+from log_aggregator.steps.custody.walk import Finding
+from log_aggregator.steps.evidence.report import Answer, Place, Protection, Report
+
+NAME = RowName("CloudTrail", "111122223333")
+DENIED: Answer[object] = Answer(None, "AccessDenied: s3:GetBucketObjectLockConfiguration")
+
+
+def calendar(*states: DayState, failures: int = 0) -> Calendar:
+    gaps = [Gap(GapKind.MISSING, NAME, FIRST)] if DayState.MISSING in states else []
+    return make_calendar([(NAME, bytes(states))], gaps, ["digests"] * failures)
+
+
+def state_of(report: Report, section: Section) -> State:
+    [found] = [each.state for each in judge_report(report) if each.section is section]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("states", "failures", "expected"),
+    [
+        ((DayState.ARCHIVED, DayState.ORIGINALS), 0, State.GOOD),
+        ((DayState.PACKED, DayState.NOTHING_DUE), 0, State.GOOD),
+        ((DayState.PACKED, DayState.UNKNOWN), 0, State.UNKNOWN),
+        ((DayState.PACKED, DayState.UNCHECKED), 0, State.UNKNOWN),
+        ((DayState.PACKED,), 1, State.UNKNOWN),
+        ((DayState.NOTHING_DUE,), 0, State.UNKNOWN),
+        ((DayState.PACKED, DayState.MISSING), 0, State.WRONG),
+        ((DayState.PACKED, DayState.HOLE), 1, State.WRONG),
+    ],
+    ids=["there", "nothing-due", "unknown", "unchecked", "failed", "empty", "missing", "hole"],
+)
+def test_coverage(states: tuple[DayState, ...], failures: int, expected: State) -> None:
+    """A missing day is wrong, and what nobody could look at is not said to be there."""
+    report = make_report(calendar(*states, failures=failures))
+    assert state_of(report, Section.COVERAGE) is expected
+
+
+def test_coverage_that_nobody_looked_at_is_unknown() -> None:
+    """Neither are no rows at all a good answer."""
+    assert state_of(make_report(None), Section.COVERAGE) is State.UNKNOWN
+    assert state_of(make_report(make_calendar([])), Section.COVERAGE) is State.UNKNOWN
+
+
+def broken() -> Place:
+    return make_place(findings=[Finding("custody/x", "it is missing")])
+
+
+def at_rest(verdict: PackVerdict, *, foreign: int = 0) -> Place:
+    """An older check was good: the newest counts."""
+    check = replace(make_check(verdict), foreign_rows=foreign)
+    return make_place([make_record(5, at_rest=check), make_record(4, at_rest=make_check())])
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (make_place(), State.GOOD),
+        (broken(), State.WRONG),
+        (make_place([]), State.OPEN),
+        (at_rest(PackVerdict.DAMAGED), State.WRONG),
+        (at_rest(PackVerdict.UNPROVEN), State.UNKNOWN),
+        (at_rest(PackVerdict.GOOD, foreign=1), State.UNKNOWN),
+        (make_place([make_record(0)]), State.OPEN),
+    ],
+    ids=["sound", "broken", "no-record", "damaged", "unproven", "foreign", "never-hashed"],
+)
+def test_integrity(place: Place, expected: State) -> None:
+    """A break and a damaged pack are wrong; a check that never was is open."""
+    assert state_of(make_report(None, place), Section.INTEGRITY) is expected
+
+
+def protected(**more: object) -> Protection:
+    return replace(make_protection(), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("protection", "expected"),
+    [
+        (protected(), State.GOOD),
+        (protected(lock=DENIED), State.UNKNOWN),
+        (protected(lifecycle=DENIED), State.UNKNOWN),
+        (protected(lock=Answer(ObjectLock())), State.OPEN),
+        (protected(lock=Answer(ObjectLock(is_enabled=True))), State.OPEN),
+        (protected(lifecycle=Answer((LifecycleRule("e", expiration_days=364),))), State.OPEN),
+        (protected(lifecycle=Answer((LifecycleRule("e", expiration_days=365),))), State.GOOD),
+        (protected(lifecycle=Answer((LifecycleRule("e", expiration_date=FIRST),))), State.OPEN),
+        (
+            protected(lifecycle=Answer((LifecycleRule("e", "indexes/", expiration_days=1),))),
+            State.GOOD,
+        ),
+    ],
+    ids=["sound", "lock?", "rules?", "off", "no-default", "364", "365", "dated", "elsewhere"],
+)
+def test_retention(protection: Protection, expected: State) -> None:
+    """What S3 did not tell is unknown; packs that go within a year are open."""
+    report = make_report(None, make_place(protection=protection))
+    assert state_of(report, Section.RETENTION) is expected
+
+
+@pytest.mark.parametrize(
+    ("members", "bad", "age_days", "expected"),
+    [
+        (299, 0, 1, State.GOOD),
+        (299, 0, 92, State.GOOD),
+        (299, 0, 93, State.OPEN),
+        (299, 1, 1, State.WRONG),
+        (0, 0, 1, State.WRONG),
+    ],
+    ids=["sound", "a-quarter-old", "older", "bad", "nothing-drawn"],
+)
+def test_drills(members: int, bad: int, age_days: int, expected: State) -> None:
+    """The newest counts, whatever older ones found."""
+    row = make_record(
+        9,
+        drill=make_drill(members=members, bad=bad),
+        ended=MADE - timedelta(days=age_days),
+    )
+    older = make_record(8, drill=make_drill())
+    assert state_of(make_report(None, make_place([row, older])), Section.DRILLS) is expected
+
+
+def test_no_drill_is_open() -> None:
+    """And says how to make one."""
+    report = make_report(None, make_place([make_record(0)]))
+    assert state_of(report, Section.DRILLS) is State.OPEN
+
+
+def test_the_worst_bucket_decides() -> None:
+    """And each sentence names its own."""
+    report = make_report(None, make_place(), broken())
+    [verdict] = [each for each in judge_report(report) if each.section is Section.INTEGRITY]
+    assert verdict.state is State.WRONG
+    assert all(each.text.startswith("s3://example-packs: ") for each in verdict.sentences)
+    assert {each.record[0] for each in verdict.sentences if each.record} == {0, 1}
