@@ -28,8 +28,9 @@ from log_aggregator.ports.account import (
     PublicAccessBlock,
     Transition,
 )
+from log_aggregator.steps.custody.once import Finding
 from log_aggregator.steps.custody.totals import PackedTotal, PackedTotals
-from log_aggregator.steps.custody.walk import Finding, Walked
+from log_aggregator.steps.custody.walk import Walked
 from log_aggregator.steps.evidence.report import Answer, Place, Protection, RecordRow, Report
 
 FIRST = date(2025, 1, 1)

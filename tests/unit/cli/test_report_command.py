@@ -25,7 +25,7 @@ from log_aggregator.core.evidence.calendar import DayState, RowName
 from log_aggregator.errors import AccessDenied
 from log_aggregator.ports.account import LifecycleRule, Transition
 from log_aggregator.reports.evidence.report import describe_report
-from log_aggregator.steps.custody.walk import Finding
+from log_aggregator.steps.custody.once import Finding
 
 ROOT = Path(__file__).parents[3]
 DAYS = ("--from", f"{DAY}", "--to", f"{DAY}")

@@ -25,7 +25,7 @@ from log_aggregator.core.evidence.calendar import DayState, Gap, GapKind, RowNam
 from log_aggregator.core.evidence.standards import REQUIREMENTS, Section
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.reports.evidence.page import render_page
-from log_aggregator.steps.custody.walk import Finding
+from log_aggregator.steps.custody.once import Finding
 from log_aggregator.steps.evidence.report import Answer, Report
 
 VOID = frozenset({"meta", "br"})
@@ -152,7 +152,7 @@ def test_text_from_outside_is_text() -> None:
 
 def test_what_is_unknown_is_said_to_be() -> None:
     """Nobody looked, nobody told, and nothing has been made yet."""
-    denied: Answer[object] = Answer(None, "AccessDenied: not you")
+    denied: Answer[Any] = Answer(None, "AccessDenied: not you")
     nothing = replace(
         make_protection(),
         **dict.fromkeys(("lock", "lifecycle", "versioning", "encryption", "public_access"), denied),

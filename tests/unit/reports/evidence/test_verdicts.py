@@ -23,7 +23,7 @@ from log_aggregator.core.evidence.calendar import Calendar, DayState, Gap, GapKi
 from log_aggregator.core.evidence.standards import Section
 from log_aggregator.ports.account import LifecycleRule, ObjectLock
 from log_aggregator.reports.evidence.verdicts import State, judge_report
-from log_aggregator.steps.custody.walk import Finding
+from log_aggregator.steps.custody.once import Finding
 from log_aggregator.steps.evidence.report import Answer, Place, Protection, Report
 
 NAME = RowName("CloudTrail", "111122223333")
