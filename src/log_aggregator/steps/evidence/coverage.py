@@ -7,7 +7,7 @@ nobody says what there ought to be, so a day without logs is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
@@ -30,6 +30,7 @@ from log_aggregator.steps.cloudtrail.accounts import (
     AccountPlaces,
     ReadFrom,
     find_accounts,
+    has_digests,
 )
 from log_aggregator.steps.evidence.named import Told, TrailTold, read_named, span_of
 from log_aggregator.steps.evidence.presence import Asked, Presence, look_everywhere
@@ -58,7 +59,11 @@ def cover(job: Job, asked: Asked, progress: Progress) -> Calendar:
     sheet = _Sheet.of(presence)
     trails = [_Trail(job, asked, sheet, account) for account in _trail_accounts(presence.marks)]
     due = [trail for trail in trails if trail.days_to_read()]
-    places = _find_places(job, due)
+    bare = [trail for trail in trails if not trail.has_digests]
+    places = _find_places(job, [*due, *bare])
+    for trail, has_ever in job.workers.each(lambda trail: (trail, trail.ever_had(places)), bare):
+        if not has_ever:
+            trail.plans = {}
     for trail in trails:
         if not trail.days_to_read():
             trail.settle(TrailTold())
@@ -81,8 +86,8 @@ def _trail_accounts(marks: Marks) -> list[str]:
     return sorted({name.account for name in marks.rows if name.log_type in TRAIL_TYPES})
 
 
-def _find_places(job: Job, trails: Iterable[_Trail]) -> Mapping[str, AccountPlaces]:
-    if not any(True for _ in trails):
+def _find_places(job: Job, trails: Sequence[_Trail]) -> Mapping[str, AccountPlaces]:
+    if not trails:
         return {}
     found = find_accounts(job.store, job.list_targets(), job.rules.main_buckets, (), ReadFrom.BOTH)
     return {places.account: places for places in found}
@@ -188,6 +193,16 @@ class _Trail:
             if plan.early:
                 numbers.add(plan.early[-1] + 1)  # the first digest says whether it is the first
         return {self.sheet.marks.day(number) for number in numbers}
+
+    @property
+    def has_digests(self) -> bool:
+        """Of any day of the window."""
+        return any(any(self._marks(DIGEST_LOG_TYPE, region)) for region in self.plans)
+
+    def ever_had(self, places: Mapping[str, AccountPlaces]) -> bool:
+        """Any digest. An account without one has no log file validation: none is due."""
+        own = places.get(self.account)
+        return own is not None and has_digests(self.job.store, own)
 
     def read(self, places: Mapping[str, AccountPlaces]) -> TrailTold:
         own = places.get(self.account, AccountPlaces(self.account))

@@ -156,10 +156,11 @@ def _look_at_originals(job: Job, asked: Asked, found: Presence, counted: _Counte
 
 
 def _list_areas(job: Job, asked: Asked, found: Presence) -> Iterator[Area]:
-    """The current versions: an original that is deleted is not there, whatever S3 still holds."""
+    """As a run lists them: with all versions where a bucket has them."""
     for name in job.list_source_buckets():
-        bucket = SourceBucket.of(job.rules, name, None)
         try:
+            versioning = job.store.get_bucket_versioning(name)
+            bucket = SourceBucket.of(job.rules, name, versioning)
             prefixes = list_prefixes(job, name, Selection())
         except NoSuchBucket as error:  # all of it may be in packs
             found.failures.append(Failure.of(f"s3://{name}/", error))
