@@ -46,6 +46,9 @@ THE_WAY = (
     "extract",
     "stats",
     "search",
+    "coverage",
+    "drill",
+    "report",
 )
 UNKNOWN_TO_SEAWEEDFS = {"put-public-access-block", "put-bucket-lifecycle-configuration"}
 QUESTIONS = (
@@ -149,6 +152,10 @@ def test_the_whole_way(place: Place) -> None:
     seen = place.do(lines["search"])
     assert all(account in seen for account in place.spec.account_ids[:2])
     assert all(str(day) in seen for day in leak_days(place.spec))
+    assert "Nothing is missing" in place.do(lines["coverage"])
+    assert "50 of 50" in place.do(lines["drill"])
+    place.do(lines["report"])
+    assert read(place, "report.html").startswith("<!DOCTYPE html>")
     check_all(place, settings["destination_bucket"])
 
 

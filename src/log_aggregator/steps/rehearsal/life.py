@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from log_aggregator.core.query import Query
 from log_aggregator.errors import Failure, Interrupted, LogAggregatorError
@@ -262,8 +261,7 @@ def put_logs_back(stage: Stage) -> str:
 
 def validate_digests(stage: Stage) -> str:
     """Out of packs alone: nothing else is left."""
-    begin = stage.organisation.midnight
-    request = Request(begin, begin + timedelta(days=1), read_from=ReadFrom.PACKS)
+    request = Request(*stage.organisation.signed, read_from=ReadFrom.PACKS)
     with stage.open_job(stage.window) as job:
         accounts = find_accounts(job.store, [TARGET], [], [], request.read_from)
         keys = KeyRing(
@@ -275,6 +273,8 @@ def validate_digests(stage: Stage) -> str:
         )
         result = validate(job.store, job.workers, [TARGET], accounts, request, keys, lambda _: None)
     seen = f"{result.count(State.VALID)} valid, {result.count(State.INVALID)} invalid"
+    if result.holes:
+        seen += f", {len(result.holes)} times without a digest"
     if not result.is_sound:
         raise Unexpected(seen)
     return seen

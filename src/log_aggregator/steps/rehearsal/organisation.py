@@ -75,6 +75,11 @@ class Organisation:
     def midnight(self) -> datetime:
         return datetime.combine(self.day, time(), UTC)
 
+    @property
+    def signed(self) -> tuple[datetime, datetime]:
+        """The hours that digests cover, of the first account."""
+        return self.midnight + 2 * HOUR, self.midnight + 4 * HOUR
+
     def _list_logs(self, account: str) -> Iterator[Original]:
         for hour in HOURS:
             yield self._make_trail_log(account, hour, f"log{hour}")
@@ -115,7 +120,7 @@ class Organisation:
         """Two of a chain; the second names what the first one signed."""
         previous: Mapping[str, str | None] | None = None
         for number, named in enumerate((logs[:1], logs[1:])):
-            end = self.midnight + (number + 3) * HOUR
+            end = self.signed[0] + (number + 1) * HOUR
             key = (
                 f"{self._folder(ACCOUNTS[0], 'CloudTrail-Digest')}{end:%Y/%m/%d}/{ACCOUNTS[0]}_"
                 f"CloudTrail-Digest_{REGION}_{TRAIL}_{REGION}_{end:%Y%m%dT%H%M%SZ}.json.gz"
