@@ -207,6 +207,8 @@ def _render_verdict(calendar: Calendar) -> Iterator[str]:
             f"Something is missing on {format_count(bad, 'day')} of a row. "
             "docs/how-to/see-what-is-missing.md says what to do."
         )
+    elif not calendar.rows:
+        yield "Nothing was shown. The settings name the buckets; log-aggregator doctor checks them."
     elif calendar.is_complete:
         yield "Nothing is missing that is known to be due."
     else:

@@ -7,7 +7,7 @@ nobody says what there ought to be, so a day without logs is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
@@ -33,14 +33,17 @@ from log_aggregator.steps.cloudtrail.accounts import (
     has_digests,
 )
 from log_aggregator.steps.evidence.named import Told, TrailTold, read_named, span_of
-from log_aggregator.steps.evidence.presence import Asked, Presence, look_everywhere
+from log_aggregator.steps.evidence.presence import (
+    TRAIL_TYPES,
+    Asked,
+    Presence,
+    look_everywhere,
+)
 from log_aggregator.steps.job import Job
 
 GAPS_MAX = 100_000
 DELIVERY = timedelta(hours=2)
 """A digest is written for an hour that is over, and comes some time later."""
-
-TRAIL_TYPES = frozenset({LOG_SERVICE, DIGEST_LOG_TYPE})
 
 
 class Progress(Protocol):
@@ -58,14 +61,14 @@ def cover(job: Job, asked: Asked, progress: Progress) -> Calendar:
     presence = look_everywhere(job, _with_digests(asked), progress.listed)
     sheet = _Sheet.of(presence)
     trails = [_Trail(job, asked, sheet, account) for account in _trail_accounts(presence.marks)]
-    due = [trail for trail in trails if trail.days_to_read()]
+    due = [trail for trail in trails if trail.wanted]
     bare = [trail for trail in trails if not trail.has_digests]
-    places = _find_places(job, [*due, *bare])
+    places = _find_places(job, presence) if due or bare else {}
     for trail, has_ever in job.workers.each(lambda trail: (trail, trail.ever_had(places)), bare):
         if not has_ever:
             trail.plans = {}
     for trail in trails:
-        if not trail.days_to_read():
+        if not trail.wanted:
             trail.settle(TrailTold())
     for done, (trail, told) in enumerate(
         job.workers.each(lambda trail: (trail, trail.read(places)), due), 1
@@ -86,10 +89,9 @@ def _trail_accounts(marks: Marks) -> list[str]:
     return sorted({name.account for name in marks.rows if name.log_type in TRAIL_TYPES})
 
 
-def _find_places(job: Job, trails: Sequence[_Trail]) -> Mapping[str, AccountPlaces]:
-    if not trails:
-        return {}
-    found = find_accounts(job.store, job.list_targets(), job.rules.main_buckets, (), ReadFrom.BOTH)
+def _find_places(job: Job, presence: Presence) -> Mapping[str, AccountPlaces]:
+    buckets = dict.fromkeys([*job.rules.main_buckets, *sorted(presence.trail_buckets)])
+    found = find_accounts(job.store, job.list_targets(), buckets, (), ReadFrom.BOTH)
     return {places.account: places for places in found}
 
 
@@ -165,6 +167,8 @@ class _Trail:
     account: str
     plans: dict[str, TrailDays] = field(init=False)
     """By Region; by account under ""."""
+    wanted: set[date] = field(init=False)
+    """Days whose digests decide something."""
 
     def __post_init__(self) -> None:
         rows = self.sheet.marks.rows
@@ -181,9 +185,9 @@ class _Trail:
             )
             for region in sorted(regions)
         }
+        self.wanted = self._find_wanted()
 
-    def days_to_read(self) -> set[date]:
-        """Those whose digests decide something."""
+    def _find_wanted(self) -> set[date]:
         numbers: set[int] = set()
         for region, plan in self.plans.items():
             digests = self._marks(DIGEST_LOG_TYPE, region)
@@ -206,8 +210,8 @@ class _Trail:
 
     def read(self, places: Mapping[str, AccountPlaces]) -> TrailTold:
         own = places.get(self.account, AccountPlaces(self.account))
-        targets, days = self.job.list_targets(), self.days_to_read()
-        return read_named(self.job, targets, own, days, self.sheet.marks.window)
+        targets = self.job.list_targets()
+        return read_named(self.job, targets, own, self.wanted, self.sheet.marks.window)
 
     def settle(self, told: TrailTold) -> None:
         """Fills in what follows, on the caller's thread."""
@@ -233,6 +237,8 @@ class _Trail:
                 self._leave_unchecked(name, day, seen.unread)
             elif seen.named:  # it came while the buckets were being listed
                 self.sheet.set(name, number, DayState.ORIGINALS)
+            elif not seen.digests:
+                self._leave_unchecked(name, day, "they were listed, and not found again")
             else:
                 self.sheet.set(name, number, DayState.NOTHING_DUE)
 
@@ -343,6 +349,7 @@ def _sum(told: TrailTold, region: str, day: date) -> Told:
     total = Told()
     for (own, at), seen in sorted(told.days.items()):
         if at == day and region in ("", own):
+            total.digests += seen.digests
             total.named += seen.named
             total.missing += seen.missing
             total.samples += seen.samples

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
+from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.evidence.calendar import By, RowName
 from log_aggregator.core.evidence.marks import Marks, Seen
 from log_aggregator.core.layouts import Dated
@@ -15,6 +16,7 @@ from log_aggregator.core.query import Query, region_of
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Failure, GroupFailed, NoSuchBucket
 from log_aggregator.model import NO_ACCOUNT, Target
+from log_aggregator.steps.cloudtrail.accounts import LOG_SERVICE
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
 from log_aggregator.steps.packing.prefixes import AWS_LOGS, list_prefixes
@@ -24,6 +26,8 @@ from log_aggregator.steps.packs.index import estimate_index_memory, read_index, 
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, iter_packs
 
 Show = Callable[[int], None]
+
+TRAIL_TYPES = frozenset({LOG_SERVICE, DIGEST_LOG_TYPE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,12 @@ class Asked:
 
 @dataclass(slots=True)
 class Presence:
-    """What was seen. `lost` are packs whose index is there and that are gone themselves."""
+    """What was seen. `lost` are packs whose index is there and that are gone themselves;
+    `trail_buckets` hold originals of trails.
+    """
 
     marks: Marks
+    trail_buckets: set[str] = field(default_factory=set)
     lost: list[tuple[RowName, date, str]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -147,11 +154,13 @@ def _mark_pack(
 
 
 def _look_at_originals(job: Job, asked: Asked, found: Presence, counted: _Counted) -> None:
-    def look(area: Area) -> tuple[Marks, int]:
-        return _mark_area(job, area, asked)
+    def look(area: Area) -> tuple[str, Marks, int]:
+        return (area.bucket.name, *_mark_area(job, area, asked))
 
-    for marks, count in job.workers.each(look, _list_areas(job, asked, found)):
+    for bucket, marks, count in job.workers.each(look, _list_areas(job, asked, found)):
         found.marks.merge(marks)
+        if any(name.log_type in TRAIL_TYPES for name in marks.rows):
+            found.trail_buckets.add(bucket)
         counted.add(count)
 
 

@@ -292,6 +292,28 @@ def test_an_account_that_never_had_digests() -> None:
     assert [gap.kind for gap in calendar.gaps] == [GapKind.HOLE] * DAYS
 
 
+def test_a_trail_of_its_own_bucket() -> None:
+    """A trail that delivers to another bucket than Control Tower's is looked at as any other."""
+    site = site_of()
+    site.store.create_bucket("own-trail", versioning="Enabled")
+    gone = [key for key in site.log_keys if date_of(key) == day(1)]
+    for key, item in site.objects.items():
+        if key not in gone:
+            body = item.body
+            if is_digest(key):
+                fields = json.loads(gzip.decompress(body))
+                text = json.dumps(fields).replace(BUCKET, "own-trail")
+                body = gzip.compress(text.encode())
+            site.store.put("own-trail", key, body, metadata=item.metadata)
+        site.store.delete(BUCKET, key)
+    window = replace(site.world.rules.selection, window=WINDOW)
+    rules = replace(site.world.rules, other_buckets=("own-trail",), selection=window)
+    calendar = cover(site.world.job(rules=rules), Asked(WINDOW), Quiet())
+    assert days(calendar) == "oXoo"
+    (gap,) = calendar.gaps
+    assert gap.missing == len(gone)
+
+
 def test_accounts_are_chosen() -> None:
     site = site_of(accounts=2)
     account = site.spec.account_ids[1]
