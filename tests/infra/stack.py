@@ -54,6 +54,7 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
         "SearchKmsKeyArn": SEARCH_KEY,
         "DestinationKmsKeyArn": OTHER_KEY,
     },
+    "no drills": {"DrillEveryDays": "0", "OtherBuckets": "flow-logs"},
     "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
     "other accounts": {
         "OtherBuckets": "flow-logs,theirs-*",
