@@ -44,6 +44,18 @@ VERBS = {
 changes nothing.
 """
 
+ON_THEIR_OWN = {
+    "EmptyAccessLogsFunction": (
+        BAD,
+        ("ControlTowerBucketAccessLogBucket", "names a bucket: empties that one"),
+    ),
+    "DrillFunction": (
+        GOOD,
+        ("DrillEveryDays is not 0: brings a", "sample of packs back, and records it"),
+    ),
+}
+"""Functions that are in no state machine, and are there only where a parameter says so."""
+
 SOURCES = ("<ControlTowerBucket>", "<OtherBuckets>")
 LEFT, MIDDLE, RIGHT = 40.0, 494.0, 1004.0
 SIDE_WIDTH, MIDDLE_WIDTH = 256.0, 290.0
@@ -297,25 +309,16 @@ def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) ->
     )
     drawing.text(MIDDLE + MIDDLE_WIDTH + 78, bottom + 22, "what happened", size=11, color=MUTED)
 
-    for name, found in functions_of(template).items():
-        if "Condition" not in found:
-            continue
+    for name, (look, lines) in ON_THEIR_OWN.items():
+        found = functions_of(template)[name]
         schedule = next(iter(found["Properties"]["Events"].values()))["Properties"][
             "ScheduleExpression"
         ]
-        drawing.box(LEFT, y, SIDE_WIDTH, height, BAD, dashed=True)
-        drawing.text(LEFT + 16, y + 24, name, size=13, bold=True, color=BAD.title)
-        drawing.texts(
-            LEFT + 16,
-            y + 46,
-            [
-                f"{schedule}, only where",
-                "ControlTowerBucketAccessLogBucket",
-                "names a bucket: empties that one",
-            ],
-            size=11,
-        )
-    return y + height
+        drawing.box(LEFT, y, SIDE_WIDTH, height, look, dashed=True)
+        drawing.text(LEFT + 16, y + 24, name, size=13, bold=True, color=look.title)
+        drawing.texts(LEFT + 16, y + 46, [f"{schedule}, only where", *lines], size=11)
+        y += height + ROW_GAP
+    return y - ROW_GAP
 
 
 def _functions_in(machine: Mapping[str, Any]) -> Iterator[str]:

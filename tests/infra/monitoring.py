@@ -48,6 +48,7 @@ _EXPECTED_SECTIONS = {
     "Calls refused by Lambda",
     "Something has changed",
     "Terms not merged",
+    "A drill failed",
 }
 
 Named = tuple[str, str, tuple[str, ...]]
@@ -86,6 +87,8 @@ def check_alarms(stack: Stack) -> list[str]:
     expected = set(_EXPECTED_SECTIONS)
     if stack.parameters["Search"] == "off":
         expected.remove("Terms not merged")
+    if str(stack.parameters["DrillEveryDays"]) == "0":
+        expected.remove("A drill failed")
     return problems + ([f"sections: {sections ^ expected}"] if sections != expected else [])
 
 
@@ -130,6 +133,15 @@ def check_everything_that_must_alarm(stack: Stack) -> list[str]:
     )
     if is_told == (stack.parameters["Search"] == "off"):
         problems.append("terms that are not merged: no alarm, or one although none are kept")
+    drilling = f"{STACK}-DrillFunction"
+    is_told = any(
+        alarm.get("Namespace") == "AWS/Lambda"
+        and (alarm["MetricName"], _value(alarm)) == ("Errors", drilling)
+        and _fires_above_zero(alarm)
+        for alarm in alarms
+    )
+    if is_told == (str(stack.parameters["DrillEveryDays"]) == "0"):
+        problems.append("drills that fail: no alarm, or one although there are none")
     if not any(_is_refusal_of_calls(alarm) for alarm in alarms):
         problems.append("no alarm for calls that Lambda refuses")
     if not any(_is_silence_of_36_hours(alarm, stack) for alarm in alarms):

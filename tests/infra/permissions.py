@@ -138,6 +138,19 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
         }
         | _KEEP
     ),
+    "DrillFunction": frozenset(
+        {
+            ("s3:ListBucket", "target"),
+            ("s3:GetObject", "packs"),
+            ("s3:GetObject", "indexes"),
+            ("s3:GetObject", "keys"),
+            ("s3:RestoreObject", "packs"),
+            ("s3:GetObject", "drills"),
+            ("s3:PutObject", "drills"),
+            ("s3:GetObject", "custody"),
+            ("s3:PutObject", "custody"),
+        }
+    ),
     "SplitHistoryFunction": frozenset({("s3:GetBucketVersioning", "sources")} | _KEEP),
     "SortInventoryFunction": frozenset(_KEEP),
     "FinishHistoryFunction": frozenset(_KEEP),
@@ -309,9 +322,10 @@ def check_all_buckets_are_listed_only_for_beginnings(stack: Stack) -> list[str]:
     holders = {
         found.owner for found in statements_of(stack) if "s3:ListAllMyBuckets" in found.actions
     }
-    wanted = (
-        {"PrepareFunction", "ExamineFunction"} if "*" in stack.parameters["OtherBuckets"] else set()
-    )
+    finders = {"PrepareFunction", "ExamineFunction"}
+    if stack.in_place:  # packs are wherever logs are
+        finders |= {"DrillFunction"} & set(owners(stack))
+    wanted = finders if "*" in stack.parameters["OtherBuckets"] else set()
     return (
         [f"s3:ListAllMyBuckets: {sorted(holders)}, not {sorted(wanted)}"]
         if holders != wanted
@@ -359,7 +373,8 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 def check_who_writes_where(stack: Stack) -> list[str]:
     """Combine writes packs, indexes and terms, Delete lists of discards and what it asks for
     conditions with, Plan custody records, Finish these, public keys and indexes that are missing,
-    MergeTerms tables; nobody writes into sources, or declares a layout.
+    MergeTerms tables, Drill samples and custody records; nobody writes into sources, or declares a
+    layout.
     """
     allowed = {
         ("CombineFunction", "packs"),
@@ -373,9 +388,13 @@ def check_who_writes_where(stack: Stack) -> list[str]:
         ("FinishFunction", "signatures"),
         ("FinishFunction", "keys"),
         ("MergeTermsFunction", "tables"),
+        ("DrillFunction", "drills"),
+        ("DrillFunction", "custody"),
     }
     if not stack.parameters["SignRecordsWith"]:
         allowed -= {("FinishFunction", "signatures")}
+    if "DrillFunction" not in owners(stack):
+        allowed -= {("DrillFunction", "drills"), ("DrillFunction", "custody")}
     if stack.parameters["Search"] == "off":
         allowed -= {("CombineFunction", "terms"), ("MergeTermsFunction", "tables")}
     problems = []
@@ -435,6 +454,7 @@ def check_packs_are_written_once(stack: Stack) -> list[str]:
             "DeleteFunction",
             "FinishFunction",
             "MergeTermsFunction",
+            *({"DrillFunction"} & set(owners(stack))),
         )
         for arn in arns
         if not any(
@@ -533,7 +553,8 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in target_keys}
     wanted |= {("VerifyFunction", "kms:Decrypt", key) for key in target_keys}
     wanted |= {("DeleteFunction", "kms:Decrypt", key) for key in source_keys}
-    writers = ("PlanFunction", "DeleteFunction", "FinishFunction")
+    writers = {"PlanFunction", "DeleteFunction", "FinishFunction"}
+    writers |= {"DrillFunction"} & set(owners(stack))
     actions = ("kms:Decrypt", "kms:GenerateDataKey")
     wanted |= {
         (writer, action, key) for writer in writers for key in target_keys for action in actions
@@ -608,11 +629,12 @@ def _uses_of_the_signing_key(stack: Stack) -> set[tuple[str, str, str]]:
 
 
 def _uses_of_the_stack_key(stack: Stack) -> set[tuple[str, str, str]]:
-    """Functions write manifests, machines only read them, and one function does neither."""
+    """Functions write manifests, machines only read them, and two functions do neither."""
     key = stack.parameters["StackKmsKeyArn"]
     if not key:
         return set()
-    functions = set(stack.of_type("AWS::Lambda::Function")) - {"EmptyAccessLogsFunction"}
+    functions = set(stack.of_type("AWS::Lambda::Function"))
+    functions -= {"EmptyAccessLogsFunction", "DrillFunction"}
     readers = functions | set(stack.of_type("AWS::StepFunctions::StateMachine"))
     return {(name, "kms:Decrypt", key) for name in readers} | {
         (name, "kms:GenerateDataKey", key) for name in functions

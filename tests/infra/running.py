@@ -42,6 +42,8 @@ _NAMED_EXTRAS = {
     "LOG_AGGREGATOR_WORK_BUCKET",
     "LOG_AGGREGATOR_ACCESS_LOG_BUCKET",
     "LOG_AGGREGATOR_LOG_LEVEL",
+    "LOG_AGGREGATOR_DRILL_EVERY_DAYS",
+    "LOG_AGGREGATOR_DRILL_DOLLARS_MAX",
     STACK_VARIABLE,
 }
 
@@ -81,6 +83,9 @@ def check_functions(stack: Stack) -> list[str]:
     emptying = "EmptyAccessLogsFunction" in stack.of_type("AWS::Lambda::Function")
     if emptying != bool(stack.parameters["ControlTowerBucketAccessLogBucket"]):
         problems.append("EmptyAccessLogsFunction is there only with its parameter")
+    drilling = "DrillFunction" in stack.of_type("AWS::Lambda::Function")
+    if drilling != (str(stack.parameters["DrillEveryDays"]) != "0"):
+        problems.append("DrillFunction is there only with its parameter")
     return problems
 
 
@@ -162,6 +167,8 @@ def check_environment(stack: Stack) -> list[str]:
             problems.append(f"{name}: {size} bytes of environment")
         if ("LOG_AGGREGATOR_ACCESS_LOG_BUCKET" in variables) != (name == "EmptyAccessLogsFunction"):
             problems.append(f"{name}: the access-log bucket is for EmptyAccessLogsFunction alone")
+        if ("LOG_AGGREGATOR_DRILL_EVERY_DAYS" in variables) != (name == "DrillFunction"):
+            problems.append(f"{name}: how often there are drills is for DrillFunction alone")
         try:
             parsed = settings_of(variables)
         except SettingsError as error:
@@ -182,6 +189,9 @@ def check_schedules(stack: Stack) -> list[str]:
     if stack.parameters["ControlTowerBucketAccessLogBucket"]:
         emptying = "arn:aws:lambda:eu-west-1:111122223333:function:logs-EmptyAccessLogsFunction"
         wanted["EmptyAccessLogsFunctionHourly"] = ("rate(1 hour)", emptying, {})
+    if str(stack.parameters["DrillEveryDays"]) != "0":
+        drilling = "arn:aws:lambda:eu-west-1:111122223333:function:logs-DrillFunction"
+        wanted["DrillFunctionDaily"] = ("cron(0 9 * * ? *)", drilling, {})
     found = {
         name: (
             properties["ScheduleExpression"],

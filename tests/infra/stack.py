@@ -57,6 +57,7 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
     },
     "signed with a key of the stack": {"SignRecordsWith": "new", "DestinationKmsKeyArn": OTHER_KEY},
     "signed in place": {"UseCommonDestinationBucket": "No", "SignRecordsWith": SIGNING_KEY},
+    "no drills": {"DrillEveryDays": "0", "OtherBuckets": "flow-logs"},
     "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
     "other accounts": {
         "OtherBuckets": "flow-logs,theirs-*",

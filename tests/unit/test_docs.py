@@ -482,6 +482,7 @@ def test_alarms_lead_to_what_to_do() -> None:
         "calls-refused-by-lambda",
         "something-has-changed",
         "terms-not-merged",
+        "a-drill-failed",
     }
     assert named <= anchors(page)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ from log_aggregator.steps.evidence.drills.drill import (
     DrillRules,
     DrillWatch,
     advance_drill,
-    find_last_drill,
+    find_early,
 )
 from log_aggregator.steps.evidence.drills.planted import run_planted
 from log_aggregator.steps.evidence.drills.thawing import THAW_DAYS, THAW_TIME_MAX, ThawRules
@@ -242,11 +242,8 @@ def _find_early(job: Job, targets: list[Target], every_days: int | None) -> dict
     """Where no drill is due yet, and when the last one was."""
     if every_days is None:
         return {}
-    last = {target: find_last_drill(job, target) for target in targets}
-    begun_after = job.clock.now() - timedelta(days=every_days)
-    return {
-        target: drawn for target, drawn in last.items() if drawn is not None and drawn > begun_after
-    }
+    last = {target: find_early(job, target, every_days) for target in targets}
+    return {target: drawn for target, drawn in last.items() if drawn is not None}
 
 
 def _exit_code(outcomes: list[DrillOutcome]) -> int:

@@ -209,6 +209,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("GroupSecondsVerifying", "Seconds", "Verifying a group's packs.", _GROUP),
     Metric("GroupSecondsDeleting", "Seconds", "Deleting a group's originals.", _GROUP),
     Metric(
+        "DrillMembers",
+        "Count",
+        "Members that a drill drew and compared. Written once a drill, when it is over.",
+        _RUN,
+    ),
+    Metric(
+        "DrillMembersBad",
+        "Count",
+        "Those of them that did not come back as they were packed.",
+        _RUN,
+    ),
+    Metric(
         "AccessLogsDeleted",
         "Count",
         "Entries that the hourly emptying of the access-log bucket deleted.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from log_aggregator.core.custody import Record, RecordKind, WrittenRecord
 from log_aggregator.core.evidence.drills import Drill, RecoveryTime
@@ -129,6 +129,15 @@ def find_last_drill(job: Job, target: Target) -> datetime | None:
     be gone on with. Raises StoreError.
     """
     return DrillFolder(job.store, target, job.rules.group.combine.index).find_last()
+
+
+def find_early(job: Job, target: Target, every_days: int) -> datetime | None:
+    """When the last drill was drawn, where that is less than so many days ago, so that none is due.
+    None where one is. Raises StoreError.
+    """
+    last = find_last_drill(job, target)
+    is_early = last is not None and last > job.clock.now() - timedelta(days=every_days)
+    return last if is_early else None
 
 
 @dataclass(slots=True)
