@@ -324,6 +324,7 @@ def test_a_task_survives_its_manifest() -> None:
         "aggregated/keys/",
         "aggregated/adopted/",
         "aggregated/backfills/",
+        "aggregated/at-rest/",
         "aggregated_probes/",
         "AWSLogs/",
     )
