@@ -82,9 +82,12 @@ class Vault:
         self.world.store.delete_objects("dest", [Deletion(key, stored.version_id, stored.etag)])
 
 
-def freeze(versioning: str | None = "Enabled", *, keeps_records: bool = False) -> World:
+def freeze(
+    versioning: str | None = "Enabled", *, keeps_records: bool = False, has_kms: bool = False
+) -> World:
     world = make_world(storage_class="DEEP_ARCHIVE", versioning=versioning)
     world.store._buckets["dest"].versioning = versioning
+    world.store._buckets["dest"].has_kms = has_kms
     for number in (1, 2):
         world.put("logs", trail_key(number), document(number))
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n"))
@@ -99,8 +102,9 @@ def open_vault(
     versioning: str | None = "Enabled",
     *,
     keeps_records: bool = False,
+    has_kms: bool = False,
 ) -> Iterator[Vault]:
-    world = freeze(versioning, keeps_records=keeps_records)
+    world = freeze(versioning, keeps_records=keeps_records, has_kms=has_kms)
     storage = MemoryAtRest(world.store)
     with BatchOperations(storage) as server:
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):

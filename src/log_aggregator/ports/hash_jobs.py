@@ -56,4 +56,6 @@ class HashJobs(Protocol):
         """The id of the job, which begins by itself."""
 
     def describe(self, role_arn: str, job_id: str) -> HashJob:
-        """Raises NotFound: S3 forgets a job after 90 days."""
+        """Raises NotFound: S3 does not know the job yet, or not any more; or it is of another
+        Region or account.
+        """

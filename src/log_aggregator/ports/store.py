@@ -76,6 +76,10 @@ class WriteOptions:
     """PutObject writes over what is there. Only for what can be made anew at any time, and that
     nothing is deleted by: a pack's terms.
     """
+    is_sse_s3: bool = False
+    """Encrypted with S3's own keys, whatever the bucket's default is: S3 Batch Operations reads no
+    manifest that is encrypted with KMS.
+    """
 
 
 @dataclass(frozen=True, slots=True)

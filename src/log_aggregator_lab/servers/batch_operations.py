@@ -11,6 +11,8 @@ New, Preparing, Active, Complete.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-compute-checksums.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html (a CSV manifest may
+not be encrypted with KMS)
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ class AtRest:
     etag: str
     version_id: str | None
     is_sse_c: bool = False
+    is_kms: bool = False
 
 
 class Storage(Protocol):
@@ -170,7 +173,7 @@ class BatchOperations:
                 return self._create(given)
             job = self.jobs.get(given["JobId"])
             if job is None:
-                raise Refused("NoSuchJob", "The specified job does not exist", 404)
+                raise Refused("NoSuchJobException", "The specified job does not exist", 404)
             if operation == "DescribeJob":
                 return self._describe(job)
             return self._update(job, given)
@@ -213,6 +216,10 @@ class BatchOperations:
         if found is None or found.etag != manifest["Location"]["ETag"].strip('"'):
             job.status = "Failed"
             job.reasons.append(("ManifestNotFound", "the manifest is not there, or another"))
+            return
+        if found.is_kms:
+            job.status = "Failed"
+            job.reasons.append(("InvalidManifest", "the manifest is encrypted with KMS"))
             return
         fields = manifest["Spec"]["Fields"]
         algorithm = job.request["Operation"]["S3ComputeObjectChecksum"]["ChecksumAlgorithm"]

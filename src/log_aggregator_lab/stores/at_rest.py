@@ -39,4 +39,7 @@ class MemoryAtRest(StoreAtRest):
 
     def find(self, bucket: str, key: str, version_id: str | None) -> AtRest | None:
         found = self._memory.read_at_rest(bucket, key, version_id)
-        return None if found is None else AtRest(*found, is_sse_c=key in self.sse_c)
+        if found is None:
+            return None
+        data, etag, version, is_kms = found
+        return AtRest(data, etag, version, is_sse_c=key in self.sse_c, is_kms=is_kms)

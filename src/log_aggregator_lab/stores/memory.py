@@ -137,6 +137,7 @@ class MemoryStore:
                 storage_class=storage_class,
                 metadata=metadata or {},
                 content_type=content_type,
+                has_kms=found.has_kms,
             )
             entry.content_encoding = content_encoding
             entry.crc64nvme = compute_crc64nvme(data) if with_checksum else None
@@ -178,9 +179,9 @@ class MemoryStore:
 
     def read_at_rest(
         self, bucket: str, key: str, version_id: str | None
-    ) -> tuple[bytes, str, str | None] | None:
-        """(bytes, ETag, version id) as they lie there, past archive classes; None where there is no
-        such object.
+    ) -> tuple[bytes, str, str | None, bool] | None:
+        """(bytes, ETag, version id, whether KMS has encrypted it) as they lie there, past archive
+        classes; None where there is no such object.
         """
         with self._lock:
             found = self._find_bucket("GetObject", bucket)
@@ -191,7 +192,7 @@ class MemoryStore:
             )
             if entry is None or entry.data is None:
                 return None
-            return entry.data, entry.etag, entry.version_id
+            return entry.data, entry.etag, entry.version_id, entry.has_opaque_etag
 
     def rot(self, bucket: str, key: str, data: bytes) -> None:
         """The newest version's bytes change on the disk, and nothing that S3 says of it does."""
@@ -528,7 +529,7 @@ class MemoryStore:
             storage_class=options.storage_class,
             metadata=options.metadata,
             content_type=options.content_type,
-            has_kms=options.kms_key_id is not None,
+            has_kms=(bucket.has_kms and not options.is_sse_s3) or options.kms_key_id is not None,
         )
         entry.content_encoding = options.content_encoding
         return entry
@@ -542,7 +543,7 @@ class MemoryStore:
         storage_class: str,
         metadata: Mapping[str, str],
         content_type: str | None,
-        has_kms: bool = False,
+        has_kms: bool,
     ) -> Entry:
         if not 0 < len(key.encode()) <= KEY_BYTES_MAX:
             fail("KeyTooLongError", "PutObject", bucket.name, key)
@@ -557,7 +558,7 @@ class MemoryStore:
             content_type=content_type,
         )
         entry.metadata = {name.lower(): value for name, value in metadata.items()}
-        entry.has_opaque_etag = has_kms or bucket.has_kms
+        entry.has_opaque_etag = has_kms
         entry.etag = hashlib.md5(
             (b"kms" if entry.has_opaque_etag else b"") + data, usedforsecurity=False
         ).hexdigest()

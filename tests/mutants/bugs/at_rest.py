@@ -119,6 +119,12 @@ AT_REST = Section(
             proof="tests/unit/steps/packing/test_pack_hash.py",
         ),
         Mutant(
+            "at-rest-manifest-by-kms",
+            "in a bucket that encrypts with KMS no pack can be hashed",
+            in_symbol("log_aggregator.steps.evidence.at_rest:_begin", ("is_sse_s3=True", "")),
+            proof=f"{_CHECK}::test_a_bucket_that_encrypts_with_kms",
+        ),
+        Mutant(
             "at-rest-good-by-plan",
             "a pack is good because the plan beside the packs says so",
             in_symbol(

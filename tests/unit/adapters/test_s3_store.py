@@ -562,6 +562,8 @@ class TestWriting:
             for name in canned.requests[-1].headers
             if name.startswith(("x-amz-storage", "x-amz-server"))
         ]
+        canned.store.put_object("b", "k", b"x", crc64nvme=5, options=WriteOptions(is_sse_s3=True))
+        assert canned.requests[-1].headers["x-amz-server-side-encryption"] == "AES256"
 
     def test_completing_states_everything(self, canned: CannedS3) -> None:
         """S3 is told the size, the checksums of all parts that it named itself and of the whole,

@@ -30,7 +30,7 @@ PHASES: Mapping[str, JobPhase] = {
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html)."""
 
 PRIORITY = 10
-LOST_CODES = frozenset({"NoSuchJob", "NotFoundException", "NotFound", "404"})
+LOST_CODES = frozenset({"NoSuchJobException", "NoSuchJob", "NotFoundException", "NotFound", "404"})
 
 
 class BatchHashJobs:

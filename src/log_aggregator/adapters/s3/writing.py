@@ -120,7 +120,9 @@ def encode_options(options: WriteOptions) -> dict[str, Any]:
         request["Metadata"] = dict(options.metadata)
     if options.storage_class != "STANDARD":
         request["StorageClass"] = options.storage_class
-    if options.kms_key_id is not None:
+    if options.is_sse_s3:
+        request["ServerSideEncryption"] = "AES256"
+    elif options.kms_key_id is not None:
         # A bucket key saves nearly all of KMS's requests:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
         request |= {

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.custody import Record, RecordKind, WrittenRecord
@@ -29,11 +30,16 @@ from log_aggregator.core.packformat.index import TOOL
 from log_aggregator.errors import BadPack, NotFound, PreconditionFailed, RequestFailed, StoreError
 from log_aggregator.model import Target
 from log_aggregator.ports.hash_jobs import HashJob, HashJobRequest, HashJobs, JobPhase
+from log_aggregator.ports.store import WriteOptions
 from log_aggregator.steps.custody.write import append_record
 from log_aggregator.steps.evidence.known_hashes import look_up
 from log_aggregator.steps.evidence.reports import read_rows
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.pages import list_all
+
+UNSEEN_MAX = timedelta(hours=1)
+"""So long after a check began its jobs may not be there yet for whoever asks for them
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshooting-batch-operations.html)."""
 
 States = Mapping[Algorithm, HashJob]
 
@@ -153,11 +159,17 @@ def _make_record(job: Job, plan: AtRestPlan, found: AtRestCheck) -> Record:
 
 
 def _look_at(job: Job, jobs: HashJobs, plan: AtRestPlan, algorithm: Algorithm) -> HashJob:
-    job_id = _read_job_id(job, plan, algorithm) or _begin(job, jobs, plan, algorithm)
+    begun = _read_job_id(job, plan, algorithm)
+    job_id = begun or _begin(job, jobs, plan, algorithm)
     try:
         return jobs.describe(plan.role_arn, job_id)
     except NotFound:
-        what = "S3 knows nothing of it any more: it keeps jobs for 90 days"
+        if begun is None or job.clock.now() - plan.began < UNSEEN_MAX:
+            return HashJob(job_id, "New", JobPhase.UNDER_WAY, reason="S3 does not show it yet")
+        what = (
+            "S3 knows nothing of it: it is of another Region or account, or it ended more than 90 "
+            "days ago"
+        )
         return HashJob(job_id, "gone", JobPhase.FAILED, reason=what)
 
 
@@ -165,7 +177,8 @@ def _begin(job: Job, jobs: HashJobs, plan: AtRestPlan, algorithm: Algorithm) -> 
     """The token makes one job of it, however often it is asked for."""
     bucket, tasks = plan.target.bucket, plan.tasks_of(algorithm)
     manifest_key = plan.manifest_key(algorithm)
-    _put_once(job, plan.target, manifest_key, encode_manifest(bucket, tasks))
+    options = replace(job.rules.group.combine.index, kms_key_id=None, is_sse_s3=True)
+    _put_once(job, plan.target, manifest_key, encode_manifest(bucket, tasks), options)
     job_id = jobs.create(
         HashJobRequest(
             bucket,
@@ -202,7 +215,9 @@ def _end(job: Job, plan: AtRestPlan, why: Mapping[str, str]) -> None:
     _put_once(job, plan.target, f"{plan.folder}{DONE}", encode_json_line(dict(why)))
 
 
-def _put_once(job: Job, target: Target, key: str, data: bytes) -> None:
+def _put_once(
+    job: Job, target: Target, key: str, data: bytes, options: WriteOptions | None = None
+) -> None:
     """What is there already is the same: another call wrote it."""
     try:
         job.store.put_object(
@@ -210,7 +225,7 @@ def _put_once(job: Job, target: Target, key: str, data: bytes) -> None:
             key,
             data,
             crc64nvme=crc64nvme(data),
-            options=job.rules.group.combine.index,
+            options=options or job.rules.group.combine.index,
         )
     except PreconditionFailed:
         return

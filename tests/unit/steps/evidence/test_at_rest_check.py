@@ -56,6 +56,22 @@ def test_a_bucket_without_versions(monkeypatch: pytest.MonkeyPatch) -> None:
         assert job.request["Manifest"]["Spec"]["Fields"] == ["Bucket", "Key"]
 
 
+def test_a_bucket_that_encrypts_with_kms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packs are hashed all the same; S3 takes no manifest that is encrypted so."""
+    with open_vault(monkeypatch, has_kms=True) as vault:
+        assert vault.check().check.is_good
+        plan = plan_check(vault.job, TARGET, vault.places, ROLE)
+        data = b"dest,packs/x,v1\n"
+        vault.world.store.put("dest", "at-rest/m.csv", data)
+        found = vault.storage.find("dest", "at-rest/m.csv", None)
+        assert found is not None
+        assert found.is_kms
+        start(vault.job, vault.jobs, plan)
+        found = vault.storage.find("dest", plan.manifest_key(Algorithm.SHA256), None)
+        assert found is not None
+        assert not found.is_kms
+
+
 def test_one_bit_is_found(vault: Vault) -> None:
     """By SHA-256, and where only the CRC64NVME is known."""
     vault.rot(vault.keys[0])
@@ -185,15 +201,18 @@ def test_a_cancelled_job_proves_nothing(vault: Vault) -> None:
 
 
 def test_a_job_that_s3_forgot_proves_nothing(vault: Vault) -> None:
-    """It keeps jobs for 90 days."""
+    """It keeps jobs for 90 days; and shows a new one only after a while."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     start(vault.job, vault.jobs, plan)
     vault.server.jobs.clear()
     with pytest.raises(NotFound):
         vault.jobs.describe(ROLE, "00000000-0000-0000-0000-000000000000")
+    assert not is_over(go_on(vault.job, vault.jobs, plan))
+    vault.world.clock.advance(hours=2)
     states = go_on(vault.job, vault.jobs, plan)
     done = finish(vault.job, plan, states)
-    assert "knows nothing of it any more" in vault.first(done).reason
+    assert "S3 knows nothing of it" in vault.first(done).reason
+    assert done.check.count(Verdict.UNPROVEN) == 2
 
 
 def test_whoever_calls_again_goes_on(vault: Vault) -> None:
