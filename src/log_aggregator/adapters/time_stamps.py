@@ -5,8 +5,9 @@ How to ask over HTTP is section 3.4 of RFC 3161.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
@@ -66,14 +67,14 @@ class TimeAuthority:
 
     def _check(self, request: TimeStampRequest, data: bytes, answer: bytes) -> bytes:
         try:
-            response = _decode(answer)
-            info = response.tst_info
-            nonce = info.nonce
+            with _reading():
+                response = _decode(answer)
+                nonce, is_of_data = response.tst_info.nonce, _is_of(response, data)
         except ValueError as error:
             raise self._refused(str(error)) from None
         if nonce != request.nonce:
             raise self._refused("the answer is to another request")
-        if not _is_of(response, data):
+        if not is_of_data:
             raise self._refused("the answer is about something else")
         return answer
 
@@ -108,15 +109,16 @@ class TimeAuthorities:
         """The certificates must have been valid when it was made, not now."""
         from rfc3161_client import VerificationError, VerifierBuilder
 
-        response = _decode(time_stamp)
-        if not _is_of(response, data):
-            raise ValueError("it is about something else")
         builder = VerifierBuilder(roots=list(self._roots), intermediates=list(self._others))
-        try:
-            builder.build().verify(response, hashlib.sha256(data).digest())
-        except VerificationError as error:
-            raise ValueError(str(error)) from None
-        return Stamp(response.tst_info.gen_time.astimezone(UTC), _name_signer(response))
+        with _reading():
+            response = _decode(time_stamp)
+            if not _is_of(response, data):
+                raise ValueError("it is about something else")
+            try:
+                builder.build().verify(response, hashlib.sha256(data).digest())
+            except VerificationError as error:
+                raise ValueError(str(error)) from None
+            return Stamp(response.tst_info.gen_time.astimezone(UTC), _name_signer(response))
 
 
 def _require_client() -> None:
@@ -125,6 +127,17 @@ def _require_client() -> None:
         import rfc3161_client  # noqa: F401
     except ImportError:
         raise NotInstalled.of("rfc3161-client, which knows time stamps,", EXTRA) from None
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Whatever the packages raise over bytes that somebody else made becomes ValueError."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"it cannot be read: {type(error).__name__}") from error
 
 
 def _decode(data: bytes) -> TimeStampResponse:

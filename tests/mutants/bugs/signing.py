@@ -137,5 +137,14 @@ SIGNING = Section(
             ),
             proof="tests/unit/steps/custody/test_sign.py::test_what_cannot_be_signed_fails_the_run_and_undoes_nothing",
         ),
+        Mutant(
+            "functions-sign-nothing",
+            "the stack has a key, and no run signs with it",
+            in_symbol(
+                "log_aggregator.handlers.finish:handler",
+                ("sign_after_run(job, summary.result, call.connect_signing)", "pass"),
+            ),
+            proof="tests/simulation/test_signing_functions.py::test_a_run_signs_its_record",
+        ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +34,12 @@ from log_aggregator.errors import BadPack
 from log_aggregator.model import Target
 
 DEST = Target("dest")
+FIELDS = st.sampled_from(
+    [
+        *("statement", "key", "public_key", "signature", "time_stamp", "algorithm", "bucket"),
+        *("record", "sequence", "sha256", "signed_at", "format", "version"),
+    ]
+)
 MOMENT = datetime(2026, 3, 15, 1, 7, 12, tzinfo=UTC)
 STATEMENT = Statement("dest", "custody/0000001/0000001234.jsonl.gz", 1234, "ab" * 32, MOMENT)
 
@@ -136,6 +143,23 @@ def test_every_changed_byte_is_noticed() -> None:
 def test_what_is_no_signature(change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(BadPack):
         decode_signature(change(encode_signature(sign())))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=6),
+        max_leaves=12,
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_any_other_json_is_no_signature(value: object) -> None:
+    """Nothing but BadPack comes out, whatever its fields hold."""
+    whole = json.loads(encode_signature(sign()))
+    changed = whole | value if isinstance(value, dict) else value
+    data = json.dumps(changed, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    with contextlib.suppress(BadPack):
+        assert encode_signature(decode_signature(data)) == data
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,9 @@ class KmsKey:
                 f"{arn}: expected an RSA key for SIGN_VERIFY, which signs with {ALGORITHM}; it is "
                 f"{answer.get('KeySpec')} for {answer.get('KeyUsage')}"
             )
-        self.name, self.public_key = found
+        # AWS answers with the key's ARN, also for an alias; emulators may answer with less.
+        self.name = found[0] if found[0].startswith("arn:") else arn
+        self.public_key = found[1]
 
     @classmethod
     def connect(cls, settings: ClientSettings, arn: str) -> KmsKey:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from log_aggregator.core.signatures import (
+    SIGNATURE_BYTES_MAX,
     Proof,
     Proven,
     Signature,
@@ -138,6 +139,8 @@ def _read_signatures(
 
     def read(sequence: int) -> tuple[int, Proof | Finding]:
         key = signature_key(target, sequence)
+        if listed[sequence].size_bytes > SIGNATURE_BYTES_MAX:
+            return sequence, Finding(key, "it is larger than any signature")
         try:
             signature = decode_signature(job.store.get_object(target.bucket, key).data)
         except NotFound:

@@ -15,6 +15,7 @@ from tests.support.world import job_over
 
 from log_aggregator.core.custody import WrittenRecord, record_key
 from log_aggregator.core.signatures import (
+    SIGNATURE_BYTES_MAX,
     Signature,
     Stamp,
     Statement,
@@ -208,8 +209,10 @@ def test_what_lies_beside_signatures() -> None:
     chain.sign(4)
     chain.store.put("dest", "signatures/readme", b"x")
     chain.store.put("dest", signature_key(DEST, 3), b"{}")
+    chain.store.put("dest", signature_key(DEST, 2), b" " * (SIGNATURE_BYTES_MAX + 1))
     assert told(chain.check()) == [
         "signatures/readme: it is no signature of a custody record",
+        "signatures/0000000/0000000002.json: it is larger than any signature",
         "signatures/0000000/0000000003.json: the signature cannot be read: KeyError",
     ]
 
