@@ -18,6 +18,7 @@ from tests.mutants.bugs.listing import LISTING
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.rehearsing import REHEARSING
+from tests.mutants.bugs.reporting import REPORTING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.searching import SEARCHING
 from tests.mutants.bugs.stalls import STALLS
@@ -52,5 +53,6 @@ SECTIONS = (
     BACKFILLING,
     SURVEYING,
     REHEARSING,
+    REPORTING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

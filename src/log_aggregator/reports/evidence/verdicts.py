@@ -92,6 +92,7 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     counts = calendar.count()
     bad = sum(count for state, count in counts.items() if state.is_bad)
     there = sum(count for state, count in counts.items() if state.is_there)
+    failed = len(calendar.failures)
     rows = format_count(len(calendar.rows), "row")
     if bad:
         text = f"{format_count(bad, 'day')} of {rows}: something is missing that must be there."
@@ -101,11 +102,11 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     else:
         text = f"{format_count(there, 'day')} of {rows} have logs; nothing that is due is missing."
         yield Sentence(State.GOOD, text)
-    if counts[DayState.UNCHECKED] or calendar.failures:
-        text = (
-            f"{format_count(counts[DayState.UNCHECKED], 'day')} and "
-            f"{format_count(len(calendar.failures), 'place')} could not be looked into."
-        )
+    if counts[DayState.UNCHECKED]:
+        text = f"{format_count(counts[DayState.UNCHECKED], 'day')} could not be checked."
+        yield Sentence(State.UNKNOWN, text)
+    if failed:
+        text = f"{format_count(failed, 'place')} could not be looked into."
         yield Sentence(State.UNKNOWN, text)
     if counts[DayState.UNKNOWN]:
         days = format_count(counts[DayState.UNKNOWN], "day")
@@ -114,12 +115,9 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
 
 
 def _judge_integrity(number: int, place: Place) -> Iterator[Sentence]:
-    walked = place.walked
-    if walked.findings:
-        text = (
-            f"The custody records are broken: {format_count(len(walked.findings), 'finding')}, "
-            "listed below."
-        )
+    walked, broken = place.walked, len(place.walked.findings)
+    if broken:
+        text = f"The custody records are broken: {format_count(broken, 'finding')}, listed below."
         yield Sentence(State.WRONG, text)
     elif walked.newest is None:
         yield Sentence(State.UNKNOWN, "There is no custody record.")
