@@ -9,6 +9,7 @@ from typing import Any
 from log_aggregator.core.custody import WrittenRecord
 from log_aggregator.core.layouts.declarations import read_declarations
 from log_aggregator.core.layouts.parse import NOT_DECLARED
+from log_aggregator.core.signatures import WrittenSignature
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group, LogObject, PackFormat, PackPlan, Target, WrittenPack
 from log_aggregator.reports.plan import describe_plan
@@ -96,6 +97,9 @@ def _example_run() -> dict[str, Any]:
     group = Group("logs", "CloudTrail", "111122223333", day)
     done = GroupResult(group, packs=[WrittenPack(Target("target"), "packs/a.json.gz", 1, 1, 1)])
     record = WrittenRecord("target", "custody/0000000/0000000000.jsonl.gz", 0, "0" * 64)
+    signature = WrittenSignature(
+        "target", "signatures/0000000/0000000000.json", 0, "sha256:0", is_stamped=True
+    )
     result = RunResult(
         day,
         day,
@@ -103,6 +107,7 @@ def _example_run() -> dict[str, Any]:
         inventories=["s3://bucket/manifest.json"],
         layouts=read_declarations([_DECLARATION]),
         custody=[record],
+        signatures=[signature],
         seconds={"list": 1.0},
         failures=[Failure("where", "StoreError", "what", "do")],
         warnings=[Failure("where", "AccessDenied", "what", "do")],

@@ -177,6 +177,7 @@ OWN_FOLDERS = (
     "tables/",
     "discards/",
     "custody/",
+    "signatures/",
     "keys/",
     "adopted/",
     BACKFILLS,

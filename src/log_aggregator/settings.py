@@ -70,6 +70,8 @@ class Settings:
     kms_key_id: str | None = None
     search: str = "plain"
     search_kms_key_id: str | None = None
+    sign_with: str | None = None
+    time_stamp_url: str | None = None
     glacier_object_size: int = GIB
     pack_size_max: int = GIB
     members_max: int = 200_000
@@ -238,6 +240,10 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError(
             "verify = 'read-back': expected 'checksum' with storage_class = "
             f"{settings.storage_class!r}, which cannot be read"
+        )
+    if settings.time_stamp_url is not None and settings.sign_with is None:
+        raise SettingsError(
+            f"time_stamp_url = {settings.time_stamp_url!r}: expected together with sign_with"
         )
     if settings.pack_size_max < settings.part_size:
         raise SettingsError(
@@ -458,6 +464,22 @@ SETTINGS: tuple[Setting, ...] = (
         _optional(_word(r"[A-Za-z0-9:/_-]{1,2048}")),
         "a KMS key id, alias or ARN",
         "Key for what is kept for searching, under terms/ and tables/. Left out: as kms_key_id.",
+    ),
+    Setting(
+        "sign_with",
+        _optional(
+            _word(r"kms:arn:aws[a-z-]*:kms:[A-Za-z0-9:/_-]{1,2048}|(?!kms:)[^\x00-\x1f]{1,4096}")
+        ),
+        "kms: and the ARN of an RSA key in KMS, or the path of a file with one as PEM",
+        "Key that custody records are signed with at the end of each run; see "
+        "docs/how-to/sign-custody-records.md. Left out: they are not signed.",
+    ),
+    Setting(
+        "time_stamp_url",
+        _optional(_word(r"https?://[^\s\x00-\x1f]{1,2048}")),
+        "a URL that begins with http:// or https://",
+        "With sign_with: the time-stamping authority (RFC 3161) that says when a record was "
+        "signed. Left out: nobody but the signer says it.",
     ),
     Setting(
         "glacier_object_size",

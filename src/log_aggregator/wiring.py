@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from log_aggregator.adapters.counting import CountingStore
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from log_aggregator.adapters.s3.inspection import S3Inspector
     from log_aggregator.adapters.s3.scratch import BotoHands
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
+    from log_aggregator.ports.signing import Signer, Signing, StampReader, TimeStamper
 
 BucketAccounts = tuple[tuple[str, str], ...]
 """As `Settings.bucket_owners`."""
@@ -239,6 +241,57 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
         )
     except RequestFailed as error:
         raise CannotStart.because(error) from error
+
+
+def connect_signing(connection: Connection, settings: Settings) -> Signing | None:
+    """What custody records are signed with; None where they are not to be. Raises CannotStart,
+    SettingsError.
+    """
+    if settings.sign_with is None:
+        return None
+    from log_aggregator.ports.signing import Signing
+
+    stamper = None
+    if settings.time_stamp_url is not None:
+        stamper = _connect_authority(connection, settings.time_stamp_url)
+    return Signing(_connect_signer(connection, settings.sign_with), stamper)
+
+
+def connect_kms_key(connection: Connection, arn: str) -> Signer:
+    """A key in KMS. Raises CannotStart, SettingsError."""
+    from log_aggregator.adapters.s3.kms import KmsKey
+
+    _cut_requests_at_stops()
+    try:
+        return KmsKey.connect(
+            _client_settings(connection, attempts_max=3, connect_timeout_seconds=5), arn
+        )
+    except RequestFailed as error:
+        raise CannotStart.because(error) from error
+
+
+def read_time_authorities(path: Path) -> StampReader:
+    """Those whose certificates are in a file. Raises SettingsError, NotInstalled."""
+    from log_aggregator.adapters.time_stamps import TimeAuthorities
+
+    return TimeAuthorities.read_file(path)
+
+
+def _connect_signer(connection: Connection, sign_with: str) -> Signer:
+    if sign_with.startswith("kms:"):
+        return connect_kms_key(connection, sign_with.removeprefix("kms:"))
+    from log_aggregator.adapters.local_key import LocalKey
+
+    return LocalKey.read(Path(sign_with))
+
+
+def _connect_authority(connection: Connection, url: str) -> TimeStamper:
+    from log_aggregator.adapters.s3.posting import Poster
+    from log_aggregator.adapters.time_stamps import ANSWER_BYTES_MAX, OPERATION, TimeAuthority
+
+    _cut_requests_at_stops()
+    limits = _client_settings(connection, connect_timeout_seconds=5, read_timeout_seconds=20)
+    return TimeAuthority(url, Poster(limits, OPERATION, ANSWER_BYTES_MAX).post)
 
 
 def connect_executions(connection: Connection) -> StackExecutions:

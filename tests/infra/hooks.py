@@ -138,7 +138,9 @@ def _allows_no_whole_service(role: Properties) -> bool:
 
 
 def _rotates(key: Properties) -> bool:
-    return key.get("EnableKeyRotation") is True
+    """A key that does not encrypt cannot, and is passed over."""
+    is_symmetric = key.get("KeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT"
+    return key.get("EnableKeyRotation") is True or not is_symmetric
 
 
 def _is_no_short_rsa(key: Properties) -> bool:

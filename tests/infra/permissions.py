@@ -20,7 +20,10 @@ from log_aggregator.handlers.prepare import LAYOUTS_KEY
 WORK = f"{STACK}-workbucket-1a2b3c"
 LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
-_FOLDERS = ("packs", "indexes", "discards", "custody", "keys", "backfills", "tables", "probes")
+_FOLDERS = (
+    *("packs", "indexes", "discards", "custody", "signatures", "keys", "backfills", "tables"),
+    "probes",
+)
 _SEARCHED = ("terms",)
 """They may be written over."""
 
@@ -366,9 +369,12 @@ def check_who_writes_where(stack: Stack) -> list[str]:
         ("PlanFunction", "custody"),
         ("FinishFunction", "indexes"),
         ("FinishFunction", "custody"),
+        ("FinishFunction", "signatures"),
         ("FinishFunction", "keys"),
         ("MergeTermsFunction", "tables"),
     }
+    if not stack.parameters["SignRecordsWith"]:
+        allowed -= {("FinishFunction", "signatures")}
     if stack.parameters["Search"] == "off":
         allowed -= {("CombineFunction", "terms"), ("MergeTermsFunction", "tables")}
     problems = []
@@ -543,7 +549,7 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
         wanted |= {("CombineFunction", "kms:GenerateDataKey", key) for key in search_keys}
     named = source_keys | ({stack.parameters["DestinationKmsKeyArn"]} - {""}) | search_keys
     wanted |= {("ExamineFunction", "kms:DescribeKey", key) for key in named}
-    wanted |= _uses_of_the_stack_key(stack)
+    wanted |= _uses_of_the_stack_key(stack) | _uses_of_the_signing_key(stack)
     granted = {
         (found.owner, action, resource)
         for found in statements_of(stack)
@@ -555,6 +561,49 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
         f"{'missing' if entry in wanted else 'too much'}: {entry}"
         for entry in sorted(wanted ^ granted)
     ]
+
+
+def find_signing_key(stack: Stack) -> str | None:
+    """The one that is named, or that the stack makes."""
+    if stack.parameters["SignRecordsWith"] != "new":
+        return stack.parameters["SignRecordsWith"] or None
+    return str(stack.outputs["SigningKeyArn"])
+
+
+def check_who_signs(stack: Stack) -> list[str]:
+    """Finish signs, with the key that is named, or one for signing alone that outlives the stack;
+    nobody else knows of it.
+    """
+    key, made = find_signing_key(stack), stack.of_type("AWS::KMS::Key").get("SigningKey")
+    told = {
+        name: found["Environment"]["Variables"].get("LOG_AGGREGATOR_SIGN_WITH")
+        for name, found in stack.of_type("AWS::Lambda::Function").items()
+        if "Environment" in found
+    }
+    wanted = f"kms:{key}" if key else ""
+    problems = [
+        f"{name}: {value}"
+        for name, value in told.items()
+        if value != (wanted if name == "FinishFunction" else None)
+    ]
+    if (made is not None) != (stack.parameters["SignRecordsWith"] == "new"):
+        problems.append(f"the stack's own key: {made}")
+    if made is not None:
+        found = stack.resources["SigningKey"]
+        if (made["KeySpec"], made["KeyUsage"]) != ("RSA_3072", "SIGN_VERIFY"):
+            problems.append(f"the key does not sign: {made}")
+        if (found.get("DeletionPolicy"), found.get("UpdateReplacePolicy")) != (
+            "RetainExceptOnCreate",
+            "Retain",
+        ):
+            problems.append("the key goes with the stack")
+    return problems
+
+
+def _uses_of_the_signing_key(stack: Stack) -> set[tuple[str, str, str]]:
+    key = find_signing_key(stack)
+    actions = ("kms:GetPublicKey", "kms:Sign")
+    return {("FinishFunction", action, key) for action in actions} if key else set()
 
 
 def _uses_of_the_stack_key(stack: Stack) -> set[tuple[str, str, str]]:
@@ -625,6 +674,8 @@ def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
         if owner == "MergeTermsFunction":
             needed = set(_KEEP)
         needed -= {("s3:PutObject", "terms")}
+    if owner == "FinishFunction" and stack.parameters["SignRecordsWith"]:
+        needed |= {("s3:GetObject", "signatures"), ("s3:PutObject", "signatures")}
     if owner in _READERS_OF_INVENTORIES and stack.parameters["InventoryBuckets"]:
         needed |= {("s3:GetObject", "inventories"), ("s3:ListBucket", "buckets of inventories")}
     if stack.in_place:  # the target is a folder of the sources: the same bucket

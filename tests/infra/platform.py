@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.infra.stack import ACCOUNT, STACK, Stack
 
-_REPLICATED = ["packs/", "indexes/", "discards/", "custody/", "keys/"]
+_REPLICATED = ["packs/", "indexes/", "discards/", "custody/", "keys/", "signatures/"]
 _DELETING = ("delete", "s3:*", "*")
 
 

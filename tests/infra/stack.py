@@ -27,6 +27,7 @@ DESTINATION = f"all-aggregated-logs-{ACCOUNT}-{REGION}"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/00000000-0000-0000-0000-000000000000"
 OTHER_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/11111111-1111-1111-1111-111111111111"
 SEARCH_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/33333333-3333-3333-3333-333333333333"
+SIGNING_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/44444444-4444-4444-4444-444444444444"
 STACK_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/22222222-2222-2222-2222-222222222222"
 LAYER = f"arn:aws:lambda:{REGION}:580247275435:layer:LambdaInsightsExtension-Arm64:20"
 
@@ -54,6 +55,8 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
         "SearchKmsKeyArn": SEARCH_KEY,
         "DestinationKmsKeyArn": OTHER_KEY,
     },
+    "signed with a key of the stack": {"SignRecordsWith": "new", "DestinationKmsKeyArn": OTHER_KEY},
+    "signed in place": {"UseCommonDestinationBucket": "No", "SignRecordsWith": SIGNING_KEY},
     "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
     "other accounts": {
         "OtherBuckets": "flow-logs,theirs-*",

@@ -639,6 +639,38 @@ MISTAKES = (
         dict(PARAMETER_SETS["replicated"]),
     ),
     Mistake(
+        "signatures are not replicated",
+        platform.check_replication,
+        lambda resources: resources["CommonDestinationBucket"]["Properties"][
+            "ReplicationConfiguration"
+        ]["Fn::If"][1]["Rules"].pop(5),
+        dict(PARAMETER_SETS["replicated"]),
+    ),
+    Mistake(
+        "the signing key goes with the stack",
+        permissions.check_who_signs,
+        _set("SigningKey/DeletionPolicy", "Delete"),
+        dict(PARAMETER_SETS["signed with a key of the stack"]),
+    ),
+    Mistake(
+        "the signing key encrypts",
+        permissions.check_who_signs,
+        _set("SigningKey/Properties/KeyUsage", "ENCRYPT_DECRYPT"),
+        dict(PARAMETER_SETS["signed with a key of the stack"]),
+    ),
+    Mistake(
+        "another function may sign",
+        permissions.check_keys_are_the_given_ones,
+        _allow("CombineFunction", "kms:Sign", "arn:aws:kms:*:*:key/*"),
+        dict(PARAMETER_SETS["signed with a key of the stack"]),
+    ),
+    Mistake(
+        "a run is not told what to sign with",
+        permissions.check_who_signs,
+        _set("FinishFunction/Properties/Environment/Variables/LOG_AGGREGATOR_SIGN_WITH", ""),
+        dict(PARAMETER_SETS["signed with a key of the stack"]),
+    ),
+    Mistake(
         "what is encrypted is not replicated",
         platform.check_replication,
         _set(f"{_REPLICATION}/0/SourceSelectionCriteria", None),

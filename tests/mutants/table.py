@@ -21,6 +21,7 @@ from tests.mutants.bugs.rehearsing import REHEARSING
 from tests.mutants.bugs.reporting import REPORTING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.searching import SEARCHING
+from tests.mutants.bugs.signing import SIGNING
 from tests.mutants.bugs.stalls import STALLS
 from tests.mutants.bugs.surveying import SURVEYING
 from tests.mutants.bugs.terms import TERMS
@@ -32,6 +33,7 @@ SECTIONS = (
     WRITE_ORDER,
     EXACTNESS,
     TRUST,
+    SIGNING,
     VERIFYING,
     COMPLETENESS,
     DELETING,

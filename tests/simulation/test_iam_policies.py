@@ -27,6 +27,7 @@ from tests.support.scenarios import (
     build_unversioned,
     build_versioned,
 )
+from tests.support.signing import ARN, make_signer
 from tests.support.trails import Trails
 from tests.support.world import (
     World,
@@ -50,11 +51,13 @@ from log_aggregator.core.query import Query
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import LogAggregatorError, StoreError
 from log_aggregator.ports.account import BucketVersioning
+from log_aggregator.ports.signing import Signing
 from log_aggregator.ports.store import Deletion, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKeys
 from log_aggregator.steps.backfill.ledger import choose_target, open_backfill
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
+from log_aggregator.steps.custody.sign import sign_after_run
 from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.doctor.grants import Scope, Stage, look_at_buckets, plan_statements
 from log_aggregator.steps.doctor.permissions import (
@@ -98,11 +101,16 @@ NO_STAGE = {
     "index rebuild": "the same",
     "index adopt": "the same",
     "keep-public-keys": "the same",
+    "custody sign": "signs as a run does, and walks as who reads: it needs both stages",
     "rehearse": "buckets of its own",
     "generate": "buckets of its own",
     "demo": "a server of its own",
 }
-NOT_RECORDED = {("AskForPublicKeys", "cloudtrail:ListPublicKeys", "")}
+NOT_RECORDED = {
+    ("AskForPublicKeys", "cloudtrail:ListPublicKeys", ""),
+    ("UseSigningKey", "kms:GetPublicKey", ""),
+    ("UseSigningKey", "kms:Sign", ""),
+}
 ROOT = Path(__file__).parents[2]
 AGGREGATE = "older.gz"
 """What another tool made: no stage names it, and the command says so."""
@@ -121,7 +129,12 @@ class Case:
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.world.rules, source_keys=(SOURCE_KEY,), target_keys=(TARGET_KEY,))
+        return Scope(
+            self.world.rules,
+            source_keys=(SOURCE_KEY,),
+            target_keys=(TARGET_KEY,),
+            sign_with=f"kms:{ARN}",
+        )
 
     @property
     def options(self) -> list[str]:
@@ -139,6 +152,7 @@ class Case:
         job = self.world.job(store, rules=replace(self.world.rules, group=group))
         archive = partial(archive_run_keys, job, lambda: self.keys)
         result = run(job, Progress(), None, CustodyKeeper(job, f"run-{id(store)}", archive))
+        sign_after_run(job, result, lambda: Signing(make_signer()))
         return [str(failure) for failure in result.failures]
 
 

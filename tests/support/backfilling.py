@@ -145,5 +145,5 @@ def backfill(
     state = worker.work()
     if not worker.is_stopped:
         job = worker.ledger.reader.job
-        assert tell_of_killed_runs(job, RANGE, f"{name} end", lambda _: None) == []
+        assert tell_of_killed_runs(job, RANGE, f"{name} end", lambda _: None, lambda _: None) == []
     return state

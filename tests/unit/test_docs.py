@@ -230,6 +230,8 @@ def test_what_the_example_shows_as_defaults_are_defaults() -> None:
         "organization_id",
         "destination_account",
         "bucket_accounts",
+        "sign_with",
+        "time_stamp_url",
     }
     lines = re.findall(r"^# ([a-z_]+ = .*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
     shown = tomllib.loads("\n".join(lines))

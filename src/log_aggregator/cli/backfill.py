@@ -38,8 +38,15 @@ from log_aggregator.steps.backfill.ledger import Attempt, Ledger, choose_target,
 from log_aggregator.steps.backfill.recover import tell_of_killed_runs
 from log_aggregator.steps.backfill.work import Outcome, Worker
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
+from log_aggregator.steps.custody.sign import sign_after_run
 from log_aggregator.steps.job import Job
-from log_aggregator.wiring import Connection, connect_inspector, connect_trail_keys, open_job
+from log_aggregator.wiring import (
+    Connection,
+    connect_inspector,
+    connect_signing,
+    connect_trail_keys,
+    open_job,
+)
 
 EXAMPLE = """\b
 Example:
@@ -151,7 +158,9 @@ def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json:
         )
         with view.progress:
             state, is_stopped = _work(worker)
-            failures = [] if is_stopped else _tell_of_killed_runs(job, connection, plan.window)
+            failures = (
+                [] if is_stopped else _tell_of_killed_runs(job, settings, connection, plan.window)
+            )
     for failure in failures:
         print_line(f"{failure.where}: {failure.error}: {failure.message}", err=True)
     described = {
@@ -172,11 +181,14 @@ def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json:
     return 1 if failures or state.count(State.FAILED) else 0
 
 
-def _tell_of_killed_runs(job: Job, connection: Connection, window: DateWindow) -> list[Failure]:
+def _tell_of_killed_runs(
+    job: Job, settings: Settings, connection: Connection, window: DateWindow
+) -> list[Failure]:
     """What cannot be told is a failure, and so is a stop meanwhile: the next run tells it."""
     archive_keys = partial(archive_run_keys, job, partial(connect_trail_keys, connection))
+    sign = partial(sign_after_run, job, connect=partial(connect_signing, connection, settings))
     try:
-        return tell_of_killed_runs(job, window, name_run(job.clock.now()), archive_keys)
+        return tell_of_killed_runs(job, window, name_run(job.clock.now()), archive_keys, sign)
     except (KeyboardInterrupt, Interrupted):
         return [Failure.of("custody records of earlier runs", Interrupted("stopped"))]
 

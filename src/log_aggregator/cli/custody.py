@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 
+from log_aggregator.cli.lasting import print_lasting_report, require_room
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
     make_connection,
+    signing_options,
     target_options,
 )
 from log_aggregator.cli.paging import page_report
-from log_aggregator.core.custody import custody_prefix
-from log_aggregator.errors import IncompleteSearch, NotFound, SettingsError
+from log_aggregator.core.custody import WrittenRecord, custody_prefix, record_key
+from log_aggregator.core.signatures import name_key, parse_public_keys
+from log_aggregator.errors import Failure, IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.custody import (
     describe_life,
@@ -25,17 +29,25 @@ from log_aggregator.reports.custody import (
     render_record,
     render_walk,
 )
+from log_aggregator.reports.signatures import describe_signing, render_signing
 from log_aggregator.settings import Settings
+from log_aggregator.steps.custody.prove import Trust, prove_chain
+from log_aggregator.steps.custody.sign import sign_record
 from log_aggregator.steps.custody.trace import Life, trace
 from log_aggregator.steps.custody.walk import (
     StoredRecord,
+    Walked,
     WalkRules,
     list_records,
     read_records,
-    walk_chain,
 )
 from log_aggregator.steps.job import Job
-from log_aggregator.wiring import open_job
+from log_aggregator.wiring import (
+    connect_kms_key,
+    connect_signing,
+    open_job,
+    read_time_authorities,
+)
 
 _EXPECTED = re.compile(r"(?P<sequence>[0-9]{1,10}):(?P<sha256>[0-9a-f]{64})")
 
@@ -71,6 +83,30 @@ def custody() -> None:
     is_flag=True,
     help="Read every index that a record names, and compare its hash.",
 )
+@click.option(
+    "--public-key",
+    "public_keys",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A file with a public key (PEM or DER) that records are signed with; may be repeated. "
+    "Only signatures by keys that are named prove anything, and any other one is a break. Left "
+    "out: none.",
+)
+@click.option(
+    "--kms-key",
+    "kms_keys",
+    multiple=True,
+    metavar="ARN",
+    help="The same, a key that KMS is asked for; may be repeated. Left out: none.",
+)
+@click.option(
+    "--time-stamp-authority",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with the root certificates (PEM) of the time-stamping authorities that are "
+    "believed. Left out: time stamps are not checked.",
+)
 @target_options
 @connection_options
 @json_option
@@ -84,21 +120,87 @@ def verify_custody(
     oldest: int,
     expect: tuple[str, ...],
     reads_indexes: bool,
+    public_keys: tuple[Path, ...],
+    kms_keys: tuple[str, ...],
+    time_stamp_authority: Path | None,
 ) -> int:
-    """Walk the chain, newest to oldest. Changes nothing.
+    """Walk the chain, newest to oldest, and check its signatures. Changes nothing.
 
     Exit code 1 where a record was changed, removed, replaced or put in between, where one does not
-    add up, where there are packs that no record can name, and where there is no record at all.
+    add up, where there are packs that no record can name, and where there is no record at all; and
+    where a signature does not fit its record, is by a key that was not named, or signs a record
+    that is not there.
     """
     rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
-    with open_job(make_connection(profile, region, endpoint_url), settings) as job:
+    stamps = None if time_stamp_authority is None else read_time_authorities(time_stamp_authority)
+    connection, keys = make_connection(profile, region, endpoint_url), _read_keys(public_keys)
+    with open_job(connection, settings) as job:
+        for arn in kms_keys:
+            keys[connect_kms_key(connection, arn).public_key] = arn
         targets = job.list_targets()
-        chains = [walk_chain(job, target, rules) for target in targets]
+        chains = [prove_chain(job, target, rules, Trust(keys, stamps)) for target in targets]
     if not any(chain.records or chain.findings for chain in chains):
         raise nothing_in(targets)
     described = describe_walk(chains)
     page_report(described, render_walk(described), as_json=as_json)
     return 1 if described["findings"] else 0
+
+
+@custody.command("sign")
+@click.option(
+    "--oldest",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Records before this number are known to be gone.",
+)
+@signing_options
+@connection_options
+@json_option
+def sign_custody(
+    settings: Settings,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    as_json: bool,
+    oldest: int,
+) -> int:
+    """Sign the newest record of the chain with the key of `sign_with`, and have that time-stamped
+    where `time_stamp_url` is set. A record that is signed already is left as it is.
+
+    The chain is walked first. Exit code 1 where anything is wrong with it: then nothing is signed.
+    """
+    if settings.sign_with is None:
+        raise SettingsError(
+            "--sign-with: expected kms: and the ARN of a key, or a file with a private key"
+        )
+    require_room()
+    connection = make_connection(profile, region, endpoint_url)
+    with open_job(connection, settings) as job:
+        targets = job.list_targets()
+        chains = [prove_chain(job, target, WalkRules(oldest=oldest), Trust()) for target in targets]
+        if not any(chain.records or chain.findings for chain in chains):
+            raise nothing_in(targets)
+        walked = describe_walk(chains)
+        signed, failures = [], list[Failure]()
+        signing = None if walked["findings"] else connect_signing(connection, settings)
+        if signing is not None:
+            for written in _newest(chains):
+                done, failed = sign_record(job, written, signing)
+                signed.append(done)
+                failures += failed
+    described = {**describe_signing(signed, failures), **walked}
+    lines = list(render_walk(walked) if walked["findings"] else render_signing(described))
+    if walked["findings"]:
+        lines.append("Nothing was signed: look first at what is WRONG, with `custody show`.")
+    print_lasting_report(
+        described,
+        lines,
+        "what can be signed",
+        as_json=as_json,
+        advice="`log-aggregator custody verify` says what is signed.",
+    )
+    return 1 if walked["findings"] or failures else 0
 
 
 @custody.command("show")
@@ -183,6 +285,32 @@ def trace_custody(
     if incomplete is not None:
         raise incomplete
     return 0 if all(life.index_is_unchanged and not life.unread for life in lives) else 1
+
+
+def _newest(chains: Iterable[Walked]) -> Iterator[WrittenRecord]:
+    """The newest record of each chain that has any."""
+    for chain in chains:
+        if chain.newest is not None:
+            sequence, sha256 = chain.newest
+            target = chain.target
+            yield WrittenRecord(target.bucket, record_key(target, sequence), sequence, sha256)
+
+
+def _read_keys(paths: Iterable[Path]) -> dict[bytes, str]:
+    """Public keys, and where they are from. Raises SettingsError."""
+    keys: dict[bytes, str] = {}
+    for path in paths:
+        try:
+            found = parse_public_keys(path.read_bytes())
+        except OSError as error:
+            raise SettingsError(f"--public-key {path}: cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise SettingsError(
+                f"--public-key {path}: no public RSA key: {error}; `openssl pkey -in KEY -pubout` "
+                "writes one"
+            ) from None
+        keys |= {der: f"{path} ({name_key(der)})" for der in found}
+    return keys
 
 
 def nothing_in(targets: Iterable[Target]) -> NotFound:

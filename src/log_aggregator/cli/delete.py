@@ -31,12 +31,13 @@ from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.settings import Settings
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
+from log_aggregator.steps.custody.sign import sign_after_run
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.steps.packing.run import run as run_job
 from log_aggregator.steps.retrieval.days import find_packed_days
 from log_aggregator.telemetry.memory import peak_memory_bytes
-from log_aggregator.wiring import connect_trail_keys, open_job
+from log_aggregator.wiring import connect_signing, connect_trail_keys, open_job
 
 _DAYS = re.compile(r"(\d{1,4})d")
 
@@ -109,6 +110,7 @@ def delete(
         keeper = CustodyKeeper(job, name_run(job.clock.now()), archive_keys)
         with make_progress(is_quiet=as_json, doing=DELETING) as progress:
             result = run_job(job, progress, None, keeper)
+            sign_after_run(job, result, partial(connect_signing, connection, settings))
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     described = describe_run(result, measured)
     print_run(described, as_json=as_json)

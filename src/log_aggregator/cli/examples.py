@@ -43,7 +43,8 @@ EXAMPLES = {
     "generate": (
         "--bucket-prefix try- --destination-bucket try-packs --endpoint-url http://127.0.0.1:8333",
     ),
-    "custody verify": (f"--indexes {_PACKS}",),
+    "custody verify": (f"--indexes {_PACKS}", f"--public-key custody.pub {_PACKS}"),
+    "custody sign": (f"--sign-with custody.pem {_PACKS}",),
     "custody show": (f"--last 3 {_PACKS}",),
     "custody trace": (f"s3://example-elb-logs/AWSLogs/111122223333/a.log.gz {_PACKS}",),
     "athena-ddl": (f"--log-type CloudTrail --account 111122223333 {_PACKS}",),

@@ -66,6 +66,12 @@ def target_writing_options(function: F) -> F:
     )
 
 
+def signing_options(function: F) -> F:
+    """The same, and what custody records are signed with."""
+    names = TARGET_SETTINGS | {"kms_key_id", "sign_with", "time_stamp_url"}
+    return _add_settings(function, [row for row in SETTINGS if row.name in names])
+
+
 def tables_options(function: F) -> F:
     """The same, and the key of what is kept for searching."""
     names = TARGET_SETTINGS | {"kms_key_id", "search_kms_key_id"}

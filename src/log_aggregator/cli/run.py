@@ -34,6 +34,7 @@ from log_aggregator.reports.ways import YEARS_DEFAULT, Comparison
 from log_aggregator.settings import Settings
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.keep import CustodyKeeper
+from log_aggregator.steps.custody.sign import sign_after_run
 from log_aggregator.steps.inventory import Inventory, InventoryListing, find_inventory, narrow_job
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.listing import Listing, Progress
@@ -41,7 +42,7 @@ from log_aggregator.steps.packing.plan import plan_run
 from log_aggregator.steps.packing.run import run as run_job
 from log_aggregator.steps.search.after_run import merge_after_run
 from log_aggregator.telemetry.memory import peak_memory_bytes
-from log_aggregator.wiring import Connection, connect_trail_keys, open_job
+from log_aggregator.wiring import Connection, connect_signing, connect_trail_keys, open_job
 
 inventory_option = click.option(
     "--inventory",
@@ -209,6 +210,7 @@ def measure_run(
         with shown as view:
             result = run_job(job, view, _make_listing(job, found, view), keeper)
             merge_after_run(job, result)
+            sign_after_run(job, result, partial(connect_signing, connection, settings))
         result.inventories = [inventory.location for inventory in found]
         measured = Measured(job.requests, time.perf_counter() - began, peak_memory_bytes())
     return describe_run(result, measured)

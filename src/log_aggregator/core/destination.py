@@ -18,6 +18,7 @@ FOLDERS_WRITTEN_ONCE = (
     "indexes/",
     "discards/",
     "custody/",
+    "signatures/",
     "keys/",
     "backfills/",
     "tables/",

@@ -14,7 +14,9 @@ MODULUS_BITS_MIN = 1024
 MODULUS_BITS_MAX = 16_384
 """A larger key is no key but an attempt to keep us busy."""
 
-_SEQUENCE, _INTEGER = 0x30, 0x02
+_SEQUENCE, _INTEGER, _BIT_STRING = 0x30, 0x02, 0x03
+_RSA_ENCRYPTION = bytes.fromhex("06092a864886f70d0101010500")
+"""The DER of AlgorithmIdentifier's content: rsaEncryption, NULL (RFC 3279, section 2.3.1)."""
 _SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 """The DER of DigestInfo up to the hash (RFC 8017, section 9.2, note 1)."""
 
@@ -57,6 +59,20 @@ def parse_public_key(der: bytes) -> PublicKey:
     if end != len(der) or content_end != len(content):
         raise ValueError("there is more than a key")
     return PublicKey(_parse_positive(n), _parse_positive(e))
+
+
+def parse_public_key_info(der: bytes) -> PublicKey:
+    """X.509's SubjectPublicKeyInfo (RFC 5280, section 4.1) of an RSA key, as KMS's GetPublicKey
+    and `openssl pkey -pubout` give it. Raises ValueError where it is anything else, or not DER.
+    """
+    content, end = _read(der, 0, _SEQUENCE)
+    algorithm, position = _read(content, 0, _SEQUENCE)
+    bits, content_end = _read(content, position, _BIT_STRING)
+    if algorithm != _RSA_ENCRYPTION:
+        raise ValueError("not the key of an RSA signature")
+    if end != len(der) or content_end != len(content) or bits[:1] != b"\x00":
+        raise ValueError("there is more than a key")
+    return parse_public_key(bits[1:])
 
 
 def encode_message(message: bytes, length_bytes: int) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 # At once: a function has more processor time while it is loaded than in its first call.
 import log_aggregator.adapters.s3.store  # noqa: F401
@@ -42,11 +42,15 @@ from log_aggregator.wiring import (
     SystemClock,
     attend,
     connect_inspector,
+    connect_signing,
     connect_store,
     connect_trail_keys,
     make_rules,
     make_workers,
 )
+
+if TYPE_CHECKING:
+    from log_aggregator.ports.signing import Signing
 
 PREFIX = "LOG_AGGREGATOR_"
 WORK_BUCKET = f"{PREFIX}WORK_BUCKET"
@@ -79,6 +83,8 @@ class Call:
     request_id: str
     connect_keys: Callable[[], TrailKeys | None]
     """What CloudTrail's public keys are asked through."""
+    connect_signing: Callable[[], Signing | None]
+    """What custody records are signed with; None where they are not to be."""
     connect_account: Callable[[], AccountInspector]
     """What the account itself is asked through: Lambda's quota, and all that the doctor asks."""
 
@@ -167,6 +173,7 @@ def _run(
                 work_bucket=work_bucket,
                 request_id=context.aws_request_id,
                 connect_keys=_connect_keys,
+                connect_signing=partial(_connect_signing, settings),
                 connect_account=partial(_connect_account, settings.bucket_owners),
             )
             result = _work(step, work, event, call)
@@ -231,6 +238,11 @@ def _connect_account(accounts: BucketAccounts) -> AccountInspector:
 def _connect_keys() -> TrailKeys | None:
     """None where S3 is another server than AWS's. Raises CannotStart."""
     return connect_trail_keys(Connection())
+
+
+def _connect_signing(settings: Settings) -> Signing | None:
+    """Raises CannotStart, SettingsError."""
+    return connect_signing(Connection(), settings)
 
 
 def _read_value(name: str, text: str) -> Any:

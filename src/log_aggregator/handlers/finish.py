@@ -17,6 +17,7 @@ from log_aggregator.handlers.metrics import write_night, write_outstanding, writ
 from log_aggregator.reports.run import Measured, describe_run
 from log_aggregator.steps.cloudtrail.run_keys import archive_run_keys
 from log_aggregator.steps.custody.recover import recover_runs
+from log_aggregator.steps.custody.sign import sign_after_run
 from log_aggregator.steps.custody.write import RunSpan, write_custody
 from log_aggregator.steps.fanout.gather import read_record, summarize_run
 from log_aggregator.steps.fanout.outstanding import record_outstanding
@@ -36,8 +37,9 @@ which is any process that died.
 def handler(event: Event, call: Call) -> Result:
     """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is
     `runs/<run>/result.json`, as `run --json` prints it, and `planned`: what the work items held. A
-    custody record is left beside the packs, and so are the public keys of CloudTrail digests. What
-    is left behind or retained is added to what earlier runs left, in `outstanding/`.
+    custody record is left beside the packs, signed where there is a key for that, and so are the
+    public keys of CloudTrail digests. What is left behind or retained is added to what earlier runs
+    left, in `outstanding/`.
 
     Raises RunFailed.
     """
@@ -57,6 +59,7 @@ def handler(event: Event, call: Call) -> Result:
         archive_keys(summary.result)
         write_custody(job, summary.result, span)
         recover_runs(job, summary.result, span, archive_keys)
+        sign_after_run(job, summary.result, call.connect_signing)
     requests = summary.requests + Counter(call.job.requests)
     peak = max(summary.peak_memory_bytes, peak_memory_bytes())
     described = describe_run(

@@ -15,6 +15,7 @@ from log_aggregator.core.times import encode_time
 from log_aggregator.model import Stage
 from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.reports.run import name_layouts
+from log_aggregator.reports.signatures import describe_proven, render_proven
 from log_aggregator.steps.custody.trace import Life, Mention
 from log_aggregator.steps.custody.walk import StoredRecord, Walked
 
@@ -38,6 +39,7 @@ def render_walk(described: Mapping[str, Any]) -> Iterator[str]:
         )
         if chain["newest"] is not None:
             yield f"  newest    {chain['newest']['sequence']}:{chain['newest']['sha256']}"
+            yield from render_proven(chain["signatures"])
         for name, label in (("findings", "  WRONG     "), ("notes", "  note      ")):
             yield from (f"{label}{finding['where']}: {finding['what']}" for finding in chain[name])
 
@@ -195,6 +197,7 @@ def _describe_chain(chain: Walked) -> dict[str, Any]:
         "newest": newest,
         "packs": chain.packs,
         "indexes_read": chain.indexes_read,
+        "signatures": describe_proven(chain.proven, is_broken=bool(chain.findings)),
         "findings": [asdict(finding) for finding in chain.findings],
         "notes": [asdict(finding) for finding in chain.notes],
     }

@@ -69,6 +69,7 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
             for pack in result.packs
         ],
         "custody": [asdict(record) for record in result.custody],
+        "signatures": [asdict(signature) for signature in result.signatures],
         "requests": dict(sorted(measured.requests.items())),
         "dollars": {
             "estimated": round(estimate_dollars(measured.requests), 8),
@@ -172,6 +173,8 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
             "custody", f"record {record['sequence']} in s3://{record['bucket']}/{record['key']}"
         )
         yield _line("", f"sha256 {record['sha256']}")
+    for signature in run["signatures"]:
+        yield _line("signed", describe_signature(signature))
     if run["stale_uploads_aborted"]:
         yield _line(
             "cleaned",
@@ -182,6 +185,12 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
         yield "Stopped before it was done; start the same command again to go on."
     yield from _render_public_keys(run)
     yield from render_failures(run["failures"])
+
+
+def describe_signature(signature: Mapping[str, Any]) -> str:
+    """A signature of a custody record, in words."""
+    stamped = ", time-stamped" if signature["is_stamped"] else ""
+    return f"record {signature['sequence']} by {signature['signed_by']}{stamped}"
 
 
 def render_inventories(inventories: Iterable[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
+from tests.support.signing import key_file
 from tests.support.world import DAY
 
 from log_aggregator.cli import commands
@@ -33,6 +34,7 @@ CALLS = {
     "backfill": ("backfill", "--from", str(DAY), "--to", str(DAY), *SOURCE),
     "status": ("status",),
     "custody verify": ("custody", "verify"),
+    "custody sign": ("custody", "sign", "--sign-with", key_file()),
     "custody show": ("custody", "show"),
     "custody trace": ("custody", "trace", "s3://logs/key"),
 }

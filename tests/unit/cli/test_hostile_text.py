@@ -22,6 +22,7 @@ import pytest
 from tests.support.account import FakeAccount, FakeBucket
 from tests.support.custody import run_recorded
 from tests.support.hostile import BITE, HARM, HOSTILE, NO_UTF8, TYPED, find_harm
+from tests.support.signing import key_file
 from tests.support.world import ACCOUNT, DAY, World, flow_key, make_world, pack_gzip, trail_key
 
 from log_aggregator import wiring
@@ -104,6 +105,7 @@ ARGUMENTS = {
     "thaw": [KEY],
     "put-back": [KEY],
     "custody show": [RUN],
+    "custody sign": ["--sign-with", key_file()],
     "custody trace": [f"s3://logs/{KEY}"],
     "index adopt": [f"s3://logs/{OLDER}", "--date", f"{DAY}"],
     "index rebuild": ["--date", f"{DAY}"],

@@ -32,6 +32,7 @@ ALL = {
 CHANGES = {
     *("run", "delete", "backfill", "put-back", "thaw", "keep-public-keys", "rehearse"),
     *("index rebuild", "index adopt", "index terms", "index tables", "generate", "init"),
+    "custody sign",
 }
 """In a bucket, or here."""
 IS_DEAR = {"survey"}
@@ -58,8 +59,8 @@ TO_A_FOLDER = {
 }
 TO_FILES = {**TO_A_FILE, **TO_A_FOLDER}
 EVENT = {"userIdentity": {"accessKeyId": ALL["search"][1]}}
-READ_FROM = {"--config", "--prices", "--log-file"}
-"""The last is appended to, whatever it is: /dev/stderr is a good place."""
+READ_FROM = {"--config", "--prices", "--log-file", "--public-key", "--time-stamp-authority"}
+"""The third is appended to, whatever it is: /dev/stderr is a good place."""
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_standard_output_that_fills_up(
     assert (done.code, "No space left on device" in done.err) == (1, True)
 
 
-@pytest.mark.parametrize("name", ["delete", "backfill", "put-back", "thaw"])
+@pytest.mark.parametrize("name", ["delete", "backfill", "put-back", "thaw", "custody sign"])
 def test_a_report_that_nobody_makes_anew(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

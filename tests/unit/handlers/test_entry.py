@@ -311,5 +311,5 @@ def test_only_what_was_asked_for_before_and_now_is_deleted(
     """
     world = make_world(delete_originals=now == "delete")
     record = RunRecord("r", DAY, DAY, DAY, "", stage=Stage(began))
-    call = Call(Settings(), world.job(), "work", "", lambda: None, FakeAccount)
+    call = Call(Settings(), world.job(), "work", "", lambda: None, lambda: None, FakeAccount)
     assert call.job_of(record).rules.group.stage == expected

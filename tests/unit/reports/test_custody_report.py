@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.custody import run_recorded, walk
+from tests.support.custody import START, run_recorded, walk
 from tests.support.world import World, document, make_world, trail_key
 
 from log_aggregator.core.custody import record_key
+from log_aggregator.core.signatures import Proof, Stamp
 from log_aggregator.model import Target
 from log_aggregator.reports.custody import (
     describe_life,
@@ -47,8 +48,15 @@ def make_history() -> World:
 
 
 def test_the_fields_of_verify_are_documented() -> None:
-    """`custody verify --json` has exactly the fields of the page, with breaks and with notes."""
-    described = describe_walk(walk(make_history()))
+    """`custody verify --json` has exactly the fields of the page, with breaks, with notes and with
+    signatures.
+    """
+    (walked,) = walk(make_history())
+    stamp = Stamp(START, "CN=Authority")
+    walked.proven.newest = Proof(
+        1, "0" * 64, START, "ours", is_trusted=True, has_stamp=True, stamp=stamp, ended=START
+    )
+    described = describe_walk([walked])
     assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("custody verify"))
 
 

@@ -80,14 +80,19 @@ def guard(client: Any, request_seconds: float, silence_seconds: float) -> None:
     """From now on every request of this client has a deadline."""
     wire = Wire(request_seconds, silence_seconds)
     session = client._endpoint.http_session  # noqa: SLF001 - see above
-    pools = session._pool_classes_by_scheme  # noqa: SLF001
-    if session._manager.pool_classes_by_scheme is not pools:  # noqa: SLF001
-        raise AttributeError("botocore's pools of connections are not where they were")
-    pools.update(http=WatchedPool, https=WatchedTLSPool)
+    watch_pools(session)
     send = session.send
     session.send = lambda request: wire.send(send, request)
     service = client.meta.service_model.service_id.hyphenize()
     client.meta.events.register_first(f"needs-retry.{service}", wire.check_retry)
+
+
+def watch_pools(session: Any) -> None:
+    """From now on the connections of this HTTP session tell what sockets they use."""
+    pools = session._pool_classes_by_scheme  # noqa: SLF001 - see above
+    if session._manager.pool_classes_by_scheme is not pools:  # noqa: SLF001
+        raise AttributeError("botocore's pools of connections are not where they were")
+    pools.update(http=WatchedPool, https=WatchedTLSPool)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,11 @@ from log_aggregator.steps.packing.results import RunResult
 
 
 def tell_of_killed_runs(
-    job: Job, window: DateWindow, run: str, archive_keys: Callable[[RunResult], None]
+    job: Job,
+    window: DateWindow,
+    run: str,
+    archive_keys: Callable[[RunResult], None],
+    sign: Callable[[RunResult], None],
 ) -> list[Failure]:
     """Custody records for runs that were killed in the midst of a window, once for all windows.
     Gives what could not be looked at: the next run looks again. Raises CannotStart.
@@ -21,4 +25,5 @@ def tell_of_killed_runs(
     now = job.clock.now()
     result = RunResult(window.first, window.last, buckets=job.list_source_buckets())
     recover_runs(job, result, RunSpan(run, now, now), archive_keys)
+    sign(result)
     return result.failures

@@ -8,7 +8,7 @@ of ten years names some hundred thousand.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,13 +21,15 @@ from log_aggregator.core.custody import (
     parse_record_key,
     record_key,
 )
+from log_aggregator.core.signatures import Proven
 from log_aggregator.errors import BadPack, NotFound
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import ObjectStore
 from log_aggregator.steps.custody.chain import SEQUENCE_MAX
+from log_aggregator.steps.custody.once import Finding, list_written_once
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.index import read_index
-from log_aggregator.steps.packs.pages import list_all, list_pages
+from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.workers import Workers
 
 PENDING_HOURS_MAX = 24
@@ -48,14 +50,6 @@ class WalkRules:
     """Every index that a record names is read, and its hash compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it was written."""
-
-    where: str
-    what: str
-
-
 @dataclass(slots=True)
 class Walked:
     """What a walk over one chain saw."""
@@ -70,6 +64,8 @@ class Walked:
     """A break: the exit code is 1."""
     notes: list[Finding] = field(default_factory=list)
     """What is explained: packs of runs that did not come to their end."""
+    proven: Proven = field(default_factory=Proven)
+    """How far it is signed, where that was asked (`prove`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +79,15 @@ class StoredRecord:
     problem: str = ""
 
 
-def walk_chain(job: Job, target: Target, rules: WalkRules) -> Walked:
-    """Everything about one target's chain. Raises StoreError where S3 cannot be asked."""
+def walk_chain(
+    job: Job,
+    target: Target,
+    rules: WalkRules,
+    watch: Callable[[StoredRecord], object] = lambda _: None,
+) -> Walked:
+    """Everything about one target's chain; `watch` is told of each record, the newest first. Raises
+    StoreError where S3 cannot be asked.
+    """
     store, workers = job.store, job.workers
     walked = Walked(target)
     listed = _list_versions(store, target, walked)
@@ -96,6 +99,7 @@ def walk_chain(job: Job, target: Target, rules: WalkRules) -> Walked:
     for found in read_records(
         store, workers, target, {sequence: listed[sequence] for sequence in wanted}
     ):
+        watch(found)
         walked.findings += links.take(found)
         _check_record(target, found, rules, walked)
         if found.record is None:
@@ -145,26 +149,16 @@ def list_records(store: ObjectStore, target: Target) -> dict[int, LogObject]:
 
 
 def _list_versions(store: ObjectStore, target: Target, walked: Walked) -> dict[int, LogObject]:
-    """The current records. A record is written once: where there are versions, one that was
-    replaced or deleted shows.
-    """
-    current: dict[int, LogObject] = {}
-    for page in list_pages(store.list_object_versions, target.bucket, custody_prefix(target)):
-        for marker in page.markers:
-            walked.findings.append(
-                Finding(marker.key, f"it was deleted at {marker.last_modified:%Y-%m-%d %H:%M:%S}Z")
-            )
-        for entry in page.objects:
-            sequence = parse_record_key(target, entry.key)
-            if sequence is None or sequence > SEQUENCE_MAX:
-                walked.findings.append(Finding(entry.key, "it is no custody record"))
-            elif not entry.is_latest:
-                walked.findings.append(
-                    Finding(entry.key, f"its version {entry.version_id} was replaced or deleted")
-                )
-            else:
-                current[sequence] = entry
-    return current
+    """The current records."""
+
+    def parse(key: str) -> int | None:
+        sequence = parse_record_key(target, key)
+        return None if sequence is None or sequence > SEQUENCE_MAX else sequence
+
+    prefix = custody_prefix(target)
+    return list_written_once(
+        store, target.bucket, prefix, parse, "it is no custody record", walked.findings
+    )
 
 
 def _check_sequence(

@@ -35,6 +35,7 @@ from log_aggregator.steps.doctor.permissions import (
     READ_LIFECYCLE,
     READ_SOURCE,
     READ_TARGET,
+    SIGN,
     THAW,
     USE_SOURCE_KEY,
     USE_TARGET_KEY,
@@ -75,6 +76,9 @@ class Place(StrEnum):
     TERMS = 'terms of packs, unless search = "off"'
     TABLES = 'tables of terms, unless search = "off"'
     CUSTODY = "custody records"
+    SIGNATURES = "signatures of custody records"
+    NEW_SIGNATURES = "the same, where sign_with is set"
+    SIGNING_KEYS = "the KMS key of sign_with"
     KEYS = "CloudTrail's public keys, where there is a main bucket"
     LEDGERS = "ledgers of backfills"
     DISCARDS = 'lists of what is discarded, with other_regions = "delete"'
@@ -93,6 +97,8 @@ _FOLDERS = {
     Place.TERMS: "terms/",
     Place.TABLES: "tables/",
     Place.CUSTODY: "custody/",
+    Place.SIGNATURES: "signatures/",
+    Place.NEW_SIGNATURES: "signatures/",
     Place.KEYS: "keys/",
     Place.LEDGERS: BACKFILLS,
     Place.DISCARDS: "discards/",
@@ -147,6 +153,8 @@ GRANTS = (
     _row("WriteTerms", (Stage.PACK,), (*WRITE_AGAIN, *READ_TARGET), Place.TERMS),
     _row("WriteTables", (Stage.PACK,), WRITE_ONCE, Place.TABLES),
     _row("WriteRecords", _CHANGES, WRITE_ONCE, Place.CUSTODY, Place.KEYS),
+    _row("SignRecords", _CHANGES, WRITE_ONCE, Place.NEW_SIGNATURES),
+    _row("UseSigningKey", _CHANGES, SIGN, Place.SIGNING_KEYS),
     _row("ReadLifecycle", (Stage.PACK,), READ_LIFECYCLE, Place.SOURCES),
     _row("WriteLedgers", (Stage.PACK,), WRITE_ONCE, Place.LEDGERS),
     _row("AskForPublicKeys", (*_CHANGES, Stage.READ), ASK_FOR_PUBLIC_KEYS, Place.TRAILS),
@@ -167,6 +175,7 @@ GRANTS = (
         Place.PACKS,
         Place.INDEXES,
         Place.CUSTODY,
+        Place.SIGNATURES,
         Place.KEYS,
         Place.ADOPTED,
         Place.LEDGERS,
@@ -193,6 +202,8 @@ class Scope:
     target_keys: tuple[str, ...] = ()
     search_keys: tuple[str, ...] = ()
     """Of terms and tables. Without one they are encrypted as packs are."""
+    sign_with: str | None = None
+    """As in the settings."""
     versioned: frozenset[str] = frozenset()
     """Sources whose versioning is known to be on: originals go by version there, and only so."""
     unversioned: frozenset[str] = frozenset()
@@ -245,6 +256,7 @@ class Scope:
             Place.TARGET_KEYS: [_Resource(arn) for arn in self.target_keys],
             Place.SEARCH_KEYS: [_Resource(arn) for arn in self.search_keys],
             Place.KEYS_OF_TERMS: [_Resource(arn) for arn in self.search_keys or self.target_keys],
+            Place.SIGNING_KEYS: self._find_signing_keys(),
         }[place]
 
     def _has(self, place: Place) -> bool:
@@ -256,8 +268,14 @@ class Scope:
             Place.TRAILS: bool(self.rules.main_buckets),
             Place.KEYS: bool(self.rules.main_buckets),
             Place.DISCARDS: self.rules.selection.discard_other_regions,
+            Place.NEW_SIGNATURES: self.sign_with is not None,
             **dict.fromkeys(_SEARCHED, self.rules.group.combine.terms is not None),
         }.get(place, True)
+
+    def _find_signing_keys(self) -> list[_Resource]:
+        """An alias cannot be named in a policy, and a key in a file needs none."""
+        arn = (self.sign_with or "").removeprefix("kms:")
+        return [_Resource(arn)] if is_key_arn(arn) else []
 
     def find_packs(self) -> list[_Resource]:
         """All that this program writes and never deletes."""

@@ -8,6 +8,7 @@ from datetime import date
 
 from log_aggregator.core.custody import GroupCounts, PackEntry, WrittenRecord
 from log_aggregator.core.layouts.declared import Layouts
+from log_aggregator.core.signatures import WrittenSignature
 from log_aggregator.errors import Failure
 from log_aggregator.model import Group, PackPlan, Stage, WrittenPack
 from log_aggregator.steps.packing.selection import Selection
@@ -90,6 +91,8 @@ class RunResult:
     stage: Stage = Stage.PACK
     custody: list[WrittenRecord] = field(default_factory=list)
     """Its custody records, once they are written."""
+    signatures: list[WrittenSignature] = field(default_factory=list)
+    """Of the newest of them."""
     is_stopped: bool = False
     """Somebody stopped it before it was done."""
     has_gaps: bool = False

@@ -30,6 +30,7 @@ from log_aggregator.steps.doctor.grants import (
 MAIN = "aws-controltower-logs-111122223333-eu-west-1"
 OTHER = "444455556666"
 PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "iam-permissions.md"
+KMS = "kms:arn:aws:kms:eu-west-1:111122223333:key/33333333-3333-3333-3333-333333333333"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
 
 
@@ -54,7 +55,15 @@ def test_no_stage_may_delete_or_overwrite_a_pack(stage: Stage) -> None:
         policies = policies_of(scope, *Stage)
         for target in scope.targets:
             bucket = target.bucket.removesuffix("*")
-            for folder in ("packs", "indexes", "custody", "keys", "adopted", "discards"):
+            for folder in (
+                "packs",
+                "indexes",
+                "custody",
+                "signatures",
+                "keys",
+                "adopted",
+                "discards",
+            ):
                 arn = f"arn:aws:s3:::{bucket}/{target.root}{folder}/x"
                 assert not policies.may("s3:DeleteObject", arn)
                 assert not policies.may("s3:DeleteObjectVersion", arn)
@@ -236,6 +245,20 @@ def test_the_documents_of_the_page_are_what_is_printed() -> None:
     page = PAGE.read_text(encoding="utf-8").partition("## A bucket policy for the target")[0]
     shown = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert [json.loads(text) for text in shown] == wanted
+
+
+@pytest.mark.parametrize("stage", [Stage.PACK, Stage.DELETE])
+@pytest.mark.parametrize("sign_with", [None, "key.pem", "kms:arn:aws:kms:eu-west-1:1:alias/a", KMS])
+def test_what_signing_takes(stage: Stage, sign_with: str | None) -> None:
+    """As the page has it: with a key in KMS both statements, with one in a file the first, without
+    any none. IAM cannot name an alias.
+    """
+    page = PAGE.read_text(encoding="utf-8").partition("## Signing custody records")[2]
+    shown = json.loads(page.partition("```json\n")[2].partition("```")[0])["Statement"]
+    scope = replace(page_scope(), sign_with=sign_with)
+    (document,) = make_documents(plan_statements(scope, [stage]))
+    found = [each for each in document["Statement"] if "Sign" in each["Sid"]]
+    assert found == {None: [], KMS: shown}.get(sign_with, shown[:1])
 
 
 @pytest.mark.parametrize("settings", [{}, {"destination_bucket": ""}], ids=["apart", "in place"])

@@ -321,6 +321,7 @@ def test_a_task_survives_its_manifest() -> None:
         "aggregated/tables/",
         "aggregated/discards/",
         "aggregated/custody/",
+        "aggregated/signatures/",
         "aggregated/keys/",
         "aggregated/adopted/",
         "aggregated/backfills/",

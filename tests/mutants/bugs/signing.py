@@ -1,0 +1,141 @@
+"""Planted bugs: what a signature of a custody record proves."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+SIGNING = Section(
+    "Signatures of custody records",
+    (
+        Mutant(
+            "cut-off-unseen",
+            "somebody removes the newest records, and the signature that vouches for them is no matter",
+            in_symbol(
+                "log_aggregator.steps.custody.prove:_Comparing.find_missing",
+                ("sequence >= begin and sequence not in self._seen", "False"),
+            ),
+            proof="tests/unit/steps/custody/test_prove.py::test_removing_the_newest_records_shows",
+        ),
+        Mutant(
+            "written-anew-unseen",
+            "a chain that was written anew is held against no signature",
+            in_symbol(
+                "log_aggregator.steps.custody.prove:_Comparing.take",
+                ("proof.sha256 != found.sha256", "False"),
+            ),
+            proof="tests/unit/steps/custody/test_prove.py::test_a_chain_that_was_written_anew_shows",
+        ),
+        Mutant(
+            "any-key-proves",
+            "a chain is proven by whoever can write to the bucket, with a key of their own",
+            in_symbol(
+                "log_aggregator.steps.custody.prove:check_signature",
+                ("trust.keys and signature.public_key not in trust.keys", "False"),
+            ),
+            proof="tests/unit/steps/custody/test_prove.py::test_nothing_is_proven_by_a_key_that_nobody_named",
+        ),
+        Mutant(
+            "key-by-its-name",
+            "the name that lies beside a public key is believed",
+            in_symbol(
+                "log_aggregator.core.signatures:find_flaw",
+                ("signature.key != name_key(signature.public_key)", "False"),
+            ),
+            proof="tests/unit/core/test_signatures.py::test_a_signature_of_something_else",
+        ),
+        Mutant(
+            "signature-not-checked",
+            "whatever bytes are there count as a signature",
+            in_symbol(
+                "log_aggregator.core.signatures:find_flaw",
+                ("not verify(key, statement.encode(), signature.signature)", "False"),
+            ),
+            proof="tests/unit/core/test_signatures.py::test_every_changed_byte_is_noticed",
+        ),
+        Mutant(
+            "signature-of-another-bucket",
+            "a record that was signed in another bucket proves this chain",
+            in_symbol(
+                "log_aggregator.core.signatures:find_flaw",
+                ("statement.bucket != target.bucket", "False"),
+            ),
+            proof="tests/unit/core/test_signatures.py::test_a_signature_counts_only_at_its_place",
+        ),
+        Mutant(
+            "short-key",
+            "a key that can be broken proves a chain",
+            in_symbol(
+                "log_aggregator.core.signatures:parse_signing_key",
+                ("key.n.bit_length() < KEY_BITS_MIN", "False"),
+            ),
+            proof="tests/unit/core/test_signatures.py::test_short_keys_prove_nothing",
+        ),
+        Mutant(
+            "bytes-beside-a-signature",
+            "a signature may carry what nobody signed",
+            in_symbol(
+                "log_aggregator.core.signatures:decode_signature",
+                ("encode_signature(signature) != data", "False"),
+            ),
+            proof="tests/unit/core/test_signatures.py::test_what_is_no_signature",
+        ),
+        Mutant(
+            "no-signature-is-proof",
+            "all signatures are gone, and the chain is as good as before",
+            in_symbol(
+                "log_aggregator.steps.custody.prove:_find_unproven",
+                ("trust.keys and (not proofs)", "False"),
+            ),
+            proof="tests/unit/steps/custody/test_prove.py::test_whoever_names_a_key_expects_a_signature",
+        ),
+        Mutant(
+            "stamp-of-anything",
+            "a time stamp of something else says when a record was signed",
+            in_symbol(
+                "log_aggregator.adapters.time_stamps:TimeAuthorities.read",
+                ("not _is_of(response, data)", "False"),
+                ("hashlib.sha256(data).digest()", "response.tst_info.message_imprint.message"),
+            ),
+            proof="tests/unit/adapters/test_time_stamps.py::test_a_stamp_of_other_data",
+        ),
+        Mutant(
+            "stamp-given-once-more",
+            "an authority's answer of last year is taken for a new one",
+            in_symbol(
+                "log_aggregator.adapters.time_stamps:TimeAuthority._check",
+                ("nonce != request.nonce", "False"),
+            ),
+            proof="tests/unit/adapters/test_time_stamps.py::test_an_answer_to_another_request",
+        ),
+        Mutant(
+            "signed-back-in-time",
+            "what is signed today looks like last year's",
+            in_symbol(
+                "log_aggregator.steps.custody.prove:check_signature",
+                ("abs(stamp.moment - statement.signed_at) > CLOCKS_MAX", "False"),
+            ),
+            proof="tests/unit/steps/custody/test_prove.py::test_a_signature_that_says_another_time_than_its_stamp",
+        ),
+        Mutant(
+            "wrong-signature-stored",
+            "what a key did not sign is stored for good",
+            in_symbol(
+                "log_aggregator.steps.custody.sign:_make_signature",
+                ("flaw is not None", "False"),
+            ),
+            proof="tests/unit/steps/custody/test_sign.py::test_what_does_not_fit_its_key_is_not_stored",
+        ),
+        Mutant(
+            "unsigned-in-silence",
+            "a run that cannot sign ends well",
+            in_symbol(
+                "log_aggregator.steps.custody.sign:sign_after_run",
+                (
+                    "result.failures.append(Failure.of('signature of the custody record', error, ADVICE))",
+                    "pass",
+                ),
+            ),
+            proof="tests/unit/steps/custody/test_sign.py::test_what_cannot_be_signed_fails_the_run_and_undoes_nothing",
+        ),
+    ),
+)

@@ -1,0 +1,195 @@
+"""A signature is what was written, byte for byte, and says what its signer signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.signing import make_signer, private_key, public_pem
+
+from log_aggregator.core.rsa import parse_public_key_info
+from log_aggregator.core.signatures import (
+    SIGNATURE_BYTES_MAX,
+    Signature,
+    Statement,
+    decode_signature,
+    encode_signature,
+    find_flaw,
+    name_key,
+    parse_public_keys,
+    parse_signature_key,
+    parse_signing_key,
+    signature_key,
+)
+from log_aggregator.errors import BadPack
+from log_aggregator.model import Target
+
+DEST = Target("dest")
+MOMENT = datetime(2026, 3, 15, 1, 7, 12, tzinfo=UTC)
+STATEMENT = Statement("dest", "custody/0000001/0000001234.jsonl.gz", 1234, "ab" * 32, MOMENT)
+
+
+@cache
+def sign(statement: Statement = STATEMENT, number: int = 0) -> Signature:
+    signer = make_signer(number)
+    return Signature(statement, signer.name, signer.public_key, signer.sign(statement.encode()))
+
+
+def test_the_message_is_what_the_page_says() -> None:
+    """Sorted keys, no spaces, no line break; whoever checks it elsewhere makes the same bytes."""
+    assert STATEMENT.encode() == (
+        b'{"bucket":"dest","format":"log-aggregator-signature",'
+        b'"record":"custody/0000001/0000001234.jsonl.gz","sequence":1234,'
+        b'"sha256":"' + b"ab" * 32 + b'","signed_at":"2026-03-15T01:07:12Z","version":1}'
+    )
+
+
+def test_it_is_checked_by_others_with_what_is_stored() -> None:
+    """The object alone is enough for any RSA library."""
+    stored = json.loads(encode_signature(sign()))
+    message = json.dumps(stored["statement"], sort_keys=True, separators=(",", ":")).encode()
+    private_key().public_key().verify(
+        decode_signature(encode_signature(sign())).signature,
+        message,
+        padding.PKCS1v15(),
+        hashes.SHA256(),
+    )
+    assert stored["algorithm"] == "RSASSA_PKCS1_V1_5_SHA_256"
+    assert stored["key"] == name_key(make_signer().public_key)
+    assert "time_stamp" not in stored
+
+
+@pytest.mark.parametrize("root", ["", "aggregated/"], ids=["destination", "in-place"])
+@given(st.integers(0, 9_000_000_000))
+@settings(max_examples=30)
+def test_keys_round_trip(root: str, sequence: int) -> None:
+    target = Target("dest", root)
+    key = signature_key(target, sequence)
+    assert key.startswith(f"{root}signatures/")
+    assert parse_signature_key(target, key) == sequence
+    assert parse_signature_key(target, f"x{key}") is None
+    assert parse_signature_key(target, f"{key}x") is None
+
+
+def test_where_it_is() -> None:
+    assert signature_key(DEST, 1234) == "signatures/0000001/0000001234.json"
+    assert parse_signature_key(DEST, "signatures/0000002/0000001234.json") is None
+
+
+@pytest.mark.parametrize("stamp", [None, b"token"], ids=["bare", "stamped"])
+def test_what_is_written_is_read(stamp: bytes | None) -> None:
+    signature = replace(sign(), time_stamp=stamp)
+    assert decode_signature(encode_signature(signature)) == signature
+    assert find_flaw(signature, DEST, 1234) is None
+
+
+def test_every_changed_byte_is_noticed() -> None:
+    """Of the whole object: it cannot be read, or something is wrong with it."""
+    data = encode_signature(sign())
+    for position in range(len(data)):
+        changed = bytearray(data)
+        changed[position] ^= 1
+        try:
+            found = decode_signature(bytes(changed))
+        except BadPack:
+            continue
+        assert find_flaw(found, DEST, 1234) is not None, position
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text + b" ",
+        lambda text: b" " + text,
+        lambda text: text[:-1],
+        lambda text: text.replace(b'"version":1', b'"version":1,"more":2'),
+        lambda text: text.replace(b'"version":1', b'"version":2'),
+        lambda text: text.replace(b'"sequence":1234', b'"sequence":"1234"'),
+        lambda text: text.replace(b"SHA_256", b"SHA_512"),
+        lambda _: b"{}",
+        lambda _: b"[]",
+        lambda _: b"",
+        lambda text: text + b" " * SIGNATURE_BYTES_MAX,
+    ],
+    ids=[
+        "space-behind",
+        "space-before",
+        "cut",
+        "more-said",
+        "other-version",
+        "text-for-number",
+        "other-algorithm",
+        "empty",
+        "list",
+        "nothing",
+        "huge",
+    ],
+)
+def test_what_is_no_signature(change: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(BadPack):
+        decode_signature(change(encode_signature(sign())))
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (replace(STATEMENT, bucket="other"), "it is for a record in bucket other"),
+        (replace(STATEMENT, sequence=1233), "it is for record 1233, custody/"),
+        (replace(STATEMENT, record="custody/0000001/0000001233.jsonl.gz"), "it is for record 1234"),
+    ],
+    ids=["bucket", "sequence", "record"],
+)
+def test_a_signature_counts_only_at_its_place(statement: Statement, expected: str) -> None:
+    assert (find_flaw(sign(statement), DEST, 1234) or "").startswith(expected)
+
+
+def test_a_signature_of_something_else() -> None:
+    """Another statement, another key, another name of the key."""
+    other = replace(STATEMENT, sha256="cd" * 32)
+    flaw = find_flaw(replace(sign(), statement=other), DEST, 1234)
+    assert flaw == "it was not made with its key over what it says"
+    swapped = replace(sign(), public_key=make_signer(1).public_key, key=make_signer(1).name)
+    assert find_flaw(swapped, DEST, 1234) == flaw
+    renamed = replace(sign(), key=make_signer(1).name)
+    assert find_flaw(renamed, DEST, 1234) == "its public key is not the one that it names"
+
+
+def test_short_keys_prove_nothing() -> None:
+    short = private_key(5, 1024)
+    (der,) = [
+        short.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    ]
+    assert parse_public_key_info(der).n.bit_length() == 1024
+    with pytest.raises(ValueError, match="1024 bits; expected 2048"):
+        parse_signing_key(der)
+    signature = short.sign(STATEMENT.encode(), padding.PKCS1v15(), hashes.SHA256())
+    flaw = find_flaw(Signature(STATEMENT, name_key(der), der, signature), DEST, 1234)
+    assert flaw is not None
+    assert "its public key cannot be used" in flaw
+
+
+def test_public_keys_in_files() -> None:
+    """PEM, several of them, with text between; DER; nothing else."""
+    pems = [public_pem(private_key(number)) for number in (0, 1)]
+    ders = [make_signer(number).public_key for number in (0, 1)]
+    assert parse_public_keys(b"the first\n" + pems[0] + b"\nthe second\r\n" + pems[1]) == ders
+    assert parse_public_keys(ders[0]) == ders[:1]
+    pkcs1 = (
+        private_key()
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    )
+    elliptic = public_pem(ec.generate_private_key(ec.SECP256R1()))
+    for bad in (b"", b"text", pems[0][:90], pkcs1, elliptic, ders[0] + b"x", ders[0][:-1]):
+        with pytest.raises(ValueError):  # noqa: PT011 - the words are the parser's
+            parse_public_keys(bad)
