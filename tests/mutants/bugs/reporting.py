@@ -57,6 +57,15 @@ REPORTING = Section(
             proof=f"{_VERDICTS}::test_integrity[damaged]",
         ),
         Mutant(
+            "any-key-shown-as-proof",
+            "whoever can write to the bucket signs a chain of their own, and it is shown as proven",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:_judge_signature",
+                ("not newest.is_trusted", "False"),
+            ),
+            proof=f"{_VERDICTS}::test_signatures[not-named]",
+        ),
+        Mutant(
             "best-sentence-decides",
             "one thing in order makes a part look in order",
             in_symbol(

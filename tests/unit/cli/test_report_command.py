@@ -25,7 +25,7 @@ from log_aggregator.core.evidence.calendar import DayState, RowName
 from log_aggregator.errors import AccessDenied
 from log_aggregator.ports.account import LifecycleRule, Transition
 from log_aggregator.reports.evidence.report import describe_report
-from log_aggregator.steps.custody.walk import Finding
+from log_aggregator.steps.custody.once import Finding
 
 ROOT = Path(__file__).parents[3]
 DAYS = ("--from", f"{DAY}", "--to", f"{DAY}")
@@ -128,6 +128,7 @@ def test_the_fields_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
         findings=[Finding("where", "what")],
     )
     place.walked.notes.append(Finding("where", "what"))
+    place.walked.proven.stamped = None
     rule = LifecycleRule("r", transitions=(Transition("GLACIER", 1),))
     answer = replace(place.protection.lifecycle, value=(rule,))
     place = replace(place, protection=replace(place.protection, lifecycle=answer))
