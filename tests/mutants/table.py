@@ -20,6 +20,7 @@ from tests.mutants.bugs.listing import LISTING
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
 from tests.mutants.bugs.rehearsing import REHEARSING
+from tests.mutants.bugs.reporting import REPORTING
 from tests.mutants.bugs.requests import REQUESTS
 from tests.mutants.bugs.searching import SEARCHING
 from tests.mutants.bugs.signing import SIGNING
@@ -58,5 +59,6 @@ SECTIONS = (
     SURVEYING,
     REHEARSING,
     DRILLING,
+    REPORTING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -17,6 +17,7 @@ from log_aggregator.core.evidence.calendar import (
     RowName,
 )
 from log_aggregator.core.evidence.drills import Drill, RecoveryTime
+from log_aggregator.core.signatures import Proof, Proven, Stamp
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Failure
 from log_aggregator.model import Target
@@ -131,10 +132,18 @@ def make_protection() -> Protection:
     )
 
 
+def make_proven(key: str = "ours", *, is_trusted: bool = True) -> Proven:
+    """The newest record is signed, and the signature time-stamped."""
+    stamp = Stamp(MADE - timedelta(days=8), f"CN={key}")
+    proof = Proof(3, SHA256, MADE - timedelta(days=8), key, is_trusted, True, stamp, MADE)
+    return Proven(1, proof, proof, 0, 0)
+
+
 def make_place(
     records: Sequence[RecordRow] | None = None,
     protection: Protection | None = None,
     findings: Sequence[Finding] = (),
+    proven: Proven | None = None,
 ) -> Place:
     if records is None:
         records = [
@@ -145,6 +154,7 @@ def make_place(
     target = Target("example-packs")
     newest = (records[0].sequence, SHA256) if records else None
     walked = Walked(target, len(records), newest, 12, findings=list(findings))
+    walked.proven = proven or make_proven()
     return Place(target, walked, tuple(records), 0, protection or make_protection())
 
 

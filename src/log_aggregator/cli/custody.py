@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import click
 
@@ -17,8 +16,8 @@ from log_aggregator.cli.options import (
     target_options,
 )
 from log_aggregator.cli.paging import page_report
+from log_aggregator.cli.trust import Trusted, trust_options
 from log_aggregator.core.custody import WrittenRecord, custody_prefix, record_key
-from log_aggregator.core.signatures import name_key, parse_public_keys
 from log_aggregator.errors import Failure, IncompleteSearch, NotFound, SettingsError
 from log_aggregator.model import Target
 from log_aggregator.reports.custody import (
@@ -43,10 +42,8 @@ from log_aggregator.steps.custody.walk import (
 )
 from log_aggregator.steps.job import Job
 from log_aggregator.wiring import (
-    connect_kms_key,
     connect_signing,
     open_job,
-    read_time_authorities,
 )
 
 _EXPECTED = re.compile(r"(?P<sequence>[0-9]{1,10}):(?P<sha256>[0-9a-f]{64})")
@@ -83,30 +80,7 @@ def custody() -> None:
     is_flag=True,
     help="Read every index that a record names, and compare its hash.",
 )
-@click.option(
-    "--public-key",
-    "public_keys",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="A file with a public key (PEM or DER) that records are signed with; may be repeated. "
-    "Only signatures by keys that are named prove anything, and any other one is a break. Left "
-    "out: none.",
-)
-@click.option(
-    "--kms-key",
-    "kms_keys",
-    multiple=True,
-    metavar="ARN",
-    help="The same, a key that KMS is asked for; may be repeated. Left out: none.",
-)
-@click.option(
-    "--time-stamp-authority",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file with the root certificates (PEM) of the time-stamping authorities that are "
-    "believed. Left out: time stamps are not checked.",
-)
+@trust_options
 @target_options
 @connection_options
 @json_option
@@ -120,9 +94,7 @@ def verify_custody(
     oldest: int,
     expect: tuple[str, ...],
     reads_indexes: bool,
-    public_keys: tuple[Path, ...],
-    kms_keys: tuple[str, ...],
-    time_stamp_authority: Path | None,
+    trusted: Trusted,
 ) -> int:
     """Walk the chain, newest to oldest, and check its signatures. Changes nothing.
 
@@ -132,13 +104,12 @@ def verify_custody(
     that is not there.
     """
     rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
-    stamps = None if time_stamp_authority is None else read_time_authorities(time_stamp_authority)
-    connection, keys = make_connection(profile, region, endpoint_url), _read_keys(public_keys)
+    named = trusted.read_files()
+    connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings) as job:
-        for arn in kms_keys:
-            keys[connect_kms_key(connection, arn).public_key] = arn
+        trust = trusted.read_keys(connection, named)
         targets = job.list_targets()
-        chains = [prove_chain(job, target, rules, Trust(keys, stamps)) for target in targets]
+        chains = [prove_chain(job, target, rules, trust) for target in targets]
     if not any(chain.records or chain.findings for chain in chains):
         raise nothing_in(targets)
     described = describe_walk(chains)
@@ -294,23 +265,6 @@ def _newest(chains: Iterable[Walked]) -> Iterator[WrittenRecord]:
             sequence, sha256 = chain.newest
             target = chain.target
             yield WrittenRecord(target.bucket, record_key(target, sequence), sequence, sha256)
-
-
-def _read_keys(paths: Iterable[Path]) -> dict[bytes, str]:
-    """Public keys, and where they are from. Raises SettingsError."""
-    keys: dict[bytes, str] = {}
-    for path in paths:
-        try:
-            found = parse_public_keys(path.read_bytes())
-        except OSError as error:
-            raise SettingsError(f"--public-key {path}: cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise SettingsError(
-                f"--public-key {path}: no public RSA key: {error}; `openssl pkey -in KEY -pubout` "
-                "writes one"
-            ) from None
-        keys |= {der: f"{path} ({name_key(der)})" for der in found}
-    return keys
 
 
 def nothing_in(targets: Iterable[Target]) -> NotFound:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from log_aggregator import __version__
 from log_aggregator.cli.coverage import Bar
 from log_aggregator.cli.options import (
     connection_options,
@@ -19,6 +18,7 @@ from log_aggregator.cli.options import (
 from log_aggregator.cli.output import check_file, write_file
 from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
+from log_aggregator.cli.trust import Trusted, trust_options
 from log_aggregator.core.evidence.calendar import By
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
@@ -31,7 +31,6 @@ from log_aggregator.steps.evidence.report import collect_report
 from log_aggregator.wiring import SystemClock, connect_inspector, open_job
 
 DAYS = 365
-TOOL = f"log-aggregator {__version__}"
 
 
 @click.command()
@@ -61,6 +60,7 @@ TOOL = f"log-aggregator {__version__}"
     is_flag=True,
     help="Do not list which days are there. The page says that nobody looked.",
 )
+@trust_options
 @settings_options
 @connection_options
 @json_option
@@ -75,6 +75,7 @@ def report(
     output: Path,
     every_digest: bool,
     without_coverage: bool,
+    trusted: Trusted,
 ) -> int:
     """Write a page that shows an auditor what is there, that it is unaltered, and that it comes
     back. Changes nothing in any bucket.
@@ -87,6 +88,7 @@ def report(
     """
     window = _make_window(from_, to_, SystemClock().now().date())
     check_file(output, "--output")
+    named = trusted.read_files()
     connection = make_connection(profile, region, endpoint_url)
     inspector = connect_inspector(connection, settings.bucket_owners)
     with open_job(connection, settings, None if without_coverage else window) as job:
@@ -96,7 +98,8 @@ def report(
                 asked = Asked(window, By.ACCOUNT, every_digest=every_digest)
                 calendar = cover(job, asked, Bar(show))
         with show_bar("records", None) as show:
-            found = collect_report(job.for_days(window), inspector, calendar, TOOL, show)
+            trust = trusted.read_keys(connection, named)
+            found = collect_report(job.for_days(window), inspector, trust, calendar, show)
     described = describe_report(found)
     print_report(described, render_report(described), as_json=as_json)
     write_file(output, [render_page(found)], None)

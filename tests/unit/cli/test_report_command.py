@@ -128,6 +128,7 @@ def test_the_fields_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
         findings=[Finding("where", "what")],
     )
     place.walked.notes.append(Finding("where", "what"))
+    place.walked.proven.stamped = None
     rule = LifecycleRule("r", transitions=(Transition("GLACIER", 1),))
     answer = replace(place.protection.lifecycle, value=(rule,))
     place = replace(place, protection=replace(place.protection, lifecycle=answer))

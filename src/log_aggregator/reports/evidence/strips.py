@@ -148,17 +148,19 @@ def make_gaps(calendar: Calendar) -> list[GapRow]:
 
 
 def list_months(calendar: Calendar) -> list[tuple[float, str]]:
-    """Where months begin, in per cent of the width; years where there are too many."""
+    """Where months begin, in per cent of the width: the first and every January by their years.
+    Only years where there are too many.
+    """
     begins = [
-        (100 * number / calendar.days, day)
+        (round(100 * number / calendar.days, 2), day)
         for number, day in enumerate(calendar.each_day())
         if number == 0 or day.day == 1
     ]
     if len(begins) > MONTHS_LABELLED_MAX:
         begins = [(place, day) for place, day in begins if place == 0 or day.month == 1]
-        return [(round(place, 2), f"{day:%Y}") for place, day in begins]
     return [
-        (round(place, 2), f"{day:%Y-%m}" if place == 0 else f"{day:%m}") for place, day in begins
+        (place, f"{day:%Y}" if place == 0 or day.month == 1 else f"{day:%m}")
+        for place, day in begins
     ]
 
 

@@ -12,6 +12,7 @@ from log_aggregator.core.evidence.calendar import Calendar, DayState
 from log_aggregator.core.evidence.standards import Section
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.reports.numbers import format_count
+from log_aggregator.steps.custody.walk import Walked
 from log_aggregator.steps.evidence.report import Place, RecordRow, Report
 
 DRILL_DAYS_MAX = 92
@@ -92,6 +93,7 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     counts = calendar.count()
     bad = sum(count for state, count in counts.items() if state.is_bad)
     there = sum(count for state, count in counts.items() if state.is_there)
+    failed = len(calendar.failures)
     rows = format_count(len(calendar.rows), "row")
     if bad:
         text = f"{format_count(bad, 'day')} of {rows}: something is missing that must be there."
@@ -101,11 +103,11 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     else:
         text = f"{format_count(there, 'day')} of {rows} have logs; nothing that is due is missing."
         yield Sentence(State.GOOD, text)
-    if counts[DayState.UNCHECKED] or calendar.failures:
-        text = (
-            f"{format_count(counts[DayState.UNCHECKED], 'day')} and "
-            f"{format_count(len(calendar.failures), 'place')} could not be looked into."
-        )
+    if counts[DayState.UNCHECKED]:
+        text = f"{format_count(counts[DayState.UNCHECKED], 'day')} could not be checked."
+        yield Sentence(State.UNKNOWN, text)
+    if failed:
+        text = f"{format_count(failed, 'place')} could not be looked into."
         yield Sentence(State.UNKNOWN, text)
     if counts[DayState.UNKNOWN]:
         days = format_count(counts[DayState.UNKNOWN], "day")
@@ -114,12 +116,9 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
 
 
 def _judge_integrity(number: int, place: Place) -> Iterator[Sentence]:
-    walked = place.walked
-    if walked.findings:
-        text = (
-            f"The custody records are broken: {format_count(len(walked.findings), 'finding')}, "
-            "listed below."
-        )
+    walked, broken = place.walked, len(place.walked.findings)
+    if broken:
+        text = f"The custody records are broken: {format_count(broken, 'finding')}, listed below."
         yield Sentence(State.WRONG, text)
     elif walked.newest is None:
         yield Sentence(State.UNKNOWN, "There is no custody record.")
@@ -130,7 +129,28 @@ def _judge_integrity(number: int, place: Place) -> Iterator[Sentence]:
             f"{newest}, naming {format_count(walked.packs, 'pack')}."
         )
         yield Sentence(State.GOOD, text, (number, newest))
+        yield _judge_signature(number, walked)
     yield from _judge_at_rest(number, place.checks)
+
+
+def _judge_signature(number: int, walked: Walked) -> Sentence:
+    """Who vouches for the end of an unbroken chain."""
+    newest = walked.proven.newest
+    if newest is None:
+        text = (
+            "Nobody signed the newest records: only a hash kept elsewhere shows that the end of "
+            "the chain is whole."
+        )
+        return Sentence(State.OPEN, text)
+    record, signed_at = (number, newest.sequence), f"{newest.signed_at:%Y-%m-%d %H:%M} UTC"
+    if not newest.is_trusted:
+        text = f"Signed at {signed_at} by key {newest.key}, which nobody named: --public-key."
+        return Sentence(State.OPEN, text, record)
+    stamp = walked.proven.stamped.stamp if walked.proven.stamped else None
+    stamped = f", time-stamped {stamp.moment:%Y-%m-%d %H:%M} by {stamp.authority}" if stamp else ""
+    after = format_count(walked.proven.after, "record")
+    text = f"Proven by key {newest.key}, signed at {signed_at}{stamped}; {after} after it."
+    return Sentence(State.GOOD, text, record)
 
 
 def _judge_at_rest(number: int, checks: list[RecordRow]) -> Iterator[Sentence]:

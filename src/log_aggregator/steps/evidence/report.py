@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
+from log_aggregator import __version__
 from log_aggregator.core.custody import Record, RecordKind
 from log_aggregator.core.evidence.at_rest import AtRestCheck
 from log_aggregator.core.evidence.calendar import Calendar
@@ -27,6 +28,7 @@ from log_aggregator.ports.account import (
     ObjectLock,
     PublicAccessBlock,
 )
+from log_aggregator.steps.custody.prove import Trust, prove_chain
 from log_aggregator.steps.custody.totals import PackedTotals
 from log_aggregator.steps.custody.walk import (
     StoredRecord,
@@ -34,10 +36,10 @@ from log_aggregator.steps.custody.walk import (
     WalkRules,
     list_records,
     read_records,
-    walk_chain,
 )
 from log_aggregator.steps.job import Job
 
+TOOL = f"log-aggregator {__version__}"
 RECORDS_MAX = 3_000
 """So many records a report lists, the newest: eight years of a run and its opening, every night."""
 
@@ -149,11 +151,13 @@ class Report:
 def collect_report(
     job: Job,
     inspector: AccountInspector,
+    trust: Trust,
     calendar: Calendar | None,
-    tool: str,
     show: Callable[[int], object] = lambda _: None,
 ) -> Report:
-    """`show` is told how many records were read. Raises StoreError where packs cannot be listed."""
+    """`trust` says whose signatures count; `show` is told how many records were read. Raises
+    StoreError where packs cannot be listed.
+    """
     totals = PackedTotals()
     places = []
     for target in job.list_targets():
@@ -161,14 +165,14 @@ def collect_report(
         places.append(
             Place(
                 target,
-                walk_chain(job, target, WalkRules()),
+                prove_chain(job, target, WalkRules(), trust),
                 tuple(rows[:RECORDS_MAX]),
                 max(0, len(rows) - RECORDS_MAX),
                 read_protection(inspector, target.bucket),
             )
         )
     window = job.rules.selection.window
-    return Report(job.clock.now(), tool, window, tuple(places), totals, calendar)
+    return Report(job.clock.now(), TOOL, window, tuple(places), totals, calendar)
 
 
 def _read_rows(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
 
 from tests.support.hostile import HARM
 from tests.support.reports import (
@@ -16,6 +15,7 @@ from tests.support.reports import (
     make_drill,
     make_place,
     make_protection,
+    make_proven,
     make_record,
     make_report,
     make_year,
@@ -27,7 +27,7 @@ from log_aggregator.core.evidence.standards import REQUIREMENTS, Section
 from log_aggregator.ports.account import LifecycleRule
 from log_aggregator.reports.evidence.page import render_page
 from log_aggregator.steps.custody.once import Finding
-from log_aggregator.steps.evidence.report import Answer, Report
+from log_aggregator.steps.evidence.report import Answer, Place, Protection, Report
 
 VOID = frozenset({"meta", "br"})
 HOSTILE = (
@@ -92,7 +92,14 @@ def make_hostile_report(text: str) -> Report:
     protection = replace(
         make_protection(), lock=Answer(None, text), lifecycle=Answer((rule,), text)
     )
-    return make_report(calendar, make_place(records, protection, [Finding(text, text)]))
+    return make_report(
+        calendar, make_place(records, protection, [Finding(text, text)]), signed(text)
+    )
+
+
+def signed(text: str) -> Place:
+    """In a bucket of its own, whose chain is whole."""
+    return make_place(proven=make_proven(text))
 
 
 def test_all_parts_are_there() -> None:
@@ -153,10 +160,13 @@ def test_text_from_outside_is_text() -> None:
 
 def test_what_is_unknown_is_said_to_be() -> None:
     """Nobody looked, nobody told, and nothing has been made yet."""
-    denied: Answer[Any] = Answer(None, "AccessDenied: not you")
-    nothing = replace(
-        make_protection(),
-        **dict.fromkeys(("lock", "lifecycle", "versioning", "encryption", "public_access"), denied),
+    why = "AccessDenied: not you"
+    nothing = Protection(
+        Answer(None, why),
+        Answer(None, why),
+        Answer(None, why),
+        Answer(None, why),
+        Answer(None, why),
     )
     page = Page(render_page(make_report(None, make_place([], nothing))))
     assert page.text.count("unknown: AccessDenied: not you") == 5

@@ -91,7 +91,7 @@ def test_rows_lead_only_to_gaps_that_are_listed() -> None:
 def test_months_stand_where_they_begin() -> None:
     """In per cent; of several years only these."""
     months = list_months(make_year(1))
-    assert [name for _, name in months][:3] == ["2025-01", "02", "03"]
+    assert [name for _, name in months][:3] == ["2025", "02", "03"]
     assert months[1][0] == round(100 * 31 / 365, 2)
     long = make_calendar([(NAME, bytes([DayState.PACKED]) * 1_000)])
     assert [name for _, name in list_months(long)] == ["2025", "2026", "2027"]

@@ -14,6 +14,7 @@ from tests.support.reports import (
     make_drill,
     make_place,
     make_protection,
+    make_proven,
     make_record,
     make_report,
 )
@@ -21,6 +22,7 @@ from tests.support.reports import (
 from log_aggregator.core.evidence.at_rest import Verdict as PackVerdict
 from log_aggregator.core.evidence.calendar import Calendar, DayState, Gap, GapKind, RowName
 from log_aggregator.core.evidence.standards import Section
+from log_aggregator.core.signatures import Proven
 from log_aggregator.ports.account import LifecycleRule, ObjectLock
 from log_aggregator.reports.evidence.verdicts import State, judge_report
 from log_aggregator.steps.custody.once import Finding
@@ -92,6 +94,30 @@ def at_rest(verdict: PackVerdict, *, foreign: int = 0) -> Place:
 def test_integrity(place: Place, expected: State) -> None:
     """A break and a damaged pack are wrong; a check that never was is open."""
     assert state_of(make_report(None, place), Section.INTEGRITY) is expected
+
+
+@pytest.mark.parametrize(
+    ("proven", "expected", "words"),
+    [
+        (make_proven(), State.GOOD, "Proven by key ours"),
+        (make_proven(is_trusted=False), State.OPEN, "which nobody named"),
+        (Proven(), State.OPEN, "Nobody signed"),
+    ],
+    ids=["named", "not-named", "unsigned"],
+)
+def test_signatures(proven: Proven, expected: State, words: str) -> None:
+    """Only a key that somebody named proves anything, and only of a chain that is not broken."""
+    place = make_place(proven=proven)
+    assert state_of(make_report(None, place), Section.INTEGRITY) is expected
+    assert words in say(place)
+    place.walked.findings.append(Finding("custody/x", "it is missing"))
+    assert state_of(make_report(None, place), Section.INTEGRITY) is State.WRONG
+    assert words not in say(place)
+
+
+def say(place: Place) -> str:
+    verdicts = judge_report(make_report(None, place))
+    return " ".join(each.text for verdict in verdicts for each in verdict.sentences)
 
 
 def protected(**more: object) -> Protection:

@@ -10,6 +10,7 @@ from tests.support.world import World, document, make_world, trail_key
 from log_aggregator.core.custody import RecordKind
 from log_aggregator.errors import AccessDenied, Unreachable
 from log_aggregator.ports.account import ObjectLock
+from log_aggregator.steps.custody.prove import Trust
 from log_aggregator.steps.custody.totals import sum_records
 from log_aggregator.steps.evidence import report as steps
 from log_aggregator.steps.evidence.report import Report, collect_report
@@ -31,7 +32,7 @@ def account() -> FakeAccount:
 
 
 def collect(world: World, account: FakeAccount) -> Report:
-    return collect_report(world.job(), account, None, "tool")
+    return collect_report(world.job(), account, Trust(), None)
 
 
 def test_every_record_is_there(world: World, account: FakeAccount) -> None:

@@ -1,0 +1,130 @@
+"""Planted bugs: what a report says is in order, and what its page lets in."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+_VERDICTS = "tests/unit/reports/evidence/test_verdicts.py"
+_PAGE = "tests/unit/reports/evidence/test_report_page.py"
+_STRIPS = "tests/unit/reports/evidence/test_strips.py"
+
+REPORTING = Section(
+    "Reports",
+    (
+        Mutant(
+            "missing-days-in-order",
+            "an auditor is shown that all is there, and log files that a digest names are nowhere",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:_judge_coverage",
+                (
+                    "bad = sum((count for state, count in counts.items() if state.is_bad))",
+                    "bad = 0",
+                ),
+            ),
+            proof=f"{_VERDICTS}::test_coverage[missing]",
+        ),
+        Mutant(
+            "unread-is-in-order",
+            "what could not be looked into is shown as if it had been",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:_judge_coverage",
+                ("failed = len(calendar.failures)", "failed = 0"),
+            ),
+            proof=f"{_VERDICTS}::test_coverage[failed]",
+        ),
+        Mutant(
+            "broken-chain-in-order",
+            "records that were changed are shown as an unbroken chain",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:_judge_integrity",
+                (
+                    "walked, broken = (place.walked, len(place.walked.findings))",
+                    "walked, broken = (place.walked, 0)",
+                ),
+            ),
+            proof=f"{_VERDICTS}::test_integrity[broken]",
+        ),
+        Mutant(
+            "older-check-counts",
+            "packs that were found damaged are hidden by an older check that was good",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:_judge_at_rest",
+                (
+                    "found, record = (checks[0].at_rest, (number, checks[0].sequence))",
+                    "found, record = (checks[-1].at_rest, (number, checks[-1].sequence))",
+                ),
+            ),
+            proof=f"{_VERDICTS}::test_integrity[damaged]",
+        ),
+        Mutant(
+            "any-key-shown-as-proof",
+            "whoever can write to the bucket signs a chain of their own, and it is shown as proven",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:_judge_signature",
+                ("not newest.is_trusted", "False"),
+            ),
+            proof=f"{_VERDICTS}::test_signatures[not-named]",
+        ),
+        Mutant(
+            "best-sentence-decides",
+            "one thing in order makes a part look in order",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:Verdict.state",
+                (
+                    "return max((each.state for each in self.sentences), key=lambda state: state.rank)",
+                    "return min((each.state for each in self.sentences), key=lambda state: state.rank)",
+                ),
+            ),
+            proof=f"{_VERDICTS}::test_coverage[hole]",
+        ),
+        Mutant(
+            "refusal-is-an-answer",
+            "a permission that is missing ends the report, or looks like a lock that is on",
+            in_symbol(
+                "log_aggregator.steps.evidence.report:_ask",
+                ("return Answer(None, str(error))", "raise"),
+            ),
+            proof="tests/unit/steps/evidence/test_collect_report.py::"
+            "test_what_is_not_told_is_unknown",
+        ),
+        Mutant(
+            "page-not-escaped",
+            "whoever may write a key puts a script, or a table of their own, into the auditor's page",
+            in_symbol(
+                "log_aggregator.reports.page.environment:_make_environment",
+                ("escape(str(value))", "Markup(escape(str(value)))"),
+            ),
+            proof=f"{_PAGE}::test_text_from_outside_is_text",
+        ),
+        Mutant(
+            "page-shows-controls",
+            "a key is shown from right to left, and the page seems to say something else",
+            in_symbol(
+                "log_aggregator.reports.page.environment:_make_environment",
+                ("escape(str(value))", "str(value)"),
+            ),
+            proof=f"{_PAGE}::test_text_from_outside_is_text",
+        ),
+        Mutant(
+            "policy-lets-scripts-run",
+            "a script that got into the page would run",
+            in_symbol(
+                "log_aggregator.reports.page.environment:make_policy",
+                (
+                    "digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()",
+                    "return \"default-src 'none'; script-src 'unsafe-inline'\"",
+                ),
+            ),
+            proof=f"{_PAGE}::test_nothing_is_loaded_and_nothing_runs",
+        ),
+        Mutant(
+            "last-day-not-drawn",
+            "a day that is missing is not in the calendar",
+            in_symbol(
+                "log_aggregator.reports.evidence.strips:draw_strip",
+                ("length = run.end() - run.start()", "length = run.end() - run.start() - 1"),
+            ),
+            proof=f"{_STRIPS}::test_a_strip_says_what_each_day_is",
+        ),
+    ),
+)
