@@ -439,8 +439,6 @@ class VerifiedPack:
     read_back_crc64nvme: int | None = None
     index_sha256: str = ""
     """Hex SHA-256 of the index as it is stored; for the record of custody."""
-    pack_sha256: str | None = None
-    """Hex SHA-256 of the whole pack, as the metadata of its index tells it; not compared here."""
 
     def __post_init__(self) -> None:
         where = f"s3://{self.stored.bucket}/{self.stored.key}"

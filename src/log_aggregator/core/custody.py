@@ -120,8 +120,8 @@ class PackEntry:
     changed: int = 0
     unknown: int = 0
     sha256: str | None = None
-    """Hex, of the whole pack. None where a member was copied unread, where nobody knows it any
-    more, and in records of before it was kept.
+    """Hex, of the whole pack, as its run computed it while it wrote it. None where a member was
+    copied unread, and of a pack that the run only found: it says nothing that it has not seen.
     """
 
     @classmethod
@@ -133,7 +133,6 @@ class PackEntry:
             source_bytes_of(members),
             verified.stored.size_bytes,
             index_sha256=verified.index_sha256,
-            sha256=verified.pack_sha256,
         )
 
 

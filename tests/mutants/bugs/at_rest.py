@@ -119,6 +119,18 @@ AT_REST = Section(
             proof="tests/unit/steps/packing/test_pack_hash.py",
         ),
         Mutant(
+            "at-rest-hearsay-in-custody",
+            "custody tells the hash that an index's metadata has, as if the run had computed it",
+            in_symbol(
+                "log_aggregator.steps.custody.write:_packs_of",
+                (
+                    "sha256 = None if written is None else written.sha256",
+                    "sha256 = '0' * 64 if written is None else written.sha256",
+                ),
+            ),
+            proof="tests/unit/steps/packing/test_pack_hash.py::test_a_run_that_only_finds_a_pack_tells_no_hash",
+        ),
+        Mutant(
             "at-rest-manifest-by-kms",
             "in a bucket that encrypts with KMS no pack can be hashed",
             in_symbol("log_aggregator.steps.evidence.at_rest:_begin", ("is_sse_s3=True", "")),

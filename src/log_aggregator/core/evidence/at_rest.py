@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -153,10 +152,6 @@ def judge(
         else:
             foreign += 1
     return [_judge(task, known, found.get(task.key, ()), absent) for task in tasks], foreign
-
-
-def count_verdicts(packs: Iterable[PackAtRest]) -> Counter[Verdict]:
-    return Counter(pack.verdict for pack in packs)
 
 
 def _judge(

@@ -214,9 +214,8 @@ def _packs_of(done: GroupResult) -> Iterator[PackEntry]:
     new = {pack.key: pack for pack in done.packs}
     for settled in done.settled.values():
         written = new.get(settled.key)
-        # what was computed while it was written comes before what the index says since
-        told = written.sha256 if written is not None else None
-        yield replace(settled, is_new=written is not None, sha256=told or settled.sha256)
+        sha256 = None if written is None else written.sha256
+        yield replace(settled, is_new=written is not None, sha256=sha256)
     for pack in done.packs:
         if pack.key not in done.settled:
             yield PackEntry(

@@ -40,16 +40,7 @@ def verify_pack(
     read_back = None
     if level is Level.READ_BACK or stored.crc64nvme is None:
         read_back = _read_back_explained(store, target, stored, index, index_data, size)
-    return VerifiedPack(
-        target,
-        index,
-        stored,
-        size,
-        crc,
-        read_back,
-        stored_index.sha256,
-        stored_index.pack_sha256,
-    )
+    return VerifiedPack(target, index, stored, size, crc, read_back, stored_index.sha256)
 
 
 def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:

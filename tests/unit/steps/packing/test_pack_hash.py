@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from dataclasses import replace
 
 import pytest
 from tests.support.custody import run_recorded
@@ -18,6 +19,7 @@ from log_aggregator.steps.custody.chain import find_end, read_back
 from log_aggregator.steps.packing import pack_writer
 from log_aggregator.steps.packs.index import read_index
 from log_aggregator.steps.packs.pages import list_all
+from log_aggregator.steps.rules import RunRules
 from log_aggregator_lab.stores.memory import MemoryStore
 
 TARGET = Target("dest")
@@ -52,16 +54,20 @@ def test_the_index_and_custody_tell_the_hash_of_the_pack() -> None:
     assert {pack.key: pack.sha256 for pack in entries(world)} == packs
 
 
-def test_a_run_that_finds_a_pack_tells_its_hash_too() -> None:
-    """By the metadata of its index."""
+def test_a_run_that_only_finds_a_pack_tells_no_hash() -> None:
+    """What the index's metadata says is not what this run has seen."""
     world = make_world()
-    world.put("logs", trail_key(1), document(1))
-    assert world.run().failures == []
-    world.put("logs", trail_key(1), document(1))
+    source = world.put("logs", trail_key(1), document(1))
+    assert world.run(rules=keeping(world)).failures == []
     assert run_recorded(world, "later").failures == []
-    packs = told(world)
-    for pack in entries(world):
-        assert pack.sha256 == packs[pack.key]
+    (pack,) = entries(world)
+    assert (pack.is_new, pack.sha256) == (False, None)
+    assert list(told(world).values()) == [hash_of(world, pack.key)]
+    assert source.key not in [found.key for found in list_all(world.store, "logs", "")]
+
+
+def keeping(world: World) -> RunRules:
+    return replace(world.rules, group=replace(world.rules.group, keep_originals_days=14))
 
 
 def test_of_a_pack_with_a_copied_member_no_hash_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
