@@ -138,6 +138,9 @@ def _list_other_days(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
 
 
 def _list_other_region(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
+    """Of a family that no digest names: where a trail delivers logs it delivers digests, and there
+    are none of this Region.
+    """
     random = Random(f"{spec.seed}/other-region")
     for _ in range(spec.oddities.other_region):
         item = plan_log(
@@ -147,7 +150,10 @@ def _list_other_region(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
             midnight(spec.first_day) + timedelta(hours=12),
             random,
         )
-        yield log_object(spec, item, purpose=Purpose.OTHER_REGION)
+        key = item.key.replace("/CloudTrail/", "/CloudTrail-Insight/")
+        key = key.replace("_CloudTrail_", "_CloudTrail-Insight_")
+        found = log_object(spec, replace(item, key=key), purpose=Purpose.OTHER_REGION)
+        yield replace(found, source="insight")
 
 
 def _log_of(

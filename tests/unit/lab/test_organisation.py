@@ -42,7 +42,7 @@ from log_aggregator_lab.organisation.synthetic import Oddity
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-PINNED_SHA256 = "dc24cb1c8f069f0c79d9f13067e257f86cfb5406a3c2be1a2e276d91874d8837"
+PINNED_SHA256 = "206d10166ee15c4fdad299e31d3a2547f24fa0919907f1acb508da548da60213"
 """Of small(1) with compression_level=0: of every key, body, signature. Changes only when the
 organisation is changed on purpose.
 """
