@@ -207,6 +207,19 @@ def test_an_authority_that_does_not_answer(packed: Site, keys: Keys) -> None:
     verify_json(packed, "--public-key", keys.public)
 
 
+def test_deletions_and_backfills_sign_too(packed: Site, keys: Keys) -> None:
+    signing = ["--sign-with", keys.private]
+    day = str(packed.day)
+    sources = [word for word in packed.sources if word not in ("--delete-originals", "--date", day)]
+    packed.call("backfill", "--from", day, "--to", day, *sources, *signing)
+    assert verify_json(packed)["chains"][0]["signatures"]["only_chained"] == 0
+    agreed = ["--verified", "--older-than", "0d", "--yes", "--json"]
+    deleted = json.loads(packed.call("delete", *agreed, *sources, *signing).stdout)
+    assert (deleted["objects"]["deleted"], len(deleted["signatures"])) == (20, 1)
+    (chain,) = verify_json(packed, "--public-key", keys.public)["chains"]
+    assert (chain["signatures"]["read"], chain["signatures"]["only_chained"]) == (2, 0)
+
+
 def test_kms_signs_and_is_asked_for_its_key(packed: Site, keys: Keys) -> None:
     """The signature names the ARN, and is proven by KMS or by its public key in a file."""
     kms = FakeKms()

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 from tests.support.custody import run_recorded
+from tests.support.signing import make_signer
 from tests.support.trails import Trails, trails
 from tests.support.world import DAY, World, document, make_world, pack_gzip, trail_key
 
@@ -24,11 +25,14 @@ from log_aggregator.errors import (
     StoreError,
     Unreachable,
 )
+from log_aggregator.ports.signing import Signing
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 from log_aggregator.steps.cloudtrail.findings import State
+from log_aggregator.steps.custody.prove import Trust, prove_chain
+from log_aggregator.steps.custody.sign import sign_after_run
 from log_aggregator.steps.custody.trace import trace
-from log_aggregator.steps.custody.walk import WalkRules, walk_chain
+from log_aggregator.steps.custody.walk import WalkRules
 from log_aggregator.steps.retrieval.catalog import entry_of
 from log_aggregator.steps.rules import Level
 from log_aggregator.steps.upkeep.adopt import adopt, describe_aggregate, list_aggregates
@@ -64,7 +68,9 @@ def make_recorded() -> World:
     world = make_world()
     for number in range(3):
         world.put("logs", trail_key(number, account=f"{number + 1:012d}"), document(number))
-    assert run_recorded(world, "2025-04-05/one").failures == []
+    result = run_recorded(world, "2025-04-05/one")
+    sign_after_run(world.job(), result, lambda: Signing(make_signer()))
+    assert result.failures == []
     return world
 
 
@@ -72,7 +78,9 @@ def check_custody() -> tuple[ObjectStore, Check]:
     world = make_recorded()
 
     def check(store: ObjectStore) -> Said:
-        walked = walk_chain(world.job(store), world.targets[0], WalkRules(reads_indexes=True))
+        trust = Trust({make_signer().public_key: "ours"})
+        rules = WalkRules(reads_indexes=True)
+        walked = prove_chain(world.job(store), world.targets[0], rules, trust)
         wrong = [f"{finding.where}: {finding.what}" for finding in walked.findings]
         return Said(wrong, not wrong)
 

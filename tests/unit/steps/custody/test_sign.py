@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 from tests.support.custody import run_recorded, write_chain
 from tests.support.signing import make_signer
-from tests.support.world import World, document, job_over, make_world, trail_key
+from tests.support.world import WINDOW, World, document, job_over, make_world, trail_key
 
 from log_aggregator.adapters.forwarding import Call
 from log_aggregator.core.custody import WrittenRecord
@@ -30,6 +30,7 @@ from log_aggregator.errors import (
 )
 from log_aggregator.model import Target
 from log_aggregator.ports.signing import Signing
+from log_aggregator.steps.backfill.recover import tell_of_killed_runs
 from log_aggregator.steps.custody.sign import sign_after_run, sign_record, target_of
 from log_aggregator.steps.packing.results import RunResult
 from log_aggregator_lab.stores.faults import Fault, FaultyStore
@@ -210,6 +211,13 @@ def test_a_stop_while_signing_leaves_the_report() -> None:
     world, result = make_packed()
     sign_after_run(world.job(), result, raising(Interrupted("stopped")))
     assert (result.is_stopped, result.failures) == (True, [])
+
+
+def test_the_end_of_a_backfill_signs_what_it_tells() -> None:
+    world, _ = make_packed()
+    seen: list[RunResult] = []
+    tell_of_killed_runs(world.job(), WINDOW, "end", lambda _: None, seen.append)
+    assert [(each.first, each.last) for each in seen] == [(WINDOW.first, WINDOW.last)]
 
 
 def test_nothing_to_sign() -> None:
