@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import (
     chain,
     combine,
+    coverage,
     cpu,
     fanout,
     find,
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[Options], Outcome]] = {
     "listing": listing.measure,
     "find": find.measure,
     "search": search.measure,
+    "coverage": coverage.measure,
     "terms": terms.measure,
     "planning": planning.measure,
     "combine": combine.measure,

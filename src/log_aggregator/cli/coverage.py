@@ -83,8 +83,8 @@ def coverage(
     names and that is nowhere is missing, and days (with --every-digest hours) without a digest are
     holes. Of other log types nobody says what ought to be there, so a day without logs is unknown.
 
-    Exit code 1 where something is missing that must be there, and where not everything that decides
-    could be read.
+    Exit code 1 where something is missing that must be there, where not everything that decides
+    could be read, and where there is nothing at all.
     """
     query = make_query(accounts=accounts, log_types=log_types)
     today = datetime.now(UTC).date()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.planting import Mutant, Section, in_symbol
 
+COVERAGE = "tests/unit/steps/evidence/test_coverage.py"
 HOLES = "tests/unit/steps/cloudtrail/test_holes.py"
 
 COMPLETENESS = Section(
@@ -41,7 +42,7 @@ COMPLETENESS = Section(
             "a Region whose digests are all gone is not looked at",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.hours:AccountHours._find_silent",
-                ("found.setdefault(chain.lineage, chain)", "chain"),
+                ("self._find_logged(found)", "{}"),
             ),
             proof=f"{HOLES}::test_all_of_a_region",
         ),
@@ -53,6 +54,63 @@ COMPLETENESS = Section(
                 ("self.unproven", "[]"),
             ),
             proof="tests/unit/reports/test_validate_report.py::test_a_summary_claims_no_range_that_has_holes",
+        ),
+        Mutant(
+            "missing-is-complete",
+            "a calendar with gaps counts as complete",
+            in_symbol(
+                "log_aggregator.core.evidence.calendar:Calendar.is_complete",
+                ("not self.gaps", "True"),
+            ),
+            proof=f"{COVERAGE}::test_a_day_without_objects_that_the_digests_name",
+        ),
+        Mutant(
+            "silent-day-unasked",
+            "a day with digests and without logs is taken for a quiet one",
+            in_symbol(
+                "log_aggregator.core.evidence.marks:plan_trail",
+                ("silent.append(number)", "number"),
+            ),
+            proof=f"{COVERAGE}::test_a_day_without_objects_that_the_digests_name",
+        ),
+        Mutant(
+            "unread-is-nothing-due",
+            "frozen digests are taken for digests that name nothing",
+            in_symbol(
+                "log_aggregator.steps.evidence.coverage:_Trail._settle_silent",
+                (
+                    "self._leave_unchecked(name, day, seen.unread)",
+                    "self.sheet.set(name, number, DayState.NOTHING_DUE)",
+                ),
+            ),
+            proof=f"{COVERAGE}::test_frozen_digests_are_not_checked",
+        ),
+        Mutant(
+            "first-digest-believed",
+            "nothing is due before the first digest that is left, whatever it links to",
+            in_symbol(
+                "log_aggregator.steps.evidence.coverage:_has_begun",
+                ("earliest in begun", "True"),
+            ),
+            proof=f"{COVERAGE}::test_before_its_first_digest_a_trail_is_not_missing",
+        ),
+        Mutant(
+            "lost-pack-unseen",
+            "an index whose pack is gone counts as a pack",
+            in_symbol(
+                "log_aggregator.steps.evidence.presence:_mark_pack",
+                ("entry.pack_bytes is None", "False"),
+            ),
+            proof=f"{COVERAGE}::test_a_pack_that_is_gone",
+        ),
+        Mutant(
+            "folding-hides",
+            "a folded week shows its best day",
+            in_symbol(
+                "log_aggregator.reports.evidence.calendar:_render_row",
+                ("max", "min"),
+            ),
+            proof="tests/unit/reports/evidence/test_calendar_report.py::test_folding_hides_no_bad_day",
         ),
     ),
 )

@@ -139,5 +139,7 @@ class Calendar:
 
     @property
     def is_complete(self) -> bool:
-        """Nothing is known to be missing, and all that decides could be looked into."""
-        return not self.failures and not self.gaps and not self.unlisted
+        """There is something, nothing is known to be missing, and all that decides could be looked
+        into.
+        """
+        return bool(self.rows) and not self.failures and not self.gaps and not self.unlisted

@@ -6,13 +6,13 @@ months are one character each: that of their worst day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
-from log_aggregator.core.evidence.calendar import Calendar, DayState, Gap
+from log_aggregator.core.evidence.calendar import Calendar, DayState, Gap, GapKind
 from log_aggregator.core.times import encode_time
 from log_aggregator.escapes import escape
 from log_aggregator.reports.failures import render_failed
@@ -41,6 +41,7 @@ WORDS = {
     DayState.MISSING: "MISSING: named by a digest or an index, and nowhere",
 }
 GAPS_SHOWN_MAX = 20
+_KINDS = (GapKind.MISSING, GapKind.HOLE, GapKind.UNCHECKED)
 _TABLE = bytes(ord(SYMBOLS[DayState(state)]) if state in SYMBOLS else 63 for state in range(256))
 _WEEK = 7
 _MONTH_LETTERS = "JFMAMJJASOND"
@@ -140,7 +141,7 @@ def _render_heads(columns: Sequence[Column]) -> Iterator[str]:
     above, below = [], []
     for part in _parts(columns):
         day = part[0].day
-        texts = [f"{day:%Y}"] if unit == "month" else [f"{day:%Y-%m}", f"{day:%m}"]
+        texts = [f"{day:%Y}"] if unit == "month" else [f"{day:%Y-%m}", f"{day:%y-%m}", f"{day:%m}"]
         text = next((text for text in texts if len(text) <= len(part)), "")
         above.append(f"{text:{len(part)}}")
         below.append("".join(_letter(column) for column in part))
@@ -171,15 +172,32 @@ def _render_legend(calendar: Calendar, columns: Sequence[Column]) -> Iterator[st
 
 
 def _render_gaps(calendar: Calendar) -> Iterator[str]:
-    for gap in calendar.gaps[:GAPS_SHOWN_MAX]:
-        name = gap.name
+    """The missing files first. Days that follow one another and lack the same are one line."""
+    gaps = sorted(calendar.gaps, key=lambda gap: (_KINDS.index(gap.kind), gap.name, gap.date))
+    runs = list(_runs_of(gaps))
+    for run in runs[:GAPS_SHOWN_MAX]:
+        name, last = run[0].name, f" to {run[-1].date}" if len(run) > 1 else ""
         row = escape(f"{name.log_type} {_label(name.account, name.region)}")
-        yield f"{gap.date}  {row}: {escape(gap.text)}"
-    more = len(calendar.gaps) - GAPS_SHOWN_MAX + calendar.unlisted
+        yield f"{run[0].date}{last}  {row}: {escape(run[0].text)}"
+    more = sum(map(len, runs[GAPS_SHOWN_MAX:])) + calendar.unlisted
     if more > 0:
         yield f"{format_count(more, 'more day')} with something missing; --json lists them"
     if calendar.gaps:
         yield ""
+
+
+def _runs_of(gaps: Iterable[Gap]) -> Iterator[list[Gap]]:
+    run: list[Gap] = []
+    for gap in gaps:
+        if run and (
+            (gap.kind, gap.name, gap.text, gap.date)
+            != (run[-1].kind, run[-1].name, run[-1].text, run[-1].date + timedelta(days=1))
+        ):
+            yield run
+            run = []
+        run.append(gap)
+    if run:
+        yield run
 
 
 def _render_verdict(calendar: Calendar) -> Iterator[str]:
@@ -189,6 +207,8 @@ def _render_verdict(calendar: Calendar) -> Iterator[str]:
             f"Something is missing on {format_count(bad, 'day')} of a row. "
             "docs/how-to/see-what-is-missing.md says what to do."
         )
+    elif not calendar.rows:
+        yield "Nothing was shown. The settings name the buckets; log-aggregator doctor checks them."
     elif calendar.is_complete:
         yield "Nothing is missing that is known to be due."
     else:

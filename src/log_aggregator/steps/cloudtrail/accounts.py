@@ -4,7 +4,7 @@ which.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +37,8 @@ class AccountPlaces:
     account: str
     folders: tuple[tuple[str, str], ...] = ()
     packed: tuple[tuple[Target, str], ...] = ()
+    has_packed_digests: bool = False
+    """Of any day."""
 
 
 def find_accounts(
@@ -53,9 +55,11 @@ def find_accounts(
     """
     folders: dict[str, list[tuple[str, str]]] = {}
     packed: dict[str, list[tuple[Target, str]]] = {}
+    with_digests: set[str] = set()
     for target in targets:
-        for bucket, account in _list_packed(store, target, buckets):
+        for (bucket, account), has_digests in _list_packed(store, target, buckets).items():
             packed.setdefault(account, []).append((target, bucket))
+            with_digests |= {account} if has_digests else set()
     known = [*main_buckets, *(bucket for places in packed.values() for _, bucket in places)]
     for bucket in dict.fromkeys([] if read_from is ReadFrom.PACKS else sorted(buckets) or known):
         was_packed = any(bucket == name for places in packed.values() for _, name in places)
@@ -64,18 +68,31 @@ def find_accounts(
     if read_from is ReadFrom.ORIGINALS:
         packed = {}
     return [
-        AccountPlaces(account, tuple(folders.get(account, ())), tuple(packed.get(account, ())))
+        AccountPlaces(
+            account,
+            tuple(folders.get(account, ())),
+            tuple(packed.get(account, ())),
+            account in with_digests,
+        )
         for account in sorted({*folders, *packed})
     ]
 
 
+def has_digests(store: ObjectStore, places: AccountPlaces) -> bool:
+    """Whether there is any digest of an account, of whatever day. Raises StoreError."""
+    return places.has_packed_digests or any(
+        store.list_objects(bucket, prefix=f"{folder}{DIGEST_LOG_TYPE}/").objects
+        for bucket, folder in places.folders
+    )
+
+
 def _list_packed(
     store: ObjectStore, target: Target, buckets: Collection[str]
-) -> Iterator[tuple[str, str]]:
+) -> dict[tuple[str, str], bool]:
     """(source bucket, account) of all packs of digests and of logs that digests may name, whether
-    they have their index or not.
+    they have their index or not; and whether there are any of digests.
     """
-    found = set()
+    found: dict[tuple[str, str], bool] = {}
     for folder in (f"{target.root}indexes/", f"{target.root}packs/"):
         for prefix in store.list_prefixes(target.bucket, prefix=folder).prefixes:
             bucket = prefix.removeprefix(folder).rstrip("/")
@@ -84,8 +101,10 @@ def _list_packed(
                     accounts = store.list_prefixes(
                         target.bucket, prefix=f"{prefix}{log_type}/"
                     ).prefixes
-                    found |= {(bucket, name.rstrip("/").rpartition("/")[2]) for name in accounts}
-    yield from sorted(found)
+                    for name in accounts:
+                        place = bucket, name.rstrip("/").rpartition("/")[2]
+                        found[place] = found.get(place, False) or log_type == DIGEST_LOG_TYPE
+    return dict(sorted(found.items()))
 
 
 def _list_account_folders(

@@ -6,7 +6,7 @@ row, and none at the end of a trail; so the hours themselves are accounted for, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ from log_aggregator.core.evidence.hours import Span, TrailHours
 from log_aggregator.core.times import encode_time
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.ports.store import ObjectStore
+from log_aggregator.steps.cloudtrail.accounts import has_digests
 from log_aggregator.steps.cloudtrail.copies import Copy, read_copies
 from log_aggregator.steps.cloudtrail.digests import use_digest
 from log_aggregator.steps.cloudtrail.files import TrailFiles
@@ -184,9 +185,31 @@ class AccountHours:
             if (copy.bucket, copy.key) not in starting:
                 found[lineage] = name.chain
         if not self.request.trails:  # a log's key does not name its trail
-            known = {lineage[1] for lineage in (*self._hours, *self._before, *self._after)}
-            for bucket, folder, region in self.files.find_logged_regions(known):
-                chain = Chain(bucket, folder, self.files.places.account, region, _UNKNOWN_TRAIL, "")
-                if self.request.wants_chain(chain):
-                    found.setdefault(chain.lineage, chain)
+            found |= self._find_logged(found)
         return found
+
+    def _find_logged(self, found: Collection[Lineage]) -> dict[Lineage, Chain]:
+        """Regions of which there are logs and no digests. An account that never had digests may
+        have had no log file validation: that is told, and is no hole.
+        """
+        seen = {*self._hours, *self._before, *self._after, *found}
+        places = self.files.places
+        logged = {
+            chain.lineage: chain
+            for bucket, folder, region in self.files.find_logged_regions(
+                {lineage[1] for lineage in seen}
+            )
+            if self.request.wants_chain(
+                chain := Chain(bucket, folder, places.account, region, _UNKNOWN_TRAIL, "")
+            )
+        }
+        if seen or has_digests(self.store, places):
+            return logged
+        for chain in logged.values():
+            key = f"{chain.folder}{DIGEST_LOG_TYPE}/{chain.region}/"
+            text = (
+                "there are logs, and no digest of any day: log file validation was never switched "
+                "on, or all digests are gone"
+            )
+            self.notes.add(Finding(Kind.DIGEST, State.NOTE, chain.bucket, key, text), [])
+        return {}

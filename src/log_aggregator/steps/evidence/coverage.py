@@ -30,16 +30,20 @@ from log_aggregator.steps.cloudtrail.accounts import (
     AccountPlaces,
     ReadFrom,
     find_accounts,
+    has_digests,
 )
 from log_aggregator.steps.evidence.named import Told, TrailTold, read_named, span_of
-from log_aggregator.steps.evidence.presence import Asked, Presence, look_everywhere
+from log_aggregator.steps.evidence.presence import (
+    TRAIL_TYPES,
+    Asked,
+    Presence,
+    look_everywhere,
+)
 from log_aggregator.steps.job import Job
 
 GAPS_MAX = 100_000
 DELIVERY = timedelta(hours=2)
 """A digest is written for an hour that is over, and comes some time later."""
-
-TRAIL_TYPES = frozenset({LOG_SERVICE, DIGEST_LOG_TYPE})
 
 
 class Progress(Protocol):
@@ -57,10 +61,14 @@ def cover(job: Job, asked: Asked, progress: Progress) -> Calendar:
     presence = look_everywhere(job, _with_digests(asked), progress.listed)
     sheet = _Sheet.of(presence)
     trails = [_Trail(job, asked, sheet, account) for account in _trail_accounts(presence.marks)]
-    due = [trail for trail in trails if trail.days_to_read()]
-    places = _find_places(job, due)
+    due = [trail for trail in trails if trail.wanted]
+    bare = [trail for trail in trails if not trail.has_digests]
+    places = _find_places(job, presence) if due or bare else {}
+    for trail, has_ever in job.workers.each(lambda trail: (trail, trail.ever_had(places)), bare):
+        if not has_ever:
+            trail.plans = {}
     for trail in trails:
-        if not trail.days_to_read():
+        if not trail.wanted:
             trail.settle(TrailTold())
     for done, (trail, told) in enumerate(
         job.workers.each(lambda trail: (trail, trail.read(places)), due), 1
@@ -81,10 +89,9 @@ def _trail_accounts(marks: Marks) -> list[str]:
     return sorted({name.account for name in marks.rows if name.log_type in TRAIL_TYPES})
 
 
-def _find_places(job: Job, trails: Iterable[_Trail]) -> Mapping[str, AccountPlaces]:
-    if not any(True for _ in trails):
-        return {}
-    found = find_accounts(job.store, job.list_targets(), job.rules.main_buckets, (), ReadFrom.BOTH)
+def _find_places(job: Job, presence: Presence) -> Mapping[str, AccountPlaces]:
+    buckets = dict.fromkeys([*job.rules.main_buckets, *sorted(presence.trail_buckets)])
+    found = find_accounts(job.store, job.list_targets(), buckets, (), ReadFrom.BOTH)
     return {places.account: places for places in found}
 
 
@@ -160,6 +167,8 @@ class _Trail:
     account: str
     plans: dict[str, TrailDays] = field(init=False)
     """By Region; by account under ""."""
+    wanted: set[date] = field(init=False)
+    """Days whose digests decide something."""
 
     def __post_init__(self) -> None:
         rows = self.sheet.marks.rows
@@ -176,9 +185,9 @@ class _Trail:
             )
             for region in sorted(regions)
         }
+        self.wanted = self._find_wanted()
 
-    def days_to_read(self) -> set[date]:
-        """Those whose digests decide something."""
+    def _find_wanted(self) -> set[date]:
         numbers: set[int] = set()
         for region, plan in self.plans.items():
             digests = self._marks(DIGEST_LOG_TYPE, region)
@@ -189,10 +198,20 @@ class _Trail:
                 numbers.add(plan.early[-1] + 1)  # the first digest says whether it is the first
         return {self.sheet.marks.day(number) for number in numbers}
 
+    @property
+    def has_digests(self) -> bool:
+        """Of any day of the window."""
+        return any(any(self._marks(DIGEST_LOG_TYPE, region)) for region in self.plans)
+
+    def ever_had(self, places: Mapping[str, AccountPlaces]) -> bool:
+        """Any digest. An account without one has no log file validation: none is due."""
+        own = places.get(self.account)
+        return own is not None and has_digests(self.job.store, own)
+
     def read(self, places: Mapping[str, AccountPlaces]) -> TrailTold:
         own = places.get(self.account, AccountPlaces(self.account))
-        targets, days = self.job.list_targets(), self.days_to_read()
-        return read_named(self.job, targets, own, days, self.sheet.marks.window)
+        targets = self.job.list_targets()
+        return read_named(self.job, targets, own, self.wanted, self.sheet.marks.window)
 
     def settle(self, told: TrailTold) -> None:
         """Fills in what follows, on the caller's thread."""
@@ -218,6 +237,8 @@ class _Trail:
                 self._leave_unchecked(name, day, seen.unread)
             elif seen.named:  # it came while the buckets were being listed
                 self.sheet.set(name, number, DayState.ORIGINALS)
+            elif not seen.digests:
+                self._leave_unchecked(name, day, "they were listed, and not found again")
             else:
                 self.sheet.set(name, number, DayState.NOTHING_DUE)
 
@@ -328,6 +349,7 @@ def _sum(told: TrailTold, region: str, day: date) -> Told:
     total = Told()
     for (own, at), seen in sorted(told.days.items()):
         if at == day and region in ("", own):
+            total.digests += seen.digests
             total.named += seen.named
             total.missing += seen.missing
             total.samples += seen.samples

@@ -33,6 +33,8 @@ Place = tuple[str, date]
 class Told:
     """What the digests tell of one Region's day."""
 
+    digests: int = 0
+    """That were read of the day, and in the hours after it."""
     named: int = 0
     missing: int = 0
     samples: list[str] = field(default_factory=list)
@@ -116,6 +118,8 @@ def _take_digest(name: DigestName, reading: Reading[ReadDigest], told: TrailTold
     if not name.chain.is_backfill:
         hours = told.hours.setdefault(name.chain.lineage, TrailHours())
     if isinstance(parsed, Digest):
+        for day in {name.end.date(), (name.end - PERIOD).date()}:
+            told.day(name.chain.region, day).digests += 1
         if hours is not None:
             hours.valid.add(_begin_of(parsed), parsed.end)
             if parsed.previous is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
+from log_aggregator.core.digests import DIGEST_LOG_TYPE
 from log_aggregator.core.evidence.calendar import By, RowName
 from log_aggregator.core.evidence.marks import Marks, Seen
 from log_aggregator.core.layouts import Dated
@@ -15,15 +16,18 @@ from log_aggregator.core.query import Query, region_of
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import Failure, GroupFailed, NoSuchBucket
 from log_aggregator.model import NO_ACCOUNT, Target
+from log_aggregator.steps.cloudtrail.accounts import LOG_SERVICE
 from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import Area, SourceBucket
-from log_aggregator.steps.packing.prefixes import list_prefixes
+from log_aggregator.steps.packing.prefixes import AWS_LOGS, list_prefixes
 from log_aggregator.steps.packing.scan import list_window
 from log_aggregator.steps.packing.selection import FROZEN_CLASSES, Selection
 from log_aggregator.steps.packs.index import estimate_index_memory, read_index, read_tail
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, iter_packs
 
 Show = Callable[[int], None]
+
+TRAIL_TYPES = frozenset({LOG_SERVICE, DIGEST_LOG_TYPE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,12 @@ class Asked:
 
 @dataclass(slots=True)
 class Presence:
-    """What was seen. `lost` are packs whose index is there and that are gone themselves."""
+    """What was seen. `lost` are packs whose index is there and that are gone themselves;
+    `trail_buckets` hold originals of trails.
+    """
 
     marks: Marks
+    trail_buckets: set[str] = field(default_factory=set)
     lost: list[tuple[RowName, date, str]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -116,9 +123,14 @@ def _read_regions(job: Job, target: Target, entry: CatalogEntry) -> set[str]:
     index = (read_index if has_index else read_tail)(job.store, target, entry.pack_key)
     layouts, bucket = job.rules.layouts, entry.group.bucket
     regions: set[str] = set()
+    seen: set[str] = set()
 
     def note(key: str) -> bool:
-        regions.add(region_of(layouts, bucket, key) or "")
+        folder = key.rpartition("/")[0]
+        # behind a head it is the folder that says the Region; elsewhere the name may, too
+        if AWS_LOGS not in folder or folder not in seen:
+            seen.add(folder)
+            regions.add(region_of(layouts, bucket, key) or "")
         return False
 
     index.find_members(note)
@@ -142,19 +154,22 @@ def _mark_pack(
 
 
 def _look_at_originals(job: Job, asked: Asked, found: Presence, counted: _Counted) -> None:
-    def look(area: Area) -> tuple[Marks, int]:
-        return _mark_area(job, area, asked)
+    def look(area: Area) -> tuple[str, Marks, int]:
+        return (area.bucket.name, *_mark_area(job, area, asked))
 
-    for marks, count in job.workers.each(look, _list_areas(job, asked, found)):
+    for bucket, marks, count in job.workers.each(look, _list_areas(job, asked, found)):
         found.marks.merge(marks)
+        if any(name.log_type in TRAIL_TYPES for name in marks.rows):
+            found.trail_buckets.add(bucket)
         counted.add(count)
 
 
 def _list_areas(job: Job, asked: Asked, found: Presence) -> Iterator[Area]:
-    """The current versions: an original that is deleted is not there, whatever S3 still holds."""
+    """As a run lists them: with all versions where a bucket has them."""
     for name in job.list_source_buckets():
-        bucket = SourceBucket.of(job.rules, name, None)
         try:
+            versioning = job.store.get_bucket_versioning(name)
+            bucket = SourceBucket.of(job.rules, name, versioning)
             prefixes = list_prefixes(job, name, Selection())
         except NoSuchBucket as error:  # all of it may be in packs
             found.failures.append(Failure.of(f"s3://{name}/", error))

@@ -99,10 +99,25 @@ def test_every_state_has_a_symbol_of_its_own_and_words() -> None:
 
 def test_many_gaps_are_counted() -> None:
     gaps = [
-        Gap(GapKind.HOLE, NAME, FIRST + timedelta(days=number), text="t") for number in range(25)
+        Gap(GapKind.HOLE, NAME, FIRST + timedelta(days=number), text=f"t{number}")
+        for number in range(25)
     ]
     lines = list(render_calendar(calendar_of([DayState.HOLE] * 25, *gaps, unlisted=3), 80))
     assert "8 more days with something missing; --json lists them" in lines
+
+
+def test_days_that_lack_the_same_are_one_line_and_missing_files_come_first() -> None:
+    gaps = [
+        Gap(GapKind.HOLE, NAME, FIRST + timedelta(days=number), text="no digest")
+        for number in (0, 1, 2, 4)
+    ]
+    missing = Gap(GapKind.MISSING, NAME, FIRST + timedelta(days=3), text="no object")
+    lines = list(render_calendar(calendar_of([DayState.HOLE] * 5, *gaps, missing), 80))
+    assert [line for line in lines if ": no " in line and line.startswith("2026")] == [
+        "2026-03-01  CloudTrail 111122223333: no object",
+        "2026-02-26 to 2026-02-28  CloudTrail 111122223333: no digest",
+        "2026-03-02  CloudTrail 111122223333: no digest",
+    ]
 
 
 def test_what_could_not_be_checked_is_not_called_complete() -> None:
@@ -116,10 +131,11 @@ def test_what_could_not_be_checked_is_not_called_complete() -> None:
 
 
 def test_nothing_at_all() -> None:
-    assert list(render_calendar(Calendar(FIRST, FIRST, By.ACCOUNT, ()), 80)) == [
-        "No log and no pack from 2026-02-26 to 2026-02-26.",
-        "Nothing is missing that is known to be due.",
-    ]
+    nothing = Calendar(FIRST, FIRST, By.ACCOUNT, ())
+    assert not nothing.is_complete
+    first, verdict = render_calendar(nothing, 80)
+    assert first == "No log and no pack from 2026-02-26 to 2026-02-26."
+    assert verdict.startswith("Nothing was shown.")
 
 
 def test_a_name_cannot_speak_to_the_terminal() -> None:

@@ -105,14 +105,34 @@ def test_all_of_a_region(read_from: ReadFrom) -> None:
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
 def test_all_of_an_account(is_packed: bool) -> None:
-    """Its logs alone show that there was a trail."""
+    """Its logs show that there was a trail, and a digest of any other day that it had digests."""
     site = trails(accounts=1)
     delete(site, [key for key, item in site.objects.items() if item.source == "digest"])
+    later = (
+        site.digest_keys[3].replace("/2026/03/14/", "/2026/04/14/").replace("_202603", "_202604")
+    )
+    site.put(later, site.objects[site.digest_keys[3]].body)
     if is_packed:
         site.pack()
     result = site.validate(FIRST, LAST)
     assert not result.is_sound
     assert {region for _, region in holes(result)} == set(SPEC.regions)
+
+
+def test_an_account_that_never_had_digests() -> None:
+    """Its trail may have no log file validation: that is told, and is no hole."""
+    site = trails()
+    account = site.spec.account_ids[1]
+    delete(
+        site,
+        [key for key, item in site.objects.items() if item.source == "digest" and account in key],
+    )
+    result = site.validate(FIRST, LAST)
+    assert result.is_sound
+    assert {(state, text[:14]) for (state, _), text in problems(result).items()} == {
+        ("note", "there are logs")
+    }
+    assert len(problems(result)) == len(SPEC.regions)
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])

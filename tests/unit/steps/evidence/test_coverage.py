@@ -275,6 +275,45 @@ def test_quiet_regions_and_accounts_apart() -> None:
     assert sum(gap.missing for gap in calendar.gaps) == len(gone)
 
 
+def test_an_account_that_never_had_digests() -> None:
+    """Nothing is due where there is no log file validation; one digest of any day shows that there
+    was.
+    """
+    site = site_of(accounts=2)
+    account = site.spec.account_ids[1]
+    gone = delete(site, lambda key: is_digest(key) and f"/{account}/" in key)
+    site.pack()
+    calendar = look(site)
+    assert calendar.is_complete
+    later = gone[0].replace("/2026/03/", "/2026/04/").replace("_202603", "_202604")
+    site.put(later, b"a digest")
+    calendar = look(site)
+    assert {gap.name.account for gap in calendar.gaps} == {account}
+    assert [gap.kind for gap in calendar.gaps] == [GapKind.HOLE] * DAYS
+
+
+def test_a_trail_of_its_own_bucket() -> None:
+    """A trail that delivers to another bucket than Control Tower's is looked at as any other."""
+    site = site_of()
+    site.store.create_bucket("own-trail", versioning="Enabled")
+    gone = [key for key in site.log_keys if date_of(key) == day(1)]
+    for key, item in site.objects.items():
+        if key not in gone:
+            body = item.body
+            if is_digest(key):
+                fields = json.loads(gzip.decompress(body))
+                text = json.dumps(fields).replace(BUCKET, "own-trail")
+                body = gzip.compress(text.encode())
+            site.store.put("own-trail", key, body, metadata=item.metadata)
+        site.store.delete(BUCKET, key)
+    window = replace(site.world.rules.selection, window=WINDOW)
+    rules = replace(site.world.rules, other_buckets=("own-trail",), selection=window)
+    calendar = cover(site.world.job(rules=rules), Asked(WINDOW), Quiet())
+    assert days(calendar) == "oXoo"
+    (gap,) = calendar.gaps
+    assert gap.missing == len(gone)
+
+
 def test_accounts_are_chosen() -> None:
     site = site_of(accounts=2)
     account = site.spec.account_ids[1]
@@ -298,8 +337,8 @@ def test_little_is_asked() -> None:
     store = CountingStore(site.store)
     job = site.world.job(store)
     assert cover(job, Asked(WINDOW), Quiet()).is_complete
-    assert set(store.requests) == {"ListObjectsV2"}
-    assert store.requests["ListObjectsV2"] < 30
+    assert set(store.requests) <= {"ListObjectsV2", "ListObjectVersions", "GetBucketVersioning"}
+    assert sum(store.requests.values()) < 30
 
 
 def test_a_damaged_index_hides_no_log() -> None:
