@@ -67,10 +67,19 @@ SURVEYING = Section(
             "keys-as-html",
             "whoever writes to a log bucket writes the page that a manager opens",
             in_symbol(
-                "log_aggregator.reports.estate.plots:html",
-                ("escape_html(escape(text))", "escape(text)"),
+                "log_aggregator.reports.page.environment:_make_environment",
+                ("escape(str(value))", "Markup(escape(str(value)))"),
             ),
             proof="tests/unit/reports/estate/test_survey_page.py::test_text_from_outside_is_text",
+        ),
+        Mutant(
+            "names-in-plots-as-html",
+            "an account, or whatever a plot names, becomes a part of the page",
+            in_symbol(
+                "log_aggregator.reports.page.plots:html",
+                ("escape_html(escape(text))", "escape(text)"),
+            ),
+            proof="tests/unit/reports/page/test_plots.py::test_names_are_text",
         ),
     ),
 )

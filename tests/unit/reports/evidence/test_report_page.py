@@ -24,7 +24,7 @@ from tests.support.reports import (
 from log_aggregator.core.evidence.at_rest import Verdict
 from log_aggregator.core.evidence.calendar import DayState, Gap, GapKind, RowName
 from log_aggregator.core.evidence.standards import REQUIREMENTS, Section
-from log_aggregator.ports.account import LifecycleRule
+from log_aggregator.ports.account import LifecycleRule, ObjectLock
 from log_aggregator.reports.evidence.page import render_page
 from log_aggregator.steps.custody.once import Finding
 from log_aggregator.steps.evidence.report import Answer, Place, Protection, Report
@@ -161,12 +161,9 @@ def test_text_from_outside_is_text() -> None:
 def test_what_is_unknown_is_said_to_be() -> None:
     """Nobody looked, nobody told, and nothing has been made yet."""
     why = "AccessDenied: not you"
+    lock: Answer[ObjectLock] = Answer(None, why)
     nothing = Protection(
-        Answer(None, why),
-        Answer(None, why),
-        Answer(None, why),
-        Answer(None, why),
-        Answer(None, why),
+        lock, Answer(None, why), Answer(None, why), Answer(None, why), Answer(None, why)
     )
     page = Page(render_page(make_report(None, make_place([], nothing))))
     assert page.text.count("unknown: AccessDenied: not you") == 5
