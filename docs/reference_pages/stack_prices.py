@@ -144,7 +144,7 @@ def _monthly(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]
     metrics = sum(
         len(row.dimension_sets)
         for row in METRICS
-        if row.dimension_sets == ((), (STACK,)) and not row.name.startswith("Access")
+        if row.dimension_sets == ((), (STACK,)) and not row.name.startswith(("Access", "Drill"))
     )
     price = metrics * METRIC_MONTH * RUNS_MONTH / HOURS_MONTH
     yield (

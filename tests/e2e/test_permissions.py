@@ -108,6 +108,7 @@ ATTEMPTS = (
             "SortInventory",
             "MergeTerms",
             "FinishHistory",
+            "Drill",
         )
         for operation in ("delete_object", "delete_version")
         for place in ("source", "pack", "index", "work")
@@ -134,6 +135,7 @@ ATTEMPTS = (
             "MergeTerms",
             "FinishHistory",
             "EmptyAccessLogs",
+            "Drill",
         )
         for place in ("pack", "index", "source")
         if (role, place) != ("Finish", "index")  # one that is missing, it restores
@@ -155,6 +157,7 @@ ATTEMPTS = (
             "SortInventory",
             "MergeTerms",
             "FinishHistory",
+            "Drill",
         )
     ),
     *(

@@ -145,6 +145,7 @@ MISTAKES = (
             ("CombineFunction", "WritePacks", "in place"),
             ("CombineFunction", "KeepManifests", "default"),
             ("EmptyAccessLogsFunction", "EmptyThatBucket", "access logs"),
+            ("DrillFunction", "WriteDown", "in place"),
             ("CombineLogFilesSM", "ReadManifests", "no other buckets"),
         )
     ),
@@ -163,6 +164,16 @@ MISTAKES = (
             Condition=_statement(r, "CombineFunction", "ReadSources")["Condition"]
         ),
         dict(PARAMETER_SETS["other accounts"]),
+    ),
+    Mistake(
+        "Drill writes over records",
+        permissions.check_packs_are_written_once,
+        lambda r: _without(r, "DrillFunction", "RecordsAreWrittenOnce"),
+    ),
+    Mistake(
+        "Drill cannot thaw",
+        permissions.check_steps_have_what_they_need,
+        lambda r: _without(r, "DrillFunction", "ThawPacks"),
     ),
     Mistake(
         "Combine deletes",
