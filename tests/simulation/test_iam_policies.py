@@ -129,10 +129,9 @@ class Case:
     @property
     def scope(self) -> Scope:
         return Scope(
-            self.world.rules,
+            replace(self.world.rules, sign_with=f"kms:{ARN}"),
             source_keys=(SOURCE_KEY,),
             target_keys=(TARGET_KEY,),
-            sign_with=f"kms:{ARN}",
         )
 
     @property
