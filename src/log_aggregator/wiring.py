@@ -414,6 +414,7 @@ def make_rules(settings: Settings, window: DateWindow) -> RunRules:
         ),
         objects_max=settings.objects_max,
         layouts=settings.layouts,
+        sign_with=settings.sign_with,
     )
 
 

@@ -140,11 +140,10 @@ class Case:
     @property
     def scope(self) -> Scope:
         return Scope(
-            self.world.rules,
+            replace(self.world.rules, sign_with=f"kms:{ARN}"),
             source_keys=(SOURCE_KEY,),
             target_keys=(TARGET_KEY,),
             roles=(ROLE,),
-            sign_with=f"kms:{ARN}",
         )
 
     @property

@@ -161,7 +161,6 @@ def _make_scope(
         source_keys,
         tuple(dict.fromkeys((*_named_key(settings.kms_key_id), *target_keys))),
         _named_key(settings.search_kms_key_id),
-        sign_with=settings.sign_with,
     )
 
 

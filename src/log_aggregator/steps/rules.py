@@ -118,6 +118,14 @@ class RunRules:
     group: GroupRules
     objects_max: int
     layouts: Layouts = field(default_factory=Layouts)
+    sign_with: str | None = None
+    """As in the settings."""
+
+    @property
+    def signing_key_arn(self) -> str | None:
+        """Of the KMS key, or of an alias of it; None where records are signed otherwise, or not."""
+        named = self.sign_with or ""
+        return named.removeprefix("kms:") if named.startswith("kms:") else None
 
     def layouts_of(self, source_bucket: str) -> BucketLayouts:
         """How its keys are read. In a main bucket only what is built in counts."""

@@ -22,6 +22,7 @@ from log_aggregator.steps.doctor.permissions import (
     LIST_TARGET,
     READ_SOURCE,
     READ_TARGET,
+    SIGN,
     WRITE_AGAIN,
     WRITE_ONCE,
     WRITTEN_AGAIN,
@@ -138,6 +139,32 @@ def examine_records_access(
         _examine_terms(notebook, simulation, target)
     if records.probes:
         _examine_probes(notebook, simulation, target)
+
+
+def examine_signing_access(
+    notebook: Notebook, simulation: Simulation, target: Target, key_arn: str | None
+) -> None:
+    """May a run sign its custody record? All else is done by then, but it would end with a failure.
+    An alias is no resource of a policy, so that of one nothing can be simulated.
+    """
+    advice = (
+        "docs/how-to/iam-permissions.md has the statement. Without it all is packed, but every run "
+        "ends with a failure."
+    )
+    signatures = _any_in(simulation, target, "signatures/")
+    asked = [
+        (
+            "signatures",
+            f"writing signatures of custody records, {target.root}signatures/*",
+            simulation.examine(WRITE_ONCE, signatures, WRITTEN_ONCE),
+        )
+    ]
+    if key_arn is not None and ":key/" in key_arn:
+        purpose = f"signing custody records with {key_arn}"
+        asked.append(("signing-key", purpose, simulation.examine(SIGN, key_arn)))
+    for check, purpose, verdict in asked:
+        where = locate(target.bucket)
+        write_verdict(notebook, where, check, purpose, [verdict], advice=advice, is_fatal=False)
 
 
 def _examine_terms(notebook: Notebook, simulation: Simulation, target: Target) -> None:

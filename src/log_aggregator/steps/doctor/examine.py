@@ -24,6 +24,7 @@ from log_aggregator.steps.doctor.access import (
     examine_finding_buckets,
     examine_own_name,
     examine_records_access,
+    examine_signing_access,
     examine_source_access,
     examine_target_access,
 )
@@ -272,6 +273,9 @@ class Examination:
             self._examine_key(KeyUse(search_key_id, locate(target.bucket), writes=True))
         examine_target_access(self.notebook, self.simulation, target, is_in_place=self.is_in_place)
         examine_records_access(self.notebook, self.simulation, target, self._records_of(sources))
+        if self.rules.sign_with is not None:
+            key_arn = self.rules.signing_key_arn
+            examine_signing_access(self.notebook, self.simulation, target, key_arn)
 
     def _records_of(self, sources: Sequence[KnownBucket]) -> Records:
         has_main = any(self.rules.is_main(known.bucket) for known in sources)

@@ -228,8 +228,6 @@ class Scope:
     """Of terms and tables. Without one they are encrypted as packs are."""
     roles: tuple[str, ...] = ()
     """The role that S3 Batch Operations works with, by its ARN."""
-    sign_with: str | None = None
-    """As in the settings."""
     versioned: frozenset[str] = frozenset()
     """Sources whose versioning is known to be on: originals go by version there, and only so."""
     unversioned: frozenset[str] = frozenset()
@@ -295,14 +293,14 @@ class Scope:
             Place.TRAILS: bool(self.rules.main_buckets),
             Place.KEYS: bool(self.rules.main_buckets),
             Place.DISCARDS: self.rules.selection.discard_other_regions,
-            Place.NEW_SIGNATURES: self.sign_with is not None,
+            Place.NEW_SIGNATURES: self.rules.sign_with is not None,
             **dict.fromkeys(_SEARCHED, self.rules.group.combine.terms is not None),
         }.get(place, True)
 
     def _find_signing_keys(self) -> list[_Resource]:
         """An alias cannot be named in a policy, and a key in a file needs none."""
-        arn = (self.sign_with or "").removeprefix("kms:")
-        return [_Resource(arn)] if is_key_arn(arn) else []
+        arn = self.rules.signing_key_arn
+        return [_Resource(arn)] if arn is not None and is_key_arn(arn) else []
 
     def find_packs(self) -> list[_Resource]:
         """All that this program writes and never deletes."""

@@ -22,6 +22,7 @@ from log_aggregator.ports.account import (
 from log_aggregator.steps.doctor import permissions
 from log_aggregator.steps.doctor.findings import Level
 
+SIGNING_KEY = "arn:aws:kms:eu-west-1:111122223333:key/33333333-3333-3333-3333-333333333333"
 OTHER_ROLE = f"{ROLE}-other"
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/0"
 FOREIGN_KEY = f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1"
@@ -96,6 +97,35 @@ def test_public_keys_that_cannot_be_kept_are_a_warning(clinic: Clinic) -> None:
     found = clinic.find("public-keys")
     assert found.level is Level.WARNING
     assert "Grant cloudtrail:ListPublicKeys" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("check", "action"),
+    [
+        ("signatures", "s3:PutObject"),
+        ("signing-key", "kms:Sign"),
+        ("signing-key", "kms:GetPublicKey"),
+    ],
+)
+def test_who_may_not_sign_is_warned(check: str, action: str) -> None:
+    """Everything is packed without, but every run would end with a failure. Who has no key for
+    that is not asked.
+    """
+    clinic = Clinic(settings={"sign_with": f"kms:{SIGNING_KEY}"})
+    assert clinic.find(check, "packs").level is Level.OK
+    clinic.account.decide = lambda _, asked, at: Decision(
+        asked,
+        "implicitDeny"
+        if asked == action and (at == SIGNING_KEY or "/signatures/" in at)
+        else "allowed",
+    )
+    found = clinic.find(check, "packs")
+    assert found.level is Level.WARNING
+    assert f"Grant {action}" in found.advice
+    asked = {each.check for each in Clinic().examine()}
+    assert not asked & {"signatures", "signing-key"}
+    local = {each.check for each in Clinic(settings={"sign_with": "custody.pem"}).examine()}
+    assert local & {"signatures", "signing-key"} == {"signatures"}
 
 
 def test_a_region_deny_is_seen(clinic: Clinic) -> None:

@@ -257,7 +257,8 @@ def test_what_signing_takes(stage: Stage, sign_with: str | None) -> None:
     """
     page = PAGE.read_text(encoding="utf-8").partition("## Signing custody records")[2]
     shown = json.loads(page.partition("```json\n")[2].partition("```")[0])["Statement"]
-    scope = replace(page_scope(), sign_with=sign_with)
+    scope = page_scope()
+    scope = replace(scope, rules=replace(scope.rules, sign_with=sign_with))
     (document,) = make_documents(plan_statements(scope, [stage]))
     found = [each for each in document["Statement"] if "Sign" in each["Sid"]]
     assert found == {None: [], KMS: shown}.get(sign_with, shown[:1])
