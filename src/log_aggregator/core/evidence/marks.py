@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntFlag
@@ -104,17 +103,3 @@ def plan_trail(logs: bytes, digests: bytes, due_days: int) -> TrailDays:
         elif first is not None:
             early.append(number)
     return TrailDays(tuple(holes), tuple(silent), tuple(early))
-
-
-def each_run(numbers: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """(first, last) of days that follow one another."""
-    first = last = None
-    for number in numbers:
-        if last is not None and number == last + 1:
-            last = number
-            continue
-        if first is not None and last is not None:
-            yield first, last
-        first = last = number
-    if first is not None and last is not None:
-        yield first, last

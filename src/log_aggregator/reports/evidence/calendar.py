@@ -139,11 +139,13 @@ def _render_heads(columns: Sequence[Column]) -> Iterator[str]:
         return
     unit = columns[0].unit
     above, below = [], []
-    for part in _parts(columns):
+    parts = list(_parts(columns))
+    for number, part in enumerate(parts, 1):
         day = part[0].day
         texts = [f"{day:%Y}"] if unit == "month" else [f"{day:%Y-%m}", f"{day:%y-%m}", f"{day:%m}"]
-        text = next((text for text in texts if len(text) <= len(part)), "")
-        above.append(f"{text:{len(part)}}")
+        # nothing stands behind the last one, so that it may be longer than its days
+        fitting = (text for text in texts if len(text) <= len(part) or number == len(parts))
+        above.append(f"{next(fitting, ''):{len(part)}}")
         below.append("".join(_letter(column) for column in part))
     yield " ".join(above)
     yield " ".join(below)

@@ -53,7 +53,7 @@ def test_a_page() -> None:
     assert verdict.startswith("Something is missing on 1 day of a row. docs/how-to/")
     assert lines == [
         "CloudTrail",
-        "              02  03",
+        "              02  2026-03",
         "              678 12",
         "111122223333  ppo Xb",
         "",

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from random import Random
 
 import pytest
 from tests.support.trails import BUCKET, SPEC, Trails, trails
@@ -143,6 +144,19 @@ def test_a_single_file(is_packed: bool) -> None:
         assert gap.samples == (f"s3://{BUCKET}/{key}",)
         assert gap.name.region == region
         assert gap.text == f"1 of the {gap.named} files that the digests name are nowhere"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_lost_is_counted(seed: int) -> None:
+    """Any files of any days, before and after packing: as many are missing as were deleted."""
+    random, site = Random(seed), site_of(objects=120)
+    gone = set(random.sample(site.log_keys, random.randint(1, 40)))
+    delete(site, gone.__contains__)
+    if seed % 2:
+        site.pack()
+    calendar = look(site, every_digest=True, by=list(By)[seed // 2])
+    assert sum(gap.missing for gap in calendar.gaps) == len(gone)
+    assert {gap.date for gap in calendar.gaps} == {date_of(key) for key in gone}
 
 
 def test_a_log_in_another_day_pack_is_not_missing() -> None:
