@@ -92,7 +92,9 @@ def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call:
     clinic.account.buckets["bare"] = FakeBucket(versioning=BucketVersioning())
     clinic.store.create_bucket("bare")
     discarding = ["--other-regions", "delete", "--aggregation-regions", "eu-west-1"]
-    checks = checks_of(call("--json", "--other-buckets", "bare", "--role-arn", ROLE, *discarding))
+    signing = ["--sign-with", f"kms:arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1"]
+    more = ["--other-buckets", "bare", "--role-arn", ROLE, *discarding, *signing]
+    checks = checks_of(call("--json", *more))
     clinic.account.trails.append(
         Trail("t", MAIN, True, f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1")
     )
