@@ -15,7 +15,7 @@ def test_a_report_shows_what_a_run_left(site: Site, tmp_path: Path) -> None:
     """Each record with its hash, each account with its days; it changes nothing."""
     site.call("run", *site.sources)
     store = store_of(site.server)
-    before = list(entries_of(store, site.destination))
+    before = list(entries_of(store, f"{site.destination}"))
     page = tmp_path / "report.html"
     place = site.sources.index("--date")
     day = site.sources[place + 1]
@@ -33,7 +33,7 @@ def test_a_report_shows_what_a_run_left(site: Site, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert chain["newest"]["sha256"] in text
     assert "CloudTrail" in text
-    assert list(entries_of(store, site.destination)) == before
+    assert list(entries_of(store, f"{site.destination}")) == before
 
 
 def test_a_report_shows_what_was_lost(sites: Sites, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_the_pins_are_those_that_the_tests_run_with() -> None:
 
 
 NOT_IN_LAMBDA = {
+    "environment.py": {"jinja2", "markupsafe"},
     "local_key.py": {"cryptography"},
     "time_stamps.py": {"cryptography", "rfc3161_client"},
 }
@@ -89,7 +90,8 @@ def test_what_lambda_gets_imports_nothing_that_it_does_not_get(tmp_path: Path) -
     copied modules.
 
     What reads Parquet is imported by a call only, in the two functions that get the wheels for it;
-    what signs with a key in a file, or asks for time stamps, by a call that no function makes.
+    what signs with a key in a file, asks for time stamps, or makes a page, by a call that no
+    function makes.
     """
     wheels = {IMPORT_NAMES.get(name, name) for name in read_pins(REQUIREMENTS)}
     more = {name.partition("-")[0] for name in read_pins(INVENTORY_REQUIREMENTS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
 import pytest
@@ -11,13 +12,22 @@ from log_aggregator.reports.page.plots import Bar, Plot, draw_columns, draw_rows
 HOSTILE = "x</text></svg><script>alert(1)</script>\"'&\u202e"
 
 
+class Tags(HTMLParser):
+    """What elements there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+
+
 @pytest.mark.parametrize("draw", [draw_rows, draw_columns], ids=["rows", "columns"])
-def test_names_are_text(draw: object) -> None:
+def test_names_are_text(draw: Callable[[Plot], Iterator[str]]) -> None:
     """Of the plot, of a bar, and what a value is called."""
-    svg = "".join(draw(Plot(HOSTILE, [Bar(HOSTILE, (1.0,), HOSTILE)], lambda _: HOSTILE)))  # type: ignore[operator]
-    tags: set[str] = set()
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, _: tags.add(tag)  # type: ignore[method-assign]
-    parser.feed(svg)
-    assert tags <= {"svg", "title", "rect", "text", "line"}
+    svg = "".join(draw(Plot(HOSTILE, [Bar(HOSTILE, (1.0,), HOSTILE)], lambda _: HOSTILE)))
+    tags = Tags()
+    tags.feed(svg)
+    assert tags.found <= {"svg", "title", "rect", "text", "line"}
     assert "\u202e" not in svg
