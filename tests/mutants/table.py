@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
+from tests.mutants.bugs.bundling import BUNDLING
 from tests.mutants.bugs.command_line import COMMAND_LINE
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
@@ -50,5 +51,6 @@ SECTIONS = (
     BACKFILLING,
     SURVEYING,
     REHEARSING,
+    BUNDLING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -50,5 +50,6 @@ EXAMPLES = {
     "survey": (f"{_LOGS} --html survey.html",),
     "delete": (f"--verified --older-than 30d {_LOGS} {_PACKS}",),
     "keep-public-keys": (f"sa-east-1.json --log-region sa-east-1 {_PACKS}",),
+    "evidence": (f"--account 111122223333 --from 2026-03-01 --to 2026-03-31 --originals {_PACKS}",),
     "stats": (_PACKS, f"--json {_PACKS}"),
 }

@@ -1,0 +1,1 @@
+"""Evidence: what is there, unaltered, and comes back."""
