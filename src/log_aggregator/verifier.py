@@ -39,6 +39,20 @@ class Changed(Exception):
     """The bytes of the bundle are not as they were made."""
 
 
+_UNREADABLE = (
+    Changed,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+    zlib.error,
+)
+"""What contents that are not as they should be can lead to."""
+
+
 class Entry(NamedTuple):
     """A file of the bundle: where its bytes begin in the zip, and what the manifest says."""
 
@@ -72,7 +86,7 @@ def verify(path: str, public_keys: tuple[bytes, ...] = (), sha256: str = "") -> 
             bundle.check_bytes()
             if isinstance(bundle, Zip):
                 result.sha256 = bundle.hash_whole()
-        except Changed as error:
+        except (Changed, ValueError, OverflowError, struct.error) as error:
             result.complain(f"{error}: the bundle is not as it was made")
             return result
         result.proved.append(
@@ -85,7 +99,7 @@ def verify(path: str, public_keys: tuple[bytes, ...] = (), sha256: str = "") -> 
             )
         try:
             _check_contents(bundle, public_keys, result)
-        except (ValueError, KeyError, TypeError, LookupError, AttributeError, zlib.error) as error:
+        except _UNREADABLE as error:
             result.complain(f"its contents cannot be read ({type(error).__name__}: {error})")
     return result
 
@@ -147,7 +161,7 @@ class Bundle:
                 end = b"\n" if following == b"]}\n" else b",\n"
                 if _canonical(fields) + end != line or sorted(fields) != ["path", "sha256", "size"]:
                     raise Changed(f"line {count + 1} of {MANIFEST} is not as it is written")
-                yield _text(fields["path"]), int(fields["size"]), _text(fields["sha256"])
+                yield _text(fields["path"]), _number(fields["size"]), _text(fields["sha256"])
                 line = following
         except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
             raise Changed(f"{MANIFEST} cannot be read") from None
@@ -822,6 +836,12 @@ def _canonical(value: Any) -> bytes:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError("not a number")
     return value
 
 

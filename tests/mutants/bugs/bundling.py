@@ -50,11 +50,7 @@ BUNDLING = Section(
             "a signature of a record that was removed says nothing",
             in_symbol(
                 "log_aggregator.verifier:_find_flaw",
-                ("if sequence not in hashes:", "if sequence not in hashes and not hashes:"),
-                (
-                    'statement["sha256"] != hashes[sequence]',
-                    'statement["sha256"] != hashes.get(sequence, statement["sha256"])',
-                ),
+                ("sequence not in hashes", "False"),
             ),
             proof=f"{_VERIFIER}::test_a_signature_of_a_record_that_was_cut_off_is_in_the_bundle",
         ),
@@ -63,7 +59,7 @@ BUNDLING = Section(
             "what could not be read is not named in the bundle",
             in_symbol(
                 "log_aggregator.steps.evidence.bundle:Bundle._take_pack",
-                ("for why, count in failed.items():", "for why, count in ():"),
+                ("failed.items()", "()"),
             ),
             proof="tests/unit/cli/test_evidence_command.py::test_frozen_packs_are_named_and_fail_the_command",
         ),
