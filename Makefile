@@ -11,7 +11,7 @@ CHECKOV := .venv-checkov
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit browser e2e simulate proof kills fuzz mutants bench servers docs policies sam-build clean .venv-sam
+.PHONY: help demo test lint unit browser e2e simulate proof kills fuzz changes mutants bench servers docs policies sam-build clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -53,6 +53,9 @@ kills: $(VENV)/.dev  ## Stop real processes at random moments, 40 days with and 
 
 fuzz: $(FUZZ)/.installed  ## Fuzz everything that reads what others wrote (SECONDS=30 for each)
 	$(FUZZ)/bin/python tests/fuzz/run.py --seconds $(or $(SECONDS),30)
+
+changes: $(VENV)/.dev  ## Change bytes of evidence bundles, and see that the verifier finds each change, offline (SEED=1 COUNT=10000)
+	CHANGES_SEED=$(or $(SEED),1) CHANGES_COUNT=$(or $(COUNT),10000) $(PYTEST) tests/property/test_bundle_changes.py
 
 mutants: $(VENV)/.dev  ## Plant bugs in copies of the source, and see that each is caught
 	$(BIN)/python -m tests.mutants.run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.bugs.at_rest import AT_REST
 from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
+from tests.mutants.bugs.bundling import BUNDLING
 from tests.mutants.bugs.command_line import COMMAND_LINE
 from tests.mutants.bugs.completeness import COMPLETENESS
 from tests.mutants.bugs.configuration import CONFIGURATION
@@ -60,5 +61,6 @@ SECTIONS = (
     REHEARSING,
     DRILLING,
     REPORTING,
+    BUNDLING,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

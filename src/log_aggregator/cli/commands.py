@@ -137,6 +137,11 @@ COMMANDS = {
         "The records that runs leave beside their packs, of what was found, packed, verified and "
         "deleted; each names the hash of the last.",
     ),
+    "evidence": Row(
+        "log_aggregator.cli.evidence:evidence",
+        "Make a bundle for an auditor: originals or their list, digests, keys, indexes, custody "
+        "records, signatures, and a verifier that runs offline.",
+    ),
     "stats": Row(
         "log_aggregator.cli.stats:stats",
         "Show what is packed so far: log objects, packs and bytes by log type, account, month and "

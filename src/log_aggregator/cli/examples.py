@@ -66,5 +66,6 @@ EXAMPLES = {
     "delete": (f"--verified --older-than 30d {_LOGS} {_PACKS}",),
     "keep-public-keys": (f"sa-east-1.json --log-region sa-east-1 {_PACKS}",),
     "report": (f"--from 2026-01-01 --to 2026-03-31 --output evidence.html {_LOGS} {_PACKS}",),
+    "evidence": (f"--account 111122223333 --from 2026-03-01 --to 2026-03-31 --originals {_PACKS}",),
     "stats": (_PACKS, f"--json {_PACKS}"),
 }

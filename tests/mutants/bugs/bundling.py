@@ -1,0 +1,67 @@
+"""Planted bugs: an evidence bundle, or its verifier, that says more than it knows."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+_VERIFIER = "tests/unit/test_verifier.py"
+
+BUNDLING = Section(
+    "Evidence bundles",
+    (
+        Mutant(
+            "bundle-header-unread",
+            "what stands in front of a file in the zip may be anything",
+            in_symbol(
+                "log_aggregator.verifier:Zip._check_entry",
+                ("header != _encode_local(entry.path, crc, entry.size)", "False"),
+            ),
+            proof="tests/property/test_bundle_changes.py",
+        ),
+        Mutant(
+            "bundle-hash-unread",
+            "a file's SHA-256 is not compared with the manifest",
+            in_symbol(
+                "log_aggregator.verifier:Folder.check_bytes",
+                ("_hash_pieces(self.pieces(entry)).hexdigest() != entry.sha256", "False"),
+            ),
+            proof="tests/property/test_bundle_changes.py",
+        ),
+        Mutant(
+            "bundle-signature-believed",
+            "every RSA signature is right",
+            in_symbol(
+                "log_aggregator.verifier:_is_signed",
+                ('pow(value, e, n).to_bytes(length, "big") == expected', "True"),
+            ),
+            proof=f"{_VERIFIER}::test_what_vouches_for_a_file_finds_its_change",
+        ),
+        Mutant(
+            "bundle-missing-log-forgotten",
+            "a log that CloudTrail's digest names may be missing",
+            in_symbol(
+                "log_aggregator.verifier:_Digests.finish",
+                ("_is_within(_LOG_DATE, key, self._bundle.about, 0)", "False"),
+            ),
+            proof=f"{_VERIFIER}::test_what_vouches_for_a_file_finds_its_change",
+        ),
+        Mutant(
+            "bundle-cut-chain-believed",
+            "a signature of a record that was removed says nothing",
+            in_symbol(
+                "log_aggregator.verifier:_find_flaw",
+                ("sequence not in hashes", "False"),
+            ),
+            proof=f"{_VERIFIER}::test_a_signature_of_a_record_that_was_cut_off_is_in_the_bundle",
+        ),
+        Mutant(
+            "bundle-frozen-left-out",
+            "what could not be read is not named in the bundle",
+            in_symbol(
+                "log_aggregator.steps.evidence.bundle:Bundle._take_pack",
+                ("failed.items()", "()"),
+            ),
+            proof="tests/unit/cli/test_evidence_command.py::test_frozen_packs_are_named_and_fail_the_command",
+        ),
+    ),
+)
