@@ -1,10 +1,13 @@
 """What a run that was killed may leave otherwise than one that was not: terms that are missing, and
-none that differ; and tables of what terms there are.
+none that differ; tables of what terms there are; and an index that was made anew, beside which the
+hash of its whole pack is not kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from log_aggregator.steps.packs.index import PACK_SHA256
 
 Entry = tuple[object, ...]
 """(bucket, key, ...) of what a store holds."""
@@ -28,8 +31,17 @@ def _part(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
     terms: list[Entry] = []
     others: list[Entry] = []
     for entry in entries:
-        (terms if is_terms(str(entry[1])) else others).append(entry)
+        (terms if is_terms(str(entry[1])) else others).append(
+            tuple(_without_hash(part) for part in entry)
+        )
     return terms, others
+
+
+def _without_hash(part: object) -> object:
+    """Metadata but for the hash of the pack, and everything else as it is."""
+    if not isinstance(part, tuple):
+        return part
+    return tuple(item for item in part if item[0] != PACK_SHA256)
 
 
 def is_terms(key: str) -> bool:
