@@ -34,7 +34,7 @@ CHANGES = {
     *("index rebuild", "index adopt", "index terms", "index tables", "generate", "init"),
 }
 """In a bucket, or here."""
-IS_DEAR = {"survey"}
+IS_DEAR = {"evidence", "survey"}
 """It changes nothing, but asks much."""
 ELSEWHERE = {"extract"}
 """Into a folder; what it says goes to standard error. See below."""
