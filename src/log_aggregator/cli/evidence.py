@@ -33,9 +33,22 @@ PAGE_BYTES_MAX = 100_000_000
 
 
 @click.command()
-@click.option("--account", "accounts", multiple=True, metavar="ID", help="Account, twelve digits.")
-@click.option("--from", "from_", metavar="YYYY-MM-DD", help="First log date (UTC).")
-@click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date, to its end (UTC).")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="ID",
+    help="Account, twelve digits. Left out: allowed only with --verifier.",
+)
+@click.option(
+    "--from", "from_", metavar="YYYY-MM-DD", help="First log date (UTC). Left out: see --account."
+)
+@click.option(
+    "--to",
+    "to_",
+    metavar="YYYY-MM-DD",
+    help="Last log date, to its end (UTC). Left out: see --account.",
+)
 @click.option(
     "--log-type",
     "log_types",
@@ -60,7 +73,10 @@ PAGE_BYTES_MAX = 100_000_000
     help="The bundle.",
 )
 @click.option(
-    "--page", type=click.Path(path_type=Path), metavar="FILE", help="A report, to be put in."
+    "--page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A report, to be put in. Left out: none.",
 )
 @click.option(
     "--bytes-max",
@@ -94,12 +110,14 @@ def evidence(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Make a bundle for an auditor: a zip of originals or their list, CloudTrail's digests and
-    public keys, indexes, custody records, signatures, and a verifier that runs offline.
+    """Make a bundle for an auditor: originals or their list, digests, keys, indexes, custody
+    records, signatures, and a verifier that runs offline.
 
-    Only what is packed is in it. Whatever else is missing is named in it, with the reason. The
-    bundle is verified once it is made. Exit code 1 where something could not be read, or where the
-    verifier finds anything wrong.
+    It is a zip; the digests and public keys are CloudTrail's. Only what is packed is in it.
+    Whatever else is missing is named in it, with the reason. The bundle is verified once it is
+    made.
+
+    Exit code 1 where something could not be read, or where the verifier finds anything wrong.
     """
     source = Path(bundle_verifier.__file__).read_bytes()
     if prints_verifier:

@@ -26,6 +26,10 @@ CALLS = {
     "find": ("find", *DATE),
     "search": ("search", "AKIAIOSFODNN7EXAMPLE", *DATE),
     "extract": ("extract", *DATE, "--directory", "out"),
+    "evidence": (
+        *("evidence", "--account", "111111111111"),
+        *("--from", str(DAY), "--to", str(DAY), "--output", "out.zip"),
+    ),
     "thaw": ("thaw", *DATE),
     "drill": ("drill",),
     "put-back": ("put-back", *DATE),

@@ -35,7 +35,7 @@ CHANGES = {
     *("rehearse", "custody sign"),
 }
 """In a bucket, or here."""
-IS_DEAR = {"survey"}
+IS_DEAR = {"evidence", "survey"}
 """It changes nothing, but asks much."""
 ELSEWHERE = {"extract"}
 """Into a folder; what it says goes to standard error. See below."""
