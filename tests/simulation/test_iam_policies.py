@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
@@ -92,7 +93,7 @@ TYPED: dict[Stage, tuple[str, ...]] = {
     Stage.DELETE: ("delete",),
     Stage.READ: (
         *("find", "extract", "verify", "thaw", "custody verify", "custody show", "custody trace"),
-        *("validate-cloudtrail", "stats", "status"),
+        *("validate-cloudtrail", "stats", "status", "evidence"),
     ),
     Stage.SEARCH: ("search",),
     Stage.DRILL: ("drill",),
@@ -105,6 +106,7 @@ NO_STAGE = {
     "init": "there are no settings yet that a policy could be made of",
     "layouts suggest": "lists any bucket",
     "coverage": "lists sources as `survey` does and reads packs as `verify` does: two stages",
+    "report": "looks as `coverage` does, and asks for the configuration of the packs' bucket",
     "put-back": "writes where no other command does; the page of the policies has a sentence of it",
     "index rebuild": "the same",
     "index adopt": "the same",
@@ -409,6 +411,9 @@ def read(shell: Shell) -> None:
         (validate, (*shell.days, "--read-from", "packs", "--public-keys", "archive"), (0, 1)),
     ):
         shell.type_in(name, *words, codes=codes)
+    with TemporaryDirectory() as folder:
+        words = (*shell.days, "--account", "111111111111", "--originals")
+        shell.type_in("evidence", *words, "--output", f"{folder}/evidence.zip", codes=(0, 1))
 
 
 def drill(shell: Shell) -> None:

@@ -50,6 +50,7 @@ TO_A_FILE = {
     "extract --lines": ("extract", *ALL["find"][1:], "--lines", "--output"),
     "survey --html": (*ALL["survey"], "--html"),
     "report --output": (*ALL["report"], "--output"),
+    "evidence --output": (*ALL["evidence"][:-2], "--output"),
     "init --output": (*ALL["init"], "--output"),
 }
 TO_A_FOLDER = {
@@ -59,7 +60,9 @@ TO_A_FOLDER = {
 }
 TO_FILES = {**TO_A_FILE, **TO_A_FOLDER}
 EVENT = {"userIdentity": {"accessKeyId": ALL["search"][1]}}
-READ_FROM = {"--config", "--prices", "--log-file", "--public-key", "--time-stamp-authority"}
+READ_FROM = {
+    *("--config", "--prices", "--log-file", "--public-key", "--time-stamp-authority", "--page"),
+}
 """The third is appended to, whatever it is: /dev/stderr is a good place."""
 
 
