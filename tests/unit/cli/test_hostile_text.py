@@ -122,6 +122,7 @@ ARGUMENTS = {
     "layouts explain": [KEY],
     "layouts suggest": ["logs"],
     "report": [],
+    "evidence": ["--account", "111111111111", "--from", f"{DAY}", "--to", f"{DAY}", "--originals"],
     "keep-public-keys": [],
     "doctor": [],
     "init": ["--yes"],
@@ -270,6 +271,10 @@ class Site:
             words += ["--directory", str(self._folder), "--force"]
         if leaf.name == "init":
             words += ["--output", str(self._settings.with_name("made.toml")), "--force"]
+        if leaf.name in ("report", "evidence"):
+            words += ["--output", str(self._settings.with_name("made"))]
+        if leaf.name == "evidence":
+            words += ["--force"]
         return [*words, *more]
 
     def call(self, words: list[str], out: io.TextIOWrapper, err: io.TextIOWrapper) -> object:
