@@ -81,11 +81,11 @@ class TrailDays:
     """What a trail's days ask, by their numbers, where only its objects were listed."""
 
     holes: tuple[int, ...] = ()
-    """Without any digest, after the first one or with logs."""
+    """Without any digest, after the first one; or with logs, where there is no digest at all."""
     silent: tuple[int, ...] = ()
     """With digests and without any log: what these name decides."""
     early: tuple[int, ...] = ()
-    """Before the first digest, which says whether there was one before it."""
+    """All before the first digest, which says whether there was one before it."""
 
 
 def plan_trail(logs: bytes, digests: bytes, due_days: int) -> TrailDays:
@@ -98,8 +98,8 @@ def plan_trail(logs: bytes, digests: bytes, due_days: int) -> TrailDays:
         if digests[number]:
             if not logs[number]:
                 silent.append(number)
-        elif logs[number] or (first is not None and number > first):
-            holes.append(number)
-        elif first is not None:
+        elif first is not None and number < first:
             early.append(number)
+        elif first is not None or logs[number]:
+            holes.append(number)
     return TrailDays(tuple(holes), tuple(silent), tuple(early))

@@ -247,17 +247,25 @@ class _Trail:
         if not plan.early:
             return
         began = _has_begun(told, region)
-        for number in plan.early:
-            for log_type in (LOG_SERVICE, DIGEST_LOG_TYPE):
-                if began:
-                    name = RowName(log_type, self.account, region)
-                    self.sheet.set(name, number, DayState.NOTHING_DUE)
+        if began:
+            self._settle_before(region, plan.early)
         if began is None:
             first = self.sheet.marks.day(plan.early[0])
             name = RowName(LOG_SERVICE, self.account, region)
             self._leave_unchecked(name, first, "the first digest cannot be read")
         elif not began and not self.asked.every_digest:
             self._settle_holes(region, plan.early)
+
+    def _settle_before(self, region: str, numbers: Iterable[int]) -> None:
+        """Days on which no digest was due. Logs may be there: a trail can be older than the
+        validation of its files.
+        """
+        for log_type in (LOG_SERVICE, DIGEST_LOG_TYPE):
+            marks = self._marks(log_type, region)
+            for number in numbers:
+                if not marks[number]:
+                    name = RowName(log_type, self.account, region)
+                    self.sheet.set(name, number, DayState.NOTHING_DUE)
 
     def _settle_holes(self, region: str, numbers: Iterable[int]) -> None:
         for number in numbers:

@@ -213,6 +213,21 @@ def test_before_its_first_digest_a_trail_is_not_missing(every_digest: bool) -> N
     assert [gap.kind for gap in calendar.gaps][:1] == [GapKind.HOLE]
 
 
+@pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
+def test_a_trail_may_be_older_than_the_validation_of_its_files(every_digest: bool) -> None:
+    """Logs before the first digest, of a day that another day without any parts from it."""
+    site = site_of()
+    key = next(key for key in site.log_keys if date_of(key) == FIRST)
+    before = FIRST - timedelta(days=2)
+    older = key.replace(f"{FIRST:%Y/%m/%d}", f"{before:%Y/%m/%d}")
+    older = older.replace(f"{FIRST:%Y%m%d}", f"{before:%Y%m%d}")
+    site.put(older, site.store.get_object(BUCKET, key).data)
+    early = DateWindow(before - timedelta(days=1), WINDOW.last)
+    calendar = look(site, window=early, every_digest=every_digest)
+    assert days(calendar) == "-o-oooo"
+    assert calendar.is_complete
+
+
 def test_what_is_not_delivered_yet_is_not_missing() -> None:
     """Today's digests are still on their way."""
     site = site_of()
