@@ -104,6 +104,10 @@ def test_the_page_quotes_the_demo(demo: Demo) -> None:
     ] == []
 
 
+def test_the_page_quotes_the_second_act(demo: Demo) -> None:
+    assert [line for line in quoted("All three losses") if line not in demo.text] == []
+
+
 def test_the_page_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
     """The commands that the demo prints run as they stand, and say what the page shows of
     them.
@@ -131,7 +135,7 @@ def test_the_page_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
 
 LOST = (
     "no digest covers eu-west-1 11:03 to 12:03",
-    "1 of the 20 files that the digests name",
+    "nowhere: 1 of the 20 files that the digests name",
     "the index of a pack is there, and the pack is gone",
 )
 """What the report says of the digest, of the log object and of the pack."""
