@@ -241,7 +241,7 @@ def _show_next(
 
 
 def _wait() -> None:
-    print_lines(["", "ctrl-C stops the server and removes everything."])
+    print_lines(["", "ctrl-C stops the server and removes all that is on it."])
     try:
         while True:
             time.sleep(3600)

@@ -30,7 +30,7 @@ def make_report(gaps: Sequence[Gap], *, bad: int = 5, failures: Sequence[str] = 
     drill = replace(make_drill(members=299, bad=bad), packs_bad=1)
     place = make_place([make_record(2, kind=RecordKind.DRILL, drill=drill)])
     report = make_whole_report(make_calendar(rows, gaps, failures))
-    return replace(report, places=[place])
+    return replace(report, places=(place,))
 
 
 def test_three_losses_and_nothing_else_are_no_problem() -> None:
