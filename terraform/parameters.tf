@@ -104,6 +104,13 @@ variable "search_kms_key_arn" {
   nullable    = false
 }
 
+variable "sign_records_with" {
+  description = "The KMS key that each run signs its custody record with - the ARN of an RSA key for SIGN_VERIFY, or new, and the stack makes one, which stays when the stack goes. Empty - records are not signed."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 variable "object_lock_mode" {
   description = "Object Lock of the destination bucket for ObjectLockDays; nobody can shorten COMPLIANCE. Best set when the stack is made. S3 and CloudFormation switch it on for an existing bucket too, without replacing it, but only what is written from then on is locked; it can never be switched off again, and going back to empty here makes the update fail or leaves the bucket as it is."
   type        = string
@@ -199,6 +206,27 @@ variable "weekly_look_back_days" {
   description = "Days before yesterday that Sunday's second run looks at. CloudTrail may deliver 30 days late."
   type        = number
   default     = 31
+  nullable    = false
+}
+
+variable "drill_every_days" {
+  description = "Days from one drill to the next, which brings a random sample of the packs' members back and records that. 0 - none."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "drill_dollars_max" {
+  description = "What a drill may spend on thawing packs, in dollars. What costs more is not begun, and an alarm says so."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
+variable "monthly_report" {
+  description = "Yes - where all packs are in one bucket, a page for auditors is kept there on the first of each month, and the topic of the alarms gets its link. A topic of yours, and its key, must then allow events.amazonaws.com."
+  type        = string
+  default     = "Yes"
   nullable    = false
 }
 
@@ -373,6 +401,7 @@ locals {
     DestinationKmsKeyArn              = var.destination_kms_key_arn
     Search                            = var.search
     SearchKmsKeyArn                   = var.search_kms_key_arn
+    SignRecordsWith                   = var.sign_records_with
     ObjectLockMode                    = var.object_lock_mode
     ObjectLockDays                    = var.object_lock_days
     ExpirationInDays                  = var.expiration_in_days
@@ -387,6 +416,9 @@ locals {
     ScheduleState                     = var.schedule_state
     LookBackDays                      = var.look_back_days
     WeeklyLookBackDays                = var.weekly_look_back_days
+    DrillEveryDays                    = var.drill_every_days
+    DrillDollarsMax                   = var.drill_dollars_max
+    MonthlyReport                     = var.monthly_report
     ControlTowerBucketAccessLogBucket = var.control_tower_bucket_access_log_bucket
     AlarmTopicArn                     = var.alarm_topic_arn
     AlarmEmail                        = var.alarm_email

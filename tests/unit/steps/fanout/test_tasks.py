@@ -326,6 +326,8 @@ def test_a_task_survives_its_manifest() -> None:
         "aggregated/adopted/",
         "aggregated/backfills/",
         "aggregated/drills/",
+        "aggregated/at-rest/",
+        "aggregated/reports/",
         "aggregated_probes/",
         "AWSLogs/",
     )
