@@ -167,6 +167,7 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:GetLifecycleConfiguration", "target"),
             ("s3:GetObject", "packs of digests"),
             ("s3:GetObject", "indexes"),
+            ("s3:GetObject", "signatures"),
             ("s3:GetObject", "custody"),
             ("s3:PutObject", "reports"),
             ("s3:GetObject", "declared layouts"),

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from log_aggregator import __version__
 from log_aggregator.core.checksums import crc64nvme
 from log_aggregator.core.evidence.calendar import By, Calendar, GapKind
 from log_aggregator.core.evidence.kept import report_key
@@ -23,6 +22,7 @@ from log_aggregator.model import Target
 from log_aggregator.reports.evidence.page import render_page
 from log_aggregator.reports.evidence.report import describe_report
 from log_aggregator.reports.evidence.verdicts import State
+from log_aggregator.steps.custody.prove import Trust
 from log_aggregator.steps.evidence.coverage import cover
 from log_aggregator.steps.evidence.presence import Asked
 from log_aggregator.steps.evidence.report import Report, collect_report
@@ -30,7 +30,6 @@ from log_aggregator.steps.job import Job
 from log_aggregator.telemetry.metrics import write_metrics
 
 DAYS = 365
-TOOL = f"log-aggregator {__version__}"
 _TOLD = (Section.COVERAGE, Section.INTEGRITY, Section.DRILLS)
 """The three sections that the notice has a sentence of."""
 
@@ -43,7 +42,7 @@ def handler(_event: Event, call: Call) -> Result:
     job = call.job.for_days(window).for_layouts(read_layouts(call))
     target = _find_target(job)
     calendar = cover(job, Asked(window, By.ACCOUNT), _Unwatched())
-    found = collect_report(job, call.connect_account(), calendar, TOOL)
+    found = collect_report(job, call.connect_account(), Trust(), calendar)
     described = describe_report(found)
     page = _write(job, target, found, described)
     wrong = [each for each in described["verdicts"] if each["state"] == State.WRONG]

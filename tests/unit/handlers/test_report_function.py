@@ -92,7 +92,7 @@ def test_before_the_first_drill_the_worst_is_told(
     deployed(packed())
     told = handler({}, Context("r"))
     assert told["drills"].startswith("open: ")
-    assert told["integrity"].startswith("open: Packs have not been hashed at rest")
+    assert told["integrity"].startswith("open: Nobody signed")
     assert "ReportDrillAgeDays" not in read_metrics(capsys)
 
 
