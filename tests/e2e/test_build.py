@@ -15,8 +15,8 @@ from tests.support.waiting import SECONDS_MAX
 
 
 def test_all_functions_share_one_artifact(built: BuiltTemplate) -> None:
-    """Equal folders, so that one zip goes into S3, one for the functions that read or write Parquet,
-    and one for what makes pages; they are far smaller than Lambda allows.
+    """Equal folders, so that one zip goes into S3, one for the functions that read or write
+    Parquet, and one for what makes pages; they are far smaller than Lambda allows.
     """
     folders = {
         name: built.folder / properties["CodeUri"] for name, properties in built.functions.items()

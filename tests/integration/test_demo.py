@@ -11,10 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from tests.integration.conftest import IN_BACKGROUND
+from tests.support.browser import find_chromium
+from tests.support.devtools import open_tab
 from tests.support.waiting import SECONDS_MAX
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +35,8 @@ class Demo:
     process: subprocess.Popen[str]
     text: str
     """All that it has printed."""
+    page: Path
+    """What its second act wrote for auditors."""
 
     @property
     def commands(self) -> dict[str, list[str]]:
@@ -56,8 +61,10 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    command = [*IN_BACKGROUND, sys.executable, "-m", "log_aggregator", "demo", "--keep"]
     folder = tmp_path_factory.mktemp("demo")
+    page = folder / "for-auditors.html"
+    words = ["-m", "log_aggregator", "demo", "--keep", "--page", f"{page}"]
+    command = [*IN_BACKGROUND, sys.executable, *words]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
     ) as process:
@@ -68,7 +75,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             if WAITING in line:
                 break
         try:
-            yield Demo(process, "".join(lines))
+            yield Demo(process, "".join(lines), page)
         finally:
             process.send_signal(signal.SIGINT)  # its server goes with it
             try:
@@ -97,6 +104,10 @@ def test_the_page_quotes_the_demo(demo: Demo) -> None:
     ] == []
 
 
+def test_the_page_quotes_the_second_act(demo: Demo) -> None:
+    assert [line for line in quoted("All three losses") if line not in demo.text] == []
+
+
 def test_the_page_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
     """The commands that the demo prints run as they stand, and say what the page shows of
     them.
@@ -120,6 +131,53 @@ def test_the_page_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
     assert [line.split()[2] for line in shown if line.startswith("$ ")] == [
         name for name in demo.commands if name != "verify"
     ]
+
+
+LOST = (
+    "no digest covers eu-west-1 11:03 to 12:03",
+    "nowhere: 1 of the 20 files that the digests name",
+    "the index of a pack is there, and the pack is gone",
+)
+"""What the report says of the digest, of the log object and of the pack."""
+
+
+class _Texts(HTMLParser):
+    """The text of the parts of a page, by the nearest id above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_part: dict[str, str] = {}
+        self._part = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "section":
+            self._part = dict(attrs).get("id") or ""
+
+    def handle_data(self, data: str) -> None:
+        self.by_part[self._part] = f"{self.by_part.get(self._part, '')} {data.strip()}"
+
+
+def test_each_loss_is_on_the_terminal_and_on_the_page(demo: Demo) -> None:
+    """The digest, the log object and the pack; and the members that the drill misses."""
+    parts = _Texts()
+    parts.feed(demo.page.read_text(encoding="utf-8"))
+    for lost in LOST:
+        assert lost in demo.text
+        assert lost in parts.by_part["coverage"]
+    assert "brought back 154 of 159 members" in demo.text
+    assert "brought back 154 of 159 members" in parts.by_part["drills"]
+    assert "All three losses were found, and nothing else was." in demo.text
+
+
+def test_each_loss_can_be_read_in_a_browser(demo: Demo, tmp_path: Path) -> None:
+    """What is drawn says the same. It takes seconds: a browser is started."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("there is no Chromium on this machine")
+    with open_tab(program, tmp_path) as tab:
+        tab.open(demo.page)
+        shown = tab.evaluate("document.querySelector('#coverage').innerText")
+    assert [lost for lost in LOST if lost not in shown] == []
 
 
 def test_ctrl_c_ends_the_demo_and_its_server(demo: Demo) -> None:

@@ -5,14 +5,17 @@ here and now.
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
+from log_aggregator.cli.output import check_file
 from log_aggregator.cli.printing import print_heading, print_line, print_lines
 from log_aggregator.cli.progress.counting import show_bar
 from log_aggregator.cli.run import measure_run
@@ -26,6 +29,7 @@ from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.wiring import Connection, connect, make_workers
 from log_aggregator_lab.check import check_originals, list_current
 from log_aggregator_lab.cli.leak import show_leak
+from log_aggregator_lab.cli.losses import show_losses
 from log_aggregator_lab.organisation.generate import demo as demo_spec
 from log_aggregator_lab.organisation.generate import generate, late
 from log_aggregator_lab.organisation.specification import OrganisationSpec
@@ -42,17 +46,29 @@ from log_aggregator_lab.upload import create_bucket, create_buckets, upload
 @click.option(
     "--keep", is_flag=True, help="Leave the server running until ctrl-C, to look at the packs."
 )
-def demo(seed: int, keep: bool) -> int:
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where the page for auditors goes. Left out: a new folder for temporary files, which is "
+    "named, and which stays.",
+)
+def demo(seed: int, keep: bool, page: Path | None) -> int:
     """Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3
-    server that runs on this machine only. Touches nothing else. Takes about a minute.
+    server that runs on this machine only; then see a digest, a log object and a pack being lost,
+    and found to be missing. Touches nothing else. Takes about a minute.
+
+    Exit code 1 where an original did not come back, or where a loss was not found.
     """
-    return demonstrate(seed, keep=keep)
+    if page is not None:
+        check_file(page, "--page")
+    return demonstrate(seed, page, keep=keep)
 
 
 DESTINATION = "all-aggregated-logs-111122223333-eu-west-1"
 
 
-def demonstrate(seed: int, *, keep: bool) -> int:
+def demonstrate(seed: int, page: Path | None = None, *, keep: bool) -> int:
     """Runs the demo, and gives the exit code."""
     spec = demo_spec(seed)
     print_heading("1. An S3 server on this machine, and a synthetic organisation")
@@ -78,12 +94,15 @@ def demonstrate(seed: int, *, keep: bool) -> int:
         problems = _check(settings, store, spec, entries)
         print_heading("6. An access key leaked a month before. Where was it used?")
         is_found = show_leak(settings, spec, server, connection, Target(DESTINATION))
+        print_heading("7. A digest, a log object and a pack are lost. Who notices?")
+        page = page or Path(tempfile.mkdtemp(prefix="log-aggregator-demo-")) / "report.html"
+        is_noticed = show_losses(spec, server, connection, page)
         print_heading("Where to look next")
         _show_next(store, spec, server, entries, keep=keep)
         if keep:
             _wait()
-    failed = bool(problems or first["failures"] or second["failures"] or not is_found)
-    return 1 if failed else 0
+    is_good = is_found and is_noticed and not problems
+    return 0 if is_good and not (first["failures"] or second["failures"]) else 1
 
 
 def _make_settings(spec: OrganisationSpec) -> Settings:
@@ -222,7 +241,7 @@ def _show_next(
 
 
 def _wait() -> None:
-    print_lines(["", "ctrl-C stops the server and removes everything."])
+    print_lines(["", "ctrl-C stops the server and removes all that is on it."])
     try:
         while True:
             time.sleep(3600)

@@ -50,7 +50,7 @@ MARKS = {
         (1, 6, 11), "hole", "some hours are covered by no digest: three stripes, beyond all others"
     ),
     DayState.MISSING: Mark(
-        (6,), "missing", "a digest names log files that are nowhere: solid, beyond all others"
+        (6,), "missing", "a digest or an index names what is nowhere: solid, beyond all others"
     ),
 }
 """In the order of the legend."""

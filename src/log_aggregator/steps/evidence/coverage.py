@@ -323,7 +323,7 @@ class _Trail:
         text = (
             f"no object, the digests name {seen.named:,}"
             if is_empty
-            else f"{seen.missing:,} of the {seen.named:,} files that the digests name are nowhere"
+            else f"nowhere: {seen.missing:,} of the {seen.named:,} files that the digests name"
         )
         self.sheet.raise_to(name, number, DayState.MISSING)
         self.sheet.add(
