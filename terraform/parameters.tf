@@ -223,6 +223,13 @@ variable "drill_dollars_max" {
   nullable    = false
 }
 
+variable "monthly_report" {
+  description = "Yes - where all packs are in one bucket, a page for auditors is kept there on the first of each month, and the topic of the alarms gets its link. A topic of yours, and its key, must then allow events.amazonaws.com."
+  type        = string
+  default     = "Yes"
+  nullable    = false
+}
+
 variable "control_tower_bucket_access_log_bucket" {
   description = "Landing zones 2.8 to 3.0 let the access-log bucket log itself, without end. Its name here has it EMPTIED every hour, without packs. Empty - off."
   type        = string
@@ -411,6 +418,7 @@ locals {
     WeeklyLookBackDays                = var.weekly_look_back_days
     DrillEveryDays                    = var.drill_every_days
     DrillDollarsMax                   = var.drill_dollars_max
+    MonthlyReport                     = var.monthly_report
     ControlTowerBucketAccessLogBucket = var.control_tower_bucket_access_log_bucket
     AlarmTopicArn                     = var.alarm_topic_arn
     AlarmEmail                        = var.alarm_email

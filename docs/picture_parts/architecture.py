@@ -53,6 +53,10 @@ ON_THEIR_OWN = {
         GOOD,
         ("DrillEveryDays is not 0: brings a", "sample of packs back, and records it"),
     ),
+    "ReportFunction": (
+        GOOD,
+        ("MonthlyReport is Yes: keeps a page", "for auditors under reports/"),
+    ),
 }
 """Functions that are in no state machine, and are there only where a parameter says so."""
 

@@ -171,6 +171,7 @@ class Group:
 BACKFILLS = "backfills/"
 DRILLS = "drills/"
 AT_REST = "at-rest/"
+REPORTS = "reports/"
 OWN_FOLDERS = (
     "packs/",
     "indexes/",
@@ -184,6 +185,7 @@ OWN_FOLDERS = (
     BACKFILLS,
     DRILLS,
     AT_REST,
+    REPORTS,
 )
 """What this program writes to a target, under its root."""
 

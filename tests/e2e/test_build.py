@@ -15,19 +15,22 @@ from tests.support.waiting import SECONDS_MAX
 
 
 def test_all_functions_share_one_artifact(built: BuiltTemplate) -> None:
-    """Equal folders, so that one zip goes into S3, and one for the functions that read or write
-    Parquet; they are far smaller than Lambda allows.
+    """Equal folders, so that one zip goes into S3, one for the functions that read or write
+    Parquet, and one for what makes pages; they are far smaller than Lambda allows.
     """
     folders = {
         name: built.folder / properties["CodeUri"] for name, properties in built.functions.items()
     }
-    assert len(folders) == 13
+    assert len(folders) == 15
     of_parquet = [folders.pop(name) for name in ("SortInventoryFunction", "MergeTermsFunction")]
+    of_pages = folders.pop("ReportFunction")
     assert len({fingerprint(folder) for folder in of_parquet}) == 1
     assert len({fingerprint(folder) for folder in folders.values()}) == 1
     assert make_artifact(folders["ListFunction"], {}).unzipped_bytes < UNZIPPED_BYTES_MAX // 4
     assert "arro3/io" in {name.rpartition("/")[0] for name, _ in list_files(of_parquet[0])}
     assert make_artifact(of_parquet[0], {}).unzipped_bytes < UNZIPPED_BYTES_MAX // 3
+    assert "jinja2" in {name.rpartition("/")[0] for name, _ in list_files(of_pages)}
+    assert make_artifact(of_pages, {}).unzipped_bytes < UNZIPPED_BYTES_MAX // 4
 
 
 def test_no_test_code_goes_to_lambda(built: BuiltTemplate) -> None:

@@ -49,6 +49,8 @@ _EXPECTED_SECTIONS = {
     "Something has changed",
     "Terms not merged",
     "A drill failed",
+    "A report failed",
+    "The evidence is not in order",
 }
 
 Named = tuple[str, str, tuple[str, ...]]
@@ -89,6 +91,8 @@ def check_alarms(stack: Stack) -> list[str]:
         expected.remove("Terms not merged")
     if str(stack.parameters["DrillEveryDays"]) == "0":
         expected.remove("A drill failed")
+    if not stack.reports:
+        expected -= {"A report failed", "The evidence is not in order"}
     return problems + ([f"sections: {sections ^ expected}"] if sections != expected else [])
 
 
@@ -142,11 +146,27 @@ def check_everything_that_must_alarm(stack: Stack) -> list[str]:
     )
     if is_told == (str(stack.parameters["DrillEveryDays"]) == "0"):
         problems.append("drills that fail: no alarm, or one although there are none")
+    problems += _check_reports_alarm(stack, alarms)
     if not any(_is_refusal_of_calls(alarm) for alarm in alarms):
         problems.append("no alarm for calls that Lambda refuses")
     if not any(_is_silence_of_36_hours(alarm, stack) for alarm in alarms):
         problems.append("no alarm for no night's run in 36 hours")
     return problems
+
+
+def _check_reports_alarm(stack: Stack, alarms: list[Any]) -> list[str]:
+    """Where one cannot be made, and where one shows that something is wrong."""
+    named = {
+        (alarm.get("Namespace"), alarm.get("MetricName"), _value(alarm))
+        for alarm in alarms
+        if _fires_above_zero(alarm)
+    }
+    due = {
+        ("AWS/Lambda", "Errors", f"{STACK}-ReportFunction"),
+        (NAMESPACE, "ReportPartsWrong", STACK),
+    }
+    wanted = due if stack.reports else set()
+    return [f"reports: {missing}" for missing in sorted((due & named) ^ wanted)]
 
 
 def check_topic(stack: Stack) -> list[str]:

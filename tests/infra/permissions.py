@@ -22,6 +22,7 @@ LAYOUTS = f"arn:aws:s3:::{WORK}/{LAYOUTS_KEY}"
 FOLDER = "AggregatedLogs"
 _FOLDERS = (
     *("packs", "indexes", "discards", "custody", "signatures", "keys", "backfills", "drills"),
+    "reports",
     "tables",
     "probes",
 )
@@ -149,6 +150,28 @@ STEPS_NEED: Mapping[str, frozenset[tuple[str, str]]] = {
             ("s3:PutObject", "drills"),
             ("s3:GetObject", "custody"),
             ("s3:PutObject", "custody"),
+        }
+    ),
+    "ReportFunction": frozenset(
+        {
+            ("s3:ListBucket", "sources"),
+            ("s3:ListBucketVersions", "sources"),
+            ("s3:GetBucketVersioning", "sources"),
+            ("s3:GetObject", "digests"),
+            ("s3:ListBucket", "target"),
+            ("s3:ListBucketVersions", "target"),
+            ("s3:GetBucketVersioning", "target"),
+            ("s3:GetBucketObjectLockConfiguration", "target"),
+            ("s3:GetBucketPublicAccessBlock", "target"),
+            ("s3:GetEncryptionConfiguration", "target"),
+            ("s3:GetLifecycleConfiguration", "target"),
+            ("s3:GetObject", "packs of digests"),
+            ("s3:GetObject", "indexes"),
+            ("s3:GetObject", "signatures"),
+            ("s3:GetObject", "custody"),
+            ("s3:PutObject", "reports"),
+            ("s3:GetObject", "declared layouts"),
+            ("s3:ListBucket", "work"),
         }
     ),
     "SplitHistoryFunction": frozenset({("s3:GetBucketVersioning", "sources")} | _KEEP),
@@ -323,6 +346,7 @@ def check_all_buckets_are_listed_only_for_beginnings(stack: Stack) -> list[str]:
         found.owner for found in statements_of(stack) if "s3:ListAllMyBuckets" in found.actions
     }
     finders = {"PrepareFunction", "ExamineFunction"}
+    finders |= {"ReportFunction"} & set(owners(stack))
     if stack.in_place:  # packs are wherever logs are
         finders |= {"DrillFunction"} & set(owners(stack))
     wanted = finders if "*" in stack.parameters["OtherBuckets"] else set()
@@ -373,8 +397,8 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 def check_who_writes_where(stack: Stack) -> list[str]:
     """Combine writes packs, indexes and terms, Delete lists of discards and what it asks for
     conditions with, Plan custody records, Finish these, public keys and indexes that are missing,
-    MergeTerms tables, Drill samples and custody records; nobody writes into sources, or declares a
-    layout.
+    MergeTerms tables, Drill samples and custody records, Report pages; nobody writes into sources,
+    or declares a layout.
     """
     allowed = {
         ("CombineFunction", "packs"),
@@ -390,11 +414,11 @@ def check_who_writes_where(stack: Stack) -> list[str]:
         ("MergeTermsFunction", "tables"),
         ("DrillFunction", "drills"),
         ("DrillFunction", "custody"),
+        ("ReportFunction", "reports"),
     }
     if not stack.parameters["SignRecordsWith"]:
         allowed -= {("FinishFunction", "signatures")}
-    if "DrillFunction" not in owners(stack):
-        allowed -= {("DrillFunction", "drills"), ("DrillFunction", "custody")}
+    allowed = {(owner, folder) for owner, folder in allowed if owner in owners(stack)}
     if stack.parameters["Search"] == "off":
         allowed -= {("CombineFunction", "terms"), ("MergeTermsFunction", "tables")}
     problems = []
@@ -454,7 +478,7 @@ def check_packs_are_written_once(stack: Stack) -> list[str]:
             "DeleteFunction",
             "FinishFunction",
             "MergeTermsFunction",
-            *({"DrillFunction"} & set(owners(stack))),
+            *({"DrillFunction", "ReportFunction"} & set(owners(stack))),
         )
         for arn in arns
         if not any(
@@ -554,7 +578,9 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
     wanted |= {("VerifyFunction", "kms:Decrypt", key) for key in target_keys}
     wanted |= {("DeleteFunction", "kms:Decrypt", key) for key in source_keys}
     writers = {"PlanFunction", "DeleteFunction", "FinishFunction"}
-    writers |= {"DrillFunction"} & set(owners(stack))
+    writers |= {"DrillFunction", "ReportFunction"} & set(owners(stack))
+    if "ReportFunction" in owners(stack):
+        wanted |= {("ReportFunction", "kms:Decrypt", key) for key in source_keys}
     actions = ("kms:Decrypt", "kms:GenerateDataKey")
     wanted |= {
         (writer, action, key) for writer in writers for key in target_keys for action in actions
@@ -629,7 +655,7 @@ def _uses_of_the_signing_key(stack: Stack) -> set[tuple[str, str, str]]:
 
 
 def _uses_of_the_stack_key(stack: Stack) -> set[tuple[str, str, str]]:
-    """Functions write manifests, machines only read them, and two functions do neither."""
+    """Functions write manifests, machines only read them, and three functions do not write any."""
     key = stack.parameters["StackKmsKeyArn"]
     if not key:
         return set()
@@ -637,7 +663,7 @@ def _uses_of_the_stack_key(stack: Stack) -> set[tuple[str, str, str]]:
     functions -= {"EmptyAccessLogsFunction", "DrillFunction"}
     readers = functions | set(stack.of_type("AWS::StepFunctions::StateMachine"))
     return {(name, "kms:Decrypt", key) for name in readers} | {
-        (name, "kms:GenerateDataKey", key) for name in functions
+        (name, "kms:GenerateDataKey", key) for name in functions - {"ReportFunction"}
     }
 
 
@@ -728,8 +754,10 @@ def _places(stack: Stack, resource: str) -> list[str]:
     else:
         places |= {f"arn:aws:s3:::{DESTINATION}": "target"}
         places |= {f"arn:aws:s3:::{DESTINATION}/{folder}/*": folder for folder in folders}
+        places[f"arn:aws:s3:::{DESTINATION}/packs/*/CloudTrail-Digest/*"] = "packs of digests"
     for name in _source_names(stack):
         places |= {f"arn:*:s3:::{name}": "sources", f"arn:*:s3:::{name}/*": "logs"}
+        places[f"arn:*:s3:::{name}/*/CloudTrail-Digest/*"] = "digests"
     for name in filter(None, stack.parameters["InventoryBuckets"].split(",")):
         places |= {
             f"arn:*:s3:::{name}": "buckets of inventories",

@@ -4,6 +4,7 @@ notices. Each check gives the list of what is wrong.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.infra.stack import ACCOUNT, STACK, Stack
@@ -92,13 +93,15 @@ def check_tags_are_left_to_the_deployment(stack: Stack) -> list[str]:
 
 def check_notices(stack: Stack) -> list[str]:
     """The rules listen to this stack only; the topic that is made here lets EventBridge publish
-    where success is told, and not otherwise.
+    where success or a new report is told, and not otherwise.
     """
     rules = stack.of_type("AWS::Events::Rule")
     asked = {
         "SuccessNoticeRule": stack.parameters["SuccessNotice"] == "Yes",
         "EventBusRule": bool(stack.parameters["EventBusArn"]),
+        "ReportNoticeRule": stack.reports,
     }
+    is_let_in = asked["SuccessNoticeRule"] or asked["ReportNoticeRule"]
     problems = [f"{name}: {name in rules}" for name, due in asked.items() if (name in rules) != due]
     machines = [
         f"arn:aws:states:eu-west-1:111122223333:stateMachine:{STACK}-{name}"
@@ -108,6 +111,8 @@ def check_notices(stack: Stack) -> list[str]:
         detail = rules["SuccessNoticeRule"]["EventPattern"]["detail"]
         if detail != {"stateMachineArn": machines, "status": ["SUCCEEDED"]}:
             problems.append(f"success: {detail}")
+    if asked["ReportNoticeRule"]:
+        problems += _check_the_notice_of_reports(stack, rules["ReportNoticeRule"])
     if asked["EventBusRule"]:
         ends, alarms = rules["EventBusRule"]["EventPattern"]["$or"]
         if ends["detail"]["stateMachineArn"] != machines:
@@ -115,10 +120,31 @@ def check_notices(stack: Stack) -> list[str]:
         if not alarms["resources"][0]["prefix"].endswith(f":alarm:{STACK}-"):
             problems.append(f"the bus: {alarms}")
     return problems + [
-        f"{name}: EventBridge is {'not ' * asked['SuccessNoticeRule']}let in"
+        f"{name}: EventBridge is {'not ' * is_let_in}let in"
         for name, document in _documents_of_the_topic(stack)
-        if ("events.amazonaws.com" in str(document)) != asked["SuccessNoticeRule"]
+        if ("events.amazonaws.com" in str(document)) != is_let_in
     ]
+
+
+def _check_the_notice_of_reports(stack: Stack, rule: dict[str, Any]) -> list[str]:
+    """It hears of this stack's function, which sends what it returns, and names only what that
+    returns.
+    """
+    function = f"arn:aws:lambda:eu-west-1:111122223333:function:{STACK}-ReportFunction"
+    problems = []
+    if rule["EventPattern"]["detail"] != {
+        "requestContext": {"functionArn": [function, f"{function}:$LATEST"]}
+    }:
+        problems.append(f"reports: {rule['EventPattern']}")
+    (sent,) = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
+    bus = "arn:aws:events:eu-west-1:111122223333:event-bus/default"
+    if sent["DestinationConfig"] != {"OnSuccess": {"Destination": bus}}:
+        problems.append(f"reports: what the function returns goes to {sent['DestinationConfig']}")
+    told = rule["Targets"][0]["InputTransformer"]
+    named = set(re.findall("<([a-z]+)>", told["InputTemplate"]))
+    if named != set(told["InputPathsMap"]):
+        problems.append(f"reports: {named ^ set(told['InputPathsMap'])}")
+    return problems
 
 
 def _documents_of_the_topic(stack: Stack) -> list[tuple[str, Any]]:

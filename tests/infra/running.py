@@ -86,6 +86,9 @@ def check_functions(stack: Stack) -> list[str]:
     drilling = "DrillFunction" in stack.of_type("AWS::Lambda::Function")
     if drilling != (str(stack.parameters["DrillEveryDays"]) != "0"):
         problems.append("DrillFunction is there only with its parameter")
+    reporting = "ReportFunction" in stack.of_type("AWS::Lambda::Function")
+    if reporting != stack.reports:
+        problems.append("ReportFunction is there only with its parameter, and one bucket of packs")
     return problems
 
 
@@ -192,6 +195,9 @@ def check_schedules(stack: Stack) -> list[str]:
     if str(stack.parameters["DrillEveryDays"]) != "0":
         drilling = "arn:aws:lambda:eu-west-1:111122223333:function:logs-DrillFunction"
         wanted["DrillFunctionDaily"] = ("cron(0 9 * * ? *)", drilling, {})
+    if stack.reports:
+        reporting = "arn:aws:lambda:eu-west-1:111122223333:function:logs-ReportFunction"
+        wanted["ReportFunctionMonthly"] = ("cron(0 11 1 * ? *)", reporting, {})
     found = {
         name: (
             properties["ScheduleExpression"],

@@ -58,6 +58,7 @@ PARAMETER_SETS: Mapping[str, Mapping[str, str]] = {
     "signed with a key of the stack": {"SignRecordsWith": "new", "DestinationKmsKeyArn": OTHER_KEY},
     "signed in place": {"UseCommonDestinationBucket": "No", "SignRecordsWith": SIGNING_KEY},
     "no drills": {"DrillEveryDays": "0", "OtherBuckets": "flow-logs"},
+    "no reports": {"MonthlyReport": "No", "OtherBuckets": "flow-logs"},
     "inventories": {"InventoryBuckets": "inventories,more-inventories", "SourceKmsKeyArns": KEY},
     "other accounts": {
         "OtherBuckets": "flow-logs,theirs-*",
@@ -130,6 +131,11 @@ class Stack:
     @property
     def in_place(self) -> bool:
         return self.parameters["UseCommonDestinationBucket"] == "No"
+
+    @property
+    def reports(self) -> bool:
+        """Pages for auditors are kept in the one bucket of all packs."""
+        return self.parameters["MonthlyReport"] == "Yes" and not self.in_place
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Properties by logical id."""

@@ -735,6 +735,26 @@ MISTAKES = (
         dict(PARAMETER_SETS["platform"]),
     ),
     Mistake(
+        "reports of every stack are told",
+        platform.check_notices,
+        _set("ReportNoticeRule/Properties/EventPattern/detail", {"requestContext": {}}),
+    ),
+    Mistake(
+        "a notice of a report names what it has no path for",
+        platform.check_notices,
+        _set("ReportNoticeRule/Properties/Targets/0/InputTransformer/InputPathsMap", {}),
+    ),
+    Mistake(
+        "a report may be written over",
+        permissions.check_packs_are_written_once,
+        lambda r: _without(r, "ReportFunction", "ReportsAreWrittenOnce"),
+    ),
+    Mistake(
+        "nobody hears that a report shows something wrong",
+        monitoring.check_everything_that_must_alarm,
+        _set("EvidenceWrongAlarm/Properties/MetricName", "ReportFilesMissing"),
+    ),
+    Mistake(
         "the bus hears of every alarm of the account",
         platform.check_notices,
         _set("EventBusRule/Properties/EventPattern/$or/1/resources", [{"prefix": "arn:"}]),

@@ -135,7 +135,7 @@ def test_key_policies_name_everybody_who_needs_the_key() -> None:
             for statement in policy["PolicyDocument"]["Statement"]
         )
     }
-    assert len(using) == 7
+    assert len(using) == 8
     assert set(stack.outputs["TargetKeyRoleArns"].split(",")) == using
 
 
@@ -186,7 +186,7 @@ def test_roles_of_schedules_are_what_sam_makes() -> None:
     """Updating a stack whose schedules had SAM's own roles leaves these roles as they are."""
     parameters = PARAMETER_SETS["access logs"]
     ours, theirs = load_template(), load_template()
-    owners = ("CombineLogFilesSM", "EmptyAccessLogsFunction", "DrillFunction")
+    owners = ("CombineLogFilesSM", "EmptyAccessLogsFunction", "DrillFunction", "ReportFunction")
     for owner in owners:
         for name, event in theirs["Resources"][owner]["Properties"]["Events"].items():
             del theirs["Resources"][f"{owner}{name}Role"], event["Properties"]["RoleArn"]

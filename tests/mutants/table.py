@@ -17,6 +17,7 @@ from tests.mutants.bugs.fanning_out import FANNING_OUT
 from tests.mutants.bugs.finding import FINDING
 from tests.mutants.bugs.getting_back import GETTING_BACK
 from tests.mutants.bugs.inventories import INVENTORIES
+from tests.mutants.bugs.keeping_reports import KEEPING_REPORTS
 from tests.mutants.bugs.listing import LISTING
 from tests.mutants.bugs.packing import PACKING
 from tests.mutants.bugs.reading_keys import READING_KEYS
@@ -62,5 +63,6 @@ SECTIONS = (
     DRILLING,
     REPORTING,
     BUNDLING,
+    KEEPING_REPORTS,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -483,6 +483,8 @@ def test_alarms_lead_to_what_to_do() -> None:
         "something-has-changed",
         "terms-not-merged",
         "a-drill-failed",
+        "a-report-failed",
+        "the-evidence-is-not-in-order",
     }
     assert named <= anchors(page)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from log_aggregator.cli.options import (
 from log_aggregator.cli.output import check_file, write_file
 from log_aggregator.cli.printing import print_report
 from log_aggregator.cli.progress.counting import show_bar
+from log_aggregator.cli.query_options import make_query
 from log_aggregator.cli.trust import Trusted, trust_options
 from log_aggregator.core.evidence.calendar import By
 from log_aggregator.core.windows import DateWindow
@@ -41,6 +43,13 @@ DAYS = 365
     help=f"First log date. Left out: {DAYS} days back from the last.",
 )
 @click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date. Left out: yesterday (UTC).")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="ID",
+    help="Account whose days are shown, twelve digits. Left out: all.",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -72,6 +81,7 @@ def report(
     as_json: bool,
     from_: str | None,
     to_: str | None,
+    accounts: tuple[str, ...],
     output: Path,
     every_digest: bool,
     without_coverage: bool,
@@ -87,6 +97,7 @@ def report(
     Exit code 1 where something is wrong.
     """
     window = _make_window(from_, to_, SystemClock().now().date())
+    query = make_query(accounts=accounts)
     check_file(output, "--output")
     named = trusted.read_files()
     connection = make_connection(profile, region, endpoint_url)
@@ -95,11 +106,12 @@ def report(
         calendar = None
         if not without_coverage:
             with show_bar("log objects and packs", None) as show:
-                asked = Asked(window, By.ACCOUNT, every_digest=every_digest)
+                asked = Asked(window, By.ACCOUNT, query.accounts, every_digest=every_digest)
                 calendar = cover(job, asked, Bar(show))
         with show_bar("records", None) as show:
             trust = trusted.read_keys(connection, named)
             found = collect_report(job.for_days(window), inspector, trust, calendar, show)
+            found = replace(found, accounts=tuple(sorted(query.accounts)))
     described = describe_report(found)
     print_report(described, render_report(described), as_json=as_json)
     write_file(output, [render_page(found)], None)

@@ -22,6 +22,7 @@ FOLDERS_WRITTEN_ONCE = (
     "keys/",
     "backfills/",
     "drills/",
+    "reports/",
     "tables/",
     "probes/",
 )

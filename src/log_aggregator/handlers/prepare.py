@@ -64,7 +64,7 @@ def handler(event: Event, call: Call) -> Result:
     asked = read_input(event["input"])
     now = call.job.clock.now()
     check_sources(call.settings)
-    job = call.job.for_days(_window(asked, call)).for_layouts(_read_layouts(call))
+    job = call.job.for_days(_window(asked, call)).for_layouts(read_layouts(call))
     _check_bucket(job, asked.bucket_name)
     plan = _plan_listing(call, job, asked)
     buckets = {task.bucket.name for tasks in plan.tasks.values() for task in tasks}
@@ -150,7 +150,7 @@ def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:
     return {"bucket": folder.bucket, "key": key, "count": count}
 
 
-def _read_layouts(call: Call) -> Layouts:
+def read_layouts(call: Call) -> Layouts:
     """What the file declares now; without the file, nothing. Raises SettingsError, CannotStart."""
     store, bucket = call.job.store, call.work_bucket
     file = f"s3://{bucket}/{LAYOUTS_KEY}"

@@ -221,6 +221,32 @@ METRICS: tuple[Metric, ...] = (
         _RUN,
     ),
     Metric(
+        "ReportFilesMissing",
+        "Count",
+        "Log files that digests of the last year name, and that are nowhere. Written once a month, "
+        "by what keeps a report.",
+        _RUN,
+    ),
+    Metric(
+        "ReportHoursWithoutDigest",
+        "Count",
+        "Hours of days without a log that no digest covers, of all accounts and Regions.",
+        _RUN,
+    ),
+    Metric(
+        "ReportDrillAgeDays",
+        "Count",
+        "Days since the last drill ended, when the report was made. Not written where there was "
+        "none yet.",
+        _RUN,
+    ),
+    Metric(
+        "ReportPartsWrong",
+        "Count",
+        "Sections of the report in which something is wrong.",
+        _RUN,
+    ),
+    Metric(
         "AccessLogsDeleted",
         "Count",
         "Entries that the hourly emptying of the access-log bucket deleted.",

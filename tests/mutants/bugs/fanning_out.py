@@ -152,7 +152,7 @@ FANNING_OUT = Section(
             "unreadable-is-undeclared",
             "declared layouts that may not be read count as none",
             in_symbol(
-                "log_aggregator.handlers.prepare:_read_layouts",
+                "log_aggregator.handlers.prepare:read_layouts",
                 ("NotFound", "(NotFound, AccessDenied)"),
             ),
             proof="tests/unit/handlers/test_declared_layouts.py::test_a_file_that_cannot_be_read_is_not_taken_for_none",

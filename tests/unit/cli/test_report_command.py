@@ -48,6 +48,17 @@ def world(account: FakeAccount, command: Command) -> World:
     return world
 
 
+def test_the_page_of_an_account_says_so(command: Command, world: World, tmp_path: Path) -> None:
+    """Only its days are shown."""
+    words = (*SOURCE, *DAYS, "--account", "999999999999", "--json")
+    done = command(world, "report", *words, "--output", "evidence.html")
+    described = json.loads(done.out)
+    assert (described["accounts"], described["coverage"]["rows"]) == (["999999999999"], 0)
+    text = (tmp_path / "evidence.html").read_text(encoding="utf-8")
+    assert "account 999999999999" in text
+    assert "vpcflowlogs" not in text
+
+
 def test_a_page_is_written(command: Command, world: World, tmp_path: Path) -> None:
     """And what it comes to is told; nothing in a bucket changes."""
     before = world.store.snapshot()
@@ -132,7 +143,7 @@ def test_the_fields_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = LifecycleRule("r", transitions=(Transition("GLACIER", 1),))
     answer = replace(place.protection.lifecycle, value=(rule,))
     place = replace(place, protection=replace(place.protection, lifecycle=answer))
-    report = make_report(calendar, place)
+    report = replace(make_report(calendar, place), accounts=("111122223333",))
     report.totals.unread.append(("where", "why"))
     found = set(fields.flatten(json.loads(json.dumps(describe_report(report)))))
     assert found == set(fields.json_fields("report"))

@@ -30,9 +30,10 @@ from log_aggregator_lab.stores.memory import MemoryStore
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "src" / "log_aggregator"
-REQUIREMENTS, INVENTORY_REQUIREMENTS = (
+REQUIREMENTS, INVENTORY_REQUIREMENTS, PAGE_REQUIREMENTS = (
     ROOT / "src" / "requirements.txt",
     ROOT / "src" / "requirements-parquet.txt",
+    ROOT / "src" / "requirements-page.txt",
 )
 IMPORT_NAMES = {
     "python-dateutil": "dateutil",
@@ -73,7 +74,7 @@ def test_the_pins_are_those_that_the_tests_run_with() -> None:
     constraints.txt.
     """
     constraints = read_pins(ROOT / "constraints.txt")
-    for path in (REQUIREMENTS, INVENTORY_REQUIREMENTS):
+    for path in (REQUIREMENTS, INVENTORY_REQUIREMENTS, PAGE_REQUIREMENTS):
         pins = read_pins(path)
         assert pins == {name: constraints[name] for name in pins}
 
@@ -89,12 +90,13 @@ def test_what_lambda_gets_imports_nothing_that_it_does_not_get(tmp_path: Path) -
     """Every module that is copied imports only the standard library, pinned wheels, and other
     copied modules.
 
-    What reads Parquet is imported by a call only, in the two functions that get the wheels for it;
-    what signs with a key in a file, asks for time stamps, or makes a page, by a call that no
-    function makes.
+    What reads Parquet is imported by a call only, in the two functions that get the wheels for it,
+    and what makes pages in the one that gets those; what signs with a key in a file, or asks for
+    time stamps, by a call that no function makes.
     """
     wheels = {IMPORT_NAMES.get(name, name) for name in read_pins(REQUIREMENTS)}
     more = {name.partition("-")[0] for name in read_pins(INVENTORY_REQUIREMENTS)}
+    pages = {name.lower() for name in read_pins(PAGE_REQUIREMENTS)}
     modules = list(copied_modules(tmp_path))
     have = {
         "log_aggregator." + ".".join(path.with_suffix("").parts).removesuffix(".__init__")
@@ -112,7 +114,9 @@ def test_what_lambda_gets_imports_nothing_that_it_does_not_get(tmp_path: Path) -
                     name == other or name.startswith(f"{other}.") for other in left_out
                 ), f"{path} imports {name}"
             else:
-                have_too = {"parquet.py": more, **NOT_IN_LAMBDA}.get(path.name, set())
+                have_too = {"parquet.py": more, "environment.py": pages, **NOT_IN_LAMBDA}.get(
+                    path.name, set()
+                )
                 assert name.split(".")[0] in {*sys.stdlib_module_names, *wheels, *have_too}, (
                     f"{path} imports {name}"
                 )

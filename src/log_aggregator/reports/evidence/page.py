@@ -45,6 +45,7 @@ def render_page(report: Report) -> bytes:
         "report.html",
         made=f"{report.made:%Y-%m-%d %H:%M} UTC",
         tool=report.tool,
+        accounts=report.accounts,
         first=report.window.first,
         last=report.window.last,
         buckets=[f"s3://{place.target.bucket}/{place.target.root}" for place in report.places],

@@ -22,6 +22,7 @@ def describe_report(report: Report) -> dict[str, Any]:
     return {
         "made": encode_time(report.made),
         "tool": report.tool,
+        "accounts": list(report.accounts),
         "first_date": report.window.first.isoformat(),
         "last_date": report.window.last.isoformat(),
         "verdicts": [

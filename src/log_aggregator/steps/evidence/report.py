@@ -146,6 +146,8 @@ class Report:
     totals: PackedTotals
     calendar: Calendar | None
     """None: nobody looked."""
+    accounts: tuple[str, ...] = ()
+    """Whose days are in the calendar. Empty: all."""
 
 
 def collect_report(

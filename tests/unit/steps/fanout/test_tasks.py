@@ -327,6 +327,7 @@ def test_a_task_survives_its_manifest() -> None:
         "aggregated/backfills/",
         "aggregated/drills/",
         "aggregated/at-rest/",
+        "aggregated/reports/",
         "aggregated_probes/",
         "AWSLogs/",
     )

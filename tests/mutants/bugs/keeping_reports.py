@@ -1,0 +1,46 @@
+"""Planted bugs: a monthly report that cannot be kept, or says less than it found."""
+
+from __future__ import annotations
+
+from tests.mutants.planting import Mutant, Section, in_symbol
+
+_REPORT = "tests/unit/handlers/test_report_function.py"
+
+KEEPING_REPORTS = Section(
+    "Monthly reports",
+    (
+        Mutant(
+            "report-of-a-day-stops-the-next",
+            "a second report of the same day has the key of the first, and cannot be kept",
+            in_symbol(
+                "log_aggregator.core.evidence.kept:report_key",
+                (
+                    'f"{target.root}{REPORTS}{moment:%Y-%m-%d}/report-{moment:%H%M%SZ}.{suffix}"',
+                    'f"{target.root}{REPORTS}{moment:%Y-%m-%d}/report.{suffix}"',
+                ),
+            ),
+            proof=f"{_REPORT}::test_two_of_a_day_are_two_pages",
+        ),
+        Mutant(
+            "report-counts-places-not-files",
+            "what is missing is counted by days, and not by log files",
+            in_symbol(
+                "log_aggregator.handlers.report:_count_gaps",
+                ("sum(gap.missing for gap in calendar.gaps)", "len(calendar.gaps)"),
+            ),
+            proof=f"{_REPORT}::test_what_is_wrong_is_told",
+        ),
+        Mutant(
+            "report-tells-the-best",
+            "the notice has the best sentence of a section, and not the worst",
+            in_symbol(
+                "log_aggregator.handlers.report:_tell",
+                (
+                    'max(verdict["sentences"], key=lambda each: State(each["state"]).rank)',
+                    'min(verdict["sentences"], key=lambda each: State(each["state"]).rank)',
+                ),
+            ),
+            proof=f"{_REPORT}::test_before_the_first_drill_the_worst_is_told",
+        ),
+    ),
+)
