@@ -83,7 +83,7 @@ def _read_keys(path: Path) -> dict[bytes, str]:
         raise SettingsError(f"--public-key {path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise SettingsError(
-            f"--public-key {path}: no public RSA key: {error}; `openssl pkey -in KEY -pubout` "
-            "writes one"
+            f"--public-key {path}: expected a public RSA key: {error}; "
+            "`openssl pkey -in KEY -pubout` writes one"
         ) from None
     return {der: f"{path} ({name_key(der)})" for der in found}
