@@ -22,7 +22,7 @@ from log_aggregator.core.windows import DateWindow, Days, make_window
 from log_aggregator.reports.evidence.calendar import describe_calendar, render_calendar
 from log_aggregator.settings import Settings
 from log_aggregator.steps.evidence.coverage import cover
-from log_aggregator.steps.evidence.presence import TRAIL_TYPES, Asked
+from log_aggregator.steps.evidence.presence import Asked
 from log_aggregator.wiring import open_job
 
 DAYS_DEFAULT = 31
@@ -97,15 +97,14 @@ def coverage(
         show_bar("log objects and packs", None) as show,
     ):
         calendar = cover(job, asked, Bar(show))
-    lines = [*render_calendar(calendar, terminal_width()), *_say_unread(calendar, asked)]
+    lines = [*render_calendar(calendar, terminal_width()), *_say_unread(calendar)]
     page_report(describe_calendar(calendar) if as_json else None, lines, as_json=as_json)
     return 0 if calendar.is_complete else 1
 
 
-def _say_unread(calendar: Calendar, asked: Asked) -> Iterator[str]:
+def _say_unread(calendar: Calendar) -> Iterator[str]:
     """A day with some logs looks whole as long as nobody reads its digests."""
-    has_trails = any(row.name.log_type in TRAIL_TYPES for row in calendar.rows)
-    if has_trails and not asked.every_digest:
+    if not calendar.has_every_digest:
         yield (
             "Digests of days with logs were not read: --every-digest finds single files and hours "
             "that are missing."

@@ -126,5 +126,14 @@ REPORTING = Section(
             ),
             proof=f"{_STRIPS}::test_a_strip_says_what_each_day_is",
         ),
+        Mutant(
+            "quick-look-is-whole",
+            "a day of which a file is lost is said to have all that is due",
+            in_symbol(
+                "log_aggregator.reports.evidence.verdicts:_judge_coverage",
+                ("not calendar.has_every_digest", "False"),
+            ),
+            proof="tests/unit/reports/evidence/test_verdicts.py::test_digests_that_nobody_read_leave_it_unknown",
+        ),
     ),
 )

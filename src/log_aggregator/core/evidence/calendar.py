@@ -122,6 +122,8 @@ class Calendar:
     """What could not be looked into."""
     unlisted: int = 0
     """Gaps beyond what is kept. Their days are marked all the same."""
+    has_every_digest: bool = True
+    """All digests of CloudTrail were read. Otherwise a day with some logs looks whole."""
 
     @property
     def days(self) -> int:

@@ -62,6 +62,7 @@ def describe_calendar(calendar: Calendar) -> dict[str, Any]:
         ],
         "gaps": [_describe_gap(gap) for gap in calendar.gaps],
         "unlisted": calendar.unlisted,
+        "every_digest": calendar.has_every_digest,
         "failures": [asdict(failure) for failure in calendar.failures],
     }
 

@@ -60,6 +60,7 @@ def _describe_coverage(calendar: Calendar) -> dict[str, Any]:
         "rows": len(calendar.rows),
         "days": {state.name.lower(): count for state, count in sorted(calendar.count().items())},
         "gaps": len(calendar.gaps) + calendar.unlisted,
+        "every_digest": calendar.has_every_digest,
         "failures": len(calendar.failures),
     }
 

@@ -103,6 +103,12 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     else:
         text = f"{format_count(there, 'day')} of {rows} have logs; nothing that is due is missing."
         yield Sentence(State.GOOD, text)
+    if there and not calendar.has_every_digest:
+        text = (
+            "Digests of days with logs were not read, so single files and hours may be missing: "
+            "--every-digest."
+        )
+        yield Sentence(State.UNKNOWN, text)
     if counts[DayState.UNCHECKED]:
         text = f"{format_count(counts[DayState.UNCHECKED], 'day')} could not be checked."
         yield Sentence(State.UNKNOWN, text)

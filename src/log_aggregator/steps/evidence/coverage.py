@@ -154,6 +154,7 @@ class _Sheet:
             tuple(gaps),
             tuple(failures),
             self.unlisted,
+            asked.every_digest or not any(row.name.log_type in TRAIL_TYPES for row in rows),
         )
 
 

@@ -62,6 +62,12 @@ def test_coverage(states: tuple[DayState, ...], failures: int, expected: State) 
     assert state_of(report, Section.COVERAGE) is expected
 
 
+def test_digests_that_nobody_read_leave_it_unknown() -> None:
+    """A day with some logs looks whole."""
+    quick = replace(calendar(DayState.PACKED), has_every_digest=False)
+    assert state_of(make_report(quick), Section.COVERAGE) is State.UNKNOWN
+
+
 def test_coverage_that_nobody_looked_at_is_unknown() -> None:
     """Neither are no rows at all a good answer."""
     assert state_of(make_report(None), Section.COVERAGE) is State.UNKNOWN

@@ -92,6 +92,8 @@ def test_what_there_is_of_each_day(by: By) -> None:
     before = look(site, by=by)
     assert days(before, region=region) == "oooo"
     assert before.is_complete
+    assert not before.has_every_digest
+    assert look(site, by=by, every_digest=True).has_every_digest
     site.pack()
     assert days(look(site, by=by), region=region) == "pppp"
     site.put_back([key for key in site.log_keys if date_of(key) == day(1)])
