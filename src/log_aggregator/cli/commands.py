@@ -126,7 +126,8 @@ COMMANDS = {
     "demo": Row(
         "log_aggregator_lab.cli.demo:demo",
         "Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3 "
-        "server that runs on this machine only.",
+        "server that runs on this machine only; then see a digest, a log object and a pack being "
+        "lost, and found to be missing.",
     ),
     "generate": Row(
         "log_aggregator_lab.cli.generate:generate",
