@@ -203,7 +203,7 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
     )
     assert merged["PacksMerged"] == len(done.site.list_keys("terms/")) > merged["TablesWritten"] > 0
     assert merged["MergeFailures"] == 0
-    of_others = {"NightsDone", "Drift", *telemetry.AWS_METRICS}
+    of_others = {"NightsDone", "Drift", "ReportPartsWrong", *telemetry.AWS_METRICS}
     assert set(alarm_metrics(built.template)) <= set(run_of_day) | of_others
     data = list(telemetry.read_metrics(deployment, "FinishFunction"))
     assert {datum.namespace for datum in data} == {"LogAggregator"}
