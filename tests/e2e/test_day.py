@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.e2e import telemetry
@@ -400,6 +401,33 @@ def test_the_hourly_emptying(done: Done) -> None:
         telemetry.sum_metrics(done.site.deployment, "EmptyAccessLogsFunction")["AccessLogsDeleted"]
         == 20
     )
+
+
+def test_the_months_evidence(done: Done) -> None:
+    """What the stack does by itself for an auditor: a drill brings all members back, and a page
+    says so. No pack changes.
+    """
+    before = set(done.site.list_keys("packs/"))
+    told = [invoke(done, name) for name in ("DrillFunction", "ReportFunction")]
+    page = done.site.aws.client("s3").get_object(Bucket=told[1]["bucket"], Key=told[1]["page"])
+    text = page["Body"].read().decode()
+    assert page["ContentType"] == "text/html; charset=utf-8"
+    assert text.startswith("<!DOCTYPE html>")
+    assert "The drill of " in told[1]["drills"]
+    assert told[1]["drills"].startswith("in order")
+    assert told[1]["drills"].partition(": ")[2] in html.unescape(text)
+    assert telemetry.sum_metrics(done.site.deployment, "DrillFunction")["DrillMembersBad"] == 0
+    assert telemetry.sum_metrics(done.site.deployment, "ReportFunction")["ReportDrillAgeDays"] < 1
+    assert set(done.site.list_keys("packs/")) == before
+
+
+def invoke(done: Done, name: str) -> dict[str, Any]:
+    answer = done.site.aws.client("lambda").invoke(
+        FunctionName=done.site.deployment.functions[name], Payload=b"{}"
+    )
+    told = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, told
+    return cast("dict[str, Any]", told)
 
 
 def other_days_are_logs_too(entry: ManifestEntry) -> ManifestEntry:
