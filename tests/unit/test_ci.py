@@ -15,7 +15,7 @@ MAKE = """#!/bin/sh
 echo "made $*"
 [ "$*" != "$FAILING" ] || exit 7
 """
-PARTS = ["browser", "test", "proof", "fuzz SECONDS=10", "mutants", "policies", "sam-build", "e2e"]
+PARTS = ["browser", "test", "proof", "fuzz SECONDS=5", "mutants", "policies", "sam-build", "e2e"]
 
 
 @pytest.mark.parametrize("failing", ["", "test", "mutants", "e2e"])
