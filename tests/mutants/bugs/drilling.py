@@ -85,5 +85,14 @@ DRILLING = Section(
             ),
             proof="tests/unit/core/evidence/test_drills.py::test_the_bound_is_that_of_clopper_and_pearson",
         ),
+        Mutant(
+            "drill-clears-strangers",
+            "a server that ignores the prefix of a listing has every pack removed with the copies",
+            in_symbol(
+                "log_aggregator.steps.evidence.drills.planted:_clear",
+                ("any(not each.key.startswith(prefix) for each in deletions)", "False"),
+            ),
+            proof="tests/unit/steps/evidence/drills/test_planted.py::test_a_server_that_ignores_the_prefix_loses_nothing",
+        ),
     ),
 )

@@ -211,7 +211,10 @@ def _entries(page: Page) -> Iterator[LogObject | DeleteMarker]:
 
 
 def _clear(store: ObjectStore, bucket: str, prefix: str) -> list[str]:
-    """Everything under the prefix, by version where there are versions. Gives what was refused."""
+    """Everything under the prefix, by version where there are versions. Gives what was refused.
+
+    The bucket may be that of all packs, so nothing is removed where a listing names anything else.
+    """
     if store.get_bucket_versioning(bucket) is None:
         deletions = [Deletion(each.key, etag=each.etag) for each in list_all(store, bucket, prefix)]
     else:
@@ -220,6 +223,8 @@ def _clear(store: ObjectStore, bucket: str, prefix: str) -> list[str]:
             for page in list_pages(store.list_object_versions, bucket, prefix)
             for each in _entries(page)
         ]
+    if any(not each.key.startswith(prefix) for each in deletions):
+        return [f"s3://{bucket}/{prefix}: the server lists what is not under this prefix"]
     refused = []
     for start in range(0, len(deletions), DELETIONS_MAX):
         refused += store.delete_objects(bucket, deletions[start : start + DELETIONS_MAX])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 from tests.support.world import World, fail_on, make_world
 from tests.unit.steps.evidence.drills.test_drill import DEST, pack_keys, packed
 
 from log_aggregator.errors import CannotStart, NothingFound, StoreError
-from log_aggregator.ports.store import ObjectStore
+from log_aggregator.ports.store import ObjectStore, Page
 from log_aggregator.steps.evidence.drills import planted
 from log_aggregator.steps.evidence.drills.draw import DrawRules
 from log_aggregator.steps.evidence.drills.planted import DAMAGES, SelfTest, run_planted
@@ -69,6 +70,32 @@ def test_where_nothing_can_be_removed_nothing_is_copied() -> None:
     with pytest.raises(CannotStart, match="--scratch-bucket"):
         plant(world, Locked(world.store, lambda call, number: None))
     assert len(world.store.snapshot()) == before + 1
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", None], ids=["versions", "no versions"])
+def test_a_server_that_ignores_the_prefix_loses_nothing(versioning: str | None) -> None:
+    """The copies lie in the bucket of the packs, or in one of somebody else's things."""
+    world = packed()
+    world.store.create_bucket("scratch", versioning=versioning)
+    world.store.put("scratch", "mine", b"mine")
+
+    class NoPrefix(FaultyStore):
+        def list_objects(self, bucket: str, **asked: Any) -> Page:
+            return super().list_objects(bucket, **{**asked, "prefix": ""})
+
+        def list_object_versions(self, bucket: str, **asked: Any) -> Page:
+            return super().list_object_versions(bucket, **{**asked, "prefix": ""})
+
+    before = set(world.store.snapshot())
+    with pytest.raises(CannotStart, match="lists what is not under this prefix"):
+        _clear_by(NoPrefix(world.store, lambda call, number: None))
+    assert before <= set(world.store.snapshot())
+
+
+def _clear_by(store: ObjectStore) -> None:
+    test = SelfTest(DEST, "packs/a", "", 0)
+    with planted._clearing(store, "scratch", "log-aggregator-drill-1/", test):
+        pass
 
 
 def test_what_could_not_be_removed_is_named() -> None:
