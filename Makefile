@@ -8,10 +8,11 @@ RIC := .venv-ric
 FUZZ := .venv-fuzz
 SERVERS := .venv-servers
 CHECKOV := .venv-checkov
+RELEASE := .venv-release
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit browser e2e simulate proof kills fuzz changes mutants bench servers docs policies sam-build clean .venv-sam
+.PHONY: help demo test lint unit browser e2e simulate proof kills fuzz changes mutants bench servers docs policies sam-build release-check clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -26,11 +27,12 @@ unit: $(VENV)/.dev $(EMULATORS)/.installed  ## The tests without the linters
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 	KILL_STEP=20 $(PYTEST) -n 2 tests/proof/test_kill_at_every_request.py
 
-lint: $(VENV)/.dev  ## Style, types, layers
+lint: $(VENV)/.dev  ## Style, types, layers, English
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/check_prose.py
 
 browser:  ## Install Chromium, where there is none and Debian's packages may be installed: tests of pages look at them with it
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
@@ -77,8 +79,11 @@ sam-build: $(SAM)/.installed  ## Build the functions as ./deploy does, and valid
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --parallel
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)/bin/sam validate --lint
 
+release-check: $(RELEASE)/.installed  ## Build wheel, source distribution and bill of materials into dist/, twice, and try them in an empty environment, two minutes
+	$(RELEASE)/bin/python -m release
+
 clean:  ## Remove what was made here
-	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) $(SERVERS) $(CHECKOV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) $(SERVERS) $(CHECKOV) $(RELEASE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
@@ -119,6 +124,11 @@ $(MINISTACK)/.installed: tests/e2e/requirements-ministack.txt $(VENV)/.python
 $(CHECKOV)/.installed: tests/infra/linters/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(CHECKOV)
 	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(RELEASE)/.installed: release/requirements.txt $(VENV)/.python
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # The functions run under this interpreter, so they are built for its version: `make e2e` reads it there.
