@@ -15,7 +15,17 @@ MAKE = """#!/bin/sh
 echo "made $*"
 [ "$*" != "$FAILING" ] || exit 7
 """
-PARTS = ["browser", "test", "proof", "fuzz SECONDS=5", "mutants", "policies", "sam-build", "e2e"]
+PARTS = [
+    "browser",
+    "test",
+    "proof",
+    "fuzz SECONDS=5",
+    "mutants",
+    "policies",
+    "sam-build",
+    "release-check",
+    "e2e",
+]
 
 
 @pytest.mark.parametrize("failing", ["", "test", "mutants", "e2e"])

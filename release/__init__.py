@@ -1,0 +1,1 @@
+"""Builds a release, and checks what a stranger gets of it: `make release-check`."""
