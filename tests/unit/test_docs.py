@@ -40,6 +40,7 @@ from log_aggregator_lab.stores.memory import MemoryStore
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+WITH_LINKS = sorted({*PAGES, *ROOT.glob("*.md")})
 EXAMPLE = ROOT / "aggregator.toml.example"
 SVG = "{http://www.w3.org/2000/svg}"
 NO_ACTIONS = frozenset(
@@ -153,7 +154,7 @@ def test_boxes_of_pictures_do_not_cut_each_other() -> None:
             )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", WITH_LINKS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link points to a file or folder that exists, and its anchor to a heading
     there.
@@ -167,11 +168,20 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_page_can_be_reached(page: Path) -> None:
-    """Each page is linked from the list of all pages, and that from the README."""
+    """Each page is linked from the list of all pages, or from the list of its folder, which is; and
+    the list of all pages from the README.
+    """
     contents = ROOT / "docs" / "README.md"
-    linked = {(contents.parent / link.partition("#")[0]).resolve() for link in find_links(contents)}
     assert contents.relative_to(ROOT).as_posix() in find_links(ROOT / "README.md")
+    linked = find_linked_files(contents)
+    folder = page.parent / "README.md"
+    if folder in linked:
+        linked |= find_linked_files(folder)
     assert page in {*linked, contents, ROOT / "README.md"}
+
+
+def find_linked_files(page: Path) -> set[Path]:
+    return {(page.parent / link.partition("#")[0]).resolve() for link in find_links(page)}
 
 
 def test_every_command_in_an_example_exists() -> None:
