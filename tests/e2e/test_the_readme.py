@@ -1,5 +1,6 @@
-"""The README's commands, typed as they stand there, one after the other, by somebody who sits at a
-terminal: from an account that nobody has looked at to an original that is gone and comes back.
+"""The commands of the README and of the page First commands, typed as they are written, one after
+the other, at a terminal: from an account that nobody has looked at to an original that is gone and
+comes back.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from log_aggregator_lab.organisation.synthetic import ManifestEntry, Purpose
 from log_aggregator_lab.servers.s3 import EmbeddedS3
 from log_aggregator_lab.upload import create_buckets, upload
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_COMMANDS = (ROOT / "docs" / "how-to" / "first-commands.md").read_text(encoding="utf-8")
 FIRST, LAST = date(2026, 3, 8), date(2026, 3, 14)
 _COMMAND = re.compile(r"^(log-aggregator .*?)(?: +#.*)?$", re.MULTILINE)
 THE_WAY = (
@@ -112,10 +115,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_the_whole_way(place: Place) -> None:
-    """Every command does what its comment says, in the README's order, and every original is where
+    """Every command does what its comment says, in the page's order, and every original is where
     it has to be in the end.
     """
-    lines = {shlex.split(line)[1]: line for line in _COMMAND.findall(README)}
+    lines = {shlex.split(line)[1]: line for line in _COMMAND.findall(FIRST_COMMANDS)}
     assert tuple(lines) == THE_WAY
 
     shown = take_defaults(place, lines["init"])
@@ -157,6 +160,13 @@ def test_the_whole_way(place: Place) -> None:
     place.do(lines["report"])
     assert read(place, "report.html").startswith("<!DOCTYPE html>")
     check_all(place, settings["destination_bucket"])
+
+
+def test_the_readme_names_commands_of_the_way() -> None:
+    """So that each of them was typed above."""
+    named = _COMMAND.findall(README)
+    assert len(named) >= 3
+    assert set(named) <= set(_COMMAND.findall(FIRST_COMMANDS))
 
 
 def take_defaults(place: Place, line: str) -> str:
