@@ -77,7 +77,7 @@ RACES: dict[str, dict[str, str]] = {
     },
     "ministack": {},
 }
-"""Where a store may differ, or may not, as chance will have it. No outcome of such a test says
-anything, so it is skipped there. What these stores do promise has a test of its own:
+"""Where a store may or may not differ, by chance. The outcome of these tests means nothing, so they
+are skipped. What these stores do promise has its own tests:
 `test_who_writes_at_once_is_told_the_truth` and `test_who_completes_at_once_is_told_the_truth`.
 """

@@ -28,7 +28,7 @@ from awslambdaric.__main__ import main
 
 FOLDER = Path(os.environ["E2E_OUTPUT"])
 UNSAMPLED = "VerifyFunction"
-"""In real traces it is chance; here it is known whose are not sampled."""
+"""In real traces sampling is random; here it is known which functions are not sampled."""
 
 
 class Both:
@@ -50,7 +50,7 @@ class Both:
 
 
 def die_where_told(text: str) -> None:
-    """Of several processes only the one that takes the order away."""
+    """Only the process that removes the order dies."""
     order = FOLDER / "kill"
     try:
         if order.read_text() in text:
@@ -61,7 +61,7 @@ def die_where_told(text: str) -> None:
 
 
 def begin_trace(_given: str | None) -> None:
-    """Lambda's runtime client calls it before each invocation, with the header that it got
+    """Lambda's runtime client calls it before each invocation, with the header it received
     (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
     """
     function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]

@@ -48,7 +48,7 @@ def main() -> int:
 
 
 class NotEmpty(Exception):
-    """A bucket has objects, where an empty one is needed."""
+    """A bucket has objects although it must be empty."""
 
 
 def parse_options() -> argparse.Namespace:
@@ -70,7 +70,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def ask_named(options: argparse.Namespace) -> Asked:
-    """The server that was named. Raises NotEmpty before anything is written."""
+    """The named server. Raises NotEmpty before anything is written."""
     settings = ClientSettings(
         region=options.region, profile=options.profile, endpoint_url=options.endpoint_url
     )
@@ -92,7 +92,7 @@ def ask_named(options: argparse.Namespace) -> Asked:
 
 
 def ask_all(names: list[str], options: argparse.Namespace) -> int:
-    """Every known server that is here. None of them need keep all promises."""
+    """Every known server that is installed. None of them has to keep all promises."""
     all_asked, absent = [], {}
     for name in names:
         print(f"{KINDS[name].title} ...", file=sys.stderr)
