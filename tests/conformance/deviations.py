@@ -1,8 +1,8 @@
-"""Where a store is known to differ from S3: store, test, reason. A test of DEVIATIONS must fail
-there; when it passes, its row must go.
+"""Where a store is known to differ from S3: store, test, reason. A test in DEVIATIONS must fail
+there; once it passes, its row must be removed.
 
-The name of a test may hold its parameters, as in `test_a_key_survives[two-slashes]`; without them
-all of its variants are meant.
+The name of a test may contain its parameters, as in `test_a_key_survives[two-slashes]`; without
+them, all of its variants are meant.
 """
 
 REFUSES_KEY = "it keeps files under paths, and refuses or changes such a key"

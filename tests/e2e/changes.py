@@ -1,12 +1,12 @@
 """What is changed in the built template so that the local AWS can run it, and what the local AWS
-leaves out without a word.
+silently leaves out.
 
     adapt(template, is_enforcing=False)      a new template; the given one stays as it is
     adapt_definition(definition)             the same, of a state machine's definition
     CHANGES, LEFT_OUT                        the two lists; each row names the tests that cover what
-                                             is lost
+                                             is missing
 
-Both lists stand in docs/internals/deployment-test.md, and a test compares them.
+Both lists are in docs/internals/deployment-test.md, and a test compares them.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""The local AWS: ministack as a child process, on loopback, with nothing of the caller's
-environment.
+"""The local AWS: ministack as a child process, on loopback, without the caller's environment.
 
     with LocalAws(directory, access_key="test") as aws:
         aws.client("s3").list_buckets()
 
-It runs what it is given as real processes of this machine, so it listens on 127.0.0.1 only.
+It runs functions as real processes on this machine, so it listens only on 127.0.0.1.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Goes into each function's zip, and is what its `bootstrap` starts: Lambda's own runtime client,
-all of whose output goes to a file, too.
+"""Added to each function's zip and started by its `bootstrap`: Lambda's own runtime client, with
+all output copied to a file.
 
-The local AWS takes what a function has said once its pipe was silent for 5 ms, which on a busy
-machine is before all has come through. A line in a file is there as soon as it is written.
+The local AWS reads a function's output once its pipe has been silent for 5 ms, which on a busy
+machine is too early. A line in a file is there as soon as it is written.
 
-Where a file `kill` lies beside it, the function dies right after the first line that has its text.
+If there is a file `kill` next to it, the function dies right after the first line with its text.
 
-Each invocation gets a trace as Lambda makes it: the function's own segment is Lambda's, and stands
-in `traces/`; what the function sends are subsegments of it. The local AWS has no X-Ray.
+Each invocation gets a trace as on Lambda: the function's own segment is made by Lambda and stored
+in `traces/`; the function sends subsegments of it. The local AWS has no X-Ray.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""What must hold of everything that reads what others wrote, for any bytes whatever. One law for
-each reader.
+"""Laws for everything that reads data written by others, for any bytes: one law for each reader.
 
-A law takes bytes, and raises where it is broken: AssertionError, or whatever the reader lets out
-besides its documented error. Hypothesis (tests/property/test_hostile_input.py) and atheris
-(tests/fuzz/run.py) use the same laws and the same examples to begin with.
+A law takes bytes, and raises if it is broken: AssertionError, or any error of the reader's except
+the documented one. Hypothesis (tests/property/test_hostile_input.py) and atheris
+(tests/fuzz/run.py) start from the same laws and examples.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Fuzzes the laws, guided by coverage, each in a process of its own.
+"""Fuzzes the laws, guided by coverage, each in a separate process.
 
     python tests/fuzz/run.py [--seconds 30] [--only key,index] [--jobs 2]
 
-Needs atheris: `make fuzz` makes the environment. Exit code 1 where a law was broken; the bytes that
-did it are then in build/fuzz, and belong into a test.
+Needs atheris: `make fuzz` makes the environment. Exit code 1 if a law was broken; the bytes that
+broke it are then in build/fuzz, and belong in a test.
 """
 
 from __future__ import annotations

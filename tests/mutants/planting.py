@@ -1,8 +1,8 @@
 """A planted bug: what it would do to the logs, the edits of the source that make it, and the proof
 that must catch it.
 
-An edit names a module and a symbol in it, and the code to replace as Python, not as text: where
-lines break, which quotes stand and in which file a function lies may change; what it does may not.
+An edit names a module and a symbol in it, and the code to replace as Python, not as text: line
+breaks, quotes and the file of a function may change; what the function does may not.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class DoesNotApply(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """In a symbol, named as `module:Class.method`: code that stands there exactly once, and what
-    takes its place.
+    """In a symbol, named as `module:Class.method`: code that occurs there exactly once, and its
+    replacement.
 
-    `old` is an expression, some statements that follow each other, or a keyword argument, which is
-    left out; `new` is an expression or some statements, or empty.
+    `old` is an expression, consecutive statements, or a keyword argument, which is removed; `new`
+    is an expression, statements, or empty.
     """
 
     symbol: str

@@ -3,8 +3,8 @@
     python -m tests.mutants.run [--only NAME]... [--jobs 2] [--seeds N] [--timeout 240]
     python -m tests.mutants.run --list > docs/internals/planted-bugs.md
 
-Exit code 0 where all were caught; 1 where one survived, did not apply, or its proof did not end; 2
-where a proof fails without any bug.
+Exit code 0 if all were caught; 1 if one survived, did not apply, or its proof did not end; 2 if a
+proof fails without any bug.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Asks an S3 server which of the promises that this program rests on it keeps.
+"""Asks an S3 server which of the promises that this program relies on it keeps.
 
     python -m tests.servers --endpoint-url URL --bucket SCRATCH [--versioned-bucket OTHER] [--day]
     python -m tests.servers --known [NAME]... [--write]
 
-The buckets must be there, and be for nothing else: a prefix `promises-…/` is written and removed
+The buckets must exist and be used for nothing else: a prefix `promises-…/` is written and removed
 again; `--day` packs a day of a synthetic organisation, for which they must be empty. Credentials
-are found where AWS's clients find them. `--known` starts the servers that are installed here
-(`make servers` installs them) and asks all of them; `--write` keeps what they answered for the page
+are found as by AWS's clients. `--known` starts the servers that are installed here (`make servers`
+installs them) and asks all of them; `--write` stores their answers for the page
 docs/reference/servers.md, which `make docs` makes.
 
-Exit code 1 where something that safety rests on is broken, or a log was lost; 2 where nothing could
-be asked.
+Exit code 1 if a promise that safety rests on is broken, or a log was lost; 2 if nothing could be
+asked.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the whole program does on a server: a day of a synthetic organisation is packed, verified,
-deleted, found, extracted and put back, by the commands that its users call.
+"""Runs the whole program on a server: a day of a synthetic organisation is packed, verified,
+deleted, found, extracted and put back, by the commands that users call.
 
-Everything lies in one bucket, packs too. Whatever the program says: an original that is neither
-where it was nor comes out of a pack is lost.
+Everything is in one bucket, packs too. Whatever the program reports, an original that is neither in
+place nor comes out of a pack counts as lost.
 """
 
 from __future__ import annotations

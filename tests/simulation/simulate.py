@@ -3,7 +3,7 @@ model.
 
     python -m tests.simulation.simulate [--seed N] [--count N] [--verbose]
 
-Exit code 0 where every invariant held, 1 with the first seed for which one did not.
+Exit code 0 if every invariant held, 1 with the first seed for which one did not.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The reference model: what the outside world put into the source buckets, and what must be true of
 it at every moment.
 
-It knows nothing of runs. It is told what AWS and other people do, sees what the store holds, and
-compares: every original's bytes are where they were, as that very version, or come back out of a
-pack whose index is durable, with key, metadata and content type.
+It knows nothing about runs. It is told what AWS and other people do, reads the store, and compares:
+every original's bytes are in place, as exactly that version, or come back from a pack whose index
+is durable, with key, metadata and content type.
 """
 
 from __future__ import annotations

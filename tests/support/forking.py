@@ -1,11 +1,10 @@
-"""Processes that are cheap to start: a small server that has imported the command line, and forks
-itself for every command.
+"""Processes that start quickly: a small server that has imported the command line and forks itself
+for every command.
 
-Starting an interpreter and importing everything takes 0.7 s, a fork some milliseconds. What is
-forked is a process like any other: it has its own process group, environment and standard streams,
-runs the entry point of the command line, and dies of SIGKILL. The server forks before there is any
-thread. It has also read what botocore knows of the services, because that is half of the work of a
-short command.
+Starting an interpreter and importing everything takes 0.7 s, a fork some milliseconds. The child is
+a process like any other: it has its own process group, environment and standard streams, runs the
+entry point of the command line, and dies of SIGKILL. The server forks before any thread exists. It
+has also read botocore's service models, because that is half of the work of a short command.
 
     with ForkServer() as forks:
         process = forks.start(["run", ...], environment)

@@ -1,16 +1,15 @@
-"""A reverse proxy on loopback between a client and a real S3 server, which can be told to do harm.
+"""A reverse proxy on loopback between a client and a real S3 server, which can inject faults.
 
     with Proxy(server.endpoint_url) as proxy:
         proxy.decide = once(lambda request: request.operation == "PutObject", reset_after)
         ... run something against proxy.endpoint_url ...
         proxy.requests
 
-Heads and bodies go through as they came, byte for byte, chunked ones with their trailers; so
-signatures stay good: the server checks them against the Host that the client wrote, not against its
-own address. A message is taken as a whole before it is passed on, which makes every fault a
-function of one exchange (`tests.support.proxy_faults`); a request whose sender dies in the middle
-of it is never passed on. Only `Expect: 100-continue` is answered here, and taken out; it is never
-signed.
+Heads and bodies pass unchanged, byte for byte, chunked ones with their trailers, so signatures stay
+valid: the server checks them against the Host that the client wrote, not against its own address. A
+message is read completely before it is passed on, which makes every fault a function of one
+exchange (`tests.support.proxy_faults`); a request whose sender dies in the middle is never passed
+on. Only `Expect: 100-continue` is answered here and removed; it is never signed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Nothing is sent: what botocore and libcurl would have sent is caught, with the way that it would
-have gone. Everything that botocore sends goes through one method, whoever's client it is, and so do
-its questions for credentials.
+"""Nothing is sent: requests of botocore and libcurl are caught, together with the route that they
+would have taken. Everything that botocore sends goes through one method, whichever client sends it,
+and so do its requests for credentials.
 """
 
 from __future__ import annotations

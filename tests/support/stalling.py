@@ -1,11 +1,10 @@
-"""A server on loopback that stalls, in each of the ways that a server can.
+"""A server on loopback that stalls in every way that a server can.
 
     with StallingServer(trickle) as server:
         ... run something against server.endpoint_url ...
 
-What it answers, where it answers at all, is the beginning of something that S3 could have said.
-After a minute it hangs up, and leaving it is an AssertionError: a client that would wait for ever
-fails its test soon.
+Its answers, if any, are the beginning of something that S3 could send. After a minute it hangs up,
+and leaving the block raises AssertionError: a client that would wait forever fails its test soon.
 """
 
 from __future__ import annotations

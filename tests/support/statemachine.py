@@ -1,9 +1,8 @@
-"""A small interpreter of the Amazon States Language, as far as our definitions use it, and stricter
-than any emulator.
+"""A small interpreter of the Amazon States Language: the parts that our definitions use, and
+stricter than any emulator.
 
-A path that is not there is an error, as on AWS, and so is every field that this interpreter does
-not know. Time does not pass: retries happen at once. Branches and map items run one after the
-other.
+A missing path is an error, as on AWS, and so is every field that this interpreter does not know.
+Time does not pass: retries happen immediately. Branches and map items run one after the other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How tests wait: for an event, and never for some time to pass."""
+"""How tests wait: for an event, and never for an amount of time."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What X-Ray takes: a datagram for its daemon, and a subsegment that is sent on its own, as AWS
-publishes them. And a daemon that keeps what it is sent.
+"""The formats that X-Ray accepts, as AWS publishes them: a datagram for its daemon, and a separate
+subsegment. And a daemon that keeps what it receives.
 
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html and the schema that
 the page links to, xray-segmentdocument-schema-v1.0.0;
