@@ -316,7 +316,7 @@ class TestListing:
         assert len(pages) == -(-len(keys) // page_size)
 
     def test_a_listing_begins_behind_any_key(self, lab: Harness) -> None:
-        """`start` is exclusive, need not exist, and may lie before, inside or behind the prefix."""
+        """`start` is exclusive, need not exist, and may lie before, inside or after the prefix."""
         bucket = lab.create_bucket(versioning="Enabled")
         for key in ("a", "p/1", "p/2", "p/3", "q"):
             lab.put(bucket, key)

@@ -111,8 +111,8 @@ class Law:
 
 
 def check_key(data: bytes) -> None:
-    """Every key is dated, no log or unknown, also where layouts are declared; the place to go on
-    listing lies behind it and is no longer than a key may be.
+    """Every key is dated, unknown or not a log, also with declared layouts; the place to continue
+    the listing comes after it and is no longer than a key may be.
     """
     key = data.decode("utf-8", "replace")[:KEY_BYTES_MAX]
     parsed = parse_key(key)
